@@ -1,0 +1,63 @@
+/** The two errors that a loop or `result` can throw. */
+
+import type { WireEvent } from './protocol/frames.ts'
+
+export type ErrorCode =
+  | 'unauthorized'
+  | 'forbidden'
+  | 'unknown-job'
+  | 'history-gone'
+  | 'gap'
+  | 'unreachable'
+  | 'unsupported'
+  | 'protocol'
+  | 'bad-request'
+  | 'closed'
+
+export interface JobtailErrorOptions {
+  transport?: string | undefined
+  status?: number | undefined
+  cause?: unknown
+}
+
+/** Delivery has failed for good: `code` says how, the message what was tried, `cause` keeps what was caught. */
+export class JobtailError extends Error {
+  override readonly name = 'JobtailError'
+  readonly code: ErrorCode
+  /** The transport that it happened on, where it was one. */
+  declare readonly transport?: string
+  /** The HTTP status that said so, where one did. */
+  declare readonly status?: number
+
+  constructor(code: ErrorCode, message: string, { transport, status, cause }: JobtailErrorOptions = {}) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    if (transport !== undefined) this.transport = transport
+    if (status !== undefined) this.status = status
+  }
+}
+
+/** The job itself ended as `failed` or `cancelled`: what `result` rejects with. */
+export class JobFailedError extends Error {
+  override readonly name = 'JobFailedError'
+  /** The failure's own code; `cancelled` for a cancelled job. */
+  readonly code: string
+  readonly event: WireEvent
+
+  constructor(event: WireEvent) {
+    const { code, message, reason } = (event.data ?? {}) as { code?: unknown; message?: unknown; reason?: unknown } // as: any JSON; each field is checked below
+    const cancelled = event.type === 'cancelled'
+    super(
+      typeof message === 'string'
+        ? message
+        : cancelled
+          ? `job ${event.job} was cancelled${typeof reason === 'string' ? `: ${reason}` : ''}`
+          : `job ${event.job} failed`
+    )
+    this.code = cancelled ? 'cancelled' : typeof code === 'string' ? code : 'failed'
+    this.event = event
+  }
+}
+
+/** True for a `JobtailError`, also one made by another copy of this library. */
+export const isJobtailError = (value: unknown): value is JobtailError => value instanceof Error && value.name === 'JobtailError'
