@@ -1,6 +1,7 @@
-/** The two errors that a loop or `result` can throw. */
+/** The two errors that a loop or `result` can throw, and the one that a transport throws to its owner. */
 
 import type { WireEvent } from './protocol/frames.ts'
+import type { FailureReason } from './types.ts'
 
 export type ErrorCode =
   | 'unauthorized'
@@ -61,3 +62,25 @@ export class JobFailedError extends Error {
 
 /** True for a `JobtailError`, also one made by another copy of this library. */
 export const isJobtailError = (value: unknown): value is JobtailError => value instanceof Error && value.name === 'JobtailError'
+
+export interface TransportErrorOptions {
+  status?: number | undefined
+  /** At least this long before another try, as `Retry-After` said. */
+  retryAfterMs?: number | undefined
+  cause?: unknown
+}
+
+/** A path has failed: what a transport's frames throw. Says nothing about the job; the next transport may do better. */
+export class TransportError extends Error {
+  override readonly name = 'TransportError'
+  readonly reason: FailureReason
+  readonly status: number | undefined
+  readonly retryAfterMs: number | undefined
+
+  constructor(reason: FailureReason, message: string, { status, retryAfterMs, cause }: TransportErrorOptions = {}) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.reason = reason
+    this.status = status
+    this.retryAfterMs = retryAfterMs
+  }
+}

@@ -34,6 +34,9 @@ export type JobEvent<E = None> = {
   [T in keyof Events<E> & string]: { id: string; seq: number; job: string; time: string; type: T; data: Events<E>[T] }
 }[keyof Events<E> & string]
 
+/** What `succeeded` carries: `Events<E>['succeeded']`, spelled so that it also holds for an E not known yet. */
+export type Result<E> = E extends { succeeded: infer S } ? S : StandardEvents['succeeded']
+
 export type ConnectionPhase = 'idle' | 'connecting' | 'live' | 'waiting' | 'offline' | 'closed'
 
 export interface ConnectionState {
@@ -50,7 +53,7 @@ export interface ConnectionState {
 export interface JobState<E = None> {
   readonly status: 'unknown' | 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
   readonly progress: ProgressData | undefined
-  readonly result: Events<E>['succeeded'] | undefined
+  readonly result: Result<E> | undefined
   readonly error: JobtailError | JobFailedError | undefined
   /** The id of the last event taken: persist it and pass it as `after` to go on from there. */
   readonly lastEventId: string | undefined
@@ -73,7 +76,7 @@ export interface Subscription<E = None> extends AsyncIterable<JobEvent<E>>, Asyn
   /** Calls back at most once per task after `state` has changed; returns how to stop. With `state`, the store contract of React's useSyncExternalStore. */
   onChange(listener: () => void): () => void
   /** The job's result. Rejects with `JobFailedError` where the job failed or was cancelled, `JobtailError` where delivery did. Never an unhandled rejection. */
-  readonly result: Promise<Events<E>['succeeded']>
+  readonly result: Promise<Result<E>>
   /** Asks the server to cancel the job; resolves when the server has accepted. */
   cancel(): Promise<void>
   /** Detaches: ends the loop, releases everything. The job goes on. */
