@@ -1,0 +1,51 @@
+import { spawnSync } from 'node:child_process'
+import { type BrowserName, startableBrowser } from './browsers.ts'
+
+/** Runs a command in sight of whoever waits for it, never asking anything; true where it succeeded. */
+export function succeeds(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): boolean {
+  console.log(`\n$ ${[command, ...args].join(' ')}`)
+  const { status } = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } })
+  return status === 0
+}
+
+const exists = (command: string): boolean => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
+
+/** Runs a command as root, where that needs no password. */
+function asRoot(command: string, args: readonly string[]): boolean {
+  if (process.getuid?.() === 0) return succeeds(command, args, { DEBIAN_FRONTEND: 'noninteractive' })
+  return spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 && succeeds('sudo', ['-n', 'DEBIAN_FRONTEND=noninteractive', command, ...args])
+}
+
+/** The names that distributions give the package, likeliest first. */
+const packages: Record<BrowserName, readonly string[]> = { chromium: ['chromium', 'chromium-browser'], firefox: ['firefox-esr', 'firefox'] }
+
+function installPackage(name: string): boolean {
+  if (exists('apt-get')) return asRoot('apt-get', ['install', '-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120', name])
+  if (exists('dnf')) return asRoot('dnf', ['install', '-y', name])
+  if (exists('zypper')) return asRoot('zypper', ['--non-interactive', 'install', name])
+  if (exists('pacman')) return asRoot('pacman', ['-S', '--noconfirm', name])
+  if (exists('apk')) return asRoot('apk', ['add', name])
+  return false
+}
+
+/** Installs the browser: Playwright's own build, else the system's package. The path of one that starts, or `undefined`. */
+export async function installBrowser(name: BrowserName): Promise<string | undefined> {
+  if (succeeds('playwright', ['install', name])) {
+    const path = await startableBrowser(name)
+    if (path) return path
+    // A build that doesn't start lacks system libraries; only apt-get is known to Playwright.
+    if (exists('apt-get') && asRoot('apt-get', ['update']) && asRoot(process.execPath, [playwrightCli, 'install-deps', name])) {
+      const repaired = await startableBrowser(name)
+      if (repaired) return repaired
+    }
+  }
+  if (exists('apt-get')) asRoot('apt-get', ['update'])
+  for (const each of packages[name]) {
+    if (!installPackage(each)) continue
+    const path = await startableBrowser(name)
+    if (path) return path
+  }
+  return undefined
+}
+
+const playwrightCli = new URL('../../node_modules/playwright/cli.js', import.meta.url).pathname

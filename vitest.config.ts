@@ -1,0 +1,26 @@
+import { playwright } from '@vitest/browser-playwright'
+import { defineConfig } from 'vitest/config'
+import { findBrowser, launchOptions } from './test/setup/browsers.ts'
+
+/** One instance for each browser that this machine has. */
+const instances = (['chromium', 'firefox'] as const).flatMap((browser) => {
+  const path = findBrowser(browser)
+  return path === undefined ? [] : [{ browser, provider: playwright({ launchOptions: launchOptions(browser, path) }) }]
+})
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/**/*.browser.test.ts', 'test/package/**'] } },
+      { test: { name: 'package', include: ['test/package/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
+      {
+        test: {
+          name: 'browser',
+          include: ['test/**/*.browser.test.ts'],
+          browser: { enabled: instances.length > 0, headless: true, screenshotFailures: false, instances }
+        }
+      },
+      { test: { name: 'e2e', include: ['e2e/**/*.e2e.ts'], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false } }
+    ]
+  }
+})
