@@ -1,0 +1,145 @@
+/** A proxy that misbehaves on demand: real HTTP and WebSocket through a real socket, with faults that also act on what is running. */
+
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { createExchange, type Exchange } from './proxy/exchange.ts'
+import { type Faults, noFaults } from './proxy/faults.ts'
+import type { ExchangeKind } from './proxy/policy.ts'
+import { answerPage, type Begin, passRequest } from './proxy/request.ts'
+import { ignoreUpgrade, passUpgrade, refuseUpgrade } from './proxy/upgrade.ts'
+
+export type { Faults } from './proxy/faults.ts'
+
+/** Something that came in by the faulty path. */
+export interface Arrival {
+  /** ms since 1970, with the process's monotonic clock. */
+  at: number
+  method: string
+  url: string
+  isUpgrade: boolean
+  accept: string | undefined
+}
+
+export interface ProxyOptions {
+  /** Where requests go on to: an origin. */
+  target: string | URL
+  /** Only this path and what is below it suffers. Default `/jobs`. */
+  path?: string
+  /** Answers everything else, directly. Default: 404. */
+  elsewhere?: http.RequestListener
+  /** Default 0: any free one. */
+  port?: number
+  /** Default `127.0.0.1`. */
+  host?: string
+  onArrival?: (arrival: Arrival) => void
+}
+
+export interface FaultyProxy {
+  readonly port: number
+  /** Its origin, without a slash at the end. */
+  readonly url: string
+  readonly faults: Readonly<Faults>
+  /** What is open on the faulty path now. */
+  readonly connections: Readonly<Record<ExchangeKind, number>>
+  /** How long the server is still away; 0 where it is there. */
+  readonly awayMs: number
+  /** Changes some of the faults; each acts on what is running as well. */
+  set(faults: Partial<Faults>): void
+  /** Cuts every connection of the faulty path, once. */
+  cut(): void
+  /** Cuts every connection, and answers with 502 for so long. */
+  awayFor(ms: number): void
+  /** Ends `awayFor` before its time. */
+  back(): void
+  close(): Promise<void>
+}
+
+/** Resolves once it listens. */
+export async function createProxy({
+  target,
+  path = '/jobs',
+  elsewhere = (_, res) => answerPage(res, 404),
+  port = 0,
+  host = '127.0.0.1',
+  onArrival
+}: ProxyOptions): Promise<FaultyProxy> {
+  const origin = new URL(target)
+  const exchanges = new Set<Exchange>()
+  let faults: Faults = { ...noFaults }
+  let awayUntil = 0
+
+  const isFaulty = (req: http.IncomingMessage): boolean => {
+    const { pathname } = new URL(req.url ?? '/', origin)
+    return pathname === path || pathname.startsWith(`${path}/`)
+  }
+  const awayMs = (): number => Math.max(0, awayUntil - performance.now())
+  const begin: Begin = (options) => {
+    const exchange = createExchange({
+      ...options,
+      faults,
+      onEnd: () => {
+        exchanges.delete(exchange)
+        options.onEnd()
+      }
+    })
+    exchanges.add(exchange)
+    return exchange
+  }
+  const arrived = (req: http.IncomingMessage, isUpgrade: boolean): void =>
+    onArrival?.({ at: performance.timeOrigin + performance.now(), method: req.method ?? '', url: req.url ?? '', isUpgrade, accept: req.headers.accept })
+
+  const server = http.createServer((req, res) => {
+    if (!isFaulty(req)) return elsewhere(req, res)
+    arrived(req, false)
+    if (awayMs() > 0) return answerPage(res, 502)
+    passRequest(origin, req, res, begin)
+  })
+  server.on('upgrade', (req: http.IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (!isFaulty(req)) return refuseUpgrade(socket, 404)
+    arrived(req, true)
+    if (awayMs() > 0) return refuseUpgrade(socket, 502)
+    if (faults.webSocket === 'refuse') return refuseUpgrade(socket, 403)
+    if (faults.webSocket === 'unanswered') return ignoreUpgrade(socket, begin)
+    passUpgrade(origin, req, socket, head, begin)
+  })
+  const cut = (): void => {
+    for (const exchange of [...exchanges]) exchange.cut()
+  }
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve))
+  const address = server.address() as AddressInfo // as: it listens on a port
+
+  return {
+    port: address.port,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
+    get faults() {
+      return faults
+    },
+    get connections() {
+      const counts = { websocket: 0, stream: 0, request: 0 }
+      for (const { kind } of exchanges) counts[kind] += 1
+      return counts
+    },
+    get awayMs() {
+      return awayMs()
+    },
+    set(changes) {
+      faults = { ...faults, ...changes }
+      for (const exchange of [...exchanges]) exchange.apply(faults)
+    },
+    cut,
+    awayFor(ms) {
+      awayUntil = performance.now() + ms
+      cut()
+    },
+    back() {
+      awayUntil = 0
+    },
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve))
+      cut()
+      server.closeAllConnections()
+      await closed
+    }
+  }
+}

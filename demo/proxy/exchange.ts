@@ -1,0 +1,93 @@
+import type { Faults } from './faults.ts'
+import { type ExchangeKind, ending, flow, type Past, randomReset } from './policy.ts'
+import { createValve, type Valve } from './valve.ts'
+
+/** One request or WebSocket on its way through the proxy. */
+export interface Exchange {
+  readonly kind: ExchangeKind
+  readonly isOver: boolean
+  readonly valve: Valve
+  /** The answer's head is out; for an event stream, `kind` is `stream` from now on. */
+  begin(kind?: ExchangeKind): void
+  /** Brings new faults upon it, also while it runs. */
+  apply(faults: Faults): void
+  /** It is over, however that came. Releases everything, once. */
+  end(): void
+  cut(): void
+}
+
+export interface ExchangeOptions {
+  kind: ExchangeKind
+  faults: Faults
+  /** Breaks the connection to the client. */
+  cut(): void
+  /** Answers as a gateway does that has waited too long. */
+  timeout(): void
+  onEnd(): void
+}
+
+/** Subjects one exchange to the faults, from its first byte to its last. */
+export function createExchange({ kind, faults, cut, timeout, onEnd }: ExchangeOptions): Exchange {
+  const valve = createValve()
+  const startedAt = performance.now()
+  const past: Omit<Past, 'lastByteAt'> = {
+    kind,
+    startedAt,
+    begunAt: Number.POSITIVE_INFINITY,
+    resetAt: randomReset(faults.resetAfterMs, startedAt, Math.random)
+  }
+  let current = faults
+  let isOver = false
+  let timer: NodeJS.Timeout | undefined
+
+  function refresh(): void {
+    clearTimeout(timer)
+    if (isOver) return
+    const now = performance.now()
+    const was = { ...past, lastByteAt: valve.lastPassedAt }
+    const { mode, until } = flow(was, current, now)
+    valve.set(mode, current.latencyMs)
+    const { at, as } = ending(was, current)
+    if (at <= now) {
+      if (as === 'timeout') timeout()
+      else exchange.cut()
+      return
+    }
+    const nextAt = Math.min(at, until)
+    if (nextAt < Number.POSITIVE_INFINITY) timer = setTimeout(refresh, Math.max(1, Math.ceil(nextAt - now)))
+  }
+
+  const exchange: Exchange = {
+    get kind() {
+      return past.kind
+    },
+    get isOver() {
+      return isOver
+    },
+    valve,
+    begin(answerKind = past.kind) {
+      past.kind = answerKind
+      past.begunAt = performance.now()
+      refresh()
+    },
+    apply(next) {
+      if (next.resetAfterMs !== current.resetAfterMs) past.resetAt = randomReset(next.resetAfterMs, performance.now(), Math.random)
+      current = next
+      refresh()
+    },
+    end() {
+      if (isOver) return
+      isOver = true
+      clearTimeout(timer)
+      valve.stream.destroy()
+      onEnd()
+    },
+    cut() {
+      if (isOver) return
+      cut()
+      exchange.end()
+    }
+  }
+  refresh()
+  return exchange
+}

@@ -1,0 +1,59 @@
+import http from 'node:http'
+import type { Exchange, ExchangeOptions } from './exchange.ts'
+
+/** Starts an exchange under the proxy's present faults. */
+export type Begin = (options: Omit<ExchangeOptions, 'faults'>) => Exchange
+
+// RFC 9110 §7.6.1: these are about one connection and are not passed on.
+const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade'])
+
+const page = (status: number): string => `<!doctype html>
+<title>${status} ${http.STATUS_CODES[status]}</title>
+<center><h1>${status} ${http.STATUS_CODES[status]}</h1></center>
+<hr><center>demo proxy</center>
+`
+
+/** Answers with an HTML page, as a gateway does on its own account. */
+export function answerPage(res: http.ServerResponse, status: number): void {
+  res.writeHead(status, { 'content-type': 'text/html', 'cache-control': 'no-store' }).end(page(status))
+}
+
+/** The same as bytes, for a connection that is still waiting for its upgrade. */
+export const pageBytes = (status: number): string =>
+  `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: ${page(status).length}\r\n\r\n${page(status)}`
+
+/** Passes one request on to `target` and its answer back. */
+export function passRequest(target: URL, req: http.IncomingMessage, res: http.ServerResponse, begin: Begin): void {
+  const onward = http.request(new URL(req.url ?? '/', target), { method: req.method, headers: req.headers, agent: false })
+  const exchange = begin({
+    kind: 'request',
+    cut: () => res.destroy(),
+    timeout: () => {
+      if (res.headersSent) return exchange.cut()
+      exchange.end()
+      answerPage(res, 504)
+    },
+    onEnd: () => onward.destroy()
+  })
+  res.once('close', exchange.end)
+  onward.on('error', () => {
+    if (exchange.isOver) return
+    if (res.headersSent) return exchange.cut()
+    exchange.end()
+    answerPage(res, 502)
+  })
+  onward.on('response', (answer) => {
+    answer.on('error', exchange.cut)
+    exchange.valve.head(() => {
+      res.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.rawHeaders))
+      res.flushHeaders()
+      exchange.begin(answer.headers['content-type']?.startsWith('text/event-stream') ? 'stream' : 'request')
+    })
+    answer.pipe(exchange.valve.stream).pipe(res)
+  })
+  req.pipe(onward)
+}
+
+function endToEnd(rawHeaders: string[]): string[] {
+  return rawHeaders.filter((_, index) => !hopByHop.has((rawHeaders[index - (index % 2)] ?? '').toLowerCase()))
+}
