@@ -1,0 +1,149 @@
+/** The package as somebody gets it: packed, installed into an empty project, imported, type-checked. */
+
+import { existsSync } from 'node:fs'
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { bin, type Packed, pack, root, run } from './tarball.ts'
+
+let packed: Packed
+let project: string
+let installed: string
+
+beforeAll(async () => {
+  packed = await pack()
+  project = join(packed.folder, 'project')
+  installed = join(project, 'node_modules/jobtail')
+  await mkdir(join(project, 'node_modules/@types'), { recursive: true })
+  await writeFile(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+  await run('npm', ['install', packed.tarball, '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: project })
+  await cp(join(import.meta.dirname, 'consumer'), join(project, 'src'), { recursive: true })
+})
+afterAll(() => packed.remove())
+
+/** Runs a module in the project, in a process that must end by itself. */
+const node = (source: string) => run(process.execPath, ['--input-type=module', '--eval', source], { cwd: project, timeout: 60_000 })
+
+describe('imported in Node', () => {
+  // What is there beside the language itself, and what only browsers have: reading any of it is an error.
+  const trap = `
+    import { runInNewContext } from 'node:vm'
+    const language = new Set(runInNewContext('Object.getOwnPropertyNames(globalThis)'))
+    const browser = ['window', 'self', 'document', 'location', 'indexedDB', 'localStorage', 'addEventListener', 'BroadcastChannel']
+    const node = Object.getOwnPropertyNames(globalThis).filter((name) => !language.has(name))
+    const spared = SPARED
+    const touched = []
+    for (const name of [...browser, ...node]) {
+      if (spared.includes(name)) continue
+      Object.defineProperty(globalThis, name, { configurable: true, get() { touched.push(name); throw new Error('touched ' + name) } })
+    }
+    const before = Reflect.ownKeys(globalThis).length
+    const module = await import('SPECIFIER')
+    console.log = undefined
+    const { writeSync } = await import('node:fs')
+    writeSync(1, JSON.stringify({ touched, added: Reflect.ownKeys(globalThis).length - before, names: Object.keys(module).sort() }))
+  `
+  const imported = async (specifier: string, spared: readonly string[] = []) => {
+    const { stdout } = await node(trap.replace('SPARED', JSON.stringify(spared)).replace('SPECIFIER', specifier))
+    return JSON.parse(stdout)
+  }
+
+  test.each([
+    [
+      'jobtail',
+      [
+        'createClient',
+        'subscribe',
+        'webSocket',
+        'sse',
+        'longPoll',
+        'shortPoll',
+        'indexedDbMemory',
+        'JobtailError',
+        'JobFailedError',
+        'isJobtailError',
+        'explain'
+      ]
+    ],
+    ['jobtail/core', ['createClient']]
+  ])('%s touches no global', async (specifier, names) => {
+    const result = await imported(specifier)
+    expect(result).toMatchObject({ touched: [], added: 0 })
+    expect(result.names).toEqual(expect.arrayContaining(names))
+  })
+
+  test('jobtail/server needs Node and nothing of a browser', async () => {
+    const result = await imported('jobtail/server', ['process', 'Buffer', 'global', 'setTimeout', 'setImmediate', 'queueMicrotask', 'URL'])
+    expect(result).toMatchObject({ touched: [], added: 0 })
+    expect(result.names).toEqual(expect.arrayContaining(['createJobServer', 'memoryLog']))
+  })
+
+  test('the trap works', async () => {
+    await writeFile(join(project, 'touching.mjs'), 'try { globalThis.fetch } catch {}\nglobalThis.left = 1')
+    expect(await imported('./touching.mjs')).toMatchObject({ touched: ['fetch'], added: 1 })
+  })
+
+  test('require() works too', async () => {
+    const { stdout } = await run(process.execPath, ['--eval', "console.log(typeof require('jobtail').subscribe)"], { cwd: project })
+    expect(stdout.trim()).toBe('function')
+  })
+})
+
+describe('type-checked, libraries included', () => {
+  /** What tsc says to one file of the consumer; nothing where all is well, `@ts-expect-error` lines included. */
+  async function complaints(file: string, options: readonly string[]): Promise<string> {
+    const strict = ['--ignoreConfig', '--noEmit', '--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', 'false', '--target', 'ES2022']
+    const { stdout } = await run(bin('tsc'), [...strict, ...options, join('src', file)], { cwd: project }).catch((error) => error)
+    return stdout
+  }
+  const nodeNext = ['--module', 'NodeNext', '--moduleResolution', 'NodeNext']
+  const bundler = ['--module', 'ESNext', '--moduleResolution', 'bundler']
+  const page = ['--lib', 'ES2022,DOM', '--types', '']
+
+  test.each([
+    ['NodeNext', nodeNext],
+    ['bundler', bundler]
+  ])('a page (%s)', async (_, resolution) => {
+    expect(await complaints('page.ts', [...resolution, ...page])).toBe('')
+  })
+
+  test('a server', async () => {
+    await symlink(join(root, 'node_modules/@types/node'), join(project, 'node_modules/@types/node'))
+    expect(await complaints('server.ts', [...nodeNext, '--lib', 'ES2022', '--types', 'node'])).toBe('')
+  })
+
+  test('a mistake is noticed', async () => {
+    await writeFile(join(project, 'src/mistake.ts'), "import { subscribe } from 'jobtail'\nsubscribe(42)\n")
+    expect(await complaints('mistake.ts', [...nodeNext, ...page])).toContain('TS2345')
+  })
+})
+
+describe('source maps', () => {
+  test('lead to sources that are in the package', async () => {
+    const maps = (await readdir(join(installed, 'dist'), { recursive: true }))
+      .filter((path) => path.endsWith('.map'))
+      .map((path) => join(installed, 'dist', path))
+    const lost: string[] = []
+    for (const map of maps) {
+      const { sources, sourcesContent }: { sources: string[]; sourcesContent?: (string | null)[] } = JSON.parse(await readFile(map, 'utf8'))
+      sources.forEach((source, index) => {
+        if (!sourcesContent?.[index] && !existsSync(join(dirname(map), source))) lost.push(`${map}: ${source}`)
+      })
+    }
+    expect(maps.length).toBeGreaterThan(20)
+    expect(lost).toEqual([])
+  })
+
+  test('of the bundle lead to TypeScript', async () => {
+    const { sources }: { sources: string[] } = JSON.parse(await readFile(join(installed, 'dist/jobtail.min.js.map'), 'utf8'))
+    expect(sources).toEqual(expect.arrayContaining(['../src/client.ts', '../src/connection.ts']))
+    expect(sources.filter((source) => source.startsWith('dist/') || source.startsWith('./'))).toEqual([])
+  })
+})
+
+test('the licences of what the bundle contains are with it', async () => {
+  const bundle = await readFile(join(installed, 'dist/jobtail.min.js'), 'utf8')
+  expect(bundle.slice(0, 200)).toContain('THIRD-PARTY-NOTICES')
+  expect(existsSync(join(installed, 'THIRD-PARTY-NOTICES'))).toBe(true)
+  expect(existsSync(join(installed, 'LICENSE'))).toBe(true)
+})

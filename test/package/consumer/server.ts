@@ -1,0 +1,52 @@
+/** Compiled as somebody's server would be. */
+
+import http from 'node:http'
+import { createJobServer, type EventLog, type JobContext, type JobServer, type JobSnapshot, type LogPage, memoryLog } from 'jobtail/server'
+
+async function transcode(input: unknown, job: JobContext): Promise<{ url: string }> {
+  await job.progress({ ratio: 0.5, message: String(input) })
+  await job.log('half way', 'debug')
+  await job.output('chunk')
+  await job.publish('thumbnail', { url: '/1.png' })
+  job.signal.throwIfAborted()
+  // @ts-expect-error: progress is an object
+  await job.progress(0.5)
+  return { url: `/${job.id}` }
+}
+
+const jobs: JobServer = createJobServer({
+  basePath: '/jobs',
+  log: memoryLog({ maxEvents: 1000, ttlMs: 60_000 }),
+  start: (job, input) => transcode(input, job),
+  authorize: ({ request, action, jobId }) => {
+    if (request.headers.get('authorization') === null) return { status: 401 }
+    // @ts-expect-error: no such action
+    if (action === 'write') return false
+    return action === 'read' ? { expiresAt: Date.now() + 1000 } : jobId !== '1'
+  },
+  origins: ['https://app.example.com'],
+  heartbeatMs: 15_000,
+  mux: 10
+})
+
+const server = http.createServer(jobs.handle)
+server.on('upgrade', jobs.upgrade)
+jobs.attach(http.createServer().listen(0))
+export default { fetch: jobs.fetch }
+
+export async function use(log: EventLog): Promise<void> {
+  const { seq } = await jobs.publish('42', 'started', { attempt: 1 })
+  const length: number = await jobs.run('43', async (job) => job.id.length)
+  const page: LogPage | undefined = await log.read('42', undefined, 10)
+  const snapshot: JobSnapshot | undefined = await log.snapshot('42')
+  console.log(seq, length, page?.events[0]?.type, snapshot?.status)
+  await log.append('42', 'log', null, { expectSeq: 1 })
+  const stop = await log.watch('42', () => {})
+  stop()
+  await jobs.close({ graceMs: 100 })
+  // @ts-expect-error: a type is a string
+  await jobs.publish('42', 1)
+}
+
+// @ts-expect-error: no such option
+createJobServer({ heartbeat: 1 })

@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest'
+import { allImports, cycle, importsOf, objection } from './imports.ts'
+
+describe('the rules', () => {
+  test.each([
+    ['connection.ts', 'strategy/probe.ts'],
+    ['client.ts', 'transports/sse.ts'],
+    ['index.ts', 'core.ts'],
+    ['errors.ts', 'types.ts'],
+    ['transports/sse.ts', 'eventsource-parser'],
+    ['server/log/memory.ts', 'node:crypto'],
+    ['server/index.ts', 'protocol/frames.ts']
+  ])('%s may import %s', (from, to) => {
+    expect(objection({ from, to, typeOnly: false })).toBeUndefined()
+  })
+
+  test.each([
+    ['transports/sse.ts', 'connection.ts'],
+    ['policy/next.ts', 'transports/sse.ts'],
+    ['transports/sse.ts', 'memory/indexed-db.ts'],
+    ['async/queue.ts', 'errors.ts'],
+    ['protocol/parse.ts', 'server/problem.ts'],
+    ['client.ts', 'index.ts'],
+    ['transports/websocket.ts', 'ws'],
+    ['memory/indexed-db.ts', 'node:fs'],
+    ['server/index.ts', 'client.ts'],
+    ['server/index.ts', 'types.ts'],
+    ['server/index.ts', 'idb-keyval'],
+    ['misc/things.ts', 'types.ts']
+  ])('%s may not import %s', (from, to) => {
+    expect(objection({ from, to, typeOnly: false })).toEqual(expect.any(String))
+  })
+
+  test('the server may import the types, as types', () => {
+    expect(objection({ from: 'server/index.ts', to: 'types.ts', typeOnly: true })).toBeUndefined()
+  })
+})
+
+test('every form of import is seen, and none in a comment', () => {
+  const text = `
+    /** import { a } from './comment.ts' */
+    // import b from './comment.ts'
+    import './effect.ts'
+    import type { C } from '../types.ts'
+    import {
+      d,
+      type E
+    } from './several-lines.ts'
+    export * from '../star.ts'
+    export type { F } from '../type.ts'
+    export const g = 'from'; const h = await import('./dynamic.ts')
+    import i from 'package'`
+  expect(importsOf('x/y.ts', text)).toEqual([
+    { from: 'x/y.ts', to: 'x/effect.ts', typeOnly: false },
+    { from: 'x/y.ts', to: 'types.ts', typeOnly: true },
+    { from: 'x/y.ts', to: 'x/several-lines.ts', typeOnly: false },
+    { from: 'x/y.ts', to: 'star.ts', typeOnly: false },
+    { from: 'x/y.ts', to: 'type.ts', typeOnly: true },
+    { from: 'x/y.ts', to: 'x/dynamic.ts', typeOnly: false },
+    { from: 'x/y.ts', to: 'package', typeOnly: false }
+  ])
+})
+
+test('a cycle is found, and one of types only is none', () => {
+  const value = (from: string, to: string) => ({ from, to, typeOnly: false })
+  expect(cycle([value('a.ts', 'b.ts'), value('a.ts', 'c.ts'), value('b.ts', 'c.ts')])).toBeUndefined()
+  expect(cycle([value('a.ts', 'b.ts'), value('b.ts', 'c.ts'), value('c.ts', 'b.ts')])).toEqual(['b.ts', 'c.ts', 'b.ts'])
+  expect(cycle([value('a.ts', 'b.ts'), { from: 'b.ts', to: 'a.ts', typeOnly: true }])).toBeUndefined()
+})
+
+describe('src/', () => {
+  const imports = allImports()
+
+  test('every import goes down', () => {
+    const wrong = imports.map((each) => ({ ...each, objection: objection(each) })).filter((each) => each.objection !== undefined)
+    expect(imports.length).toBeGreaterThan(10)
+    expect(wrong).toEqual([])
+  })
+
+  test('no module leads back to itself', () => {
+    expect(cycle(imports)).toBeUndefined()
+  })
+})

@@ -1,0 +1,93 @@
+/** Who may import whom: a lower layer never knows a higher one. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export interface Import {
+  /** Relative to src/, such as `transports/sse.ts`. */
+  from: string
+  /** Relative to src/ too, or the name of a package. */
+  to: string
+  typeOnly: boolean
+}
+
+const layers = [
+  ['protocol', 'policy', 'async', 'errors', 'types'],
+  ['transports', 'memory'],
+  ['strategy', 'delivery'],
+  ['connection'],
+  ['subscription'],
+  ['client'],
+  ['core', 'index'],
+  ['react', 'element', 'cli']
+]
+/** In these layers the members may import each other. */
+const open = [0, 6]
+const browserPackages = ['eventsource-parser', 'idb-keyval']
+const serverPackages = ['ws']
+const sharedWithServer = ['server', 'protocol', 'errors', 'async']
+
+const src = fileURLToPath(new URL('../../src/', import.meta.url))
+
+/** `transports/sse.ts` belongs to `transports`, `client.ts` to `client`. */
+const member = (path: string): string => (path.split('/')[0] ?? '').replace(/\.ts$/, '')
+const layer = (path: string): number => layers.findIndex((each) => each.includes(member(path)))
+const isPackage = (to: string): boolean => !to.endsWith('.ts')
+
+const within = (packages: readonly string[], to: string): boolean => packages.some((each) => to === each || to.startsWith(`${each}/`))
+
+/** What is wrong with an import; `undefined` where nothing is. */
+export function objection({ from, to, typeOnly }: Import): string | undefined {
+  if (member(from) === 'server') {
+    if (isPackage(to)) return to.startsWith('node:') || within(serverPackages, to) ? undefined : 'not a dependency of the server'
+    return sharedWithServer.includes(member(to)) || (member(to) === 'types' && typeOnly)
+      ? undefined
+      : 'the server shares only protocol, errors, async, and types as types'
+  }
+  if (layer(from) === -1) return `${member(from)} has no layer yet: give it one here and in ARCHITECTURE.md`
+  if (isPackage(to)) return within(browserPackages, to) ? undefined : "not for a browser, or not a dependency of the client's"
+  if (member(from) === 'async' && member(to) !== 'async') return 'async is generic'
+  if (member(from) === member(to)) return undefined
+  if (layer(to) === -1 || layer(to) > layer(from)) return 'the wrong way up'
+  return layer(to) < layer(from) || open.includes(layer(to)) ? undefined : 'siblings'
+}
+
+/** The imports in a module's text, comments left out. */
+export function importsOf(from: string, text: string): Import[] {
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
+  const statements = code.matchAll(/^\s*(?:import|export)\s+(type\s)?(?:[^'";=()]*?\sfrom\s+)?'([^']+)'|\bimport\(\s*'([^']+)'/gm)
+  return [...statements].map(([, type, named, dynamic]) => {
+    const target = named ?? dynamic ?? ''
+    return { from, to: target.startsWith('.') ? posix.normalize(posix.join(posix.dirname(from), target)) : target, typeOnly: type !== undefined }
+  })
+}
+
+/** Every import in src/. */
+export const allImports = (): Import[] =>
+  readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .map((path) => path.replaceAll('\\', '/'))
+    .filter((path) => path.endsWith('.ts'))
+    .flatMap((path) => importsOf(path, readFileSync(join(src, path), 'utf8')))
+
+/** A way from a module back to itself, over imports that are there at run time; `undefined` where there is none. */
+export function cycle(imports: readonly Import[]): string[] | undefined {
+  const targets = new Map<string, string[]>()
+  for (const { from, to, typeOnly } of imports) if (!typeOnly && !isPackage(to)) targets.set(from, [...(targets.get(from) ?? []), to])
+  const done = new Set<string>()
+  const visit = (path: string, way: readonly string[]): string[] | undefined => {
+    if (way.includes(path)) return [...way.slice(way.indexOf(path)), path]
+    if (done.has(path)) return undefined
+    for (const to of targets.get(path) ?? []) {
+      const found = visit(to, [...way, path])
+      if (found) return found
+    }
+    done.add(path)
+    return undefined
+  }
+  for (const path of targets.keys()) {
+    const found = visit(path, [])
+    if (found) return found
+  }
+  return undefined
+}

@@ -1,0 +1,22 @@
+import { readFile } from 'node:fs/promises'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { bin, type Packed, pack, root, run } from './tarball.ts'
+
+let packed: Packed
+beforeAll(async () => {
+  packed = await pack()
+})
+afterAll(() => packed.remove())
+
+test('publint finds nothing', async () => {
+  const { buffer } = new Uint8Array(await readFile(packed.tarball))
+  const { messages, pkg } = await publint({ pkgDir: root, strict: true, pack: { tarball: buffer } })
+  expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([])
+})
+
+test('each entry has types that fit it, however they are resolved', async () => {
+  const { stdout } = await run(bin('attw'), [packed.tarball, '--profile', 'esm-only', '--no-color', '--no-emoji']).catch((error) => error)
+  expect(stdout).toContain('No problems found')
+})
