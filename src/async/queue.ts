@@ -16,7 +16,7 @@ export interface Queue<T> extends AsyncIterator<T, undefined> {
 
 export function createQueue<T>(weigh: (value: T) => number = () => 1): Queue<T> {
   // A head index: Array.prototype.shift moves the whole backlog at each call.
-  let items: T[] = []
+  let items: (T | undefined)[] = []
   let head = 0
   let weight = 0
   let ending: { error?: unknown } | undefined
@@ -24,6 +24,7 @@ export function createQueue<T>(weigh: (value: T) => number = () => 1): Queue<T> 
 
   function take(): T {
     const value = items[head] as T // as: the caller has checked that there is one
+    items[head] = undefined // or the value would stay in memory until the backlog is cut
     head += 1
     weight -= weigh(value)
     if (head === items.length) clear()

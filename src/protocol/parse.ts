@@ -4,7 +4,7 @@
  */
 
 import type { Control, Frame, JobSnapshot, Problem, WireEvent } from './frames.ts'
-import { isCursor, isEventType, isJobId, isStatus } from './rules.ts'
+import { isCursor, isEventType, isJobId, isStatus, TAIL } from './rules.ts'
 
 /** Says which field was wrong, what was expected, and how the input begins. */
 export class MalformedFrame extends Error {
@@ -28,6 +28,7 @@ const objectFrom = (value: unknown, what: string): Fields => {
 const isString = (value: unknown): value is string => typeof value === 'string'
 const isBoolean = (value: unknown): value is boolean => typeof value === 'boolean'
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0 // as: isSafeInteger is no type guard
+const isEventId = (value: unknown): value is string => isCursor(value) && value !== TAIL
 const isPositive = (value: unknown): value is number => isCount(value) && value > 0
 
 /** The field's value if the guard takes it; `undefined` for an absent optional one. */
@@ -41,7 +42,7 @@ const optional = <T>(of: Fields, name: string, guard: (value: unknown) => value 
   of[name] == null ? {} : { [name]: field(of, name, guard, expected) }
 
 const job = (of: Fields): string => field(of, 'job', isJobId, 'a job id')
-const cursor = (of: Fields, name = 'cursor'): string => field(of, name, isCursor, 'a cursor of 1 to 128 [A-Za-z0-9._:~-]')
+const cursor = (of: Fields, name = 'cursor'): string => field(of, name, isEventId, 'an id of 1 to 128 [A-Za-z0-9._:~-] other than tail')
 const count = (of: Fields, name: string): number => field(of, name, isCount, 'an integer from 0')
 const positive = (of: Fields, name: string): number => field(of, name, isPositive, 'an integer from 1')
 const text = (of: Fields, name: string): string => field(of, name, isString, 'a string')

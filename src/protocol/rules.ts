@@ -10,9 +10,11 @@ export const TAIL = 'tail'
 /** Lists of jobs in a URL are split above this many characters. */
 export const MAX_LIST_CHARS = 4000
 
+/** What may stand after `?after=`: an event's id, or `tail`. */
 export const isCursor = (value: unknown): value is string => typeof value === 'string' && /^[A-Za-z0-9._:~-]{1,128}$/.test(value)
 
-export const isEventType = (value: unknown): value is string => typeof value === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(value)
+/** `gap` is refused: only a client makes such events. */
+export const isEventType = (value: unknown): value is string => typeof value === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(value) && value !== 'gap'
 
 /** 1 to 256 UTF-8 bytes, well-formed, and not a name that a URL or the protocol needs. */
 export const isJobId = (value: unknown): value is string =>
@@ -21,8 +23,9 @@ export const isJobId = (value: unknown): value is string =>
   value !== '.' &&
   value !== '..' &&
   value !== 'events' &&
-  !/[\ud800-\udfff]/u.test(value) &&
-  new TextEncoder().encode(value).length <= 256
+  value.isWellFormed() &&
+  // A UTF-16 unit takes at most 3 bytes; encoding every event's id anew would cost as much as parsing the event.
+  (value.length <= 85 || new TextEncoder().encode(value).length <= 256)
 
 export const isTerminal = (type: string): type is 'succeeded' | 'failed' | 'cancelled' => type === 'succeeded' || type === 'failed' || type === 'cancelled'
 
