@@ -1,0 +1,46 @@
+/** The kinds of job that the demo runs. Each does real work on this machine, slowed down so that one can watch it. */
+
+import type { JobContext } from '../src/server/index.ts'
+import { hashFile } from './jobs/hash.ts'
+import { streamText } from './jobs/stream.ts'
+import { validateRows } from './jobs/validate.ts'
+
+export interface Pace {
+  /** How many steps the work is cut into; each makes at least one event. */
+  steps: number
+  /** The pause after each step. */
+  intervalMs: number
+}
+
+interface Kind {
+  pace: Pace
+  work(job: JobContext, pace: Pace): Promise<unknown>
+}
+
+const kinds: Readonly<Record<string, Kind>> = {
+  hash: { pace: { steps: 300, intervalMs: 50 }, work: hashFile },
+  fail: { pace: { steps: 160, intervalMs: 60 }, work: validateRows },
+  stream: { pace: { steps: 240, intervalMs: 60 }, work: streamText }
+}
+
+/** Says what is wrong with a job's input; `code` becomes the job's. */
+class BadInput extends Error {
+  readonly code = 'bad-input'
+}
+
+/** Runs the job that `{ kind, events?, intervalMs? }` asks for. */
+export async function runJob(job: JobContext, input: unknown): Promise<unknown> {
+  const { kind, events, intervalMs } = (input ?? {}) as { kind?: unknown; events?: unknown; intervalMs?: unknown } // as: any JSON; each field is checked below
+  const chosen = typeof kind === 'string' && Object.hasOwn(kinds, kind) ? kinds[kind] : undefined
+  if (!chosen) throw new BadInput(`kind: expected one of ${Object.keys(kinds).join(', ')}, got ${JSON.stringify(kind)}`)
+  return chosen.work(job, {
+    steps: count('events', events, chosen.pace.steps, 1, 5000),
+    intervalMs: count('intervalMs', intervalMs, chosen.pace.intervalMs, 0, 10_000)
+  })
+}
+
+function count(name: string, value: unknown, normal: number, least: number, most: number): number {
+  if (value === undefined) return normal
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value
+  throw new BadInput(`${name}: expected an integer from ${least} to ${most}, got ${JSON.stringify(value)}`)
+}

@@ -1,0 +1,70 @@
+/** Serves the page and its modules as they are: TypeScript with the types blanked out, no build step. */
+
+import { readFile, realpath } from 'node:fs/promises'
+import type http from 'node:http'
+import { stripTypeScriptTypes } from 'node:module'
+import { extname, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** What may be served, and what may not although it is below that. */
+const served = [
+  'demo/index.html',
+  'demo/style.css',
+  'demo/page.ts',
+  'demo/page/',
+  'src/',
+  'node_modules/eventsource-parser/dist/',
+  'node_modules/idb-keyval/dist/'
+]
+const withheld = ['src/server/']
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.ts': 'text/javascript; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8'
+}
+
+// The one warning that it is experimental says nothing to whoever runs the demo.
+const { emitWarning } = process
+process.emitWarning = () => {}
+stripTypeScriptTypes('')
+process.emitWarning = emitWarning
+
+/** Answers a GET of the page or of one of its modules; 404 for everything else. */
+export async function serveModule(req: http.IncomingMessage, res: http.ServerResponse): Promise<void> {
+  const name = fileFor(req.url ?? '/')
+  const type = types[extname(name)]
+  const text = type === undefined || (req.method !== 'GET' && req.method !== 'HEAD') ? undefined : await readServed(name)
+  if (text === undefined) {
+    res.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n')
+    return
+  }
+  res.writeHead(200, { 'content-type': type, 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' })
+  res.end(name.endsWith('.ts') ? stripTypeScriptTypes(text, { mode: 'strip' }) : text)
+}
+
+function fileFor(url: string): string {
+  try {
+    const path = decodeURIComponent(new URL(url, 'http://localhost').pathname).slice(1)
+    return path === '' ? 'demo/index.html' : path
+  } catch {
+    return '' // not a URL, or not UTF-8: nothing has that name
+  }
+}
+
+async function readServed(name: string): Promise<string | undefined> {
+  const isServed = (path: string): boolean => served.some((allowed) => path === allowed || (allowed.endsWith('/') && path.startsWith(allowed)))
+  const isWithheld = (path: string): boolean => withheld.some((prefix) => path.startsWith(prefix))
+  if (!isServed(name) || isWithheld(name)) return undefined
+  try {
+    // By the real path: `..`, encoded or not, and links out of the project end here.
+    const file = await realpath(root + name)
+    const real = file.slice(root.length).split(sep).join('/')
+    return file.startsWith(root) && isServed(real) && !isWithheld(real) ? await readFile(file, 'utf8') : undefined
+  } catch {
+    return undefined // no such file
+  }
+}

@@ -1,0 +1,42 @@
+/** An element with its attributes and children: `on…` are listeners, `undefined` is left out. */
+export function el<K extends keyof HTMLElementTagNameMap>(
+  name: K,
+  attributes: Record<string, string | undefined> = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(name)
+  for (const [key, value] of Object.entries(attributes)) if (value !== undefined) element.setAttribute(key, value)
+  element.append(...children)
+  return element
+}
+
+export function svg<K extends keyof SVGElementTagNameMap>(name: K, attributes: Record<string, string | number> = {}): SVGElementTagNameMap[K] {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', name)
+  set(element, attributes)
+  return element
+}
+
+export function set(element: Element, attributes: Record<string, string | number>): void {
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value))
+}
+
+/** Sets the text only where it is another one: a live region would repeat it. */
+export function say(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text
+}
+
+/** Milliseconds since 1970 by the page's monotonic clock, as diagnostics have it. */
+export const now = (): number => performance.timeOrigin + performance.now()
+
+/** `paint` at the next frame, once however often it was asked for. */
+export function onceAFrame(paint: () => void): () => void {
+  let isDue = false
+  return () => {
+    if (isDue) return
+    isDue = true
+    requestAnimationFrame(() => {
+      isDue = false
+      paint()
+    })
+  }
+}

@@ -1,0 +1,166 @@
+import type { Diagnostic } from 'jobtail'
+import { say, set, svg } from './dom.ts'
+import type { Bar, History, Mark, Pause } from './history.ts'
+import { laneNames } from './lanes.ts'
+
+export interface Picture {
+  readonly element: SVGSVGElement
+  /** How much time it shows. */
+  readonly spanMs: number
+  fit(width: number): void
+  /** Draws the time up to `end`, in ms since 1970. */
+  paint(end: number): void
+}
+
+const LANE = 34
+const TOP = 20
+const AXIS = 18
+const BOTTOM = TOP + Object.keys(laneNames).length * LANE
+const HEIGHT = BOTTOM + AXIS
+/** What a character of a label takes at most. */
+const CHARACTER = 6.4
+
+const laneTop = (lane: string): number => TOP + Math.max(0, Object.keys(laneNames).indexOf(lane)) * LANE
+
+/** Draws `history` as lanes of bars that move to the left; `onPoint` is told what a bar that is pointed at is about. */
+export function createPicture(history: History, onPoint: (about: Diagnostic) => void): Picture {
+  const element = svg('svg', { height: HEIGHT, role: 'img', 'aria-label': 'Timeline of the connection. The list below says the same in words.' })
+  const layer = (name: string): SVGGElement => element.appendChild(svg('g', { class: name }))
+  const grid = layer('grid')
+  const pauses = layer('pauses')
+  const bars = layer('bars')
+  const ticks = layer('ticks')
+  const marks = layer('marks')
+  const labels = layer('labels')
+  const drawn = new Map<Bar | Pause | Mark, SVGElement>()
+  const drawnLabels = new Map<Bar, SVGTextElement>()
+  const lines = new Map(Object.keys(laneNames).map((lane) => [lane, ticks.appendChild(svg('path', { class: `tick ${lane}` }))]))
+  let width = 0
+  let spanMs = 30_000
+  let end = 0
+
+  const x = (at: number): number => width - ((end - at) / spanMs) * width
+
+  /** The element that draws `item`, made at its first time. */
+  function elementOf<T extends SVGElement>(item: Bar | Pause | Mark, make: () => T): T {
+    const known = drawn.get(item)
+    if (known) return known as T // as: an item is always drawn by the same function
+    const made = make()
+    drawn.set(item, made)
+    return made
+  }
+
+  function pointable(item: Bar | Pause, made: SVGRectElement): SVGRectElement {
+    made.onpointerenter = made.onclick = () => onPoint(item.about)
+    return made
+  }
+
+  function paintBar(bar: Bar): void {
+    const rect = elementOf(bar, () => pointable(bar, bars.appendChild(svg('rect'))))
+    const left = x(bar.from)
+    const wide = Math.max(4, x(bar.to ?? end) - left)
+    const [inset, height] = bar.kind === 'live' ? [15, 14] : [18, 8]
+    set(rect, {
+      class: `${bar.kind} ${bar.outcome} ${bar.lane}`,
+      x: left,
+      y: laneTop(bar.lane) + inset,
+      width: wide,
+      height,
+      rx: Math.min(3, wide / 4)
+    })
+    if (bar.why !== undefined) paintWhy(bar, bar.why, wide)
+  }
+
+  /** Inside the end of a bar that is long enough, else behind it, where the next one leaves room. */
+  function paintWhy(bar: Bar, why: string, wide: number): void {
+    let label = drawnLabels.get(bar)
+    if (!label) {
+      label = labels.appendChild(svg('text', { y: laneTop(bar.lane) + 26 }))
+      label.textContent = `✕ ${why}`
+      drawnLabels.set(bar, label)
+    }
+    const room = (why.length + 3) * CHARACTER
+    const isInside = bar.kind === 'live' && wide > room
+    const at = x(bar.to ?? end) + (isInside ? -5 : 4)
+    const isHidden = !isInside && (at + room > width || isTaken(bar, at + room))
+    set(label, { class: isInside ? 'why inside' : 'why', x: at, 'text-anchor': isInside ? 'end' : 'start', visibility: isHidden ? 'hidden' : 'visible' })
+  }
+
+  const isTaken = (bar: Bar, until: number): boolean =>
+    history.bars.some((other) => other !== bar && other.lane === bar.lane && (other.to ?? end) > (bar.to ?? end) && x(other.from) < until)
+
+  function paintPause(pause: Pause): void {
+    const rect = elementOf(pause, () => pointable(pause, pauses.appendChild(svg('rect', { class: 'pause', y: TOP, height: BOTTOM - TOP }))))
+    const left = x(pause.from)
+    set(rect, { x: left, width: Math.max(1, x(Math.min(pause.to, end)) - left) })
+  }
+
+  function paintMark(mark: Mark): void {
+    const at = x(mark.at)
+    const isRight = at > width / 2
+    const group = elementOf(mark, () => {
+      const text = svg('text', { y: 11 })
+      const made = marks.appendChild(svg('g'))
+      made.append(svg('line', { y1: TOP - 5, y2: BOTTOM }), text)
+      say(text, mark.label)
+      return made
+    })
+    // The label is read from the side that has room.
+    set(group, { class: isRight ? 'mark right' : 'mark', transform: `translate(${at} 0)` })
+  }
+
+  function paintTicks(): void {
+    for (const [lane, path] of lines) {
+      const columns = new Set((history.ticks.get(lane) ?? []).map((at) => Math.round(x(at))))
+      set(path, { d: [...columns].map((column) => `M${column} ${laneTop(lane) + 15}v14`).join('') })
+    }
+  }
+
+  function sweep(): void {
+    const shown = new Set<unknown>([...history.bars, ...history.pauses, ...history.marks])
+    for (const drawings of [drawn, drawnLabels] as Map<unknown, SVGElement>[]) {
+      // as: keys of both are only compared
+      for (const [item, drawing] of drawings) {
+        if (shown.has(item)) continue
+        drawing.remove()
+        drawings.delete(item)
+      }
+    }
+  }
+
+  function paintGrid(): void {
+    grid.replaceChildren()
+    for (const [lane, name] of Object.entries(laneNames)) {
+      const label = svg('text', { class: `lane-name ${lane}`, x: 0, y: laneTop(lane) + 11 })
+      label.textContent = name
+      grid.append(svg('line', { class: 'lane', x1: 0, x2: width, y1: laneTop(lane) + LANE, y2: laneTop(lane) + LANE }), label)
+    }
+    for (let ago = 0; ago <= spanMs; ago += 5000) {
+      const at = Math.round(width - (ago / spanMs) * width) - 0.5
+      const label = svg('text', { class: 'axis', x: at, y: HEIGHT - 4, 'text-anchor': ago === 0 ? 'end' : ago === spanMs ? 'start' : 'middle' })
+      label.textContent = ago === 0 ? 'now' : `−${ago / 1000} s`
+      grid.append(svg('line', { class: 'second', x1: at, x2: at, y1: TOP, y2: BOTTOM }), label)
+    }
+  }
+
+  return {
+    element,
+    get spanMs() {
+      return spanMs
+    },
+    fit(nextWidth) {
+      width = nextWidth
+      spanMs = width < 560 ? 20_000 : 30_000
+      set(element, { width, viewBox: `0 0 ${width} ${HEIGHT}` })
+      paintGrid()
+    },
+    paint(until) {
+      end = until
+      for (const bar of history.bars) paintBar(bar)
+      for (const pause of history.pauses) paintPause(pause)
+      for (const mark of history.marks) paintMark(mark)
+      paintTicks()
+      sweep()
+    }
+  }
+}

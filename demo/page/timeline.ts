@@ -1,0 +1,69 @@
+import { type Diagnostic, explain } from 'jobtail'
+import { el, now, say } from './dom.ts'
+import { createHistory } from './history.ts'
+import { createPicture } from './picture.ts'
+
+export interface Timeline {
+  add(diagnostic: Diagnostic): void
+  /** An event came. */
+  tick(): void
+  /** Marks what the user did to the network. */
+  mark(label: string): void
+  /** Nothing is followed any more. */
+  rest(): void
+}
+
+const KEPT_LINES = 60
+
+/** Shows in `host` what the connection did in the last half minute: as a picture, and in words for whoever points at it or can't see it. */
+export function createTimeline(host: HTMLElement): Timeline {
+  const history = createHistory()
+  const words = el('p', { class: 'words' }, 'Point at a bar, or touch it, to read what it was.')
+  const list = el('ol', { class: 'happened', tabindex: '0', 'aria-label': 'What happened, latest first' })
+  const picture = createPicture(history, (about) => say(words, explain(about)))
+  host.append(picture.element, words, list)
+
+  function paint(): void {
+    const end = now()
+    history.forget(end - picture.spanMs - 1000)
+    picture.paint(end)
+  }
+
+  function tell(at: number, text: string): void {
+    const time = new Date(at).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 1 })
+    list.prepend(el('li', {}, el('time', {}, time), ' ', text))
+    while (list.childElementCount > KEPT_LINES) list.lastElementChild?.remove()
+  }
+
+  new ResizeObserver(() => {
+    picture.fit(host.clientWidth)
+    paint()
+  }).observe(host)
+  keepPainting(paint)
+
+  return {
+    add(diagnostic) {
+      history.add(diagnostic)
+      tell(diagnostic.at, explain(diagnostic))
+    },
+    tick: () => history.tick(now()),
+    mark(label) {
+      history.mark(now(), label)
+      tell(now(), `You: ${label}`)
+    },
+    rest: () => history.rest(now())
+  }
+}
+
+/** Moves the picture on: a pixel is worth some 30 ms, so that more frames would show nothing more. Once a second for who wants no motion. */
+function keepPainting(paint: () => void): void {
+  const still = matchMedia('(prefers-reduced-motion: reduce)')
+  let last = 0
+  requestAnimationFrame(function frame(at) {
+    if (at - last >= (still.matches ? 1000 : 30)) {
+      last = at
+      paint()
+    }
+    requestAnimationFrame(frame)
+  })
+}
