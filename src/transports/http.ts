@@ -82,7 +82,7 @@ async function problemIn(response: Response, type: string, signal: AbortSignal):
   try {
     for await (const chunk of chunksOf(response, signal)) {
       text += chunk
-      if (text.length > MAX_PROBLEM_CHARS) break
+      if (text.length > MAX_PROBLEM_CHARS) return
     }
     const body: unknown = JSON.parse(text)
     return parseProblem(type.includes('problem') ? Object.assign({ status: response.status }, body) : body)

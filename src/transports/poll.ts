@@ -45,27 +45,29 @@ function openPoll(request: OpenRequest, via: string, pace: Pace): Link {
     let waitS = 0
     let limitS = Infinity
     while (asked.length > 0) {
-      if (changed) waitS = 0
+      const heldS = changed ? 0 : waitS
       changed = false
       turn = new AbortController()
       const askedAt = performance.now()
       try {
-        const answer = yield* exchange(request, { via, accept: 'application/json', jobs: asked, waitS }, turn)
+        const answer = yield* exchange(request, { via, accept: 'application/json', jobs: asked, waitS: heldS }, turn)
         if (changed) continue
         if ('control' in answer) return void (yield [answer])
         yield take(answer)
 
-        const nextS = answer.more ? 0 : pace(answer)
-        if (nextS === undefined && !changed) return
+        waitS = 0
+        if (answer.more || changed || asked.length === 0) continue
+        const nextS = pace(answer)
+        if (nextS === undefined) return
         // An empty answer long before its time: whoever ignores `wait` is asked as by a short poll.
-        const ignored = answer.frames.every(isControl) && performance.now() - askedAt < waitS * 500
-        if (!answer.more && !changed && (nextS === 0 || ignored)) await delay(pauseMs(answer), turn.signal)
-        waitS = Math.min(nextS ?? 0, limitS)
+        const ignored = answer.frames.every(isControl) && performance.now() - askedAt < heldS * 500
+        if (nextS === 0 || ignored) await delay(pauseMs(answer), turn.signal)
+        waitS = Math.min(nextS, limitS)
       } catch (failure) {
         turn.abort() // an answer that nobody reads on holds its connection
         signal.throwIfAborted()
         if (changed) continue
-        limitS = waitS = Math.floor(waitS / 2)
+        limitS = waitS = Math.floor(heldS / 2)
         if (waitS < MIN_WAIT_S || !isImpatience(failure)) throw failure
       }
     }

@@ -110,6 +110,7 @@ function listen(socket: WebSocket, inbox: Queue<Message>, opened: () => void, jo
       take(data)
     } catch (error) {
       inbox.end(error)
+      socket.onmessage = null
       socket.close(1000)
     }
   }

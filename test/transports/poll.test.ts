@@ -1,0 +1,193 @@
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { longPoll, look, shortPoll } from '../../src/transports/poll.ts'
+import type { Transport } from '../../src/types.ts'
+import { type Asked, openReader, type Reader } from './reader.ts'
+import { bodyOf, event, reading, type ScriptedFetch, scriptFetch } from './scripted-fetch.ts'
+
+const base = new URL('http://localhost/jobs')
+const page = (status: number): Response => new Response('<p>', { status, headers: { 'content-type': 'text/html' } })
+const waits = ({ asked }: ScriptedFetch): (string | null)[] => asked.map(({ url }) => url.searchParams.get('wait'))
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+function open(transport: Transport, script: ScriptedFetch, jobs?: readonly Asked[]): Reader {
+  const reader = openReader(transport, base, jobs, { fetch: script.fetch })
+  onTestFinished(() => reader.abort())
+  return reader
+}
+
+/** Reads on in the background. */
+function follow(reader: Reader): Promise<unknown> {
+  const end = reader.toEnd().catch((error) => error)
+  return end
+}
+
+describe('a long poll', () => {
+  it('asks without a wait first, then with the heartbeat as the wait, from cursor to cursor', async () => {
+    const script = scriptFetch(reading(0, 2), reading(2, 3))
+    await open(longPoll(), script).untilEvents(3)
+    follow(open(longPoll(), script))
+    expect(waits(script)).toEqual([null, '15', null])
+    expect(script.asked.map(({ headers }) => headers.get('last-event-id'))).toEqual([null, 'e-2', null])
+  })
+
+  it.each([
+    [500, '1'],
+    [2900, '2'],
+    [600_000, '55']
+  ])('with a heartbeat of %d ms waits %s s', async (heartbeatMs, wait) => {
+    const script = scriptFetch(reading(0, 1, { heartbeatMs }))
+    follow(open(longPoll(), script))
+    await vi.waitFor(() => expect(waits(script)).toEqual([null, wait]))
+  })
+
+  it('asks on at once, without a wait, while there is more', async () => {
+    const script = scriptFetch(reading(0, 2, { more: true }), reading(2, 4, { more: true }), reading(4, 5))
+    follow(open(longPoll(), script))
+    await vi.waitFor(() => expect(waits(script)).toEqual([null, null, null, '15']))
+  })
+
+  it('halves its wait at each 408, 504 or break, does not raise it again, and below 2 s has failed', async () => {
+    const broken = new Response(bodyOf(['{"proto'], new TypeError('terminated')), { headers: { 'content-type': 'application/json' } })
+    const script = scriptFetch(reading(0, 1), page(504), reading(1, 2), broken, page(408))
+    const end = follow(open(longPoll(), script))
+    expect(await end).toMatchObject({ reason: 'status', status: 408 })
+    expect(waits(script)).toEqual([null, '15', '7', '7', '3'])
+  })
+
+  it('counts a request unanswered 10 s after its wait as broken', async () => {
+    const script = scriptFetch(reading(0, 1), 'hang', 'hang', 'hang')
+    const end = follow(open(longPoll(), script))
+    await vi.advanceTimersByTimeAsync(25_000 + 17_000 + 13_000)
+    expect(waits(script)).toEqual([null, '15', '7', '3'])
+    expect(script.asked.map(({ at }, index) => at - (script.asked[index - 1]?.at ?? at))).toEqual([0, 0, 25_000, 17_000])
+    expect(script.asked.every(({ init }, index) => index === 0 || init.signal?.aborted)).toBe(true)
+    expect(await end).toMatchObject({ reason: 'silent' })
+  })
+
+  it.each([
+    ['a 504', () => page(504), { reason: 'status', status: 504 }],
+    ['no answer', () => new TypeError('Failed to fetch'), { reason: 'network' }]
+  ])('fails at once with %s before it is proved', async (_, answer, failure) => {
+    const script = scriptFetch(answer())
+    expect(await follow(open(longPoll(), script))).toMatchObject(failure)
+    expect(script.asked).toHaveLength(1)
+  })
+
+  it('takes a wait of 1 s where the heartbeat is one, and fails when even that is cut', async () => {
+    const script = scriptFetch(reading(0, 1, { heartbeatMs: 1000 }), page(504))
+    expect(await follow(open(longPoll(), script))).toMatchObject({ status: 504 })
+    expect(waits(script)).toEqual([null, '1'])
+  })
+
+  it('asks a server that ignores the wait no more often than a short poll would', async () => {
+    const script = scriptFetch(reading(0, 1), ...Array.from({ length: 50 }, () => reading(1)))
+    follow(open(longPoll(), script))
+    await vi.advanceTimersByTimeAsync(9000)
+    expect(script.asked).toHaveLength(2 + 4)
+  })
+
+  it('lets a held request go when the list changes, and asks for the new one without a wait', async () => {
+    const script = scriptFetch(reading(0, 1))
+    const reader = open(longPoll(), script)
+    follow(reader)
+    await vi.waitFor(() => expect(waits(script)).toEqual([null, '15']))
+    reader.link.update?.([
+      { job: '42', ref: 1, after: 'e-0' },
+      { job: '43', ref: 2 }
+    ])
+    expect(script.asked[1]?.init.signal?.aborted).toBe(true)
+    await vi.waitFor(() => expect(script.asked).toHaveLength(3))
+    expect(script.asked[2]?.url.search).toBe('?job=42&after=e-1&job=43&after=')
+  })
+})
+
+describe('a short poll', () => {
+  it.each([
+    ['as long as the server says', { pollMs: 700 }, 700],
+    ['2 s where it says nothing', { pollMs: undefined as never }, 2000], // as: the answer then has no such field
+    ['never longer than two heartbeats', { pollMs: 60_000, heartbeatMs: 5000 }, 10_000]
+  ])('pauses %s', async (_, fields, pauseMs) => {
+    const script = scriptFetch(reading(0, 1, fields))
+    follow(open(shortPoll(), script))
+    await vi.advanceTimersByTimeAsync(pauseMs - 1)
+    expect(script.asked).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(waits(script)).toEqual([null, null])
+  })
+
+  it('is woken by a change of its list, and leaves no timer behind', async () => {
+    const script = scriptFetch(reading(0, 1))
+    const reader = open(shortPoll(), script)
+    const end = follow(reader)
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1))
+    reader.link.update?.([{ job: '43', ref: 2 }])
+    await vi.waitFor(() => expect(script.asked[1]?.url.pathname).toBe('/jobs/43/events'))
+    reader.abort(new Error('enough'))
+    await end
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('takes the pause back when it is aborted', async () => {
+    const reader = open(shortPoll(), scriptFetch(reading(0, 1)))
+    const end = follow(reader)
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1))
+    reader.abort(new Error('enough'))
+    expect(await end).toEqual(new Error('enough'))
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe.each([longPoll, shortPoll])('either poll (%o)', (make) => {
+  it('carries the ref in the first answer only', async () => {
+    const reader = await open(make(), scriptFetch(reading(0, 1, { more: true }), reading(1, 2)), [{ job: '42', ref: 7 }]).untilEvents(2)
+    const subscribed = reader.had.filter((frame) => 'control' in frame && frame.control === 'subscribed')
+    expect(subscribed.map((frame) => 'ref' in frame && frame.ref)).toEqual([7, false])
+  })
+
+  it('goes on with the others when one job has ended or failed, and ends with the last', async () => {
+    const jobs = [
+      { job: '42', epoch: 'e', seq: 0, from: 'e-0', cursor: 'e-0', status: 'running', done: false },
+      { job: 'gone', error: { status: 410, code: 'history-gone', message: 'gone' } },
+      { job: 'over', epoch: 'o', seq: 9, from: 'o-9', cursor: 'o-9', status: 'failed', done: true }
+    ] as const
+    const script = scriptFetch(reading(0, 0, { jobs: [...jobs], more: true }), reading(0, 1, { done: true }))
+    const reader = await open(make(), script, [{ job: '42' }, { job: 'gone' }, { job: 'over', after: 'o-9' }]).toEnd()
+    expect(script.asked.map(({ url }) => url.pathname + url.search)).toEqual([
+      '/jobs/events?job=42&after=&job=gone&after=&job=over&after=o-9',
+      '/jobs/42/events'
+    ])
+    expect(script.asked[1]?.headers.get('last-event-id')).toBe('e-0')
+    expect(reader.had).toMatchObject([
+      { control: 'hello' },
+      { control: 'subscribed', job: '42', ref: 1 },
+      { control: 'subscribed', job: 'over', ref: 3 },
+      { control: 'error', job: 'gone', status: 410 },
+      { control: 'done', job: 'over', cursor: 'o-9' },
+      { control: 'hello' },
+      { control: 'subscribed', job: '42' },
+      { seq: 1 },
+      { control: 'done', job: '42', cursor: 'e-1' }
+    ])
+  })
+
+  it('tells that bytes come while a long body arrives', async () => {
+    const text = await reading(0, 3).text()
+    const pieces = [text.slice(0, 10), text.slice(10, 100), text.slice(100)]
+    const { frames } = open(make(), scriptFetch(new Response(bodyOf(pieces), { headers: { 'content-type': 'application/json' } })))
+    expect(await frames.next()).toEqual({ done: false, value: [] })
+    expect(await frames.next()).toEqual({ done: false, value: [] })
+    expect((await frames.next()).value).toHaveLength(5)
+  })
+})
+
+describe('a look', () => {
+  it('reads what there is, to the end of it, and ends', async () => {
+    const script = scriptFetch(reading(0, 2, { more: true }), reading(2, 3))
+    const reader = await open(look(), script).toEnd()
+    expect(reader.events).toEqual([event(1), event(2), event(3)])
+    expect(waits(script)).toEqual([null, null])
+    expect(look().name).toBe('look')
+  })
+})

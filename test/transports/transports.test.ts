@@ -1,0 +1,9 @@
+import { longPoll, shortPoll } from '../../src/transports/poll.ts'
+import { sse } from '../../src/transports/sse.ts'
+import { webSocket } from '../../src/transports/websocket.ts'
+import { describeTransport } from './contract.ts'
+
+describeTransport(webSocket, { hidesStatus: true })
+describeTransport(sse)
+describeTransport(longPoll, { connectionless: true })
+describeTransport(shortPoll, { connectionless: true })
