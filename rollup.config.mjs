@@ -1,13 +1,17 @@
 import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
 
-/** Follows the source maps that tsc wrote, so that the bundle's map leads to src/ and not to dist/. */
+/** Follows the source maps of what it bundles, so that the bundle's own leads to TypeScript, which it carries along. */
 const withSourceMaps = () => ({
   name: 'with-source-maps',
   async load(id) {
     const code = await readFile(id, 'utf8')
-    const map = await readFile(`${id}.map`, 'utf8').catch(() => null) // a dependency may have none
+    const text = await readFile(`${id}.map`, 'utf8').catch(() => undefined) // a dependency may have none
+    if (text === undefined) return { code }
+    const map = JSON.parse(text)
+    map.sourcesContent ??= await Promise.all(map.sources.map((source) => readFile(resolve(dirname(id), source), 'utf8')))
     return { code, map }
   }
 })

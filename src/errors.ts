@@ -1,7 +1,6 @@
 /** The two errors that a loop or `result` can throw, and the one that a transport throws to its owner. */
 
 import type { WireEvent } from './protocol/frames.ts'
-import type { FailureReason } from './types.ts'
 
 export type ErrorCode =
   | 'unauthorized'
@@ -62,6 +61,9 @@ export class JobFailedError extends Error {
 
 /** True for a `JobtailError`, also one made by another copy of this library. */
 export const isJobtailError = (value: unknown): value is JobtailError => value instanceof Error && value.name === 'JobtailError'
+
+/** How a path failed. */
+export type FailureReason = 'unsupported' | 'refused' | 'mute' | 'timeout' | 'cut' | 'silent' | 'status' | 'content-type' | 'protocol' | 'bye' | 'network'
 
 export interface TransportErrorOptions {
   status?: number | undefined

@@ -1,9 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The public types. Their promises are documented here, once, and in docs/API.md. */
 
-import type { JobFailedError, JobtailError } from './errors.ts'
+import type { FailureReason, JobFailedError, JobtailError } from './errors.ts'
 import type { Frame, ProgressData } from './protocol/frames.ts'
 
+export type { FailureReason } from './errors.ts'
 export type { Control, Frame, JobSnapshot, JobStatus, ProgressData, WireEvent } from './protocol/frames.ts'
 
 /** `data` by event type, as the protocol's conventions have it. */
@@ -140,8 +141,6 @@ export interface ClientOptions {
   /** Default: the global one. */
   WebSocket?: typeof WebSocket | undefined
 }
-
-export type FailureReason = 'unsupported' | 'refused' | 'mute' | 'timeout' | 'cut' | 'silent' | 'status' | 'content-type' | 'protocol' | 'bye' | 'network'
 
 /** What the connection did, and when: `at` in ms since 1970 with the page's monotonic clock; `attempt` the round it belongs to. */
 export type Diagnostic = { at: number; transport?: string; attempt: number } & DiagnosticDetail
