@@ -1,0 +1,14 @@
+import { type Browser, chromium, firefox } from 'playwright'
+import { type BrowserName, findBrowser, launchOptions } from '../test/setup/browsers.ts'
+
+export const browserNames: readonly BrowserName[] = ['chromium', 'firefox']
+
+export const isInstalled = (name: BrowserName): boolean => findBrowser(name) !== undefined
+
+/** Launches a real browser that is installed here. */
+export async function launchBrowser(name: BrowserName): Promise<Browser> {
+  const path = findBrowser(name)
+  if (path === undefined) throw new Error(`no ${name} found`)
+  const type = name === 'chromium' ? chromium : firefox
+  return type.launch({ ...launchOptions(name, path), timeout: 60_000 })
+}

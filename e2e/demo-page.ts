@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto'
+import type { Browser, Page } from 'playwright'
+import { expect } from 'vitest'
+import type { Arrival } from '../demo/proxy.ts'
+import { type Demo, startDemo } from '../demo/server.ts'
+import { isTerminal } from '../src/protocol/rules.ts'
+import type { Diagnostic } from '../src/types.ts'
+
+/** At least 200 events over at least 5 s, as slow as a busy machine makes them. */
+export const pace = { events: 220, intervalMs: 25 }
+
+/** The demo in a browser, both fresh. */
+export interface DemoPage {
+  readonly demo: Demo
+  readonly page: Page
+  /** What came in at the proxy's faulty path. */
+  readonly arrivals: readonly Arrival[]
+  /** Starts a job on the page; its id. */
+  start(kind?: string): Promise<string>
+  /** Resolves once the page has had so many of the job's events. */
+  had(jobId: string, count: number): Promise<void>
+  /** Presses a switch or button of the page. */
+  press(label: string): Promise<void>
+  diagnostics(): Promise<Diagnostic[]>
+  /** Waits for the job's end on the page, and holds what it got against the server's own log. */
+  expectExact(jobId: string): Promise<void>
+  close(): Promise<void>
+}
+
+export async function openDemo(browser: Browser, query = ''): Promise<DemoPage> {
+  const arrivals: Arrival[] = []
+  const demo = await startDemo({ port: 0, host: '127.0.0.1', onArrival: (arrival) => arrivals.push(arrival) })
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  const errors: string[] = []
+  page.on('pageerror', (error) => errors.push(String(error)))
+  await page.goto(`${demo.url}/?auto=0&${query}`)
+  await page.waitForFunction(() => 'demo' in window)
+
+  return {
+    demo,
+    page,
+    arrivals,
+    start: (kind = 'hash') => page.evaluate((input) => window.demo.start(input), { kind, ...pace }),
+    async had(jobId, count) {
+      await page.waitForFunction(([id, least]) => window.demo.events(id).length >= least, [jobId, count] as const)
+    },
+    async press(label) {
+      await page.getByText(label, { exact: true }).click()
+    },
+    diagnostics: () => page.evaluate(() => [...window.demo.diagnostics]),
+    async expectExact(jobId) {
+      await page.evaluate((id) => window.demo.over(id), jobId)
+      const received = await page.evaluate((id) => window.demo.events(id), jobId)
+      const log = await demo.readLog(jobId)
+      const last = log.at(-1)
+      expect(isTerminal(last?.type ?? ''), `the log's last event is ${last?.type}`).toBe(true)
+      expect(received.map(fingerprint)).toEqual(log.map(fingerprint))
+      expect(log.map(({ seq }) => seq)).toEqual(log.map((_, index) => index + 1))
+      expect(log.length).toBeGreaterThanOrEqual(200)
+      expect(Date.parse(last?.time ?? '') - Date.parse(log[0]?.time ?? '')).toBeGreaterThanOrEqual(5000)
+      expect(errors).toEqual([])
+    },
+    async close() {
+      await context.close()
+      await demo.close()
+    }
+  }
+}
+
+const fingerprint = ({ id, seq, type, data }: { id: string; seq: number; type: string; data: unknown }): unknown[] => [
+  id,
+  seq,
+  type,
+  createHash('sha256').update(JSON.stringify(data)).digest('hex')
+]

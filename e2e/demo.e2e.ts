@@ -1,0 +1,149 @@
+import type { Browser } from 'playwright'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { browserNames, isInstalled, launchBrowser } from './browsers.ts'
+import { type DemoPage, openDemo } from './demo-page.ts'
+
+const withoutWebSocket = 'transports=sse,long-poll,short-poll'
+
+describe.each(browserNames.filter(isInstalled))('the demo in %s', (name) => {
+  let browser: Browser
+  let opened: DemoPage
+
+  const open = async (query?: string): Promise<DemoPage> => {
+    opened = await openDemo(browser, query)
+    return opened
+  }
+
+  beforeAll(async () => {
+    browser = await launchBrowser(name)
+  })
+  afterEach(() => opened.close())
+  afterAll(() => browser.close())
+
+  describe('a switch thrown in the middle of a job', () => {
+    test.each([
+      { label: 'Refuse the upgrade', query: '', hit: 'websocket' },
+      { label: 'Leave the upgrade unanswered', query: '', hit: 'websocket' },
+      { label: 'Open it, deliver nothing', query: '', hit: 'websocket' },
+      { label: 'Open it, kill it after 200 ms', query: '', hit: 'websocket' },
+      { label: 'Buffer event streams', query: withoutWebSocket, hit: 'sse' },
+      { label: '504 to long requests', query: withoutWebSocket, hit: 'sse' },
+      { label: 'Cut all connections', query: '', hit: 'websocket' },
+      { label: 'Server away for 5\u00a0s', query: '', hit: 'websocket' }
+    ])('$label', async ({ label, query, hit }) => {
+      const { start, had, press, diagnostics, expectExact } = await open(query)
+      const job = await start()
+      await had(job, 80)
+      await expect.poll(async () => (await diagnostics()).some(({ type, transport }) => type === 'live' && transport === hit)).toBe(true)
+      await press(label)
+      await expectExact(job)
+      expect((await diagnostics()).filter(({ type, transport }) => type === 'lost' && transport === hit)).not.toEqual([])
+    })
+
+    test('a WebSocket that is killed each time is not tried at full speed', async () => {
+      const { start, had, press, diagnostics, arrivals, expectExact } = await open()
+      const job = await start()
+      await had(job, 20)
+      await press('Open it, kill it after 200 ms')
+      const before = arrivals.length
+      await expectExact(job)
+      // At full speed it would be tried some five times a second.
+      expect(arrivals.slice(before).filter(({ isUpgrade }) => isUpgrade).length).toBeLessThan(12)
+      const live = (await diagnostics()).filter(({ type }) => type === 'live')
+      expect(live.at(-1)?.transport).not.toBe('websocket')
+    })
+  })
+
+  describe('under a fault from the start', () => {
+    test.each([
+      'Refuse the upgrade',
+      'Leave the upgrade unanswered',
+      'Open it, deliver nothing',
+      'Open it, kill it after 200 ms',
+      'Buffer event streams',
+      '504 to long requests'
+    ])('%s', async (label) => {
+      const { demo, start, press, expectExact } = await open()
+      await press(label)
+      await expect.poll(() => demo.proxy.faults).not.toMatchObject({ webSocket: 'pass', bufferStreams: false, requestLimitMs: 0 })
+      await expectExact(await start())
+    })
+
+    test('only short requests get through', async () => {
+      const { demo, start, diagnostics, expectExact } = await open()
+      demo.proxy.set({ webSocket: 'unanswered', bufferStreams: true, requestLimitMs: 1000 })
+      await expectExact(await start())
+      expect((await diagnostics()).filter(({ type }) => type === 'live').at(-1)?.transport).toMatch(/poll/)
+    })
+  })
+
+  test.each(['websocket', 'sse', 'long-poll', 'short-poll'])('%s alone', async (transport) => {
+    const { start, diagnostics, expectExact } = await open(`transports=${transport}`)
+    await expectExact(await start())
+    const live = (await diagnostics()).filter(({ type }) => type === 'live')
+    expect(new Set(live.map((each) => each.transport))).toEqual(new Set([transport]))
+  })
+
+  test('a reload at half-time', async () => {
+    const { page, start, had, expectExact } = await open()
+    const job = await start()
+    await had(job, 100)
+    await page.reload()
+    await page.waitForFunction((id) => window.demo?.jobIds.includes(id), job)
+    await expectExact(job)
+    await expect.poll(() => page.locator('.count').textContent()).toContain('the same as in the server')
+  })
+
+  test('a reload in the middle of a fault', async () => {
+    const { page, start, had, press, expectExact } = await open()
+    const job = await start()
+    await had(job, 100)
+    await press('Leave the upgrade unanswered')
+    await page.reload()
+    await page.waitForFunction((id) => window.demo?.jobIds.includes(id), job)
+    await expectExact(job)
+  })
+
+  test('a second job beside it, and a cut through both', async () => {
+    const { start, had, press, expectExact } = await open()
+    const first = await start('hash')
+    await had(first, 40)
+    const second = await start('stream')
+    await had(second, 40)
+    await press('Cut all connections')
+    await expectExact(first)
+    await expectExact(second)
+  })
+
+  test('nothing is open once the job has ended', async () => {
+    const { demo, start, expectExact } = await open()
+    await expectExact(await start())
+    await expect.poll(() => demo.proxy.connections).toEqual({ websocket: 0, stream: 0, request: 0 })
+  })
+
+  test('what the page shows: a job that starts by itself, is cancelled, and one that fails', async () => {
+    const { demo, page } = await open()
+    await page.goto(`${demo.url}/?events=2000`)
+    const hash = page.getByRole('article', { name: /Hash a large file/ })
+    await hash.getByRole('progressbar').waitFor()
+    await expect.poll(async () => Number(await hash.getByRole('progressbar').getAttribute('aria-valuenow'))).toBeGreaterThan(0)
+    await expect.poll(() => hash.textContent()).toContain('live over WebSocket')
+    await hash.getByRole('button', { name: 'Cancel' }).click()
+    await expect.poll(() => hash.getAttribute('data-status')).toBe('cancelled')
+    await page.goto(`${demo.url}/?events=20&interval=5&auto=0`)
+    await page.getByRole('button', { name: 'Fail halfway' }).click()
+    const failing = page.getByRole('article', { name: /Validate rows/ })
+    await expect.poll(() => failing.getAttribute('data-status')).toBe('failed')
+    expect(await failing.textContent()).toMatch(/invalid-row: row [\d,]+: the check digits of/)
+  })
+
+  test('fits a phone, light and dark', async () => {
+    const { page, start, had } = await open()
+    await page.setViewportSize({ width: 360, height: 740 })
+    await had(await start('stream'), 60)
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360)
+    }
+  })
+})
