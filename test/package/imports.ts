@@ -15,7 +15,8 @@ export interface Import {
 const layers = [
   ['protocol', 'policy', 'async', 'errors', 'types'],
   ['transports', 'memory'],
-  ['strategy', 'delivery'],
+  ['strategy'],
+  ['delivery', 'requests', 'state'],
   ['connection'],
   ['subscription'],
   ['client'],
@@ -23,7 +24,7 @@ const layers = [
   ['react', 'element', 'cli']
 ]
 /** In these layers the members may import each other. */
-const open = [0, 6]
+const open = [0, 7]
 const browserPackages = ['eventsource-parser', 'idb-keyval']
 const serverPackages = ['ws']
 const sharedWithServer = ['server', 'protocol', 'errors', 'async']
