@@ -7,17 +7,18 @@ const withoutWebSocket = 'transports=sse,long-poll,short-poll'
 
 describe.each(browserNames.filter(isInstalled))('the demo in %s', (name) => {
   let browser: Browser
-  let opened: DemoPage
+  let opened: DemoPage | undefined
 
   const open = async (query?: string): Promise<DemoPage> => {
-    opened = await openDemo(browser, query)
-    return opened
+    const demoPage = await openDemo(browser, query)
+    opened = demoPage
+    return demoPage
   }
 
   beforeAll(async () => {
     browser = await launchBrowser(name)
   })
-  afterEach(() => opened.close())
+  afterEach(() => opened?.close())
   afterAll(() => browser.close())
 
   describe('a switch thrown in the middle of a job', () => {
