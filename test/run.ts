@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { type BrowserName, startableBrowser } from './setup/browsers.ts'
+import { type BrowserName, startableBrowser, useBrowser } from './setup/browsers.ts'
 import { installBrowser, succeeds } from './setup/install.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -38,6 +38,7 @@ async function browsers(): Promise<BrowserName[]> {
   const found: BrowserName[] = []
   for (const name of ['chromium', 'firefox'] as const) {
     const path = (await startableBrowser(name)) ?? (await installBrowser(name))
+    useBrowser(name, path)
     console.log(`${name}: ${path ?? 'none'}`)
     if (path) found.push(name)
     else leftOut.push(`everything in ${name}: none is installed, and installing it failed. Install ${name}, or say where it is in ${name.toUpperCase()}_PATH`)

@@ -5,7 +5,7 @@ import { chromium, firefox, type LaunchOptions } from 'playwright'
 export type BrowserName = 'chromium' | 'firefox'
 
 interface Known {
-  /** Where whoever runs the tests may say which one to use. */
+  /** Where whoever runs the tests may say which one to use; empty for none. */
   variable: string
   commands: readonly string[]
   paths: readonly string[]
@@ -44,7 +44,7 @@ function isExecutable(path: string): boolean {
 export function browserCandidates(name: BrowserName): string[] {
   const { variable, commands, paths, type } = known[name]
   const asked = process.env[variable]
-  if (asked) return [asked]
+  if (asked !== undefined) return asked === '' ? [] : [asked]
   const folders = (process.env.PATH ?? '').split(delimiter)
   const installed = commands.flatMap((command) => folders.map((folder) => join(folder, command)))
   return [...installed, ...paths, type.executablePath()].filter(isExecutable)
@@ -62,14 +62,17 @@ export function launchOptions(name: BrowserName, executablePath: string): Launch
   return executablePath === firefox.executablePath() ? { executablePath } : { executablePath, channel: 'moz-firefox' }
 }
 
-/** The first candidate that really starts (Ubuntu's `chromium-browser` may be a stub that asks for snap), also for later processes; `undefined` where none does. */
+/** Settles for this process and those that it starts which executable this browser is; `undefined`: it is not to be used. */
+export function useBrowser(name: BrowserName, path: string | undefined): void {
+  process.env[known[name].variable] = path ?? ''
+}
+
+/** The first candidate that really starts (Ubuntu's `chromium-browser` may be a stub that asks for snap); `undefined` where none does. */
 export async function startableBrowser(name: BrowserName): Promise<string | undefined> {
-  const { variable, type } = known[name]
   for (const path of browserCandidates(name)) {
     try {
-      const browser = await type.launch({ ...launchOptions(name, path), timeout: 60_000 })
+      const browser = await known[name].type.launch({ ...launchOptions(name, path), timeout: 60_000 })
       await browser.close()
-      process.env[variable] = path
       return path
     } catch (error) {
       console.log(`${path} does not start: ${error instanceof Error ? error.message.split('\n')[0] : error}`)
