@@ -9,6 +9,8 @@ export interface Queue<T> extends AsyncIterator<T, undefined> {
   /** Drops what is queued. */
   clear(): void
   next(): Promise<IteratorResult<T, undefined>>
+  /** The first value, where there is one. */
+  shift(): T | undefined
   readonly length: number
   /** The sum of `weigh` over what is queued. */
   readonly weight: number
@@ -63,6 +65,7 @@ export function createQueue<T>(weigh: (value: T) => number = () => 1): Queue<T> 
       for (const waiter of waiting.splice(0)) waiter.resolve(finish(ending))
     },
     clear,
+    shift: () => (head < items.length ? take() : undefined),
     next() {
       if (head < items.length) return Promise.resolve({ done: false, value: take() })
       if (ending) return finish(ending)

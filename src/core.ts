@@ -1,0 +1,6 @@
+/** jobtail/core: a client with the transports that it is given, and nothing else. */
+
+export { type CoreOptions, createClient } from './client.ts'
+export { type ErrorCode, isJobtailError, JobFailedError, JobtailError, TransportError } from './errors.ts'
+export { explain } from './explain.ts'
+export type * from './types.ts'

@@ -1,0 +1,59 @@
+/** The connections of one client: one, unless the server carries fewer jobs on each than are followed. */
+
+import type { Connection } from './connection.ts'
+import type { Reader } from './delivery/reader.ts'
+
+export interface Pool {
+  join(reader: Reader): void
+  leave(reader: Reader): void
+  resume(reader: Reader): void
+}
+
+/** What a connection needs of its pool. */
+export interface Capacity {
+  capacity(): number | undefined
+  onHello(mux: number): void
+  onSurplus(readers: readonly Reader[]): void
+}
+
+export function createPool(connect: (capacity: Capacity) => Connection): Pool {
+  const connections: Connection[] = []
+  const homes = new Map<Reader, Connection>()
+  let mux: number | undefined
+
+  const capacity: Capacity = {
+    capacity: () => mux,
+    onHello(told) {
+      if (told === mux) return
+      mux = told
+      for (const connection of connections) connection.changed()
+    },
+    onSurplus(readers) {
+      for (const reader of readers) join(reader)
+    }
+  }
+
+  function open(): Connection {
+    const connection = connect(capacity)
+    connections.push(connection)
+    return connection
+  }
+
+  function join(reader: Reader): void {
+    const connection = connections.find((each) => each.takes(reader.job)) ?? open()
+    homes.set(reader, connection)
+    connection.add(reader)
+  }
+
+  return {
+    join,
+    leave(reader) {
+      homes.get(reader)?.remove(reader)
+      homes.delete(reader)
+    },
+    resume(reader) {
+      reader.paused = false
+      homes.get(reader)?.changed()
+    }
+  }
+}

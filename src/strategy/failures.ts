@@ -1,0 +1,28 @@
+/** What is said of a round in which nothing was delivered. */
+
+import { type ErrorCode, JobtailError } from '../errors.ts'
+import type { Failure, Step } from '../policy/next.ts'
+
+const listOf = (failures: readonly Failure[]): string => failures.map(({ transport, status, reason }) => `${transport} (${status ?? reason})`).join(', ')
+
+const BY_STATUS: Readonly<Record<number, ErrorCode>> = { 401: 'unauthorized', 403: 'forbidden', 404: 'unknown-job', 410: 'history-gone' }
+
+/** The error that all readers throw. */
+export function errorOf(step: Exclude<Step, { do: 'wait' }>, base: URL, probeTimeoutMs: number): JobtailError {
+  const { failures } = step
+  const [last] = failures
+  if (step.do === 'throw')
+    return new JobtailError(BY_STATUS[step.status] ?? 'bad-request', `every path to ${base.origin}${base.pathname} answered ${step.status}: ${last?.message}`, {
+      status: step.status
+    })
+  return new JobtailError('unreachable', `no transport delivered within ${probeTimeoutMs} ms from ${base.origin}${base.pathname}: ${listOf(failures)}`, {
+    status: last?.status,
+    transport: last?.transport
+  })
+}
+
+/** What to look at, for a developer's console. */
+export const describe = (failures: readonly Failure[], base: URL): string =>
+  `jobtail: no transport delivered from ${base.origin}${base.pathname}; trying on. Look at the URL, the server's status and content type, redirects, and CORS:\n${failures
+    .map(({ transport, reason, message }) => `  ${transport}: ${reason}: ${message}`)
+    .join('\n')}`

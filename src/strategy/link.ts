@@ -1,0 +1,131 @@
+/** Runs one link from its first pull to its end: proof, liveness, what ended it. Knows no job. */
+
+import { now } from '../async/clock.ts'
+import { TransportError } from '../errors.ts'
+import type { Frame } from '../protocol/frames.ts'
+import type { FailureReason, Link } from '../types.ts'
+
+export interface Ending {
+  /** Undefined where its owner ended it. */
+  reason: FailureReason | undefined
+  message: string
+  status?: number | undefined
+  retryAfterMs?: number | undefined
+}
+
+export interface RunningLink {
+  readonly transport: string
+  readonly startedAt: number
+  /** Undefined until its first frame. */
+  readonly provedAt: number | undefined
+  /** Settles once everything is released. Never rejects. */
+  readonly ended: Promise<Ending>
+  /** There once it is open, if the transport has it. */
+  readonly update: Link['update']
+  /** Ends it: with an error as a failure, without one because nobody needs it. */
+  end(error?: TransportError): void
+}
+
+export interface LinkOptions {
+  transport: string
+  open(signal: AbortSignal): Link
+  /** Without a first frame by then it has failed. */
+  probeTimeoutMs: number
+  /** Without a byte for so long it is dead; asked anew each time. */
+  silenceMs(): number
+  onProved(): void
+  /** May throw: then the link has failed. The next frames are taken once it has resolved. */
+  onFrames(frames: readonly Frame[]): Promise<void> | undefined
+}
+
+/** An `error` is the server's word, not a delivery. */
+const proves = (frame: Frame): boolean => !('control' in frame && frame.control === 'error')
+
+export function runLink({ transport, open, probeTimeoutMs, silenceMs, onProved, onFrames }: LinkOptions): RunningLink {
+  const controller = new AbortController()
+  const startedAt = now()
+  let heardAt: number | undefined
+  let provedAt: number | undefined
+  let update: Link['update']
+
+  let timer = setTimeout(watch, probeTimeoutMs)
+  /** One timer that looks at the clock, instead of one anew for each frame. */
+  function watch(): void {
+    if (provedAt === undefined || heardAt === undefined)
+      return heardAt === undefined
+        ? end(new TransportError('timeout', `no answer within ${probeTimeoutMs} ms`))
+        : end(new TransportError('mute', `opened, but delivered nothing within ${probeTimeoutMs} ms`))
+    const leftMs = heardAt + silenceMs() - now()
+    if (leftMs <= 0) return end(new TransportError('silent', `silent for ${Math.round(now() - heardAt)} ms`))
+    timer = setTimeout(watch, leftMs)
+  }
+
+  function take(frames: readonly Frame[]): Promise<void> | undefined {
+    heardAt = now()
+    if (provedAt === undefined && frames.some(proves)) {
+      provedAt = heardAt
+      clearTimeout(timer)
+      timer = setTimeout(watch, silenceMs())
+      onProved()
+    }
+    return frames.length > 0 && !controller.signal.aborted ? onFrames(frames) : undefined
+  }
+
+  async function run(): Promise<Ending> {
+    let iterator: AsyncIterator<Frame | readonly Frame[]> | undefined
+    try {
+      await undefined // The owner has the link in hand before anything happens.
+      const link = open(controller.signal)
+      update = link.update?.bind(link)
+      iterator = link.frames[Symbol.asyncIterator]()
+      for (;;) {
+        const result = await iterator.next()
+        if (controller.signal.aborted) throw controller.signal.reason
+        if (result.done) throw new TransportError('cut', 'the connection ended')
+        const { value } = result
+        const pause = take(Array.isArray(value) ? value : [value])
+        if (pause) await pause
+      }
+    } catch (error) {
+      return endingOf(error, controller.signal)
+    } finally {
+      clearTimeout(timer)
+      controller.abort()
+      release(iterator)
+    }
+  }
+
+  function end(error?: TransportError): void {
+    controller.abort(error ?? new DOMException('not needed any more', 'AbortError'))
+  }
+
+  const ended = run()
+  return {
+    transport,
+    startedAt,
+    get provedAt() {
+      return provedAt
+    },
+    ended,
+    get update() {
+      return update
+    },
+    end
+  }
+}
+
+function endingOf(error: unknown, { aborted, reason }: AbortSignal): Ending {
+  const failure = aborted ? reason : error
+  if (failure instanceof TransportError) return failure
+  const message = failure instanceof Error ? failure.message : String(failure)
+  return { reason: aborted ? undefined : 'network', message }
+}
+
+/** Lets the iterator clean up; how that went changes nothing. */
+async function release(iterator: AsyncIterator<unknown> | undefined): Promise<void> {
+  try {
+    await iterator?.return?.()
+  } catch {
+    // the link has ended all the same
+  }
+}
