@@ -14,11 +14,11 @@ export interface Import {
 
 const layers = [
   ['protocol', 'policy', 'async', 'errors', 'types'],
-  ['transports', 'memory'],
+  ['transports', 'memory', 'credentials', 'explain'],
   ['strategy'],
   ['delivery', 'requests', 'state'],
   ['connection'],
-  ['subscription'],
+  ['subscription', 'pool'],
   ['client'],
   ['core', 'index'],
   ['react', 'element', 'cli']
