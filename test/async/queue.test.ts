@@ -42,6 +42,15 @@ describe('values', () => {
     expect([queue.length, queue.weight]).toEqual([0, 0])
   })
 
+  test('can be taken at once where there are any', () => {
+    const queue = createQueue<number>((weight) => weight)
+    expect(queue.shift()).toBeUndefined()
+    queue.push(1)
+    queue.push(2)
+    expect([queue.shift(), queue.length, queue.weight]).toEqual([1, 1, 2])
+    expect([queue.shift(), queue.shift(), queue.length, queue.weight]).toEqual([2, undefined, 0, 0])
+  })
+
   test('that somebody waits for are never held', async () => {
     const queue = createQueue<string>((text) => text.length)
     const waiting = queue.next()
