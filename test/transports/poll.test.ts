@@ -54,6 +54,7 @@ describe('a long poll', () => {
     const end = follow(open(longPoll(), script))
     expect(await end).toMatchObject({ reason: 'status', status: 408 })
     expect(waits(script)).toEqual([null, '15', '7', '7', '3'])
+    expect([1, 3, 4].map((index) => script.asked[index]?.init.signal?.aborted)).toEqual([true, true, true])
   })
 
   it('counts a request unanswered 10 s after its wait as broken', async () => {
@@ -73,6 +74,15 @@ describe('a long poll', () => {
     const script = scriptFetch(answer())
     expect(await follow(open(longPoll(), script))).toMatchObject(failure)
     expect(script.asked).toHaveLength(1)
+  })
+
+  it.each([
+    ['a page', () => page(403), { reason: 'status', status: 403 }],
+    ['what is no answer', () => Response.json([]), { reason: 'protocol' }]
+  ])('does not put %s down to its wait', async (_, answer, failure) => {
+    const script = scriptFetch(reading(0, 1), answer())
+    expect(await follow(open(longPoll(), script))).toMatchObject(failure)
+    expect(script.asked).toHaveLength(2)
   })
 
   it('takes a wait of 1 s where the heartbeat is one, and fails when even that is cut', async () => {

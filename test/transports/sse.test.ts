@@ -110,9 +110,14 @@ describe('an event stream', () => {
 
   it('does not hold an event without an end', async () => {
     const cancel = vi.fn()
-    const chunk = encode(`data: ${'x'.repeat(2 ** 20)}`)
-    const endless = new ReadableStream({ pull: (controller) => controller.enqueue(chunk), cancel })
-    await expect(openBody(endless).toEnd()).rejects.toMatchObject({ reason: 'protocol', message: expect.stringContaining('16777216') })
+    const chunks = Array.from({ length: 20 }, () => encode('x'.repeat(2 ** 20)))
+    const pull = (controller: ReadableStreamDefaultController) => {
+      const chunk = chunks.pop()
+      if (chunk) controller.enqueue(chunk)
+      else controller.close()
+    }
+    const long = new ReadableStream({ start: (controller) => controller.enqueue(encode('data: ')), pull, cancel })
+    await expect(openBody(long).toEnd()).rejects.toMatchObject({ reason: 'protocol', message: expect.stringContaining('16777216') })
     expect(cancel).toHaveBeenCalled()
   })
 
