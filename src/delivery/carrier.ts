@@ -1,5 +1,6 @@
 /** A link with what it reads. */
 
+import { TransportError } from '../errors.ts'
 import type { ErrorControl, Frame } from '../protocol/frames.ts'
 import { type Ending, type LinkOptions, type RunningLink, runLink } from '../strategy/link.ts'
 import type { OpenRequest, Transport } from '../types.ts'
@@ -63,6 +64,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
         onError: (error) => options.onError(error, carrier),
         onBye(retryMs) {
           byeMs = retryMs
+          link.end(new TransportError('bye', 'the server is closing this connection'))
         }
       })
       return options.onDelivered(frames)

@@ -11,6 +11,7 @@ export interface DispatchOptions {
   onHello(hello: Hello): void
   /** The job can be read: it was `subscribed`. */
   onSubscribed(job: string): void
+  /** Its terminal event has come, and is about to be delivered. */
   onEnded(job: string, status: string): void
   onError(error: ErrorControl): void
   onBye(retryMs: number): void
@@ -22,8 +23,8 @@ export function dispatch(frames: readonly Frame[], { readings, wants, onHello, o
   for (const frame of frames) {
     if (!isControl(frame)) {
       events += 1
-      readings.event(frame)
       if (isTerminal(frame.type)) onEnded(frame.job, frame.type)
+      readings.event(frame)
       continue
     }
     switch (frame.control) {

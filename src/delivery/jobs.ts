@@ -34,6 +34,7 @@ export interface Jobs {
   hold(job: string, atLeastMs: number, onDue: () => void, atMostMs?: number): void
   /** Since when it has been held. */
   heldForMs(job: string): number
+  areHeld(): boolean
   /** Puts the job back among the wants; with `due`, only where its pause is over. */
   free(job: string, due?: boolean): void
 }
@@ -114,6 +115,7 @@ export function createJobs(): Jobs {
       entry.held = held
       changed()
     },
+    areHeld: () => [...jobs.values()].some(({ held }) => held),
     heldForMs(job) {
       const since = jobs.get(job)?.held?.sinceMs
       return since === undefined ? 0 : now() - since
