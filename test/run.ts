@@ -18,16 +18,27 @@ const step = (name: string, command: string, ...args: string[]): void => {
   if (!succeeds(command, args)) failures.push(name)
 }
 
+/** What is used of vitest's JSON report. */
+interface Report {
+  numPassedTests: number
+  numFailedTests: number
+  numPendingTests: number
+  numTodoTests: number
+  testResults: { status: string; assertionResults: { status: string }[] }[]
+}
+
 /** Runs one vitest project and adds up its tests. The projects run one after the other: two cores are soon too few for browsers beside unit tests. */
 function testProject(name: string): void {
   const folder = mkdtempSync(join(tmpdir(), 'jobtail-test-'))
-  const report = join(folder, 'report.json')
-  step(`tests: ${name}`, 'vitest', 'run', '--project', name, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`)
+  const reportPath = join(folder, 'report.json')
+  step(`tests: ${name}`, 'vitest', 'run', '--project', name, '--reporter=default', '--reporter=json', `--outputFile.json=${reportPath}`)
   try {
-    const result: { numPassedTests: number; numFailedTests: number; numPendingTests: number; numTodoTests: number } = JSON.parse(readFileSync(report, 'utf8'))
-    totals.passed += result.numPassedTests
-    totals.failed += result.numFailedTests
-    totals.skipped += result.numPendingTests + result.numTodoTests
+    const report: Report = JSON.parse(readFileSync(reportPath, 'utf8'))
+    // A file that could not even be loaded has no tests that could fail.
+    const broken = report.testResults.filter((file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'))
+    totals.passed += report.numPassedTests
+    totals.failed += report.numFailedTests + broken.length
+    totals.skipped += report.numPendingTests + report.numTodoTests
   } catch (error) {
     failures.push(`tests: ${name}: no report (${error instanceof Error ? error.message : error})`)
   }
