@@ -26,6 +26,7 @@ async function* read(request: OpenRequest, signal: AbortSignal): AsyncGenerator<
   if (response.status === 204 && job && others.length === 0) return yield [{ control: 'done', job: job.job, cursor: job.after || TAIL }]
   const error = await errorIn(response, question, signal)
   if (error) return yield [error]
+  yield [] // it has opened; no frame proves it yet
 
   const parser = createFrameParser()
   for await (const chunk of chunksOf(response, signal)) {

@@ -103,6 +103,7 @@ function listen(socket: WebSocket, inbox: Queue<Message>, opened: () => void, jo
 
   socket.onopen = () => {
     isOpen = true
+    inbox.push({ frames: [], chars: 0 }) // what opens and then delivers nothing is told from what never opens
     opened()
   }
   socket.onmessage = ({ data }) => {

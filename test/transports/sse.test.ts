@@ -86,7 +86,8 @@ it('is the same frames however it is cut, whatever it says', async () => {
 describe('an event stream', () => {
   it('tells that bytes come where they make no frame', async () => {
     const { frames } = openBody(bodyOf([': hello\n\n', 'data: {"contr', 'ol":"heartbeat"}\n\n']))
-    expect([await frames.next(), await frames.next(), await frames.next()].map(({ value }) => value)).toEqual([[], [], [{ control: 'heartbeat' }]])
+    const values = [await frames.next(), await frames.next(), await frames.next(), await frames.next()].map(({ value }) => value)
+    expect(values).toEqual([[], [], [], [{ control: 'heartbeat' }]]) // the first says that the answer is an event stream
   })
 
   it('is read no faster than it is taken', async () => {
@@ -94,7 +95,7 @@ describe('an event stream', () => {
     const { frames } = openBody(new ReadableStream({ pull }, { highWaterMark: 0 }))
     await frames.next()
     await frames.next()
-    expect(pull).toHaveBeenCalledTimes(2)
+    expect(pull).toHaveBeenCalledTimes(1)
   })
 
   it('gives what came before a malformed frame', async () => {

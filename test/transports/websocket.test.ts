@@ -82,10 +82,11 @@ it('gives messages that came before they were asked for as one array', async () 
     }
   }
   const { frames } = open(base, undefined, { WebSocket: Watched })
-  const first = frames.next()
+  const opened = frames.next()
   const socket = await accepted.promise
+  expect((await opened).value).toEqual([])
   socket.send(hello)
-  expect((await first).value).toEqual([JSON.parse(hello)])
+  expect((await frames.next()).value).toEqual([JSON.parse(hello)])
   for (let seq = 1; seq <= 5; seq++) socket.send(JSON.stringify(event(seq)))
   socket.send(JSON.stringify([event(6), event(7)]))
   socket.close(1000)
