@@ -1,0 +1,97 @@
+import type { ServerResponse } from 'node:http'
+import { TLSSocket } from 'node:tls'
+import { alarm } from '../alarm.ts'
+import type { Answer, Call, Outflow } from '../call.ts'
+import { answer, type Parts } from '../handler.ts'
+import { createOutlet } from '../outlet.ts'
+import { badRequest } from '../problem.ts'
+import type { NodeRequest, NodeResponse, Settings } from '../types.ts'
+
+/** How long what was written may take to leave once the answer is complete. */
+const CLOSING_MS = 2000
+
+/** The URL that was asked for, also where a router has cut off the path that it is mounted at; `undefined` where it is none. */
+export function urlOf(req: NodeRequest): URL | undefined {
+  const target = 'originalUrl' in req && typeof req.originalUrl === 'string' ? req.originalUrl : (req.url ?? '/')
+  const scheme = req.socket instanceof TLSSocket ? 'https' : 'http'
+  const host = req.headers[':authority'] ?? req.headers.host ?? 'localhost'
+  // Not `new URL(target, origin)`: a target of `//x` would name another host.
+  const url = target.startsWith('/') ? `${scheme}://${host}${target}` : target
+  return URL.canParse(url) ? new URL(url) : undefined
+}
+
+/** What `authorize` and the routes see of a Node request. Throws where it can't be one of the Fetch standard. */
+export function requestOf(req: NodeRequest, url: URL, extra: Record<string, string> = {}): Request {
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(req.headers))
+    if (!name.startsWith(':') && value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
+  for (const [name, value] of Object.entries(extra)) headers.set(name, value)
+  return new Request(url, { method: req.method ?? 'GET', headers })
+}
+
+/** Answers a Node request, at the pace of its reader. */
+export async function respond(req: NodeRequest, response: NodeResponse, parts: Parts): Promise<void> {
+  const res = response as ServerResponse // as: HTTP/2's has all that is used here, under types that don't unite
+  const gone = new AbortController()
+  res.on('close', () => gone.abort())
+  res.on('error', () => {}) // a write after the reader has gone; 'close' says so
+  const call = callOf(req, gone.signal)
+  if (!call) {
+    res.writeHead(400).end()
+    return
+  }
+  send(res, await answer(call, parts), parts.settings, gone.signal)
+}
+
+function callOf(req: NodeRequest, signal: AbortSignal): Call | undefined {
+  const url = urlOf(req)
+  if (!url) return undefined
+  try {
+    return { request: requestOf(req, url), address: req.socket.remoteAddress, signal, body: (maxBytes) => readBody(req, maxBytes) }
+  } catch {
+    return undefined // a method or a URL that the Fetch standard doesn't take
+  }
+}
+
+async function readBody(req: NodeRequest, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  try {
+    // The rest is left to Node to throw away: destroying the request would take the answer's socket with it.
+    for await (const chunk of req.iterator({ destroyOnReturn: false })) {
+      size += chunk.length
+      if (size > maxBytes) break
+      chunks.push(chunk)
+    }
+  } catch {
+    throw badRequest('body: it broke off')
+  }
+  if (size > maxBytes) throw badRequest(`body: expected at most ${maxBytes} bytes`, 413)
+  return Buffer.concat(chunks).toString()
+}
+
+function send(res: ServerResponse, { status, headers, body }: Answer, settings: Settings, gone: AbortSignal): void {
+  if (gone.aborted) {
+    if (typeof body === 'object') body.close()
+    return
+  }
+  if (typeof body === 'object') {
+    res.writeHead(status, headers)
+    void stream(res, body, settings, gone)
+  } else if (body === undefined) res.writeHead(status, headers).end()
+  else res.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) }).end(body)
+}
+
+async function stream(res: ServerResponse, body: Outflow, { maxBufferedBytes, heartbeatMs }: Settings, signal: AbortSignal): Promise<void> {
+  const write = (text: string, sent: () => void) => res.write(text, () => sent())
+  const outlet = createOutlet({ send: write, maxBufferedBytes, heartbeatMs, signal })
+  body.cut.addEventListener('abort', () => res.destroy())
+  res.flushHeaders()
+  for (let text = await body.next(); text !== undefined; text = await body.next()) if (!(await outlet.write(text))) body.bye('slow', 1000)
+  res.end()
+  if (!signal.aborted)
+    signal.addEventListener(
+      'abort',
+      alarm(CLOSING_MS, () => res.destroy())
+    )
+}

@@ -1,0 +1,90 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { BEARER_PREFIX, SUBPROTOCOL } from '../../protocol/rules.ts'
+import type { Connections, Slot } from '../connections.ts'
+import { checkOrigin } from '../cors.ts'
+import type { Ask } from '../follow.ts'
+import type { Parts } from '../handler.ts'
+import { badRequest, closing, internal, notFound, problemBody, Refusal } from '../problem.ts'
+import { refuseSocket, serveSocket } from '../readings/websocket.ts'
+import { asked, findRoute, pathBelow } from '../routes.ts'
+import type { Settings } from '../types.ts'
+import { requestOf, urlOf } from './node.ts'
+
+/** Clients send nothing but operations, which are short. */
+const MAX_MESSAGE_BYTES = 16_384
+
+export type Upgrade = (req: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+/**
+ * Takes WebSocket handshakes. What speaks for the path (no such place, a strange origin, no such subprotocol) is refused
+ * by HTTP, so that clients fall back; what speaks for the job is said on the socket, since browsers hide a handshake's status.
+ */
+export function createUpgrade({ settings, connections }: Parts): Upgrade {
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: MAX_MESSAGE_BYTES,
+    handleProtocols: (offered) => offered.has(SUBPROTOCOL) && SUBPROTOCOL
+  })
+
+  return (req, socket, head) => {
+    socket.on('error', () => {}) // 'close' follows
+    let request: Request
+    try {
+      request = checkHandshake(req, settings, connections)
+    } catch (error) {
+      return refuseHandshake(socket, error instanceof Refusal ? error : internal())
+    }
+    server.handleUpgrade(req, socket, head, (ws) => open(ws, request, req.socket.remoteAddress))
+  }
+
+  function open(ws: WebSocket, request: Request, address: string | undefined): void {
+    let asks: Ask[]
+    let slot: Slot
+    try {
+      asks = asksOf(request, settings)
+      slot = connections.admit(address)
+    } catch (error) {
+      return refuseSocket(ws, error instanceof Refusal ? error : internal(), settings)
+    }
+    serveSocket(ws, request, asks, slot, settings)
+  }
+}
+
+function checkHandshake(req: IncomingMessage, settings: Settings, connections: Connections): Request {
+  if (connections.closing) throw closing()
+  const url = urlOf(req)
+  const path = url && pathBelow(settings.basePath, url.pathname)
+  if (!url || path === undefined || !path.endsWith('/events')) throw notFound()
+  const offered = (req.headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim())
+  if (!offered.includes(SUBPROTOCOL)) throw badRequest(`Sec-WebSocket-Protocol: expected ${SUBPROTOCOL}`)
+  const token = bearerOf(offered)
+  const request = requestOf(req, url, {
+    'sec-websocket-protocol': SUBPROTOCOL,
+    ...(token === undefined || req.headers.authorization ? {} : { authorization: `Bearer ${token}` })
+  })
+  checkOrigin(request, settings)
+  return request
+}
+
+/** A token that came as a subprotocol (PROTOCOL.md §5); passed over where it is none of RFC 6750. */
+function bearerOf(offered: readonly string[]): string | undefined {
+  const encoded = offered.find((each) => each.startsWith(BEARER_PREFIX))?.slice(BEARER_PREFIX.length)
+  const token = encoded && Buffer.from(encoded, 'base64url').toString('latin1')
+  return token && /^[A-Za-z0-9._~+/-]+=*$/.test(token) ? token : undefined
+}
+
+function asksOf(request: Request, { basePath, mux }: Settings): Ask[] {
+  const route = findRoute(pathBelow(basePath, new URL(request.url).pathname) ?? '')
+  if (route.to !== 'events') throw notFound()
+  return asked(route, request, mux)
+}
+
+function refuseHandshake(socket: Duplex, refusal: Refusal): void {
+  const { headers, body } = problemBody(refusal)
+  const lines = Object.entries({ ...headers, 'Content-Length': Buffer.byteLength(body), Connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${refusal.status} Refused\r\n${lines.join('')}\r\n${body}`, () => socket.destroy())
+}

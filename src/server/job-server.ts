@@ -1,0 +1,97 @@
+import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import { respondToFetch } from './adapters/fetch.ts'
+import { respond, urlOf } from './adapters/node.ts'
+import { createUpgrade } from './adapters/upgrade.ts'
+import { alarm } from './alarm.ts'
+import { createConnections } from './connections.ts'
+import type { Parts } from './handler.ts'
+import { memoryLog } from './log/memory.ts'
+import { pathBelow } from './routes.ts'
+import { createRunner } from './run.ts'
+import type { JobServer, JobServerOptions, NodeRequest, Settings } from './types.ts'
+
+/** Makes a server of jobs: their logs, their readings, their runs. It listens on nothing itself. */
+export function createJobServer(options: JobServerOptions = {}): JobServer {
+  const settings = settingsFrom(options)
+  const { log } = settings
+  const connections = createConnections(settings)
+  const runner = createRunner(settings)
+  const parts: Parts = { settings, connections, runner }
+  const upgrade = createUpgrade(parts)
+  let closed: Promise<void> | undefined
+
+  const isOutside = (req: NodeRequest) => pathBelow(settings.basePath, urlOf(req)?.pathname ?? '') === undefined
+
+  const handle: JobServer['handle'] = (req, res, next) => {
+    if (next && isOutside(req)) next()
+    else void respond(req, res, parts)
+  }
+
+  async function closeAll(graceMs: number): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const cancel = alarm(graceMs, resolve)
+    await Promise.all([connections.close(graceMs), Promise.race([runner.close(), late])])
+    cancel()
+    await log.close()
+  }
+
+  return {
+    handle,
+    upgrade,
+    attach(server) {
+      // The three kinds of server have the same events; their union has no common signature for `on`.
+      const any = server as HttpServer // as: see above
+      const others = (event: string) => any.listenerCount(event) > 1
+      any.on('request', (req, res) => handle(req, res, others('request') ? () => {} : undefined))
+      any.on('upgrade', (req: IncomingMessage, socket, head) => {
+        if (!isOutside(req) || !others('upgrade')) upgrade(req, socket, head)
+      })
+    },
+    fetch: (request) => respondToFetch(request, parts),
+    publish: (jobId, type, data) => log.append(jobId, type, data),
+    run: runner.run,
+    close({ graceMs = 5000 } = {}) {
+      closed ??= closeAll(graceMs)
+      return closed
+    }
+  }
+}
+
+function settingsFrom(options: JobServerOptions): Settings {
+  const settings: Settings = {
+    log: options.log ?? memoryLog(),
+    authorize: () => true,
+    origins: [],
+    allowCredentials: false,
+    heartbeatMs: 15_000,
+    pollMs: 2000,
+    mux: 128,
+    maxConnections: 10_000,
+    maxConnectionsPerAddress: Number.POSITIVE_INFINITY,
+    maxBufferedBytes: 2 ** 20,
+    maxBodyBytes: 2 ** 20,
+    maxConnectionAgeMs: Number.POSITIVE_INFINITY,
+    onError: (error) => console.error('jobtail:', error),
+    ...options,
+    basePath: (options.basePath ?? '/jobs').replace(/\/+$/, '')
+  }
+  check(settings)
+  return settings
+}
+
+function check(settings: Settings): void {
+  const { basePath, origins, allowCredentials } = settings
+  if (basePath !== '' && !basePath.startsWith('/')) throw new RangeError(`basePath: expected a path that begins with "/", got "${basePath}"`)
+  if (origins === '*' && allowCredentials) throw new RangeError('origins: "*" with allowCredentials would let every page act as its visitor; name the origins')
+  for (const name of [
+    'heartbeatMs',
+    'pollMs',
+    'mux',
+    'maxConnections',
+    'maxConnectionsPerAddress',
+    'maxBufferedBytes',
+    'maxBodyBytes',
+    'maxConnectionAgeMs'
+  ] as const)
+    if (!(settings[name] >= 1)) throw new RangeError(`${name}: expected a number from 1, got ${settings[name]}`)
+}

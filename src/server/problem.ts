@@ -1,0 +1,68 @@
+import type { ErrorControl, Problem } from '../protocol/frames.ts'
+
+interface RefusalOptions {
+  retryAfterMs?: number
+  headers?: Record<string, string>
+}
+
+/** A request, or one job's reading, that is refused. Without a `code` it doesn't speak for the job (PROTOCOL.md §7). */
+export class Refusal extends Error {
+  readonly status: number
+  readonly code: string | undefined
+  readonly retryAfterMs: number | undefined
+  readonly headers: Record<string, string>
+
+  constructor(status: number, code: string | undefined, message: string, { retryAfterMs, headers = {} }: RefusalOptions = {}) {
+    super(message)
+    this.status = status
+    this.code = code
+    this.retryAfterMs = retryAfterMs
+    this.headers = headers
+  }
+}
+
+export const badRequest = (message: string, status = 400): Refusal => new Refusal(status, 'bad-request', message)
+export const unauthorized = (): Refusal => new Refusal(401, 'unauthorized', 'valid credentials are needed', { headers: { 'WWW-Authenticate': 'Bearer' } })
+export const forbidden = (message = 'not allowed'): Refusal => new Refusal(403, 'forbidden', message)
+export const unknownJob = (): Refusal => new Refusal(404, 'unknown-job', 'no such job')
+export const historyGone = (): Refusal => new Refusal(410, 'history-gone', 'the job and its log are gone')
+export const busy = (status: 429 | 503, message: string, retryAfterMs: number): Refusal => new Refusal(status, 'busy', message, { retryAfterMs })
+export const closing = (): Refusal => busy(503, 'the server is closing', 1000)
+export const internal = (): Refusal => new Refusal(500, undefined, 'the request could not be handled')
+export const notFound = (): Refusal => new Refusal(404, undefined, 'nothing is served here')
+export const methodNotAllowed = (allow: string): Refusal => new Refusal(405, undefined, `expected ${allow}`, { headers: { Allow: allow } })
+
+/** For one job among several: where HTTP would answer 500, `busy`, so that the others go on and this one is asked for again. */
+export function asProblem(refusal: Refusal): Problem {
+  if (refusal.code === undefined) return asProblem(busy(503, refusal.message, 5000))
+  const { status, code, message, retryAfterMs } = refusal
+  return { status, code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
+}
+
+export const asControl = (refusal: Refusal, job?: string): ErrorControl => ({ control: 'error', ...(job === undefined ? {} : { job }), ...asProblem(refusal) })
+
+const TITLES: Record<number, string> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  410: 'Gone',
+  413: 'Content Too Large',
+  422: 'Unprocessable Content',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable'
+}
+
+/** RFC 9457; `Retry-After` in seconds, rounded up. */
+export function problemBody({ status, code, message, retryAfterMs, headers }: Refusal): { headers: Record<string, string>; body: string } {
+  return {
+    headers: {
+      ...headers,
+      'Content-Type': 'application/problem+json',
+      ...(retryAfterMs === undefined ? {} : { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) })
+    },
+    body: JSON.stringify({ type: 'about:blank', title: TITLES[status] ?? 'Error', status, code, detail: message, retryAfterMs })
+  }
+}

@@ -1,0 +1,64 @@
+import { permit } from '../authorize.ts'
+import type { Answer, Call } from '../call.ts'
+import type { Connections, Slot } from '../connections.ts'
+import { type Ask, createFollow, type Follow } from '../follow.ts'
+import { badRequest, Refusal } from '../problem.ts'
+import { asked, type Route, waitMs } from '../routes.ts'
+import type { Settings } from '../types.ts'
+import { readJson } from './json.ts'
+import { readSse } from './sse.ts'
+import { helloFor, streamBudget } from './stream.ts'
+
+/** The JSON or event stream that a GET of events asks for. */
+export async function readEvents(call: Call, route: Route & { to: 'events' }, settings: Settings, connections: Connections): Promise<Answer> {
+  const { request } = call
+  const asks = asked(route, request, settings.mux)
+  const [first] = asks
+  if (!first) throw badRequest('job: expected one at least')
+  const single = route.job !== undefined
+  const streams = /text\/event-stream/i.test(request.headers.get('accept') ?? '')
+  const wait = streams ? 0 : waitMs(request)
+  const slot = connections.admit(call.address)
+  const over = new AbortController()
+  const close = () => {
+    over.abort()
+    slot.release()
+    call.signal.removeEventListener('abort', close)
+  }
+  call.signal.addEventListener('abort', close)
+  if (call.signal.aborted) close()
+  try {
+    const { log, heartbeatMs, onError } = settings
+    const follow = createFollow({ log, heartbeatMs, listen: streams || wait > 0, signal: over.signal, onError })
+    await subscribeAll(asks, single, follow, request, slot, settings)
+    const cut = new AbortController()
+    if (streams) {
+      slot.hold({ bye: follow.bye, cut: () => cut.abort() })
+      const pad = new URL(request.url).searchParams.get('pad') === '1'
+      const hasCursor = first.after !== undefined
+      return await readSse({ follow, hello: helloFor(settings), budget: streamBudget(settings), single, hasCursor, pad, cut: cut.signal, close })
+    }
+    slot.hold({ bye: () => cut.abort(), cut: () => cut.abort() })
+    const hurry = AbortSignal.any([cut.signal, over.signal])
+    const found = await readJson({ follow, single, waitMs: wait, hurry, ifNoneMatch: request.headers.get('if-none-match') }, settings)
+    close()
+    return found
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+/** Among several, a job that may not be read has its own `error`; other refusals are the whole request's (PROTOCOL.md §7). */
+async function subscribeAll(asks: readonly Ask[], single: boolean, follow: Follow, request: Request, slot: Slot, settings: Settings): Promise<void> {
+  for (const ask of asks) {
+    try {
+      const { expiresAt } = await permit(settings, request, 'read', ask.job)
+      slot.expireAt(expiresAt)
+      follow.subscribe(ask)
+    } catch (error) {
+      if (single || !(error instanceof Refusal) || error.status !== 403) throw error
+      follow.fail(error, ask.job)
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto'
+import { encodeEvent } from '../../protocol/encode.ts'
+import type { Frame, Problem, Reading, ReadingJob, WireEvent } from '../../protocol/frames.ts'
+import { isControl } from '../../protocol/frames.ts'
+import { PROTOCOL } from '../../protocol/rules.ts'
+import { alarm } from '../alarm.ts'
+import type { Answer } from '../call.ts'
+import type { Follow } from '../follow.ts'
+import { Refusal } from '../problem.ts'
+import type { Settings } from '../types.ts'
+
+const MAX_EVENTS = 1000
+const MAX_BYTES = 2 ** 20
+
+interface JsonReading {
+  follow: Follow
+  /** It asks for one job by its own URL: what is wrong with that one is the answer's status. */
+  single: boolean
+  /** 0: answers at once. */
+  waitMs: number
+  /** Aborted: answers with what there is. */
+  hurry: AbortSignal
+  ifNoneMatch: string | null
+}
+
+interface Collected {
+  jobs: Map<string, ReadingJob>
+  events: WireEvent[]
+}
+
+/** One answer of PROTOCOL.md §3, held for up to `waitMs` until there is something to say. */
+export async function readJson({ follow, single, waitMs, hurry, ifNoneMatch }: JsonReading, settings: Settings): Promise<Answer> {
+  const found: Collected = { jobs: new Map(), events: [] }
+  await collect(follow, found)
+  if (waitMs > 0 && !isNews(found) && (await waitForNews(follow, found, waitMs, hurry))) await refreshStatus(found, settings)
+  checkErrors(found, single)
+  return toAnswer(found, follow.behind, ifNoneMatch, settings)
+}
+
+/** Resolves with true where something has come. */
+async function waitForNews(follow: Follow, found: Collected, waitMs: number, hurry: AbortSignal): Promise<boolean> {
+  let over = hurry.aborted
+  const stop = () => {
+    over = true
+    follow.wake()
+  }
+  const cancel = alarm(waitMs, stop)
+  hurry.addEventListener('abort', stop)
+  try {
+    while (!over && !isNews(found)) {
+      await follow.woken()
+      await collect(follow, found)
+    }
+  } finally {
+    cancel()
+    hurry.removeEventListener('abort', stop)
+  }
+  return isNews(found)
+}
+
+async function collect(follow: Follow, found: Collected): Promise<void> {
+  for (const frame of await follow.ready({ events: MAX_EVENTS, bytes: MAX_BYTES })) add(frame, found)
+}
+
+function add(frame: Frame, { jobs, events }: Collected): void {
+  if (!isControl(frame)) {
+    events.push(frame)
+    move(jobs.get(frame.job), frame.id, false)
+    return
+  }
+  if (frame.control === 'subscribed') {
+    const { job, epoch, seq, cursor, status } = frame
+    // Trimmed or replaced while being read: what was collected of it would stand before a hole, with one position for both.
+    if (jobs.has(job)) events.splice(0, events.length, ...events.filter((event) => event.job !== job))
+    jobs.set(job, { job, epoch, seq, from: cursor, cursor, status, done: false })
+  } else if (frame.control === 'done') move(jobs.get(frame.job), frame.cursor, true)
+  else if (frame.control === 'error' && frame.job !== undefined) {
+    const { control: _, job, ...error } = frame
+    jobs.set(job, { job, error })
+  }
+}
+
+function move(member: ReadingJob | undefined, cursor: string, done: boolean): void {
+  if (!member || 'error' in member) return
+  member.cursor = cursor
+  member.done = done
+}
+
+const isNews = ({ jobs, events }: Collected): boolean => events.length > 0 || [...jobs.values()].some((member) => 'error' in member || member.done)
+
+/** What was true when the wait began may not be any more. */
+async function refreshStatus({ jobs }: Collected, { log }: Settings): Promise<void> {
+  for (const member of jobs.values()) {
+    if ('error' in member) continue
+    const snapshot = await log.snapshot(member.job)
+    if (snapshot) member.status = snapshot.status
+  }
+}
+
+/** Throws what is to be the whole answer's status (PROTOCOL.md §7). */
+function checkErrors({ jobs }: Collected, single: boolean): void {
+  const whole = (error: Problem) => single || error.status === 503
+  for (const member of jobs.values()) if ('error' in member && whole(member.error)) throw refusalFrom(member.error)
+}
+
+export const refusalFrom = ({ status, code, message, retryAfterMs }: Problem): Refusal =>
+  new Refusal(status, code, message, retryAfterMs === undefined ? {} : { retryAfterMs })
+
+function toAnswer({ jobs, events }: Collected, more: boolean, ifNoneMatch: string | null, { heartbeatMs, mux, pollMs }: Settings): Answer {
+  const head: Omit<Reading, 'events'> = { protocol: PROTOCOL, heartbeatMs, mux, pollMs, more, jobs: [...jobs.values()] }
+  const body = `${JSON.stringify(head).slice(0, -1)},"events":[${events.map(encodeEvent).join(',')}]}`
+  const etag = `"${createHash('sha256').update(body).digest('base64url')}"`
+  if (events.length === 0 && matches(ifNoneMatch, etag)) return { status: 304, headers: { ETag: etag } }
+  return { status: 200, headers: { 'Content-Type': 'application/json', ETag: etag }, body }
+}
+
+/** The weak comparison of RFC 9110 §13.1.2. */
+const matches = (ifNoneMatch: string | null, etag: string): boolean =>
+  (ifNoneMatch ?? '').split(',').some((each) => each.trim() === '*' || each.trim().replace(/^W\//, '') === etag)

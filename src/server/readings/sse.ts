@@ -1,0 +1,62 @@
+import { encodeEvent } from '../../protocol/encode.ts'
+import type { Frame, Hello } from '../../protocol/frames.ts'
+import { isControl } from '../../protocol/frames.ts'
+import type { Answer, Outflow } from '../call.ts'
+import type { Budget, Follow } from '../follow.ts'
+import { refusalFrom } from './json.ts'
+
+const HEADERS = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'Cache-Control': 'private, no-store, no-transform',
+  'X-Accel-Buffering': 'no',
+  'X-Content-Type-Options': 'nosniff'
+}
+const PADDING = `:${' '.repeat(2048)}\n\n`
+
+interface SseReading {
+  follow: Follow
+  hello: Hello
+  budget: Budget
+  /** It asks for one job by its own URL: what is wrong with that one is the answer's status. */
+  single: boolean
+  /** The single job's reader was asked for from a cursor. */
+  hasCursor: boolean
+  pad: boolean
+  cut: AbortSignal
+  close: () => void
+}
+
+/** A stream of PROTOCOL.md §4. For a single job it reads before it answers, since a refusal or an end already reached is a status. */
+export async function readSse({ follow, hello, budget, single, hasCursor, pad, cut, close }: SseReading): Promise<Answer> {
+  const first: Frame[] = single ? await follow.ready(budget) : []
+  const refused = first.find((frame) => isControl(frame) && frame.control === 'error')
+  if (refused && 'status' in refused && 'code' in refused) throw refusalFrom(refused)
+  if (single && hasCursor && isAtEnd(first)) {
+    close()
+    return { status: 204, headers: {} }
+  }
+  let opening: string | undefined = encodeAll([hello, ...first], pad)
+  const body: Outflow = {
+    async next() {
+      const text = opening
+      opening = undefined
+      if (text !== undefined) return text
+      const frames = await follow.next(budget)
+      return frames && encodeAll(frames, pad)
+    },
+    bye: follow.bye,
+    cut,
+    close
+  }
+  return { status: 200, headers: HEADERS, body }
+}
+
+const isAtEnd = (frames: readonly Frame[]): boolean => frames.every(isControl) && frames.some((frame) => isControl(frame) && frame.control === 'done')
+
+const encodeAll = (frames: readonly Frame[], pad: boolean): string => frames.map((frame) => encode(frame, pad)).join('')
+
+function encode(frame: Frame, pad: boolean): string {
+  if (!isControl(frame)) return `id: ${frame.id}\ndata: ${encodeEvent(frame)}\n\n`
+  if (frame.control === 'heartbeat') return pad ? PADDING : ':\n\n'
+  return `event: control\ndata: ${JSON.stringify(frame)}\n\n${pad && frame.control === 'hello' ? PADDING : ''}`
+}

@@ -1,0 +1,104 @@
+import type { WebSocket } from 'ws'
+import { encodeFrame } from '../../protocol/encode.ts'
+import type { Frame } from '../../protocol/frames.ts'
+import { isControl } from '../../protocol/frames.ts'
+import { alarm } from '../alarm.ts'
+import type { Slot } from '../connections.ts'
+import { type Ask, createFollow } from '../follow.ts'
+import { createOutlet } from '../outlet.ts'
+import { asControl, asProblem, type Refusal } from '../problem.ts'
+import type { Settings } from '../types.ts'
+import { createOperations } from './operations.ts'
+import { helloFor, streamBudget } from './stream.ts'
+
+/** How long a socket without a subscription waits for another one. */
+const LINGER_MS = 10_000
+/** How long the other side may take to close. */
+const CLOSING_MS = 2000
+const CLOSE_NORMAL = 1000
+const CLOSE_GOING_AWAY = 1001
+
+/** Says what was wrong as a refused handshake can't, and closes (PROTOCOL.md §5). */
+export function refuseSocket(ws: WebSocket, refusal: Refusal, settings: Settings): void {
+  ws.on('error', () => {}) // 'close' follows
+  ws.send(encodeFrame(helloFor(settings)))
+  ws.send(encodeFrame(asControl(refusal)))
+  closeSocket(ws, 4000 + asProblem(refusal).status)
+}
+
+/** Serves one socket until it is closed. */
+export function serveSocket(ws: WebSocket, request: Request, asks: readonly Ask[], slot: Slot, settings: Settings): void {
+  const gone = new AbortController()
+  const { signal } = gone
+  const { log, heartbeatMs, maxBufferedBytes, onError } = settings
+  const follow = createFollow({ log, heartbeatMs, listen: true, signal, onError })
+  const outlet = createOutlet({ send: (text, sent) => ws.send(text, () => sent()), maxBufferedBytes, heartbeatMs, signal })
+  const budget = streamBudget(settings)
+  let cancelLinger: (() => void) | undefined
+  /** Where the last that was sent is an error, and nothing is left to read. */
+  let refused: number | undefined
+
+  const operations = createOperations({
+    follow,
+    request,
+    slot,
+    settings,
+    onDone() {
+      if (operations.pending === 0) ws.resume()
+      closeIfIdle()
+    }
+  })
+
+  function closeIfIdle(): void {
+    const idle = follow.size === 0 && follow.backlog === 0 && operations.pending === 0
+    if (idle && refused !== undefined) return closeSocket(ws, 4000 + refused)
+    if (idle) cancelLinger ??= alarm(LINGER_MS, () => closeSocket(ws, CLOSE_NORMAL))
+    else stopLingering()
+  }
+
+  function stopLingering(): void {
+    cancelLinger?.()
+    cancelLinger = undefined
+  }
+
+  async function write(): Promise<void> {
+    await outlet.write(encodeFrame(helloFor(settings)))
+    operations.open(asks)
+    closeIfIdle()
+    for (let frames = await follow.next(budget, true); frames; frames = await follow.next(budget, true)) {
+      const last = frames.at(-1)
+      refused = follow.size === 0 && last && isControl(last) && last.control === 'error' ? last.status : undefined
+      if (!(await outlet.write(encodeFrames(frames)))) follow.bye('slow', 1000)
+      closeIfIdle()
+    }
+    closeSocket(ws, CLOSE_GOING_AWAY)
+  }
+
+  ws.on('error', () => {}) // 'close' follows
+  ws.on('close', () => {
+    gone.abort()
+    stopLingering()
+    slot.release()
+  })
+  ws.on('message', (message, isBinary) => {
+    operations.take(isBinary ? undefined : String(message))
+    // A client that asks faster than it is answered is not read any further meanwhile.
+    if (operations.pending > 0) ws.pause()
+  })
+  slot.hold({ bye: follow.bye, cut: () => ws.terminate() })
+  void write()
+}
+
+const encodeFrames = (frames: readonly Frame[]): string => {
+  const texts = frames.map(encodeFrame)
+  return texts.length === 1 ? texts.join() : `[${texts.join(',')}]`
+}
+
+/** Closes, and does not wait for ever for the other side to agree. */
+function closeSocket(ws: WebSocket, code: number): void {
+  if (ws.readyState !== ws.OPEN) return
+  ws.close(code)
+  const cancel = alarm(CLOSING_MS, () => ws.terminate())
+  ws.once('close', cancel)
+  ws.resume()
+}

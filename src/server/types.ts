@@ -1,0 +1,92 @@
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Server as HttpsServer } from 'node:https'
+import type { Duplex } from 'node:stream'
+import type { ProgressData, WireEvent } from '../protocol/frames.ts'
+import type { EventLog } from './log/types.ts'
+
+export type NodeRequest = IncomingMessage | Http2ServerRequest
+export type NodeResponse = ServerResponse | Http2ServerResponse
+
+/** Serves jobs over all four readings of the protocol. Its functions are bound. */
+export interface JobServer {
+  /** Answers under `basePath`, and with 404 elsewhere unless the server has other listeners. */
+  attach(server: HttpServer | HttpsServer | Http2SecureServer): void
+  /** For Node, Express, Connect, Fastify (raw): calls `next`, else answers 404, outside `basePath`. */
+  handle(req: NodeRequest, res: NodeResponse, next?: (error?: unknown) => void): void
+  /** For a Node server's `upgrade` event: WebSocket. */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** For Hono, Next, Bun, Deno, Workers: everything but WebSocket. */
+  fetch(request: Request): Promise<Response>
+  /** Appends an event, creating the job with its first one. Rejects after a terminal event, and for what is not an event. */
+  publish(jobId: string, type: string, data?: unknown): Promise<WireEvent>
+  /** Runs work as a job: `queued`, `started`, what `work` publishes, then `succeeded` with its result, `failed`, or `cancelled`. Settles as `work` does; rejects after a cancel. */
+  run<T>(jobId: string, work: (job: JobContext) => T | Promise<T>): Promise<T>
+  /** Says `bye` to all readers, aborts running jobs (`failed` with code `shutdown`), closes the log; what is not over after `graceMs` (default 5000) is cut. */
+  close(options?: { graceMs?: number }): Promise<void>
+}
+
+/** A running job's end of its log. Events are appended in the order of the calls, awaited or not. */
+export interface JobContext {
+  readonly id: string
+  /** Aborted when somebody cancels the job, or the server closes. */
+  readonly signal: AbortSignal
+  progress(progress: ProgressData): Promise<void>
+  /** Default level `info`. */
+  log(message: string, level?: string): Promise<void>
+  /** A partial result. */
+  output(chunk: unknown): Promise<void>
+  publish(type: string, data: unknown): Promise<void>
+}
+
+export type Action = 'read' | 'start' | 'cancel'
+
+/** `true`, or more about the permission; `false` is 401 without credentials (Authorization, Cookie) and 403 with them. */
+export type Permission =
+  | boolean
+  | { status: 401 | 403 }
+  | {
+      /** Ms since 1970: readings still open then get `bye` `auth`. */
+      expiresAt?: number
+      /** Who asks: the scope of Idempotency-Key. Default: the Authorization header, else the Cookie header. */
+      subject?: string
+    }
+
+/** Asked at every request, and at every subscribe of a socket. The request has no body to read. A throw is a 500 without its message. */
+export type Authorize = (question: { request: Request; action: Action; jobId?: string }) => Permission | Promise<Permission>
+
+export interface JobServerOptions {
+  /** Default `'/jobs'`. */
+  basePath?: string
+  /** Default `memoryLog()`. Closed with the server. */
+  log?: EventLog
+  /** What `POST {base}` runs, with the request's JSON. Without it nothing can be started over HTTP. */
+  start?: (job: JobContext, input: unknown) => unknown
+  /** Default: everybody may do everything. */
+  authorize?: Authorize
+  /** Other origins whose pages may connect (WebSocket, POST) and read (CORS). Default: none but the request's own. */
+  origins?: '*' | readonly string[] | ((origin: string) => boolean)
+  /** Lets pages of these other origins send cookies. Default false. */
+  allowCredentials?: boolean
+  /** Default 15,000. */
+  heartbeatMs?: number
+  /** How long a short poller is asked to pause. Default 2000. */
+  pollMs?: number
+  /** Jobs per connection. Default 128. */
+  mux?: number
+  /** Readings open at once, of all kinds: beyond it, 503. Default 10,000. */
+  maxConnections?: number
+  /** The same from one address: beyond it, 429. Default: no limit, since behind a reverse proxy all come from one. */
+  maxConnectionsPerAddress?: number
+  /** Held unsent for one connection: beyond it, the log is not read for it, and where it stays so, `bye` `slow`. Default 1 MiB. */
+  maxBufferedBytes?: number
+  /** Of a POST. Default 1 MiB. */
+  maxBodyBytes?: number
+  /** Readings older than this get `bye` `max-age`. Default: no limit. */
+  maxConnectionAgeMs?: number
+  /** Told what the kit could only answer with a 500 or 503: a throw of `authorize` or of the log. Default: `console.error`. */
+  onError?: (error: unknown) => void
+}
+
+/** The options with their defaults in place. */
+export type Settings = Required<Omit<JobServerOptions, 'start'>> & Pick<JobServerOptions, 'start'>
