@@ -92,11 +92,14 @@ export function ranking({ order, records }: History, now: number): string[] {
   return [...order].sort((a, b) => demoted(a) - demoted(b))
 }
 
-/** The status that every candidate with a vote gave. A WebSocket has none: browsers hide what refused it. */
+/** Somebody's patience, or somebody's limit: the same request may be answered later (RFC 9110 §15.5.9, RFC 6585 §4). */
+const isPassing = (status: number): boolean => status >= 500 || status === 408 || status === 429
+
+/** The 4xx that every candidate with a vote gave, and that asking again won't change. A WebSocket has no vote: browsers hide what refused it. */
 function unanimous(failures: readonly Failure[]): number | undefined {
   const votes = failures.filter(({ transport }) => transport !== 'websocket')
   const status = votes[0]?.status
-  return status !== undefined && status >= 400 && status < 500 && votes.every((vote) => vote.status === status) ? status : undefined
+  return status !== undefined && status >= 400 && !isPassing(status) && votes.every((vote) => vote.status === status) ? status : undefined
 }
 
 /** What the end of the last round asks for before the next one; undefined: nothing. */

@@ -22,6 +22,7 @@ export function verdict(status: number, holdsCursor: boolean): Verdict {
       return holdsCursor ? { do: 'throw', code: 'history-gone' } : { do: 'ask-again' }
     case 410:
       return { do: 'throw', code: 'history-gone' }
+    case 408:
     case 429:
       return { do: 'wait' }
     default:
