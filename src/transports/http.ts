@@ -63,7 +63,8 @@ function address({ base, token, headers: given }: OpenRequest, { via, accept, jo
 export async function errorIn(response: Response, { accept, jobs }: Question, signal: AbortSignal): Promise<ErrorControl | undefined> {
   const { status, headers, redirected } = response
   const type = (headers.get('content-type') ?? 'no content type').toLowerCase()
-  if (status === 200 && type.startsWith(accept)) return
+  // 202 answers a start and a cancel.
+  if ((status === 200 || status === 202) && type.startsWith(accept)) return
   const retryAfterMs = retryAfter(headers.get('retry-after'))
   // 408 and 504 come from whoever lost patience in between, whatever they say.
   if (status >= 400 && status !== 408 && status !== 504 && /^application\/(problem\+)?json/.test(type)) {
