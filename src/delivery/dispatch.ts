@@ -37,7 +37,7 @@ export function dispatch(frames: readonly Frame[], { readings, wants, onHello, o
         readings.subscribed(frame, wants().get(frame.job) ?? [])
         break
       case 'done':
-        for (const reader of readings.done(frame)) reader.done()
+        for (const reader of readings.done(frame, wants().get(frame.job) ?? [])) reader.done()
         break
       case 'error':
         onError(frame)

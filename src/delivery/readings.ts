@@ -14,6 +14,8 @@ interface Asked {
   readonly ref: number
   readonly from: Position
   readonly reader: Reader
+  /** By the link's opening: the answer to a URL bears no ref (PROTOCOL.md §5). */
+  readonly byOpening: boolean
 }
 
 /** Answered by `subscribed`. */
@@ -32,7 +34,7 @@ interface Entry {
 export type Wants = ReadonlyMap<string, readonly Reader[]>
 
 export interface Readings {
-  /** Lets readers that came or resumed take part where the reading is not yet past them, and those that left go. */
+  /** Lets readers that came or resumed take part where the reading is not yet past them, and those that left or paused go. */
   join(wants: Wants): void
   /** Whether `ask` would change the list. */
   differs(wants: Wants): boolean
@@ -42,8 +44,8 @@ export interface Readings {
   serves(wants: Wants): boolean
   event(event: WireEvent): void
   subscribed(told: Subscribed, readers: readonly Reader[]): void
-  /** The readers whose job has ended with nothing left to deliver. */
-  done(told: Done): readonly Reader[]
+  /** Those of the job's active readers who have had all that there is. */
+  done(told: Done, readers: readonly Reader[]): readonly Reader[]
   jobs(): string[]
   /** Forgets the job, and tells from where it was asked for. */
   drop(job: string): Position | undefined
@@ -52,6 +54,8 @@ export interface Readings {
 /** The reader to ask for: one whose place in the log isn't known yet, else the one furthest back. */
 const furthestBack = (a: Reader, b: Reader): Reader =>
   a.position.epoch === undefined || (b.position.epoch !== undefined && a.position.seq <= b.position.seq) ? a : b
+
+const isAt = ({ position }: Reader, { epoch, seq }: Pick<Position, 'epoch' | 'seq'>): boolean => position.epoch === epoch && position.seq === seq
 
 /** Attaches a reader if the reading, begun at `place` and asked for at `from`, is its own. */
 function attach({ attached }: Reading, reader: Reader, place: Place, from: Position): boolean {
@@ -69,6 +73,7 @@ function attach({ attached }: Reading, reader: Reader, place: Place, from: Posit
 
 export function createReadings(nextRef: () => number): Readings {
   const entries = new Map<string, Entry>()
+  let isOpen = false
 
   /** Who has to be asked for in this job. */
   function missing(job: string, readers: readonly Reader[]): Reader | undefined {
@@ -82,9 +87,9 @@ export function createReadings(nextRef: () => number): Readings {
 
   return {
     join(wants) {
-      for (const [job, readers] of wants) {
-        const reading = entries.get(job)?.reading
+      for (const [job, { reading }] of entries) {
         if (!reading) continue
+        const readers = wants.get(job) ?? []
         for (const reader of reading.attached) if (!readers.includes(reader)) reading.attached.delete(reader)
         for (const reader of readers) if (!reading.attached.has(reader)) attach(reading, reader, reading.at, { ...reading.at, left: [] })
       }
@@ -96,8 +101,9 @@ export function createReadings(nextRef: () => number): Readings {
       for (const job of gone(wants)) entries.delete(job)
       for (const [job, readers] of wants) {
         const reader = missing(job, readers)
-        if (reader) entries.set(job, { reading: entries.get(job)?.reading, asked: { ref: nextRef(), from: reader.position, reader } })
+        if (reader) entries.set(job, { reading: entries.get(job)?.reading, asked: { ref: nextRef(), from: reader.position, reader, byOpening: !isOpen } })
       }
+      isOpen = true
       return [...entries].flatMap(([job, { asked, reading }]) => {
         const { ref, from } = asked ?? reading ?? {}
         if (ref === undefined) return []
@@ -119,9 +125,8 @@ export function createReadings(nextRef: () => number): Readings {
       if (seq !== at.seq + 1) throw new TransportError('protocol', `event ${id} of job ${event.job}: expected seq ${at.seq + 1}, got ${seq}`)
       reading.at = { epoch: at.epoch, seq, cursor: id }
       for (const reader of attached) {
-        const { epoch, left } = reader.position
-        if (epoch !== at.epoch || reader.position.seq !== at.seq) continue
-        reader.position = { epoch, seq, cursor: id, left }
+        if (!isAt(reader, at)) continue
+        reader.position = { ...reader.position, seq, cursor: id }
         reader.event(event)
       }
     },
@@ -130,7 +135,7 @@ export function createReadings(nextRef: () => number): Readings {
       const entry = entries.get(job)
       const place = { epoch, seq, cursor }
       const { asked, reading }: Entry = entry ?? {}
-      const answered = asked && (ref === asked.ref || (ref === undefined && !reading)) ? asked : undefined
+      const answered = asked && (ref === asked.ref || (ref === undefined && asked.byOpening && !reading)) ? asked : undefined
       // Without a ref it is said anew of the reading under way: trimmed, replaced, or another answer to a poll.
       const told = answered ? { ...answered, at: place, attached: new Set<Reader>() } : ref === undefined ? reading : undefined
       if (!told) return
@@ -143,14 +148,14 @@ export function createReadings(nextRef: () => number): Readings {
         throw new TransportError('protocol', `job ${job}: subscribed in epoch ${epoch}, which ${answered.from.epoch} has replaced`)
     },
 
-    done({ job, cursor }) {
+    done({ job, cursor }, readers) {
       const { reading, asked }: Entry = entries.get(job) ?? {}
-      const end = reading?.at.cursor ?? asked?.from.cursor
-      if (!reading && !asked) return []
-      if (end !== cursor) throw new TransportError('protocol', `job ${job}: done at ${cursor}, but what was read ends at ${end}`)
+      const end = reading?.at ?? asked?.from
+      if (!end) return []
+      if (end.cursor !== cursor) throw new TransportError('protocol', `job ${job}: done at ${cursor}, but what was read ends at ${end.cursor}`)
       if (reading && asked) entries.set(job, { asked })
       else entries.delete(job)
-      return reading ? [...reading.attached] : asked ? [asked.reader] : []
+      return readers.filter((reader) => (reading ? reading.attached.has(reader) : reader === asked?.reader) && isAt(reader, end))
     },
 
     jobs: () => [...entries.keys()],
