@@ -62,13 +62,18 @@ export function runLink({ transport, open, probeTimeoutMs, silenceMs, onProved, 
 
   function take(frames: readonly Frame[]): Promise<void> | undefined {
     heardAt = now()
-    if (provedAt === undefined && frames.some(proves)) {
+    const isProof = provedAt === undefined && frames.some(proves)
+    if (isProof) {
       provedAt = heardAt
-      clearTimeout(timer)
-      timer = setTimeout(watch, silenceMs())
       onProved()
     }
-    return frames.length > 0 && !controller.signal.aborted ? onFrames(frames) : undefined
+    const pause = frames.length > 0 && !controller.signal.aborted ? onFrames(frames) : undefined
+    if (isProof) {
+      // Only now: `hello` has told how long a silence may be.
+      clearTimeout(timer)
+      timer = setTimeout(watch, silenceMs())
+    }
+    return pause
   }
 
   async function run(): Promise<Ending> {
