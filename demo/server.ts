@@ -45,7 +45,7 @@ export async function startDemo({ port, host, onArrival }: DemoOptions): Promise
   }
 
   async function closeOrigin(): Promise<void> {
-    await jobs.close({ graceMs: 0 })
+    await jobs.close({ graceMs: 1000 })
     origin.closeAllConnections()
     await new Promise((resolve) => origin.close(resolve))
   }

@@ -12,8 +12,9 @@ export interface Picture {
   paint(end: number): void
 }
 
-const LANE = 34
-const TOP = 20
+const LANE = 36
+/** Two rows of labels. */
+const TOP = 32
 const AXIS = 18
 const BOTTOM = TOP + Object.keys(laneNames).length * LANE
 const HEIGHT = BOTTOM + AXIS
@@ -59,7 +60,7 @@ export function createPicture(history: History, onPoint: (about: Diagnostic) => 
     const rect = elementOf(bar, () => pointable(bar, bars.appendChild(svg('rect'))))
     const left = x(bar.from)
     const wide = Math.max(4, x(bar.to ?? end) - left)
-    const [inset, height] = bar.kind === 'live' ? [15, 14] : [18, 8]
+    const [inset, height] = bar.kind === 'live' ? [14, 13] : [17, 8]
     set(rect, {
       class: `${bar.kind} ${bar.outcome} ${bar.lane}`,
       x: left,
@@ -75,7 +76,7 @@ export function createPicture(history: History, onPoint: (about: Diagnostic) => 
   function paintWhy(bar: Bar, why: string, wide: number): void {
     let label = drawnLabels.get(bar)
     if (!label) {
-      label = labels.appendChild(svg('text', { y: laneTop(bar.lane) + 26 }))
+      label = labels.appendChild(svg('text', { y: laneTop(bar.lane) + 24.5 }))
       label.textContent = `✕ ${why}`
       drawnLabels.set(bar, label)
     }
@@ -95,24 +96,35 @@ export function createPicture(history: History, onPoint: (about: Diagnostic) => 
     set(rect, { x: left, width: Math.max(1, x(Math.min(pause.to, end)) - left) })
   }
 
-  function paintMark(mark: Mark): void {
-    const at = x(mark.at)
-    const isRight = at > width / 2
-    const group = elementOf(mark, () => {
-      const text = svg('text', { y: 11 })
-      const made = marks.appendChild(svg('g'))
-      made.append(svg('line', { y1: TOP - 5, y2: BOTTOM }), text)
-      say(text, mark.label)
-      return made
-    })
-    // The label is read from the side that has room.
-    set(group, { class: isRight ? 'mark right' : 'mark', transform: `translate(${at} 0)` })
+  /** Labels take the first row that has room, and keep within the picture. */
+  function paintMarks(): void {
+    const taken = [0, 0]
+    for (const mark of history.marks) {
+      const group = elementOf(mark, () => makeMark(mark))
+      const at = x(mark.at)
+      const room = (mark.label.length + 1) * CHARACTER
+      const from = Math.max(0, Math.min(at, width - room))
+      const row = taken.findIndex((until) => from >= until)
+      if (row >= 0) taken[row] = from + room
+      set(group, { transform: `translate(${at} 0)` })
+      const [line, text] = group.children
+      if (line) set(line, { y1: row === 1 ? 16 : 4 })
+      if (text) set(text, { x: from - at + 3, y: row === 1 ? 25 : 12, visibility: row < 0 ? 'hidden' : 'visible' })
+    }
+  }
+
+  function makeMark(mark: Mark): SVGGElement {
+    const text = svg('text')
+    say(text, mark.label)
+    const group = marks.appendChild(svg('g', { class: 'mark' }))
+    group.append(svg('line', { y2: BOTTOM }), text)
+    return group
   }
 
   function paintTicks(): void {
     for (const [lane, path] of lines) {
       const columns = new Set((history.ticks.get(lane) ?? []).map((at) => Math.round(x(at))))
-      set(path, { d: [...columns].map((column) => `M${column} ${laneTop(lane) + 15}v14`).join('') })
+      set(path, { d: [...columns].map((column) => `M${column} ${laneTop(lane) + 28}v6`).join('') })
     }
   }
 
@@ -158,7 +170,7 @@ export function createPicture(history: History, onPoint: (about: Diagnostic) => 
       end = until
       for (const bar of history.bars) paintBar(bar)
       for (const pause of history.pauses) paintPause(pause)
-      for (const mark of history.marks) paintMark(mark)
+      paintMarks()
       paintTicks()
       sweep()
     }

@@ -8,13 +8,16 @@ interface ProxyState {
 
 interface Switch {
   label: string
+  /** A word for the timeline. */
+  word: string
   about: string
   isOn(faults: ProxyState['faults']): boolean
   turn(on: boolean): Partial<ProxyState['faults']>
 }
 
-const webSocket = (fault: string, label: string, about: string): Switch => ({
+const webSocket = (fault: string, label: string, word: string, about: string): Switch => ({
   label,
+  word,
   about,
   isOn: (faults) => faults.webSocket === fault,
   turn: (on) => ({ webSocket: on ? fault : 'pass' })
@@ -24,10 +27,10 @@ const groups: readonly { name: string; switches: readonly Switch[] }[] = [
   {
     name: 'WebSocket',
     switches: [
-      webSocket('refuse', 'Refuse the upgrade', '403, as company proxies do'),
-      webSocket('unanswered', 'Leave the upgrade unanswered', 'the handshake hangs'),
-      webSocket('mute', 'Open it, deliver nothing', 'looks fine, says nothing'),
-      webSocket('kill', 'Open it, kill it after 200 ms', 'works for a moment, each time')
+      webSocket('refuse', 'Refuse the upgrade', 'refuse', '403, as company proxies do'),
+      webSocket('unanswered', 'Leave the upgrade unanswered', 'unanswered', 'the handshake hangs'),
+      webSocket('mute', 'Open it, deliver nothing', 'mute', 'looks fine, says nothing'),
+      webSocket('kill', 'Open it, kill it after 200 ms', 'kill', 'works for a moment, each time')
     ]
   },
   {
@@ -35,12 +38,14 @@ const groups: readonly { name: string; switches: readonly Switch[] }[] = [
     switches: [
       {
         label: 'Buffer event streams',
+        word: 'buffer',
         about: 'the stream comes when it is over',
         isOn: (faults) => faults.bufferStreams,
         turn: (on) => ({ bufferStreams: on })
       },
       {
         label: '504 to long requests',
+        word: '504',
         about: 'after 1 s, as gateways do',
         isOn: (faults) => faults.requestLimitMs > 0,
         turn: (on) => ({ requestLimitMs: on ? 1000 : 0 })
@@ -49,7 +54,7 @@ const groups: readonly { name: string; switches: readonly Switch[] }[] = [
   }
 ]
 
-/** Puts the proxy's switches into `host`; `onTurn` is told what the user did. */
+/** Puts the proxy's switches into `host`; `onTurn` is told in a word or two what the user did. */
 export function createSwitches(host: HTMLElement, onTurn: (label: string) => void): void {
   const inputs = new Map<Switch, HTMLInputElement>()
   const status = el('p', { class: 'switch-status', role: 'status' })
@@ -87,16 +92,15 @@ export function createSwitches(host: HTMLElement, onTurn: (label: string) => voi
       const input = el('input', { type: 'checkbox', role: 'switch' })
       inputs.set(each, input)
       input.addEventListener('change', () => {
-        const full = `${name}: ${each.label}`
-        act(input.checked ? full : `${full}, off`, { faults: each.turn(input.checked) })
+        act(input.checked ? each.word : `${each.word} off`, { faults: each.turn(input.checked) })
       })
       return el('label', { class: 'switch' }, input, el('span', { class: 'switch-label' }, each.label), el('small', {}, each.about))
     })
     return el('fieldset', {}, el('legend', {}, name), ...rows)
   })
-  cut.addEventListener('click', () => act('Cut everything', { cut: true }))
-  away.addEventListener('click', () => act('Server away for 5 s', { awayMs: 5000 }))
-  mend.addEventListener('click', () => act('Mend everything', { faults: { webSocket: 'pass', bufferStreams: false, requestLimitMs: 0 }, awayMs: 0 }))
+  cut.addEventListener('click', () => act('cut', { cut: true }))
+  away.addEventListener('click', () => act('server away', { awayMs: 5000 }))
+  mend.addEventListener('click', () => act('mended', { faults: { webSocket: 'pass', bufferStreams: false, requestLimitMs: 0 }, awayMs: 0 }))
 
   host.append(
     el('div', { class: 'section-head' }, el('h2', { id: 'switches-title' }, 'Break the network'), status),
