@@ -52,8 +52,13 @@ export interface Readings {
 }
 
 /** The reader to ask for: one whose place in the log isn't known yet, else the one furthest back. */
-const furthestBack = (a: Reader, b: Reader): Reader =>
-  a.position.epoch === undefined || (b.position.epoch !== undefined && a.position.seq <= b.position.seq) ? a : b
+function furthestBack(a: Reader, b: Reader): Reader {
+  const [here, there] = [a.position, b.position]
+  if (here.epoch === undefined || there.epoch === undefined) return here.epoch === undefined ? a : b
+  if (here.epoch === there.epoch) return here.seq <= there.seq ? a : b
+  // Epochs have no order, and a link that is asked for the reader in the later one doesn't serve the other: a fixed choice might be wrong for ever.
+  return Math.random() < 0.5 ? a : b
+}
 
 const isAt = ({ position }: Reader, { epoch, seq }: Pick<Position, 'epoch' | 'seq'>): boolean => position.epoch === epoch && position.seq === seq
 
@@ -141,6 +146,7 @@ export function createReadings(nextRef: () => number): Readings {
       if (!told) return
       const from = answered ? answered.from : { ...told.at, left: [] }
       told.at = place
+      told.attached.clear()
       if (answered) entries.set(job, { reading: told })
       for (const reader of readers) if (attach(told, reader, place, from)) reader.subscribed(status)
       // Asked again it would answer the same, for ever.
@@ -151,7 +157,8 @@ export function createReadings(nextRef: () => number): Readings {
     done({ job, cursor }, readers) {
       const { reading, asked }: Entry = entries.get(job) ?? {}
       const end = reading?.at ?? asked?.from
-      if (!end) return []
+      // Without a reading it may be the end of one that was given up.
+      if (!end || (!reading && end.cursor !== cursor)) return []
       if (end.cursor !== cursor) throw new TransportError('protocol', `job ${job}: done at ${cursor}, but what was read ends at ${end.cursor}`)
       if (reading && asked) entries.set(job, { asked })
       else entries.delete(job)

@@ -26,12 +26,9 @@ export interface Gap {
 
 export const startingAt = (after: string | undefined): Position => ({ epoch: undefined, seq: 0, cursor: after, left: [] })
 
-/** Whether a reading asked for at `asked` begins at `position` or before it. `tail`, or the cursor of another reader, may be further on. */
-function asksFor(position: Position, asked: Position): boolean {
-  if (asked.cursor === undefined) return true
-  if (asked.cursor === TAIL) return false
-  return asked.cursor === position.cursor || (asked.epoch !== undefined && asked.epoch === position.epoch && asked.seq <= position.seq)
-}
+/** Whether a reading was asked for from where the reader is in its epoch, or from before that: `tail`, or the cursor of another reader, may be further on. */
+const asksFor = (position: Position, asked: Position): boolean =>
+  asked.cursor === position.cursor || (asked.epoch === position.epoch && asked.seq <= position.seq)
 
 /** What `subscribed` means to a reader that has no position yet: only a reading asked for at its very cursor is its own. */
 function begin(position: Position, told: Place, asked: Position): { position: Position; gap?: Gap } | undefined {
@@ -53,8 +50,11 @@ export function accept(position: Position, told: Place, asked: Position): { posi
   const { epoch, seq, cursor } = told
   if (epoch === position.epoch) {
     if (seq <= position.seq) return { position }
-    return asksFor(position, asked) ? { position: { ...position, seq, cursor }, gap: { missed: seq - position.seq, reason: 'retention' } } : undefined
+    return asked.cursor === undefined || asksFor(position, asked)
+      ? { position: { ...position, seq, cursor }, gap: { missed: seq - position.seq, reason: 'retention' } }
+      : undefined
   }
+  // Only the answer to a question from within the reader's epoch is later than that epoch: any other may have been under way since before it.
   if (position.left.includes(epoch) || !asksFor(position, asked)) return undefined
   return { position: { epoch, seq, cursor, left: [...position.left, position.epoch] }, gap: { missed: undefined, reason: 'epoch' } }
 }

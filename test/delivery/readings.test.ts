@@ -301,6 +301,14 @@ describe('subscribed anew, without a ref', () => {
     expect(readings.differs(wants(first, further, behind))).toBe(true)
   })
 
+  test('lets go of a reader that is not active: it would miss what lies between', () => {
+    const one = record('1')
+    const readings = reading(0, one)
+    readings.subscribed(subscribed('1', 'a', 4), [])
+    expect(readings.serves(wants(one))).toBe(false)
+    expect(readings.ask(wants(one))).toEqual([{ job: '1', ref: 2, after: 'a-0' }])
+  })
+
   test('with every answer of a poll changes nothing', () => {
     const one = record('1')
     const readings = reading(0, one)
@@ -393,6 +401,18 @@ describe('done', () => {
   })
 
   test('of a job that is not read is passed over', () => expect(create().done(done('a-1'), [])).toEqual([]))
+
+  test('of a reading that was given up is not the end of what was asked for since', () => {
+    const [first, second] = [record('1'), record('1')]
+    const readings = reading(0, first)
+    readings.ask(wants())
+    readings.ask(wants(second))
+    push(readings, 1)
+    expect(readings.done(done('a-1'), [second])).toEqual([])
+    readings.subscribed(subscribed('1', 'a', 0, 2), [second])
+    push(readings, 1)
+    expect(readings.done(done('a-1'), [second])).toEqual([second])
+  })
 
   test('belongs to the old reading while another asking is open', () => {
     const [first, second] = [record('1'), record('1')]

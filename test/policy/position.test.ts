@@ -65,6 +65,15 @@ const table: readonly Row[] = [
     gap: { missed: undefined, reason: 'epoch' }
   },
   { what: 'a third epoch', position: at('b', 5, 'a'), told: told('c', 0), becomes: at('c', 0, 'a', 'b'), gap: { missed: undefined, reason: 'epoch' } },
+  {
+    what: 'another epoch, asked for from before L',
+    position: at('a', 5),
+    asked: at('a', 2),
+    told: told('b', 0),
+    becomes: at('b', 0, 'a'),
+    gap: { missed: undefined, reason: 'epoch' }
+  },
+  { what: 'another epoch, later or earlier, asked for from the oldest', position: at('a', 5), asked: oldest, told: told('b', 3), becomes: undefined },
   { what: 'another epoch, asked for as tail', position: at('a', 5), asked: tail, told: told('b', 3), becomes: undefined },
   { what: 'another epoch, asked for by a reader who is there', position: at('a', 5), asked: at('b', 3), told: told('b', 3), becomes: undefined },
   { what: 'an epoch already left', position: at('b', 5, 'a'), told: told('a', 7), becomes: undefined },

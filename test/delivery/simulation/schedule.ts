@@ -1,0 +1,117 @@
+/** A schedule: what befalls a log, its readers, and the links between them, one step after the other, drawn from a tape of chance. */
+
+import type { Wants } from '../../../src/delivery/readings.ts'
+import { createLog, cursorOf, JOB, type Moment } from './log.ts'
+import { type CheckedReader, createReader } from './reader.ts'
+import { createWire, type Kind, type Wire } from './wire.ts'
+
+const MAX_READERS = 4
+const MAX_WIRES = 4
+/** More rounds than it takes to settle anything; fewer than for ever. */
+const MAX_ROUNDS = 50
+
+/** Plays the tape, then lets everything run dry. Throws where a reader was told what is not so, or not everything. */
+export function play(tape: Iterable<number>): void {
+  const chances = tape[Symbol.iterator]()
+  const chance = (below: number): number => (chances.next().value ?? 0) % below
+  const log = createLog()
+  let moment = log.now()
+  let refs = 0
+  let readers: CheckedReader[] = []
+  let wires: Wire[] = []
+
+  const wants = (): Wants => {
+    const active = readers.filter(({ paused, ended }) => !paused && !ended)
+    return active.length > 0 ? new Map([[JOB, active]]) : new Map()
+  }
+  const said = (then: Moment): void => {
+    moment = then
+  }
+  const observe = (): void => {
+    for (const reader of readers) reader.observe()
+  }
+  const pick = <T>(from: readonly T[]): T | undefined => from[chance(Math.max(1, from.length))]
+
+  function open(kind: Kind): void {
+    if (wants().size > 0) wires.push(createWire(kind, log, wants, () => ++refs, said))
+  }
+
+  function take(wire: Wire | undefined): boolean {
+    const taken = wire?.take() ?? false
+    observe()
+    return taken
+  }
+
+  function settle(wire: Wire | undefined): void {
+    wire?.settle()
+    observe()
+  }
+
+  /** A place that a reader may have stored: of this log or of an earlier one, perhaps beyond its end. */
+  function storedCursor(): string {
+    const { epoch, head } = log.now()
+    return cursorOf({ epoch: Math.max(1, epoch - (chance(3) === 0 ? 1 : 0)), seq: chance(head + 2) })
+  }
+
+  const starts = [(): undefined => undefined, (): string => 'tail', storedCursor]
+  const kinds: readonly Kind[] = ['socket', 'stream', 'poll']
+
+  const steps: readonly (() => void)[] = [
+    () => log.append(1 + chance(3)),
+    () => log.append(1 + chance(3)),
+    () => log.trim(chance(4)),
+    () => chance(3) === 0 && log.replace(),
+    () => chance(8) === 0 && log.finish(),
+    () => readers.length < MAX_READERS && readers.push(createReader(pick(starts)?.(), () => moment)),
+    () => {
+      readers = readers.filter((reader) => reader !== (chance(3) === 0 ? pick(readers) : undefined))
+    },
+    () => {
+      const reader = pick(readers)
+      if (reader) reader.paused = !reader.paused
+    },
+    () => wires.length < MAX_WIRES && open(pick(kinds) ?? 'socket'),
+    () => {
+      wires = wires.filter((wire) => wire !== (chance(3) === 0 ? pick(wires) : undefined))
+    },
+    () => pick(wires)?.hear(),
+    () => pick(wires)?.hear(),
+    () => pick(wires)?.serve(1 + chance(3)),
+    () => pick(wires)?.serve(1 + chance(3)),
+    () => take(pick(wires)),
+    () => take(pick(wires)),
+    () => take(pick(wires)),
+    () => settle(pick(wires)),
+    () => settle(pick(wires))
+  ]
+
+  /** Whatever is under way arrives. True where anything was. */
+  function runDry(wire: Wire): boolean {
+    let moved = false
+    settle(wire)
+    while (wire.hear() || wire.serve(3) || take(wire)) moved = true
+    return moved
+  }
+
+  /** Every reader that is not over has had everything, whichever link it would be left with. */
+  const isSettled = (): boolean => {
+    const { epoch, head, ended } = log.now()
+    const isAtEnd = ({ last, ended: over }: CheckedReader): boolean => over || (!ended && last?.epoch === epoch && last.seq === head)
+    return readers.every(isAtEnd) && wires.every(({ readings }) => readings.serves(wants()))
+  }
+
+  for (let next = chances.next(); !next.done; next = chances.next()) steps[next.value % steps.length]?.()
+
+  for (const reader of readers) reader.paused = false
+  for (let round = 0; !isSettled() || wires.some(runDry); round += 1) {
+    if (round > MAX_ROUNDS)
+      throw new Error(`does not settle: ${JSON.stringify(readers.map(({ position, last }) => ({ position, last })))}, log ${JSON.stringify(log.now())}`)
+    // What can't change what it reads is replaced.
+    for (const wire of wires.filter(({ kind, readings }) => kind === 'stream' && readings.differs(wants()))) {
+      wires = wires.filter((other) => other !== wire)
+      open('stream')
+    }
+    if (wires.length === 0) open('socket')
+    for (const wire of wires) runDry(wire)
+  }
+}

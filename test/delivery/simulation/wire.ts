@@ -1,0 +1,100 @@
+/** One link with both of its ends: what the client asks travels to the server, what the server says travels back, each in order and each as late as one likes. */
+
+import { dispatch } from '../../../src/delivery/dispatch.ts'
+import { createReadings, type Readings, type Wants } from '../../../src/delivery/readings.ts'
+import type { Frame } from '../../../src/protocol/frames.ts'
+import type { OpenRequest } from '../../../src/types.ts'
+import { subscribed } from '../recorder.ts'
+import { cursorOf, JOB, type Log, type Moment, type Place } from './log.ts'
+
+/** A WebSocket, whose list is changed by messages; an event stream, whose list can't be changed; a poll, which says `subscribed` with every answer. */
+export type Kind = 'socket' | 'stream' | 'poll'
+
+type Asked = { after: string | undefined; ref: number | undefined } | undefined
+
+export interface Wire {
+  readonly kind: Kind
+  readonly readings: Readings
+  /** The server hears one message. */
+  hear(): boolean
+  /** The server reads the log once, up to `limit` events. */
+  serve(limit: number): boolean
+  /** The client takes one frame. */
+  take(): boolean
+  /** What the connection does whenever something has changed. */
+  settle(): void
+}
+
+export function createWire(kind: Kind, log: Log, wants: () => Wants, nextRef: () => number, said: (moment: Moment) => void): Wire {
+  const readings = createReadings(nextRef)
+  const toServer: Asked[] = []
+  const toClient: { frame: Frame; moment: Moment }[] = []
+  /** What the server reads for this client. */
+  let serving: Place | undefined
+  let askedRef: number | undefined
+
+  const say = (frame: Frame): number => toClient.push({ frame, moment: log.now() })
+
+  function tell(jobs: OpenRequest['jobs'], isOpening: boolean): void {
+    const [job] = jobs
+    if (job?.ref === askedRef) return
+    askedRef = job?.ref
+    if (kind === 'poll') {
+      // An answer under way is not waited for.
+      toClient.length = toServer.length = 0
+      serving = undefined
+    }
+    toServer.push(job && { after: job.after, ref: isOpening && kind !== 'poll' ? undefined : job.ref })
+  }
+
+  function subscribe({ after, ref: asked }: NonNullable<Asked>): void {
+    serving = log.begin(after)
+    const { ended, head } = log.now()
+    const isAtEnd = ended && serving.seq === head && after === cursorOf(serving)
+    if (kind === 'stream' && isAtEnd) return end() // 204
+    say(subscribed(JOB, `${serving.epoch}`, serving.seq, asked))
+  }
+
+  function end(): void {
+    if (serving) say({ control: 'done', job: JOB, cursor: cursorOf(serving) })
+    serving = undefined
+  }
+
+  tell(readings.ask(wants()), true)
+  return {
+    kind,
+    readings,
+    hear() {
+      if (toServer.length === 0) return false
+      const asked = toServer.shift()
+      if (asked) subscribe(asked)
+      else serving = undefined
+      return true
+    },
+    serve(limit) {
+      if (!serving) return false
+      const { epoch, oldest, head, ended } = log.now()
+      const isCut = serving.epoch !== epoch || serving.seq < oldest - 1
+      if (isCut) serving = { epoch, seq: oldest - 1 }
+      const isNews = isCut || serving.seq < head || ended
+      if (kind === 'poll' ? isNews : isCut) say(subscribed(JOB, `${epoch}`, serving.seq))
+      const upTo = Math.min(head, serving.seq + limit)
+      for (let seq = serving.seq + 1; seq <= upTo; seq += 1) say(log.at(seq))
+      serving = { epoch, seq: upTo }
+      if (ended && upTo === head) end()
+      return isNews
+    },
+    take() {
+      const next = toClient.shift()
+      if (!next) return false
+      said(next.moment)
+      const ignore = (): void => {}
+      dispatch([next.frame], { readings, wants, onHello: ignore, onSubscribed: ignore, onEnded: ignore, onError: ignore, onBye: ignore })
+      return true
+    },
+    settle() {
+      readings.join(wants())
+      if (kind !== 'stream' && readings.differs(wants())) tell(readings.ask(wants()), false)
+    }
+  }
+}
