@@ -1,6 +1,7 @@
 /** Runs one link from its first pull to its end: proof, liveness, what ended it. Knows no job. */
 
 import { now } from '../async/clock.ts'
+import { orAborted } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
 import type { Frame } from '../protocol/frames.ts'
 import type { FailureReason, Link } from '../types.ts'
@@ -18,7 +19,7 @@ export interface RunningLink {
   readonly startedAt: number
   /** Undefined until its first frame. */
   readonly provedAt: number | undefined
-  /** Settles once everything is released. Never rejects. */
+  /** Settles as soon as it has ended or been ended. Never rejects. */
   readonly ended: Promise<Ending>
   /** There once it is open, if the transport has it. */
   readonly update: Link['update']
@@ -47,6 +48,7 @@ export function runLink({ transport, open, probeTimeoutMs, silenceMs, onProved, 
   let heardAt: number | undefined
   let provedAt: number | undefined
   let update: Link['update']
+  let iterator: AsyncIterator<Frame | readonly Frame[]> | undefined
 
   let timer = setTimeout(watch, probeTimeoutMs)
   /** One timer that looks at the clock, instead of one anew for each frame. */
@@ -76,21 +78,25 @@ export function runLink({ transport, open, probeTimeoutMs, silenceMs, onProved, 
     return pause
   }
 
+  async function read(): Promise<never> {
+    await undefined // The owner has the link in hand before anything happens.
+    controller.signal.throwIfAborted()
+    const link = open(controller.signal)
+    update = link.update?.bind(link)
+    iterator = link.frames[Symbol.asyncIterator]()
+    for (;;) {
+      const result = await iterator.next()
+      controller.signal.throwIfAborted()
+      if (result.done) throw new TransportError('cut', 'the connection ended')
+      const { value } = result
+      const pause = take(Array.isArray(value) ? value : [value])
+      if (pause) await pause
+    }
+  }
+
   async function run(): Promise<Ending> {
-    let iterator: AsyncIterator<Frame | readonly Frame[]> | undefined
     try {
-      await undefined // The owner has the link in hand before anything happens.
-      const link = open(controller.signal)
-      update = link.update?.bind(link)
-      iterator = link.frames[Symbol.asyncIterator]()
-      for (;;) {
-        const result = await iterator.next()
-        if (controller.signal.aborted) throw controller.signal.reason
-        if (result.done) throw new TransportError('cut', 'the connection ended')
-        const { value } = result
-        const pause = take(Array.isArray(value) ? value : [value])
-        if (pause) await pause
-      }
+      return await orAborted(read(), controller.signal) // a transport that ignores its abort holds nobody up
     } catch (error) {
       return endingOf(error, controller.signal)
     } finally {

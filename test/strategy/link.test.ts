@@ -1,0 +1,289 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { TransportError } from '../../src/errors.ts'
+import type { Frame } from '../../src/protocol/frames.ts'
+import { type Ending, type LinkOptions, type RunningLink, runLink } from '../../src/strategy/link.ts'
+import { type ScriptedLink, scriptLink } from './scripted-link.ts'
+
+const hello: Frame = { control: 'hello', protocol: 1, heartbeatMs: 1000 }
+const heartbeat: Frame = { control: 'heartbeat' }
+const refusal: Frame = { control: 'error', status: 403, code: 'forbidden', message: 'no' }
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0)
+  vi.useRealTimers()
+})
+
+interface Run {
+  link: RunningLink
+  wire: ScriptedLink
+  signal: AbortSignal
+  /** What it did, in order. */
+  did: string[]
+  /** Once it has ended. */
+  ending: Ending | undefined
+}
+
+/** A running link that has been pulled for the first time. */
+async function run(options: Partial<LinkOptions> = {}): Promise<Run> {
+  const did: string[] = []
+  const running: Partial<Run> = { did, ending: undefined }
+  running.link = runLink({
+    transport: 'sse',
+    open(signal) {
+      running.signal = signal
+      running.wire = scriptLink(signal)
+      return running.wire
+    },
+    probeTimeoutMs: 5000,
+    silenceMs: () => 2500,
+    onProved: () => did.push('proved'),
+    onFrames: (frames) => void did.push(`${frames.length} frames`),
+    ...options
+  })
+  void running.link.ended.then((ending) => {
+    running.ending = ending
+  })
+  await vi.advanceTimersByTimeAsync(0)
+  return running as Run // as: opened by now
+}
+
+const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
+
+describe('proof', () => {
+  test('nothing happens before its owner has it in hand', async () => {
+    const open = vi.fn(scriptLink)
+    const link = runLink({ transport: 'sse', open, probeTimeoutMs: 5000, silenceMs: () => 2500, onProved() {}, onFrames: () => undefined })
+    expect(open).not.toHaveBeenCalled()
+    link.end()
+    await link.ended
+  })
+
+  test('is the first frame, told before the frame itself', async () => {
+    const { link, wire, did } = await run()
+    expect(link.provedAt).toBeUndefined()
+    await pass(300)
+    wire.push(hello)
+    await pass(0)
+    expect(did).toEqual(['proved', '1 frames'])
+    expect((link.provedAt ?? 0) - link.startedAt).toBe(300)
+    wire.push([heartbeat, heartbeat])
+    await pass(0)
+    expect(did).toEqual(['proved', '1 frames', '2 frames'])
+    link.end()
+    await link.ended
+  })
+
+  test('is not bytes that make no frame, nor the server’s refusal, which is handed on all the same', async () => {
+    const { link, wire, did } = await run()
+    wire.push([])
+    wire.push(refusal)
+    await pass(0)
+    expect(did).toEqual(['1 frames'])
+    expect(link.provedAt).toBeUndefined()
+    link.end()
+    await link.ended
+  })
+
+  test('no answer in time: timeout', async () => {
+    const running = await run()
+    await pass(4999)
+    expect(running.ending).toBeUndefined()
+    await pass(1)
+    expect(running.ending).toMatchObject({ reason: 'timeout', message: 'no answer within 5000 ms' })
+    expect(running.signal.aborted).toBe(true)
+  })
+
+  test('bytes in time, but no frame: mute', async () => {
+    const running = await run()
+    await pass(4000)
+    running.wire.push([])
+    await pass(1000)
+    expect(running.ending).toMatchObject({ reason: 'mute', message: 'opened, but delivered nothing within 5000 ms' })
+  })
+
+  test('in time takes the limit away', async () => {
+    const running = await run({ silenceMs: () => 60_000 })
+    await pass(4999)
+    running.wire.push(hello)
+    await pass(50_000)
+    expect(running.ending).toBeUndefined()
+    running.link.end()
+    await running.link.ended
+  })
+})
+
+describe('silence', () => {
+  test('ends it, counted from the last byte', async () => {
+    const running = await run()
+    running.wire.push(hello)
+    await pass(2000)
+    running.wire.push([])
+    await pass(2000)
+    running.wire.push(heartbeat)
+    await pass(2499)
+    expect(running.ending).toBeUndefined()
+    await pass(1)
+    expect(running.ending).toMatchObject({ reason: 'silent', message: 'silent for 2500 ms' })
+  })
+
+  test('is what the hello says it is, from the hello on', async () => {
+    let silenceMs = 37_500
+    const running = await run({
+      silenceMs: () => silenceMs,
+      onFrames() {
+        silenceMs = 2500
+        return undefined
+      }
+    })
+    running.wire.push(hello)
+    await pass(2499)
+    expect(running.ending).toBeUndefined()
+    await pass(1)
+    expect(running.ending).toMatchObject({ reason: 'silent' })
+  })
+
+  test('is judged by the clock where timers were held up', async () => {
+    const running = await run()
+    running.wire.push(hello)
+    await pass(1000)
+    vi.setSystemTime(Date.now() + 3_600_000) // the wall clock may jump as it likes
+    await pass(1499)
+    expect(running.ending).toBeUndefined()
+    running.link.end()
+    await running.link.ended
+  })
+})
+
+describe('the end', () => {
+  test('by the network keeps what the transport said', async () => {
+    const running = await run()
+    const said = new TransportError('status', 'answered 503', { status: 503, retryAfterMs: 7000 })
+    running.wire.end(said)
+    await pass(0)
+    expect(running.ending).toMatchObject({ reason: 'status', message: 'answered 503', status: 503, retryAfterMs: 7000 })
+    expect(running.signal.aborted).toBe(true)
+    expect(running.wire.returned).toBe(true)
+  })
+
+  test('of the body is a cut', async () => {
+    const running = await run()
+    running.wire.push(hello)
+    running.wire.end()
+    await pass(0)
+    expect(running.ending).toMatchObject({ reason: 'cut', message: 'the connection ended' })
+    expect(running.did).toEqual(['proved', '1 frames'])
+  })
+
+  test.each([
+    ['an error', new TypeError('Failed to fetch'), 'Failed to fetch'],
+    ['something else', 'oh', 'oh']
+  ])('by a transport that throws %s of its own', async (_, thrown, message) => {
+    const running = await run()
+    running.wire.end(thrown)
+    await pass(0)
+    expect(running.ending).toEqual({ reason: 'network', message })
+  })
+
+  test('by a transport that can’t even open', async () => {
+    const running = await run({
+      open() {
+        throw new TransportError('unsupported', 'no such thing here')
+      }
+    })
+    expect(running.ending).toMatchObject({ reason: 'unsupported', message: 'no such thing here' })
+  })
+
+  test('by whoever takes the frames: that is a failure of the link', async () => {
+    const running = await run({
+      onFrames() {
+        throw new TransportError('protocol', 'expected seq 2, got 3')
+      }
+    })
+    running.wire.push(hello)
+    await pass(0)
+    expect(running.ending).toMatchObject({ reason: 'protocol' })
+  })
+
+  test('by its owner is no failure, and nothing comes after it', async () => {
+    const running = await run()
+    running.wire.push(hello)
+    await pass(0)
+    running.link.end()
+    running.wire.push(heartbeat)
+    await pass(0)
+    expect(running.ending?.reason).toBeUndefined()
+    expect(running.signal.aborted).toBe(true)
+    expect(running.wire.returned).toBe(true)
+    expect(running.did).toEqual(['proved', '1 frames'])
+  })
+
+  test('by its owner with an error is that failure', async () => {
+    const running = await run()
+    running.link.end(new TransportError('bye', 'closing'))
+    await pass(0)
+    expect(running.ending).toMatchObject({ reason: 'bye', message: 'closing' })
+  })
+
+  test('by its owner before it was opened opens nothing', async () => {
+    const open = vi.fn(scriptLink)
+    const link = runLink({ transport: 'sse', open, probeTimeoutMs: 5000, silenceMs: () => 2500, onProved() {}, onFrames: () => undefined })
+    link.end()
+    expect((await link.ended).reason).toBeUndefined()
+    expect(open).not.toHaveBeenCalled()
+  })
+
+  test('by its owner out of `onProved` delivers nothing more', async () => {
+    const running: Run = await run({ onProved: () => running.link.end() })
+    running.wire.push(hello)
+    await pass(0)
+    expect(running.ending?.reason).toBeUndefined()
+    expect(running.did).toEqual([])
+  })
+
+  test('comes also where the transport ignores the abort', async () => {
+    const timedOut = await run({ open: () => scriptLink() })
+    await pass(5000)
+    expect(timedOut.ending).toMatchObject({ reason: 'timeout' })
+    const ended = await run({ open: () => scriptLink() })
+    ended.link.end()
+    await pass(0)
+    expect(ended.ending).toMatchObject({ reason: undefined })
+  })
+})
+
+describe('backpressure', () => {
+  test('the next frames are asked for once the last have been taken', async () => {
+    const taken = Promise.withResolvers<void>()
+    const { link, wire } = await run({ onFrames: () => taken.promise })
+    wire.push(hello)
+    wire.push(heartbeat)
+    await pass(100)
+    expect(wire.pulls).toBe(1)
+    taken.resolve()
+    await pass(0)
+    expect(wire.pulls).toBe(3)
+    link.end()
+    await link.ended
+  })
+})
+
+describe('update', () => {
+  test('is the transport’s, once that is open', async () => {
+    const update = vi.fn()
+    const running = await run({ open: (signal) => ({ ...scriptLink(signal), update }) })
+    running.link.update?.([{ job: '1', ref: 2 }])
+    expect(update).toHaveBeenCalledWith([{ job: '1', ref: 2 }])
+    running.link.end()
+    await running.link.ended
+  })
+
+  test('is not there where the transport has none', async () => {
+    const running = await run()
+    expect(running.link.update).toBeUndefined()
+    running.link.end()
+    await running.link.ended
+  })
+})

@@ -1,0 +1,48 @@
+import { createQueue } from '../../src/async/queue.ts'
+import type { Frame } from '../../src/protocol/frames.ts'
+import type { Link } from '../../src/types.ts'
+
+type Delivery = Frame | readonly Frame[]
+
+/** A transport's link, told from outside what arrives. */
+export interface ScriptedLink extends Link {
+  push(delivery: Delivery): void
+  /** A clean end, or a broken network. */
+  end(error?: unknown): void
+  /** How often the next delivery was asked for. */
+  readonly pulls: number
+  readonly returned: boolean
+}
+
+/** Without a signal it ignores every abort, as a transport must not. */
+export function scriptLink(signal?: AbortSignal): ScriptedLink {
+  const queue = createQueue<Delivery>()
+  let pulls = 0
+  let returned = false
+  signal?.addEventListener('abort', () => {
+    queue.clear()
+    queue.end(signal.reason)
+  })
+  return {
+    push: queue.push,
+    end: queue.end,
+    get pulls() {
+      return pulls
+    },
+    get returned() {
+      return returned
+    },
+    frames: {
+      [Symbol.asyncIterator]: () => ({
+        next() {
+          pulls += 1
+          return queue.next()
+        },
+        async return() {
+          returned = true
+          return { done: true, value: undefined }
+        }
+      })
+    }
+  }
+}
