@@ -11,13 +11,15 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = { 401: 'unauthorized', 40
 export function errorOf(step: Exclude<Step, { do: 'wait' }>, base: URL, probeTimeoutMs: number): JobtailError {
   const { failures } = step
   const [last] = failures
+  const where = base.origin + base.pathname
   if (step.do === 'throw')
-    return new JobtailError(BY_STATUS[step.status] ?? 'bad-request', `every path to ${base.origin}${base.pathname} answered ${step.status}: ${last?.message}`, {
+    return new JobtailError(BY_STATUS[step.status] ?? 'bad-request', `every path to ${where} answered ${step.status}: ${last?.message}`, {
       status: step.status
     })
-  return new JobtailError('unreachable', `no transport delivered within ${probeTimeoutMs} ms from ${base.origin}${base.pathname}: ${listOf(failures)}`, {
-    status: last?.status,
-    transport: last?.transport
+  if (!last) return new JobtailError('unreachable', `no connection to ${where} lasted long enough to deliver anything`)
+  return new JobtailError('unreachable', `no transport delivered within ${probeTimeoutMs} ms from ${where}: ${listOf(failures)}`, {
+    status: last.status,
+    transport: last.transport
   })
 }
 

@@ -3,7 +3,7 @@
  * once they serve, lesser ones are let go. It lasts until the live link is lost, or nobody has delivered.
  */
 
-import { child, delay } from '../async/signals.ts'
+import { child, delay, orAborted } from '../async/signals.ts'
 import type { Failure } from '../policy/next.ts'
 import type { Ending, RunningLink } from './link.ts'
 
@@ -92,14 +92,12 @@ export function startRound<C extends Contender>({ candidates, rank, staggerMs, o
   function takeOver(contender: C): void {
     const replaced = live
     live = contender
-    if (replacement === contender) replacement = undefined
+    replacement = undefined // it is this one, or it is no better and ends below
     onLive(contender, replaced)
     for (const other of contenders) if (other !== contender && noBetter(other.link)) other.link.end()
   }
 
-  const abort = (): void => result.reject(life.signal.reason)
-  life.signal.addEventListener('abort', abort, { once: true })
-  const over = result.promise.finally(() => {
+  const over = orAborted(result.promise, life.signal).finally(() => {
     life.release()
     life.abort()
     for (const { link } of contenders) link.end()

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest'
+import type { Failure } from '../../src/policy/next.ts'
+import { describe as describeFailures, errorOf } from '../../src/strategy/failures.ts'
+
+const base = new URL('https://user:secret@api.example.com/jobs?key=secret')
+const failures: readonly Failure[] = [
+  { transport: 'websocket', reason: 'mute', message: 'opened, but delivered nothing within 5000 ms' },
+  { transport: 'sse', reason: 'status', status: 406, message: 'https://api.example.com/jobs/42/events answered 406' }
+]
+
+describe('what all readers throw', () => {
+  test('names every path that was tried, and for how long', () => {
+    expect(errorOf({ do: 'give-up', failures }, base, 5000)).toMatchObject({
+      name: 'JobtailError',
+      code: 'unreachable',
+      message: 'no transport delivered within 5000 ms from https://api.example.com/jobs: websocket (mute), sse (406)'
+    })
+  })
+
+  test('says so where connections were made, but none lasted', () => {
+    expect(errorOf({ do: 'give-up', failures: [] }, base, 5000)).toMatchObject({
+      code: 'unreachable',
+      message: 'no connection to https://api.example.com/jobs lasted long enough to deliver anything'
+    })
+  })
+
+  test.each([
+    [401, 'unauthorized'],
+    [403, 'forbidden'],
+    [404, 'unknown-job'],
+    [405, 'bad-request'],
+    [410, 'history-gone']
+  ] as const)('after %d everywhere is %s', (status, code) => {
+    const failed = [{ transport: 'sse', reason: 'status', status, message: `answered ${status}` } as const]
+    expect(errorOf({ do: 'throw', status, failures: failed }, base, 5000)).toMatchObject({
+      code,
+      status,
+      message: `every path to https://api.example.com/jobs answered ${status}: answered ${status}`
+    })
+  })
+})
+
+test('the console is told what to look at, path by path, and no secret', () => {
+  expect(describeFailures(failures, base)).toBe(
+    `jobtail: no transport delivered from https://api.example.com/jobs; trying on. Look at the URL, the server's status and content type, redirects, and CORS:
+  websocket: mute: opened, but delivered nothing within 5000 ms
+  sse: status: https://api.example.com/jobs/42/events answered 406`
+  )
+})

@@ -1,0 +1,379 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { TransportError } from '../../src/errors.ts'
+import type { Ending, RunningLink } from '../../src/strategy/link.ts'
+import { type Round, type RoundEnd, type RoundOptions, startRound } from '../../src/strategy/round.ts'
+
+const order = ['websocket', 'sse', 'long-poll', 'short-poll']
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0)
+  vi.useRealTimers()
+})
+
+/** A contender whose link ends when it is told to. */
+interface Fake {
+  readonly link: RunningLink
+  readonly name: string
+  isEnded: boolean
+  fail(reason?: Ending['reason']): Promise<void>
+}
+
+function createFake(transport: string): Fake {
+  const over = Promise.withResolvers<Ending>()
+  const end = (ending: Ending): void => {
+    fake.isEnded = true
+    over.resolve(ending)
+  }
+  const fake: Fake = {
+    name: transport,
+    isEnded: false,
+    async fail(reason = 'cut') {
+      end({ reason, message: `${transport} failed` })
+      await vi.advanceTimersByTimeAsync(0)
+    },
+    link: {
+      transport,
+      startedAt: 0,
+      provedAt: undefined,
+      ended: over.promise,
+      update: undefined,
+      end: (error?: TransportError) => end({ reason: error?.reason, message: error?.message ?? 'not needed' })
+    }
+  }
+  return fake
+}
+
+interface Play {
+  round: Round<Fake>
+  /** What was opened, and after how many ms. */
+  opened: string[]
+  fakes: Fake[]
+  lives: string[]
+  end: RoundEnd<Fake> | undefined
+  error: unknown
+  controller: AbortController
+}
+
+function play(options: Partial<RoundOptions<Fake>> = {}): Play {
+  const began = Date.now()
+  const controller = new AbortController()
+  const played: Omit<Play, 'round'> = { opened: [], fakes: [], lives: [], end: undefined, error: undefined, controller }
+  const round = startRound<Fake>({
+    candidates: order,
+    rank: order,
+    staggerMs: 250,
+    open(transport) {
+      const fake = createFake(transport)
+      played.opened.push(`${transport} ${Date.now() - began}`)
+      played.fakes.push(fake)
+      return fake
+    },
+    onLive: (live, replaced) => played.lives.push(replaced ? `${replaced.name} > ${live.name}` : live.name),
+    signal: controller.signal,
+    ...options
+  })
+  const result: Play = Object.assign(played, { round })
+  round.over.then(
+    (end) => {
+      result.end = end
+    },
+    (error) => {
+      result.error = error
+    }
+  )
+  return result
+}
+
+const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
+
+function fakeOf({ fakes }: Play, name: string): Fake {
+  const fake = fakes.findLast((each) => each.name === name)
+  if (!fake) throw new Error(`${name} was not opened`)
+  return fake
+}
+
+/** Calls the round off, so that nothing is left of it. */
+async function callOff({ controller }: Play): Promise<void> {
+  controller.abort(new Error('called off'))
+  await pass(0)
+}
+
+describe('stagger', () => {
+  test('candidates that hang start one after the other', async () => {
+    const played = play()
+    await pass(10_000)
+    expect(played.opened).toEqual(['websocket 0', 'sse 250', 'long-poll 500', 'short-poll 750'])
+    expect(played.round.contenders.size).toBe(4)
+    await callOff(played)
+  })
+
+  test('a failure starts the next one at once, from where the stagger goes on', async () => {
+    const played = play()
+    await pass(100)
+    await fakeOf(played, 'websocket').fail('refused')
+    await pass(10_000)
+    expect(played.opened).toEqual(['websocket 0', 'sse 100', 'long-poll 350', 'short-poll 600'])
+    await callOff(played)
+  })
+
+  test('a failure of an earlier one starts nothing: the last one still has its time', async () => {
+    const played = play()
+    await pass(300)
+    await fakeOf(played, 'websocket').fail()
+    expect(played.opened).toEqual(['websocket 0', 'sse 250'])
+    await callOff(played)
+  })
+
+  test('the order of starts is the candidates’, not the rank', async () => {
+    const played = play({ candidates: ['long-poll', 'websocket', 'sse', 'short-poll'] })
+    await pass(10_000)
+    expect(played.opened).toEqual(['long-poll 0', 'websocket 250', 'sse 500', 'short-poll 750'])
+    await callOff(played)
+  })
+})
+
+describe('the first that delivers', () => {
+  test('is live; lesser ones don’t start, those under way are let go, better ones go on', async () => {
+    const played = play()
+    await pass(600)
+    played.round.proved(fakeOf(played, 'sse'))
+    await pass(10_000)
+    expect(played.lives).toEqual(['sse'])
+    expect(played.round.live?.name).toBe('sse')
+    expect(played.opened).toEqual(['websocket 0', 'sse 250', 'long-poll 500'])
+    expect(fakeOf(played, 'long-poll').isEnded).toBe(true)
+    expect(fakeOf(played, 'websocket').isEnded).toBe(false)
+    await callOff(played)
+  })
+
+  test('being a lesser one, better ones still start', async () => {
+    const played = play({ candidates: ['long-poll', 'websocket', 'sse', 'short-poll'] })
+    played.round.proved(fakeOf(played, 'long-poll'))
+    await pass(10_000)
+    expect(played.opened).toEqual(['long-poll 0', 'websocket 250', 'sse 500'])
+    await callOff(played)
+  })
+
+  test('wins once: the proof of another changes nothing', async () => {
+    const played = play()
+    await pass(300)
+    played.round.proved(fakeOf(played, 'sse'))
+    played.round.proved(fakeOf(played, 'websocket'))
+    expect(played.lives).toEqual(['sse'])
+    expect(fakeOf(played, 'sse').isEnded).toBe(false)
+    await callOff(played)
+  })
+})
+
+describe('a better one', () => {
+  async function withLive(): Promise<Play> {
+    const played = play()
+    await pass(300)
+    played.round.proved(fakeOf(played, 'sse'))
+    played.round.proved(fakeOf(played, 'websocket'))
+    return played
+  }
+
+  test('takes over only once it serves; then the other is let go, which is no end of the round', async () => {
+    const played = await withLive()
+    played.round.serves(fakeOf(played, 'websocket'))
+    await pass(0)
+    expect(played.lives).toEqual(['sse', 'sse > websocket'])
+    expect(played.round.live?.name).toBe('websocket')
+    expect(fakeOf(played, 'sse').isEnded).toBe(true)
+    expect([...played.round.contenders].map(({ name }) => name)).toEqual(['websocket'])
+    expect(played.end).toBeUndefined()
+    await callOff(played)
+  })
+
+  test('that fails takes nothing with it', async () => {
+    const played = await withLive()
+    await fakeOf(played, 'websocket').fail()
+    expect(played.end).toBeUndefined()
+    expect(played.round.live?.name).toBe('sse')
+    await callOff(played)
+  })
+
+  test('is nothing to one that serves and is lesser, nor to itself', async () => {
+    const played = await withLive()
+    played.round.serves(fakeOf(played, 'websocket'))
+    played.round.serves(fakeOf(played, 'sse'))
+    played.round.serves(fakeOf(played, 'websocket'))
+    expect(played.lives).toEqual(['sse', 'sse > websocket'])
+    await callOff(played)
+  })
+
+  test('before anything is live nobody takes over by serving', async () => {
+    const played = play()
+    played.round.serves(fakeOf(played, 'websocket'))
+    expect(played.lives).toEqual([])
+    await callOff(played)
+  })
+})
+
+describe('replacement', () => {
+  async function withReplacement(name = 'websocket'): Promise<{ played: Play; old: Fake; replacement: Fake }> {
+    const played = play()
+    await pass(300)
+    const old = fakeOf(played, name)
+    played.round.proved(old)
+    played.round.replace(old)
+    return { played, old, replacement: fakeOf(played, name) }
+  }
+
+  test('is another link of the same transport; the live one stays until that serves', async () => {
+    const { played, old, replacement } = await withReplacement()
+    expect(replacement).not.toBe(old)
+    expect(played.round.replacing).toBe(true)
+    expect(played.round.live).toBe(old)
+    played.round.proved(replacement)
+    expect(old.isEnded).toBe(false)
+    played.round.serves(replacement)
+    await pass(0)
+    expect(played.round.live).toBe(replacement)
+    expect(old.isEnded).toBe(true)
+    expect(played.round.replacing).toBe(false)
+    expect(played.end).toBeUndefined()
+    await callOff(played)
+  })
+
+  test('of a replacement lets that one go', async () => {
+    const { played, old, replacement } = await withReplacement()
+    played.round.replace(replacement)
+    await pass(0)
+    expect(replacement.isEnded).toBe(true)
+    expect(old.isEnded).toBe(false)
+    expect(played.round.replacing).toBe(true)
+    played.round.serves(fakeOf(played, 'websocket'))
+    expect(played.round.live).toBe(fakeOf(played, 'websocket'))
+    await callOff(played)
+  })
+
+  test('that fails is the failure of the live one: it can’t read what is wanted', async () => {
+    const { played, old, replacement } = await withReplacement()
+    await replacement.fail('status')
+    expect(played.end).toMatchObject({ live: { name: 'websocket' }, ending: { reason: 'status' } })
+    expect(old.isEnded).toBe(true)
+  })
+
+  test('is let go with the live one where a better one takes over, and can begin anew', async () => {
+    const { played, replacement } = await withReplacement('sse')
+    const better = fakeOf(played, 'websocket')
+    played.round.serves(better)
+    await pass(0)
+    expect(replacement.isEnded).toBe(true)
+    expect(played.round.replacing).toBe(false)
+    expect(played.round.live).toBe(better)
+    expect(played.end).toBeUndefined()
+    await callOff(played)
+  })
+
+  test('of a candidate that is not live opens it anew and lets the first one go', async () => {
+    const played = play()
+    await pass(300)
+    const [first, live] = [fakeOf(played, 'websocket'), fakeOf(played, 'sse')]
+    played.round.proved(live)
+    played.round.replace(first)
+    await pass(0)
+    expect(first.isEnded).toBe(true)
+    expect(live.isEnded).toBe(false)
+    expect(played.round.replacing).toBe(false)
+    played.round.serves(fakeOf(played, 'websocket'))
+    expect(played.lives).toEqual(['sse', 'sse > websocket'])
+    await callOff(played)
+  })
+})
+
+describe('the end', () => {
+  test('is the loss of the live link; whatever else is under way is let go', async () => {
+    const played = play()
+    await pass(300)
+    played.round.proved(fakeOf(played, 'sse'))
+    await fakeOf(played, 'sse').fail('silent')
+    expect(played.end).toMatchObject({ live: { name: 'sse' }, ending: { reason: 'silent' } })
+    expect(fakeOf(played, 'websocket').isEnded).toBe(true)
+  })
+
+  test('is that nobody has delivered, with how each failed, in the order of their failures', async () => {
+    const played = play({ candidates: ['websocket', 'sse'] })
+    await pass(250)
+    await fakeOf(played, 'sse').fail('status')
+    expect(played.end).toBeUndefined()
+    await fakeOf(played, 'websocket').fail('mute')
+    expect(played.end).toEqual({
+      live: undefined,
+      failures: [
+        { transport: 'sse', reason: 'status', message: 'sse failed' },
+        { transport: 'websocket', reason: 'mute', message: 'websocket failed' }
+      ]
+    })
+  })
+
+  test('comes only once every candidate has had its try', async () => {
+    const played = play({ candidates: ['websocket', 'sse'] })
+    await fakeOf(played, 'websocket').fail()
+    expect(played.end).toBeUndefined()
+    await fakeOf(played, 'sse').fail()
+    expect(played.opened).toEqual(['websocket 0', 'sse 0'])
+    expect(played.end).toMatchObject({ live: undefined })
+  })
+
+  test('without candidates comes at once', async () => {
+    const played = play({ candidates: [] })
+    await pass(0)
+    expect(played.end).toEqual({ live: undefined, failures: [] })
+  })
+
+  test('by an abort rejects with its reason, every link ended, nothing started any more', async () => {
+    const played = play()
+    await pass(300)
+    played.round.proved(fakeOf(played, 'sse'))
+    const reason = new Error('enough')
+    played.controller.abort(reason)
+    await pass(0)
+    expect(played.error).toBe(reason)
+    expect(played.fakes.every(({ isEnded }) => isEnded)).toBe(true)
+    expect(vi.getTimerCount()).toBe(0)
+    await pass(10_000)
+    expect(played.opened).toEqual(['websocket 0', 'sse 250'])
+  })
+
+  test('by an abort that came before the beginning', async () => {
+    const reason = new Error('enough')
+    const played = play({ signal: AbortSignal.abort(reason) })
+    await pass(0)
+    expect(played.error).toBe(reason)
+    expect(played.opened).toEqual([])
+  })
+
+  test('by an abort while a candidate fails starts no other', async () => {
+    const played = play()
+    void fakeOf(played, 'websocket').fail()
+    played.controller.abort(new Error('enough'))
+    await pass(10_000)
+    expect(played.opened).toEqual(['websocket 0'])
+  })
+
+  test('by something that can’t be opened at all rejects with what was thrown', async () => {
+    const thrown = new Error('no such transport')
+    const played = play({
+      open() {
+        throw thrown
+      }
+    })
+    await pass(0)
+    expect(played.error).toBe(thrown)
+  })
+
+  test('leaves no listener on the signal', async () => {
+    const controller = new AbortController()
+    const [add, remove] = [vi.spyOn(controller.signal, 'addEventListener'), vi.spyOn(controller.signal, 'removeEventListener')]
+    const played = play({ signal: controller.signal, candidates: ['websocket'] })
+    await fakeOf(played, 'websocket').fail()
+    expect(played.end).toBeDefined()
+    expect(remove.mock.calls.map(([, listener]) => listener)).toEqual(add.mock.calls.map(([, listener]) => listener))
+  })
+})
