@@ -57,7 +57,7 @@ async function readBody(req: NodeRequest, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = []
   let size = 0
   try {
-    // The rest is left to Node to throw away: destroying the request would take the answer's socket with it.
+    // Not destroyed at a break: that would take the answer's socket with it.
     for await (const chunk of req.iterator({ destroyOnReturn: false })) {
       size += chunk.length
       if (size > maxBytes) break
@@ -66,7 +66,10 @@ async function readBody(req: NodeRequest, maxBytes: number): Promise<string> {
   } catch {
     throw badRequest('body: it broke off')
   }
-  if (size > maxBytes) throw badRequest(`body: expected at most ${maxBytes} bytes`, 413)
+  if (size > maxBytes) {
+    req.resume() // what is left unread would hold up the connection's next request
+    throw badRequest(`body: expected at most ${maxBytes} bytes`, 413)
+  }
   return Buffer.concat(chunks).toString()
 }
 

@@ -51,14 +51,16 @@ export async function readEvents(call: Call, route: Route & { to: 'events' }, se
 
 /** Among several, a job that may not be read has its own `error`; other refusals are the whole request's (PROTOCOL.md §7). */
 async function subscribeAll(asks: readonly Ask[], single: boolean, follow: Follow, request: Request, slot: Slot, settings: Settings): Promise<void> {
-  for (const ask of asks) {
-    try {
-      const { expiresAt } = await permit(settings, request, 'read', ask.job)
-      slot.expireAt(expiresAt)
+  const grants = await Promise.allSettled(asks.map(({ job }) => permit(settings, request, 'read', job)))
+  for (const [index, ask] of asks.entries()) {
+    const grant = grants[index]
+    if (grant?.status === 'fulfilled') {
+      slot.expireAt(grant.value.expiresAt)
       follow.subscribe(ask)
-    } catch (error) {
-      if (single || !(error instanceof Refusal) || error.status !== 403) throw error
-      follow.fail(error, ask.job)
+      continue
     }
+    const refusal: unknown = grant?.reason
+    if (single || !(refusal instanceof Refusal) || refusal.status !== 403) throw refusal
+    follow.fail(refusal, ask.job)
   }
 }

@@ -9,7 +9,7 @@ import type { Settings } from '../types.ts'
 /** Refusals that a client may leave unread. */
 const MAX_BACKLOG = 1000
 
-/** What a client of a socket asks for, done one at a time and in order. */
+/** What a client of a socket asks for, done in order for each job. */
 export interface Operations {
   /** How many are not done yet. */
   readonly pending: number
@@ -30,12 +30,13 @@ interface OperationsOptions {
 
 export function createOperations({ follow, request, slot, settings, onDone }: OperationsOptions): Operations {
   let pending = 0
-  let last: Promise<void> = Promise.resolve()
+  /** What is under way, by job: one job's permission is not waited for by another's. */
+  const last = new Map<string | undefined, Promise<void>>()
 
   async function subscribe(ask: Ask): Promise<void> {
-    if (!follow.has(ask.job) && follow.size >= settings.mux) throw busy(429, `a connection carries at most ${settings.mux} jobs`, 1000)
     if (ask.after !== undefined && !isCursor(ask.after)) throw badRequest('after: expected a cursor of 1 to 128 of [A-Za-z0-9._:~-]')
     const { expiresAt } = await permit(settings, request, 'read', ask.job)
+    if (!follow.has(ask.job) && follow.size >= settings.mux) throw busy(429, `a connection carries at most ${settings.mux} jobs`, 1000)
     slot.expireAt(expiresAt)
     follow.subscribe(ask)
   }
@@ -54,7 +55,7 @@ export function createOperations({ follow, request, slot, settings, onDone }: Op
   function queue(operation: Operation): void {
     pending += 1
     const job = 'job' in operation ? operation.job : undefined
-    last = last.then(async () => {
+    const done = (last.get(job) ?? Promise.resolve()).then(async () => {
       try {
         await perform(operation)
       } catch (error) {
@@ -63,8 +64,10 @@ export function createOperations({ follow, request, slot, settings, onDone }: Op
       }
       if (follow.backlog > MAX_BACKLOG) follow.bye('slow', 1000)
       pending -= 1
+      if (last.get(job) === done) last.delete(job)
       onDone()
     })
+    last.set(job, done)
   }
 
   return {

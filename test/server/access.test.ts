@@ -1,0 +1,259 @@
+import { expect, test, vi } from 'vitest'
+import { createJobServer } from '../../src/server/index.ts'
+import type { Authorize } from '../../src/server/types.ts'
+import { openSocket, openStream } from './clients.ts'
+import { createGate } from './gate.ts'
+import { serve } from './serve.ts'
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+/** Alice may do everything but read "secret"; a token of a number is good until then. */
+const authorize: Authorize = ({ request, jobId }) => {
+  const token = request.headers.get('authorization')?.replace('Bearer ', '')
+  if (token && Number(token)) return { expiresAt: Number(token) }
+  if (token === 'expelled') return { status: 403 }
+  return token === 'alice' && jobId !== 'secret'
+}
+
+test('every request is authorised, with its action and job', async () => {
+  const asked: unknown[] = []
+  const { jobs, get, post } = await serve({
+    start: () => 1,
+    authorize: ({ request, action, jobId }) => asked.push([request.method, new URL(request.url).pathname, action, jobId]) > 0
+  })
+  await jobs.publish('a', 'queued')
+  await get('/a')
+  await get('/a/events')
+  await get('/events?job=a&job=b')
+  await post('', '{}')
+  await post('/a/cancel')
+  expect(asked).toEqual([
+    ['GET', '/jobs/a', 'read', 'a'],
+    ['GET', '/jobs/a/events', 'read', 'a'],
+    ['GET', '/jobs/events', 'read', 'a'],
+    ['GET', '/jobs/events', 'read', 'b'],
+    ['POST', '/jobs', 'start', undefined],
+    ['POST', '/jobs/a/cancel', 'cancel', 'a']
+  ])
+})
+
+test('a refused reader gets 401 without credentials, 403 with them, and nothing is looked up', async () => {
+  const gate = createGate()
+  const { jobs, get, post } = await serve({ authorize: () => false, log: gate.log, start: () => 1 })
+  await jobs.publish('a', 'queued')
+  gate.failWith(new Error('not to be read'))
+  for (const path of ['/a', '/a/events', '/none/events']) {
+    const anonymous = await get(path)
+    expect(anonymous.status).toBe(401)
+    expect(anonymous.headers.get('www-authenticate')).toBe('Bearer')
+    expect(await anonymous.json()).toMatchObject({ code: 'unauthorized' })
+    expect(await (await get(path, bearer('x'))).json()).toMatchObject({ code: 'forbidden', status: 403 })
+    expect((await get(path, { cookie: 'session=1' })).status).toBe(403)
+    expect((await get(path, { accept: 'text/event-stream' })).status).toBe(401)
+  }
+  expect((await post('', '{}')).status).toBe(401)
+  expect((await post('/a/cancel', '', bearer('x'))).status).toBe(403)
+})
+
+test('authorize can say the status', async () => {
+  const { get } = await serve({ authorize })
+  expect((await get('/a', bearer('expelled'))).status).toBe(403)
+})
+
+test('among several, a forbidden job has its error; a 401 is the whole request’s', async () => {
+  const { jobs, read, get, base } = await serve({ authorize })
+  for (const job of ['a', 'secret']) await jobs.publish(job, 'succeeded', 'x')
+  const reading = await read('/events?job=a&job=secret', bearer('alice'))
+  expect(reading.jobs.find(({ job }) => job === 'secret')).toEqual({ job: 'secret', error: { status: 403, code: 'forbidden', message: 'not allowed' } })
+  expect(reading.events).toMatchObject([{ job: 'a' }])
+  const stream = await openStream(`${base}/events?job=a&job=secret`, bearer('alice'))
+  await stream.ended
+  expect(stream.controls().filter(({ control }) => control === 'error')).toMatchObject([{ job: 'secret', status: 403 }])
+  expect((await get('/events?job=a&job=secret')).status).toBe(401)
+})
+
+test('over a socket: 4401, 4403, and a refused subscribe ends the reading that it replaces', async () => {
+  const { jobs, base } = await serve({ authorize })
+  for (const job of ['a', 'secret']) await jobs.publish(job, 'queued')
+  const anonymous = openSocket(`${base}/a/events`)
+  expect(await anonymous.closed).toBe(4401)
+  expect(anonymous.controls('error')).toMatchObject([{ job: 'a', code: 'unauthorized' }])
+  expect(await openSocket(`${base}/secret/events`, { headers: bearer('alice') }).closed).toBe(4403)
+  const alice = openSocket(`${base}/a/events`, { headers: bearer('alice') })
+  await vi.waitFor(() => expect(alice.events()).toHaveLength(1))
+  alice.send({ op: 'subscribe', job: 'secret' })
+  await vi.waitFor(() => expect(alice.controls('error')).toMatchObject([{ job: 'secret', status: 403 }]))
+  expect(alice.events()).toHaveLength(1)
+})
+
+test('a bearer token as a subprotocol is an Authorization header, and is not selected', async () => {
+  const seen: unknown[] = []
+  const { jobs, base } = await serve({
+    authorize: ({ request }) => seen.push([request.headers.get('authorization'), request.headers.get('sec-websocket-protocol')]) > 0
+  })
+  await jobs.publish('a', 'queued')
+  const token = 'abc.-_~+/xyz=='
+  const offered = (text: string) => ['jobtail.v1', `bearer.${Buffer.from(text).toString('base64url')}`]
+  const socket = openSocket(`${base}/a/events`, { protocols: offered(token) })
+  await vi.waitFor(() => expect(socket.events()).toHaveLength(1))
+  expect(socket.ws.protocol).toBe('jobtail.v1')
+  const forged = openSocket(`${base}/a/events`, { protocols: offered('x\r\nCookie: admin') })
+  await vi.waitFor(() => expect(forged.events()).toHaveLength(1))
+  expect(seen).toEqual([
+    [`Bearer ${token}`, 'jobtail.v1'],
+    [null, 'jobtail.v1']
+  ])
+})
+
+test('a permission that expires: bye auth then, over a stream and a socket; the earliest counts', async () => {
+  const { jobs, base } = await serve({ authorize: ({ jobId }) => ({ expiresAt: Date.now() + (jobId === 'a' ? 100 : 3e10) }) })
+  for (const job of ['a', 'b']) await jobs.publish(job, 'queued')
+  const stream = await openStream(`${base}/events?job=b&job=a`)
+  const socket = openSocket(`${base}/events?job=a&job=b`)
+  await stream.ended
+  expect(stream.controls().at(-1)).toEqual({ control: 'bye', reason: 'auth', retryMs: 0 })
+  expect(await socket.closed).toBe(1001)
+  expect(socket.controls().at(-1)).toEqual({ control: 'bye', reason: 'auth', retryMs: 0 })
+})
+
+test('one that expires in a month is no timer of now; one that has expired is 401', async () => {
+  const { jobs, base, get } = await serve({ authorize })
+  await jobs.publish('a', 'queued')
+  const stream = await openStream(`${base}/a/events`, bearer(String(Date.now() + 30 * 86_400_000)))
+  await jobs.publish('a', 'succeeded')
+  await stream.ended
+  expect(stream.controls().at(-1)).toMatchObject({ control: 'done' })
+  expect((await get('/a/events', bearer(String(Date.now() - 1)))).status).toBe(401)
+})
+
+test('a throw is a 500 without its message, which does not speak for the job; on a socket the job is busy', async () => {
+  const onError = vi.fn()
+  const secret = new Error('secret: db password')
+  const { jobs, get, base } = await serve({
+    onError,
+    authorize: ({ jobId }) => {
+      if (jobId === 'a') throw secret
+      return true
+    }
+  })
+  for (const job of ['a', 'b']) await jobs.publish(job, 'queued')
+  for (const path of ['/a', '/a/events', '/events?job=b&job=a']) {
+    const response = await get(path)
+    expect(response.status).toBe(500)
+    const text = await response.text()
+    expect(text).not.toContain('secret')
+    expect(JSON.parse(text)).not.toHaveProperty('code')
+  }
+  const socket = openSocket(`${base}/events?job=a&job=b`)
+  await vi.waitFor(() => expect(socket.events()).toHaveLength(1))
+  expect(socket.controls('error')).toEqual([
+    { control: 'error', job: 'a', status: 503, code: 'busy', message: expect.not.stringContaining('secret'), retryAfterMs: 5000 }
+  ])
+  expect(onError.mock.calls).toEqual([[secret], [secret], [secret], [secret]])
+})
+
+test('CORS: own origin only, unless configured', async () => {
+  const { jobs, get, base } = await serve()
+  await jobs.publish('a', 'queued')
+  const strange = await get('/a/events', { origin: 'https://app.example' })
+  expect(strange.status).toBe(200)
+  expect(strange.headers.get('access-control-allow-origin')).toBeNull()
+  const preflight = await fetch(`${base}/a/events`, { method: 'OPTIONS', headers: { origin: 'https://app.example', 'access-control-request-method': 'GET' } })
+  expect(preflight.headers.get('access-control-allow-origin')).toBeNull()
+})
+
+test.each([
+  ['a list', ['https://app.example'], false],
+  ['a function', (origin: string) => origin.endsWith('.example'), true],
+  ['everybody', '*' as const, false]
+])('CORS for %s: answers, problems and preflights carry it', async (_, origins, allowCredentials) => {
+  const { jobs, get, post, base } = await serve({ origins, allowCredentials, start: () => 1, authorize: () => true })
+  await jobs.publish('a', 'queued')
+  const origin = 'https://app.example'
+  for (const response of [await get('/a/events', { origin }), await get('/none/events', { origin }), await post('', '{}', { origin })]) {
+    expect(response.headers.get('access-control-allow-origin')).toBe(origin)
+    expect(response.headers.get('access-control-expose-headers')).toBe('ETag, Retry-After, Location')
+    expect(response.headers.get('access-control-allow-credentials')).toBe(allowCredentials ? 'true' : null)
+    expect(response.headers.get('vary')).toContain('Origin')
+  }
+  const preflight = await fetch(`${base}/a/events`, {
+    method: 'OPTIONS',
+    headers: { origin, 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' }
+  })
+  expect(preflight.status).toBe(204)
+  expect(Object.fromEntries(preflight.headers)).toMatchObject({
+    'access-control-allow-origin': origin,
+    'access-control-allow-methods': 'GET, POST',
+    'access-control-allow-headers': 'authorization, last-event-id, if-none-match, prefer, content-type, idempotency-key',
+    'access-control-max-age': '7200'
+  })
+  const socket = openSocket(`${base}/a/events`, { headers: { origin } })
+  await vi.waitFor(() => expect(socket.events()).toHaveLength(1))
+})
+
+test('an origin beside those configured stays out', async () => {
+  const { jobs, get, post, base } = await serve({ origins: ['https://app.example'], start: () => 1 })
+  await jobs.publish('a', 'queued')
+  for (const origin of ['https://evil.example', 'https://app.example.evil', 'null', 'nonsense']) {
+    expect((await get('/a', { origin })).headers.get('access-control-allow-origin')).toBeNull()
+    expect((await post('', '{}', { origin })).status).toBe(403)
+    expect((await post('/a/cancel', '', { origin })).status).toBe(403)
+    await expect(openSocket(`${base}/a/events`, { headers: { origin } }).closed).rejects.toThrow(/403/)
+  }
+  expect(await (await get('/a')).json()).toMatchObject({ status: 'queued', seq: 1 })
+})
+
+test('the own origin needs no configuration, whatever ends TLS before the server', async () => {
+  const { jobs, port, post, base } = await serve({ start: () => 1 })
+  await jobs.publish('a', 'queued')
+  for (const origin of [`http://127.0.0.1:${port}`, `https://127.0.0.1:${port}`]) {
+    expect((await post('', '{}', { origin })).status).toBe(202)
+    const socket = openSocket(`${base}/a/events`, { headers: { origin } })
+    await vi.waitFor(() => expect(socket.events()).toHaveLength(1))
+  }
+})
+
+test('"*" with credentials is refused when the server is made; so are numbers that make no sense', () => {
+  expect(() => createJobServer({ origins: '*', allowCredentials: true })).toThrow(/name the origins/)
+  expect(() => createJobServer({ heartbeatMs: 0 })).toThrow('heartbeatMs: expected a number from 1, got 0')
+  expect(() => createJobServer({ basePath: 'jobs' })).toThrow(/basePath/)
+})
+
+test('maxConnections: 503 beyond it, by every reading, until one is free', async () => {
+  const { jobs, base, get } = await serve({ maxConnections: 1 })
+  await jobs.publish('a', 'queued')
+  const stream = await openStream(`${base}/a/events`)
+  const refused = await get('/a/events')
+  expect(refused.status).toBe(503)
+  expect(refused.headers.get('retry-after')).toBe('5')
+  expect(await refused.json()).toMatchObject({ code: 'busy', retryAfterMs: 5000 })
+  const socket = openSocket(`${base}/a/events`)
+  expect(await socket.closed).toBe(4503)
+  expect(socket.controls('error')).toMatchObject([{ status: 503, code: 'busy' }])
+  expect(socket.controls('error')[0]).not.toHaveProperty('job')
+  expect((await get('/a')).status).toBe(200)
+  stream.stop()
+  await vi.waitFor(async () => expect((await get('/a/events')).status).toBe(200))
+})
+
+test('maxConnectionsPerAddress: 429', async () => {
+  const { jobs, base, get } = await serve({ maxConnectionsPerAddress: 2 })
+  await jobs.publish('a', 'queued')
+  const socket = openSocket(`${base}/a/events`)
+  await vi.waitFor(() => expect(socket.events()).toHaveLength(1))
+  await openStream(`${base}/a/events`)
+  expect(await (await get('/a/events')).json()).toMatchObject({ status: 429, code: 'busy' })
+  socket.ws.close()
+  await vi.waitFor(async () => expect((await get('/a/events')).status).toBe(200))
+})
+
+test('maxConnectionAgeMs: bye max-age', async () => {
+  const { jobs, base } = await serve({ maxConnectionAgeMs: 100 })
+  await jobs.publish('a', 'queued')
+  const stream = await openStream(`${base}/a/events`)
+  const socket = openSocket(`${base}/a/events`)
+  await stream.ended
+  expect(stream.controls().at(-1)).toEqual({ control: 'bye', reason: 'max-age', retryMs: 1000 })
+  expect(await socket.closed).toBe(1001)
+  expect(socket.controls().at(-1)).toMatchObject({ control: 'bye', reason: 'max-age' })
+})

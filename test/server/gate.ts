@@ -1,0 +1,92 @@
+import { vi } from 'vitest'
+import { memoryLog } from '../../src/server/log/memory.ts'
+import { type EventLog, LogError } from '../../src/server/log/types.ts'
+
+export interface Gate {
+  log: EventLog
+  /** Resolves once somebody listens to the job. */
+  watched(job: string): Promise<void>
+  /** How many listeners there are. */
+  watching(): number
+  /** How many events were handed out. */
+  eventsRead(): number
+  /** From now on nobody is woken. */
+  loseWakeUps(): void
+  /** Reads fail with it; `undefined`: no more. */
+  failWith(error: Error | undefined): void
+  historyGone: Error
+  /** Called between the moment that somebody listens and their first read. */
+  onWatch(listener: (job: string) => unknown): void
+  /** Puts another log in the place of this one. */
+  replace(other: EventLog): void
+}
+
+/** A memory log that can be looked at and made to fail. */
+export function createGate(options: { maxEvents?: number } = {}): Gate {
+  let inner = memoryLog(options)
+  let failure: Error | undefined
+  let lossy = false
+  let listeners = 0
+  let eventsRead = 0
+  let onWatch: (job: string) => unknown = () => {}
+  const watchers = new Map<string, Set<() => void>>()
+
+  function check(): void {
+    if (failure) throw failure
+  }
+
+  const log: EventLog = {
+    async append(jobId, ...rest) {
+      const event = await inner.append(jobId, ...rest)
+      if (!lossy) for (const wake of watchers.get(jobId) ?? []) wake()
+      return event
+    },
+    async read(...args) {
+      check()
+      const page = await inner.read(...args)
+      eventsRead += page?.events.length ?? 0
+      return page
+    },
+    async snapshot(jobId) {
+      check()
+      return inner.snapshot(jobId)
+    },
+    async watch(jobId, wake) {
+      const own = () => wake()
+      listeners += 1
+      watchers.set(jobId, (watchers.get(jobId) ?? new Set()).add(own))
+      await onWatch(jobId)
+      let stopped = false
+      return () => {
+        if (stopped) return
+        stopped = true
+        listeners -= 1
+        watchers.get(jobId)?.delete(own)
+      }
+    },
+    close: () => inner.close()
+  }
+
+  return {
+    log,
+    watched: (job) =>
+      vi.waitFor(() => {
+        if (!watchers.get(job)?.size) throw new Error(`nobody listens to ${job}`)
+      }),
+    watching: () => listeners,
+    eventsRead: () => eventsRead,
+    loseWakeUps() {
+      lossy = true
+    },
+    failWith(error) {
+      failure = error
+    },
+    historyGone: new LogError('history-gone', 'gone'),
+    onWatch(listener) {
+      onWatch = listener
+    },
+    replace(other) {
+      inner = other
+    }
+  }
+}

@@ -1,0 +1,266 @@
+import { setImmediate } from 'node:timers/promises'
+import { describe, expect, test, vi } from 'vitest'
+import { memoryLog } from '../../src/server/log/memory.ts'
+import type { JobContext } from '../../src/server/types.ts'
+import { createGate } from './gate.ts'
+import { type Served, serve } from './serve.ts'
+
+const types = async ({ read }: Served, job: string) => (await read(`/${job}/events`)).events.map(({ type }) => type)
+
+describe('run', () => {
+  test('queued, started, what the work publishes in order, succeeded', async () => {
+    const served = await serve()
+    const result = await served.jobs.run('42', async (job) => {
+      expect(job.id).toBe('42')
+      void job.progress({ ratio: 0.5 })
+      void job.log('hello')
+      await job.log('careful', 'warning')
+      void job.output([1])
+      void job.publish('thumbnail', { url: '/t' })
+      return { size: 7 }
+    })
+    expect(result).toEqual({ size: 7 })
+    const { events, jobs } = await served.read('/42/events')
+    expect(events.map(({ type, data }) => [type, data])).toEqual([
+      ['queued', {}],
+      ['started', {}],
+      ['progress', { ratio: 0.5 }],
+      ['log', { level: 'info', message: 'hello' }],
+      ['log', { level: 'warning', message: 'careful' }],
+      ['output', [1]],
+      ['thumbnail', { url: '/t' }],
+      ['succeeded', { size: 7 }]
+    ])
+    expect(jobs).toMatchObject([{ done: true, status: 'succeeded' }])
+  })
+
+  test('work without a result', async () => {
+    const served = await serve()
+    expect(await served.jobs.run('42', () => {})).toBeUndefined()
+    expect(await (await served.get('/42')).json()).toMatchObject({ status: 'succeeded', result: null })
+  })
+
+  test.each([
+    [Object.assign(new Error('disk full'), { code: 'ENOSPC' }), { code: 'ENOSPC', message: 'disk full' }],
+    [new TypeError('x is not a function'), { code: 'error', message: 'x is not a function' }],
+    ['a string', { code: 'error', message: 'a string' }]
+  ])('a throw of %s: failed, and rejects with it', async (thrown, data) => {
+    const served = await serve()
+    const run = served.jobs.run('42', () => {
+      throw thrown
+    })
+    await expect(run).rejects.toBe(thrown)
+    const { events } = await served.read('/42/events')
+    expect(events.at(-1)).toMatchObject({ type: 'failed', data })
+  })
+
+  test('a result that JSON can not carry: failed', async () => {
+    const served = await serve()
+    await expect(served.jobs.run('42', () => 10n)).rejects.toThrow(/data of "succeeded" for job "42"/)
+    expect(await types(served, '42')).toEqual(['queued', 'started', 'failed'])
+  })
+
+  test('after the end calls reject clearly, and unawaited ones harm nobody', async () => {
+    const served = await serve()
+    let late: JobContext | undefined
+    await served.jobs.run('42', (job) => {
+      late = job
+    })
+    void late?.progress({ ratio: 1 })
+    await expect(late?.progress({ ratio: 1 })).rejects.toThrow('job "42" has ended with "succeeded": "progress" cannot be appended')
+    expect(await types(served, '42')).toEqual(['queued', 'started', 'succeeded'])
+  })
+
+  test('a job that is queued is taken on; one that runs or has ended is not', async () => {
+    const served = await serve()
+    await served.jobs.publish('42', 'queued', { position: 3 })
+    await served.jobs.run('42', async () => {
+      await expect(served.jobs.run('42', () => 1)).rejects.toMatchObject({ code: 'conflict', message: 'job "42" is running already' })
+    })
+    await expect(served.jobs.run('42', () => 1)).rejects.toMatchObject({ code: 'conflict' })
+    expect(await types(served, '42')).toEqual(['queued', 'started', 'succeeded'])
+  })
+
+  test('of many runs at once, one works', async () => {
+    const served = await serve()
+    const work = vi.fn()
+    const runs = await Promise.allSettled(Array.from({ length: 10 }, () => served.jobs.run('42', work)))
+    expect(work).toHaveBeenCalledTimes(1)
+    expect(runs.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    expect(await types(served, '42')).toEqual(['queued', 'started', 'succeeded'])
+  })
+
+  test('listens to its log only while it runs', async () => {
+    const gate = createGate()
+    const { jobs } = await serve({ log: gate.log })
+    await jobs.run('42', () => gate.watched('42'))
+    expect(gate.watching()).toBe(0)
+  })
+})
+
+describe('publish', () => {
+  test('refuses what is no event, naming what was wrong', async () => {
+    const { jobs } = await serve()
+    await expect(jobs.publish('..', 'queued')).rejects.toThrow('job id: expected 1 to 256 UTF-8 bytes, not ".", ".." or "events", got ".."')
+    await expect(jobs.publish('a', 'a b')).rejects.toThrow('event type: expected 1 to 64 of [A-Za-z0-9._-], not the reserved "gap", got "a b"')
+    await expect(jobs.publish('a', 'output', { n: 1n })).rejects.toThrow(/^data of "output" for job "a": expected what JSON can carry \(.*BigInt/)
+  })
+})
+
+describe('POST start', () => {
+  test('202, Location, the snapshot; the work gets the input', async () => {
+    const inputs: unknown[] = []
+    const served = await serve({ start: (_, input) => inputs.push(input) })
+    const response = await served.post('', '{"a":[1]}', { 'content-type': 'application/json' })
+    expect(response.status).toBe(202)
+    const snapshot = await response.json()
+    expect(response.headers.get('location')).toBe(`/jobs/${snapshot.id}`)
+    expect(snapshot).toMatchObject({ status: expect.stringMatching(/queued|running/), seq: expect.any(Number) })
+    await vi.waitFor(async () => expect(await types(served, snapshot.id)).toEqual(['queued', 'started', 'succeeded']))
+    await served.post('')
+    expect(inputs).toEqual([{ a: [1] }, undefined])
+  })
+
+  test('a repeat with its key answers as the first did and starts nothing, also at the same time and after the end', async () => {
+    const start = vi.fn(() => 1)
+    const served = await serve({ start })
+    const ask = async (body = '{"n":1}') => {
+      const response = await served.post('', body, { 'idempotency-key': 'key 1' })
+      return [response.status, response.headers.get('location')]
+    }
+    const answers = await Promise.all(Array.from({ length: 10 }, () => ask()))
+    expect(new Set(answers.map(String)).size).toBe(1)
+    expect(answers[0]).toEqual([202, expect.stringMatching(/^\/jobs\/[\w-]{22}$/)])
+    await vi.waitFor(() => expect(start).toHaveBeenCalled())
+    expect(await ask()).toEqual(answers[0])
+    expect(start).toHaveBeenCalledTimes(1)
+    expect(await ask('{"n":2}')).toEqual([422, null])
+  })
+
+  test('the key is scoped to who asks', async () => {
+    const served = await serve({ start: () => 1 })
+    const ask = async (headers: Record<string, string>) => (await served.post('', '{}', { 'idempotency-key': 'k', ...headers })).headers.get('location')
+    const places = [await ask({}), await ask({ authorization: 'Bearer a' }), await ask({ authorization: 'Bearer b' }), await ask({ cookie: 'c' })]
+    expect(new Set(places).size).toBe(4)
+    expect(await ask({ authorization: 'Bearer a' })).toBe(places[1])
+  })
+
+  test('authorize can say who asks, so that a new token makes no new job', async () => {
+    const served = await serve({ start: () => 1, authorize: ({ request }) => ({ subject: request.headers.get('authorization')?.split('.')[0] ?? '' }) })
+    const ask = async (token: string) => (await served.post('', '{}', { 'idempotency-key': 'k', authorization: token })).headers.get('location')
+    expect(await ask('alice.1')).toBe(await ask('alice.2'))
+    expect(await ask('bob.1')).not.toBe(await ask('alice.1'))
+  })
+
+  test('two servers on one log start one job', async () => {
+    const log = memoryLog()
+    const start = vi.fn(() => new Promise(() => {}))
+    const servers = [await serve({ log, start }), await serve({ log, start })]
+    const places = await Promise.all([0, 1, 0, 1].map(async (n) => (await servers[n]?.post('', '7', { 'idempotency-key': 'k' }))?.headers.get('location')))
+    expect(new Set(places).size).toBe(1)
+    await vi.waitFor(() => expect(start).toHaveBeenCalledTimes(1))
+  })
+
+  test('bad input: not JSON, too large, a bad key, no start', async () => {
+    const start = vi.fn()
+    const { post } = await serve({ start, maxBodyBytes: 1000 })
+    expect(await (await post('', '{')).json()).toMatchObject({ status: 400, code: 'bad-request', detail: 'body: expected JSON' })
+    for (const size of [1001, 3_000_000]) {
+      const large = await post('', JSON.stringify('x'.repeat(size - 2)))
+      expect(large.status).toBe(413)
+      expect(await large.json()).toMatchObject({ code: 'bad-request', detail: 'body: expected at most 1000 bytes' })
+    }
+    expect((await post('', '1', { 'idempotency-key': 'x'.repeat(256) })).status).toBe(400)
+    expect((await post('', JSON.stringify('x'.repeat(998)))).status).toBe(202)
+    expect(start).toHaveBeenCalledTimes(1)
+    const without = await serve()
+    expect((await without.post('', '1')).status).toBe(405)
+  })
+
+  test('a failing job is no failure of the server; __proto__ is data', async () => {
+    const onError = vi.fn()
+    const served = await serve({
+      onError,
+      start: (_, input) => {
+        throw new Error(Object.keys(Object(input)).join())
+      }
+    })
+    const { id } = await (await served.post('', '{"__proto__":{"x":1}}')).json()
+    await vi.waitFor(async () =>
+      expect(await (await served.get(`/${id}`)).json()).toMatchObject({ status: 'failed', error: { code: 'error', message: '__proto__' } })
+    )
+    expect(onError).not.toHaveBeenCalled()
+  })
+})
+
+describe('POST cancel', () => {
+  /** Works until it is stopped. */
+  const untilAborted = (job: JobContext) => new Promise<never>((_, reject) => job.signal.addEventListener('abort', () => reject(job.signal.reason)))
+
+  test('appends cancelling, which aborts the work; cancelled is the end; idempotent', async () => {
+    const served = await serve()
+    const run = served.jobs.run('42', untilAborted)
+    const rejected = expect(run).rejects.toMatchObject({ name: 'AbortError', message: 'job "42" was cancelled' })
+    await vi.waitFor(async () => expect(await types(served, '42')).toContain('started'))
+    const responses = await Promise.all(Array.from({ length: 5 }, () => served.post('/42/cancel')))
+    expect(responses.map(({ status }) => status)).toEqual([202, 202, 202, 202, 202])
+    await rejected
+    const last = await served.post('/42/cancel')
+    expect(last.status).toBe(202)
+    expect(await last.json()).toMatchObject({ id: '42', status: 'cancelled' })
+    expect(await types(served, '42')).toEqual(['queued', 'started', 'cancelling', 'cancelled'])
+  })
+
+  test('stops the work wherever it runs', async () => {
+    const log = memoryLog()
+    const [here, there] = [await serve({ log }), await serve({ log })]
+    const rejected = expect(here.jobs.run('42', untilAborted)).rejects.toThrow('cancelled')
+    await vi.waitFor(async () => expect(await types(here, '42')).toContain('started'))
+    await there.post('/42/cancel')
+    await rejected
+  })
+
+  test('also where the wake-up is lost, or the cancel came before the work', async () => {
+    const gate = createGate()
+    gate.loseWakeUps()
+    const served = await serve({ log: gate.log, heartbeatMs: 30 })
+    const late = expect(served.jobs.run('late', untilAborted)).rejects.toThrow('cancelled')
+    await gate.watched('late')
+    await served.post('/late/cancel')
+    await late
+    await served.jobs.publish('early', 'queued')
+    await served.post('/early/cancel')
+    await expect(served.jobs.run('early', untilAborted)).rejects.toThrow('cancelled')
+    expect(await types(served, 'early')).toEqual(['queued', 'cancelling', 'started', 'cancelled'])
+  })
+
+  test('work that returns although it was cancelled is cancelled', async () => {
+    const served = await serve()
+    const run = served.jobs.run('42', async (job) => {
+      await served.post('/42/cancel')
+      await vi.waitFor(() => expect(job.signal.aborted).toBe(true))
+      return 'half'
+    })
+    await expect(run).rejects.toThrow('cancelled')
+    expect((await types(served, '42')).at(-1)).toBe('cancelled')
+  })
+
+  test('of a job that goes on appending, far behind its first events', async () => {
+    const served = await serve()
+    for (let n = 0; n < 2500; n += 1) await served.jobs.publish('42', 'progress', { n })
+    let over = false
+    const publishing = (async () => {
+      for (; !over; await setImmediate()) await served.jobs.publish('42', 'progress', {})
+    })()
+    const response = await served.post('/42/cancel')
+    over = true
+    await publishing
+    expect(response.status).toBe(202)
+  })
+
+  test('of an unknown job: 404; with GET: 405', async () => {
+    const { post, get } = await serve()
+    expect(await (await post('/none/cancel')).json()).toMatchObject({ status: 404, code: 'unknown-job' })
+    expect((await get('/none/cancel')).status).toBe(405)
+  })
+})

@@ -1,0 +1,65 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { memoryLog } from '../../src/server/log/memory.ts'
+import { describeEventLog } from './log-contract.ts'
+
+describeEventLog('memory', { create: ({ maxEvents }) => memoryLog({ maxEvents }) })
+
+describe('memory log', () => {
+  test('retains exactly maxEvents', async () => {
+    const log = memoryLog({ maxEvents: 3 })
+    for (let n = 1; n <= 10; n += 1) await log.append('a', 'progress', { n })
+    expect(await log.read('a', undefined, 100)).toMatchObject({ seq: 7, events: [{ seq: 8 }, { seq: 9 }, { seq: 10 }] })
+  })
+
+  test.each([0, -1, 1.5, Number.NaN])('maxEvents %d is refused', (maxEvents) => {
+    expect(() => memoryLog({ maxEvents })).toThrow(/maxEvents: expected an integer from 1/)
+  })
+
+  test('after close everything is refused', async () => {
+    const log = memoryLog()
+    await log.append('a', 'queued', {})
+    await log.close()
+    for (const use of [log.append('a', 'started', {}), log.read('a', undefined, 1), log.snapshot('a'), log.watch('a', () => {})])
+      await expect(use).rejects.toMatchObject({ code: 'closed' })
+  })
+
+  describe('expiry', () => {
+    beforeEach(() => void vi.useFakeTimers())
+    afterEach(() => void vi.useRealTimers())
+
+    test('a job is kept for ttlMs after its end, is gone for as long again, then unknown', async () => {
+      const log = memoryLog({ ttlMs: 1000 })
+      await log.append('a', 'queued', {})
+      vi.advanceTimersByTime(10_000)
+      expect(await log.snapshot('a')).toMatchObject({ status: 'queued' })
+      await log.append('a', 'succeeded', 1)
+      vi.advanceTimersByTime(999)
+      expect(await log.snapshot('a')).toMatchObject({ status: 'succeeded' })
+      vi.advanceTimersByTime(1)
+      await expect(log.snapshot('a')).rejects.toMatchObject({ code: 'history-gone' })
+      await expect(log.read('a', undefined, 1)).rejects.toMatchObject({ code: 'history-gone' })
+      vi.advanceTimersByTime(1000)
+      expect(await log.snapshot('a')).toBeUndefined()
+      expect(vi.getTimerCount()).toBe(0)
+    })
+
+    test('a job made anew under the name has another epoch', async () => {
+      const log = memoryLog({ ttlMs: 1000 })
+      const old = await log.append('a', 'succeeded', 1)
+      vi.advanceTimersByTime(1000)
+      const fresh = await log.append('a', 'queued', {}, { expectSeq: 0 })
+      expect(fresh.id).not.toBe(old.id)
+      expect(await log.read('a', old.id, 10)).toMatchObject({ seq: 0, events: [fresh] })
+      vi.advanceTimersByTime(1000)
+      expect(await log.snapshot('a')).toMatchObject({ status: 'queued' })
+    })
+
+    test('close leaves no timer', async () => {
+      const log = memoryLog()
+      await log.append('a', 'succeeded', 1)
+      expect(vi.getTimerCount()).toBe(1)
+      await log.close()
+      expect(vi.getTimerCount()).toBe(0)
+    })
+  })
+})
