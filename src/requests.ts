@@ -29,6 +29,8 @@ interface Call {
   what: string
   url: URL
   method: 'GET' | 'POST'
+  /** How the content type of its answer has to begin. Default: JSON. */
+  accept?: string
   headers?: Record<string, string>
   body?: string
 }
@@ -40,6 +42,14 @@ const REQUEST_MS = 30_000
 
 const said = ({ what }: Call, { status, code, message }: ErrorControl): JobtailError =>
   new JobtailError(CODES[status] ?? 'bad-request', `${what}: the server said ${status} ${code}${message ? `: ${message}` : ''}`, { status })
+
+function snapshotIn({ what }: Call, text: string): JobSnapshot {
+  try {
+    return parseSnapshot(text)
+  } catch (cause) {
+    throw new JobtailError('protocol', `${what}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
+}
 
 /** Aborts with the outer signal, or after `ms`. */
 function timeLimit(ms: number, outer: AbortSignal): { signal: AbortSignal; release(): void } {
@@ -75,14 +85,14 @@ export function createRequests({ request, retry, authorize, canReauthorize }: Re
     }
   }
 
-  async function exchange({ url, method, headers: own, body }: Call, signal: AbortSignal): Promise<string | ErrorControl> {
+  async function exchange({ url, method, accept = 'application/json', headers: own, body }: Call, signal: AbortSignal): Promise<string | ErrorControl> {
     const { token, headers: given } = await orAborted(authorize(), signal)
     const headers = new Headers(given)
-    headers.set('accept', 'application/json')
+    headers.set('accept', accept || '*/*')
     if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
     for (const [name, value] of Object.entries(own ?? {})) headers.set(name, value)
     const response = await fetch(url, { method, headers, credentials, signal, cache: 'no-store', ...(body === undefined ? {} : { body }) })
-    return (await errorIn(response, { accept: 'application/json', jobs: [], via: '', waitS: 0 }, signal)) ?? (await response.text())
+    return (await errorIn(response, accept)) ?? (await response.text())
   }
 
   /** The error's meaning: how long to wait before the next try, or a throw. */
@@ -97,7 +107,8 @@ export function createRequests({ request, retry, authorize, canReauthorize }: Re
   function broken({ what, url }: Call, error: unknown, failures: number): void {
     const status = error instanceof TransportError ? error.status : undefined
     const message = `${what}: ${error instanceof Error ? error.message : error}`
-    if (status !== undefined && status < 500 && status !== 408) throw new JobtailError(CODES[status] ?? 'protocol', message, { status, cause: error })
+    if (status !== undefined && status < 500 && status !== 408 && status !== 429)
+      throw new JobtailError(CODES[status] ?? 'protocol', message, { status, cause: error })
     if (failures >= retry.attempts) throw new JobtailError('unreachable', `${message} (${failures} attempts, ${url.origin})`, { status, cause: error })
   }
 
@@ -125,15 +136,16 @@ export function createRequests({ request, retry, authorize, canReauthorize }: Re
       const one: Call = { what: `snapshot of job ${job}`, url: jobUrl(base, job), method: 'GET' }
       const answer = once ? await send(one, signal) : await call(one, signal)
       if (typeof answer !== 'string') throw said(one, answer)
-      return parseSnapshot(answer)
+      return snapshotIn(one, answer)
     },
     async cancel(job, signal) {
-      await call({ what: `cancel job ${job}`, url: cancelUrl(base, job), method: 'POST' }, signal)
+      await call({ what: `cancel job ${job}`, url: cancelUrl(base, job), method: 'POST', accept: '' }, signal)
     },
     async start(input, idempotencyKey, signal) {
       const body = jsonOf(input)
       const headers = { 'content-type': 'application/json', 'idempotency-key': idempotencyKey }
-      return parseSnapshot(await call({ what: 'start a job', url: new URL(base), method: 'POST', headers, body }, signal))
+      const one: Call = { what: 'start a job', url: new URL(base), method: 'POST', headers, body }
+      return snapshotIn(one, await call(one, signal))
     }
   }
 }

@@ -5,26 +5,34 @@ import { macrotask } from './async/clock.ts'
 import { JobFailedError } from './errors.ts'
 import type { JobSnapshot, ProgressData, WireEvent } from './protocol/frames.ts'
 import { isTerminal } from './protocol/rules.ts'
-import type { JobState } from './types.ts'
+import type { ConnectionState, JobState } from './types.ts'
 
 /** The state before its `result` is given a type. */
 export type AnyState = JobState<{ succeeded: unknown }>
+
+const unconnected = (phase: 'idle' | 'closed'): ConnectionState => Object.freeze({ phase, transport: undefined, attempt: 0, retryAt: undefined })
+export const IDLE: ConnectionState = unconnected('idle')
+export const CLOSED: ConnectionState = unconnected('closed')
 
 export interface Store {
   /** Frozen; the same object until something changes. */
   readonly state: AnyState
   set(change: Partial<AnyState>): void
+  /** Takes an event, whose seq counts in the epoch; one that is known already moves the cursor alone. */
+  take(event: WireEvent, epoch: string | undefined): void
+  takeSnapshot(snapshot: JobSnapshot): void
   onChange(listener: () => void): () => void
   readonly listeners: number
 }
 
 export function createStore(lastEventId: string | undefined): Store {
-  const connection = Object.freeze({ phase: 'idle', transport: undefined, attempt: 0, retryAt: undefined } as const)
-  let state: AnyState = Object.freeze({ status: 'unknown', progress: undefined, result: undefined, error: undefined, lastEventId, connection })
+  let state: AnyState = Object.freeze({ status: 'unknown', progress: undefined, result: undefined, error: undefined, lastEventId, connection: IDLE })
   // Made a new object when it is looked at: events come by the thousand, looks by the frame.
   let changes: Partial<AnyState> | undefined
   let telling = false
   const listeners = new Set<() => void>()
+  /** How far the state is: a reader who comes later than it doesn't take it back. */
+  let shown: { epoch: string | undefined; seq: number } = { epoch: undefined, seq: 0 }
 
   async function tell(): Promise<void> {
     telling = true
@@ -33,15 +41,31 @@ export function createStore(lastEventId: string | undefined): Store {
     for (const listener of [...listeners]) callOut(listener)
   }
 
+  function set(change: Partial<AnyState>): void {
+    const before = { ...state, ...changes }
+    if (Object.entries(change).every(([key, value]) => Object.is(value, before[key as keyof AnyState]))) return // as: it is one of them
+    changes = { ...changes, ...change }
+    if (!telling && listeners.size > 0) void tell()
+  }
+
   return {
     get state() {
       if (changes) state = Object.freeze({ ...state, ...changes })
       changes = undefined
       return state
     },
-    set(change) {
-      changes = { ...changes, ...change }
-      if (!telling && listeners.size > 0) void tell()
+    set,
+    take(event, epoch) {
+      const { seq, id: lastEventId } = event
+      const isKnown = epoch === shown.epoch && seq <= shown.seq
+      if (!isKnown) shown = { epoch, seq }
+      set({ ...(isKnown ? {} : changeBy(event, (changes?.status ?? state.status) !== 'unknown')), lastEventId })
+    },
+    takeSnapshot(snapshot) {
+      const { epoch, seq, cursor, status, progress } = snapshot
+      const event = endOf(snapshot)
+      shown = { epoch, seq }
+      set({ ...(event ? changeBy(event, true) : { status }), ...(progress ? { progress } : {}), lastEventId: cursor })
     },
     onChange(listener) {
       const own = (): void => listener() // the same function twice is two listeners
@@ -57,7 +81,8 @@ export function createStore(lastEventId: string | undefined): Store {
 const isProgress = (data: unknown): data is ProgressData => typeof data === 'object' && data !== null
 
 /** What one event says of the job. `queued` says nothing new of a job that is known: a retry doesn't take it back. */
-export function eventChange({ type, data }: WireEvent, isKnown: boolean): Partial<AnyState> {
+function changeBy(event: WireEvent, isKnown: boolean): Partial<AnyState> {
+  const { type, data } = event
   switch (type) {
     case 'queued':
       return isKnown ? {} : { status: 'queued' }
@@ -67,16 +92,15 @@ export function eventChange({ type, data }: WireEvent, isKnown: boolean): Partia
     case 'output':
     case 'retrying':
       return { status: 'running' }
+    case 'succeeded':
+      return { status: type, result: data }
+    case 'failed':
+    case 'cancelled':
+      return { status: type, error: new JobFailedError(event) }
     default:
       return {}
   }
 }
-
-/** What the terminal event says of it. */
-export const endChange = (event: WireEvent): Partial<AnyState> =>
-  event.type === 'succeeded'
-    ? { status: 'succeeded', result: event.data }
-    : { status: event.type === 'cancelled' ? 'cancelled' : 'failed', error: new JobFailedError(event) }
 
 /** The terminal event that a snapshot stands for; undefined while the job goes on. */
 export function endOf({ id, status, seq, cursor, result, error }: JobSnapshot): WireEvent | undefined {

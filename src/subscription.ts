@@ -2,13 +2,14 @@
 
 import { macrotask } from './async/clock.ts'
 import { createQueue } from './async/queue.ts'
-import { child } from './async/signals.ts'
+import { createFollower } from './delivery/follower.ts'
 import type { Reader } from './delivery/reader.ts'
+import { sizeOf } from './delivery/size.ts'
 import { JobFailedError, JobtailError } from './errors.ts'
-import { type Position, startingAt } from './policy/position.ts'
+import { type Gap, type Position, startingAt } from './policy/position.ts'
 import type { JobSnapshot, WireEvent } from './protocol/frames.ts'
 import { isTerminal, TAIL } from './protocol/rules.ts'
-import { createStore, endChange, endOf, eventChange } from './state.ts'
+import { CLOSED, createStore, endOf, IDLE } from './state.ts'
 import type { DiagnosticDetail, SubscribeOptions, Subscription } from './types.ts'
 
 export interface SubscriptionOptions extends SubscribeOptions {
@@ -23,208 +24,215 @@ export interface SubscriptionOptions extends SubscribeOptions {
   snapshot(signal: AbortSignal, once: boolean): Promise<JobSnapshot>
   cancel(): Promise<void>
   emit(detail: DiagnosticDetail): void
-  /** It has begun to follow; returns how to say that it is over. */
+  /** It has begun to follow; returns how to say that it follows no more. */
   onBegin(stop: () => void): () => void
 }
 
-/** What a reader holds: an event, and the epoch that its seq counts in. */
+/** What the loop is yet to take: an event, and the epoch that its seq counts in. */
 interface Item {
   event: WireEvent
   epoch: string | undefined
   bytes: number
 }
 
-type End = { event: WireEvent } | { error: unknown }
+type Outcome = { event: WireEvent } | { error: unknown }
 
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
 export function createSubscription(options: SubscriptionOptions): Subscription {
-  const { jobId, after, signal, onGap, bufferSize, bufferBytes, join, leave, emit } = options
+  const { jobId, after, signal, onGap, bufferSize, bufferBytes, join, leave, emit, snapshot } = options
   const store = createStore(after === TAIL ? undefined : after)
-  const life = new AbortController()
+  /** Aborted when nothing more comes to the loop; what is queued is still to be taken. */
+  const loop = new AbortController()
   let queue = createQueue<Item>(({ bytes }) => bytes)
-  let result: PromiseWithResolvers<unknown> | undefined
-  /** How it ended, as soon as it is known; what is queued is still to be taken. */
-  let end: End | undefined
+  let reader: Reader | undefined
   let isIterated = false
   let isPulled = false
-  let mode: 'inert' | 'follow' | 'read' = 'inert'
-  let reader: Reader | undefined
-  /** Where a follower goes on from. */
-  let followed: Position | undefined
-  /** How far `state` is: it never goes back. */
-  let shown: { epoch: string | undefined; seq: number } = { epoch: undefined, seq: 0 }
-  let over: (() => void) | undefined
-  let detachFollower = (): void => {}
+  let result: PromiseWithResolvers<unknown> | undefined
+  /** What the result is, as soon as it is known. */
+  let outcome: Outcome | undefined
+  /** There from the first time that somebody wants something until nobody does. */
+  let release: (() => void) | undefined
 
   // ---- what comes in
 
-  function take({ event, epoch }: Item): void {
-    const { type, seq, id } = event
-    if (type === 'gap') return
-    if (epoch !== shown.epoch || seq > shown.seq) {
-      shown = { epoch, seq }
-      store.set(isTerminal(type) ? endChange(event) : eventChange(event, store.state.status !== 'unknown'))
-    }
-    store.set({ lastEventId: id })
-  }
-
-  function createReader(position: Position, deliver: (item: Item) => void): Reader {
-    const own: Reader = {
+  function createReader(position: Position, own: Pick<Reader, 'event' | 'gap' | 'done'>, isFull: () => boolean): Reader {
+    let paused = false
+    return {
+      ...own,
       job: jobId,
       position,
-      paused: false,
       get full() {
-        return queue.length >= bufferSize || queue.weight >= bufferBytes
+        return isFull()
       },
-      event(event) {
-        deliver({ event, epoch: own.position.epoch, bytes: sizeOf(event.data) })
-        if (isTerminal(event.type)) finish({ event })
+      get paused() {
+        return paused
       },
-      gap(gap, { cursor, seq }) {
-        emit({ type: 'gap', job: jobId, ...(gap.missed === undefined ? {} : { missed: gap.missed }) })
-        const lost = `job ${jobId}: ${gap.missed ?? 'an unknown number of'} events after ${cursor ?? 'the start'} are lost (${gap.reason})`
-        if (onGap === 'throw') return finish({ error: new JobtailError('gap', lost) })
-        const id = cursor === undefined || cursor === TAIL ? '' : cursor
-        deliver({ event: { id, seq, job: jobId, type: 'gap', time: new Date().toISOString(), data: gap }, epoch: own.position.epoch, bytes: 0 })
+      set paused(value) {
+        paused = value
+        reconsider()
       },
       subscribed(status) {
         if (store.state.status === 'unknown' && !isTerminal(status)) store.set({ status })
       },
-      done: () => void finishBySnapshot(),
-      fail: (error) => finish({ error }),
+      fail,
       connection: (connection) => store.set({ connection })
     }
+  }
+
+  function createLoopReader(): Reader {
+    const push = (event: WireEvent, bytes = 0): void => queue.push({ event, epoch: own.position.epoch, bytes })
+    const takes: Pick<Reader, 'event' | 'gap' | 'done'> = {
+      event(event) {
+        push(event, sizeOf(event.data))
+        if (isTerminal(event.type)) endLoop({ event })
+      },
+      gap(gap, { cursor, seq }) {
+        tellGap(gap)
+        const lost = `job ${jobId}: ${gap.missed ?? 'an unknown number of'} events after ${cursor ?? 'the start'} are lost (${gap.reason})`
+        if (onGap === 'throw') return fail(new JobtailError('gap', lost))
+        const id = cursor === undefined || cursor === TAIL ? '' : cursor
+        push({ id, seq, job: jobId, type: 'gap', time: new Date().toISOString(), data: gap })
+      },
+      done() {
+        leave(own)
+        void askForEnd(loop.signal, (event, told) => {
+          store.takeSnapshot(told)
+          endLoop({ event })
+        })
+      }
+    }
+    const own = createReader(startingAt(after), takes, () => queue.length >= bufferSize || queue.weight >= bufferBytes)
     return own
   }
 
-  /** The end is known: `result` settles now, the loop after what is queued. */
-  function finish(how: End): void {
-    if (end) return
-    end = how
-    detach()
-    if ('event' in how) queue.end()
-    else {
-      store.set({ error: how.error as JobtailError }) // as: delivery fails with no other
-      queue.end(how.error)
-    }
-    if (mode !== 'read' || queue.length === 0) closed()
-    settleResult()
+  /** Keeps state and result while nobody reads; and the result alone while the loop waits for it with a full buffer. */
+  const follower = createFollower({
+    ...{ after, join, leave, snapshot },
+    createReader(position, stopped) {
+      const takes: Pick<Reader, 'event' | 'gap' | 'done'> = {
+        event(event) {
+          if (!isPulled) store.take(event, own.position.epoch)
+          if (isTerminal(event.type)) know({ event })
+        },
+        gap: tellGap,
+        done() {
+          leave(own)
+          void askForEnd(stopped, takeSnapshot)
+        }
+      }
+      const own = createReader(position, takes, () => false)
+      return own
+    },
+    onSnapshot: (told) => takeSnapshot(endOf(told), told),
+    onError: fail
+  })
+
+  function takeSnapshot(event: WireEvent | undefined, told: JobSnapshot): void {
+    if (!isPulled) store.takeSnapshot(told)
+    if (event) know({ event })
+  }
+
+  function tellGap({ missed }: Gap): void {
+    emit({ type: 'gap', job: jobId, ...(missed === undefined ? {} : { missed }) })
   }
 
   /** The cursor was at the end already: what the end was, the snapshot tells. */
-  async function finishBySnapshot(): Promise<void> {
-    if (reader) leave(reader)
+  async function askForEnd(stopped: AbortSignal, tell: (event: WireEvent, told: JobSnapshot) => void): Promise<void> {
     try {
-      takeSnapshot(await options.snapshot(life.signal, false))
-      if (!end) throw new JobtailError('protocol', `job ${jobId}: its log has ended, but its snapshot says that it goes on`)
+      const told = await snapshot(stopped, false)
+      const event = endOf(told)
+      if (!event) throw new JobtailError('protocol', `job ${jobId}: its log has ended, but its snapshot says that it goes on`)
+      if (!stopped.aborted) tell(event, told)
     } catch (error) {
-      if (!life.signal.aborted) finish({ error })
+      if (!stopped.aborted) fail(error)
     }
-  }
-
-  function takeSnapshot(snapshot: JobSnapshot): void {
-    const { epoch, seq, cursor, status, progress } = snapshot
-    const event = endOf(snapshot)
-    followed = { epoch, seq, cursor, left: [] }
-    shown = { epoch, seq }
-    store.set({ ...(event ? endChange(event) : { status }), ...(progress ? { progress } : {}), lastEventId: cursor })
-    if (event) finish({ event })
-  }
-
-  function settleResult(): void {
-    if (!result || !end) return
-    if (!('event' in end)) result.reject(end.error)
-    else if (end.event.type === 'succeeded') result.resolve(end.event.data)
-    else result.reject(new JobFailedError(end.event))
   }
 
   // ---- when it connects
 
-  function wanted(): typeof mode {
-    if (end) return 'inert'
-    return isPulled ? 'read' : store.listeners > 0 || result ? 'follow' : 'inert'
-  }
+  const reads = (): boolean => isPulled && !loop.signal.aborted
+  const follows = (): boolean => !outcome && (isPulled ? !!result && reader?.paused === true : !!result || store.listeners > 0)
 
   function reconsider(): void {
-    const next = wanted()
-    if (next === mode || !begin()) return
-    if (next === 'inert') return void macrotask().then(letGo)
-    detach()
-    mode = next
-    if (next === 'read') attach(createReader(startingAt(after), (item) => queue.push(item)))
-    else void follow()
+    if (reads() || follows()) begin()
+    if (reads() && !reader) joinLoop()
+    if (follows()) follower.start()
+    else if (isPulled) follower.stop()
+    else void macrotask().then(rest)
   }
 
-  function letGo(): void {
-    if (wanted() !== 'inert' || end) return
-    detach()
-    mode = 'inert'
-  }
-
-  /** The first time that somebody wants something. False where it is over before. */
-  function begin(): boolean {
-    if (over || end) return !end
-    if (signal?.aborted) onAbort()
-    else signal?.addEventListener('abort', onAbort, { once: true })
-    if (!end) over = options.onBegin(close)
-    return !end
-  }
-
-  async function follow(): Promise<void> {
-    const following = child(life.signal)
-    detachFollower = () => following.abort()
-    try {
-      if (!followed) takeSnapshot(await options.snapshot(following.signal, true))
-    } catch {
-      // The events themselves say what is wrong, and tell as much as the snapshot.
-      if (!following.signal.aborted) followed = startingAt(after)
-    } finally {
-      following.release()
+  function begin(): void {
+    if (release) return
+    if (signal?.aborted) return onAbort()
+    signal?.addEventListener('abort', onAbort, { once: true })
+    const forget = options.onBegin(close)
+    release = () => {
+      signal?.removeEventListener('abort', onAbort)
+      forget()
     }
-    if (followed && !following.signal.aborted && !end) attach(createReader(followed, take))
   }
 
-  function attach(next: Reader): void {
-    reader = next
+  function joinLoop(): void {
+    reader = createLoopReader()
     try {
-      join(next)
+      join(reader)
     } catch (error) {
-      finish({ error })
+      fail(error)
     }
   }
 
-  function detach(): void {
-    detachFollower()
-    if (!reader) return
-    if (mode === 'follow') followed = reader.position
-    leave(reader)
-    reader = undefined
+  /** Lets go of everything, if nobody wants anything and nothing is left to take. */
+  function rest(): void {
+    if (reads() || follows() || queue.length > 0) return
+    follower.stop()
+    release?.()
+    release = undefined
+    store.set({ connection: outcome ? CLOSED : IDLE })
   }
 
   // ---- how it ends
 
-  function closed(): void {
-    signal?.removeEventListener('abort', onAbort)
-    life.abort()
-    over?.()
-    store.set({ connection: Object.freeze({ phase: 'closed', transport: undefined, attempt: 0, retryAt: undefined }) })
+  function know(how: Outcome): void {
+    outcome ??= how
+    follower.stop()
+    settleResult()
+    rest()
+  }
+
+  function settleResult(): void {
+    if (!result || !outcome) return
+    if (!('event' in outcome)) result.reject(outcome.error)
+    else if (outcome.event.type === 'succeeded') result.resolve(outcome.event.data)
+    else result.reject(new JobFailedError(outcome.event))
+  }
+
+  function endLoop(how: Outcome, ...thrown: [unknown?]): void {
+    loop.abort()
+    if (reader) leave(reader)
+    queue.end(...thrown)
+    know(how)
+  }
+
+  function fail(error: unknown): void {
+    if (loop.signal.aborted) return
+    store.set({ error: error as JobtailError }) // as: delivery fails with no other
+    endLoop({ error }, error)
   }
 
   /** Ends it before its end: what is queued is dropped. */
-  function stop(error: unknown, thrown: unknown): void {
-    detach()
-    if (end && queue.length > 0) queue = createQueue()
-    end ??= { error }
+  function stop(error: unknown, ...thrown: [unknown?]): void {
+    if (loop.signal.aborted && queue.length > 0) queue = createQueue()
     queue.clear()
-    queue.end(thrown)
-    closed()
-    settleResult()
+    endLoop({ error }, ...thrown)
   }
 
-  const onAbort = (): void => stop(signal?.reason, signal?.reason)
-  const close = (): void => {
-    if (!life.signal.aborted) stop(new JobtailError('closed', `the subscription to job ${jobId} was closed before its end was known`), undefined)
+  function onAbort(): void {
+    stop(signal?.reason, signal?.reason)
+  }
+
+  function close(): void {
+    stop(new JobtailError('closed', `the subscription to job ${jobId} was closed before its end was known`))
   }
 
   // ---- what is seen
@@ -237,11 +245,11 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     return queue.next().then(({ done, value }) => (done ? { done, value } : { done: false, value: taken(value) }))
   }
 
-  function taken(item: Item): WireEvent {
-    take(item)
+  function taken({ event, epoch }: Item): WireEvent {
+    if (event.type !== 'gap') store.take(event, epoch)
     if (reader?.paused && queue.length <= bufferSize / 2 && queue.weight <= bufferBytes / 2) options.onResume(reader)
-    if (end && queue.length === 0) closed()
-    return item.event
+    if (loop.signal.aborted) rest()
+    return event
   }
 
   const subscription: Omit<Subscription, typeof Symbol.asyncDispose | typeof Symbol.asyncIterator> & AsyncIterable<WireEvent> = {
@@ -261,8 +269,8 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       if (!result) {
         result = Promise.withResolvers()
         result.promise.catch(() => {}) // never an unhandled rejection
-        reconsider()
         settleResult()
+        reconsider()
       }
       return result.promise
     },
@@ -282,16 +290,4 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   }
   // as: the type parameter says what the application sends; no code depends on it
   return Object.assign(subscription, { [asyncDispose]: async () => close() }) as unknown as Subscription
-}
-
-/** About how much memory a value takes, in bytes. Not recursive: JSON may be nested deeper than the stack. */
-function sizeOf(value: unknown): number {
-  let size = 0
-  const rest = [value]
-  while (rest.length > 0) {
-    const each = rest.pop()
-    size += typeof each === 'string' ? 24 + each.length * 2 : 16
-    if (typeof each === 'object' && each !== null) for (const inner of Object.values(each)) rest.push(inner)
-  }
-  return size
 }

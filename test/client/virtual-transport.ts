@@ -1,0 +1,178 @@
+/** Transports without a network: a script says what each link does. */
+
+import { createQueue } from '../../src/async/queue.ts'
+import { type FailureReason, TransportError } from '../../src/errors.ts'
+import type { Frame } from '../../src/protocol/frames.ts'
+import type { OpenRequest, Transport } from '../../src/types.ts'
+import type { VirtualLog } from './virtual-log.ts'
+
+export interface VirtualLink {
+  readonly transport: string
+  readonly request: OpenRequest
+  /** By the virtual clock. */
+  readonly startedAt: number
+  readonly isOpen: boolean
+  /** What it was asked for last. */
+  readonly jobs: OpenRequest['jobs']
+  /** Each list that it was asked for. */
+  readonly lists: OpenRequest['jobs'][]
+  push(...frames: Frame[]): void
+  /** Bytes that make no frame yet: it has opened. */
+  opened(): void
+  end(): void
+  fail(reason: FailureReason, status?: number): void
+  /** Calls back after so long, unless it is over before. */
+  after(ms: number, act: () => void): void
+  onUpdate(listener: () => void): void
+  onOver(listener: () => void): void
+}
+
+/** What a link does once it has been opened. */
+export type Script = (link: VirtualLink) => void
+
+export interface VirtualTransport extends Transport {
+  script: Script
+}
+
+export interface TransportOptions {
+  /** Whether its links can change their jobs. */
+  canUpdate?: boolean
+}
+
+export function virtualTransport(name: string, links: VirtualLink[], script: Script, { canUpdate = true }: TransportOptions = {}): VirtualTransport {
+  const transport: VirtualTransport = {
+    name,
+    script,
+    isSupported: () => true,
+    open(request) {
+      const queue = createQueue<readonly Frame[]>()
+      const life = new AbortController()
+      const lists = [request.jobs]
+      let update = (): void => {}
+      const over = (error?: unknown): void => {
+        life.abort()
+        queue.end(error)
+      }
+      const link: VirtualLink = {
+        transport: name,
+        request,
+        startedAt: performance.now(),
+        get isOpen() {
+          return !life.signal.aborted
+        },
+        get jobs() {
+          return lists.at(-1) ?? []
+        },
+        lists,
+        push: (...frames) => queue.push(frames),
+        opened: () => queue.push([]),
+        end: () => over(),
+        fail: (reason, status) => over(new TransportError(reason, `made to fail: ${reason}`, { status })),
+        after(ms, act) {
+          const timer = setTimeout(() => link.isOpen && act(), ms)
+          life.signal.addEventListener('abort', () => clearTimeout(timer))
+        },
+        onUpdate(listener) {
+          update = listener
+        },
+        onOver: (listener) => life.signal.addEventListener('abort', listener)
+      }
+      return {
+        frames: {
+          [Symbol.asyncIterator]() {
+            links.push(link)
+            request.signal.addEventListener('abort', () => over(request.signal.reason), { once: true })
+            transport.script(link)
+            return {
+              next: () => queue.next(),
+              return() {
+                over()
+                return Promise.resolve({ done: true, value: undefined })
+              }
+            }
+          }
+        },
+        ...(canUpdate
+          ? {
+              update(jobs: OpenRequest['jobs']) {
+                lists.push(jobs)
+                update()
+              }
+            }
+          : {})
+      }
+    }
+  }
+  return transport
+}
+
+export interface ServingOptions {
+  /** Its round trip. */
+  delayMs?: number
+  mux?: number
+  heartbeatMs?: number
+  /** How many ms after `hello` a job is `subscribed`. */
+  subscribedMs?: number
+}
+
+/** Reads the log as a server should. */
+export const serving =
+  (log: VirtualLog, { delayMs = 10, mux = 128, heartbeatMs = 15_000, subscribedMs = 0 }: ServingOptions = {}): Script =>
+  (link) => {
+    const positions = new Map<string, number>()
+    const asked = new Map<string, number>()
+
+    const send = (job: string): void => {
+      const position = positions.get(job)
+      if (position === undefined || !link.isOpen) return
+      const { frames, seq, done } = log.framesAfter(job, position)
+      if (frames.length > 0) link.push(...frames)
+      if (done) positions.delete(job)
+      else positions.set(job, seq)
+    }
+    const read = (isFirst: boolean): void => {
+      for (const job of positions.keys()) if (!link.jobs.some((each) => each.job === job)) positions.delete(job)
+      for (const { job, after, ref } of link.jobs) {
+        if (asked.get(job) === ref) continue
+        asked.set(job, ref)
+        if (!log.has(job)) {
+          link.push({ control: 'error', job, status: 404, code: 'unknown-job', message: 'no such job' })
+          continue
+        }
+        const position = log.positionOf(job, after)
+        positions.set(job, position)
+        link.push(log.subscribed(job, position, isFirst ? undefined : ref))
+        send(job)
+      }
+    }
+    link.after(delayMs, () => {
+      link.push({ control: 'hello', protocol: 1, heartbeatMs, mux })
+      link.after(subscribedMs, () => read(true))
+      const beat = (): void => {
+        link.push({ control: 'heartbeat' })
+        link.after(heartbeatMs, beat)
+      }
+      link.after(heartbeatMs, beat)
+      link.onUpdate(() => link.after(delayMs, () => read(false)))
+      link.onOver(log.onChange(send))
+    })
+  }
+
+/** Never answers. */
+export const hanging: Script = () => {}
+
+/** Answers, and delivers nothing. */
+export const mute: Script = (link) => link.after(10, () => link.opened())
+
+export const failing =
+  (reason: FailureReason, status?: number, afterMs = 0): Script =>
+  (link) =>
+    link.after(afterMs, () => link.fail(reason, status))
+
+/** Does as another for so long, then is cut. */
+export const dying =
+  (script: Script, afterMs: number): Script =>
+  (link) => {
+    script(link)
+    link.after(afterMs, () => link.fail('cut'))
+  }
