@@ -39,12 +39,10 @@ const isPackage = (to: string): boolean => !to.endsWith('.ts')
 const within = (packages: readonly string[], to: string): boolean => packages.some((each) => to === each || to.startsWith(`${each}/`))
 
 /** What is wrong with an import; `undefined` where nothing is. */
-export function objection({ from, to, typeOnly }: Import): string | undefined {
+export function objection({ from, to }: Pick<Import, 'from' | 'to'>): string | undefined {
   if (member(from) === 'server') {
     if (isPackage(to)) return to.startsWith('node:') || within(serverPackages, to) ? undefined : 'not a dependency of the server'
-    return sharedWithServer.includes(member(to)) || (member(to) === 'types' && typeOnly)
-      ? undefined
-      : 'the server shares only protocol, errors, async, and types as types'
+    return sharedWithServer.includes(member(to)) ? undefined : 'the server shares only protocol, errors and async: its consumers have no DOM types'
   }
   if (layer(from) === -1) return `${member(from)} has no layer yet: give it one here and in ARCHITECTURE.md`
   if (isPackage(to)) return within(browserPackages, to) ? undefined : "not for a browser, or not a dependency of the client's"
