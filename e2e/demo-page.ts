@@ -6,8 +6,7 @@ import { type Demo, startDemo } from '../demo/server.ts'
 import { isTerminal } from '../src/protocol/rules.ts'
 import type { Diagnostic } from '../src/types.ts'
 
-/** At least 200 events over at least 5 s, as slow as a busy machine makes them. */
-export const pace = { events: 220, intervalMs: 25 }
+const pace = { events: 220, intervalMs: 25 }
 
 /** The demo in a browser, both fresh. */
 export interface DemoPage {
@@ -15,13 +14,15 @@ export interface DemoPage {
   readonly page: Page
   /** What came in at the proxy's faulty path. */
   readonly arrivals: readonly Arrival[]
-  /** Starts a job on the page; its id. */
-  start(kind?: string): Promise<string>
+  /** Starts a job on the page, of at least 200 events over at least 5 s; its id. */
+  start(input?: { kind?: string; events?: number }): Promise<string>
   /** Resolves once the page has had so many of the job's events. */
   had(jobId: string, count: number): Promise<void>
   /** Presses a switch or button of the page. */
   press(label: string): Promise<void>
   diagnostics(): Promise<Diagnostic[]>
+  /** How this transport was lost, each time that it was. */
+  lost(transport: string): Promise<Extract<Diagnostic, { type: 'lost' }>[]>
   /** Waits for the job's end on the page, and holds what it got against the server's own log. */
   expectExact(jobId: string): Promise<void>
   close(): Promise<void>
@@ -33,22 +34,28 @@ export async function openDemo(browser: Browser, query = ''): Promise<DemoPage> 
   const context = await browser.newContext()
   const page = await context.newPage()
   const errors: string[] = []
-  page.on('pageerror', (error) => errors.push(String(error)))
+  page.on('pageerror', (error) => {
+    // Firefox reports here what it merely logs about a WebSocket that failed.
+    if (!/establish a connection to the server at ws:|was interrupted while the page was loading/.test(String(error))) errors.push(String(error))
+  })
   await page.goto(`${demo.url}/?auto=0&${query}`)
   await page.waitForFunction(() => 'demo' in window)
+
+  const diagnostics = (): Promise<Diagnostic[]> => page.evaluate(() => [...window.demo.diagnostics])
 
   return {
     demo,
     page,
     arrivals,
-    start: (kind = 'hash') => page.evaluate((input) => window.demo.start(input), { kind, ...pace }),
+    start: (input) => page.evaluate((all) => window.demo.start(all), { kind: 'hash', ...pace, ...input }),
     async had(jobId, count) {
       await page.waitForFunction(([id, least]) => window.demo.events(id).length >= least, [jobId, count] as const)
     },
     async press(label) {
       await page.getByText(label, { exact: true }).click()
     },
-    diagnostics: () => page.evaluate(() => [...window.demo.diagnostics]),
+    diagnostics,
+    lost: async (transport) => (await diagnostics()).filter((each) => each.type === 'lost').filter((each) => each.transport === transport),
     async expectExact(jobId) {
       await page.evaluate((id) => window.demo.over(id), jobId)
       const received = await page.evaluate((id) => window.demo.events(id), jobId)
