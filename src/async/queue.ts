@@ -16,65 +16,60 @@ export interface Queue<T> extends AsyncIterator<T, undefined> {
   readonly weight: number
 }
 
+/** What was pushed, and what after it: Array.prototype.shift would move the whole backlog at each call. */
+interface Item<T> {
+  value?: T
+  next?: Item<T>
+}
+
 export function createQueue<T>(weigh: (value: T) => number = () => 1): Queue<T> {
-  // A head index: Array.prototype.shift moves the whole backlog at each call.
-  let items: (T | undefined)[] = []
-  let head = 0
+  /** The last one taken: what is queued begins behind it. */
+  let taken: Item<T> = {}
+  let last = taken
+  let length = 0
   let weight = 0
-  let ending: { error?: unknown } | undefined
-  const waiting: PromiseWithResolvers<IteratorResult<T, undefined>>[] = []
+  /** The error that is still to be given; empty where there is none. */
+  let ending: unknown[] | undefined
+  const waiting: ((result: IteratorResult<T, undefined> | Promise<never>) => void)[] = []
 
   function take(): T {
-    const value = items[head] as T // as: the caller has checked that there is one
-    items[head] = undefined // or the value would stay in memory until the backlog is cut
-    head += 1
+    taken = taken.next as Item<T> // as: the caller has checked that there is one
+    const value = taken.value as T // as: it was pushed
+    delete taken.value // or it would stay in memory until the next one is taken
+    length -= 1
     weight -= weigh(value)
-    if (head === items.length) clear()
-    else if (head >= 1024 && head * 2 >= items.length) {
-      items = items.slice(head)
-      head = 0
-    }
     return value
   }
 
-  function clear(): void {
-    items = []
-    head = 0
-    weight = 0
-  }
-
-  /** The end for one caller: the first one gets the error. */
-  function finish(end: { error?: unknown }): Promise<IteratorResult<T, undefined>> {
-    if (!('error' in end)) return Promise.resolve({ done: true, value: undefined })
-    const { error } = end
-    delete end.error
-    return Promise.reject(error)
-  }
+  const finish = (errors: unknown[]): IteratorResult<T, undefined> | Promise<never> =>
+    errors.length > 0 ? Promise.reject(errors.pop()) : { done: true, value: undefined }
 
   return {
     push(value) {
       if (ending) return
       const waiter = waiting.shift()
-      if (waiter) return waiter.resolve({ done: false, value })
-      items.push(value)
+      if (waiter) return waiter({ done: false, value })
+      last = last.next = { value }
+      length += 1
       weight += weigh(value)
     },
     end(error) {
-      if (ending) return
-      ending = error === undefined ? {} : { error }
-      for (const waiter of waiting.splice(0)) waiter.resolve(finish(ending))
+      ending ??= error === undefined ? [] : [error]
+      for (const waiter of waiting.splice(0)) waiter(finish(ending))
     },
-    clear,
-    shift: () => (head < items.length ? take() : undefined),
-    next() {
-      if (head < items.length) return Promise.resolve({ done: false, value: take() })
-      if (ending) return finish(ending)
-      const waiter = Promise.withResolvers<IteratorResult<T, undefined>>()
-      waiting.push(waiter)
-      return waiter.promise
+    clear() {
+      taken = last = {}
+      length = weight = 0
     },
+    shift: () => (length ? take() : undefined),
+    next: () =>
+      new Promise((resolve) => {
+        if (length) resolve({ done: false, value: take() })
+        else if (ending) resolve(finish(ending))
+        else waiting.push(resolve)
+      }),
     get length() {
-      return items.length - head
+      return length
     },
     get weight() {
       return weight

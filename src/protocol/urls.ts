@@ -7,28 +7,25 @@ export interface Asked {
 }
 
 /** `{base}/{path}`, keeping the base's own query. */
-function below(base: URL, path: string): URL {
+function below(base: URL, ...path: string[]): URL {
   const url = new URL(base)
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/${path}`
+  url.pathname = [url.pathname.replace(/\/+$/, ''), ...path.map(encodeURIComponent)].join('/')
   url.hash = ''
   return url
 }
 
-export const jobUrl = (base: URL, job: string): URL => below(base, encodeURIComponent(job))
+export const jobUrl = (base: URL, job: string): URL => below(base, job)
 
-export const cancelUrl = (base: URL, job: string): URL => below(base, `${encodeURIComponent(job)}/cancel`)
+export const cancelUrl = (base: URL, job: string): URL => below(base, job, 'cancel')
 
-/** The events of one job (its own resource) or of several. `withCursors: false` leaves a single job's cursor to the header. */
-export function eventsUrl(base: URL, jobs: readonly Asked[], withCursors = true): URL {
-  const only = jobs.length === 1 ? jobs[0] : undefined
-  const url = below(base, only ? `${encodeURIComponent(only.job)}/events` : 'events')
-  if (only) {
-    if (only.after !== undefined && withCursors) url.searchParams.append('after', only.after)
-    return url
-  }
-  for (const { job, after = '' } of jobs) {
-    url.searchParams.append('job', job)
-    url.searchParams.append('after', after)
+/** The events of one job (its own resource) or of several. */
+export function eventsUrl(base: URL, jobs: readonly Asked[]): URL {
+  const [first, ...others] = jobs
+  const isSingle = first && others.length === 0
+  const url = isSingle ? below(base, first.job, 'events') : below(base, 'events')
+  for (const { job, after } of jobs) {
+    if (!isSingle) url.searchParams.append('job', job)
+    if (!isSingle || after) url.searchParams.append('after', after ?? '')
   }
   return url
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { MalformedFrame, parseAnswer, parseFrame, parseProblem, parseSnapshot, parseText } from '../../src/protocol/parse.ts'
+import { TransportError } from '../../src/errors.ts'
+import { parseAnswer, parseError, parseFrame, parseSnapshot, parseText } from '../../src/protocol/parse.ts'
 
 const event = { id: 'mf3k2x-5', seq: 5, job: '42', type: 'progress', time: '2026-11-21T01:02:03.456Z', data: { current: 5, total: 10 } }
 const hello = { control: 'hello', protocol: 1, heartbeatMs: 15_000, mux: 128 }
@@ -8,6 +9,9 @@ const subscribed = { control: 'subscribed', job: '42', epoch: 'mf3k2x', seq: 4, 
 const member = { job: '42', epoch: 'mf3k2x', seq: 4, from: 'mf3k2x-4', cursor: 'mf3k2x-5', status: 'running', done: false }
 const answer = { protocol: 1, heartbeatMs: 15_000, mux: 128, pollMs: 2000, more: false, jobs: [member], events: [event] }
 const snapshot = { id: '42', status: 'running', epoch: 'mf3k2x', seq: 5, cursor: 'mf3k2x-5' }
+
+/** What a malformed frame fails with. */
+const malformed = expect.objectContaining({ name: 'TransportError', reason: 'protocol' })
 
 /** What a field of the wrong kind may hold. */
 const wrongKinds = [true, -1, 1.5, 2 ** 53, [], {}, ['42'], null]
@@ -40,7 +44,7 @@ describe('an event', () => {
   })
 
   test.each(spoilt(event, { id: [], seq: [], job: [], type: [], time: [] }))('with the %s %j is malformed', (name, _, wrong) => {
-    expect(() => parseFrame(wrong)).toThrow(MalformedFrame)
+    expect(() => parseFrame(wrong)).toThrow(malformed)
     expect(() => parseFrame(wrong)).toThrow(`${name}: expected`)
   })
 
@@ -56,7 +60,7 @@ describe('an event', () => {
     ['type', 'gap'],
     ['type', 'x'.repeat(65)]
   ])('with the %s %j is malformed', (name, value) => {
-    expect(() => parseFrame({ ...event, [name]: value })).toThrow(MalformedFrame)
+    expect(() => parseFrame({ ...event, [name]: value })).toThrow(malformed)
   })
 
   test('of two megabytes is read whole', () => {
@@ -84,14 +88,12 @@ describe('a control', () => {
     { control: 'error', status: 401, code: 'unauthorized', message: 'who?' },
     { control: 'error', job: '42', status: 503, code: 'busy', message: '', retryAfterMs: 0 },
     { control: 'bye', reason: 'shutdown', retryMs: 0 },
-    { control: 'bye', reason: 'new-in-2030', retryMs: 1000 }
+    { control: 'bye', reason: 'new-in-2030', retryMs: 1000 },
+    { control: 'heartbeat' },
+    { control: 'pong' }
   ])('%j is read as it is, without what nobody knows', (control) => {
     expect(parseFrame(control)).toEqual(control)
     expect(parseFrame({ ...control, later: 1 })).toEqual(control)
-  })
-
-  test('pong says what a heartbeat says', () => {
-    expect([parseFrame({ control: 'heartbeat' }), parseFrame({ control: 'pong' })]).toEqual([{ control: 'heartbeat' }, { control: 'heartbeat' }])
   })
 
   test('that nobody knows is passed over', () => {
@@ -110,19 +112,19 @@ describe('a control', () => {
     ...spoilt(subscribed, { job: [], epoch: [], seq: [], cursor: [], status: [] }),
     ...spoilt({ ...subscribed, ref: 1 }, { ref: [undefined, null] }),
     ...spoilt({ control: 'done', job: '42', cursor: 'a-1' }, { job: [], cursor: [] }),
-    ...spoilt({ control: 'error', job: '42', status: 401, code: 'x', message: '' }, { job: [undefined, null], status: [], code: [] }),
+    ...spoilt({ control: 'error', job: '42', status: 401, code: 'x', message: '' }, { job: [undefined, null], status: [], code: [], message: [] }),
     ...spoilt({ control: 'bye', reason: 'slow', retryMs: 1 }, { reason: [], retryMs: [] })
   ])('with the %s %j is malformed', (name, _, wrong) => {
-    expect(() => parseFrame(wrong)).toThrow(MalformedFrame)
+    expect(() => parseFrame(wrong)).toThrow(malformed)
     expect(() => parseFrame(wrong)).toThrow(`${name}: expected`)
   })
 
   test.each([true, 0, null, {}, []])('that is called %j is malformed', (control) => {
-    expect(() => parseFrame({ control })).toThrow(MalformedFrame)
+    expect(() => parseFrame({ control })).toThrow(malformed)
   })
 
   test('at the position tail is malformed: no log has one', () => {
-    expect(() => parseFrame({ ...subscribed, cursor: 'tail' })).toThrow(MalformedFrame)
+    expect(() => parseFrame({ ...subscribed, cursor: 'tail' })).toThrow(malformed)
   })
 })
 
@@ -136,7 +138,7 @@ describe('a text', () => {
   test.each(['', ' ', '{', 'null', '42', '"event"', '[[]]', '[1]', '<html><body>Please log in</body></html>', '{"id":1}', `\u0000`, '{"control":"hello"}'])(
     '%j is malformed, and the error shows how it begins',
     (source) => {
-      expect(() => parseText(source)).toThrow(MalformedFrame)
+      expect(() => parseText(source)).toThrow(malformed)
       expect(() => parseText(source)).toThrow(`(it begins ${source})`)
     }
   )
@@ -154,7 +156,7 @@ describe('a text', () => {
 
   test('nested beyond what the stack bears is malformed where a frame should be, and data where data may be', () => {
     const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
-    expect(() => parseText(deep)).toThrow(MalformedFrame)
+    expect(() => parseText(deep)).toThrow(malformed)
     expect(outcome(() => parseText(`{"id":"a","seq":1,"job":"1","type":"x","time":"","data":${deep}}`))).toMatch(/^(parsed|malformed)$/)
   })
 })
@@ -162,10 +164,9 @@ describe('a text', () => {
 describe('a JSON reading', () => {
   test('becomes hello, subscribed, the events, and what to ask next', () => {
     expect(parseAnswer(JSON.stringify(answer))).toEqual({
+      hello: { ...hello, pollMs: 2000 },
       frames: [{ ...hello, pollMs: 2000 }, subscribed, event],
       more: false,
-      heartbeatMs: 15_000,
-      pollMs: 2000,
       cursors: new Map([['42', 'mf3k2x-5']])
     })
   })
@@ -190,7 +191,8 @@ describe('a JSON reading', () => {
   test('may leave out mux and pollMs, say more, and hold a job called __proto__', () => {
     const { mux: _, pollMs: __, ...rest } = answer
     const parsed = parseAnswer(JSON.stringify({ ...rest, more: true, jobs: [{ ...member, job: '__proto__' }], events: [] }))
-    expect(parsed).toMatchObject({ more: true, pollMs: undefined })
+    expect(parsed).toMatchObject({ more: true, hello: { control: 'hello', protocol: 1, heartbeatMs: 15_000 } })
+    expect(parsed.hello).not.toHaveProperty('pollMs')
     expect([...parsed.cursors]).toEqual([['__proto__', 'mf3k2x-5']])
   })
 
@@ -204,28 +206,32 @@ describe('a JSON reading', () => {
       wrong,
       { ...answer, jobs: [of] }
     ]),
-    ...[true, {}, [], 'x', { status: 404 }, { status: '404', code: 'x' }].map((error): [string, unknown, object] => [
+    ...[true, {}, [], 'x', { status: 404 }, { status: '404', code: 'x', message: '' }, { status: 404, code: 'x' }].map((error): [string, unknown, object] => [
       'error',
       error,
       { ...answer, jobs: [{ job: '1', error }] }
     ])
   ])('with the %s %j is malformed', (_, __, wrong) => {
-    expect(() => parseAnswer(JSON.stringify(wrong))).toThrow(MalformedFrame)
+    expect(() => parseAnswer(JSON.stringify(wrong))).toThrow(malformed)
   })
 })
 
-describe('a problem', () => {
-  test('takes its message from message, detail or title', () => {
-    const problem = { status: 403, code: 'forbidden' }
-    expect(parseProblem({ ...problem, title: 'c', detail: 'b', message: 'a' }).message).toBe('a')
-    expect(parseProblem({ ...problem, title: 'c', detail: 'b' }).message).toBe('b')
-    expect(parseProblem({ ...problem, title: 'c', detail: 7 }).message).toBe('c')
-    expect(parseProblem({ ...problem, type: 'about:blank' })).toEqual({ ...problem, message: '' })
+describe('an error', () => {
+  test('is read as a control', () => {
+    expect(parseError({ type: 'about:blank', status: 403, code: 'forbidden', message: 'a', later: 1 })).toEqual({
+      control: 'error',
+      status: 403,
+      code: 'forbidden',
+      message: 'a'
+    })
   })
 
-  test.each(['x', null, [], 7, {}, { status: 403 }, { code: 'x' }, { status: 403, code: 'x', retryAfterMs: -1 }])('%j is none', (value) => {
-    expect(() => parseProblem(value)).toThrow(MalformedFrame)
-  })
+  test.each([{}, [], { status: 403, code: 'x' }, { code: 'x', message: '' }, { status: 403, code: 'x', message: '', retryAfterMs: -1 }])(
+    '%j is none',
+    (value) => {
+      expect(() => parseError(value)).toThrow(malformed)
+    }
+  )
 })
 
 describe('a snapshot', () => {
@@ -240,7 +246,7 @@ describe('a snapshot', () => {
     ...spoilt(snapshot, { id: [], status: [], epoch: [], seq: [], cursor: [] }),
     ...[true, 1, 'x', []].map((wrong): [string, unknown, object] => ['progress', wrong, { ...snapshot, progress: wrong }])
   ])('with the %s %j is malformed', (_, __, wrong) => {
-    expect(() => parseSnapshot(JSON.stringify(wrong))).toThrow(MalformedFrame)
+    expect(() => parseSnapshot(JSON.stringify(wrong))).toThrow(malformed)
   })
 })
 
@@ -254,13 +260,13 @@ function thrown(call: () => unknown): Error {
   throw new Error('nothing was thrown')
 }
 
-/** How a call ends: never by anything but a result or a MalformedFrame. */
+/** How a call ends: never by anything but a result or a failure as `protocol`. */
 function outcome(call: () => unknown): 'parsed' | 'malformed' {
   try {
     call()
     return 'parsed'
   } catch (error) {
-    if (error instanceof MalformedFrame) return 'malformed'
+    if (error instanceof TransportError && error.reason === 'protocol') return 'malformed'
     throw error
   }
 }

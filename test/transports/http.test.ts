@@ -117,21 +117,18 @@ describe('an error that is answered', () => {
     ['title', { title: 'Forbidden', code: 'forbidden' }, 'Forbidden']
   ])('speaks for the job as a problem, with its %s', async (_, body, message) => {
     const { had } = await read(JSON.stringify(body), 403, problem)
-    expect(had).toEqual([{ control: 'error', job: '42', status: 403, code: 'forbidden', message }])
+    expect(had).toEqual([{ control: 'error', status: 403, code: 'forbidden', message }])
   })
 
   it('is one of HTTP, whatever status the body claims', async () => {
-    expect((await read('{"status":200,"code":"x","message":""}', 401, { 'content-type': 'application/json' })).had).toMatchObject([{ status: 401, code: 'x' }])
+    expect((await read('{"status":200,"code":"x","title":""}', 401, problem)).had).toMatchObject([{ status: 401, code: 'x' }])
   })
 
   it.each([
-    ['plain JSON without a code', '{"status":403,"message":"no"}', 403, 'application/json'],
-    ['plain JSON without a status', '{"code":"WAF","message":"no"}', 403, 'application/json'],
+    ['a problem without a code', '{"status":403,"title":"no"}', 403, 'application/problem+json'],
+    ['plain JSON', '{"status":403,"code":"WAF","message":"no"}', 403, 'application/json'],
     ['no JSON at all', 'no', 403, 'application/problem+json'],
-    ['a text', '{"status":403,"code":"forbidden"}', 403, 'text/plain'],
-    ['a problem too long to be one', `{"status":403,"code":"forbidden","detail":"${'x'.repeat(70_000)}"}`, 403, 'application/problem+json'],
-    ['a 408, whatever it says', '{"status":408,"code":"busy"}', 408, 'application/problem+json'],
-    ['a 504, whatever it says', '{"status":504,"code":"busy"}', 504, 'application/problem+json']
+    ['a text', '{"status":403,"code":"forbidden","title":"no"}', 403, 'text/plain']
   ])("is the path's own as %s", async (_, body, status, type) => {
     await expect(read(body, status, { 'content-type': type })).rejects.toMatchObject({ reason: 'status', status })
   })
@@ -146,7 +143,6 @@ describe('an error that is answered', () => {
     try {
       const { had } = await read('{"code":"busy","title":"later"}', 503, { ...problem, 'retry-after': value })
       expect(had).toEqual([{ control: 'error', status: 503, code: 'busy', message: 'later', ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }])
-      await expect(read('<p>', 503, { 'retry-after': value })).rejects.toMatchObject({ reason: 'status', status: 503, retryAfterMs })
     } finally {
       vi.useRealTimers()
     }
