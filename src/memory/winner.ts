@@ -24,11 +24,13 @@ export function recallWinner(memory: Memory, key: string): Promise<Winner | unde
   return new Promise((resolve) => {
     // indexedDB.open may never answer (WebKit bug 226547).
     const timer = setTimeout(resolve, MAX_WAIT_MS)
-    const settle = (value: unknown): void => {
-      clearTimeout(timer)
-      resolve(isWinner(value) ? value : undefined)
-    }
-    attempt(() => memory.read(key)).then(settle, () => settle(undefined))
+    attempt(() => memory.read(key))
+      .then((value) => (isWinner(value) ? value : undefined))
+      .catch(() => undefined)
+      .then((winner) => {
+        clearTimeout(timer)
+        resolve(winner)
+      })
   })
 }
 

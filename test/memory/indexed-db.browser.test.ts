@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { indexedDbMemory } from '../../src/memory/indexed-db.ts'
+import { recallWinner, rememberWinner } from '../../src/memory/winner.ts'
+
+const NAME = 'jobtail'
+
+const settled = (request: IDBOpenDBRequest): Promise<IDBDatabase> =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result)
+    request.onerror = () => reject(request.error)
+  })
+
+/** The database's connections, as `indexedDB.open` gave them. */
+const connections: IDBDatabase[] = []
+const open = indexedDB.open.bind(indexedDB)
+
+/** As a user who deletes the site's data does: connections are closed, then it is gone. */
+async function deleteDatabase(): Promise<void> {
+  for (const connection of connections.splice(0)) {
+    connection.close()
+    connection.dispatchEvent(new Event('close')) // close() doesn't fire it; a browser that closes a connection by itself does (Indexed DB §5.2)
+  }
+  await settled(indexedDB.deleteDatabase(NAME))
+}
+
+beforeEach(() => {
+  vi.spyOn(indexedDB, 'open').mockImplementation((...args) => {
+    const request = open(...args)
+    request.addEventListener('success', () => connections.push(request.result))
+    return request
+  })
+})
+afterEach(async () => {
+  vi.restoreAllMocks()
+  vi.unstubAllGlobals()
+  await deleteDatabase()
+})
+
+describe('what is written', () => {
+  test('is read, by another one too, until it is cleared', async () => {
+    const memory = indexedDbMemory()
+    expect(await memory.read('a')).toBeUndefined()
+    await memory.write('a', { transport: 'sse', at: 7 })
+    await memory.write('b', 'other')
+    expect(await memory.read('a')).toEqual({ transport: 'sse', at: 7 })
+    expect(await indexedDbMemory().read('a')).toEqual({ transport: 'sse', at: 7 })
+    await memory.clear('a')
+    expect(await memory.read('a')).toBeUndefined()
+    expect(await memory.read('b')).toBe('other')
+  })
+
+  test('is gone with the database, which is made anew', async () => {
+    const memory = indexedDbMemory()
+    await memory.write('a', 1)
+    await deleteDatabase()
+    expect(await memory.read('a')).toBeUndefined()
+    await memory.write('a', 2)
+    expect(await memory.read('a')).toBe(2)
+  })
+
+  test('can’t be just anything: what can’t be stored rejects', async () => {
+    await expect(indexedDbMemory().write('a', () => {})).rejects.toThrow()
+  })
+})
+
+describe('a database that can’t be had', () => {
+  test('touches nothing before its first use', () => {
+    indexedDbMemory()
+    expect(indexedDB.open).not.toHaveBeenCalled()
+  })
+
+  test('rejects once; the next use opens it again', async () => {
+    const memory = indexedDbMemory()
+    const newer = await settled(open('newer', 2))
+    newer.close()
+    vi.mocked(indexedDB.open).mockImplementationOnce(() => open('newer', 1))
+    await expect(memory.read('a')).rejects.toMatchObject({ name: 'VersionError' })
+    await memory.write('a', 1)
+    expect(await memory.read('a')).toBe(1)
+    await settled(indexedDB.deleteDatabase('newer'))
+  })
+
+  test('by being blocked holds nobody up, and works once it is free', async () => {
+    const blocker = await settled(open(NAME))
+    const deletion = indexedDB.deleteDatabase(NAME)
+    await new Promise((resolve) => {
+      deletion.onblocked = resolve
+    })
+    const memory = indexedDbMemory()
+    const read = memory.read('a')
+    // The open waits behind the deletion, and that for the connection: a winner is not waited for.
+    expect(await recallWinner(memory, 'a')).toBeUndefined()
+    blocker.close()
+    expect(await read).toBeUndefined()
+    const winner = { transport: 'sse', latencyMs: 1, at: Date.now() - 1000 }
+    rememberWinner(memory, 'a', winner)
+    await vi.waitFor(async () => expect(await recallWinner(memory, 'a')).toEqual(winner))
+  })
+
+  test.each<[string, unknown]>([
+    ['there is none', undefined],
+    [
+      'it is forbidden',
+      {
+        open() {
+          throw new DOMException('The operation is insecure.', 'SecurityError')
+        }
+      }
+    ]
+  ])('because %s rejects, and does not throw', async (_, stub) => {
+    vi.stubGlobal('indexedDB', stub)
+    const memory = indexedDbMemory()
+    const uses = [memory.read('a'), memory.write('a', 1), memory.clear('a')]
+    expect((await Promise.allSettled(uses)).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+    vi.unstubAllGlobals()
+    await memory.write('a', 1)
+    expect(await memory.read('a')).toBe(1)
+  })
+})
