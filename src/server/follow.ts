@@ -1,22 +1,8 @@
-import { encodeEvent } from '../protocol/encode.ts'
-import type { ByeReason, Control, Frame, JobStatus } from '../protocol/frames.ts'
-import { TAIL } from '../protocol/rules.ts'
-import type { EventLog, LogPage } from './log/types.ts'
+import type { ByeReason, Control, Frame } from '../protocol/frames.ts'
+import { type Ask, type Budget, createJobReader, type JobReader } from './job-reader.ts'
+import type { EventLog } from './log/types.ts'
 import { isLogError } from './log/types.ts'
-import { asControl, historyGone, internal, type Refusal, unknownJob } from './problem.ts'
-
-export interface Ask {
-  job: string
-  after?: string | undefined
-  ref?: number | undefined
-}
-
-/** How much is read at once: the bound of what a reading holds. */
-export interface Budget {
-  events: number
-  /** About: one event is always taken. */
-  bytes: number
-}
+import { asControl, historyGone, internal, Refusal } from './problem.ts'
 
 export interface FollowOptions {
   log: EventLog
@@ -54,25 +40,14 @@ export interface Follow {
   next(budget: Budget, stay?: boolean): Promise<Frame[] | undefined>
 }
 
-interface Reader {
-  readonly ask: Ask
-  after: string | undefined
-  /** The position that the reader has been told. */
-  at?: { epoch: string; seq: number }
-  unwatch?: () => void
-}
-
-/** A page costs a slow or far behind reader this much memory at most, in events. */
-const PAGE = 100
-
 /**
- * For each job: listens first, then reads, so that an event appended in between is never missed. A wake-up only makes a
- * job due; what there is comes from the log, and is read again at each heartbeat in case a wake-up was lost (PROTOCOL.md §8.2).
+ * A wake-up, carrying no data, only makes a job due; what there is comes from the log, and is read again at each heartbeat
+ * in case a wake-up was lost (PROTOCOL.md §8.2).
  */
 export function createFollow({ log, heartbeatMs, listen, signal, onError }: FollowOptions): Follow {
-  const readers = new Map<string, Reader>()
+  const readers = new Map<string, JobReader>()
   /** Jobs that may have news, longest waiting first. */
-  const due = new Set<Reader>()
+  const due = new Set<JobReader>()
   /** Heartbeats and pongs, which a slow reader must not pile up. */
   const beats = new Set<'heartbeat' | 'pong'>()
   let controls: Control[] = []
@@ -103,10 +78,13 @@ export function createFollow({ log, heartbeatMs, listen, signal, onError }: Foll
   function subscribe(ask: Ask): void {
     if (ended) return
     unsubscribe(ask.job)
-    const reader: Reader = { ask, after: ask.after }
+    const makeDue = () => {
+      due.add(reader)
+      wake()
+    }
+    const reader = createJobReader(ask, log, listen ? makeDue : undefined)
     readers.set(ask.job, reader)
-    due.add(reader)
-    wake()
+    makeDue()
   }
 
   function unsubscribe(job: string): void {
@@ -114,7 +92,7 @@ export function createFollow({ log, heartbeatMs, listen, signal, onError }: Foll
     if (!reader) return
     readers.delete(job)
     due.delete(reader)
-    reader.unwatch?.()
+    reader.close()
   }
 
   function say(control: Control): void {
@@ -129,46 +107,25 @@ export function createFollow({ log, heartbeatMs, listen, signal, onError }: Foll
     say(asControl(refusal, job))
   }
 
-  /** Reads one page of a job into the batch. */
-  async function advance(reader: Reader, batch: Frame[], left: Budget): Promise<void> {
-    const { job } = reader.ask
-    const isCurrent = () => readers.get(job) === reader
-    if (listen && !reader.unwatch) {
-      const unwatch = await log.watch(job, () => {
-        if (!isCurrent()) return
-        due.add(reader)
-        wake()
-      })
-      if (!isCurrent()) return unwatch()
-      reader.unwatch = unwatch
+  /** Reads a page of one job; replaced or gone meanwhile, it no longer speaks for the job. */
+  async function advance(reader: JobReader, batch: Frame[], left: Budget): Promise<void> {
+    due.delete(reader)
+    const { job } = reader
+    try {
+      const found = await reader.advance(batch, left)
+      if (readers.get(job) !== reader) return
+      if (found === 'behind') due.add(reader)
+      if (found === 'over') unsubscribe(job)
+    } catch (error) {
+      if (readers.get(job) === reader) fail(refusalOf(error), job)
     }
-    if (reader.after === TAIL) reader.after = (await log.snapshot(job))?.cursor
-    const page = await log.read(job, reader.after, Math.max(1, Math.min(PAGE, left.events)))
-    const moved = page && (page.epoch !== reader.at?.epoch || page.seq !== reader.at.seq)
-    const snapshot = moved ? await log.snapshot(job) : undefined
-    if (!isCurrent()) return
-    if (!page || (moved && !snapshot)) return fail(unknownJob(), job)
-    if (snapshot) batch.push(subscribedAt(page, reader, snapshot.status))
-    take(page, reader, batch, left)
   }
 
-  function take({ events, epoch, seq, cursor, done, more }: LogPage, reader: Reader, batch: Frame[], left: Budget): void {
-    let taken = 0
-    reader.after = cursor
-    for (const event of events) {
-      if (left.events <= 0 || left.bytes <= 0) break
-      batch.push(event)
-      reader.after = event.id
-      taken += 1
-      left.events -= 1
-      left.bytes -= encodeEvent(event).length
-    }
-    reader.at = { epoch, seq: seq + taken }
-    if (more || taken < events.length) due.add(reader)
-    else if (done) {
-      batch.push({ control: 'done', job: reader.ask.job, cursor: reader.after })
-      unsubscribe(reader.ask.job)
-    }
+  function refusalOf(error: unknown): Refusal {
+    if (error instanceof Refusal) return error
+    if (isLogError(error, 'history-gone')) return historyGone()
+    onError(error)
+    return internal()
   }
 
   async function ready(budget: Budget): Promise<Frame[]> {
@@ -177,13 +134,8 @@ export function createFollow({ log, heartbeatMs, listen, signal, onError }: Foll
     beats.clear()
     for (const reader of due) {
       // A job's position is told even where the budget is used up: an answer has a member for every job.
-      if (reader.at && (left.events <= 0 || left.bytes <= 0)) continue
-      due.delete(reader)
-      try {
-        await advance(reader, batch, left)
-      } catch (error) {
-        if (readers.get(reader.ask.job) === reader) fail(refusalOf(error), reader.ask.job)
-      }
+      const isWanted = !reader.announced || (left.events > 0 && left.bytes > 0)
+      if (isWanted) await advance(reader, batch, left)
     }
     batch.push(...takeControls())
     return batch
@@ -193,12 +145,6 @@ export function createFollow({ log, heartbeatMs, listen, signal, onError }: Foll
     const taken = controls
     controls = []
     return taken
-  }
-
-  function refusalOf(error: unknown): Refusal {
-    if (isLogError(error, 'history-gone')) return historyGone()
-    onError(error)
-    return internal()
   }
 
   function woken(): Promise<void> {
@@ -240,9 +186,4 @@ export function createFollow({ log, heartbeatMs, listen, signal, onError }: Foll
       }
     }
   }
-}
-
-/** `ref` is echoed once; told anew, where the log was trimmed or replaced, there is none (PROTOCOL.md §6). */
-function subscribedAt({ epoch, seq, cursor }: LogPage, { ask: { job, ref }, at }: Reader, status: JobStatus): Frame {
-  return { control: 'subscribed', job, ...(ref === undefined || at ? {} : { ref }), epoch, seq, cursor, status }
 }

@@ -2,7 +2,8 @@ import { encodeEvent } from '../../protocol/encode.ts'
 import type { Frame, Hello } from '../../protocol/frames.ts'
 import { isControl } from '../../protocol/frames.ts'
 import type { Answer, Outflow } from '../call.ts'
-import type { Budget, Follow } from '../follow.ts'
+import type { Follow } from '../follow.ts'
+import type { Budget } from '../job-reader.ts'
 import { refusalFrom } from './json.ts'
 
 const HEADERS = {

@@ -1,6 +1,6 @@
 import type { Hello } from '../../protocol/frames.ts'
 import { PROTOCOL } from '../../protocol/rules.ts'
-import type { Budget } from '../follow.ts'
+import type { Budget } from '../job-reader.ts'
 import type { Settings } from '../types.ts'
 
 const MAX_EVENTS = 1000

@@ -1,0 +1,99 @@
+import { encodeEvent } from '../protocol/encode.ts'
+import type { Frame, JobStatus } from '../protocol/frames.ts'
+import { TAIL } from '../protocol/rules.ts'
+import type { EventLog, LogPage } from './log/types.ts'
+import { unknownJob } from './problem.ts'
+
+export interface Ask {
+  job: string
+  after?: string | undefined
+  ref?: number | undefined
+}
+
+/** How much is read at once: the bound of what a reading holds. */
+export interface Budget {
+  events: number
+  /** About: one event is always taken. */
+  bytes: number
+}
+
+/** One job's place in its log, and what of it a reading has been told. */
+export interface JobReader {
+  readonly job: string
+  /** It has been told where it stands. */
+  readonly announced: boolean
+  /** Reads a page into the batch, taking it from the budget. Throws the refusal, or what the log throws. */
+  advance(batch: Frame[], left: Budget): Promise<'behind' | 'waiting' | 'over'>
+  close(): void
+}
+
+/** A page costs a reading this much memory at most, in events. */
+const MAX_PAGE = 100
+
+/** Listens before it reads, where there is a `wake` to call: an event appended in between is never missed (PROTOCOL.md §8.2). */
+export function createJobReader({ job, after: asked, ref }: Ask, log: EventLog, wake: (() => void) | undefined): JobReader {
+  let after = asked
+  let at: { epoch: string; seq: number } | undefined
+  /** How many events are read at once: fewer of large ones, so that few are read to be thrown away again. */
+  let pageSize = MAX_PAGE
+  let unwatch: (() => void) | undefined
+  let closed = false
+
+  async function listen(): Promise<void> {
+    if (!wake || unwatch) return
+    const stop = await log.watch(job, () => {
+      if (!closed) wake()
+    })
+    if (closed) stop()
+    else unwatch = stop
+  }
+
+  function subscribed({ epoch, seq, cursor }: LogPage, status: JobStatus): Frame {
+    // Told anew, where the log was trimmed or replaced, there is no `ref` (PROTOCOL.md §6).
+    return { control: 'subscribed', job, ...(ref === undefined || at ? {} : { ref }), epoch, seq, cursor, status }
+  }
+
+  function take({ events, epoch, seq, cursor }: LogPage, batch: Frame[], left: Budget): number {
+    let taken = 0
+    after = cursor
+    for (const event of events) {
+      if (left.events <= 0 || left.bytes <= 0) break
+      batch.push(event)
+      after = event.id
+      taken += 1
+      left.events -= 1
+      left.bytes -= encodeEvent(event).length
+    }
+    at = { epoch, seq: seq + taken }
+    return taken
+  }
+
+  return {
+    job,
+    get announced() {
+      return at !== undefined
+    },
+    async advance(batch, left) {
+      await listen()
+      if (after === TAIL) after = (await log.snapshot(job))?.cursor
+      const page = await log.read(job, after, Math.max(1, Math.min(pageSize, left.events)))
+      const moved = page && (page.epoch !== at?.epoch || page.seq !== at.seq)
+      const snapshot = moved ? await log.snapshot(job) : undefined
+      if (closed) return 'over'
+      if (!page || (moved && !snapshot)) throw unknownJob()
+      if (snapshot) batch.push(subscribed(page, snapshot.status))
+      const taken = take(page, batch, left)
+      const whole = taken === page.events.length
+      pageSize = whole ? Math.min(MAX_PAGE, pageSize * 2) : Math.max(1, taken)
+      if (page.more || !whole) return 'behind'
+      if (!page.done) return 'waiting'
+      batch.push({ control: 'done', job, cursor: after ?? page.cursor })
+      return 'over'
+    },
+    close() {
+      closed = true
+      unwatch?.()
+      unwatch = undefined
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import { describe, expect, test, vi } from 'vitest'
+import { openSocket, openStream } from './clients.ts'
+import { createGate } from './gate.ts'
+import { serve } from './serve.ts'
+
+describe('close', () => {
+  test('says bye to every reading, answers what is held, and leaves nothing open', async () => {
+    const gate = createGate()
+    const { jobs, base, server, read } = await serve({ log: gate.log })
+    const { id } = await jobs.publish('42', 'queued')
+    const stream = await openStream(`${base}/42/events`)
+    const socket = openSocket(`${base}/42/events`)
+    const poll = read(`/42/events?after=${id}&wait=55`)
+    await vi.waitFor(() => expect(gate.watching()).toBe(3))
+    await vi.waitFor(() => expect(socket.events()).toHaveLength(1))
+    await jobs.close()
+    await stream.ended
+    const bye = { control: 'bye', reason: 'shutdown', retryMs: 1000 }
+    expect(stream.controls().at(-1)).toEqual(bye)
+    expect(stream.controls().some(({ control }) => control === 'done')).toBe(false)
+    expect(await socket.closed).toBe(1001)
+    expect(socket.controls().at(-1)).toEqual(bye)
+    expect(await poll).toMatchObject({ events: [], jobs: [{ done: false, cursor: id }] })
+    expect(gate.watching()).toBe(0)
+    server.closeIdleConnections()
+    const { promise, resolve } = Promise.withResolvers()
+    server.close(resolve)
+    await promise
+  })
+
+  test('afterwards: 503 by HTTP, for sockets too; publish and run reject', async () => {
+    const { jobs, base, get, post } = await serve({ start: () => 1 })
+    await jobs.close()
+    for (const response of [await get('/42'), await get('/42/events'), await post('', '1')]) {
+      expect(response.status).toBe(503)
+      expect(response.headers.get('retry-after')).toBe('1')
+      expect(await response.json()).toMatchObject({ code: 'busy' })
+    }
+    await expect(openSocket(`${base}/42/events`).closed).rejects.toThrow(/503/)
+    await expect(jobs.publish('a', 'queued')).rejects.toMatchObject({ code: 'closed' })
+    await expect(jobs.run('a', () => 1)).rejects.toMatchObject({ code: 'closed' })
+  })
+
+  test('aborts running jobs, whose log then says so', async () => {
+    const gate = createGate()
+    const { jobs } = await serve({ log: gate.log })
+    const run = jobs.run('42', (job) => new Promise((_, reject) => job.signal.addEventListener('abort', () => reject(new Error('stopped')))))
+    const rejected = expect(run).rejects.toThrow('the server was closed')
+    await gate.watched('42')
+    const events = vi.spyOn(gate.log, 'append')
+    await jobs.close()
+    await rejected
+    expect(events.mock.calls).toEqual([['42', 'failed', { code: 'shutdown', message: 'the server was closed', retryable: true }]])
+  })
+
+  test('cuts after graceMs what does not end by itself', async () => {
+    const { jobs, base } = await serve()
+    await jobs.publish('42', 'queued')
+    const socket = openSocket(`${base}/42/events`)
+    await vi.waitFor(() => expect(socket.events()).toHaveLength(1))
+    socket.ws.pause()
+    void jobs.run('stubborn', () => new Promise(() => {}))
+    await jobs.close({ graceMs: 50 })
+    socket.ws.resume()
+    expect(await socket.closed).toBe(1001)
+  })
+
+  test('the more leave, the longer they spread', async () => {
+    const { jobs } = await serve()
+    await jobs.publish('42', 'queued')
+    const headers = { accept: 'text/event-stream' }
+    const responses = await Promise.all(Array.from({ length: 1500 }, () => jobs.fetch(new Request('http://localhost/jobs/42/events', { headers }))))
+    const texts = Promise.all(responses.map((response) => response.text()))
+    await jobs.close()
+    expect((await texts)[0]).toContain('"retryMs":1500')
+  })
+
+  test('twice is once', async () => {
+    const { jobs } = await serve()
+    await Promise.all([jobs.close(), jobs.close()])
+  })
+})
