@@ -1,0 +1,351 @@
+/** How a path is found: staggered, raced, proved by a frame, and improved upon. */
+
+import { describe, expect, test, vi } from 'vitest'
+import { page } from './virtual-fetch.ts'
+import { elapse, elapseRoughly, settle } from './virtual-time.ts'
+import { dying, failing, hanging, mute, type Script, serving } from './virtual-transport.ts'
+import { createWorld, expectNothingLeft, NAMES, type Name, run, upTo, useVirtualTime, type World } from './world.ts'
+
+const spies = useVirtualTime()
+
+const all = (script: Script): Record<Name, Script> => ({ websocket: script, sse: script, 'long-poll': script, 'short-poll': script })
+const startsOf = (world: World, name: Name): number[] => world.links.filter(({ transport }) => transport === name).map(({ startedAt }) => startedAt)
+
+describe('candidates start', () => {
+  test('at 0, 250, 500 and 750 ms, all hanging', async () => {
+    const world = createWorld({ scripts: all(hanging) })
+    world.log.create('42')
+    run(world.client.subscribe('42'))
+    await elapse(1000)
+    expect(world.starts).toEqual(['websocket@0', 'sse@250', 'long-poll@500', 'short-poll@750'])
+  })
+
+  test('at once where the one before has failed', async () => {
+    const world = createWorld({ scripts: { ...all(hanging), websocket: failing('refused', undefined, 20), 'long-poll': failing('status', 504) } })
+    world.log.create('42')
+    run(world.client.subscribe('42'))
+    await elapse(1000)
+    expect(world.starts).toEqual(['websocket@0', 'sse@20', 'long-poll@270', 'short-poll@271'])
+  })
+
+  test('by the stagger that is given', async () => {
+    const world = createWorld({ scripts: all(hanging), staggerMs: 100 })
+    world.log.create('42')
+    run(world.client.subscribe('42'))
+    await elapse(500)
+    expect(world.starts.map((start) => start.split('@')[1])).toEqual(['0', '100', '200', '300'])
+  })
+
+  test('only where they are better, once one has won', async () => {
+    const world = createWorld({ scripts: { websocket: hanging } })
+    world.log.create('42')
+    run(world.client.subscribe('42'))
+    await elapse(6000)
+    expect(world.starts).toEqual(['websocket@0', 'sse@250'])
+    expect(world.open.map(({ transport }) => transport)).toEqual(['sse'])
+  })
+
+  test('without the unsupported', async () => {
+    const world = createWorld()
+    world.transports.websocket.isSupported = () => false
+    world.log.create('42')
+    const client = world.another()
+    const job = client.subscribe('42')
+    run(job)
+    await elapse(50)
+    expect(world.starts).toEqual(['sse@0'])
+    client.close()
+  })
+
+  test('not at all where none is supported', async () => {
+    const world = createWorld()
+    for (const transport of Object.values(world.transports)) transport.isSupported = () => false
+    const loop = run(world.another().subscribe('42'))
+    await elapse(50)
+    expect(loop.error).toMatchObject({ code: 'unsupported' })
+    expect(world.http.asked).toEqual([])
+  })
+})
+
+describe('a candidate has failed', () => {
+  test.each([
+    ['that never answers', hanging, 'timeout'],
+    ['that opens and delivers nothing', mute, 'mute']
+  ] as const)('%s, by the end of its own time', async (_, script, reason) => {
+    const world = createWorld({ scripts: all(script), probeTimeoutMs: 1000 })
+    world.log.create('42')
+    run(world.client.subscribe('42'))
+    await elapse(1750)
+    expect(world.said('probe-failed').map(({ transport }) => transport)).toEqual([...NAMES])
+    expect(world.said('probe-failed')).toMatchObject(NAMES.map(() => ({ reason })))
+    for (const each of world.said('probe-failed')) if ('afterMs' in each) expect(Math.round(each.afterMs)).toBe(1000)
+  })
+
+  test('whose loss is not news once another has won: abandoned', async () => {
+    const world = createWorld({ scripts: all(hanging) })
+    world.transports.sse.script = serving(world.log, { delayMs: 300 })
+    world.log.create('42')
+    run(world.client.subscribe('42'))
+    await elapse(700)
+    expect(world.said('probe-abandoned')).toMatchObject([{ transport: 'long-poll' }])
+    expect(world.open.map(({ transport }) => transport)).toEqual(['websocket', 'sse'])
+  })
+})
+
+describe('a better one', () => {
+  test('takes over when it is subscribed, not before; nothing lost, nothing twice', async () => {
+    const world = createWorld()
+    world.transports.websocket.script = serving(world.log, { delayMs: 400, subscribedMs: 200 })
+    const loop = run(world.client.subscribe('42'))
+    for (let seq = 1; seq <= 200; seq += 1) {
+      world.log.fill('42', seq)
+      await elapse(5)
+    }
+    world.log.append('42', 'succeeded')
+    await elapse(50)
+    expect(loop).toMatchObject({ state: 'ended', seqs: upTo(201) })
+    expect(world.said('live')).toMatchObject([{ transport: 'sse' }])
+    expect(world.said('switched')).toMatchObject([{ transport: 'websocket', from: 'sse' }])
+    const [switched] = world.said('switched')
+    const [proved] = world.said('probe-proved').filter(({ transport }) => transport === 'websocket')
+    expect(Math.round((switched?.at ?? 0) - (proved?.at ?? 0))).toBe(200)
+    await expectNothingLeft(world)
+  })
+
+  test('whose frames overlap with those of the other', async () => {
+    const world = createWorld({ firstLook: false })
+    world.transports.websocket.script = (link) =>
+      link.after(300, () => {
+        link.push({ control: 'hello', protocol: 1, heartbeatMs: 15_000, mux: 128 })
+        // Asked for from where the other had got to, and then some.
+        link.push(world.log.subscribed('42', 0), ...world.log.framesAfter('42', 0).frames)
+        let seq = world.log.events('42').length
+        link.onOver(
+          world.log.onChange(() => {
+            const told = world.log.framesAfter('42', seq)
+            link.push(...told.frames)
+            seq = told.seq
+          })
+        )
+      })
+    world.log.fill('42', 10)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(290)
+    world.log.fill('42', 15)
+    await elapse(50)
+    world.log.fill('42', 20)
+    await elapse(50)
+    expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
+    expect(loop.seqs).toEqual(upTo(20))
+  })
+
+  test('that fails leaves the live one alone', async () => {
+    const world = createWorld({ scripts: { websocket: failing('cut', undefined, 2000) } })
+    world.log.create('42')
+    const job = world.client.subscribe('42')
+    run(job)
+    await elapse(3000)
+    expect(world.said('lost')).toEqual([])
+    expect(job.state.connection).toMatchObject({ phase: 'live', transport: 'sse' })
+  })
+})
+
+describe('a path that proves itself and is no good', () => {
+  test('a WebSocket killed at 200 ms, with its hello: few tries, and another transport', async () => {
+    const world = createWorld()
+    world.transports.websocket.script = dying(serving(world.log), 200)
+    const loop = run(world.client.subscribe('42'))
+    for (let seq = 1; seq <= 60; seq += 1) {
+      world.log.fill('42', seq)
+      await elapseRoughly(500)
+    }
+    world.log.append('42', 'succeeded')
+    await elapse(100)
+    expect(loop).toMatchObject({ state: 'ended', seqs: upTo(61) })
+    expect(startsOf(world, 'websocket').length).toBeLessThanOrEqual(4)
+    expect(world.said('demoted')).toMatchObject([{ transport: 'websocket' }])
+    expect(world.links.at(-1)?.transport).toBe('sse')
+  })
+
+  test('one that opens and delivers nothing: one try in a round, and another transport', async () => {
+    const world = createWorld({ scripts: { websocket: mute } })
+    const loop = run(world.client.subscribe('42'))
+    for (let seq = 1; seq <= 60; seq += 1) {
+      world.log.fill('42', seq)
+      await elapseRoughly(500)
+    }
+    expect(loop.seqs).toEqual(upTo(60))
+    expect(startsOf(world, 'websocket')).toHaveLength(1)
+  })
+
+  test('one that says hello and is killed, on a quiet job: tried ever more rarely', async () => {
+    const world = createWorld({ firstLook: false })
+    for (const transport of Object.values(world.transports)) transport.script = dying(serving(world.log), 50)
+    world.log.create('42')
+    run(world.client.subscribe('42'))
+    await elapseRoughly(10 * 60_000)
+    // At full speed there would be ten thousand.
+    expect(world.links.length).toBeLessThan(100)
+    expect(world.links.length).toBeGreaterThan(15)
+  })
+})
+
+describe('where nothing delivers', () => {
+  test('one warning says what to look at; it waits, longer each time, for ever', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    const world = createWorld({ scripts: { ...all(failing('network')), sse: failing('content-type', 200) } })
+    world.http.faults.events = 'break'
+    const job = world.client.subscribe('42')
+    const loop = run(job)
+    await elapse(50)
+    expect(spies.warn).toHaveBeenCalledTimes(1)
+    const [[warning]] = spies.warn.mock.calls as unknown as [[string]] // as: called once, as was just checked
+    for (const word of ['https://example.test/jobs', ...NAMES, 'content-type', 'CORS']) expect(warning).toContain(word)
+    const { connection } = job.state
+    expect(connection).toMatchObject({ phase: 'waiting', transport: undefined, attempt: 1 })
+    expect(connection.retryAt).toBeGreaterThan(Date.now())
+    expect(connection.retryAt).toBeLessThanOrEqual(Date.now() + 250)
+    await elapseRoughly(300_000)
+    const pauses = world.said('waiting').map((each) => ('ms' in each ? each.ms : 0))
+    expect(pauses.slice(0, 9)).toEqual([125, 250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000])
+    expect(loop.state).toBe('running')
+    expect(spies.warn).toHaveBeenCalledTimes(1)
+  })
+
+  test('unreachable, once the attempts are used up, with what was tried', async () => {
+    const world = createWorld({ scripts: { ...all(hanging), sse: failing('status', 502) }, retry: { attempts: 3 }, probeTimeoutMs: 1000 })
+    world.http.faults.events = 'break'
+    const job = world.client.subscribe('42')
+    const loop = run(job)
+    await elapse(1800)
+    expect(loop.state).toBe('running')
+    await elapseRoughly(10_000)
+    expect(loop.error).toMatchObject({ name: 'JobtailError', code: 'unreachable' })
+    for (const word of ['websocket (timeout)', 'sse (502)', 'long-poll (timeout)', 'short-poll (timeout)', '1000 ms'])
+      expect(String(loop.error)).toContain(word)
+    expect(startsOf(world, 'websocket')).toHaveLength(3)
+    expect(job.state).toMatchObject({ error: { code: 'unreachable' }, connection: { phase: 'closed' } })
+    await expectNothingLeft(world)
+  })
+
+  test('and tries on for those who ask again', async () => {
+    const world = createWorld({ scripts: all(failing('network')), retry: { attempts: 1 } })
+    world.http.faults.events = 'break'
+    const first = run(world.client.subscribe('42'))
+    await elapse(100)
+    expect(first.error).toMatchObject({ code: 'unreachable' })
+    world.log.fill('42', 3)
+    world.transports.sse.script = serving(world.log)
+    const second = run(world.client.subscribe('42'))
+    await elapse(100)
+    expect(second.seqs).toEqual(upTo(3))
+  })
+
+  test('the same 4xx from every path is thrown; the WebSocket has no vote', async () => {
+    const world = createWorld({ scripts: { ...all(failing('status', 404)), websocket: failing('refused') } })
+    world.http.faults.events = page(404)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(100)
+    expect(loop.error).toMatchObject({ code: 'unknown-job', status: 404 })
+    expect(world.links).toHaveLength(4)
+    await expectNothingLeft(world)
+  })
+
+  test.each([
+    ['the same 5xx', 503, 503],
+    ['different 4xx', 404, 405]
+  ])('%s from every path is waited out', async (_, first, second) => {
+    const world = createWorld({ scripts: { ...all(failing('status', first)), sse: failing('status', second), websocket: failing('refused') } })
+    world.http.faults.events = page(first)
+    world.log.fill('42', 2)
+    const loop = run(world.client.subscribe('42'))
+    await elapseRoughly(5000)
+    expect(loop.state).toBe('running')
+    for (const name of NAMES) world.transports[name].script = serving(world.log)
+    await elapseRoughly(20_000)
+    expect(loop.seqs).toEqual([1, 2])
+  })
+})
+
+describe('the first look', () => {
+  test('delivers before any transport has proved itself', async () => {
+    const world = createWorld({ scripts: all(hanging) })
+    world.log.fill('42', 3)
+    const job = world.client.subscribe('42')
+    const loop = run(job)
+    await elapse(15)
+    expect(loop.seqs).toEqual(upTo(3))
+    expect(job.state.connection.phase).toBe('connecting')
+    expect(world.said('probe-proved')).toEqual([])
+  })
+
+  test('a finished job needs nothing else: the candidates are let go', async () => {
+    const world = createWorld({ scripts: all(hanging) })
+    world.log.fill('42', 3)
+    world.log.append('42', 'succeeded')
+    const loop = run(world.client.subscribe('42'))
+    await elapse(15)
+    expect(loop).toMatchObject({ state: 'ended', seqs: upTo(4) })
+    expect(world.starts).toEqual(['websocket@0'])
+    await expectNothingLeft(world)
+    expect(world.said('probe-abandoned')).toMatchObject([{ transport: 'websocket' }])
+    expect(world.said('ended')).toMatchObject([{ job: '42', status: 'succeeded' }])
+  })
+
+  test('hands over to the links without loss or repeat', async () => {
+    const world = createWorld({ httpDelayMs: 30 })
+    world.transports.websocket.script = serving(world.log, { delayMs: 25 })
+    const loop = run(world.client.subscribe('42'))
+    for (let seq = 1; seq <= 30; seq += 1) {
+      world.log.fill('42', seq)
+      await elapse(5)
+    }
+    expect(loop.seqs).toEqual(upTo(30))
+  })
+
+  test.each([
+    [401, 'unauthorized', 'unauthorized'],
+    [403, 'forbidden', 'forbidden'],
+    [410, 'history-gone', 'history-gone'],
+    [400, 'bad-request', 'bad-request']
+  ])("the server's %i is the last word, in one round trip", async (status, code, expected) => {
+    const world = createWorld({ scripts: all(hanging) })
+    world.http.faults.events = () =>
+      new Response(JSON.stringify({ status, code, title: 'no' }), { status, headers: { 'content-type': 'application/problem+json' } })
+    const loop = run(world.client.subscribe('42'))
+    await elapse(20)
+    expect(loop.error).toMatchObject({ name: 'JobtailError', code: expected, status })
+    await expectNothingLeft(world)
+  })
+
+  test("a path's own error says nothing", async () => {
+    const world = createWorld()
+    world.http.faults.events = page(403)
+    world.log.fill('42', 2)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(50)
+    expect(loop.seqs).toEqual([1, 2])
+  })
+
+  test('is not taken where it is not wanted', async () => {
+    const world = createWorld({ firstLook: false, scripts: all(hanging) })
+    world.log.fill('42', 2)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(1000)
+    expect(world.http.asked).toEqual([])
+    expect(loop.seqs).toEqual([])
+  })
+
+  test('that hangs holds nothing up, and goes when a link is live and the reader has left', async () => {
+    const world = createWorld()
+    world.http.faults.events = 'hang'
+    world.log.fill('42', 2)
+    const job = world.client.subscribe('42')
+    const loop = run(job)
+    await elapse(50)
+    expect(loop.seqs).toEqual([1, 2])
+    job.close()
+    await settle()
+    expect(world.http.open).toBe(0)
+  })
+})
