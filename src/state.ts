@@ -38,7 +38,7 @@ export function createStore(lastEventId: string | undefined): Store {
     telling = true
     await macrotask()
     telling = false
-    for (const listener of [...listeners]) callOut(listener)
+    for (const listener of [...listeners]) if (listeners.has(listener)) callOut(listener)
   }
 
   function set(change: Partial<AnyState>): void {

@@ -1,0 +1,180 @@
+import { describe, expect, test, vi } from 'vitest'
+import { macrotask } from '../src/async/clock.ts'
+import type { JobSnapshot, WireEvent } from '../src/protocol/frames.ts'
+import { type AnyState, createStore, endOf } from '../src/state.ts'
+
+describe('the store', () => {
+  test('begins with what is known: where to go on from', () => {
+    expect(createStore('a-4').state).toEqual({
+      status: 'unknown',
+      progress: undefined,
+      result: undefined,
+      error: undefined,
+      lastEventId: 'a-4',
+      connection: { phase: 'idle', transport: undefined, attempt: 0, retryAt: undefined }
+    })
+  })
+
+  test('holds the same frozen object until something changes, then a new one', () => {
+    const store = createStore(undefined)
+    const first = store.state
+    expect(store.state).toBe(first)
+    store.set({ status: 'running' })
+    store.set({ lastEventId: 'a-1' })
+    const second = store.state
+    expect(second).not.toBe(first)
+    expect(store.state).toBe(second)
+    expect(second).toMatchObject({ status: 'running', lastEventId: 'a-1' })
+    expect(first.status).toBe('unknown')
+    expect([first, second, second.connection].every(Object.isFrozen)).toBe(true)
+  })
+
+  test('tells its listeners once a task, however much has changed', async () => {
+    const store = createStore(undefined)
+    const listener = vi.fn(() => store.state.status)
+    store.onChange(listener)
+    store.set({ status: 'queued' })
+    store.set({ status: 'running' })
+    expect(listener).not.toHaveBeenCalled()
+    await vi.waitFor(() => expect(listener).toHaveReturnedWith('running'))
+    expect(listener).toHaveBeenCalledOnce()
+    store.set({ status: 'succeeded' })
+    await vi.waitFor(() => expect(listener).toHaveBeenCalledTimes(2))
+  })
+
+  test('tells of a change that a listener makes in another task', async () => {
+    const store = createStore(undefined)
+    const seen: string[] = []
+    store.onChange(() => {
+      seen.push(store.state.status)
+      if (seen.length === 1) store.set({ status: 'running' })
+    })
+    store.set({ status: 'queued' })
+    await vi.waitFor(() => expect(seen).toEqual(['queued', 'running']))
+  })
+
+  test('tells nobody who has left, not even one whom another listener made leave', async () => {
+    const store = createStore(undefined)
+    const [left, leaving] = [vi.fn(), vi.fn()]
+    store.onChange(left)()
+    let leave = (): void => {}
+    const first = vi.fn(() => leave())
+    store.onChange(first)
+    leave = store.onChange(leaving)
+    store.set({ status: 'running' })
+    await vi.waitFor(() => expect(first).toHaveBeenCalledOnce())
+    await macrotask()
+    expect(left).not.toHaveBeenCalled()
+    expect(leaving).not.toHaveBeenCalled()
+  })
+
+  test('takes one function twice for two listeners', async () => {
+    const store = createStore(undefined)
+    const listener = vi.fn()
+    const [first] = [store.onChange(listener), store.onChange(listener)]
+    expect(store.listeners).toBe(2)
+    first()
+    first()
+    expect(store.listeners).toBe(1)
+    store.set({ status: 'running' })
+    await vi.waitFor(() => expect(listener).toHaveBeenCalledOnce())
+  })
+
+  test('a listener that throws keeps the others from nothing', async () => {
+    const shown = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const store = createStore(undefined)
+    const listener = vi.fn()
+    store.onChange(() => {
+      throw new Error('oh')
+    })
+    store.onChange(listener)
+    store.set({ status: 'running' })
+    await vi.waitFor(() => expect(listener).toHaveBeenCalledOnce())
+    expect(shown).toHaveBeenCalledOnce()
+    shown.mockRestore()
+  })
+})
+
+const event = (type: string, data: unknown = null, seq = 1): WireEvent => ({ id: `a-${seq}`, seq, job: '1', type, time: '2026-11-21T01:02:03.456Z', data })
+
+/** The state after these events. */
+function stateOf(...events: WireEvent[]): AnyState {
+  const store = createStore(undefined)
+  for (const each of events) store.take(each, 'a')
+  return store.state
+}
+
+describe('what an event makes of the state', () => {
+  test.each<[string, unknown, Partial<AnyState>]>([
+    ['queued', { position: 2 }, { status: 'queued' }],
+    ['started', { attempt: 1 }, { status: 'running' }],
+    ['progress', { ratio: 0.5 }, { status: 'running', progress: { ratio: 0.5 } }],
+    ['progress', null, { status: 'running', progress: undefined }],
+    ['progress', 'half', { status: 'running', progress: undefined }],
+    ['output', 'text', { status: 'running' }],
+    ['retrying', {}, { status: 'running' }],
+    ['cancelling', {}, { status: 'unknown' }],
+    ['log', { level: 'info', message: '' }, { status: 'unknown' }],
+    ['thumbnail', { url: '/' }, { status: 'unknown' }],
+    ['__proto__', {}, { status: 'unknown' }],
+    ['succeeded', { url: '/video' }, { status: 'succeeded', result: { url: '/video' }, error: undefined }]
+  ])('%s %j: %j', (type, data, changed) => {
+    expect(stateOf(event(type, data))).toMatchObject({ ...changed, lastEventId: 'a-1' })
+  })
+
+  test.each<[string, unknown, object]>([
+    ['failed', { code: 'out-of-disk', message: 'no space left' }, { code: 'out-of-disk', message: 'no space left' }],
+    ['failed', null, { code: 'failed', message: 'job 1 failed' }],
+    ['cancelled', { reason: 'by the user' }, { code: 'cancelled', message: 'job 1 was cancelled: by the user' }],
+    ['cancelled', 7, { code: 'cancelled', message: 'job 1 was cancelled' }]
+  ])('%s %j: the error %j', (type, data, error) => {
+    expect(stateOf(event(type, data))).toMatchObject({ status: type, result: undefined, error: { name: 'JobFailedError', ...error } })
+  })
+
+  test('queued again, by a retry, takes nothing back', () => {
+    expect(stateOf(event('started'), event('queued', {}, 2))).toMatchObject({ status: 'running', lastEventId: 'a-2' })
+  })
+
+  test('an event that is known already moves only the cursor', () => {
+    expect(stateOf(event('progress', { ratio: 0.5 }, 2), event('progress', { ratio: 0.25 }, 1))).toMatchObject({ progress: { ratio: 0.5 }, lastEventId: 'a-1' })
+  })
+
+  test('an event of another epoch is new, whatever its number', () => {
+    const store = createStore(undefined)
+    store.take(event('progress', { ratio: 0.5 }, 7), 'a')
+    store.take(event('progress', { ratio: 0.1 }, 1), 'b')
+    expect(store.state.progress).toEqual({ ratio: 0.1 })
+  })
+})
+
+const snapshot = (rest: Partial<JobSnapshot>): JobSnapshot => ({ id: '1', status: 'running', epoch: 'a', seq: 9, cursor: 'a-9', ...rest })
+
+describe('what a snapshot makes of the state', () => {
+  test('its status, progress and cursor, and that no earlier event is news', () => {
+    const store = createStore(undefined)
+    store.takeSnapshot(snapshot({ progress: { ratio: 0.9 } }))
+    expect(store.state).toMatchObject({ status: 'running', progress: { ratio: 0.9 }, lastEventId: 'a-9' })
+    store.take(event('progress', { ratio: 0.1 }, 3), 'a')
+    expect(store.state).toMatchObject({ progress: { ratio: 0.9 }, lastEventId: 'a-3' })
+  })
+
+  test('of a job that has ended: its end', () => {
+    const store = createStore(undefined)
+    store.takeSnapshot(snapshot({ status: 'failed', error: { code: 'oh', message: 'no' } }))
+    expect(store.state).toMatchObject({ status: 'failed', error: { code: 'oh', message: 'no' } })
+  })
+})
+
+describe('the end that a snapshot stands for', () => {
+  test.each(['queued', 'running'] as const)('is none while it is %s', (status) => expect(endOf(snapshot({ status }))).toBeUndefined())
+
+  test.each<[JobSnapshot['status'], Partial<JobSnapshot>, unknown]>([
+    ['succeeded', { result: { url: '/video' } }, { url: '/video' }],
+    ['succeeded', { result: 0 }, 0],
+    ['succeeded', {}, null],
+    ['failed', { error: { code: 'oh', message: '' } }, { code: 'oh', message: '' }],
+    ['cancelled', {}, null]
+  ])('is the event of one that is %s with %j', (status, rest, data) => {
+    expect(endOf(snapshot({ status, ...rest }))).toMatchObject({ id: 'a-9', seq: 9, job: '1', type: status, data })
+  })
+})
