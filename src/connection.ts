@@ -27,8 +27,7 @@ export interface ConnectionOptions extends TrafficOptions {
   /** The transport that won here before. */
   recall(): Promise<string | undefined>
   remember(transport: string, latencyMs: number): void
-  emit(detail: DiagnosticDetail, attempt: number, transport?: string): void
-  warn(message: string): void
+  emit(detail: DiagnosticDetail, attempt?: number, transport?: string): void
 }
 
 export interface Connection {
@@ -38,6 +37,12 @@ export interface Connection {
   changed(): void
   /** Whether it carries the job, or could. */
   takes(job: string): boolean
+}
+
+/** How a round ended, and the transport that goes first next time. */
+interface Played {
+  outcome: Outcome
+  transport: string | undefined
 }
 
 export function createConnection(options: ConnectionOptions): Connection {
@@ -55,7 +60,11 @@ export function createConnection(options: ConnectionOptions): Connection {
   let round: Round<Carrier> | undefined
 
   const emit = (detail: DiagnosticDetail, transport?: string): void => options.emit(detail, attempt, transport)
-  const callOff = (outcome: Outcome): void => playing?.abort(outcome)
+  /** Ends the round; what carried it, or who it was called off for, comes first in the next one. */
+  function callOff(outcome: Outcome, cause?: Carrier): void {
+    const carrier = round && cause && round.contenders.has(cause) ? cause : round?.live
+    playing?.abort({ outcome, transport: carrier?.link.transport ?? history.favourite } satisfies Played)
+  }
   const authorize = (): Promise<Credentials> => (credentials ??= options.authorize())
 
   const traffic = createTraffic(options, {
@@ -67,6 +76,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       reauthorized = false
     },
     onUnauthorized(error) {
+      if (playing?.signal.aborted) return // another one's refusal, of the same token, came first
       if (reauthorized || !options.canReauthorize) return failAll(error)
       reauthorized = true
       callOff({ kind: 'reauthorized' })
@@ -74,7 +84,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     onBusy(atLeastMs, carrier) {
       // A candidate that is refused is no reason to leave what works.
       if (round?.live && round.live !== carrier) return false
-      callOff({ kind: 'told', atLeastMs, upToMs: undefined })
+      callOff({ kind: 'told', atLeastMs, upToMs: undefined }, carrier)
       return true
     },
     emit
@@ -113,7 +123,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       attempt += 1
       announce('connecting')
       const { outcome, transport } = await play(isFirst, signal)
-      if (outcome.kind === 'failed' && attempt === 1) options.warn(describe(outcome.failures, options.request.base))
+      if (outcome.kind === 'failed' && attempt === 1) console.warn(describe(outcome.failures, options.request.base))
       conclude(outcome, transport)
     }
   }
@@ -125,7 +135,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   /** One round, to its end. Rejects when nobody wants it any more. */
-  async function play(isFirst: boolean, signal: AbortSignal): Promise<{ outcome: Outcome; transport: string | undefined }> {
+  async function play(isFirst: boolean, signal: AbortSignal): Promise<Played> {
     const calledOff = child(signal)
     playing = calledOff
     credentials = undefined
@@ -147,7 +157,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       const transport = round?.live?.link.transport ?? history.favourite
       if (signal.aborted) conclude({ kind: 'released' }, transport)
       signal.throwIfAborted()
-      if (calledOff.signal.aborted) return { outcome: reason as Outcome, transport } // as: only `callOff` aborts it, with an outcome
+      if (calledOff.signal.aborted) return reason as Played // as: only `callOff` aborts it, with one
       if (isJobtailError(reason)) failAll(reason)
       return { outcome: { kind: 'failed', failures: [{ transport: 'token', reason: 'network', message: String(reason) }] }, transport }
     } finally {
@@ -186,7 +196,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (!reason || wants().size === 0) {
       if (provedAt === undefined) emit({ type: 'probe-abandoned', afterMs }, transport)
     } else if (provedAt !== undefined && round?.live?.link === link) emit({ type: 'lost', afterMs: now() - provedAt, reason, events }, transport)
-    else emit({ type: 'probe-failed', afterMs, reason, ...(status === undefined ? {} : { status }) }, transport)
+    else emit({ type: 'probe-failed', afterMs, reason, status }, transport)
   }
 
   function onLive({ link }: Carrier, replaced: Carrier | undefined, startedAt: number): void {

@@ -1,0 +1,386 @@
+/** What the server's word makes of a job, or of all (PROTOCOL.md §7), and what becomes of a connection that breaks the rules. */
+
+import { describe, expect, test, vi } from 'vitest'
+import type { ErrorControl, Frame } from '../../src/protocol/frames.ts'
+import { problem } from './virtual-fetch.ts'
+import { elapse, elapseRoughly } from './virtual-time.ts'
+import { failing, hanging, type Script, serving, type VirtualLink } from './virtual-transport.ts'
+import { createWorld, expectNothingLeft, NAMES, run, upTo, useVirtualTime, type World, type WorldOptions } from './world.ts'
+
+const spies = useVirtualTime()
+
+/** Says this in place of `subscribed`. */
+const saying =
+  (...frames: Frame[]): Script =>
+  (link) =>
+    link.after(10, () => link.push({ control: 'hello', protocol: 1, heartbeatMs: 15_000, mux: 128 }, ...frames))
+
+const error = (status: number, code: string, more: Partial<ErrorControl> = {}): ErrorControl => ({ control: 'error', status, code, message: 'no', ...more })
+
+describe('401', () => {
+  /** The server takes only these tokens. */
+  function guarded(accepts: (token: string | undefined) => boolean, options: WorldOptions = {}): World {
+    const world = createWorld(options)
+    const serve = serving(world.log)
+    for (const name of NAMES)
+      world.transports[name].script = (link) => (accepts(link.request.token) ? serve(link) : link.after(10, () => link.push(error(401, 'unauthorized'))))
+    world.http.faults.events = () => {
+      const token = world.http.asked.at(-1)?.headers.get('authorization')?.slice(7)
+      return accepts(token) ? new Response('not here', { status: 404 }) : problem(401, 'unauthorized')()
+    }
+    world.log.fill('42', 2)
+    return world
+  }
+
+  test('asks the token source once more, once for all candidates', async () => {
+    let tokens = 0
+    const world = guarded((token) => token === 'token-2', { token: () => `token-${++tokens}` })
+    const loop = run(world.client.subscribe('42'))
+    await elapse(100)
+    expect(loop.seqs).toEqual([1, 2])
+    expect(tokens).toBe(2)
+  })
+
+  test('then throws', async () => {
+    let tokens = 0
+    const world = guarded(() => false, { token: () => `token-${++tokens}` })
+    const loop = run(world.client.subscribe('42'))
+    await elapse(100)
+    expect(loop.error).toMatchObject({ name: 'JobtailError', code: 'unauthorized', status: 401 })
+    expect(tokens).toBe(2)
+    await expectNothingLeft(world)
+  })
+
+  test('several candidates refused in one task are one refusal', async () => {
+    let tokens = 0
+    const world = guarded((token) => token === 'token-2', { token: () => `token-${++tokens}`, staggerMs: 0, firstLook: false })
+    const refused: VirtualLink[] = []
+    for (const name of NAMES) {
+      const { script } = world.transports[name]
+      world.transports[name].script = (link) => {
+        if (link.request.token === 'token-2') return script(link)
+        refused.push(link)
+        if (refused.length === NAMES.length) for (const each of refused) each.push(error(401, 'unauthorized'))
+      }
+    }
+    const loop = run(world.client.subscribe('42'))
+    await elapse(200)
+    expect(loop).toMatchObject({ state: 'running', seqs: [1, 2] })
+    expect(tokens).toBe(2)
+  })
+
+  test('throws at once where there is nothing to ask again', async () => {
+    const world = guarded(() => false, { token: 'fixed' })
+    const loop = run(world.client.subscribe('42'))
+    await elapse(15)
+    expect(loop.error).toMatchObject({ code: 'unauthorized' })
+  })
+
+  test('counts anew after something could be read', async () => {
+    let tokens = 0
+    let valid = 'token-1'
+    const world = guarded((token) => token === valid, { token: () => `token-${++tokens}`, firstLook: false })
+    const loop = run(world.client.subscribe('42'))
+    for (let expiry = 2; expiry <= 6; expiry += 1) {
+      await elapse(100)
+      valid = `token-${expiry}`
+      world.open[0]?.push(error(401, 'unauthorized'))
+    }
+    await elapse(100)
+    expect(loop.state).toBe('running')
+    expect(tokens).toBe(6)
+    expect(world.open).toHaveLength(1)
+  })
+
+  test('a token source that fails is tried again, and never quoted', async () => {
+    let asked = 0
+    const world = createWorld({
+      token() {
+        asked += 1
+        if (asked < 3) throw new Error('the identity provider is away')
+        return 'good'
+      }
+    })
+    world.log.fill('42', 1)
+    const loop = run(world.client.subscribe('42'))
+    await elapseRoughly(5000)
+    expect(loop.seqs).toEqual([1])
+  })
+})
+
+test.each(['s3cret with blanks', 's3cret\nline', 's3cret€'])('a token that is none (%j) is refused without being told', async (token) => {
+  const world = createWorld({ token })
+  const loop = run(world.client.subscribe('42'))
+  await elapse(50)
+  expect(loop.error).toMatchObject({ code: 'bad-request' })
+  expect(String(loop.error)).toContain('token: expected the characters of a bearer token')
+  expect(JSON.stringify([String(loop.error), world.diagnostics, spies.warn.mock.calls])).not.toContain('s3cret')
+  await expectNothingLeft(world)
+})
+
+test('a token is in no error, no diagnostic, no warning and no URL', async () => {
+  const world = createWorld({ token: () => 's3cret', retry: { attempts: 2 } })
+  for (const name of NAMES) world.transports[name].script = failing('status', 502)
+  world.http.faults.events = 'break'
+  const loop = run(world.client.subscribe('42'))
+  await elapseRoughly(2000)
+  expect(loop.error).toMatchObject({ code: 'unreachable' })
+  expect(spies.warn).toHaveBeenCalled()
+  expect(world.http.asked[0]?.headers.get('authorization')).toBe('Bearer s3cret')
+  const told = [String(loop.error), (loop.error as Error).stack, world.diagnostics, spies.warn.mock.calls, world.http.asked.map(({ url }) => url)] // as: just checked
+  expect(JSON.stringify(told)).not.toContain('s3cret')
+})
+
+describe('about one job', () => {
+  test.each([
+    [403, 'forbidden', 'forbidden'],
+    [410, 'history-gone', 'history-gone'],
+    [400, 'bad-request', 'bad-request'],
+    [422, 'bad-request', 'bad-request']
+  ])('%i is thrown, and says which job and what the server said', async (status, code, expected) => {
+    const world = createWorld({ firstLook: false })
+    world.transports.websocket.script = saying(error(status, code, { job: '42' }))
+    const job = world.client.subscribe('42')
+    const loop = run(job)
+    await elapse(50)
+    expect(loop.error).toMatchObject({ name: 'JobtailError', code: expected, status, message: `job 42: the server said ${status} ${code}: no` })
+    await expect(job.result).rejects.toBe(loop.error)
+    expect(job.state.error).toBe(loop.error)
+    await expectNothingLeft(world)
+  })
+
+  test('the others go on', async () => {
+    const world = createWorld()
+    world.log.fill('1', 2)
+    const good = run(world.client.subscribe('1'))
+    await elapse(50)
+    const bad = run(world.client.subscribe('2'))
+    await elapse(15)
+    world.open[0]?.push(error(403, 'forbidden', { job: '2' }))
+    await elapse(50)
+    world.log.fill('1', 4)
+    await elapse(50)
+    expect(bad.error).toMatchObject({ code: 'forbidden' })
+    expect(good).toMatchObject({ state: 'running', seqs: upTo(4) })
+    expect(world.links).toHaveLength(1)
+  })
+})
+
+describe('an unknown job', () => {
+  test('is asked for by JSON at 250 ms and doubling, until it is there', async () => {
+    const world = createWorld()
+    const loop = run(world.client.subscribe('42'))
+    await elapse(1800)
+    const at = world.http.asked.map((each) => Math.round(each.at))
+    const origin = at[0] ?? 0
+    expect(at.map((each) => Math.round((each - origin) / 50) * 50)).toEqual([0, 250, 750, 1800].slice(0, at.length))
+    expect(at.length).toBeGreaterThanOrEqual(3)
+    world.log.fill('42', 3)
+    await elapse(2100)
+    expect(loop).toMatchObject({ state: 'running', seqs: upTo(3) })
+    expect(world.open).toHaveLength(1)
+  })
+
+  test('is thrown at the end of its grace', async () => {
+    const world = createWorld()
+    const loop = run(world.client.subscribe('42'))
+    await elapse(4900)
+    expect(loop.state).toBe('running')
+    await elapse(300)
+    expect(loop.error).toMatchObject({ code: 'unknown-job', status: 404 })
+    expect(world.http.asked.length).toBeLessThan(10)
+    await expectNothingLeft(world)
+  })
+
+  test('without a grace, at once', async () => {
+    const world = createWorld({ unknownJobGraceMs: 0 })
+    const loop = run(world.client.subscribe('42'))
+    await elapse(50)
+    expect(loop.error).toMatchObject({ code: 'unknown-job' })
+  })
+
+  test('that was there once has lost its history', async () => {
+    const world = createWorld()
+    const loop = run(world.client.subscribe('42', { after: 'e1-3' }))
+    await elapse(50)
+    expect(loop.error).toMatchObject({ code: 'history-gone', status: 404 })
+  })
+
+  test('does not disturb another one, and joins its link when it is there', async () => {
+    const world = createWorld()
+    world.log.fill('1', 1)
+    run(world.client.subscribe('1'))
+    await elapse(50)
+    const late = run(world.client.subscribe('2'))
+    await elapse(400)
+    world.log.fill('2', 2)
+    await elapse(1000)
+    expect(late.seqs).toEqual([1, 2])
+    world.log.fill('2', 4)
+    await elapse(50)
+    expect(late.seqs).toEqual(upTo(4))
+    expect(world.links).toHaveLength(1)
+  })
+})
+
+describe('busy', () => {
+  test.each([429, 503])('%i is waited out, at least Retry-After, on the same transport; no other is started', async (status) => {
+    const world = createWorld({ firstLook: false })
+    world.transports.websocket.script = saying(error(status, 'busy', { retryAfterMs: 3000 }))
+    world.log.fill('42', 2)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(2900)
+    expect(world.starts).toEqual(['websocket@0'])
+    expect(world.open).toEqual([])
+    world.transports.websocket.script = serving(world.log)
+    await elapse(1000)
+    expect(loop.seqs).toEqual([1, 2])
+    expect(world.links.map(({ transport }) => transport)).toEqual(['websocket', 'websocket'])
+    expect(world.links[1]?.startedAt).toBeGreaterThanOrEqual(3010)
+  })
+
+  test('said by a lesser candidate, that one is asked again first', async () => {
+    const world = createWorld({ firstLook: false, scripts: { websocket: hanging } })
+    world.transports.sse.script = (link) => link.after(10, () => link.push(error(503, 'busy', { retryAfterMs: 1000 })))
+    world.log.fill('42', 2)
+    run(world.client.subscribe('42'))
+    await elapse(1200)
+    world.transports.sse.script = serving(world.log)
+    await elapse(500)
+    expect(world.links.map(({ transport }) => transport).slice(0, 3)).toEqual(['websocket', 'sse', 'sse'])
+  })
+
+  test('said to the look, the candidates wait too', async () => {
+    const world = createWorld({ scripts: { websocket: hanging } })
+    world.http.faults.events = problem(503, 'busy', { 'retry-after': '2' })
+    world.log.fill('42', 2)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(1900)
+    expect(world.starts).toEqual(['websocket@0'])
+    expect(world.open).toEqual([])
+    world.http.faults.events = undefined
+    await elapse(1000)
+    expect(loop.seqs).toEqual([1, 2])
+  })
+
+  test('a candidate that is refused is no reason to leave what works', async () => {
+    const world = createWorld()
+    world.transports.websocket.script = (link) => link.after(400, () => link.push(error(503, 'busy', { retryAfterMs: 60_000 })))
+    world.log.fill('42', 1)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(1000)
+    world.log.fill('42', 2)
+    await elapse(10)
+    expect(loop.seqs).toEqual([1, 2])
+    expect(world.open.map(({ transport }) => transport)).toEqual(['sse'])
+  })
+})
+
+describe('bye', () => {
+  test('comes back after a random time, on the same transport, cursor in hand', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    const world = createWorld()
+    world.log.fill('42', 3)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(100)
+    world.open[0]?.push({ control: 'bye', reason: 'shutdown', retryMs: 4000 })
+    await elapse(1900)
+    expect(world.open).toEqual([])
+    world.log.fill('42', 5)
+    await elapse(200)
+    expect(loop.seqs).toEqual(upTo(5))
+    expect(world.starts).toEqual(['websocket@0', 'websocket@2100'])
+    expect(world.links[1]?.request.jobs[0]?.after).toBe('e1-3')
+    expect(world.said('lost')).toMatchObject([{ reason: 'bye' }])
+  })
+})
+
+describe('a server that breaks the rules', () => {
+  const live = async (options: WorldOptions = {}): Promise<{ world: World; link: VirtualLink; loop: ReturnType<typeof run> }> => {
+    const world = createWorld(options)
+    world.log.fill('42', 3)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(6000)
+    const [link] = world.open
+    if (!link) throw new Error('nothing is live')
+    return { world, link, loop }
+  }
+
+  test('an event that skips: reconnected from the cursor, nothing lost', async () => {
+    const { world, link, loop } = await live()
+    const [, , third] = world.log.events('42')
+    link.push({ ...third, seq: 5, id: 'e1-5' } as Frame) // as: it is an event
+    world.log.fill('42', 6)
+    await elapse(500)
+    expect(loop.seqs).toEqual(upTo(6))
+    expect(world.said('lost')).toMatchObject([{ reason: 'protocol' }])
+    expect(world.links[1]?.request.jobs[0]?.after).toBe('e1-3')
+  })
+
+  test('a malformed frame: the same', async () => {
+    const { world, link, loop } = await live()
+    link.fail('protocol')
+    world.log.fill('42', 6)
+    await elapse(500)
+    expect(loop.seqs).toEqual(upTo(6))
+    expect(world.starts).toHaveLength(2)
+  })
+
+  test('another version of the protocol is a failed candidate', async () => {
+    const world = createWorld({ firstLook: false })
+    world.transports.websocket.script = (link) => link.after(10, () => link.push({ control: 'hello', protocol: 2, heartbeatMs: 1000 }))
+    world.log.fill('42', 1)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(1000)
+    expect(loop.seqs).toEqual([1])
+    expect(world.open.map(({ transport }) => transport)).toEqual(['sse'])
+  })
+
+  test('silence: the link is replaced within two and a half heartbeats, on another that works', async () => {
+    const world = createWorld()
+    world.transports.websocket.script = (link) => {
+      serving(world.log, { heartbeatMs: 2000 })(link)
+      link.after(20, () => {
+        link.push = () => {}
+      })
+    }
+    world.log.fill('42', 3)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(30)
+    const [silent] = world.links
+    world.log.fill('42', 8)
+    expect(silent?.isOpen).toBe(true)
+    world.transports.websocket.script = serving(world.log)
+    await elapse(5500)
+    expect(silent?.isOpen).toBe(false)
+    expect(loop.seqs).toEqual(upTo(8))
+    expect(world.said('lost')).toMatchObject([{ reason: 'silent' }])
+  })
+
+  test('heartbeats keep a quiet link', async () => {
+    const world = createWorld()
+    world.transports.websocket.script = serving(world.log, { heartbeatMs: 2000 })
+    world.log.create('42')
+    run(world.client.subscribe('42'))
+    await elapseRoughly(60_000)
+    expect(world.links).toHaveLength(1)
+  })
+
+  test('thousands of events at once', async () => {
+    const { world, loop } = await live({ bufferSize: 100_000 })
+    world.log.fill('42', 20_000)
+    await elapse(100)
+    expect(loop.seqs).toEqual(upTo(20_000))
+  })
+
+  test('jobs that nobody asked for, and frames after the end, are passed over', async () => {
+    const { world, link, loop } = await live()
+    world.log.fill('other', 3)
+    link.push(world.log.subscribed('other', 0), ...world.log.framesAfter('other', 0).frames, { control: 'done', job: 'other', cursor: 'e1-3' })
+    link.push({ control: 'heartbeat' }, { control: 'pong' })
+    world.log.append('42', 'succeeded')
+    link.push(...world.log.events('42').slice(3))
+    await elapse(50)
+    expect(loop).toMatchObject({ state: 'ended', seqs: upTo(4) })
+  })
+})
