@@ -6,18 +6,16 @@ import type { ClientOptions } from './types.ts'
 /** What every request of one connect carries. */
 export interface Credentials {
   headers: Headers
-  token?: string
+  token?: string | undefined
 }
 
-/** RFC 6750 §2.1. */
-const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
+const ask = <T>(source: T | (() => T | Promise<T>)): T | Promise<T> => (source instanceof Function ? source() : source)
 
 /** Asks the token source and the header source, once each. */
-export async function askCredentials({ token, headers }: Pick<ClientOptions, 'token' | 'headers'>): Promise<Credentials> {
-  const [given, own] = await Promise.all([typeof token === 'function' ? token() : token, typeof headers === 'function' ? headers() : headers])
-  if (given === undefined || given === null) return { headers: new Headers(own) }
-  // Never the value: it would end up in a log.
-  if (typeof given !== 'string' || !BEARER_TOKEN.test(given))
-    throw new JobtailError('bad-request', `token: expected the characters of a bearer token (RFC 6750), got a ${typeof given} with others`)
-  return { headers: new Headers(own), token: given }
+export async function askCredentials(options: Pick<ClientOptions, 'token' | 'headers'>): Promise<Credentials> {
+  const [token, headers] = await Promise.all([ask(options.token), ask(options.headers)])
+  // RFC 6750 §2.1. Never the value: it would end up in a log.
+  if (token !== undefined && !/^[A-Za-z0-9._~+/-]+=*$/.test(token))
+    throw new JobtailError('bad-request', `token: expected the characters of a bearer token (RFC 6750), got a ${typeof token} with others`)
+  return { headers: new Headers(headers), token }
 }

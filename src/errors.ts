@@ -1,6 +1,6 @@
 /** The two errors that a loop or `result` can throw, and the one that a transport throws to its owner. */
 
-import type { WireEvent } from './protocol/frames.ts'
+import type { Problem, WireEvent } from './protocol/frames.ts'
 
 export type ErrorCode =
   | 'unauthorized'
@@ -86,3 +86,13 @@ export class TransportError extends Error {
     this.retryAfterMs = retryAfterMs
   }
 }
+
+/** What a status says, where nothing says it better (PROTOCOL.md §7). */
+export const codeOf = (status: number): ErrorCode =>
+  (({ 401: 'unauthorized', 403: 'forbidden', 404: 'unknown-job', 410: 'history-gone' }) as Partial<Record<number, ErrorCode>>)[status] ?? 'bad-request' // as: any number may be asked for
+
+/** The server's own word as an error. */
+export const saidBy = (subject: string, { status, code, message }: Problem, as: ErrorCode = codeOf(status)): JobtailError =>
+  new JobtailError(as, `${subject}: the server said ${status} ${code}${message && `: ${message}`}`, { status })
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

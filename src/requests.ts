@@ -1,11 +1,12 @@
 /** Single requests to the server: start, cancel, snapshot. Each is repeated until it is answered for good. */
 
-import { child, delay, orAborted } from './async/signals.ts'
+import { delay, orAborted } from './async/signals.ts'
 import type { Credentials } from './credentials.ts'
-import { type ErrorCode, JobtailError, TransportError } from './errors.ts'
+import { codeOf, JobtailError, messageOf, saidBy, TransportError } from './errors.ts'
 import { backoffMs } from './policy/backoff.ts'
+import { isPassing } from './policy/next.ts'
 import { verdict } from './policy/verdict.ts'
-import type { ErrorControl, JobSnapshot } from './protocol/frames.ts'
+import type { JobSnapshot } from './protocol/frames.ts'
 import { parseSnapshot } from './protocol/parse.ts'
 import { cancelUrl, jobUrl } from './protocol/urls.ts'
 import { errorIn } from './transports/http.ts'
@@ -28,38 +29,74 @@ export interface Requests {
 interface Call {
   what: string
   url: URL
-  method: 'GET' | 'POST'
+  signal: AbortSignal
   /** How the content type of its answer has to begin. Default: JSON. */
   accept?: string
-  headers?: Record<string, string>
-  body?: string
+  method?: string
+  own?: Record<string, string>
+  body?: string | null
 }
-
-const CODES: Readonly<Record<number, ErrorCode>> = { 401: 'unauthorized', 403: 'forbidden', 404: 'unknown-job', 410: 'history-gone' }
 
 /** A try that has brought no answer by then has failed. */
 const REQUEST_MS = 30_000
 
-const said = ({ what }: Call, { status, code, message }: ErrorControl): JobtailError =>
-  new JobtailError(CODES[status] ?? 'bad-request', `${what}: the server said ${status} ${code}${message ? `: ${message}` : ''}`, { status })
+export function createRequests({ request, retry, authorize, canReauthorize }: RequestsOptions): Requests {
+  const { base, credentials, fetch } = request
 
-function snapshotIn({ what }: Call, text: string): JobSnapshot {
-  try {
-    return parseSnapshot(text)
-  } catch (cause) {
-    throw new JobtailError('protocol', `${what}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  async function call({ what, url, signal, accept = 'application/json', method = 'GET', own, body = null }: Call, once = false): Promise<string> {
+    let reauthorized = false
+    for (let failures = 1; ; failures++) {
+      let floorMs = 0
+      try {
+        const { token, headers } = await orAborted(authorize(), signal)
+        headers.set('accept', accept || '*/*')
+        if (token) headers.set('authorization', `Bearer ${token}`)
+        for (const name in own) headers.set(name, own[name] ?? '')
+        const limited = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)])
+        const response = await fetch(url, { method, headers, credentials, body, signal: limited, cache: 'no-store' })
+        const error = await errorIn(response, accept)
+        if (!error) return await response.text()
+
+        const { do: decision } = verdict(error.status, false)
+        const mayAskAgain = decision === 'wait' || (decision === 'reauthorize' && canReauthorize && !reauthorized)
+        if (once || !mayAskAgain) throw saidBy(what, error)
+        reauthorized = decision === 'reauthorize'
+        floorMs = error.retryAfterMs ?? 0
+      } catch (cause) {
+        signal.throwIfAborted()
+        if (once || cause instanceof JobtailError) throw cause
+        const { status } = cause instanceof TransportError ? cause : { status: undefined }
+        // A 4xx that doesn't speak for the job won't go away by asking again.
+        if (status && !isPassing(status)) throw new JobtailError(status < 400 ? 'protocol' : codeOf(status), `${what}: ${messageOf(cause)}`, { status, cause })
+        if (failures >= retry.attempts)
+          throw new JobtailError('unreachable', `${what}: ${messageOf(cause)} (${failures} attempts, ${url.origin})`, { status, cause })
+      }
+      await delay(floorMs + backoffMs(failures, retry, Math.random), signal)
+    }
   }
-}
 
-/** Aborts with the outer signal, or after `ms`. */
-function timeLimit(ms: number, outer: AbortSignal): { signal: AbortSignal; release(): void } {
-  const controller = child(outer)
-  const timer = setTimeout(() => controller.abort(new TransportError('timeout', `no answer within ${ms} ms`)), ms)
+  function read<T>(what: string, parse: () => T): T {
+    try {
+      return parse()
+    } catch (cause) {
+      throw new JobtailError('protocol', `${what}: ${messageOf(cause)}`, { cause })
+    }
+  }
+
   return {
-    signal: controller.signal,
-    release() {
-      clearTimeout(timer)
-      controller.release()
+    async snapshot(job, signal, once) {
+      const what = `snapshot of job ${job}`
+      const text = await call({ what, url: jobUrl(base, job), signal }, once)
+      return read(what, () => parseSnapshot(text))
+    },
+    async cancel(job, signal) {
+      await call({ what: `cancel job ${job}`, url: cancelUrl(base, job), signal, method: 'POST', accept: '' })
+    },
+    async start(input, idempotencyKey, signal) {
+      const what = 'start a job'
+      const own = { 'content-type': 'application/json', 'idempotency-key': idempotencyKey }
+      const text = await call({ what, url: base, signal, method: 'POST', own, body: jsonOf(input) })
+      return read(what, () => parseSnapshot(text))
     }
   }
 }
@@ -68,84 +105,6 @@ function jsonOf(input: unknown): string {
   try {
     return JSON.stringify(input) ?? 'null'
   } catch (cause) {
-    throw new JobtailError('bad-request', `input of start: expected a JSON value (${cause instanceof Error ? cause.message : cause})`, { cause })
-  }
-}
-
-export function createRequests({ request, retry, authorize, canReauthorize }: RequestsOptions): Requests {
-  const { base, credentials, fetch } = request
-
-  /** One try, bounded in time. */
-  async function send(call: Call, outer: AbortSignal): Promise<string | ErrorControl> {
-    const { signal, ...limit } = timeLimit(REQUEST_MS, outer)
-    try {
-      return await exchange(call, signal)
-    } finally {
-      limit.release()
-    }
-  }
-
-  async function exchange({ url, method, accept = 'application/json', headers: own, body }: Call, signal: AbortSignal): Promise<string | ErrorControl> {
-    const { token, headers: given } = await orAborted(authorize(), signal)
-    const headers = new Headers(given)
-    headers.set('accept', accept || '*/*')
-    if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
-    for (const [name, value] of Object.entries(own ?? {})) headers.set(name, value)
-    const response = await fetch(url, { method, headers, credentials, signal, cache: 'no-store', ...(body === undefined ? {} : { body }) })
-    return (await errorIn(response, accept)) ?? (await response.text())
-  }
-
-  /** The error's meaning: how long to wait before the next try, or a throw. */
-  function refused(call: Call, error: ErrorControl, reauthorized: boolean): number {
-    const { do: decision } = verdict(error.status, false)
-    if (decision === 'wait') return error.retryAfterMs ?? retry.baseMs
-    if (decision === 'reauthorize' && canReauthorize && !reauthorized) return 0
-    throw said(call, error)
-  }
-
-  /** A path that failed is tried again, but for a 4xx that says nothing of the job. */
-  function broken({ what, url }: Call, error: unknown, failures: number): void {
-    const status = error instanceof TransportError ? error.status : undefined
-    const message = `${what}: ${error instanceof Error ? error.message : error}`
-    if (status !== undefined && status < 500 && status !== 408 && status !== 429)
-      throw new JobtailError(CODES[status] ?? 'protocol', message, { status, cause: error })
-    if (failures >= retry.attempts) throw new JobtailError('unreachable', `${message} (${failures} attempts, ${url.origin})`, { status, cause: error })
-  }
-
-  async function call(one: Call, signal: AbortSignal): Promise<string> {
-    let reauthorized = false
-    for (let failures = 0; ; ) {
-      let floorMs = 0
-      try {
-        const answer = await send(one, signal)
-        if (typeof answer === 'string') return answer
-        floorMs = refused(one, answer, reauthorized)
-        reauthorized ||= answer.status === 401
-      } catch (error) {
-        signal.throwIfAborted()
-        if (error instanceof JobtailError) throw error
-        failures += 1
-        broken(one, error, failures)
-      }
-      await delay(floorMs + (failures > 0 || floorMs > 0 ? backoffMs(failures, retry, Math.random) : 0), signal)
-    }
-  }
-
-  return {
-    async snapshot(job, signal, once) {
-      const one: Call = { what: `snapshot of job ${job}`, url: jobUrl(base, job), method: 'GET' }
-      const answer = once ? await send(one, signal) : await call(one, signal)
-      if (typeof answer !== 'string') throw said(one, answer)
-      return snapshotIn(one, answer)
-    },
-    async cancel(job, signal) {
-      await call({ what: `cancel job ${job}`, url: cancelUrl(base, job), method: 'POST', accept: '' }, signal)
-    },
-    async start(input, idempotencyKey, signal) {
-      const body = jsonOf(input)
-      const headers = { 'content-type': 'application/json', 'idempotency-key': idempotencyKey }
-      const one: Call = { what: 'start a job', url: new URL(base), method: 'POST', headers, body }
-      return snapshotIn(one, await call(one, signal))
-    }
+    throw new JobtailError('bad-request', `input of start: expected a JSON value (${messageOf(cause)})`, { cause })
   }
 }

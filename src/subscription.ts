@@ -134,7 +134,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   }
 
   function tellGap({ missed }: Gap): void {
-    emit({ type: 'gap', job: jobId, ...(missed === undefined ? {} : { missed }) })
+    emit({ type: 'gap', job: jobId, missed })
   }
 
   /** The cursor was at the end already: what the end was, the snapshot tells. */

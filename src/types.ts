@@ -143,12 +143,12 @@ export interface ClientOptions {
 }
 
 /** What the connection did, and when: `at` in ms since 1970 with the page's monotonic clock; `attempt` the round it belongs to. */
-export type Diagnostic = { at: number; transport?: string; attempt: number } & DiagnosticDetail
+export type Diagnostic = { at: number; transport?: string | undefined; attempt: number } & DiagnosticDetail
 
 export type DiagnosticDetail =
   | { type: 'probe-started' }
   | { type: 'probe-proved'; afterMs: number }
-  | { type: 'probe-failed'; afterMs: number; reason: FailureReason; status?: number }
+  | { type: 'probe-failed'; afterMs: number; reason: FailureReason; status?: number | undefined }
   | { type: 'probe-abandoned'; afterMs: number }
   | { type: 'live'; afterMs: number }
   | { type: 'switched'; from: string }
@@ -159,7 +159,7 @@ export type DiagnosticDetail =
   | { type: 'demoted'; untilMs: number }
   | { type: 'paused' | 'resumed' }
   | { type: 'offline' | 'online' }
-  | { type: 'gap'; job: string; missed?: number }
+  | { type: 'gap'; job: string; missed?: number | undefined }
   | { type: 'ended'; job: string; status: string }
 
 /** A way to read jobs. It knows nothing of retry, rank, memory, or its siblings. */
@@ -175,7 +175,7 @@ export interface OpenRequest {
   base: URL
   /** What to read. `ref` numbers each asking; the matching `subscribed` carries it. */
   jobs: readonly { job: string; after?: string; ref: number }[]
-  token?: string
+  token?: string | undefined
   headers: Headers
   credentials: RequestCredentials
   /** Its abort rejects a pending `next()` with `signal.reason` within a tick and releases everything. */

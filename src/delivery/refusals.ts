@@ -1,6 +1,6 @@
 /** What becomes of a job, or of all, when the server says `error` (PROTOCOL.md §7). */
 
-import { type ErrorCode, JobtailError, TransportError } from '../errors.ts'
+import { type JobtailError, saidBy, TransportError } from '../errors.ts'
 import { verdict } from '../policy/verdict.ts'
 import type { ErrorControl } from '../protocol/frames.ts'
 import type { Carrier } from './carrier.ts'
@@ -17,9 +17,6 @@ export interface RefusalsOptions {
   onBusy(atLeastMs: number, carrier: Carrier): boolean
 }
 
-const said = (code: ErrorCode, { status, code: theirs, message }: ErrorControl, job?: string): JobtailError =>
-  new JobtailError(code, `${job === undefined ? 'the server' : `job ${job}: the server`} said ${status} ${theirs}${message ? `: ${message}` : ''}`, { status })
-
 export function createRefusals({ jobs, unknownJobGraceMs, lookAt, onUnauthorized, onBusy }: RefusalsOptions): (error: ErrorControl, carrier: Carrier) => void {
   const fail = (job: string, error: JobtailError): void => {
     for (const reader of jobs.readers(job)) reader.fail(error)
@@ -30,16 +27,16 @@ export function createRefusals({ jobs, unknownJobGraceMs, lookAt, onUnauthorized
     const decision = verdict(error.status, asked?.cursor !== undefined && asked.cursor !== 'tail')
     switch (decision.do) {
       case 'throw':
-        return fail(job, said(decision.code, error, job))
+        return fail(job, saidBy(`job ${job}`, error, decision.code))
       case 'reauthorize':
-        return onUnauthorized(said('unauthorized', error, job))
+        return onUnauthorized(saidBy(`job ${job}`, error))
       case 'wait':
         return jobs.hold(job, error.retryAfterMs ?? 0, () => lookAt(job))
       case 'ask-again': {
         // Another path has it already: this one spoke too early.
         if (jobs.readers(job).some(({ position }) => position.epoch !== undefined)) return
         const leftMs = unknownJobGraceMs - jobs.heldForMs(job)
-        if (leftMs <= 0) return fail(job, said('unknown-job', error, job))
+        if (leftMs <= 0) return fail(job, saidBy(`job ${job}`, error))
         return jobs.hold(job, 0, () => lookAt(job), leftMs)
       }
       default:
@@ -51,7 +48,7 @@ export function createRefusals({ jobs, unknownJobGraceMs, lookAt, onUnauthorized
     const { job, status } = error
     if (job !== undefined) return refuseJob(job, error, carrier)
     const decision = verdict(status, false)
-    if (decision.do === 'reauthorize') return onUnauthorized(said('unauthorized', error))
+    if (decision.do === 'reauthorize') return onUnauthorized(saidBy('all jobs', error))
     if (decision.do === 'wait') {
       if (!onBusy(error.retryAfterMs ?? 0, carrier)) carrier.link.end(new TransportError('status', error.message, { status }))
       return

@@ -66,11 +66,11 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
   const wants = (): Wants => jobs.wants(options.capacity() ?? 1)
   const unpaused = (job: string): Reader[] => jobs.readers(job).filter(({ paused }) => !paused)
 
-  function create(transport: Transport, { token, headers }: Credentials, wanted: () => Wants, rest: Pick<CarrierOptions, 'onOver' | 'onProved'>): Carrier {
+  function create(transport: Transport, credentials: Credentials, wanted: () => Wants, rest: Pick<CarrierOptions, 'onOver' | 'onProved'>): Carrier {
     return createCarrier({
       ...rest,
       transport,
-      request: { ...request, headers, ...(token === undefined ? {} : { token }) },
+      request: { ...request, ...credentials },
       probeTimeoutMs,
       nextRef: () => ++refs,
       wants: wanted,

@@ -27,7 +27,7 @@ export type Outcome =
   | { kind: 'released' }
   /** No candidate delivered. */
   | { kind: 'failed'; failures: readonly Failure[] }
-  /** The live link ended by itself. */
+  /** The live link ended by itself; `livedMs` from its proof to the last that was known of it, which is before a silence. */
   | { kind: 'lost'; livedMs: number; events: number }
   /** The server asked for a pause: exactly so long at least (`Retry-After`), or a random time up to it (`bye`). */
   | { kind: 'told'; atLeastMs: number | undefined; upToMs: number | undefined }
@@ -93,7 +93,7 @@ export function ranking({ order, records }: History, now: number): string[] {
 }
 
 /** Somebody's patience, or somebody's limit: the same request may be answered later (RFC 9110 §15.5.9, RFC 6585 §4). */
-const isPassing = (status: number): boolean => status >= 500 || status === 408 || status === 429
+export const isPassing = (status: number): boolean => status >= 500 || status === 408 || status === 429
 
 /** The 4xx that every candidate with a vote gave, and that asking again won't change. A WebSocket has no vote: browsers hide what refused it. */
 function unanimous(failures: readonly Failure[]): number | undefined {

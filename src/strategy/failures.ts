@@ -1,11 +1,9 @@
 /** What is said of a round in which nothing was delivered. */
 
-import { type ErrorCode, JobtailError } from '../errors.ts'
+import { codeOf, JobtailError } from '../errors.ts'
 import type { Failure, Step } from '../policy/next.ts'
 
 const listOf = (failures: readonly Failure[]): string => failures.map(({ transport, status, reason }) => `${transport} (${status ?? reason})`).join(', ')
-
-const BY_STATUS: Readonly<Record<number, ErrorCode>> = { 401: 'unauthorized', 403: 'forbidden', 404: 'unknown-job', 410: 'history-gone' }
 
 /** The error that all readers throw. */
 export function errorOf(step: Exclude<Step, { do: 'wait' }>, base: URL, probeTimeoutMs: number): JobtailError {
@@ -13,7 +11,7 @@ export function errorOf(step: Exclude<Step, { do: 'wait' }>, base: URL, probeTim
   const [last] = failures
   const where = base.origin + base.pathname
   if (step.do === 'throw')
-    return new JobtailError(BY_STATUS[step.status] ?? 'bad-request', `every path to ${where} answered ${step.status}: ${last?.message}`, {
+    return new JobtailError(codeOf(step.status), `every path to ${where} answered ${step.status}: ${last?.message}`, {
       status: step.status
     })
   if (!last) return new JobtailError('unreachable', `no connection to ${where} lasted long enough to deliver anything`)

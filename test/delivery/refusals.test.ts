@@ -33,7 +33,7 @@ function create(readers: Recorder[], isBusy = true) {
     readings,
     events: 0,
     byeMs: undefined,
-    link: { transport: 'sse', startedAt: 0, provedAt: undefined, ended: new Promise(() => {}), update: undefined, end }
+    link: { transport: 'sse', startedAt: 0, provedAt: undefined, livedMs: 0, ended: new Promise(() => {}), update: undefined, end }
   }
   const refuse = createRefusals({ jobs, unknownJobGraceMs: 5000, ...options })
   return { jobs, readings, failed, end, carrier, ...options, refuse: (error: ErrorControl) => refuse(error, carrier) }
@@ -165,7 +165,7 @@ describe('an error for all', () => {
     const { refuse, onUnauthorized } = create([record('1'), record('2')])
     refuse(error(401))
     expect(onUnauthorized).toHaveBeenCalledExactlyOnceWith(
-      expect.objectContaining({ code: 'unauthorized', status: 401, message: 'the server said 401 some-code: says why' })
+      expect.objectContaining({ code: 'unauthorized', status: 401, message: 'all jobs: the server said 401 some-code: says why' })
     )
   })
 
