@@ -19,6 +19,8 @@ export interface RunningLink {
   readonly startedAt: number
   /** Undefined until its first frame. */
   readonly provedAt: number | undefined
+  /** From its first frame until now, or until the last byte before it fell silent; 0 before. */
+  readonly livedMs: number
   /** Settles as soon as it has ended or been ended. Never rejects. */
   readonly ended: Promise<Ending>
   /** There once it is open, if the transport has it. */
@@ -47,6 +49,7 @@ export function runLink({ transport, open, probeTimeoutMs, silenceMs, onProved, 
   const startedAt = now()
   let heardAt: number | undefined
   let provedAt: number | undefined
+  let silentSince: number | undefined
   let update: Link['update']
   let iterator: AsyncIterator<Frame | readonly Frame[]> | undefined
 
@@ -58,7 +61,10 @@ export function runLink({ transport, open, probeTimeoutMs, silenceMs, onProved, 
         ? end(new TransportError('timeout', `no answer within ${probeTimeoutMs} ms`))
         : end(new TransportError('mute', `opened, but delivered nothing within ${probeTimeoutMs} ms`))
     const leftMs = heardAt + silenceMs() - now()
-    if (leftMs <= 0) return end(new TransportError('silent', `silent for ${Math.round(now() - heardAt)} ms`))
+    if (leftMs <= 0) {
+      silentSince = heardAt
+      return end(new TransportError('silent', `silent for ${Math.round(now() - heardAt)} ms`))
+    }
     timer = setTimeout(watch, leftMs)
   }
 
@@ -117,6 +123,9 @@ export function runLink({ transport, open, probeTimeoutMs, silenceMs, onProved, 
     get provedAt() {
       return provedAt
     },
+    get livedMs() {
+      return provedAt === undefined ? 0 : (silentSince ?? now()) - provedAt
+    },
     ended,
     get update() {
       return update
@@ -127,7 +136,10 @@ export function runLink({ transport, open, probeTimeoutMs, silenceMs, onProved, 
 
 function endingOf(error: unknown, { aborted, reason }: AbortSignal): Ending {
   const failure = aborted ? reason : error
-  if (failure instanceof TransportError) return failure
+  if (failure instanceof TransportError) {
+    const { reason, message, status, retryAfterMs } = failure
+    return { reason, message, status, retryAfterMs } // not the error itself: an error's message is not enumerable, so that a copy would lose it
+  }
   const message = failure instanceof Error ? failure.message : String(failure)
   return { reason: aborted ? undefined : 'network', message }
 }

@@ -157,13 +157,36 @@ describe('silence', () => {
   })
 })
 
+describe('its life', () => {
+  test('is from the proof on', async () => {
+    const { link, wire } = await run()
+    await pass(1000)
+    expect(link.livedMs).toBe(0)
+    wire.push(hello)
+    await pass(2000)
+    expect(link.livedMs).toBe(2000)
+    link.end()
+    await link.ended
+  })
+
+  test('is until the last byte where it fell silent: what says hello and no more has not lived', async () => {
+    const { link, wire } = await run()
+    wire.push(hello)
+    await pass(1000)
+    wire.push([])
+    await pass(2500)
+    expect((await link.ended).reason).toBe('silent')
+    expect(link.livedMs).toBe(1000)
+  })
+})
+
 describe('the end', () => {
   test('by the network keeps what the transport said', async () => {
     const running = await run()
     const said = new TransportError('status', 'answered 503', { status: 503, retryAfterMs: 7000 })
     running.wire.end(said)
     await pass(0)
-    expect(running.ending).toMatchObject({ reason: 'status', message: 'answered 503', status: 503, retryAfterMs: 7000 })
+    expect({ ...running.ending }).toEqual({ reason: 'status', message: 'answered 503', status: 503, retryAfterMs: 7000 })
     expect(running.signal.aborted).toBe(true)
     expect(running.wire.returned).toBe(true)
   })

@@ -38,6 +38,7 @@ function createFake(transport: string): Fake {
       transport,
       startedAt: 0,
       provedAt: undefined,
+      livedMs: 0,
       ended: over.promise,
       update: undefined,
       end: (error?: TransportError) => end({ reason: error?.reason, message: error?.message ?? 'not needed' })
