@@ -130,9 +130,9 @@ export const serving =
       if (done) positions.delete(job)
       else positions.set(job, seq)
     }
-    const read = (isFirst: boolean): void => {
-      for (const job of positions.keys()) if (!link.jobs.some((each) => each.job === job)) positions.delete(job)
-      for (const { job, after, ref } of link.jobs) {
+    const read = (jobs: OpenRequest['jobs'], isFirst: boolean): void => {
+      for (const job of positions.keys()) if (!jobs.some((each) => each.job === job)) positions.delete(job)
+      for (const { job, after, ref } of jobs) {
         if (asked.get(job) === ref) continue
         asked.set(job, ref)
         if (!log.has(job)) {
@@ -147,13 +147,16 @@ export const serving =
     }
     link.after(delayMs, () => {
       link.push({ control: 'hello', protocol: 1, heartbeatMs, mux })
-      link.after(subscribedMs, () => read(true))
+      link.after(subscribedMs, () => {
+        read(link.request.jobs, true)
+        read(link.jobs, false) // what was changed while it was opening
+      })
       const beat = (): void => {
         link.push({ control: 'heartbeat' })
         link.after(heartbeatMs, beat)
       }
       link.after(heartbeatMs, beat)
-      link.onUpdate(() => link.after(delayMs, () => read(false)))
+      link.onUpdate(() => link.after(delayMs, () => read(link.jobs, false)))
       link.onOver(log.onChange(send))
     })
   }

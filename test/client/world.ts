@@ -23,10 +23,10 @@ export interface World {
   /** Links opened, as `name@ms`. */
   readonly starts: string[]
   said(type: Diagnostic['type']): Diagnostic[]
-  another(options?: Partial<ClientOptions>): Client
+  another(options?: Omit<ClientOptions, 'transports'>): Client
 }
 
-export interface WorldOptions extends Partial<Omit<ClientOptions, 'transports'>> {
+export interface WorldOptions extends Omit<ClientOptions, 'transports'> {
   /** What each transport does; `serving` where it isn't said. */
   scripts?: Partial<Record<Name, Script>>
   canUpdate?: TransportOptions['canUpdate']
@@ -46,7 +46,7 @@ export function createWorld({ scripts = {}, canUpdate = true, httpDelayMs = 10, 
     Name,
     VirtualTransport
   > // as: fromEntries forgets the keys
-  const another = (more: Partial<ClientOptions> = {}): Client =>
+  const another = (more: Omit<ClientOptions, 'transports'> = {}): Client =>
     createClient({
       url: 'https://example.test/jobs',
       transports: Object.values(transports),

@@ -1,0 +1,116 @@
+/** What won is remembered, goes first the next time, and never excludes anything. */
+
+import { describe, expect, test, vi } from 'vitest'
+import type { Memory } from '../../src/types.ts'
+import { elapse, elapseRoughly } from './virtual-time.ts'
+import { hanging, serving } from './virtual-transport.ts'
+import { createWorld, run, useVirtualTime, type World, type WorldOptions } from './world.ts'
+
+useVirtualTime()
+
+const KEY = 'https://example.test/jobs'
+
+const remembering = (entries = new Map<string, unknown>()): Memory & { entries: Map<string, unknown> } => ({
+  entries,
+  read: async (key) => entries.get(key),
+  write: async (key, value) => void entries.set(key, value),
+  clear: async (key) => void entries.delete(key)
+})
+
+const won = (transport: string): Memory => remembering(new Map([[KEY, { transport, latencyMs: 5, at: performance.timeOrigin + performance.now() - 1000 }]]))
+
+async function follow(options: WorldOptions): Promise<World> {
+  const world = createWorld(options)
+  world.log.create('42')
+  run(world.client.subscribe('42'))
+  await elapse(100)
+  return world
+}
+
+test('the winner is remembered by base URL, with its latency', async () => {
+  const memory = remembering()
+  const world = await follow({ memory, scripts: { websocket: hanging } })
+  await elapse(500)
+  expect(memory.entries.get(KEY)).toMatchObject({ transport: 'sse', latencyMs: 10 })
+  expect(world.said('remembered')).toMatchObject([{ transport: 'sse' }])
+})
+
+test('it goes first the next time, the others stay staggered behind it', async () => {
+  const world = await follow({ memory: won('long-poll'), scripts: { websocket: hanging, sse: hanging, 'long-poll': hanging, 'short-poll': hanging } })
+  await elapse(1000)
+  expect(world.starts).toEqual(['long-poll@0', 'websocket@250', 'sse@500', 'short-poll@750'])
+  expect(world.said('recalled')).toMatchObject([{ transport: 'long-poll' }])
+})
+
+test('a remembered lesser one is replaced by a better one that proves itself', async () => {
+  const world = await follow({ memory: won('short-poll') })
+  await elapse(400)
+  expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
+  expect(world.said('switched')).toMatchObject([{ from: 'short-poll', transport: 'websocket' }])
+})
+
+test('a remembered best one starts alone', async () => {
+  const world = await follow({ memory: won('websocket') })
+  await elapseRoughly(2000)
+  expect(world.starts).toEqual(['websocket@0'])
+})
+
+test('two clients of one page: the second has it from the first', async () => {
+  const memory = remembering()
+  const world = await follow({ memory, scripts: { websocket: hanging } })
+  await elapse(1000)
+  world.transports.sse.script = serving(world.log)
+  const second = world.another()
+  run(second.subscribe('42'))
+  await elapse(100)
+  expect(world.links.at(-1)?.transport).toBe('sse')
+  second.close()
+})
+
+describe('a memory that', () => {
+  const never = new Promise<never>(() => {})
+  const broken: Record<string, Memory['read']> = {
+    throws: () => {
+      throw new Error('SecurityError')
+    },
+    rejects: () => Promise.reject(new Error('QuotaExceededError')),
+    'holds nothing': async () => undefined,
+    'holds another name': async () => ({ transport: 'carrier-pigeon', latencyMs: 1, at: performance.timeOrigin + performance.now() }),
+    'holds nonsense': async () => ({ transport: { toString: 'no' }, latencyMs: 'x', at: Number.NaN }),
+    'holds a text': async () => 'sse',
+    'holds what is too old': async () => ({ transport: 'sse', latencyMs: 1, at: performance.timeOrigin + performance.now() - 25 * 3600 * 1000 }),
+    'holds what is of the future': async () => ({ transport: 'sse', latencyMs: 1, at: performance.timeOrigin + performance.now() + 3600 * 1000 })
+  }
+  test.each(Object.entries(broken))('%s changes nothing', async (_, read) => {
+    const world = await follow({ memory: { read, write: () => Promise.reject(new Error('no')), clear: () => Promise.reject(new Error('no')) } })
+    expect(world.starts).toEqual(['websocket@0'])
+  })
+
+  test('hangs costs 50 ms, and the look none', async () => {
+    const world = createWorld({ memory: { read: () => never, write: () => never, clear: () => never } })
+    world.log.fill('42', 3)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(15)
+    expect(loop.seqs).toEqual([1, 2, 3])
+    expect(world.links).toEqual([])
+    await elapse(100)
+    expect(world.starts).toEqual(['websocket@50'])
+  })
+
+  test('hangs keeps nothing back when everybody leaves', async () => {
+    const world = createWorld({ memory: { read: () => never, write: () => never, clear: () => never } })
+    const job = world.client.subscribe('42')
+    run(job)
+    await elapse(5)
+    job.close()
+    await elapse(60)
+    expect(vi.getTimerCount()).toBe(0)
+    expect(world.links).toEqual([])
+  })
+})
+
+test('memory: false asks and keeps nothing', async () => {
+  const world = await follow({ memory: false })
+  expect(world.starts).toEqual(['websocket@0'])
+  expect(world.said('remembered')).toEqual([])
+})
