@@ -178,7 +178,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     const { link, byeMs, events } = end.live
     // A link that ends when nothing is left to read was not lost.
     if (wants().size === 0) return { kind: 'released' }
-    return byeMs === undefined ? { kind: 'lost', livedMs: now() - (link.provedAt ?? now()), events } : { kind: 'told', atLeastMs: undefined, upToMs: byeMs }
+    return byeMs === undefined ? { kind: 'lost', livedMs: link.livedMs, events } : { kind: 'told', atLeastMs: undefined, upToMs: byeMs }
   }
 
   function open(name: string, carried: Credentials): Carrier {
