@@ -1,7 +1,7 @@
 /** Waiting that can be called off. */
 
 /** Calls back with the reason once the signal aborts, at once where it has; returns how to take that back. */
-function onAbort(signal: AbortSignal, callback: (reason: unknown) => void): () => void {
+export function onAbort(signal: AbortSignal, callback: (reason: unknown) => void): () => void {
   const listener = (): void => callback(signal.reason)
   if (signal.aborted) listener()
   else signal.addEventListener('abort', listener, { once: true })

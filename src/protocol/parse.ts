@@ -5,7 +5,7 @@
 
 import { TransportError } from '../errors.ts'
 import type { Control, ErrorControl, Frame, Hello, JobSnapshot, ReadingJob, WireEvent } from './frames.ts'
-import { isCursor, isEventType, isJobId, isStatus, TAIL } from './rules.ts'
+import { EVENT_ID, EVENT_TYPE, matches, STATUS } from './rules.ts'
 
 type Fields = Record<string, unknown>
 /** What a field must be, in words and as a test; `optional` ones may be absent or null. */
@@ -13,27 +13,29 @@ type Rule = readonly [expected: string, fits: (value: unknown) => boolean, optio
 type Rules = Readonly<Record<string, Rule>>
 
 const optional = ([expected, fits]: Rule): Rule => [expected, fits, true]
+const like = (pattern: RegExp): Rule => [`a string like ${pattern}`, (value) => matches(value, pattern)]
+const integer = (least: number): Rule => [`an integer from ${least}`, (value) => Number.isSafeInteger(value) && Number(value) >= least]
 
 const text: Rule = ['a string', (value) => typeof value === 'string']
-const count: Rule = ['an integer from 0', (value) => Number.isSafeInteger(value) && Number(value) >= 0]
-const positive: Rule = ['an integer from 1', (value) => Number.isSafeInteger(value) && Number(value) > 0]
+const count = integer(0)
+const positive = integer(1)
 const flag: Rule = ['true or false', (value) => typeof value === 'boolean']
 const list: Rule = ['an array', Array.isArray]
-const job: Rule = ['a job id', isJobId]
-const cursor: Rule = ['an id of 1 to 128 [A-Za-z0-9._:~-] other than tail', (value) => isCursor(value) && value !== TAIL]
-const type: Rule = ['an event type of 1 to 64 [A-Za-z0-9._-]', isEventType]
-const status: Rule = ['queued, running, succeeded, failed or cancelled', isStatus]
 const object: Rule = ['an object', (value) => typeof value === 'object' && !Array.isArray(value)]
+const id = like(EVENT_ID)
+// A job that nobody asked for is nobody's: which strings can be job ids matters where one is asked for.
+const job = text
 
-const position: Rules = { epoch: text, seq: count, cursor, status }
-const event: Rules = { id: cursor, seq: positive, job, type, time: text }
+const position: Rules = { epoch: text, seq: count, cursor: id, status: like(STATUS) }
+const event: Rules = { id, seq: positive, job, type: like(EVENT_TYPE), time: text }
 const snapshot: Rules = { id: job, ...position, progress: optional(object) }
-const member: Rules = { job, ...position, from: cursor, done: flag }
+const answer: Rules = { jobs: list, events: list, more: optional(flag) }
+const member: Rules = { job, ...position, from: id, done: flag }
 const controls: ReadonlyMap<unknown, Rules> = new Map(
   Object.entries({
     hello: { protocol: positive, heartbeatMs: positive, mux: optional(positive), pollMs: optional(positive) },
     subscribed: { job, ref: optional(count), ...position },
-    done: { job, cursor },
+    done: { job, cursor: id },
     error: { job: optional(job), status: positive, code: text, message: text, retryAfterMs: optional(count) },
     bye: { reason: text, retryMs: count },
     heartbeat: {},
@@ -110,7 +112,7 @@ export interface Answer {
 /** Reads the body of a JSON reading (PROTOCOL.md §3). */
 export const parseAnswer: (source: string) => Answer = parser((value) => {
   const hello = parseControl('hello', value) as Hello
-  const { events, jobs, more } = { ...(value as Fields), ...pick(value, { events: list, jobs: list }) } as { events: unknown[]; jobs: Fields[]; more: unknown }
+  const { events, jobs, more = false } = pick(value, answer) as { events: unknown[]; jobs: Fields[]; more?: boolean }
   const heads: Frame[] = []
   const tails: Frame[] = []
   const cursors = new Map<string, string>()
@@ -124,7 +126,7 @@ export const parseAnswer: (source: string) => Answer = parser((value) => {
     if (done) tails.push({ control: 'done', job: place.job, cursor: place.cursor })
     else cursors.set(place.job, place.cursor)
   }
-  return { hello, frames: [hello, ...heads, ...events.map(parseEvent), ...tails], more: more === true, cursors }
+  return { hello, frames: [hello, ...heads, ...events.map(parseEvent), ...tails], more, cursors }
 })
 
 /** Reads the body of `GET {base}/{id}` (PROTOCOL.md §2). */

@@ -10,21 +10,25 @@ export const TAIL = 'tail'
 /** Lists of jobs in a URL are split above this many characters. */
 export const MAX_LIST_CHARS = 4000
 
-/** A string that the pattern takes whole: patterns turn other values into strings first. */
-const matches = (pattern: RegExp, value: unknown): value is string => typeof value === 'string' && pattern.test(value)
-
-/** What may stand after `?after=`: an event's id, or `tail`. */
-export const isCursor = (value: unknown): value is string => matches(/^[\w.:~-]{1,128}$/, value)
-
+/** What may stand after `?after=`. */
+const CURSOR = /^[\w.:~-]{1,128}$/
+export const EVENT_ID: RegExp = /^(?!tail$)[\w.:~-]{1,128}$/
 /** `gap` is refused: only a client makes such events. */
-export const isEventType = (value: unknown): value is string => matches(/^(?!gap$)[\w.-]{1,64}$/, value)
+export const EVENT_TYPE: RegExp = /^(?!gap$)[\w.-]{1,64}$/
+export const STATUS: RegExp = /^(queued|running|succeeded|failed|cancelled)$/
+
+/** Whether it is a string that the pattern takes: a pattern alone turns other values into strings. */
+export const matches = (value: unknown, pattern: RegExp): value is string => typeof value === 'string' && pattern.test(value)
+
+/** An event's id, or `tail`. */
+export const isCursor = (value: unknown): value is string => matches(value, CURSOR)
+
+export const isEventType = (value: unknown): value is string => matches(value, EVENT_TYPE)
 
 /** 1 to 256 UTF-8 bytes, well-formed, and not a name that a URL or the protocol needs. */
 export const isJobId = (value: unknown): value is string =>
-  matches(/^(?!(\.\.?|events)$)\P{Surrogate}+$/u, value) &&
-  // A UTF-16 unit takes at most 3 bytes; encoding every event's id anew would cost as much as parsing the event.
-  (value.length <= 85 || new TextEncoder().encode(value).length <= 256)
+  matches(value, /^(?!(\.\.?|events)$)\P{Surrogate}+$/u) && new TextEncoder().encode(value).length <= 256
 
-export const isTerminal = (type: string): type is 'succeeded' | 'failed' | 'cancelled' => matches(/^(succeeded|failed|cancelled)$/, type)
+export const isTerminal = (type: string): type is 'succeeded' | 'failed' | 'cancelled' => matches(type, /^(succeeded|failed|cancelled)$/)
 
-export const isStatus = (value: unknown): value is JobStatus => matches(/^(queued|running|succeeded|failed|cancelled)$/, value)
+export const isStatus = (value: unknown): value is JobStatus => matches(value, STATUS)

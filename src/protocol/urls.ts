@@ -18,14 +18,16 @@ export const jobUrl = (base: URL, job: string): URL => below(base, job)
 
 export const cancelUrl = (base: URL, job: string): URL => below(base, job, 'cancel')
 
+/** The one job of a list that has no other. */
+export const single = <J>(jobs: readonly J[]): J | undefined => (jobs.length === 1 ? jobs[0] : undefined)
+
 /** The events of one job (its own resource) or of several. */
 export function eventsUrl(base: URL, jobs: readonly Asked[]): URL {
-  const [first, ...others] = jobs
-  const isSingle = first && others.length === 0
-  const url = isSingle ? below(base, first.job, 'events') : below(base, 'events')
-  for (const { job, after } of jobs) {
-    if (!isSingle) url.searchParams.append('job', job)
-    if (!isSingle || after) url.searchParams.append('after', after ?? '')
+  const only = single(jobs)
+  const url = only ? below(base, only.job, 'events') : below(base, 'events')
+  for (const { job, after = '' } of jobs) {
+    if (!only) url.searchParams.append('job', job)
+    if (!only || after) url.searchParams.append('after', after)
   }
   return url
 }

@@ -5,8 +5,8 @@ import { TransportError } from '../errors.ts'
 import { type Frame, isControl } from '../protocol/frames.ts'
 import { parseAnswer } from '../protocol/parse.ts'
 import type { OpenRequest, Transport } from '../types.ts'
-import { ask, chunksOf, errorIn } from './http.ts'
-import { framesFrom } from './link.ts'
+import { ask, chunksOf } from './http.ts'
+import { hasFetch } from './link.ts'
 
 const DEFAULT_POLL_MS = 2000
 /** The longest that a server holds a request. */
@@ -25,25 +25,20 @@ export const shortPoll = (): Transport => poll('short-poll')
 /** What is known now, to its end, and no more. */
 export const look = (): Transport => poll('look')
 
-const poll = (name: Mode): Transport => ({
-  name,
-  isSupported: () => typeof fetch === 'function',
-  open: (request) => ({ frames: framesFrom(request.signal, (signal) => read(request, name, signal)) })
-})
+const poll = (mode: Mode): Transport => ({ name: mode, isSupported: hasFetch, open: (request) => ({ frames: read(request, mode) }) })
 
-async function* read(request: OpenRequest, via: Mode, signal: AbortSignal): AsyncGenerator<readonly Frame[], void> {
-  const accept = 'application/json'
+async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<readonly Frame[], void> {
+  const { signal } = request
   let { jobs } = request
   let waitS = 0
   let limitS = MAX_WAIT_S
   while (jobs.length > 0) {
     const askedAt = performance.now()
     try {
-      const response = await ask(request, { jobs, via, accept, waitS }, signal)
-      const error = await errorIn(response, accept)
-      if (error) return yield [error]
+      const answer = await ask({ ...request, jobs }, mode, 'application/json', waitS)
+      if (isControl(answer)) return yield [answer]
       let text = ''
-      for await (const chunk of chunksOf(response)) {
+      for await (const chunk of chunksOf(answer, signal)) {
         if (text) yield [] // a long body is no silence
         text += chunk
       }
@@ -60,8 +55,8 @@ async function* read(request: OpenRequest, via: Mode, signal: AbortSignal): Asyn
       const isIgnored = frames.every(isControl) && performance.now() - askedAt < waitS * 500
       waitS = 0
       if (more || jobs.length === 0) continue
-      if (via === 'look') return
-      if (via === 'long-poll') waitS = Math.min(Math.ceil(heartbeatMs / 1000), limitS)
+      if (mode === 'look') return
+      if (mode === 'long-poll') waitS = Math.min(Math.ceil(heartbeatMs / 1000), limitS)
       // Never so long a pause that the silence looks like a death.
       if (isIgnored || !waitS) await delay(Math.min(pollMs, 2 * heartbeatMs), signal)
     } catch (failure) {

@@ -1,13 +1,14 @@
 /** WebSocket (PROTOCOL.md §5). */
 
 import { createQueue } from '../async/queue.ts'
+import { onAbort } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
 import type { Frame, Operation } from '../protocol/frames.ts'
 import { parseText } from '../protocol/parse.ts'
 import { BEARER_PREFIX, SUBPROTOCOL } from '../protocol/rules.ts'
 import { eventsUrl } from '../protocol/urls.ts'
 import type { Link, OpenRequest, Transport } from '../types.ts'
-import { framesFrom, place } from './link.ts'
+import { place } from './link.ts'
 
 /** Restarting, restarting, later: how long to stay away at most, by the close's code (PROTOCOL.md §5). */
 const AWAY_MS: Readonly<Record<number, number>> = { 1001: 1000, 1012: 1000, 1013: 10_000 }
@@ -20,25 +21,27 @@ export const webSocket = (): Transport => ({
 })
 
 function openWebSocket(request: OpenRequest): Link {
-  let wanted = request.jobs
+  let { jobs: wanted, signal } = request
   let tell = (): void => {} // the URL says it all until the socket is open
 
-  async function* read(signal: AbortSignal): AsyncGenerator<readonly Frame[], void> {
-    const asked = new Map(wanted.map(({ job, ref }) => [job, ref]))
-    const socket = connect(request, wanted)
-    // Also while it is connecting: a stuck one keeps every other socket to its host waiting (RFC 6455, 4.1).
-    signal.addEventListener('abort', () => socket.close(1000))
+  async function* read(): AsyncGenerator<readonly Frame[], void> {
+    signal.throwIfAborted()
+    let told = wanted
+    const socket = connect(request, told)
     const inbox = createQueue<readonly Frame[]>()
     let isOpen = false
     const send = (operation: Operation): void => socket.send(JSON.stringify(operation))
 
     tell = () => {
       if (!isOpen) return
-      const refs = new Map(wanted.map(({ job, ref }) => [job, ref]))
-      for (const job of asked.keys()) if (!refs.has(job) && asked.delete(job)) send({ op: 'unsubscribe', job })
-      for (const each of wanted) if (asked.get(each.job) !== each.ref) send({ op: 'subscribe', ...each })
-      for (const [job, ref] of refs) asked.set(job, ref)
+      for (const { job } of told) if (!wanted.some((each) => each.job === job)) send({ op: 'unsubscribe', job })
+      for (const each of wanted) if (!told.some(({ ref }) => ref === each.ref)) send({ op: 'subscribe', ...each })
+      told = wanted
     }
+    onAbort(signal, (reason) => {
+      inbox.clear()
+      inbox.end(reason)
+    })
     socket.onopen = () => {
       isOpen = true
       inbox.push([]) // what opens and then delivers nothing is told from what never opens
@@ -55,15 +58,20 @@ function openWebSocket(request: OpenRequest): Link {
     socket.onclose = ({ code, reason }) => {
       const retryMs = AWAY_MS[code]
       if (retryMs) inbox.push([{ control: 'bye', reason: 'shutdown', retryMs }])
-      const message = `${place(new URL(socket.url))} ${isOpen ? 'was closed with' : 'did not open:'} ${code} ${reason}`
+      const message = `${place(socket.url)} ${isOpen ? 'was closed with' : 'did not open:'} ${code} ${reason}`
       // Above 4000 the server has said why before.
       inbox.end(retryMs || code === 1000 || code >= 4000 ? undefined : new TransportError(isOpen ? 'cut' : 'refused', message))
     }
-    yield* { [Symbol.asyncIterator]: () => inbox }
+    try {
+      yield* { [Symbol.asyncIterator]: () => inbox }
+    } finally {
+      // Also while it is connecting: a stuck one keeps every other socket to its host waiting (RFC 6455, 4.1).
+      socket.close(1000)
+    }
   }
 
   return {
-    frames: framesFrom(request.signal, read),
+    frames: read(),
     update(jobs) {
       wanted = jobs
       tell()

@@ -230,14 +230,6 @@ export function describeTransport(make: () => Transport, { hidesStatus = false, 
       await allClosed()
     })
 
-    it('settles a pending next() on return(), and lets everything go', async () => {
-      const reader = await open().untilControl('subscribed')
-      const pending = reader.frames.next()
-      expect(await reader.frames.return?.()).toEqual({ done: true, value: undefined })
-      expect(await pending).toEqual({ done: true, value: undefined })
-      await allClosed()
-    })
-
     it('asks for nothing after a return() before it begins', async () => {
       const reader = open()
       await reader.frames.return?.()
