@@ -1,6 +1,6 @@
 /** Single requests to the server: start, cancel, snapshot. Each is repeated until it is answered for good. */
 
-import { delay, orAborted } from './async/signals.ts'
+import { child, delay, orAborted } from './async/signals.ts'
 import type { Credentials } from './credentials.ts'
 import { codeOf, JobtailError, messageOf, saidBy, TransportError } from './errors.ts'
 import { backoffMs } from './policy/backoff.ts'
@@ -47,13 +47,15 @@ export function createRequests({ request, retry, authorize, canReauthorize }: Re
     let reauthorized = false
     for (let failures = 1; ; failures++) {
       let floorMs = 0
+      // Not AbortSignal.timeout(), whose timer nobody can take back.
+      const limited = child(signal)
+      const timer = setTimeout(() => limited.abort(new TransportError('timeout', `no answer within ${REQUEST_MS} ms`)), REQUEST_MS)
       try {
-        const { token, headers } = await orAborted(authorize(), signal)
+        const { token, headers } = await orAborted(authorize(), limited.signal)
         headers.set('accept', accept || '*/*')
         if (token) headers.set('authorization', `Bearer ${token}`)
         for (const name in own) headers.set(name, own[name] ?? '')
-        const limited = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)])
-        const response = await fetch(url, { method, headers, credentials, body, signal: limited, cache: 'no-store' })
+        const response = await fetch(url, { method, headers, credentials, body, signal: limited.signal, cache: 'no-store' })
         const error = await errorIn(response, accept)
         if (!error) return await response.text()
 
@@ -70,6 +72,9 @@ export function createRequests({ request, retry, authorize, canReauthorize }: Re
         if (status && !isPassing(status)) throw new JobtailError(status < 400 ? 'protocol' : codeOf(status), `${what}: ${messageOf(cause)}`, { status, cause })
         if (failures >= retry.attempts)
           throw new JobtailError('unreachable', `${what}: ${messageOf(cause)} (${failures} attempts, ${url.origin})`, { status, cause })
+      } finally {
+        clearTimeout(timer)
+        limited.release()
       }
       await delay(floorMs + backoffMs(failures, retry, Math.random), signal)
     }

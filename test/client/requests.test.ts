@@ -1,0 +1,253 @@
+/** Starting and cancelling a job, and what is refused before anything is asked. */
+
+import { describe, expect, test } from 'vitest'
+import { page, problem } from './virtual-fetch.ts'
+import { elapse, elapseRoughly } from './virtual-time.ts'
+import { createWorld, expectNothingLeft, run, useVirtualTime } from './world.ts'
+
+useVirtualTime()
+
+interface Outcome<T> {
+  value?: T
+  error?: unknown
+}
+
+/** What becomes of the promise. */
+function watch<T>(promise: Promise<T>): Outcome<T> {
+  const outcome: Outcome<T> = {}
+  promise.then(
+    (value) => {
+      outcome.value = value
+    },
+    (error) => {
+      outcome.error = error
+    }
+  )
+  return outcome
+}
+
+/** What has become of it by then. */
+async function settled<T>(promise: Promise<T>, ms = 100): Promise<Outcome<T>> {
+  const outcome = watch(promise)
+  await (ms > 1000 ? elapseRoughly(ms) : elapse(ms))
+  return outcome
+}
+
+describe('start', () => {
+  test('posts the input and follows the job from its first event', async () => {
+    const world = createWorld({ token: () => 's3cret', headers: { 'x-own': 'yes' } })
+    const { value: job } = await settled(world.client.start({ video: 7 }))
+    expect(job?.jobId).toBe('started-1')
+    const [asked] = world.http.asked
+    expect(asked).toMatchObject({ resource: 'start', body: '{"video":7}' })
+    expect(asked?.url.href).toBe('https://example.test/jobs')
+    expect(Object.fromEntries(asked?.headers ?? [])).toMatchObject({
+      accept: 'application/json',
+      'content-type': 'application/json',
+      authorization: 'Bearer s3cret',
+      'x-own': 'yes',
+      'idempotency-key': expect.stringMatching(/^[0-9a-f]{32}$/)
+    })
+    expect(world.links).toEqual([])
+    if (!job) throw new Error('not started')
+    const loop = run(job)
+    await elapse(50)
+    expect(loop.events).toMatchObject([{ type: 'queued', seq: 1 }])
+  })
+
+  test('repeats with the same key until it is answered', async () => {
+    const world = createWorld()
+    const answers = [page(502), page(429), problem(503, 'busy', { 'retry-after': '1' })]
+    world.http.faults.start = 'break'
+    const outcome = watch(world.client.start(1))
+    await elapse(20)
+    world.http.faults.start = () => {
+      const answer = answers.shift() ?? page(500)
+      if (answers.length === 0) world.http.faults.start = undefined
+      return answer()
+    }
+    await elapseRoughly(20_000)
+    expect(outcome.value?.jobId).toBe('started-1')
+    const keys = world.http.asked.map(({ headers }) => headers.get('idempotency-key'))
+    expect(keys).toHaveLength(5)
+    expect(new Set(keys).size).toBe(1)
+  })
+
+  test('each start has its own key; a given one is used', async () => {
+    const world = createWorld()
+    await settled(world.client.start(1))
+    await settled(world.client.start(1))
+    await settled(world.client.start(1, { idempotencyKey: 'mine' }))
+    const keys = world.http.asked.map(({ headers }) => headers.get('idempotency-key'))
+    expect(new Set(keys).size).toBe(3)
+    expect(keys[2]).toBe('mine')
+  })
+
+  test.each([
+    [400, 'bad-request', 'bad-request'],
+    [401, 'unauthorized', 'unauthorized'],
+    [403, 'forbidden', 'forbidden'],
+    [422, 'bad-request', 'bad-request']
+  ])('%i is thrown', async (status, code, expected) => {
+    const world = createWorld()
+    world.http.faults.start = problem(status, code)
+    const { error } = await settled(world.client.start(1))
+    expect(error).toMatchObject({ name: 'JobtailError', code: expected, status, message: `start a job: the server said ${status} ${code}: no` })
+    expect(world.http.asked).toHaveLength(1)
+    await expectNothingLeft(world)
+  })
+
+  test('401 asks the token source once more', async () => {
+    let tokens = 0
+    const world = createWorld({ token: () => `token-${++tokens}` })
+    world.http.faults.start = problem(401, 'unauthorized')
+    const { error } = await settled(world.client.start(1), 1000)
+    expect(error).toMatchObject({ code: 'unauthorized' })
+    expect(tokens).toBe(2)
+  })
+
+  test("somebody else's 404 page is thrown; a page with 200 is no start", async () => {
+    const world = createWorld()
+    world.http.faults.start = page(404)
+    expect((await settled(world.client.start(1))).error).toMatchObject({ code: 'unknown-job', status: 404 })
+    world.http.faults.start = page(200)
+    expect((await settled(world.client.start(1))).error).toMatchObject({ code: 'protocol', status: 200 })
+    world.http.faults.start = () => Response.json({ hello: 'world' }, { status: 202 })
+    expect((await settled(world.client.start(1))).error).toMatchObject({ name: 'JobtailError', code: 'protocol' })
+  })
+
+  test('gives up where attempts are counted', async () => {
+    const world = createWorld({ retry: { attempts: 3 } })
+    world.http.faults.start = 'break'
+    const { error } = await settled(world.client.start(1), 5000)
+    expect(error).toMatchObject({ code: 'unreachable' })
+    expect(world.http.asked).toHaveLength(3)
+  })
+
+  test('a request that hangs is tried again', async () => {
+    const world = createWorld()
+    world.http.faults.start = 'hang'
+    const outcome = watch(world.client.start(1))
+    await elapseRoughly(20_000)
+    expect(world.http.asked).toHaveLength(1)
+    world.http.faults.start = undefined
+    await elapseRoughly(20_000)
+    expect(outcome.value?.jobId).toBe('started-1')
+  })
+
+  test.each(['while it is asked', 'while it waits'])('an abort %s is thrown unwrapped, and leaves nothing', async (when) => {
+    const world = createWorld({ retry: { baseMs: 60_000, maxMs: 60_000 } })
+    world.http.faults.start = when === 'while it waits' ? 'break' : 'hang'
+    const controller = new AbortController()
+    const outcome = watch(world.client.start(1, { signal: controller.signal }))
+    await elapse(100)
+    controller.abort('enough')
+    await elapse(0)
+    expect(outcome.error).toBe('enough')
+    await expectNothingLeft(world)
+  })
+
+  test('the client closing ends it', async () => {
+    const world = createWorld()
+    world.http.faults.start = 'hang'
+    const outcome = watch(world.client.start(1))
+    await elapse(20)
+    world.client.close()
+    await elapse(0)
+    expect(outcome.error).toMatchObject({ code: 'closed' })
+    await expectNothingLeft(world)
+  })
+
+  test('an input that is no JSON is said to be none, and nothing is asked', async () => {
+    const world = createWorld()
+    const loop: { self?: unknown } = {}
+    loop.self = loop
+    expect((await settled(world.client.start(loop))).error).toMatchObject({ code: 'bad-request', message: expect.stringContaining('expected a JSON value') })
+    expect((await settled(world.client.start(10n))).error).toMatchObject({ code: 'bad-request' })
+    expect(world.http.asked).toEqual([])
+    await settled(world.client.start(undefined))
+    expect(world.http.asked[0]?.body).toBe('null')
+  })
+
+  test('signal, after and onGap are the subscription’s', async () => {
+    const world = createWorld()
+    const controller = new AbortController()
+    const { value: job } = await settled(world.client.start(1, { signal: controller.signal, after: 'tail' }))
+    if (!job) throw new Error('not started')
+    const loop = run(job)
+    await elapse(50)
+    expect(loop.events).toEqual([])
+    controller.abort(new Error('enough'))
+    await elapse(0)
+    expect(loop.error).toBe(controller.signal.reason)
+  })
+})
+
+describe('cancel', () => {
+  test('asks, and resolves when the server has accepted; the job goes on to its end', async () => {
+    const world = createWorld()
+    world.log.fill('a/b', 2)
+    const job = world.client.subscribe('a/b')
+    const loop = run(job)
+    await elapse(50)
+    world.log.fill('a%2Fb', 1) // the virtual server knows it by its path
+    expect('value' in (await settled(job.cancel()))).toBe(true)
+    expect(world.http.asked.at(-1)?.url.pathname).toBe('/jobs/a%2Fb/cancel')
+    expect(loop.state).toBe('running')
+  })
+
+  test('any 2xx is an answer', async () => {
+    const world = createWorld()
+    for (const answer of [() => new Response(null, { status: 202 }), () => new Response(null, { status: 204 }), () => new Response('ok')]) {
+      world.http.faults.cancel = answer
+      expect('value' in (await settled(world.client.subscribe('42').cancel()))).toBe(true)
+    }
+  })
+
+  test('is inert otherwise, repeated where the network fails, and rejects where it is refused', async () => {
+    const world = createWorld()
+    world.log.fill('42', 1)
+    const job = world.client.subscribe('42')
+    world.http.faults.cancel = 'break'
+    const outcome = watch(job.cancel())
+    await elapse(20)
+    expect(outcome).toEqual({})
+    world.http.faults.cancel = undefined
+    await elapse(2000)
+    expect(outcome).toEqual({ value: undefined })
+    expect('value' in outcome).toBe(true)
+    world.http.faults.cancel = problem(403, 'forbidden')
+    expect((await settled(job.cancel())).error).toMatchObject({ code: 'forbidden', message: 'cancel job 42: the server said 403 forbidden: no' })
+    expect(world.links).toEqual([])
+  })
+})
+
+describe('refused at once, with what was expected', () => {
+  test.each([
+    ['a job id', '', {}, 'job id: expected 1 to 256 bytes of UTF-8'],
+    ['a job id', '..', {}, 'got ".."'],
+    ['a job id', 'events', {}, 'got "events"'],
+    ['a job id', 'ä'.repeat(129), {}, 'job id'],
+    ['a cursor', '42', { after: 'no cursor' }, 'after: expected an event\'s id or "tail", got "no cursor"'],
+    ['a cursor', '42', { after: '' }, 'after']
+  ])('%s that is none: %j', (_, job, options, message) => {
+    const { client } = createWorld()
+    expect(() => client.subscribe(job, options)).toThrow(expect.objectContaining({ code: 'bad-request', message: expect.stringContaining(message) }))
+  })
+
+  test.each([
+    ['/jobs', 'url: expected an http: or https: URL, absolute outside of a page, got "/jobs"'],
+    ['ftp://example.test/jobs', 'got "ftp://example.test/jobs"'],
+    ['http://', 'url']
+  ])('a url that is none: %s', async (url, message) => {
+    const world = createWorld()
+    const client = world.another({ url })
+    const job = client.subscribe('42')
+    const loop = run(job)
+    await elapse(0)
+    expect(loop.error).toMatchObject({ code: 'bad-request', message: expect.stringContaining(message) })
+    expect((await settled(client.start(1))).error).toMatchObject({ code: 'bad-request' })
+    expect((await settled(client.subscribe('43').result)).error).toMatchObject({ code: 'bad-request' })
+    expect(world.http.asked).toEqual([])
+  })
+})
