@@ -129,6 +129,14 @@ describe('a job that the server doesn’t know', () => {
     expect([...jobs.wants(100).keys()]).toEqual(['1'])
   })
 
+  test('goes on where even one of its readers has a place in it', () => {
+    const [one, second] = [record('1'), record('1')]
+    const { refuse, jobs } = create([one, second])
+    second.position = { epoch: 'a', seq: 1, cursor: 'a-1', left: [] }
+    refuse(error(404, '1'))
+    expect(jobs.areHeld()).toBe(false)
+  })
+
   test('may be one of several', () => {
     const [one, two] = [record('1'), record('2')]
     const { refuse, readings, jobs } = create([one, two])

@@ -101,6 +101,7 @@ describe('after a round in which nobody delivered', () => {
     ['paths that don’t agree', failed(failure('sse', 403), failure('long-poll', 404))],
     ['a path that gave no status', failed(failure('sse', 403), failure('long-poll'))],
     ['5xx everywhere: a deploy', everywhere(502)],
+    ['500 everywhere', everywhere(500)],
     ['503 everywhere', everywhere(503)],
     ['408 everywhere: somebody’s patience', everywhere(408)],
     ['429 everywhere: somebody’s limit', everywhere(429)],
