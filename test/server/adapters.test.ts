@@ -181,7 +181,7 @@ describe('fetch', () => {
   })
 })
 
-test('the examples of the README: a native EventSource needs no more than id and data', async () => {
+test('a native EventSource, which knows id and data only, is stopped at the end by 204', async () => {
   const { jobs, base } = await serve()
   await jobs.run('42', (job) => job.progress({ ratio: 1 }))
   const stream = await openStream(`${base}/42/events`)

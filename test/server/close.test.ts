@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openSocket, openStream } from './clients.ts'
 import { createGate } from './gate.ts'
 import { serve } from './serve.ts'
@@ -73,6 +73,24 @@ describe('close', () => {
     const texts = Promise.all(responses.map((response) => response.text()))
     await jobs.close()
     expect((await texts)[0]).toContain('"retryMs":1500')
+  })
+
+  test('leaves no timer', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { jobs, base } = await serve({ authorize: () => ({ expiresAt: Date.now() + 1e12 }), maxConnectionAgeMs: 1e12 })
+    const { id } = await jobs.publish('42', 'queued')
+    await jobs.publish('over', 'succeeded')
+    // Not by the network: its client has timers of its own.
+    const stream = (await jobs.fetch(new Request(`${base}/42/events`, { headers: { accept: 'text/event-stream' } }))).text()
+    const poll = jobs.fetch(new Request(`${base}/42/events?after=${id}&wait=55`))
+    const sockets = [openSocket(`${base}/42/events`), openSocket(`${base}/over/events`)]
+    await vi.waitFor(() => expect(sockets[1]?.controls('done')).toHaveLength(1))
+    await vi.waitFor(() => expect(sockets[0]?.events()).toHaveLength(1))
+    expect(vi.getTimerCount()).toBeGreaterThan(5)
+    await jobs.close()
+    await Promise.all([poll, stream, ...sockets.map(({ closed }) => closed)])
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   test('twice is once', async () => {

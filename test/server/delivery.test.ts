@@ -155,22 +155,45 @@ describe('a slow reader', () => {
     const { base, jobs } = await serve({ log: gate.log })
     await jobs.publish('42', 'queued')
     const stream = await openStream(`${base}/42/events`)
-    await vi.waitFor(() => expect(stream.events()).toHaveLength(1))
+    const socket = openSocket(`${base}/events`)
+    await once(socket.ws, 'open')
+    socket.send({ op: 'subscribe', job: '42', ref: 7 })
+    await vi.waitFor(() => expect([...stream.events(), ...socket.events()]).toHaveLength(2))
     // Without a turn of the event loop in between, nobody can read.
     for (let n = 2; n <= 1000; n += 1) void gate.log.append('42', 'progress', { n })
     await gate.log.append('42', 'succeeded', null)
     await stream.ended
-    const subscribed = stream.controls().filter(({ control }) => control === 'subscribed')
-    expect(subscribed).toMatchObject([{ seq: 0 }, { seq: 901 }])
-    expect(subscribed[1]).not.toHaveProperty('ref')
-    expect(stream.events().map(({ seq }) => seq)).toEqual([1, ...upTo(1001, 902)])
+    await vi.waitFor(() => expect(socket.controls('done')).toHaveLength(1))
+    for (const { controls, events } of [stream, socket]) {
+      const subscribed = controls().filter(({ control }) => control === 'subscribed')
+      expect(subscribed).toMatchObject([{ seq: 0 }, { seq: 901 }])
+      expect(subscribed[1]).not.toHaveProperty('ref')
+      expect(events().map(({ seq }) => seq)).toEqual([1, ...upTo(1001, 902)])
+    }
+  })
+
+  test('a client that asks faster than it is answered is not read any further', async () => {
+    const authorize = vi.fn(() => new Promise<boolean>(() => {}))
+    const { port, get } = await serve({ authorize: ({ jobId }) => (jobId === 'other' ? true : authorize()) })
+    const socket = await openStalled(port, '/jobs/events', true)
+    const frames = upTo(90_000).map((n) => {
+      const operation = Buffer.from(`{"op":"subscribe","job":"${n}"}`)
+      return Buffer.concat([Buffer.from([0x81, 0x80 | operation.length, 0, 0, 0, 0]), operation])
+    })
+    socket.write(Buffer.concat(frames))
+    await vi.waitFor(() => expect(authorize).toHaveBeenCalled())
+    // Turns of the server's event loop, more than it would take to read all of it.
+    for (let n = 0; n < 200; n += 1) await get('/other')
+    expect(authorize.mock.calls.length).toBeLessThan(10_000)
   })
 
   test('a client that asks and never reads is not answered without bound', async () => {
     const gate = createGate()
-    const { port } = await serve({ log: gate.log, heartbeatMs: 50, maxBufferedBytes: 10_000 })
-    const socket = await openStalled(port, '/jobs/events', true)
-    const operation = Buffer.from(JSON.stringify({ op: 'subscribe', job: 'none' }))
+    const { jobs, port } = await serve({ log: gate.log, maxBufferedBytes: 10_000 })
+    await jobs.publish('42', 'queued')
+    const socket = await openStalled(port, '/jobs/42/events', true)
+    await gate.watched('42')
+    const operation = Buffer.from(JSON.stringify({ op: 'subscribe', job: 'none', after: '%' }))
     const frame = Buffer.concat([Buffer.from([0x81, 0x80 | operation.length, 0, 0, 0, 0]), operation])
     const many = Buffer.concat(Array.from({ length: 2000 }, () => frame))
     let gone = false

@@ -15,8 +15,10 @@ export interface Gate {
   /** Reads fail with it; `undefined`: no more. */
   failWith(error: Error | undefined): void
   historyGone: Error
-  /** Called between the moment that somebody listens and their first read. */
+  /** Called when somebody asks to listen, before they are heard. */
   onWatch(listener: (job: string) => unknown): void
+  /** Called after each read, before its page is handed out. */
+  onRead(listener: () => unknown): void
   /** Puts another log in the place of this one. */
   replace(other: EventLog): void
 }
@@ -29,6 +31,7 @@ export function createGate(options: { maxEvents?: number } = {}): Gate {
   let listeners = 0
   let eventsRead = 0
   let onWatch: (job: string) => unknown = () => {}
+  let onRead: () => unknown = () => {}
   const watchers = new Map<string, Set<() => void>>()
 
   function check(): void {
@@ -44,6 +47,7 @@ export function createGate(options: { maxEvents?: number } = {}): Gate {
     async read(...args) {
       check()
       const page = await inner.read(...args)
+      await onRead()
       eventsRead += page?.events.length ?? 0
       return page
     },
@@ -53,9 +57,9 @@ export function createGate(options: { maxEvents?: number } = {}): Gate {
     },
     async watch(jobId, wake) {
       const own = () => wake()
+      await onWatch(jobId)
       listeners += 1
       watchers.set(jobId, (watchers.get(jobId) ?? new Set()).add(own))
-      await onWatch(jobId)
       let stopped = false
       return () => {
         if (stopped) return
@@ -84,6 +88,9 @@ export function createGate(options: { maxEvents?: number } = {}): Gate {
     historyGone: new LogError('history-gone', 'gone'),
     onWatch(listener) {
       onWatch = listener
+    },
+    onRead(listener) {
+      onRead = listener
     },
     replace(other) {
       inner = other

@@ -211,6 +211,13 @@ describe('POST cancel', () => {
     expect(await types(served, '42')).toEqual(['queued', 'started', 'cancelling', 'cancelled'])
   })
 
+  test('is appended once, also for a job that nobody here runs', async () => {
+    const served = await serve()
+    await served.jobs.publish('42', 'started')
+    for (let n = 0; n < 3; n += 1) expect(await (await served.post('/42/cancel')).json()).toMatchObject({ status: 'running', seq: 2 })
+    expect(await types(served, '42')).toEqual(['started', 'cancelling'])
+  })
+
   test('stops the work wherever it runs', async () => {
     const log = memoryLog()
     const [here, there] = [await serve({ log }), await serve({ log })]

@@ -285,6 +285,19 @@ test('a long poll whose client goes away is given up', async () => {
   await vi.waitFor(() => expect(gate.watching()).toBe(0))
 })
 
+test('a log trimmed while an answer is put together: one position, and what follows it', async () => {
+  const gate = createGate({ maxEvents: 200 })
+  const { jobs, read } = await serve({ log: gate.log })
+  for (let n = 1; n <= 200; n += 1) await jobs.publish('42', 'progress', { n })
+  gate.onRead(async () => {
+    gate.onRead(() => {})
+    for (let n = 201; n <= 350; n += 1) await jobs.publish('42', 'progress', { n })
+  })
+  const reading = await read('/42/events')
+  expect(reading.jobs).toMatchObject([{ seq: 150, cursor: reading.events.at(-1)?.id }])
+  expect(reading.events.map(({ seq }) => seq)).toEqual(Array.from({ length: 200 }, (_, n) => n + 151))
+})
+
 test('what the log drops is 410, and its failure 503 without its message', async () => {
   const gate = createGate()
   const seen: unknown[] = []

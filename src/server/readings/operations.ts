@@ -27,9 +27,11 @@ interface OperationsOptions {
   settings: Settings
   /** Called after each. */
   onDone: () => void
+  /** Called where a client leaves too many refusals unread. */
+  onFlood: () => void
 }
 
-export function createOperations({ follow, request, slot, settings, onDone }: OperationsOptions): Operations {
+export function createOperations({ follow, request, slot, settings, onDone, onFlood }: OperationsOptions): Operations {
   let pending = 0
   /** What is under way, by job: one job's permission is not waited for by another's. */
   const last = new Map<string | undefined, Promise<void>>()
@@ -63,7 +65,7 @@ export function createOperations({ follow, request, slot, settings, onDone }: Op
         if (!(error instanceof Refusal)) settings.onError(error)
         follow.fail(error instanceof Refusal ? error : internal(), job)
       }
-      if (follow.backlog > MAX_BACKLOG) follow.bye('slow', 1000)
+      if (follow.backlog > MAX_BACKLOG) onFlood()
       pending -= 1
       if (last.get(job) === done) last.delete(job)
       onDone()

@@ -38,6 +38,7 @@ export function serveSocket(ws: WebSocket, request: Request, asks: readonly Ask[
   let cancelLinger: (() => void) | undefined
   /** Where the last that was sent is an error, and nothing is left to read. */
   let refused: number | undefined
+  let flooded = false
 
   const operations = createOperations({
     follow,
@@ -47,6 +48,12 @@ export function serveSocket(ws: WebSocket, request: Request, asks: readonly Ask[
     onDone() {
       if (operations.pending === 0) ws.resume()
       closeIfIdle()
+    },
+    onFlood() {
+      if (flooded) return
+      flooded = true
+      follow.bye('slow', 1000)
+      terminateLater(ws) // the writer, who would close, may be waiting for room
     }
   })
 
@@ -99,7 +106,12 @@ const encodeFrames = (frames: readonly Frame[]): string => {
 function closeSocket(ws: WebSocket, code: number): void {
   if (ws.readyState !== ws.OPEN) return
   ws.close(code)
-  const cancel = alarm(CLOSING_MS, () => ws.terminate())
-  ws.once('close', cancel)
+  terminateLater(ws)
   ws.resume()
 }
+
+const terminateLater = (ws: WebSocket): void =>
+  void ws.once(
+    'close',
+    alarm(CLOSING_MS, () => ws.terminate())
+  )
