@@ -58,6 +58,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** Aborted with its outcome when the round is called off. */
   let playing: AbortController | undefined
   let round: Round<Carrier> | undefined
+  /** It can't read what is wanted now, and is read on until another one does. */
+  let outgoing: Carrier | undefined
 
   const emit = (detail: DiagnosticDetail, transport?: string): void => options.emit(detail, attempt, transport)
   /** Ends the round; what carried it, or who it was called off for, comes first in the next one. */
@@ -87,9 +89,23 @@ export function createConnection(options: ConnectionOptions): Connection {
       callOff({ kind: 'told', atLeastMs, upToMs: undefined }, carrier)
       return true
     },
+    onStale() {
+      const live = round?.leave()
+      if (live) endOutgoing(live)
+      callOff({ kind: 'released' })
+    },
+    onServes(carrier) {
+      round?.serves(carrier)
+      if (round?.live === carrier) endOutgoing()
+    },
     emit
   })
   const { jobs, wants } = traffic
+
+  function endOutgoing(next?: Carrier): void {
+    outgoing?.link.end()
+    outgoing = next
+  }
 
   function announce(phase: ConnectionState['phase'], transport?: string, retryAt?: number): void {
     state = Object.freeze({ phase, transport, attempt: history.failures, retryAt })
@@ -106,6 +122,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       })
       .finally(() => {
         running = undefined
+        endOutgoing()
         announce(jobs.areHeld() ? 'waiting' : 'idle')
         traffic.changed()
       })
@@ -121,7 +138,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       if (step && step.do !== 'wait') return failAll(errorOf(step, options.request.base, options.probeTimeoutMs))
       if (step) await wait(step, signal)
       attempt += 1
-      announce('connecting')
+      if (!outgoing) announce('connecting')
       const { outcome, transport } = await play(isFirst, signal)
       if (outcome.kind === 'failed' && attempt === 1) console.warn(describe(outcome.failures, options.request.base))
       conclude(outcome, transport)
@@ -141,7 +158,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     credentials = undefined
     try {
       const carried = await orAborted(authorize(), calledOff.signal)
-      if (isFirst) traffic.startLooks(carried)
+      traffic.startLooks(carried, isFirst)
       if (attempt === 1) history = { ...history, favourite: await orAborted(options.recall(), calledOff.signal) }
       const startedAt = now()
       round = startRound({
@@ -190,8 +207,10 @@ export function createConnection(options: ConnectionOptions): Connection {
     })
   }
 
-  const onOver: CarrierOptions['onOver'] = ({ link, events }, { reason, status }) => {
+  const onOver: CarrierOptions['onOver'] = (carrier, { reason, status }) => {
+    const { link, events } = carrier
     const { startedAt, provedAt, transport } = link
+    if (carrier === outgoing) return
     const afterMs = now() - startedAt
     if (!reason || wants().size === 0) {
       if (provedAt === undefined) emit({ type: 'probe-abandoned', afterMs }, transport)

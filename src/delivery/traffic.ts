@@ -40,6 +40,10 @@ export interface Loop {
   onSubscribed(): void
   onUnauthorized(error: JobtailError): void
   onBusy(atLeastMs: number, carrier: Carrier): boolean
+  /** A link can't change what it reads to what is wanted now. */
+  onStale(): void
+  /** All that is wanted is read by this one. */
+  onServes(carrier: Carrier): void
   emit(detail: DiagnosticDetail): void
 }
 
@@ -48,8 +52,8 @@ export interface Traffic {
   wants(): Wants
   /** Opens a link for what is wanted. */
   carry(transport: Transport, credentials: Credentials, over: CarrierOptions['onOver'], onProved: CarrierOptions['onProved']): Carrier
-  /** From now on, until `endLooks`, what becomes wanted while no link is live is asked for by JSON as well, once. */
-  startLooks(credentials: Credentials): void
+  /** From now on, until `endLooks`, what is wanted while no link is live is asked for by JSON as well: once, unless this is `anew`. */
+  startLooks(credentials: Credentials, anew: boolean): void
   endLooks(): void
   /** The readers, or what they can hold, have changed. */
   changed(): void
@@ -58,8 +62,11 @@ export interface Traffic {
 export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
   const { look, request, probeTimeoutMs, unknownJobGraceMs } = options
   const jobs = createJobs()
+  /** All that is open. */
+  const carriers = new Set<Carrier>()
   const looks = new Map<Carrier, readonly string[]>()
-  let looking: { credentials: Credentials; seen: Set<string> } | undefined
+  const looked = new Set<string>()
+  let looking: Credentials | undefined
   let refs = 0
   let settling = false
 
@@ -67,8 +74,12 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
   const unpaused = (job: string): Reader[] => jobs.readers(job).filter(({ paused }) => !paused)
 
   function create(transport: Transport, credentials: Credentials, wanted: () => Wants, rest: Pick<CarrierOptions, 'onOver' | 'onProved'>): Carrier {
-    return createCarrier({
+    const carrier = createCarrier({
       ...rest,
+      onOver(over, ending) {
+        carriers.delete(over)
+        rest.onOver(over, ending)
+      },
       transport,
       request: { ...request, ...credentials },
       probeTimeoutMs,
@@ -88,6 +99,8 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
         return relieve()
       }
     })
+    carriers.add(carrier)
+    return carrier
   }
 
   // ---- looks
@@ -109,10 +122,9 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
   /** What has become wanted since the looks were started. */
   function lookOn(wanted: Wants): void {
     if (!looking || loop.round()?.live) return
-    const { credentials, seen } = looking
-    const fresh = [...wanted.keys()].filter((job) => !seen.has(job))
-    for (const job of fresh) seen.add(job)
-    if (fresh.length > 0) lookAt(fresh, credentials)
+    const fresh = [...wanted.keys()].filter((job) => !looked.has(job))
+    for (const job of fresh) looked.add(job)
+    if (fresh.length > 0) lookAt(fresh, looking)
   }
 
   async function lookAgain(job: string): Promise<void> {
@@ -167,10 +179,8 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
     if (surplus.length > 0) options.onSurplus(surplus)
 
     const wanted = wants()
-    for (const [{ link, readings }, ids] of looks) {
-      readings.join(wanted)
-      if (ids.every((job) => unpaused(job).length === 0)) link.end()
-    }
+    for (const { readings } of carriers) readings.join(wanted)
+    for (const [{ link }, ids] of looks) if (ids.every((job) => unpaused(job).length === 0)) link.end()
     if (wanted.size === 0) return void macrotask().then(letGo)
     loop.start()
     lookOn(wanted)
@@ -181,25 +191,24 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
     if (wants().size === 0) loop.release()
   }
 
-  /** Has a link read what is wanted: in place where its transport can, else by another link that takes over. */
+  /** Has a link read what is wanted: in place where its transport can. */
   function adjust(carrier: Carrier, wanted: Wants): void {
     const { link, readings } = carrier
-    const round = loop.round()
     const isProved = link.provedAt !== undefined
-    readings.join(wanted)
-    if (isProved && readings.serves(wanted)) round?.serves(carrier)
+    if (isProved && readings.serves(wanted)) loop.onServes(carrier)
     if (!readings.differs(wanted)) return
     if (link.update) link.update(readings.ask(wanted))
-    else if (isProved && !(carrier === round?.live && round.replacing)) round?.replace(carrier)
+    else if (isProved) loop.onStale()
   }
 
   return {
     jobs,
     wants,
     carry: (transport, credentials, onOver, onProved) => create(transport, credentials, wants, { onOver, onProved }),
-    startLooks(credentials) {
+    startLooks(credentials, anew) {
       if (!options.firstLook) return
-      looking = { credentials, seen: new Set() }
+      if (anew) looked.clear()
+      looking = credentials
       lookOn(wants())
     },
     endLooks() {

@@ -29,23 +29,20 @@ export interface Round<C> {
   readonly live: C | undefined
   /** Those under way, the live one among them. */
   readonly contenders: ReadonlySet<C>
-  /** Another link is under way in place of the live one. */
-  readonly replacing: boolean
   /** Rejects with the signal's reason; by then, as when it resolves, every link has been ended. */
   readonly over: Promise<RoundEnd<C>>
   /** To be told when a contender has proved itself, */
   proved(contender: C): void
   /** and when it serves all that is wanted: it takes over from a live one that is no better. */
   serves(contender: C): void
-  /** Opens another link of the same transport in place of one that can't change what it reads. The live one stays until that serves. */
-  replace(contender: C): void
+  /** Takes the live one out of the round, so that it outlasts it. */
+  leave(): C | undefined
 }
 
 export function startRound<C extends Contender>({ candidates, rank, staggerMs, open, onLive, signal }: RoundOptions<C>): Round<C> {
   const contenders = new Set<C>()
   const failures: Failure[] = []
   let live: C | undefined
-  let replacement: C | undefined
   let allStarted = false
   const life = child(signal)
   const result = Promise.withResolvers<RoundEnd<C>>()
@@ -80,7 +77,6 @@ export function startRound<C extends Contender>({ candidates, rank, staggerMs, o
     contenders.delete(contender)
     const { reason } = ending
     if (contender === live) result.resolve({ live, ending })
-    else if (contender === replacement && live && reason) result.resolve({ live, ending })
     else if (reason) failures.push({ ...ending, reason, transport: contender.link.transport })
     settle()
   }
@@ -92,7 +88,6 @@ export function startRound<C extends Contender>({ candidates, rank, staggerMs, o
   function takeOver(contender: C): void {
     const replaced = live
     live = contender
-    replacement = undefined // it is this one, or it is no better and ends below
     onLive(contender, replaced)
     for (const other of contenders) if (other !== contender && noBetter(other.link)) other.link.end()
   }
@@ -109,20 +104,16 @@ export function startRound<C extends Contender>({ candidates, rank, staggerMs, o
       return live
     },
     contenders,
-    get replacing() {
-      return replacement !== undefined
-    },
     over,
     proved(contender) {
       if (!live) takeOver(contender)
     },
     serves(contender) {
-      if (live && contender !== live && (contender === replacement || !noBetter(contender.link))) takeOver(contender)
+      if (live && !noBetter(contender.link)) takeOver(contender)
     },
-    replace(contender) {
-      const launched = launch(contender.link.transport)
-      if (contender === live || contender === replacement) replacement = launched
-      if (contender !== live) contender.link.end()
+    leave() {
+      if (live) contenders.delete(live)
+      return live
     }
   }
 }

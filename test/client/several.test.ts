@@ -39,6 +39,22 @@ describe('jobs share one link', () => {
     expect(world.said('lost')).toEqual([])
   })
 
+  test('and while another one is needed, the other transports stand by', async () => {
+    const world = createWorld({ canUpdate: false, firstLook: false, scripts: { websocket: hanging } })
+    for (const job of ['1', '2']) world.log.fill(job, 2)
+    const [first] = follow(world, ['1']).values()
+    await elapse(1000)
+    world.transports.sse.script = hanging
+    const second = run(world.client.subscribe('2'))
+    for (const job of ['1', '2']) world.log.fill(job, 4)
+    await elapse(300)
+    // The old stream is read on meanwhile; the new one hangs, and a websocket beside it.
+    expect(first?.seqs).toEqual(upTo(4))
+    await elapse(500)
+    expect(second.seqs).toEqual(upTo(4))
+    expect(world.open.map(({ transport }) => transport)).toContain('long-poll')
+  })
+
   test('that lets go of the one that has ended, or is left', async () => {
     const world = createWorld()
     for (const job of ['1', '2', '3']) world.log.fill(job, 2)

@@ -215,77 +215,13 @@ describe('a better one', () => {
   })
 })
 
-describe('replacement', () => {
-  async function withReplacement(name = 'websocket'): Promise<{ played: Play; old: Fake; replacement: Fake }> {
-    const played = play()
-    await pass(300)
-    const old = fakeOf(played, name)
-    played.round.proved(old)
-    played.round.replace(old)
-    return { played, old, replacement: fakeOf(played, name) }
-  }
-
-  test('is another link of the same transport; the live one stays until that serves', async () => {
-    const { played, old, replacement } = await withReplacement()
-    expect(replacement).not.toBe(old)
-    expect(played.round.replacing).toBe(true)
-    expect(played.round.live).toBe(old)
-    played.round.proved(replacement)
-    expect(old.isEnded).toBe(false)
-    played.round.serves(replacement)
-    await pass(0)
-    expect(played.round.live).toBe(replacement)
-    expect(old.isEnded).toBe(true)
-    expect(played.round.replacing).toBe(false)
-    expect(played.end).toBeUndefined()
-    await callOff(played)
-  })
-
-  test('of a replacement lets that one go', async () => {
-    const { played, old, replacement } = await withReplacement()
-    played.round.replace(replacement)
-    await pass(0)
-    expect(replacement.isEnded).toBe(true)
-    expect(old.isEnded).toBe(false)
-    expect(played.round.replacing).toBe(true)
-    played.round.serves(fakeOf(played, 'websocket'))
-    expect(played.round.live).toBe(fakeOf(played, 'websocket'))
-    await callOff(played)
-  })
-
-  test('that fails is the failure of the live one: it can’t read what is wanted', async () => {
-    const { played, old, replacement } = await withReplacement()
-    await replacement.fail('status')
-    expect(played.end).toMatchObject({ live: { name: 'websocket' }, ending: { reason: 'status' } })
-    expect(old.isEnded).toBe(true)
-  })
-
-  test('is let go with the live one where a better one takes over, and can begin anew', async () => {
-    const { played, replacement } = await withReplacement('sse')
-    const better = fakeOf(played, 'websocket')
-    played.round.serves(better)
-    await pass(0)
-    expect(replacement.isEnded).toBe(true)
-    expect(played.round.replacing).toBe(false)
-    expect(played.round.live).toBe(better)
-    expect(played.end).toBeUndefined()
-    await callOff(played)
-  })
-
-  test('of a candidate that is not live opens it anew and lets the first one go', async () => {
-    const played = play()
-    await pass(300)
-    const [first, live] = [fakeOf(played, 'websocket'), fakeOf(played, 'sse')]
-    played.round.proved(live)
-    played.round.replace(first)
-    await pass(0)
-    expect(first.isEnded).toBe(true)
-    expect(live.isEnded).toBe(false)
-    expect(played.round.replacing).toBe(false)
-    played.round.serves(fakeOf(played, 'websocket'))
-    expect(played.lives).toEqual(['sse', 'sse > websocket'])
-    await callOff(played)
-  })
+test('a live one that leaves outlasts the round', async () => {
+  const played = play()
+  const live = fakeOf(played, 'websocket')
+  played.round.proved(live)
+  expect(played.round.leave()).toBe(live)
+  await callOff(played)
+  expect(live.isEnded).toBe(false)
 })
 
 describe('the end', () => {
