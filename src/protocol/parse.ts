@@ -6,6 +6,7 @@
 import { TransportError } from '../errors.ts'
 import type { Control, ErrorControl, Frame, Hello, JobSnapshot, ReadingJob, WireEvent } from './frames.ts'
 import { EVENT_ID, EVENT_TYPE, matches, STATUS } from './rules.ts'
+import type { Asked } from './urls.ts'
 
 type Fields = Record<string, unknown>
 /** What a field must be, in words and as a test; `optional` ones may be absent or null. */
@@ -105,8 +106,8 @@ export interface Answer {
   hello: Hello
   frames: Frame[]
   more: boolean
-  /** The next `after` of each job that has neither ended nor failed. */
-  cursors: Map<string, string>
+  /** The jobs that have neither ended nor failed, each from where the answer leaves it. */
+  next: Asked[]
 }
 
 /** Reads the body of a JSON reading (PROTOCOL.md §3). */
@@ -115,7 +116,7 @@ export const parseAnswer: (source: string) => Answer = parser((value) => {
   const { events, jobs, more = false } = pick(value, answer) as { events: unknown[]; jobs: Fields[]; more?: boolean }
   const heads: Frame[] = []
   const tails: Frame[] = []
-  const cursors = new Map<string, string>()
+  const next: Asked[] = []
   for (const each of jobs) {
     if (each.error) {
       tails.push(parseError({ ...each.error, ...pick(each, { job }) }))
@@ -124,9 +125,9 @@ export const parseAnswer: (source: string) => Answer = parser((value) => {
     const { from, done, ...place } = pick(each, member) as Extract<ReadingJob, { done: boolean }>
     heads.push({ control: 'subscribed', ...place, cursor: from })
     if (done) tails.push({ control: 'done', job: place.job, cursor: place.cursor })
-    else cursors.set(place.job, place.cursor)
+    else next.push({ job: place.job, after: place.cursor })
   }
-  return { hello, frames: [hello, ...heads, ...events.map(parseEvent), ...tails], more, cursors }
+  return { hello, frames: [hello, ...heads, ...events.map(parseEvent), ...tails], more, next }
 })
 
 /** Reads the body of `GET {base}/{id}` (PROTOCOL.md §2). */

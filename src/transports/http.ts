@@ -4,36 +4,42 @@ import { TransportError } from '../errors.ts'
 import type { Control, ErrorControl } from '../protocol/frames.ts'
 import { parseError } from '../protocol/parse.ts'
 import { TAIL } from '../protocol/rules.ts'
-import { eventsUrl, single } from '../protocol/urls.ts'
-import type { OpenRequest } from '../types.ts'
+import { type Asked, eventsUrl, single } from '../protocol/urls.ts'
+import type { FailureReason, OpenRequest } from '../types.ts'
 import { place } from './link.ts'
 
-/**
- * Asks for the jobs' events, as the transport `via`, in one content type; the server may hold the answer for `waitS` seconds. What comes is that answer, or
- * a control that is all there is to say. Throws where the path has failed.
- */
-export async function ask(request: OpenRequest, via: string, accept: string, waitS = 0): Promise<Response | Control> {
-  const { url, ...init } = addressOf(request, via, accept, waitS)
-  const { fetch, jobs } = request // a method of the request otherwise: browsers refuse to run it with another `this`
-  let response: Response
-  try {
-    response = await fetch(url, init)
-  } catch (cause) {
-    request.signal.throwIfAborted()
-    throw new TransportError('network', `${place(url)} gave no answer (network, CORS or mixed content)`, { cause })
-  }
+/** What is asked for, from where, by which transport and in which content type; the server may hold the answer for `waitS`, in seconds. */
+export interface Question extends Omit<OpenRequest, 'jobs'> {
+  jobs: readonly Asked[]
+  via: string
+  accept: string
+  waitS?: number
+}
+
+/** What comes is the answer, or a control that is all there is to say. Throws where the path has failed. */
+export async function ask(question: Question): Promise<Response | Control> {
+  const { fetch, signal, jobs, accept } = question // `question.fetch()` would have a `this` that browsers refuse
+  const { url, ...init } = addressOf(question)
+  const response = await fetch(url, init).catch(failing('network', `${place(url)} gave no answer (network, CORS or mixed content)`, signal))
   const only = single(jobs)
   if (only && response.status === 204) return { control: 'done', job: only.job, cursor: only.after ?? TAIL }
   return (await errorIn(response, accept)) ?? response
 }
 
+/** To throw instead of what was caught: the abort's reason where that was the cause. */
+const failing =
+  (reason: FailureReason, message: string, signal: AbortSignal) =>
+  (cause: unknown): never => {
+    signal.throwIfAborted()
+    throw new TransportError(reason, message, { cause })
+  }
+
 /**
  * Where the cursor and the wait go. Across origins nothing may need a preflight; where a token or other headers need one anyway, a constant URL and the
  * default cache mode keep it to one, since browsers remember it by URL and skip it for no-store (PROTOCOL.md §8.5).
  */
-function addressOf(request: OpenRequest, via: string, accept: string, waitS: number): RequestInit & { url: URL } {
-  const { base, jobs, token, credentials, signal } = request
-  const headers = new Headers(request.headers)
+function addressOf({ base, jobs, token, credentials, signal, via, accept, waitS, ...given }: Question): RequestInit & { url: URL } {
+  const headers = new Headers(given.headers)
   const isForeign = base.origin !== (globalThis.location?.origin ?? base.origin)
   /** The job whose position can be told by headers. */
   const only = !isForeign || token || [...headers].length > 0 ? single(jobs) : undefined
@@ -42,16 +48,11 @@ function addressOf(request: OpenRequest, via: string, accept: string, waitS: num
 
   const url = eventsUrl(base, only && cursor ? [{ job: only.job }] : jobs)
   headers.set('accept', accept)
+  if (token) headers.set('authorization', `Bearer ${token}`)
   if (cursor) headers.set('last-event-id', cursor)
   if (isConstant) url.searchParams.append('via', via)
   if (waitS && isConstant) headers.set('prefer', `wait=${waitS}`)
   else if (waitS) url.searchParams.append('wait', `${waitS}`)
-  try {
-    if (token) headers.set('authorization', `Bearer ${token}`)
-  } catch {
-    // Without its cause, which quotes the value.
-    throw new TransportError('unsupported', 'the token has characters that a header cannot carry')
-  }
   return { url, headers, credentials, signal, cache: isConstant ? 'default' : 'no-store' }
 }
 
@@ -86,13 +87,10 @@ export async function* chunksOf({ body, url }: Response, signal: AbortSignal): A
   const decoder = new TextDecoder()
   try {
     for (;;) {
-      const { done, value } = (await reader?.read()) ?? { done: true }
-      if (done) return
-      yield decoder.decode(value, { stream: true })
+      const chunk = await reader?.read().catch(failing('cut', `${place(url)} broke off`, signal))
+      if (!chunk?.value) return
+      yield decoder.decode(chunk.value, { stream: true })
     }
-  } catch (cause) {
-    signal.throwIfAborted()
-    throw new TransportError('cut', `${place(url)} broke off`, { cause })
   } finally {
     reader?.cancel().catch(() => {}) // it may have broken already
   }

@@ -4,6 +4,7 @@ import { delay } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
 import { type Frame, isControl } from '../protocol/frames.ts'
 import { parseAnswer } from '../protocol/parse.ts'
+import type { Asked } from '../protocol/urls.ts'
 import type { OpenRequest, Transport } from '../types.ts'
 import { ask, chunksOf } from './http.ts'
 import { hasFetch } from './link.ts'
@@ -29,25 +30,21 @@ const poll = (mode: Mode): Transport => ({ name: mode, isSupported: hasFetch, op
 
 async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<readonly Frame[], void> {
   const { signal } = request
-  let { jobs } = request
+  let jobs: readonly Asked[] = request.jobs
   let waitS = 0
   let limitS = MAX_WAIT_S
   while (jobs.length > 0) {
     const askedAt = performance.now()
     try {
-      const answer = await ask({ ...request, jobs }, mode, 'application/json', waitS)
+      const answer = await ask({ ...request, jobs, via: mode, accept: 'application/json', waitS })
       if (isControl(answer)) return yield [answer]
       let text = ''
       for await (const chunk of chunksOf(answer, signal)) {
         if (text) yield [] // a long body is no silence
         text += chunk
       }
-      const { hello, frames, more, cursors } = parseAnswer(text)
-      // One that has ended or failed is asked for no more.
-      jobs = jobs.flatMap(({ job, ref }) => {
-        const after = cursors.get(job)
-        return after ? [{ job, ref, after }] : []
-      })
+      const { hello, frames, more, next } = parseAnswer(text)
+      jobs = next
       yield frames
 
       const { heartbeatMs, pollMs = DEFAULT_POLL_MS } = hello

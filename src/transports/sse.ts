@@ -15,7 +15,7 @@ const MAX_EVENT_CHARS = 2 ** 24
 export const sse = (): Transport => ({ name: 'sse', isSupported: hasFetch, open: (request) => ({ frames: read(request) }) })
 
 async function* read(request: OpenRequest): AsyncGenerator<readonly Frame[], void> {
-  const answer = await ask(request, 'sse', 'text/event-stream')
+  const answer = await ask({ ...request, via: 'sse', accept: 'text/event-stream' })
   if (isControl(answer)) return yield [answer]
   yield [] // it has opened; no frame proves it yet
 

@@ -84,9 +84,8 @@ function connect({ base, token, WebSocket }: OpenRequest, jobs: OpenRequest['job
   url.protocol = url.protocol.replace('http', 'ws')
   try {
     return new WebSocket(url, [SUBPROTOCOL, ...(token ? [BEARER_PREFIX + base64url(token)] : [])])
-  } catch {
-    // Without its cause, which may quote the subprotocols, and so the token.
-    throw new TransportError('unsupported', `${place(url)}: no WebSocket can be made here (mixed content, or a token that is no bearer token)`)
+  } catch (cause) {
+    throw new TransportError('unsupported', `${place(url)}: no WebSocket can be made here (mixed content)`, { cause })
   }
 }
 

@@ -165,7 +165,7 @@ describe('a JSON reading', () => {
       hello: { ...hello, pollMs: 2000 },
       frames: [{ ...hello, pollMs: 2000 }, subscribed, event],
       more: false,
-      cursors: new Map([['42', 'mf3k2x-5']])
+      next: [{ job: '42', after: 'mf3k2x-5' }]
     })
   })
 
@@ -175,7 +175,7 @@ describe('a JSON reading', () => {
       { job: '43', error: { status: 404, code: 'unknown-job', message: 'no such job' } },
       { ...member, job: '44' }
     ]
-    const { frames, cursors } = parseAnswer(JSON.stringify({ ...answer, jobs }))
+    const { frames, next } = parseAnswer(JSON.stringify({ ...answer, jobs }))
     expect(frames.slice(1)).toEqual([
       { ...subscribed, status: 'succeeded' },
       { ...subscribed, job: '44' },
@@ -183,7 +183,7 @@ describe('a JSON reading', () => {
       { control: 'done', job: '42', cursor: 'mf3k2x-5' },
       { control: 'error', job: '43', status: 404, code: 'unknown-job', message: 'no such job' }
     ])
-    expect([...cursors]).toEqual([['44', 'mf3k2x-5']])
+    expect(next).toEqual([{ job: '44', after: 'mf3k2x-5' }])
   })
 
   test('may leave out mux and pollMs, say more, and hold a job called __proto__', () => {
@@ -191,7 +191,7 @@ describe('a JSON reading', () => {
     const parsed = parseAnswer(JSON.stringify({ ...rest, more: true, jobs: [{ ...member, job: '__proto__' }], events: [] }))
     expect(parsed).toMatchObject({ more: true, hello: { control: 'hello', protocol: 1, heartbeatMs: 15_000 } })
     expect(parsed.hello).not.toHaveProperty('pollMs')
-    expect([...parsed.cursors]).toEqual([['__proto__', 'mf3k2x-5']])
+    expect(parsed.next).toEqual([{ job: '__proto__', after: 'mf3k2x-5' }])
   })
 
   test.each([

@@ -294,9 +294,8 @@ export function describeTransport(make: () => Transport, { hidesStatus = false, 
       await open(undefined, { token }).untilControl('done')
       server.fault = { do: 'page', status: 403 }
       const refused = await failure(open(undefined, { token }).toEnd())
-      const invalid = await failure(open(undefined, { token: `${token}\n\u{1F600}` }).toEnd())
       for (const { url } of server.received) expect(url.href).not.toContain(token)
-      for (const { message, cause } of [refused, invalid]) expect(`${message} ${cause}`).not.toContain(token)
+      expect(`${refused.message} ${refused.cause}`).not.toContain(token)
       const { headers } = server.received[0] ?? expect.fail('nothing was asked')
       expect([headers.authorization, headers['sec-websocket-protocol']]).toContain(
         headers.authorization ? `Bearer ${token}` : `jobtail.v1, bearer.${Buffer.from(token).toString('base64url')}`
