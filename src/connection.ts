@@ -193,8 +193,6 @@ export function createConnection(options: ConnectionOptions): Connection {
   function outcomeOf(end: RoundEnd<Carrier>): Outcome {
     if (!end.live) return { kind: 'failed', failures: end.failures }
     const { link, byeMs, events } = end.live
-    // A link that ends when nothing is left to read was not lost.
-    if (wants().size === 0) return { kind: 'released' }
     return byeMs === undefined ? { kind: 'lost', livedMs: link.livedMs, events } : { kind: 'told', atLeastMs: undefined, upToMs: byeMs }
   }
 
@@ -211,6 +209,8 @@ export function createConnection(options: ConnectionOptions): Connection {
     const { link, events } = carrier
     const { startedAt, provedAt, transport } = link
     if (carrier === outgoing) return
+    // What ends when nothing is left to read has neither failed nor been lost, and needs nothing in its place.
+    if (wants().size === 0) callOff({ kind: 'released' }, carrier)
     const afterMs = now() - startedAt
     if (!reason || wants().size === 0) {
       if (provedAt === undefined) emit({ type: 'probe-abandoned', afterMs }, transport)

@@ -149,6 +149,23 @@ describe('about one job', () => {
     await expectNothingLeft(world)
   })
 
+  test('with which the answer ends is no failure of the path', async () => {
+    const world = createWorld({ firstLook: false })
+    for (const name of NAMES)
+      world.transports[name].script = (link) =>
+        link.after(10, () => {
+          link.push(error(403, 'forbidden', { job: '42' }))
+          link.end()
+        })
+    const loop = run(world.client.subscribe('42'))
+    await elapse(50)
+    expect(loop.error).toMatchObject({ code: 'forbidden' })
+    expect(world.diagnostics.map(({ type }) => type)).not.toContain('probe-failed')
+    expect(world.starts).toEqual(['websocket@0'])
+    expect(spies.warn).not.toHaveBeenCalled()
+    await expectNothingLeft(world)
+  })
+
   test('the others go on', async () => {
     const world = createWorld()
     world.log.fill('1', 2)
