@@ -14,7 +14,7 @@ export interface Import {
 
 const layers = [
   ['protocol', 'policy', 'async', 'errors', 'types'],
-  ['transports', 'memory', 'credentials', 'explain'],
+  ['transports', 'memory', 'credentials', 'explain', 'settings'],
   ['strategy'],
   ['delivery', 'requests', 'state'],
   ['connection'],
