@@ -72,7 +72,8 @@ function settingsFrom(options: JobServerOptions): Settings {
     maxBodyBytes: 2 ** 20,
     maxConnectionAgeMs: Number.POSITIVE_INFINITY,
     onError: (error) => console.error('jobtail:', error),
-    ...options,
+    // An option that is given as `undefined` has its default as well.
+    ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
     basePath: (options.basePath ?? '/jobs').replace(/\/+$/, '')
   }
   check(settings)
