@@ -1,11 +1,20 @@
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
+import { createJobServer } from '../../src/server/job-server.ts'
 import { memoryLog } from '../../src/server/log/memory.ts'
-import type { JobContext } from '../../src/server/types.ts'
+import type { JobContext, JobServerOptions } from '../../src/server/types.ts'
 import { createGate } from './gate.ts'
 import { type Served, serve } from './serve.ts'
 
 const types = async ({ read }: Served, job: string) => (await read(`/${job}/events`)).events.map(({ type }) => type)
+
+test('options that are given as undefined have their defaults', async () => {
+  // as: what a caller in plain JavaScript may pass on
+  const jobs = createJobServer({ log: undefined, heartbeatMs: undefined, authorize: undefined } as unknown as JobServerOptions)
+  expect(await jobs.publish('42', 'started')).toMatchObject({ seq: 1, data: null })
+  expect((await jobs.fetch(new Request('http://localhost/jobs/42/events'))).status).toBe(200)
+  await jobs.close()
+})
 
 describe('run', () => {
   test('queued, started, what the work publishes in order, succeeded', async () => {
