@@ -31,3 +31,10 @@ export function eventsUrl(base: URL, jobs: readonly Asked[]): URL {
   }
   return url
 }
+
+/** A URL for an error message: a query may hold what isn't for a log. The answers that a script makes have none. */
+export function place(url: string | URL): string {
+  if (!url) return ''
+  const { origin, pathname } = new URL(url)
+  return origin + pathname
+}

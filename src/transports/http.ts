@@ -4,9 +4,8 @@ import { TransportError } from '../errors.ts'
 import type { Control, ErrorControl } from '../protocol/frames.ts'
 import { parseError } from '../protocol/parse.ts'
 import { TAIL } from '../protocol/rules.ts'
-import { type Asked, eventsUrl, single } from '../protocol/urls.ts'
+import { type Asked, eventsUrl, place, single } from '../protocol/urls.ts'
 import type { FailureReason, OpenRequest } from '../types.ts'
-import { place } from './link.ts'
 
 /** What is asked for, from where, by which transport and in which content type; the server may hold the answer for `waitS`, in seconds. */
 export interface Question extends Omit<OpenRequest, 'jobs'> {
@@ -64,7 +63,10 @@ export async function errorIn(response: Response, accept: string): Promise<Error
   if (type.startsWith('application/problem+json'))
     try {
       const { detail, title, ...problem } = await response.json()
-      return parseError({ message: detail ?? title, retryAfterMs: retryAfterMs(headers.get('retry-after')), ...problem, status })
+      // Seconds, or a date (RFC 9110, 10.2.3).
+      const after = headers.get('retry-after') ?? ''
+      const ms = Number(after) * 1000 || Date.parse(after) - Date.now()
+      return parseError({ message: detail ?? title, retryAfterMs: ms > 0 ? Math.ceil(ms) : undefined, ...problem, status })
     } catch {
       // not the protocol's: somebody else's, or a body that broke
     }
@@ -72,12 +74,6 @@ export async function errorIn(response: Response, accept: string): Promise<Error
   body?.cancel().catch(() => {})
   const message = `${place(url)}${redirected ? ' (redirected)' : ''}: ${status}, ${type}, not ${accept}`
   throw new TransportError(status === 200 ? 'content-type' : 'status', message, { status })
-}
-
-/** `Retry-After` is seconds or a date (RFC 9110, 10.2.3). */
-function retryAfterMs(value: string | null): number | undefined {
-  const ms = Number(value) * 1000 || Date.parse(value ?? '') - Date.now()
-  return ms > 0 ? Math.ceil(ms) : undefined
 }
 
 /** The body as text, in pieces as they arrive. Throws `cut` where it breaks; leaving early cancels it. */

@@ -6,9 +6,10 @@ import { TransportError } from '../errors.ts'
 import type { Frame, Operation } from '../protocol/frames.ts'
 import { parseText } from '../protocol/parse.ts'
 import { BEARER_PREFIX, SUBPROTOCOL } from '../protocol/rules.ts'
-import { eventsUrl } from '../protocol/urls.ts'
+import { eventsUrl, place } from '../protocol/urls.ts'
 import type { Link, OpenRequest, Transport } from '../types.ts'
-import { place } from './link.ts'
+
+type Jobs = OpenRequest['jobs']
 
 /** Restarting, restarting, later: how long to stay away at most, by the close's code (PROTOCOL.md §5). */
 const AWAY_MS: Readonly<Record<number, number>> = { 1001: 1000, 1012: 1000, 1013: 10_000 }
@@ -21,7 +22,8 @@ export const webSocket = (): Transport => ({
 })
 
 function openWebSocket(request: OpenRequest): Link {
-  let { jobs: wanted, signal } = request
+  const { signal } = request
+  let wanted = request.jobs
   let tell = (): void => {} // the URL says it all until the socket is open
 
   async function* read(): AsyncGenerator<readonly Frame[], void> {
@@ -30,21 +32,15 @@ function openWebSocket(request: OpenRequest): Link {
     const socket = connect(request, told)
     const inbox = createQueue<readonly Frame[]>()
     let isOpen = false
-    const send = (operation: Operation): void => socket.send(JSON.stringify(operation))
+    onAbort(signal, inbox.end)
 
-    tell = () => {
-      if (!isOpen) return
-      for (const { job } of told) if (!wanted.some((each) => each.job === job)) send({ op: 'unsubscribe', job })
-      for (const each of wanted) if (!told.some(({ ref }) => ref === each.ref)) send({ op: 'subscribe', ...each })
-      told = wanted
-    }
-    onAbort(signal, (reason) => {
-      inbox.clear()
-      inbox.end(reason)
-    })
     socket.onopen = () => {
       isOpen = true
       inbox.push([]) // what opens and then delivers nothing is told from what never opens
+      tell = () => {
+        for (const operation of changes(told, wanted)) socket.send(JSON.stringify(operation))
+        told = wanted
+      }
       tell()
     }
     socket.onmessage = ({ data }) => {
@@ -79,7 +75,13 @@ function openWebSocket(request: OpenRequest): Link {
   }
 }
 
-function connect({ base, token, WebSocket }: OpenRequest, jobs: OpenRequest['jobs']): WebSocket {
+/** What takes the server from the jobs that it was told of to those that are wanted. */
+function* changes(told: Jobs, wanted: Jobs): Generator<Operation> {
+  for (const { job } of told) if (!wanted.some((each) => each.job === job)) yield { op: 'unsubscribe', job }
+  for (const each of wanted) if (!told.some(({ ref }) => ref === each.ref)) yield { op: 'subscribe', ...each }
+}
+
+function connect({ base, token, WebSocket }: OpenRequest, jobs: Jobs): WebSocket {
   const url = eventsUrl(base, jobs)
   url.protocol = url.protocol.replace('http', 'ws')
   try {
