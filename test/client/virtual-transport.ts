@@ -69,6 +69,7 @@ export function virtualTransport(name: string, links: VirtualLink[], script: Scr
         end: () => over(),
         fail: (reason, status) => over(new TransportError(reason, `made to fail: ${reason}`, { status })),
         after(ms, act) {
+          if (life.signal.aborted) return
           const timer = setTimeout(() => link.isOpen && act(), ms)
           life.signal.addEventListener('abort', () => clearTimeout(timer))
         },
@@ -150,13 +151,13 @@ export const serving =
       link.after(subscribedMs, () => {
         read(link.request.jobs, true)
         read(link.jobs, false) // what was changed while it was opening
+        link.onUpdate(() => link.after(delayMs, () => read(link.jobs, false)))
       })
       const beat = (): void => {
         link.push({ control: 'heartbeat' })
         link.after(heartbeatMs, beat)
       }
       link.after(heartbeatMs, beat)
-      link.onUpdate(() => link.after(delayMs, () => read(link.jobs, false)))
       link.onOver(log.onChange(send))
     })
   }
