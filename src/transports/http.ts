@@ -60,13 +60,11 @@ export async function errorIn(response: Response, accept: string): Promise<Error
   const { status, headers, redirected, url, body } = response
   const type = (headers.get('content-type') ?? 'no content type').toLowerCase()
   if (response.ok && type.startsWith(accept)) return
-  if (type.startsWith('application/problem+json'))
+  // 408 and 504 come from whoever lost patience in between, whatever they say.
+  if (type.startsWith('application/problem+json') && status !== 408 && status !== 504)
     try {
       const { detail, title, ...problem } = await response.json()
-      // Seconds, or a date (RFC 9110, 10.2.3).
-      const after = headers.get('retry-after') ?? ''
-      const ms = Number(after) * 1000 || Date.parse(after) - Date.now()
-      return parseError({ message: detail ?? title, retryAfterMs: ms > 0 ? Math.ceil(ms) : undefined, ...problem, status })
+      return parseError({ message: detail ?? title, retryAfterMs: Number(headers.get('retry-after')) * 1000 || undefined, ...problem, status })
     } catch {
       // not the protocol's: somebody else's, or a body that broke
     }

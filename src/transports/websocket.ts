@@ -3,7 +3,7 @@
 import { createQueue } from '../async/queue.ts'
 import { onAbort } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
-import type { Frame, Operation } from '../protocol/frames.ts'
+import { type Control, type Frame, isControl, type Operation } from '../protocol/frames.ts'
 import { parseText } from '../protocol/parse.ts'
 import { BEARER_PREFIX, SUBPROTOCOL } from '../protocol/rules.ts'
 import { eventsUrl, place } from '../protocol/urls.ts'
@@ -11,8 +11,15 @@ import type { Link, OpenRequest, Transport } from '../types.ts'
 
 type Jobs = OpenRequest['jobs']
 
-/** Restarting, restarting, later: how long to stay away at most, by the close's code (PROTOCOL.md §5). */
+/** Restarting, restarting, later: how long to stay away at most, by the close's code. */
 const AWAY_MS: Readonly<Record<number, number>> = { 1001: 1000, 1012: 1000, 1013: 10_000 }
+
+/** What a close's code says, for a server that has not said it before (PROTOCOL.md §5). */
+function wordOf(code: number, message: string): Control | undefined {
+  const retryMs = AWAY_MS[code]
+  if (retryMs) return { control: 'bye', reason: 'shutdown', retryMs }
+  if (code >= 4400 && code < 4600) return { control: 'error', status: code - 4000, code: 'closed', message }
+}
 
 /** One socket, whose jobs can be changed in place. */
 export const webSocket = (): Transport => ({
@@ -32,6 +39,7 @@ function openWebSocket(request: OpenRequest): Link {
     const socket = connect(request, told)
     const inbox = createQueue<readonly Frame[]>()
     let isOpen = false
+    let last: Frame | undefined
     onAbort(signal, inbox.end)
 
     socket.onopen = () => {
@@ -45,18 +53,20 @@ function openWebSocket(request: OpenRequest): Link {
     }
     socket.onmessage = ({ data }) => {
       try {
-        inbox.push(parseText(data))
+        const frames = parseText(data)
+        last = frames.at(-1) ?? last
+        inbox.push(frames)
       } catch (error) {
         inbox.end(error)
       }
     }
     socket.onerror = () => {} // the close that follows says more; but the ws package throws where nobody listens
     socket.onclose = ({ code, reason }) => {
-      const retryMs = AWAY_MS[code]
-      if (retryMs) inbox.push([{ control: 'bye', reason: 'shutdown', retryMs }])
       const message = `${place(socket.url)} ${isOpen ? 'was closed with' : 'did not open:'} ${code} ${reason}`
-      // Above 4000 the server has said why before.
-      inbox.end(retryMs || code === 1000 || code >= 4000 ? undefined : new TransportError(isOpen ? 'cut' : 'refused', message))
+      const hasSaid = last && isControl(last) && (last.control === 'bye' || last.control === 'error')
+      const word = wordOf(code, message)
+      if (word && !hasSaid) inbox.push([word])
+      inbox.end(word || hasSaid || code === 1000 ? undefined : new TransportError(isOpen ? 'cut' : 'refused', message))
     }
     try {
       yield* { [Symbol.asyncIterator]: () => inbox }

@@ -77,29 +77,57 @@ it('gives each message as it came', async () => {
 
 describe('a socket that is closed', () => {
   const bye = (retryMs: number) => ({ control: 'bye', reason: 'shutdown', retryMs })
+  const error = (status: number) => ({ control: 'error', status, code: 'closed', message: expect.stringContaining(`${4000 + status} so`) })
 
   it.each([
-    [1000, []],
-    [1001, [bye(1000)]],
-    [1012, [bye(1000)]],
-    [1013, [bye(10_000)]],
-    [4401, []],
-    [4503, []]
-  ])('with %d has ended as planned', async (code, last) => {
+    [1000, undefined],
+    [1001, bye(1000)],
+    [1012, bye(1000)],
+    [1013, bye(10_000)],
+    [4400, error(400)],
+    [4401, error(401)],
+    [4404, error(404)],
+    [4429, error(429)],
+    [4503, error(503)]
+  ])('with %d ends with what the code says', async (code, last) => {
     const base = await serve((socket) => {
       socket.send(hello)
       socket.close(code, 'so')
     })
-    expect((await open(base).toEnd()).had.slice(1)).toEqual(last)
+    expect((await open(base).toEnd()).had.slice(1)).toEqual(last ? [last] : [])
   })
 
-  it.each([1005, 1011, 3000])('with %d has been cut', async (code) => {
+  it.each([1005, 1011, 3000, 4600])('with %d has been cut', async (code) => {
     const base = await serve((socket) => {
       socket.send(hello)
       if (code === 1005) socket.close()
       else socket.close(code)
     })
     await expect(open(base).toEnd()).rejects.toMatchObject({ reason: 'cut', message: expect.stringContaining(`${code}`) })
+  })
+
+  it.each([
+    [1012, { control: 'bye', reason: 'max-age', retryMs: 5 }],
+    [1011, { control: 'bye', reason: 'slow', retryMs: 5 }],
+    [4401, { control: 'bye', reason: 'auth', retryMs: 5 }],
+    [4404, { control: 'error', job: '42', status: 404, code: 'unknown-job', message: 'no' }],
+    [1013, { control: 'error', status: 429, code: 'busy', message: 'no' }]
+  ])('with %d adds nothing to what was said last', async (code, frame) => {
+    const base = await serve((socket) => {
+      socket.send(JSON.stringify(frame))
+      socket.send('[]')
+      socket.close(code)
+    })
+    expect((await open(base).toEnd()).had).toEqual([frame])
+  })
+
+  it('with a code says that, where an error said earlier was of one job', async () => {
+    const gone = { control: 'error', job: '43', status: 404, code: 'unknown-job', message: 'no' }
+    const base = await serve((socket) => {
+      for (const frame of [gone, event(1)]) socket.send(JSON.stringify(frame))
+      socket.close(1012)
+    })
+    expect((await open(base).toEnd()).had).toEqual([gone, event(1), bye(1000)])
   })
 })
 
