@@ -88,10 +88,11 @@ function wireUp(settings: Settings, emit: (detail: DiagnosticDetail, attempt?: n
   const { memory } = settings
   const base = baseOf(settings.url)
   let winner: Winner | undefined
+  let hasWarned = false
 
-  async function recall(): Promise<string | undefined> {
+  async function recall(signal: AbortSignal): Promise<string | undefined> {
     if (memory && !winner) {
-      winner = await recallWinner(memory, base.href)
+      winner = await recallWinner(memory, base.href, signal)
       if (winner) emit({ type: 'recalled', latencyMs: winner.latencyMs }, 0, winner.transport)
     }
     return winner?.transport
@@ -104,6 +105,11 @@ function wireUp(settings: Settings, emit: (detail: DiagnosticDetail, attempt?: n
     emit({ type: 'remembered', latencyMs }, 0, transport)
   }
 
+  function warn(message: string): void {
+    if (!hasWarned) console.warn(message)
+    hasWarned = true
+  }
+
   const shared = {
     ...settings,
     request: { base, credentials, fetch, WebSocket },
@@ -111,7 +117,7 @@ function wireUp(settings: Settings, emit: (detail: DiagnosticDetail, attempt?: n
     look: look(),
     authorize: () => askCredentials(settings),
     canReauthorize: typeof (token ?? headers) === 'function',
-    ...{ recall, remember, emit }
+    ...{ recall, remember, emit, warn }
   }
   return { pool: createPool((capacity) => createConnection({ ...shared, ...capacity })), requests: createRequests(shared) }
 }

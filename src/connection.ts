@@ -25,9 +25,11 @@ export interface ConnectionOptions extends TrafficOptions {
   /** Whether asking again may give another token. */
   canReauthorize: boolean
   /** The transport that won here before. */
-  recall(): Promise<string | undefined>
+  recall(signal: AbortSignal): Promise<string | undefined>
   remember(transport: string, latencyMs: number): void
   emit(detail: DiagnosticDetail, attempt?: number, transport?: string): void
+  /** A whole first round has failed. */
+  warn(message: string): void
 }
 
 export interface Connection {
@@ -140,7 +142,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       attempt += 1
       if (!outgoing) announce('connecting')
       const { outcome, transport } = await play(isFirst, signal)
-      if (outcome.kind === 'failed' && attempt === 1) console.warn(describe(outcome.failures, options.request.base))
+      if (outcome.kind === 'failed' && attempt === 1) options.warn(describe(outcome.failures, options.request.base))
       conclude(outcome, transport)
     }
   }
@@ -159,7 +161,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     try {
       const carried = await orAborted(authorize(), calledOff.signal)
       traffic.startLooks(carried, isFirst)
-      if (attempt === 1) history = { ...history, favourite: await orAborted(options.recall(), calledOff.signal) }
+      if (attempt === 1) history = { ...history, favourite: await orAborted(options.recall(calledOff.signal), calledOff.signal) }
       const startedAt = now()
       round = startRound({
         ...candidates(history, now()),

@@ -1,6 +1,7 @@
 /** Which transport won at a base URL: a hint that goes bad after a day, and that nobody waits for long. */
 
 import { now } from '../async/clock.ts'
+import { onAbort } from '../async/signals.ts'
 import type { Memory } from '../types.ts'
 
 export interface Winner {
@@ -19,18 +20,20 @@ const isWinner = (value: unknown): value is Winner => {
   return typeof transport === 'string' && Number.isFinite(latencyMs) && typeof at === 'number' && at <= now() && at > now() - MAX_AGE_MS
 }
 
-/** What was remembered; undefined for nothing, nothing of use, a failure, or no answer within 50 ms. */
-export function recallWinner(memory: Memory, key: string): Promise<Winner | undefined> {
+/** What was remembered; undefined for nothing, nothing of use, a failure, no answer within 50 ms, or an abort. */
+export function recallWinner(memory: Memory, key: string, signal?: AbortSignal): Promise<Winner | undefined> {
   return new Promise((resolve) => {
     // indexedDB.open may never answer (WebKit bug 226547).
     const timer = setTimeout(resolve, MAX_WAIT_MS)
+    const settle = (winner?: Winner): void => {
+      clearTimeout(timer)
+      resolve(winner)
+    }
+    const release = signal && onAbort(signal, () => settle())
     attempt(() => memory.read(key))
-      .then((value) => (isWinner(value) ? value : undefined))
-      .catch(() => undefined)
-      .then((winner) => {
-        clearTimeout(timer)
-        resolve(winner)
-      })
+      .then((value) => settle(isWinner(value) ? value : undefined))
+      .catch(() => settle())
+      .finally(release)
   })
 }
 

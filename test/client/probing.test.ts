@@ -212,6 +212,14 @@ describe('where nothing delivers', () => {
     expect(spies.warn).toHaveBeenCalledTimes(1)
   })
 
+  test('one warning, however many links the jobs need', async () => {
+    const world = createWorld({ scripts: all(failing('network')), firstLook: false })
+    for (let index = 0; index < 200; index += 1) run(world.client.subscribe(`job-with-a-rather-long-name-${index}`))
+    await elapse(50)
+    expect(startsOf(world, 'websocket').length).toBeGreaterThan(2)
+    expect(spies.warn).toHaveBeenCalledTimes(1)
+  })
+
   test('unreachable, once the attempts are used up, with what was tried', async () => {
     const world = createWorld({ scripts: { ...all(hanging), sse: failing('status', 502) }, retry: { attempts: 3 }, probeTimeoutMs: 1000 })
     world.http.faults.events = 'break'
