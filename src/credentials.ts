@@ -17,5 +17,10 @@ export async function askCredentials(options: Pick<ClientOptions, 'token' | 'hea
   // RFC 6750 §2.1. Never the value: it would end up in a log.
   if (token !== undefined && !/^[A-Za-z0-9._~+/-]+=*$/.test(token))
     throw new JobtailError('bad-request', `token: expected the characters of a bearer token (RFC 6750), got a ${typeof token} with others`)
-  return { headers: new Headers(headers), token }
+  try {
+    return { headers: new Headers(headers), token }
+  } catch {
+    // Without its cause, which quotes the value.
+    throw new JobtailError('bad-request', 'headers: expected names and values that HTTP can carry')
+  }
 }

@@ -118,6 +118,16 @@ test.each(['s3cret with blanks', 's3cret\nline', 's3cret€'])('a token that is 
   await expectNothingLeft(world)
 })
 
+test.each([{ authorization: 'Bearer s3cret\nx' }, { 'x-key': 's3cret€' }])('headers that are none are refused without being told', async (headers) => {
+  const world = createWorld({ headers })
+  const loop = run(world.client.subscribe('42'))
+  await elapse(50)
+  expect(loop.error).toMatchObject({ code: 'bad-request', message: expect.stringContaining('headers: ') })
+  const { message, cause } = loop.error as Error // as: just checked
+  expect(JSON.stringify([message, String(cause), world.diagnostics, spies.warn.mock.calls])).not.toContain('s3cret')
+  await expectNothingLeft(world)
+})
+
 test('a token is in no error, no diagnostic, no warning and no URL', async () => {
   const world = createWorld({ token: () => 's3cret', retry: { attempts: 2 } })
   for (const name of NAMES) world.transports[name].script = failing('status', 502)
