@@ -1,5 +1,6 @@
 /** The two errors that a loop or `result` can throw, and the one that a transport throws to its owner. */
 
+import type { JobEvent } from './protocol/events.ts'
 import type { Problem, WireEvent } from './protocol/frames.ts'
 
 export type ErrorCode =
@@ -42,7 +43,8 @@ export class JobFailedError extends Error {
   override readonly name = 'JobFailedError'
   /** The failure's own code; `cancelled` for a cancelled job. */
   readonly code: string
-  readonly event: WireEvent
+  /** The terminal event. */
+  readonly event: JobEvent
 
   constructor(event: WireEvent) {
     const { code, message, reason } = (event.data ?? {}) as { code?: unknown; message?: unknown; reason?: unknown } // as: any JSON; each field is checked below
@@ -55,7 +57,7 @@ export class JobFailedError extends Error {
           : `job ${event.job} failed`
     )
     this.code = cancelled ? 'cancelled' : typeof code === 'string' ? code : 'failed'
-    this.event = event
+    this.event = event as JobEvent // as: `failed` or `cancelled`, with data of the conventional shape or of the application's
   }
 }
 

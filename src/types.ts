@@ -2,38 +2,15 @@
 /** The public types. Their promises are documented here, once, and in docs/API.md. */
 
 import type { FailureReason, JobFailedError, JobtailError } from './errors.ts'
+import type { JobEvent, StandardEvents } from './protocol/events.ts'
 import type { Frame, ProgressData } from './protocol/frames.ts'
 
 export type { FailureReason } from './errors.ts'
+export type { Events, JobEvent, StandardEvents } from './protocol/events.ts'
 export type { Control, Frame, JobSnapshot, JobStatus, ProgressData, WireEvent } from './protocol/frames.ts'
-
-/** `data` by event type, as the protocol's conventions have it. */
-export interface StandardEvents {
-  queued: { position?: number }
-  started: { attempt?: number }
-  progress: ProgressData
-  log: { level: string; message: string }
-  /** A partial result. */
-  output: unknown
-  retrying: unknown
-  cancelling: { reason?: string }
-  succeeded: unknown
-  failed: { code: string; message: string; retryable?: boolean; details?: unknown }
-  cancelled: { reason?: string }
-  /** Made by the client where history is lost: `missed` events, or an unknown number. */
-  gap: { missed: number | undefined; reason: 'retention' | 'epoch' }
-}
-
-/** The standard events, with the application's own in place of or beside them. */
-export type Events<E> = Omit<StandardEvents, keyof E> & E
 
 // biome-ignore lint/complexity/noBannedTypes: {} is "no events of the application's own"
 type None = {}
-
-/** One event of a job's log. A `gap` has the id and seq of the last event before it, or the starting cursor and 0. */
-export type JobEvent<E = None> = {
-  [T in keyof Events<E> & string]: { id: string; seq: number; job: string; time: string; type: T; data: Events<E>[T] }
-}[keyof Events<E> & string]
 
 /** What `succeeded` carries: `Events<E>['succeeded']`, spelled so that it also holds for an E not known yet. */
 export type Result<E> = E extends { succeeded: infer S } ? S : StandardEvents['succeeded']
