@@ -11,6 +11,9 @@ import type { Link, OpenRequest, Transport } from '../types.ts'
 
 type Jobs = OpenRequest['jobs']
 
+/** A socket has no backpressure: what nobody reads is given up before it fills the memory. */
+const MAX_UNREAD_MESSAGES = 100_000
+
 /** Restarting, restarting, later: how long to stay away at most, by the close's code. */
 const AWAY_MS: Readonly<Record<number, number>> = { 1001: 1000, 1012: 1000, 1013: 10_000 }
 
@@ -53,6 +56,7 @@ function openWebSocket(request: OpenRequest): Link {
     }
     socket.onmessage = ({ data }) => {
       try {
+        if (inbox.length >= MAX_UNREAD_MESSAGES) throw new TransportError('protocol', `${MAX_UNREAD_MESSAGES} messages came and were not read`)
         const frames = parseText(data)
         last = frames.at(-1) ?? last
         inbox.push(frames)

@@ -75,6 +75,24 @@ it('gives each message as it came', async () => {
   expect(values).toEqual([[], [JSON.parse(hello)], [event(1), event(2)], [], undefined]) // the first says that it has opened
 })
 
+it('is given up where nobody reads what it brings', async () => {
+  const base = await serve((socket) => {
+    for (let sent = 0; sent <= 100_000; sent++) socket.send('[]')
+    socket.close(1000)
+  })
+  const closed = Promise.withResolvers<void>()
+  class Watched extends WebSocket {
+    constructor(...args: ConstructorParameters<typeof WebSocket>) {
+      super(...args)
+      this.addEventListener('close', () => closed.resolve())
+    }
+  }
+  const { frames, toEnd } = open(base, undefined, { WebSocket: Watched })
+  await frames.next()
+  await closed.promise
+  await expect(toEnd()).rejects.toMatchObject({ reason: 'protocol', message: expect.stringContaining('not read') })
+})
+
 describe('a socket that is closed', () => {
   const bye = (retryMs: number) => ({ control: 'bye', reason: 'shutdown', retryMs })
   const error = (status: number) => ({ control: 'error', status, code: 'closed', message: expect.stringContaining(`${4000 + status} so`) })
