@@ -19,7 +19,7 @@ export const createClient = (options: ClientOptions = {}): Client =>
 /** By url, for those who give no other client option. */
 const shared = new Map<string, Client>()
 
-function sharedClient(url: string | URL | undefined): Client {
+function sharedClient(url: string | URL = '/jobs'): Client {
   const key = `${url}`
   const client = shared.get(key) ?? createClient({ url })
   shared.set(key, client)

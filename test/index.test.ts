@@ -7,6 +7,10 @@ import * as core from '../src/core.ts'
 import * as jobtail from '../src/index.ts'
 import { type ScriptedServer, startScriptedServer } from './transports/scripted-server.ts'
 
+/** The machine may be busy. */
+vi.setConfig({ testTimeout: 30_000 })
+const eventually = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000 })
+
 test('exports', () => {
   expect(Object.keys(jobtail).sort()).toEqual([
     'JobFailedError',
@@ -56,7 +60,10 @@ describe('subscribe', () => {
   beforeEach(async () => {
     server = await startScriptedServer()
   })
-  afterEach(() => server.kill())
+  afterEach(() => {
+    vi.unstubAllGlobals()
+    return server.kill()
+  })
 
   const jobs = ['1', '2', '3']
   const readings = (): number => server.received.filter(({ kind }) => kind === 'websocket').length
@@ -72,11 +79,22 @@ describe('subscribe', () => {
       jobtail.subscribe('3', { url: server.base.href, token: undefined, onGap: 'throw', signal })
     ]
     for (const subscription of subscriptions) subscription.onChange(() => {})
-    await vi.waitFor(() => expect(subscriptions.map(({ state }) => state.connection.phase)).toEqual(['live', 'live', 'live']))
+    await eventually(() => expect(subscriptions.map(({ state }) => state.connection.phase)).toEqual(['live', 'live', 'live']))
     expect(readings()).toBe(1)
     controller.abort()
     for (const subscription of subscriptions) subscription.close()
-    await vi.waitFor(() => expect(server.open).toBe(0))
+    await eventually(() => expect(server.open).toBe(0))
+  })
+
+  test('without a url is at /jobs of the page, as with it', async () => {
+    for (const job of jobs) server.append(job)
+    vi.stubGlobal('location', new URL('/page', server.base))
+    const subscriptions = [jobtail.subscribe('1'), jobtail.subscribe('2', { url: '/jobs' })]
+    for (const subscription of subscriptions) subscription.onChange(() => {})
+    await eventually(() => expect(subscriptions.map(({ state }) => state.connection.phase)).toEqual(['live', 'live']))
+    expect(readings()).toBe(1)
+    for (const subscription of subscriptions) subscription.close()
+    await eventually(() => expect(server.open).toBe(0))
   })
 
   test('has a client of its own with any other option', async () => {
@@ -89,8 +107,8 @@ describe('subscribe', () => {
     expect(await Promise.all(both)).toEqual([1, 1])
     const again = [jobtail.subscribe('1', { url: server.base.href }), jobtail.subscribe('2', { url: server.base.href, transports: [jobtail.sse()] })]
     for (const job of again) job.onChange(() => {})
-    await vi.waitFor(() => expect(again.map(({ state }) => state.connection.transport)).toEqual(['websocket', 'sse']))
+    await eventually(() => expect(again.map(({ state }) => state.connection.transport)).toEqual(['websocket', 'sse']))
     for (const job of again) job.close()
-    await vi.waitFor(() => expect(server.open).toBe(0))
+    await eventually(() => expect(server.open).toBe(0))
   })
 })

@@ -14,6 +14,10 @@ const makers: [name: string, make: () => Transport][] = [
   ['short-poll', shortPoll]
 ]
 
+/** The machine may be busy. */
+vi.setConfig({ testTimeout: 30_000 })
+const eventually = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000 })
+
 let server: ScriptedServer
 let clients: Client[]
 
@@ -24,7 +28,7 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   for (const client of clients) client.close()
-  await vi.waitFor(() => expect(server.open).toBe(0))
+  await eventually(() => expect(server.open).toBe(0))
   await server.kill()
   vi.restoreAllMocks()
 })
@@ -61,10 +65,10 @@ describe.each(makers)('over %s', (name, make) => {
     const iterator = job[Symbol.asyncIterator]()
     await iterator.next()
     const pending = iterator.next()
-    await vi.waitFor(() => expect(job.state.connection).toMatchObject({ phase: 'live', transport: name }))
+    await eventually(() => expect(job.state.connection).toMatchObject({ phase: 'live', transport: name }))
     job.close()
     expect(await pending).toEqual({ done: true, value: undefined })
-    await vi.waitFor(() => expect(server.open).toBe(0))
+    await eventually(() => expect(server.open).toBe(0))
   })
 
   test('a slow reader has all of it, and the server is not read meanwhile', async () => {
@@ -73,8 +77,8 @@ describe.each(makers)('over %s', (name, make) => {
     for (let seq = 1; seq <= 100; seq += 1) server.append('42')
     const iterator = client.subscribe('42')[Symbol.asyncIterator]()
     const had = [await iterator.next()]
-    await vi.waitFor(() => expect(paused).toHaveBeenCalled())
-    await vi.waitFor(() => expect(server.open).toBe(0))
+    await eventually(() => expect(paused).toHaveBeenCalled())
+    await eventually(() => expect(server.open).toBe(0))
     for (let seq = 2; seq <= 100; seq += 1) had.push(await iterator.next())
     expect(had.map(({ value }) => value?.seq)).toEqual(upTo(100))
     await iterator.return?.()
@@ -119,7 +123,7 @@ test.each(makers.slice(0, 2))('%s ended cleanly by the server: the job goes on',
     events.push(event)
     if (event.seq === 3) {
       server.finish()
-      await vi.waitFor(() => expect(server.received).toHaveLength(2))
+      await eventually(() => expect(server.received).toHaveLength(2))
     }
     server.append('42', event.seq < 6 ? 'progress' : 'failed')
   }
@@ -130,11 +134,11 @@ test('with everything hanging the server sees all four begin, and none once it i
   server.fault = { do: 'hang' }
   const job = clientOf({ staggerMs: 20, firstLook: false }).subscribe('42')
   const pending = job[Symbol.asyncIterator]().next()
-  await vi.waitFor(() => expect(server.received.map(({ kind }) => kind)).toEqual(['websocket', 'sse', 'json', 'json']))
+  await eventually(() => expect(server.received.map(({ kind }) => kind)).toEqual(['websocket', 'sse', 'json', 'json']))
   expect(server.open).toBe(4)
   job.close()
   await pending
-  await vi.waitFor(() => expect(server.open).toBe(0))
+  await eventually(() => expect(server.open).toBe(0))
 })
 
 test('a finished job needs one JSON request; no socket is left', async () => {
@@ -144,7 +148,7 @@ test('a finished job needs one JSON request; no socket is left', async () => {
   const job = clientOf({ transports: [sse()], staggerMs: 10_000 }).subscribe('42')
   for await (const event of job) events.push(event)
   expect(seqs(events)).toEqual(upTo(21))
-  await vi.waitFor(() => expect(server.open).toBe(0))
+  await eventually(() => expect(server.open).toBe(0))
 })
 
 describe('with the kit', () => {
