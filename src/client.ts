@@ -116,7 +116,7 @@ function wireUp(settings: Settings, emit: (detail: DiagnosticDetail, attempt?: n
     transports: settings.transports.filter((transport) => transport.isSupported()),
     look: look(),
     authorize: () => askCredentials(settings),
-    canReauthorize: typeof (token ?? headers) === 'function',
+    canReauthorize: [token, headers].some((source) => typeof source === 'function'),
     ...{ recall, remember, emit, warn }
   }
   return { pool: createPool((capacity) => createConnection({ ...shared, ...capacity })), requests: createRequests(shared) }
