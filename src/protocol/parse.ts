@@ -53,7 +53,8 @@ const preview = (value: unknown): string => {
 function pick(value: unknown, rules: Rules): Fields {
   const fields = (value ?? {}) as Fields // as: whatever is not null can be asked for fields
   const picked: Fields = {}
-  for (const [name, [expected, fits, isOptional]] of Object.entries(rules)) {
+  for (const name in rules) {
+    const [expected, fits, isOptional] = rules[name] as Rule // as: `name` is one of its own
     const field = fields[name]
     if (isOptional && field == null) continue
     if (!fits(field)) throw new TransportError('protocol', `${name}: expected ${expected}, got ${preview(field)}, in ${preview(value)}`)
@@ -64,7 +65,11 @@ function pick(value: unknown, rules: Rules): Fields {
 
 // as, below: the rules are those of the type
 
-const parseEvent = (value: unknown): WireEvent => ({ ...pick(value, event), data: (value as Fields).data ?? null }) as WireEvent
+function parseEvent(value: unknown): WireEvent {
+  const fields = pick(value, event)
+  fields.data = (value as Fields).data ?? null
+  return fields as unknown as WireEvent
+}
 
 function parseControl(control: unknown, value: unknown): Control | undefined {
   const rules = controls.get(control)
@@ -94,12 +99,14 @@ const parser =
   }
 
 /** The frames of one WebSocket message or one event stream's `data`: an object, or an array of them. */
-export const parseText: (source: string) => Frame[] = parser((value) =>
-  [value]
-    .flat()
-    .map(parseFrame)
-    .filter((frame) => frame !== undefined)
-)
+export const parseText: (source: string) => Frame[] = parser((value) => {
+  const frames: Frame[] = []
+  for (const each of Array.isArray(value) ? value : [value]) {
+    const frame = parseFrame(each)
+    if (frame) frames.push(frame)
+  }
+  return frames
+})
 
 /** A JSON reading as frames: hello, then for each job subscribed, its events, and done or error; with what a poller needs to ask on. */
 export interface Answer {
