@@ -20,15 +20,10 @@ const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.disp
 export function createClient(options: CoreOptions): Client {
   const settings = settingsOf(options)
   const life = new AbortController()
-  const stops = new Set<() => void>()
   let wired: ReturnType<typeof wireUp> | undefined
 
   /** What needs the environment is made at the first use: a server that renders a page has no location. */
-  function wire(): ReturnType<typeof wireUp> {
-    life.signal.throwIfAborted()
-    wired ??= wireUp(settings, emit)
-    return wired
-  }
+  const wire = (): ReturnType<typeof wireUp> => (wired ??= wireUp(settings, emit))
 
   function emit(detail: DiagnosticDetail, attempt = 0, transport?: string): void {
     if (settings.onDiagnostic) callOut(settings.onDiagnostic, { at: now(), attempt, transport, ...detail })
@@ -37,28 +32,10 @@ export function createClient(options: CoreOptions): Client {
   function subscribe(jobId: string, { after, signal, onGap }: SubscribeOptions = {}): Subscription {
     if (!isJobId(jobId)) throw refused('job id', '1 to 256 bytes of UTF-8 other than ".", "..", "events"', jobId)
     if (after !== undefined && !isCursor(after)) throw refused('after', 'an event\'s id or "tail"', after)
-    return createSubscription({
-      ...settings,
-      ...{ jobId, after, signal, onGap, emit },
-      join: (reader) => wire().pool.join(reader),
-      leave: (reader) => wired?.pool.leave(reader),
-      onResume(reader) {
-        emit({ type: 'resumed' })
-        wired?.pool.resume(reader)
-      },
-      snapshot: async (until, once) => wire().requests.snapshot(jobId, until, once),
-      cancel: async () => wire().requests.cancel(jobId, life.signal),
-      onBegin(stop) {
-        stops.add(stop)
-        return () => stops.delete(stop)
-      }
-    })
+    return createSubscription({ ...settings, jobId, after, signal, onGap, life: life.signal, wire, emit })
   }
 
-  function close(): void {
-    life.abort(new JobtailError('closed', 'the client is closed'))
-    for (const stop of [...stops]) stop()
-  }
+  const close = (): void => life.abort(new JobtailError('closed', 'the client is closed'))
 
   async function start(input: unknown, { idempotencyKey = randomKey(), ...rest }: StartOptions = {}): Promise<Subscription> {
     const signal = rest.signal ? AbortSignal.any([rest.signal, life.signal]) : life.signal
@@ -73,7 +50,8 @@ export function createClient(options: CoreOptions): Client {
 const refused = (what: string, expected: string, got: unknown): JobtailError =>
   new JobtailError('bad-request', `${what}: expected ${expected}, got ${JSON.stringify(got)}`)
 
-const randomKey = (): string => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+/** 128 random bits. Not crypto.randomUUID(), which a page without TLS doesn't have. */
+const randomKey = (): string => crypto.getRandomValues(new Uint32Array(4)).join('-')
 
 /** `{base}` as an absolute URL. */
 function baseOf(url: string | URL): URL {
@@ -101,7 +79,7 @@ function wireUp(settings: Settings, emit: (detail: DiagnosticDetail, attempt?: n
   function remember(transport: string, latencyMs: number): void {
     winner = { transport, latencyMs, at: now() }
     if (!memory) return
-    rememberWinner(memory, base.href, winner)
+    void rememberWinner(memory, base.href, winner)
     emit({ type: 'remembered', latencyMs }, 0, transport)
   }
 

@@ -26,16 +26,18 @@ export interface Requests {
   start(input: unknown, idempotencyKey: string, signal: AbortSignal): Promise<JobSnapshot>
 }
 
-interface Call {
+interface Call<T> {
   what: string
   url: URL
   signal: AbortSignal
-  /** How the content type of its answer has to begin. Default: JSON. */
-  accept?: string
-  method?: string
-  own?: Record<string, string>
-  body?: string | null
+  /** Its own headers. An answer's content type has to begin with what `accept` says. */
+  own: { accept?: string; 'content-type'?: string; 'idempotency-key'?: string }
+  init?: { method: 'POST'; body?: string }
+  read(text: string): T
+  once?: boolean
 }
+
+const JSON_TYPE = 'application/json'
 
 /** A try that has brought no answer by then has failed. */
 const REQUEST_MS = 30_000
@@ -43,7 +45,8 @@ const REQUEST_MS = 30_000
 export function createRequests({ request, retry, authorize, canReauthorize }: RequestsOptions): Requests {
   const { base, credentials, fetch } = request
 
-  async function call({ what, url, signal, accept = 'application/json', method = 'GET', own, body = null }: Call, once = false): Promise<string> {
+  async function call<T>({ what, url, signal, own, init, read, once }: Call<T>): Promise<T> {
+    signal.throwIfAborted()
     let reauthorized = false
     for (let failures = 1; ; failures++) {
       let floorMs = 0
@@ -52,12 +55,11 @@ export function createRequests({ request, retry, authorize, canReauthorize }: Re
       const timer = setTimeout(() => limited.abort(new TransportError('timeout', `no answer within ${REQUEST_MS} ms`)), REQUEST_MS)
       try {
         const { token, headers } = await orAborted(authorize(), limited.signal)
-        headers.set('accept', accept || '*/*')
+        for (const [name, value] of Object.entries(own)) headers.set(name, value)
         if (token) headers.set('authorization', `Bearer ${token}`)
-        for (const name in own) headers.set(name, own[name] ?? '')
-        const response = await fetch(url, { method, headers, credentials, body, signal: limited.signal, cache: 'no-store' })
-        const error = await errorIn(response, accept)
-        if (!error) return await response.text()
+        const response = await fetch(url, { ...init, headers, credentials, signal: limited.signal, cache: 'no-store' })
+        const error = await errorIn(response, own.accept ?? '')
+        if (!error) return read(await response.text())
 
         const { do: decision } = verdict(error.status, false)
         const mayAskAgain = decision === 'wait' || (decision === 'reauthorize' && canReauthorize && !reauthorized)
@@ -67,11 +69,13 @@ export function createRequests({ request, retry, authorize, canReauthorize }: Re
       } catch (cause) {
         signal.throwIfAborted()
         if (once || cause instanceof JobtailError) throw cause
-        const { status } = cause instanceof TransportError ? cause : { status: undefined }
-        // A 4xx that doesn't speak for the job won't go away by asking again.
-        if (status && !isPassing(status)) throw new JobtailError(status < 400 ? 'protocol' : codeOf(status), `${what}: ${messageOf(cause)}`, { status, cause })
-        if (failures >= retry.attempts)
-          throw new JobtailError('unreachable', `${what}: ${messageOf(cause)} (${failures} attempts, ${url.origin})`, { status, cause })
+        const { status, reason } = cause instanceof TransportError ? cause : {}
+        // Neither a 4xx that doesn't speak for the job nor an answer that says something else will go away by asking again.
+        const isFinal = status ? !isPassing(status) : reason === 'protocol'
+        if (isFinal || failures >= retry.attempts) {
+          const code = isFinal ? (status && status >= 400 ? codeOf(status) : 'protocol') : 'unreachable'
+          throw new JobtailError(code, `${what}: ${messageOf(cause)} (${failures} attempts, ${url.origin})`, { status, cause })
+        }
       } finally {
         clearTimeout(timer)
         limited.release()
@@ -80,28 +84,13 @@ export function createRequests({ request, retry, authorize, canReauthorize }: Re
     }
   }
 
-  function read<T>(what: string, parse: () => T): T {
-    try {
-      return parse()
-    } catch (cause) {
-      throw new JobtailError('protocol', `${what}: ${messageOf(cause)}`, { cause })
-    }
-  }
-
   return {
-    async snapshot(job, signal, once) {
-      const what = `snapshot of job ${job}`
-      const text = await call({ what, url: jobUrl(base, job), signal }, once)
-      return read(what, () => parseSnapshot(text))
-    },
-    async cancel(job, signal) {
-      await call({ what: `cancel job ${job}`, url: cancelUrl(base, job), signal, method: 'POST', accept: '' })
-    },
+    snapshot: (job, signal, once) =>
+      call({ what: `snapshot of job ${job}`, url: jobUrl(base, job), signal, own: { accept: JSON_TYPE }, read: parseSnapshot, once }),
+    cancel: (job, signal) => call({ what: `cancel job ${job}`, url: cancelUrl(base, job), signal, own: {}, init: { method: 'POST' }, read() {} }),
     async start(input, idempotencyKey, signal) {
-      const what = 'start a job'
-      const own = { 'content-type': 'application/json', 'idempotency-key': idempotencyKey }
-      const text = await call({ what, url: base, signal, method: 'POST', own, body: jsonOf(input) })
-      return read(what, () => parseSnapshot(text))
+      const own = { accept: JSON_TYPE, 'content-type': JSON_TYPE, 'idempotency-key': idempotencyKey }
+      return call({ what: 'start a job', url: base, signal, own, init: { method: 'POST', body: jsonOf(input) }, read: parseSnapshot })
     }
   }
 }

@@ -27,8 +27,6 @@ export interface Store {
 
 export function createStore(lastEventId: string | undefined): Store {
   let state: AnyState = Object.freeze({ status: 'unknown', progress: undefined, result: undefined, error: undefined, lastEventId, connection: IDLE })
-  // Made a new object when it is looked at: events come by the thousand, looks by the frame.
-  let changes: Partial<AnyState> | undefined
   let telling = false
   const listeners = new Set<() => void>()
   /** How far the state is: a reader who comes later than it doesn't take it back. */
@@ -42,16 +40,13 @@ export function createStore(lastEventId: string | undefined): Store {
   }
 
   function set(change: Partial<AnyState>): void {
-    const before = { ...state, ...changes }
-    if (Object.entries(change).every(([key, value]) => Object.is(value, before[key as keyof AnyState]))) return // as: it is one of them
-    changes = { ...changes, ...change }
+    if (Object.entries(change).every(([key, value]) => value === state[key as keyof AnyState])) return // as: it is one of them
+    state = Object.freeze({ ...state, ...change })
     if (!telling && listeners.size > 0) void tell()
   }
 
   return {
     get state() {
-      if (changes) state = Object.freeze({ ...state, ...changes })
-      changes = undefined
       return state
     },
     set,
@@ -59,7 +54,7 @@ export function createStore(lastEventId: string | undefined): Store {
       const { seq, id: lastEventId } = event
       const isKnown = epoch === shown.epoch && seq <= shown.seq
       if (!isKnown) shown = { epoch, seq }
-      set({ ...(isKnown ? {} : changeBy(event, (changes?.status ?? state.status) !== 'unknown')), lastEventId })
+      set({ ...(isKnown ? {} : changeBy(event, state.status !== 'unknown')), lastEventId })
     },
     takeSnapshot(snapshot) {
       const { epoch, seq, cursor, status, progress } = snapshot

@@ -6,9 +6,11 @@ import { createFollower } from './delivery/follower.ts'
 import type { Reader } from './delivery/reader.ts'
 import { sizeOf } from './delivery/size.ts'
 import { JobFailedError, JobtailError } from './errors.ts'
-import { type Gap, type Position, startingAt } from './policy/position.ts'
+import { type Position, startingAt } from './policy/position.ts'
+import type { Pool } from './pool.ts'
 import type { JobSnapshot, WireEvent } from './protocol/frames.ts'
 import { isTerminal, TAIL } from './protocol/rules.ts'
+import type { Requests } from './requests.ts'
 import { CLOSED, createStore, endOf, IDLE } from './state.ts'
 import type { DiagnosticDetail, SubscribeOptions, Subscription } from './types.ts'
 
@@ -16,16 +18,11 @@ export interface SubscriptionOptions extends SubscribeOptions {
   jobId: string
   bufferSize: number
   bufferBytes: number
-  join(reader: Reader): void
-  leave(reader: Reader): void
-  /** A paused reader has room again. */
-  onResume(reader: Reader): void
-  /** `once`: without repeating what failed. */
-  snapshot(signal: AbortSignal, once: boolean): Promise<JobSnapshot>
-  cancel(): Promise<void>
+  /** The client's: its abort closes the subscription. */
+  life: AbortSignal
+  /** Throws where the client can't be used here. */
+  wire(): { pool: Pool; requests: Requests }
   emit(detail: DiagnosticDetail): void
-  /** It has begun to follow; returns how to say that it follows no more. */
-  onBegin(stop: () => void): () => void
 }
 
 /** What the loop is yet to take: an event, and the epoch that its seq counts in. */
@@ -35,35 +32,36 @@ interface Item {
   bytes: number
 }
 
-type Outcome = { event: WireEvent } | { error: unknown }
-
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
-export function createSubscription(options: SubscriptionOptions): Subscription {
-  const { jobId, after, signal, onGap, bufferSize, bufferBytes, join, leave, emit, snapshot } = options
+export function createSubscription({ jobId, after, signal, onGap, bufferSize, bufferBytes, life, wire, emit }: SubscriptionOptions): Subscription {
   const store = createStore(after === TAIL ? undefined : after)
+  const result = Promise.withResolvers<unknown>()
+  result.promise.catch(() => {}) // never an unhandled rejection
   /** Aborted when nothing more comes to the loop; what is queued is still to be taken. */
   const loop = new AbortController()
   let queue = createQueue<Item>(({ bytes }) => bytes)
+  /** The loop's. */
   let reader: Reader | undefined
   let isIterated = false
   let isPulled = false
-  let result: PromiseWithResolvers<unknown> | undefined
-  /** What the result is, as soon as it is known. */
-  let outcome: Outcome | undefined
-  /** There from the first time that somebody wants something until nobody does. */
-  let release: (() => void) | undefined
+  let isAwaited = false
+  /** The result is settled. */
+  let isKnown = false
+  /** Aborted when nobody wants anything any more; there from the first time that somebody does. */
+  let held: AbortController | undefined
 
   // ---- what comes in
 
-  function createReader(position: Position, own: Pick<Reader, 'event' | 'gap' | 'done'>, isFull: () => boolean): Reader {
+  /** Of the loop, or of the follower: that keeps state and result while nobody reads, and the result alone while the loop waits with a full buffer. */
+  function join(position: Position, stopped: AbortSignal): Reader | undefined {
+    const isLoop = stopped === loop.signal
     let paused = false
-    return {
-      ...own,
+    const own: Reader = {
       job: jobId,
       position,
       get full() {
-        return isFull()
+        return isLoop && (queue.length >= bufferSize || queue.weight >= bufferBytes)
       },
       get paused() {
         return paused
@@ -75,189 +73,169 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       subscribed(status) {
         if (store.state.status === 'unknown' && !isTerminal(status)) store.set({ status })
       },
+      event(event) {
+        const { epoch } = own.position
+        if (isLoop) queue.push({ event, epoch, bytes: sizeOf(event.data) })
+        else if (!isPulled) store.take(event, epoch)
+        if (isTerminal(event.type)) end(event, isLoop)
+      },
+      gap(gap, { cursor, seq }) {
+        const { missed, reason } = gap
+        emit({ type: 'gap', job: jobId, missed })
+        if (!isLoop) return
+        if (onGap === 'throw')
+          return fail(new JobtailError('gap', `job ${jobId}: ${missed ?? 'an unknown number of'} events after ${cursor ?? 'the start'} are lost (${reason})`))
+        const id = cursor === undefined || cursor === TAIL ? '' : cursor
+        const event = { id, seq, job: jobId, type: 'gap', time: new Date().toISOString(), data: gap }
+        queue.push({ event, epoch: own.position.epoch, bytes: 0 })
+      },
+      /** The cursor was at the end already: what the end was, the snapshot tells. */
+      async done() {
+        leave(own)
+        try {
+          const told = await wire().requests.snapshot(jobId, stopped, false)
+          if (!stopped.aborted && !learn(told, isLoop))
+            throw new JobtailError('protocol', `job ${jobId}: its log has ended, but its snapshot says that it goes on`)
+        } catch (error) {
+          if (!stopped.aborted) fail(error)
+        }
+      },
       fail,
       connection: (connection) => store.set({ connection })
     }
-  }
-
-  function createLoopReader(): Reader {
-    const push = (event: WireEvent, bytes = 0): void => queue.push({ event, epoch: own.position.epoch, bytes })
-    const takes: Pick<Reader, 'event' | 'gap' | 'done'> = {
-      event(event) {
-        push(event, sizeOf(event.data))
-        if (isTerminal(event.type)) endLoop({ event })
-      },
-      gap(gap, { cursor, seq }) {
-        tellGap(gap)
-        const lost = `job ${jobId}: ${gap.missed ?? 'an unknown number of'} events after ${cursor ?? 'the start'} are lost (${gap.reason})`
-        if (onGap === 'throw') return fail(new JobtailError('gap', lost))
-        const id = cursor === undefined || cursor === TAIL ? '' : cursor
-        push({ id, seq, job: jobId, type: 'gap', time: new Date().toISOString(), data: gap })
-      },
-      done() {
-        leave(own)
-        void askForEnd(loop.signal, (event, told) => {
-          store.takeSnapshot(told)
-          endLoop({ event })
-        })
-      }
-    }
-    const own = createReader(startingAt(after), takes, () => queue.length >= bufferSize || queue.weight >= bufferBytes)
-    return own
-  }
-
-  /** Keeps state and result while nobody reads; and the result alone while the loop waits for it with a full buffer. */
-  const follower = createFollower({
-    ...{ after, join, leave, snapshot },
-    createReader(position, stopped) {
-      const takes: Pick<Reader, 'event' | 'gap' | 'done'> = {
-        event(event) {
-          if (!isPulled) store.take(event, own.position.epoch)
-          if (isTerminal(event.type)) know({ event })
-        },
-        gap: tellGap,
-        done() {
-          leave(own)
-          void askForEnd(stopped, takeSnapshot)
-        }
-      }
-      const own = createReader(position, takes, () => false)
+    try {
+      wire().pool.join(own)
       return own
+    } catch (error) {
+      fail(error)
+      return undefined
+    }
+  }
+
+  const leave = (own: Reader): void => wire().pool.leave(own)
+
+  const follower = createFollower({
+    async locate(stopped) {
+      try {
+        const told = await wire().requests.snapshot(jobId, stopped, true)
+        if (!stopped.aborted) learn(told, false)
+        return { ...startingAt(told.cursor), epoch: told.epoch, seq: told.seq }
+      } catch {
+        // The events themselves say what is wrong, and tell as much as the snapshot.
+        return startingAt(after)
+      }
     },
-    onSnapshot: (told) => takeSnapshot(endOf(told), told),
-    onError: fail
+    join,
+    leave
   })
 
-  function takeSnapshot(event: WireEvent | undefined, told: JobSnapshot): void {
-    if (!isPulled) store.takeSnapshot(told)
-    if (event) know({ event })
-  }
-
-  function tellGap({ missed }: Gap): void {
-    emit({ type: 'gap', job: jobId, missed })
-  }
-
-  /** The cursor was at the end already: what the end was, the snapshot tells. */
-  async function askForEnd(stopped: AbortSignal, tell: (event: WireEvent, told: JobSnapshot) => void): Promise<void> {
-    try {
-      const told = await snapshot(stopped, false)
-      const event = endOf(told)
-      if (!event) throw new JobtailError('protocol', `job ${jobId}: its log has ended, but its snapshot says that it goes on`)
-      if (!stopped.aborted) tell(event, told)
-    } catch (error) {
-      if (!stopped.aborted) fail(error)
-    }
+  /** Whether it tells of the end. */
+  function learn(told: JobSnapshot, isLoop: boolean): boolean {
+    if (isLoop || !isPulled) store.takeSnapshot(told)
+    const event = endOf(told)
+    if (event) end(event, isLoop)
+    return !!event
   }
 
   // ---- when it connects
 
   const reads = (): boolean => isPulled && !loop.signal.aborted
-  const follows = (): boolean => !outcome && (isPulled ? !!result && reader?.paused === true : !!result || store.listeners > 0)
+  const follows = (): boolean => !isKnown && (isPulled ? isAwaited && reader?.paused === true : isAwaited || store.listeners > 0)
 
   function reconsider(): void {
     if (reads() || follows()) begin()
-    if (reads() && !reader) joinLoop()
+    if (reads()) reader ??= join(startingAt(after), loop.signal)
     if (follows()) follower.start()
     else if (isPulled) follower.stop()
     else void macrotask().then(rest)
   }
 
   function begin(): void {
-    if (release) return
-    if (signal?.aborted) return onAbort()
-    signal?.addEventListener('abort', onAbort, { once: true })
-    const forget = options.onBegin(close)
-    release = () => {
-      signal?.removeEventListener('abort', onAbort)
-      forget()
-    }
-  }
-
-  function joinLoop(): void {
-    reader = createLoopReader()
-    try {
-      join(reader)
-    } catch (error) {
-      fail(error)
-    }
+    if (held) return
+    if (signal?.aborted) return abort()
+    if (life.aborted) return fail(life.reason)
+    held = new AbortController()
+    const until = { signal: held.signal }
+    signal?.addEventListener('abort', abort, until)
+    life.addEventListener('abort', close, until)
   }
 
   /** Lets go of everything, if nobody wants anything and nothing is left to take. */
   function rest(): void {
     if (reads() || follows() || queue.length > 0) return
     follower.stop()
-    release?.()
-    release = undefined
-    store.set({ connection: outcome ? CLOSED : IDLE })
+    held?.abort()
+    held = undefined
+    store.set({ connection: isKnown ? CLOSED : IDLE })
   }
 
   // ---- how it ends
 
-  function know(how: Outcome): void {
-    outcome ??= how
+  /** The job has ended: so has the loop, unless it is yet to read that. */
+  function end(event: WireEvent, isLoop: boolean): void {
+    if (event.type === 'succeeded') result.resolve(event.data)
+    else result.reject(new JobFailedError(event))
+    if (isLoop) endLoop()
+    know()
+  }
+
+  function know(): void {
+    isKnown = true
     follower.stop()
-    settleResult()
     rest()
   }
 
-  function settleResult(): void {
-    if (!result || !outcome) return
-    if (!('event' in outcome)) result.reject(outcome.error)
-    else if (outcome.event.type === 'succeeded') result.resolve(outcome.event.data)
-    else result.reject(new JobFailedError(outcome.event))
-  }
-
-  function endLoop(how: Outcome, ...thrown: [unknown?]): void {
+  function endLoop(thrown?: unknown): void {
     loop.abort()
     if (reader) leave(reader)
-    queue.end(...thrown)
-    know(how)
+    queue.end(thrown)
+  }
+
+  /** The end will not be known. */
+  function giveUp(error: unknown, thrown?: unknown): void {
+    result.reject(error)
+    endLoop(thrown)
+    know()
   }
 
   function fail(error: unknown): void {
     if (loop.signal.aborted) return
     store.set({ error: error as JobtailError }) // as: delivery fails with no other
-    endLoop({ error }, error)
+    giveUp(error, error)
   }
 
-  /** Ends it before its end: what is queued is dropped. */
-  function stop(error: unknown, ...thrown: [unknown?]): void {
-    if (loop.signal.aborted && queue.length > 0) queue = createQueue()
-    queue.clear()
-    endLoop({ error }, ...thrown)
+  /** Before its end: what is queued is dropped. */
+  function stop(error: unknown, thrown?: unknown): void {
+    if (queue.length > 0) queue = createQueue()
+    giveUp(error, thrown)
   }
 
-  function onAbort(): void {
-    stop(signal?.reason, signal?.reason)
-  }
-
-  function close(): void {
-    stop(new JobtailError('closed', `the subscription to job ${jobId} was closed before its end was known`))
-  }
+  const abort = (): void => stop(signal?.reason, signal?.reason)
+  const close = (): void => stop(new JobtailError('closed', `the subscription to job ${jobId} was closed before its end was known`))
 
   // ---- what is seen
 
-  function next(): Promise<IteratorResult<WireEvent, undefined>> {
+  async function next(): Promise<IteratorResult<WireEvent, undefined>> {
     isPulled = true
     reconsider()
-    const item = queue.shift()
-    if (item) return Promise.resolve({ done: false, value: taken(item) })
-    return queue.next().then(({ done, value }) => (done ? { done, value } : { done: false, value: taken(value) }))
-  }
-
-  function taken({ event, epoch }: Item): WireEvent {
+    const item = await queue.next()
+    if (item.done) return item
+    const { event, epoch } = item.value
     if (event.type !== 'gap') store.take(event, epoch)
-    if (reader?.paused && queue.length <= bufferSize / 2 && queue.weight <= bufferBytes / 2) options.onResume(reader)
+    if (reader?.paused && queue.length <= bufferSize / 2 && queue.weight <= bufferBytes / 2) {
+      emit({ type: 'resumed' })
+      wire().pool.resume(reader)
+    }
     if (loop.signal.aborted) rest()
-    return event
+    return { done: false, value: event }
   }
 
-  const subscription: Omit<Subscription, typeof Symbol.asyncDispose | typeof Symbol.asyncIterator> & AsyncIterable<WireEvent> = {
+  const subscription = {
     jobId,
     get state() {
       return store.state
     },
-    onChange(listener) {
+    onChange(listener: () => void) {
       const remove = store.onChange(listener)
       reconsider()
       return () => {
@@ -266,28 +244,25 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       }
     },
     get result() {
-      if (!result) {
-        result = Promise.withResolvers()
-        result.promise.catch(() => {}) // never an unhandled rejection
-        settleResult()
-        reconsider()
-      }
+      isAwaited = true
+      reconsider()
       return result.promise
     },
-    cancel: options.cancel,
+    cancel: async () => wire().requests.cancel(jobId, life),
     close,
+    [asyncDispose]: async () => close(),
     [Symbol.asyncIterator]() {
       if (isIterated) throw new TypeError(`the subscription to job ${jobId} is being iterated already: one reader each, subscribe again for another`)
       isIterated = true
       return {
         next,
-        return() {
+        async return() {
           close()
-          return Promise.resolve({ done: true, value: undefined })
+          return { done: true, value: undefined }
         }
       }
     }
   }
-  // as: the type parameter says what the application sends; no code depends on it
-  return Object.assign(subscription, { [asyncDispose]: async () => close() }) as unknown as Subscription
+  // as: the type parameter says what the application sends, no code depends on it; and TypeScript doesn't see the computed key
+  return subscription as unknown as Subscription
 }

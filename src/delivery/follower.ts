@@ -1,19 +1,14 @@
-/** One who only wants to know how a job stands: takes its snapshot, then follows from there. */
+/** One who only wants to know how a job stands: goes on from where the last one was, or from where the job is now. */
 
-import { type Position, startingAt } from '../policy/position.ts'
-import type { JobSnapshot } from '../protocol/frames.ts'
+import type { Position } from '../policy/position.ts'
 import type { Reader } from './reader.ts'
 
 export interface FollowerOptions {
-  after: string | undefined
-  join(reader: Reader): void
+  /** Where to follow from at first. */
+  locate(signal: AbortSignal): Promise<Position>
+  /** Follows from there; undefined where that has failed. The signal aborts when it follows no more. */
+  join(position: Position, signal: AbortSignal): Reader | undefined
   leave(reader: Reader): void
-  /** `once`: without repeating what failed. */
-  snapshot(signal: AbortSignal, once: boolean): Promise<JobSnapshot>
-  /** The signal aborts when it follows no more. */
-  createReader(position: Position, signal: AbortSignal): Reader
-  onSnapshot(snapshot: JobSnapshot): void
-  onError(error: unknown): void
 }
 
 export interface Follower {
@@ -22,32 +17,16 @@ export interface Follower {
   stop(): void
 }
 
-export function createFollower({ after, join, leave, snapshot, createReader, onSnapshot, onError }: FollowerOptions): Follower {
-  let position: Position | undefined
+export function createFollower({ locate, join, leave }: FollowerOptions): Follower {
   let running: AbortController | undefined
+  let position: Position | undefined
   let reader: Reader | undefined
-
-  async function locate(signal: AbortSignal): Promise<Position> {
-    try {
-      const told = await snapshot(signal, true)
-      if (!signal.aborted) onSnapshot(told)
-      return { epoch: told.epoch, seq: told.seq, cursor: told.cursor, left: [] }
-    } catch {
-      // The events themselves say what is wrong, and tell as much as the snapshot.
-      return startingAt(after)
-    }
-  }
 
   async function follow(signal: AbortSignal): Promise<void> {
     const from = position ?? (await locate(signal))
     if (signal.aborted) return
     position = from
-    reader = createReader(from, signal)
-    try {
-      join(reader)
-    } catch (error) {
-      onError(error)
-    }
+    reader = join(from, signal)
   }
 
   return {

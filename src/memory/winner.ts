@@ -1,7 +1,7 @@
 /** Which transport won at a base URL: a hint that goes bad after a day, and that nobody waits for long. */
 
 import { now } from '../async/clock.ts'
-import { onAbort } from '../async/signals.ts'
+import { child, delay } from '../async/signals.ts'
 import type { Memory } from '../types.ts'
 
 export interface Winner {
@@ -21,25 +21,25 @@ const isWinner = (value: unknown): value is Winner => {
 }
 
 /** What was remembered; undefined for nothing, nothing of use, a failure, no answer within 50 ms, or an abort. */
-export function recallWinner(memory: Memory, key: string, signal?: AbortSignal): Promise<Winner | undefined> {
-  return new Promise((resolve) => {
+export async function recallWinner(memory: Memory, key: string, signal: AbortSignal): Promise<Winner | undefined> {
+  const waiting = child(signal)
+  try {
     // indexedDB.open may never answer (WebKit bug 226547).
-    const timer = setTimeout(resolve, MAX_WAIT_MS)
-    const settle = (winner?: Winner): void => {
-      clearTimeout(timer)
-      resolve(winner)
-    }
-    const release = signal && onAbort(signal, () => settle())
-    attempt(() => memory.read(key))
-      .then((value) => settle(isWinner(value) ? value : undefined))
-      .catch(() => settle())
-      .finally(release)
-  })
+    const value = await Promise.race([memory.read(key), delay(MAX_WAIT_MS, waiting.signal)])
+    if (isWinner(value)) return value
+  } catch {
+    // a hint not to be had is no error
+  } finally {
+    waiting.abort()
+    waiting.release()
+  }
+  return undefined
 }
 
-export function rememberWinner(memory: Memory, key: string, winner: Winner): void {
-  attempt(() => memory.write(key, winner)).catch(() => {}) // a hint not kept is no error
+export async function rememberWinner(memory: Memory, key: string, winner: Winner): Promise<void> {
+  try {
+    await memory.write(key, winner)
+  } catch {
+    // a hint not kept is no error
+  }
 }
-
-/** A throw as a rejection. */
-const attempt = async <T>(act: () => Promise<T>): Promise<T> => act()

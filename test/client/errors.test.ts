@@ -69,6 +69,20 @@ describe('401', () => {
     expect(tokens).toBe(2)
   })
 
+  test('asks the headers once more as well, beside a fixed token', async () => {
+    let asked = 0
+    const world = createWorld({ token: 'fixed', headers: () => ({ 'x-pass': `pass-${++asked}` }) })
+    const serve = serving(world.log)
+    const accepts = (headers: Headers | undefined): boolean => headers?.get('x-pass') === 'pass-2'
+    for (const name of NAMES) world.transports[name].script = (link) => (accepts(link.request.headers) ? serve(link) : link.push(error(401, 'unauthorized')))
+    world.http.faults.events = () => (accepts(world.http.asked.at(-1)?.headers) ? new Response('not here', { status: 404 }) : problem(401, 'unauthorized')())
+    world.log.fill('42', 2)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(100)
+    expect(loop).toMatchObject({ state: 'running', seqs: [1, 2] })
+    expect(asked).toBe(2)
+  })
+
   test('throws at once where there is nothing to ask again', async () => {
     const world = guarded(() => false, { token: 'fixed' })
     const loop = run(world.client.subscribe('42'))

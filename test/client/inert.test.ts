@@ -469,9 +469,12 @@ test('closed before its end: the result rejects with closed', async () => {
 })
 
 test('followed after its client was closed, it says so', async () => {
-  const world = createWorld()
+  const token = vi.fn(() => 's3cret')
+  const world = createWorld({ token })
   const job = world.client.subscribe('42')
   world.client.close()
   await expect(job[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'closed', message: 'the client is closed' })
   await expect(world.client.start({})).rejects.toMatchObject({ code: 'closed' })
+  await expect(job.cancel()).rejects.toMatchObject({ code: 'closed' })
+  expect(token).not.toHaveBeenCalled()
 })

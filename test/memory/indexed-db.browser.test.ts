@@ -89,12 +89,12 @@ describe('a database that can’t be had', () => {
     const memory = indexedDbMemory()
     const read = memory.read('a')
     // The open waits behind the deletion, and that for the connection: a winner is not waited for.
-    expect(await recallWinner(memory, 'a')).toBeUndefined()
+    expect(await recallWinner(memory, 'a', new AbortController().signal)).toBeUndefined()
     blocker.close()
     expect(await read).toBeUndefined()
     const winner = { transport: 'sse', latencyMs: 1, at: Date.now() - 1000 }
-    rememberWinner(memory, 'a', winner)
-    await vi.waitFor(async () => expect(await recallWinner(memory, 'a')).toEqual(winner))
+    await rememberWinner(memory, 'a', winner)
+    await vi.waitFor(async () => expect(await recallWinner(memory, 'a', new AbortController().signal)).toEqual(winner))
   })
 
   test.each<[string, unknown]>([
