@@ -6,11 +6,11 @@ import { createConnection } from './connection.ts'
 import { askCredentials } from './credentials.ts'
 import { JobtailError } from './errors.ts'
 import { recallWinner, rememberWinner, type Winner } from './memory/winner.ts'
-import { createPool, type Pool } from './pool.ts'
+import { createPool } from './pool.ts'
 import { isCursor, isJobId } from './protocol/rules.ts'
-import { createRequests, type Requests } from './requests.ts'
+import { createRequests } from './requests.ts'
 import { type CoreOptions, type Settings, settingsOf } from './settings.ts'
-import { createSubscription } from './subscription.ts'
+import { createSubscription, type Wired } from './subscription.ts'
 import { look } from './transports/poll.ts'
 import type { Client, DiagnosticDetail, StartOptions, SubscribeOptions, Subscription } from './types.ts'
 
@@ -20,10 +20,10 @@ const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.disp
 export function createClient(options: CoreOptions): Client {
   const settings = settingsOf(options)
   const life = new AbortController()
-  let wired: ReturnType<typeof wireUp> | undefined
+  let wired: Wired | undefined
 
   /** What needs the environment is made at the first use: a server that renders a page has no location. */
-  const wire = (): ReturnType<typeof wireUp> => (wired ??= wireUp(settings, emit))
+  const wire = (): Wired => (wired ??= wireUp(settings, emit))
 
   function emit(detail: DiagnosticDetail, attempt = 0, transport?: string): void {
     if (settings.onDiagnostic) callOut(settings.onDiagnostic, { at: now(), attempt, transport, ...detail })
@@ -61,7 +61,7 @@ function baseOf(url: string | URL): URL {
   return base
 }
 
-function wireUp(settings: Settings, emit: (detail: DiagnosticDetail, attempt?: number, transport?: string) => void): { pool: Pool; requests: Requests } {
+function wireUp(settings: Settings, emit: (detail: DiagnosticDetail, attempt?: number, transport?: string) => void): Wired {
   const { fetch = globalThis.fetch, WebSocket = globalThis.WebSocket, credentials, token, headers } = settings
   const { memory } = settings
   const base = baseOf(settings.url)

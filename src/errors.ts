@@ -30,9 +30,10 @@ export class JobtailError extends Error {
   /** The HTTP status that said so, where one did. */
   declare readonly status?: number
 
-  constructor(code: ErrorCode, message: string, { transport, status, cause }: JobtailErrorOptions = {}) {
-    super(message, cause === undefined ? undefined : { cause })
+  constructor(code: ErrorCode, message: string, options: JobtailErrorOptions = {}) {
+    super(message, options)
     this.code = code
+    const { transport, status } = options
     if (transport !== undefined) this.transport = transport
     if (status !== undefined) this.status = status
   }
@@ -48,15 +49,9 @@ export class JobFailedError extends Error {
 
   constructor(event: WireEvent) {
     const { code, message, reason } = (event.data ?? {}) as { code?: unknown; message?: unknown; reason?: unknown } // as: any JSON; each field is checked below
-    const cancelled = event.type === 'cancelled'
-    super(
-      typeof message === 'string'
-        ? message
-        : cancelled
-          ? `job ${event.job} was cancelled${typeof reason === 'string' ? `: ${reason}` : ''}`
-          : `job ${event.job} failed`
-    )
-    this.code = cancelled ? 'cancelled' : typeof code === 'string' ? code : 'failed'
+    const outcome = event.type === 'cancelled' ? 'was cancelled' : 'failed'
+    super(typeof message === 'string' ? message : `job ${event.job} ${outcome}${typeof reason === 'string' ? `: ${reason}` : ''}`)
+    this.code = event.type === 'failed' && typeof code === 'string' ? code : event.type
     this.event = event as JobEvent // as: `failed` or `cancelled`, with data of the conventional shape or of the application's
   }
 }
@@ -81,11 +76,11 @@ export class TransportError extends Error {
   readonly status: number | undefined
   readonly retryAfterMs: number | undefined
 
-  constructor(reason: FailureReason, message: string, { status, retryAfterMs, cause }: TransportErrorOptions = {}) {
-    super(message, cause === undefined ? undefined : { cause })
+  constructor(reason: FailureReason, message: string, options: TransportErrorOptions = {}) {
+    super(message, options)
     this.reason = reason
-    this.status = status
-    this.retryAfterMs = retryAfterMs
+    this.status = options.status
+    this.retryAfterMs = options.retryAfterMs
   }
 }
 

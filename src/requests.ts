@@ -5,7 +5,6 @@ import type { Credentials } from './credentials.ts'
 import { codeOf, JobtailError, messageOf, saidBy, TransportError } from './errors.ts'
 import { backoffMs } from './policy/backoff.ts'
 import { isPassing } from './policy/next.ts'
-import { verdict } from './policy/verdict.ts'
 import type { JobSnapshot } from './protocol/frames.ts'
 import { parseSnapshot } from './protocol/parse.ts'
 import { cancelUrl, jobUrl } from './protocol/urls.ts'
@@ -61,10 +60,9 @@ export function createRequests({ request, retry, authorize, canReauthorize }: Re
         const error = await errorIn(response, own.accept ?? '')
         if (!error) return read(await response.text())
 
-        const { do: decision } = verdict(error.status, false)
-        const mayAskAgain = decision === 'wait' || (decision === 'reauthorize' && canReauthorize && !reauthorized)
-        if (once || !mayAskAgain) throw saidBy(what, error)
-        reauthorized = decision === 'reauthorize'
+        const isNews: boolean = error.status === 401 && canReauthorize && !reauthorized
+        if (once || !(isNews || isPassing(error.status))) throw saidBy(what, error)
+        reauthorized = isNews
         floorMs = error.retryAfterMs ?? 0
       } catch (cause) {
         signal.throwIfAborted()

@@ -7,12 +7,17 @@ import type { Reader } from './delivery/reader.ts'
 import { sizeOf } from './delivery/size.ts'
 import { JobFailedError, JobtailError } from './errors.ts'
 import { type Position, startingAt } from './policy/position.ts'
-import type { Pool } from './pool.ts'
 import type { JobSnapshot, WireEvent } from './protocol/frames.ts'
 import { isTerminal, TAIL } from './protocol/rules.ts'
 import type { Requests } from './requests.ts'
 import { CLOSED, createStore, endOf, IDLE } from './state.ts'
 import type { DiagnosticDetail, SubscribeOptions, Subscription } from './types.ts'
+
+/** What carries it. */
+export interface Wired {
+  pool: Record<'join' | 'leave' | 'resume', (reader: Reader) => void>
+  requests: Requests
+}
 
 export interface SubscriptionOptions extends SubscribeOptions {
   jobId: string
@@ -21,7 +26,7 @@ export interface SubscriptionOptions extends SubscribeOptions {
   /** The client's: its abort closes the subscription. */
   life: AbortSignal
   /** Throws where the client can't be used here. */
-  wire(): { pool: Pool; requests: Requests }
+  wire(): Wired
   emit(detail: DiagnosticDetail): void
 }
 
@@ -41,6 +46,8 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
   /** Aborted when nothing more comes to the loop; what is queued is still to be taken. */
   const loop = new AbortController()
   let queue = createQueue<Item>(({ bytes }) => bytes)
+  /** How full the queue is: 1 and above is too full. */
+  const load = (): number => Math.max(queue.length / bufferSize, queue.weight / bufferBytes)
   /** The loop's. */
   let reader: Reader | undefined
   let isIterated = false
@@ -61,7 +68,7 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
       job: jobId,
       position,
       get full() {
-        return isLoop && (queue.length >= bufferSize || queue.weight >= bufferBytes)
+        return isLoop && load() >= 1
       },
       get paused() {
         return paused
@@ -85,8 +92,7 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
         if (!isLoop) return
         if (onGap === 'throw')
           return fail(new JobtailError('gap', `job ${jobId}: ${missed ?? 'an unknown number of'} events after ${cursor ?? 'the start'} are lost (${reason})`))
-        const id = cursor === undefined || cursor === TAIL ? '' : cursor
-        const event = { id, seq, job: jobId, type: 'gap', time: new Date().toISOString(), data: gap }
+        const event = { id: cursor ?? '', seq, job: jobId, type: 'gap', time: new Date().toISOString(), data: gap }
         queue.push({ event, epoch: own.position.epoch, bytes: 0 })
       },
       /** The cursor was at the end already: what the end was, the snapshot tells. */
@@ -176,7 +182,7 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
     if (event.type === 'succeeded') result.resolve(event.data)
     else result.reject(new JobFailedError(event))
     if (isLoop) endLoop()
-    know()
+    else know()
   }
 
   function know(): void {
@@ -185,29 +191,25 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
     rest()
   }
 
-  function endLoop(thrown?: unknown): void {
+  /** After what is queued. A result that isn't known by now is the error. */
+  function endLoop(error?: unknown, thrown?: unknown): void {
+    result.reject(error)
     loop.abort()
     if (reader) leave(reader)
     queue.end(thrown)
-  }
-
-  /** The end will not be known. */
-  function giveUp(error: unknown, thrown?: unknown): void {
-    result.reject(error)
-    endLoop(thrown)
     know()
   }
 
   function fail(error: unknown): void {
     if (loop.signal.aborted) return
     store.set({ error: error as JobtailError }) // as: delivery fails with no other
-    giveUp(error, error)
+    endLoop(error, error)
   }
 
-  /** Before its end: what is queued is dropped. */
+  /** At once: what is queued is dropped. */
   function stop(error: unknown, thrown?: unknown): void {
     if (queue.length > 0) queue = createQueue()
-    giveUp(error, thrown)
+    endLoop(error, thrown)
   }
 
   const abort = (): void => stop(signal?.reason, signal?.reason)
@@ -222,7 +224,7 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
     if (item.done) return item
     const { event, epoch } = item.value
     if (event.type !== 'gap') store.take(event, epoch)
-    if (reader?.paused && queue.length <= bufferSize / 2 && queue.weight <= bufferBytes / 2) {
+    if (reader?.paused && load() <= 1 / 2) {
       emit({ type: 'resumed' })
       wire().pool.resume(reader)
     }
