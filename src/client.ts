@@ -62,8 +62,7 @@ function baseOf(url: string | URL): URL {
 }
 
 function wireUp(settings: Settings, emit: (detail: DiagnosticDetail, attempt?: number, transport?: string) => void): Wired {
-  const { fetch = globalThis.fetch, WebSocket = globalThis.WebSocket, credentials, token, headers } = settings
-  const { memory } = settings
+  const { fetch = globalThis.fetch, WebSocket = globalThis.WebSocket, credentials, token, headers, memory } = settings
   const base = baseOf(settings.url)
   let winner: Winner | undefined
   let hasWarned = false
@@ -95,7 +94,10 @@ function wireUp(settings: Settings, emit: (detail: DiagnosticDetail, attempt?: n
     look: look(),
     authorize: () => askCredentials(settings),
     canReauthorize: [token, headers].some((source) => typeof source === 'function'),
-    ...{ recall, remember, emit, warn }
+    recall,
+    remember,
+    emit,
+    warn
   }
   return { pool: createPool((capacity) => createConnection({ ...shared, ...capacity })), requests: createRequests(shared) }
 }

@@ -54,13 +54,13 @@ export function createStore(lastEventId: string | undefined): Store {
       const { seq, id: lastEventId } = event
       const isKnown = epoch === shown.epoch && seq <= shown.seq
       if (!isKnown) shown = { epoch, seq }
-      set({ ...(isKnown ? {} : changeBy(event, state.status !== 'unknown')), lastEventId })
+      set({ ...(!isKnown && changeBy(event, state.status)), lastEventId })
     },
     takeSnapshot(snapshot) {
       const { epoch, seq, cursor, status, progress } = snapshot
       const event = endOf(snapshot)
       shown = { epoch, seq }
-      set({ ...(event ? changeBy(event, true) : { status }), ...(progress ? { progress } : {}), lastEventId: cursor })
+      set({ status, ...(progress && { progress }), ...(event && changeBy(event, status)), lastEventId: cursor })
     },
     onChange(listener) {
       const own = (): void => listener() // the same function twice is two listeners
@@ -73,16 +73,14 @@ export function createStore(lastEventId: string | undefined): Store {
   }
 }
 
-const isProgress = (data: unknown): data is ProgressData => typeof data === 'object' && data !== null
-
-/** What one event says of the job. `queued` says nothing new of a job that is known: a retry doesn't take it back. */
-function changeBy(event: WireEvent, isKnown: boolean): Partial<AnyState> {
+/** What one event says of a job of that status. `queued` says nothing new of a job that is known: a retry doesn't take it back. */
+function changeBy(event: WireEvent, status: AnyState['status']): Partial<AnyState> | undefined {
   const { type, data } = event
   switch (type) {
     case 'queued':
-      return isKnown ? {} : { status: 'queued' }
+      return status === 'unknown' ? { status: type } : undefined
     case 'progress':
-      return isProgress(data) ? { status: 'running', progress: data } : { status: 'running' }
+      return { status: 'running', ...(isObject(data) && { progress: data }) }
     case 'started':
     case 'output':
     case 'retrying':
@@ -93,9 +91,11 @@ function changeBy(event: WireEvent, isKnown: boolean): Partial<AnyState> {
     case 'cancelled':
       return { status: type, error: new JobFailedError(event) }
     default:
-      return {}
+      return undefined
   }
 }
+
+const isObject = (data: unknown): data is ProgressData => typeof data === 'object' && data !== null
 
 /** The terminal event that a snapshot stands for; undefined while the job goes on. */
 export function endOf({ id, status, seq, cursor, result, error }: JobSnapshot): WireEvent | undefined {
