@@ -64,8 +64,6 @@ export type FailureReason = 'unsupported' | 'refused' | 'mute' | 'timeout' | 'cu
 
 export interface TransportErrorOptions {
   status?: number | undefined
-  /** At least this long before another try, as `Retry-After` said. */
-  retryAfterMs?: number | undefined
   cause?: unknown
 }
 
@@ -74,13 +72,11 @@ export class TransportError extends Error {
   override readonly name = 'TransportError'
   readonly reason: FailureReason
   readonly status: number | undefined
-  readonly retryAfterMs: number | undefined
 
   constructor(reason: FailureReason, message: string, options: TransportErrorOptions = {}) {
     super(message, options)
     this.reason = reason
     this.status = options.status
-    this.retryAfterMs = options.retryAfterMs
   }
 }
 

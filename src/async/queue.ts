@@ -6,11 +6,7 @@ export interface Queue<T> extends AsyncIterator<T, undefined> {
   push(value: T): void
   /** After what is queued: the end, or the error. Later pushes and ends are ignored. */
   end(error?: unknown): void
-  /** Drops what is queued. */
-  clear(): void
   next(): Promise<IteratorResult<T, undefined>>
-  /** The first value, where there is one. */
-  shift(): T | undefined
   readonly length: number
   /** The sum of `weigh` over what is queued. */
   readonly weight: number
@@ -57,11 +53,6 @@ export function createQueue<T>(weigh: (value: T) => number = () => 1): Queue<T> 
       ending ??= error === undefined ? [] : [error]
       for (const waiter of waiting.splice(0)) waiter(finish(ending))
     },
-    clear() {
-      taken = last = {}
-      length = weight = 0
-    },
-    shift: () => (length ? take() : undefined),
     next: () =>
       new Promise((resolve) => {
         if (length) resolve({ done: false, value: take() })

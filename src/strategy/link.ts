@@ -11,7 +11,6 @@ export interface Ending {
   reason: FailureReason | undefined
   message: string
   status?: number | undefined
-  retryAfterMs?: number | undefined
 }
 
 export interface RunningLink {
@@ -137,8 +136,8 @@ export function runLink({ transport, open, probeTimeoutMs, silenceMs, onProved, 
 function endingOf(error: unknown, { aborted, reason }: AbortSignal): Ending {
   const failure = aborted ? reason : error
   if (failure instanceof TransportError) {
-    const { reason, message, status, retryAfterMs } = failure
-    return { reason, message, status, retryAfterMs } // not the error itself: an error's message is not enumerable, so that a copy would lose it
+    const { reason, message, status } = failure
+    return { reason, message, status } // not the error itself: an error's message is not enumerable, so that a copy would lose it
   }
   const message = failure instanceof Error ? failure.message : String(failure)
   return { reason: aborted ? undefined : 'network', message }

@@ -38,17 +38,8 @@ describe('values', () => {
     expect([queue.length, queue.weight]).toEqual([2, 5])
     await queue.next()
     expect([queue.length, queue.weight]).toEqual([1, 2])
-    queue.clear()
+    await queue.next()
     expect([queue.length, queue.weight]).toEqual([0, 0])
-  })
-
-  test('can be taken at once where there are any', () => {
-    const queue = createQueue<number>((weight) => weight)
-    expect(queue.shift()).toBeUndefined()
-    queue.push(1)
-    queue.push(2)
-    expect([queue.shift(), queue.length, queue.weight]).toEqual([1, 1, 2])
-    expect([queue.shift(), queue.shift(), queue.length, queue.weight]).toEqual([2, undefined, 0, 0])
   })
 
   test('that somebody waits for are never held', async () => {
@@ -144,22 +135,14 @@ describe('an error', () => {
     queue.end(reason)
     await expect(queue.next()).rejects.toBe(reason)
   })
-
-  test('outlives a clear', async () => {
-    const queue = createQueue<number>()
-    queue.push(1)
-    queue.end(error)
-    queue.clear()
-    await expect(queue.next()).rejects.toBe(error)
-  })
 })
 
 describe('any schedule', () => {
-  type Act = { push: number } | 'next' | 'clear' | 'end' | 'fail'
+  type Act = { push: number } | 'next' | 'end' | 'fail'
   const act: fc.Arbitrary<Act> = fc.oneof(
     { weight: 8, arbitrary: fc.record({ push: fc.integer({ min: 0, max: 9 }) }) },
     { weight: 8, arbitrary: fc.constant('next' as const) },
-    { weight: 1, arbitrary: fc.constantFrom('clear' as const, 'end' as const, 'fail' as const) }
+    { weight: 1, arbitrary: fc.constantFrom('end' as const, 'fail' as const) }
   )
 
   /** What a queue promises, in its plainest form. */
@@ -185,8 +168,7 @@ describe('any schedule', () => {
             held.shift()
           } else if (ended) settleByEnd(index)
           else waiting.push(index)
-        } else if (act === 'clear') held.splice(0)
-        else if (ended) return
+        } else if (ended) return
         else if (act === 'end' || act === 'fail') {
           ended = true
           if (act === 'fail') error = 'cut'
@@ -211,8 +193,7 @@ describe('any schedule', () => {
           settled[index] = { error }
         }
       )
-    } else if (act === 'clear') queue.clear()
-    else if (act === 'end') queue.end()
+    } else if (act === 'end') queue.end()
     else if (act === 'fail') queue.end('cut')
     else queue.push(act.push)
   }

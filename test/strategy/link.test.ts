@@ -183,10 +183,10 @@ describe('its life', () => {
 describe('the end', () => {
   test('by the network keeps what the transport said', async () => {
     const running = await run()
-    const said = new TransportError('status', 'answered 503', { status: 503, retryAfterMs: 7000 })
+    const said = new TransportError('status', 'answered 503', { status: 503 })
     running.wire.end(said)
     await pass(0)
-    expect({ ...running.ending }).toEqual({ reason: 'status', message: 'answered 503', status: 503, retryAfterMs: 7000 })
+    expect({ ...running.ending }).toEqual({ reason: 'status', message: 'answered 503', status: 503 })
     expect(running.signal.aborted).toBe(true)
     expect(running.wire.returned).toBe(true)
   })

@@ -16,16 +16,17 @@ export interface ScriptedLink extends Link {
 
 /** Without a signal it ignores every abort, as a transport must not. */
 export function scriptLink(signal?: AbortSignal): ScriptedLink {
-  const queue = createQueue<Delivery>()
+  let queue = createQueue<Delivery>()
   let pulls = 0
   let returned = false
   signal?.addEventListener('abort', () => {
-    queue.clear()
-    queue.end(signal.reason)
+    const waiting = queue
+    queue = createQueue()
+    for (const each of [waiting, queue]) each.end(signal.reason)
   })
   return {
-    push: queue.push,
-    end: queue.end,
+    push: (delivery) => queue.push(delivery),
+    end: (error) => queue.end(error),
     get pulls() {
       return pulls
     },
