@@ -4,15 +4,14 @@
  */
 
 import { macrotask, now } from './async/clock.ts'
-import { child, delay, orAborted } from './async/signals.ts'
+import { delay, orAborted } from './async/signals.ts'
 import type { Credentials } from './credentials.ts'
-import type { Carrier, CarrierOptions } from './delivery/carrier.ts'
 import type { Reader } from './delivery/reader.ts'
-import { createTraffic, type TrafficOptions } from './delivery/traffic.ts'
-import { isJobtailError, JobtailError } from './errors.ts'
+import { type Carrier, createTraffic, type TrafficOptions } from './delivery/traffic.ts'
+import { isJobtailError, JobtailError, type TransportError } from './errors.ts'
 import { candidates, emptyHistory, next, type Outcome, record, type Step } from './policy/next.ts'
 import { describe, errorOf } from './strategy/failures.ts'
-import { type Round, type RoundEnd, startRound } from './strategy/round.ts'
+import { type Round, startRound } from './strategy/round.ts'
 import type { ConnectionState, DiagnosticDetail, RetryOptions, Transport } from './types.ts'
 
 export interface ConnectionOptions extends TrafficOptions {
@@ -47,189 +46,180 @@ interface Played {
   transport: string | undefined
 }
 
+const RELEASED: Outcome = { kind: 'released' }
+
 export function createConnection(options: ConnectionOptions): Connection {
   const { transports, retry } = options
   let history = emptyHistory(transports.map(({ name }) => name))
   let state: ConnectionState = Object.freeze({ phase: 'idle', transport: undefined, attempt: 0, retryAt: undefined })
   let attempt = 0
-  let credentials: Promise<Credentials> | undefined
   /** The token source was asked again, and nothing has been read since. */
   let reauthorized = false
-  /** Aborted when nobody wants anything any more. */
-  let running: AbortController | undefined
-  /** Aborted with its outcome when the round is called off. */
-  let playing: AbortController | undefined
+  let isRunning = false
+  /** The pause or the round under way; aborted with what was `Played` when it is called off. */
+  let turn = new AbortController()
   let round: Round<Carrier> | undefined
   /** It can't read what is wanted now, and is read on until another one does. */
   let outgoing: Carrier | undefined
 
   const emit = (detail: DiagnosticDetail, transport?: string): void => options.emit(detail, attempt, transport)
+
   /** Ends the round; what carried it, or who it was called off for, comes first in the next one. */
   function callOff(outcome: Outcome, cause?: Carrier): void {
-    const carrier = round && cause && round.contenders.has(cause) ? cause : round?.live
-    playing?.abort({ outcome, transport: carrier?.link.transport ?? history.favourite } satisfies Played)
+    const carrier = cause && round?.contenders.has(cause) ? cause : round?.live
+    turn.abort({ outcome, transport: carrier?.transport ?? history.favourite } satisfies Played)
   }
-  const authorize = (): Promise<Credentials> => (credentials ??= options.authorize())
 
   const traffic = createTraffic(options, {
     round: () => round,
-    credentials: authorize,
     start,
-    release: () => running?.abort(new DOMException('nothing is wanted any more', 'AbortError')),
+    release: () => callOff(RELEASED),
+    onProved(carrier) {
+      emit({ type: 'probe-proved', afterMs: now() - carrier.startedAt }, carrier.transport)
+      round?.offer(carrier, false)
+    },
+    onSettled(carrier, serves) {
+      round?.offer(carrier, serves)
+      if (serves && round?.live === carrier) endOutgoing()
+    },
+    onStale() {
+      endOutgoing(round?.live)
+      if (outgoing) round?.contenders.delete(outgoing)
+      callOff(RELEASED)
+    },
+    onOver,
     onSubscribed() {
       reauthorized = false
     },
     onUnauthorized(error) {
-      if (playing?.signal.aborted) return // another one's refusal, of the same token, came first
+      if (isRunning && turn.signal.aborted) return // another one's refusal, of the same token, came first
       if (reauthorized || !options.canReauthorize) return failAll(error)
       reauthorized = true
-      callOff({ kind: 'reauthorized' })
+      callOff(RELEASED)
     },
     onBusy(atLeastMs, carrier) {
       // A candidate that is refused is no reason to leave what works.
       if (round?.live && round.live !== carrier) return false
-      callOff({ kind: 'told', atLeastMs, upToMs: undefined }, carrier)
+      callOff({ kind: 'busy', atLeastMs }, carrier)
       return true
-    },
-    onStale() {
-      const live = round?.leave()
-      if (live) endOutgoing(live)
-      callOff({ kind: 'released' })
-    },
-    onServes(carrier) {
-      round?.serves(carrier)
-      if (round?.live === carrier) endOutgoing()
     },
     emit
   })
-  const { jobs, wants } = traffic
+  const { jobs, wanted } = traffic
 
   function endOutgoing(next?: Carrier): void {
-    outgoing?.link.end()
+    outgoing?.end()
     outgoing = next
   }
 
   function announce(phase: ConnectionState['phase'], transport?: string, retryAt?: number): void {
     state = Object.freeze({ phase, transport, attempt: history.failures, retryAt })
-    for (const reader of jobs.readers()) reader.connection(state)
+    for (const reader of jobs.all()) reader.connection(state)
   }
 
   function start(): void {
-    if (running) return
-    const controller = new AbortController()
-    running = controller
-    run(controller.signal)
-      .catch((cause) => {
-        if (!controller.signal.aborted) failAll(new JobtailError('protocol', `the connection has failed: ${cause}`, { cause }))
-      })
+    if (isRunning) return
+    isRunning = true
+    run()
+      .catch((cause) => failAll(new JobtailError('protocol', `the connection has failed: ${cause}`, { cause })))
       .finally(() => {
-        running = undefined
+        isRunning = false
         endOutgoing()
         announce(jobs.areHeld() ? 'waiting' : 'idle')
         traffic.changed()
       })
   }
 
-  async function run(signal: AbortSignal): Promise<void> {
+  async function run(): Promise<void> {
     if (transports.length === 0) return failAll(new JobtailError('unsupported', 'none of the transports is supported here'))
-    for (let isFirst = true; ; isFirst = false) {
+    for (;;) {
       // The job's end and the link's come together; what was let go is not tried again.
-      if (wants().size === 0) await macrotask()
-      signal.throwIfAborted()
+      if (wanted().length === 0) await macrotask()
+      if (wanted().length === 0) return
       const step = next(history, retry, Math.random)
-      if (step && step.do !== 'wait') return failAll(errorOf(step, options.request.base, options.probeTimeoutMs))
-      if (step) await wait(step, signal)
-      attempt += 1
-      if (!outgoing) announce('connecting')
-      const { outcome, transport } = await play(isFirst, signal)
-      if (outcome.kind === 'failed' && attempt === 1) options.warn(describe(outcome.failures, options.request.base))
-      conclude(outcome, transport)
+      if (step?.do === 'stop') return failAll(errorOf(step, options.request.base, options.probeTimeoutMs))
+      turn = new AbortController()
+      if (!step || (await isWaitedOut(step, turn.signal))) await play(turn)
     }
   }
 
-  async function wait({ ms, reason }: Step & { do: 'wait' }, signal: AbortSignal): Promise<void> {
+  /** False where it was called off. */
+  async function isWaitedOut({ ms, reason }: Step & { do: 'wait' }, signal: AbortSignal): Promise<boolean> {
     emit({ type: 'waiting', ms, reason })
     announce('waiting', undefined, now() + ms)
-    await delay(ms, signal)
+    await delay(ms, signal).catch(() => {}) // the signal says so
+    return !signal.aborted
   }
 
-  /** One round, to its end. Rejects when nobody wants it any more. */
-  async function play(isFirst: boolean, signal: AbortSignal): Promise<Played> {
-    const calledOff = child(signal)
-    playing = calledOff
-    credentials = undefined
-    try {
-      const carried = await orAborted(authorize(), calledOff.signal)
-      traffic.startLooks(carried, isFirst)
-      if (attempt === 1) history = { ...history, favourite: await orAborted(options.recall(calledOff.signal), calledOff.signal) }
-      const startedAt = now()
-      round = startRound({
-        ...candidates(history, now()),
-        staggerMs: options.staggerMs,
-        open: (name) => open(name, carried),
-        onLive: (live, replaced) => onLive(live, replaced, startedAt),
-        signal: calledOff.signal
-      })
-      const end = await round.over
-      return { outcome: outcomeOf(end), transport: end.live?.link.transport }
-    } catch (reason) {
-      const transport = round?.live?.link.transport ?? history.favourite
-      if (signal.aborted) conclude({ kind: 'released' }, transport)
-      signal.throwIfAborted()
-      if (calledOff.signal.aborted) return reason as Played // as: only `callOff` aborts it, with one
-      if (isJobtailError(reason)) failAll(reason)
-      return { outcome: { kind: 'failed', failures: [{ transport: 'token', reason: 'network', message: String(reason) }] }, transport }
-    } finally {
-      calledOff.release()
-      round = playing = undefined
-      traffic.endLooks()
-    }
-  }
-
-  function conclude(outcome: Outcome, transport: string | undefined): void {
+  /** One round, to its end. */
+  async function play(controller: AbortController): Promise<void> {
+    attempt += 1
+    if (!outgoing) announce('connecting')
+    const { outcome, transport } = await carry(controller)
+    round = undefined
+    traffic.endLooks()
+    if (outcome.kind === 'failed' && attempt === 1 && wanted().length > 0) options.warn(describe(outcome.failures, options.request.base))
     history = record(history, outcome, transport, now())
     const untilMs = history.records[transport ?? '']?.demotedUntil ?? 0
     if (outcome.kind === 'lost' && untilMs > now()) emit({ type: 'demoted', untilMs }, transport)
   }
 
-  function outcomeOf(end: RoundEnd<Carrier>): Outcome {
-    if (!end.live) return { kind: 'failed', failures: end.failures }
-    const { link, byeMs, events } = end.live
-    return byeMs === undefined ? { kind: 'lost', livedMs: link.livedMs, events } : { kind: 'told', atLeastMs: undefined, upToMs: byeMs }
+  async function carry(controller: AbortController): Promise<Played> {
+    const { signal } = controller
+    try {
+      traffic.begin(await orAborted(options.authorize(), signal))
+      if (attempt === 1) history = { ...history, favourite: await orAborted(options.recall(signal), signal) }
+      const startedAt = now()
+      round = startRound({
+        ...candidates(history, startedAt),
+        staggerMs: options.staggerMs,
+        open,
+        onLive: (live, replaced) => onLive(live, replaced, startedAt),
+        controller
+      })
+      const failures = await round.over
+      const { live } = round
+      return live ? { outcome: await lifeOf(live), transport: live.transport } : { outcome: { kind: 'failed', failures }, transport: undefined }
+    } catch (reason) {
+      if (signal.reason === reason) return reason as Played // as: only `callOff` aborts it before the end, with one
+      if (isJobtailError(reason)) failAll(reason)
+      return { outcome: { kind: 'failed', failures: [{ transport: 'token', reason: 'network', message: String(reason) }] }, transport: history.favourite }
+    }
   }
 
-  function open(name: string, carried: Credentials): Carrier {
+  async function lifeOf({ ended, heardAt, provedAt = 0, events, byeMs }: Carrier): Promise<Outcome> {
+    const error = await ended
+    const lastedUntil = error?.reason === 'silent' ? heardAt : undefined
+    return { kind: 'lost', livedMs: (lastedUntil ?? now()) - provedAt, events, byeMs }
+  }
+
+  function open(name: string): Carrier {
     emit({ type: 'probe-started' }, name)
-    const transport = transports.find((each) => each.name === name) as Transport // as: the candidates are names of these
-    return traffic.carry(transport, carried, onOver, (carrier) => {
-      emit({ type: 'probe-proved', afterMs: now() - carrier.link.startedAt }, name)
-      round?.proved(carrier)
-    })
+    return traffic.open(transports.find((each) => each.name === name) as Transport) // as: the candidates are names of these
   }
 
-  const onOver: CarrierOptions['onOver'] = (carrier, { reason, status }) => {
-    const { link, events } = carrier
-    const { startedAt, provedAt, transport } = link
+  function onOver(carrier: Carrier, error: TransportError | undefined): void {
+    const { startedAt, provedAt, transport, events } = carrier
     if (carrier === outgoing) return
-    // What ends when nothing is left to read has neither failed nor been lost, and needs nothing in its place.
-    if (wants().size === 0) callOff({ kind: 'released' }, carrier)
     const afterMs = now() - startedAt
-    if (!reason || wants().size === 0) {
-      if (provedAt === undefined) emit({ type: 'probe-abandoned', afterMs }, transport)
-    } else if (provedAt !== undefined && round?.live?.link === link) emit({ type: 'lost', afterMs: now() - provedAt, reason, events }, transport)
-    else emit({ type: 'probe-failed', afterMs, reason, status }, transport)
+    // What ends when nothing is left to read has neither failed nor been lost, and needs nothing in its place.
+    const isNeeded = wanted().length > 0
+    if (!isNeeded) callOff(RELEASED, carrier)
+    if (!error || !isNeeded) {
+      if (!provedAt) emit({ type: 'probe-abandoned', afterMs }, transport)
+    } else if (provedAt && round?.live === carrier) emit({ type: 'lost', afterMs: now() - provedAt, reason: error.reason, events }, transport)
+    else emit({ type: 'probe-failed', afterMs, reason: error.reason, status: error.status }, transport)
   }
 
-  function onLive({ link }: Carrier, replaced: Carrier | undefined, startedAt: number): void {
-    const { transport, provedAt = now() } = link
+  function onLive({ transport, provedAt = 0, startedAt: openedAt }: Carrier, replaced: Carrier | undefined, startedAt: number): void {
     if (!replaced) emit({ type: 'live', afterMs: now() - startedAt }, transport)
-    else if (replaced.link.transport !== transport) emit({ type: 'switched', from: replaced.link.transport }, transport)
-    options.remember(transport, provedAt - link.startedAt)
+    else if (replaced.transport !== transport) emit({ type: 'switched', from: replaced.transport }, transport)
+    options.remember(transport, provedAt - openedAt)
     announce('live', transport)
   }
 
   function failAll(error: JobtailError): void {
-    for (const reader of jobs.readers()) reader.fail(error)
+    for (const reader of jobs.all()) reader.fail(error)
     history = emptyHistory(history.order)
     attempt = 0
     reauthorized = false

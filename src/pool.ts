@@ -18,19 +18,20 @@ export interface Capacity {
 
 export function createPool(connect: (capacity: Capacity) => Connection): Pool {
   const connections: Connection[] = []
-  const homes = new Map<Reader, Connection>()
   let mux: number | undefined
+
+  function changed(): void {
+    for (const connection of connections) connection.changed()
+  }
 
   const capacity: Capacity = {
     capacity: () => mux,
     onHello(told) {
       if (told === mux) return
       mux = told
-      for (const connection of connections) connection.changed()
+      changed()
     },
-    onSurplus(readers) {
-      for (const reader of readers) join(reader)
-    }
+    onSurplus: (readers) => readers.forEach(join)
   }
 
   function open(): Connection {
@@ -41,19 +42,17 @@ export function createPool(connect: (capacity: Capacity) => Connection): Pool {
 
   function join(reader: Reader): void {
     const connection = connections.find((each) => each.takes(reader.job)) ?? open()
-    homes.set(reader, connection)
     connection.add(reader)
   }
 
   return {
     join,
     leave(reader) {
-      homes.get(reader)?.remove(reader)
-      homes.delete(reader)
+      for (const connection of connections) connection.remove(reader)
     },
     resume(reader) {
       reader.paused = false
-      homes.get(reader)?.changed()
+      changed()
     }
   }
 }

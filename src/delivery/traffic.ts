@@ -1,16 +1,24 @@
-/** Keeps the links in line with what the readers want, and the readers in line with what they can hold. */
+/** Keeps the links in line with what the readers want, and the readers in line with what they can hold; says what a frame means to them. */
 
 import { macrotask } from '../async/clock.ts'
 import type { Credentials } from '../credentials.ts'
-import type { JobtailError } from '../errors.ts'
-import { isControl } from '../protocol/frames.ts'
+import { type JobtailError, saidBy, TransportError } from '../errors.ts'
+import { type Verdict, verdict } from '../policy/verdict.ts'
+import { type ErrorControl, type Frame, isControl } from '../protocol/frames.ts'
+import { isTerminal, TAIL } from '../protocol/rules.ts'
+import { type RunningLink, runLink } from '../strategy/link.ts'
 import type { Round } from '../strategy/round.ts'
 import type { DiagnosticDetail, OpenRequest, Transport } from '../types.ts'
-import { type Carrier, type CarrierOptions, createCarrier } from './carrier.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import type { Reader } from './reader.ts'
-import type { Wants } from './readings.ts'
-import { createRefusals } from './refusals.ts'
+import { createReadings, type Readings } from './readings.ts'
+
+/** A link with what it reads. */
+export interface Carrier extends RunningLink {
+  readonly readings: Readings
+  /** A look: it reads these jobs, and no more than is known now. */
+  readonly looksAt: readonly string[] | undefined
+}
 
 export interface TrafficOptions {
   /** Reads what is known now, to its end, and no more. */
@@ -30,191 +38,196 @@ export interface TrafficOptions {
 export interface Loop {
   /** The round under way. */
   round(): Round<Carrier> | undefined
-  /** The token and headers of the last connect. */
-  credentials(): Promise<Credentials>
-  /** Something is wanted, and nothing runs. */
+  /** Something is wanted: whatever runs goes on. */
   start(): void
   /** Nothing is wanted any more, for a task now. */
   release(): void
+  onProved(carrier: Carrier): void
+  /** A proved link's readings have changed, or what is wanted has. */
+  onSettled(carrier: Carrier, serves: boolean): void
+  /** A proved link can't change what it reads to what is wanted now. */
+  onStale(): void
+  onOver(carrier: Carrier, error: TransportError | undefined): void
   /** What was asked for can be read. */
   onSubscribed(): void
   onUnauthorized(error: JobtailError): void
+  /** The server is busy: wait at least so long. True where that was for this link to say. */
   onBusy(atLeastMs: number, carrier: Carrier): boolean
-  /** A link can't change what it reads to what is wanted now. */
-  onStale(): void
-  /** All that is wanted is read by this one. */
-  onServes(carrier: Carrier): void
   emit(detail: DiagnosticDetail): void
 }
 
 export interface Traffic {
   readonly jobs: Jobs
-  wants(): Wants
-  /** Opens a link for what is wanted. */
-  carry(transport: Transport, credentials: Credentials, over: CarrierOptions['onOver'], onProved: CarrierOptions['onProved']): Carrier
-  /** From now on, until `endLooks`, what is wanted while no link is live is asked for by JSON as well: once, unless this is `anew`. */
-  startLooks(credentials: Credentials, anew: boolean): void
+  wanted(): string[]
+  /** From now on, until `endLooks`, what is wanted while no link is live is asked for by JSON as well, once. */
+  begin(credentials: Credentials): void
   endLooks(): void
-  /** The readers, or what they can hold, have changed. */
+  /** Opens a link for what is wanted, or a look. */
+  open(transport: Transport, looksAt?: readonly string[]): Carrier
+  /** To be called whenever the readers, or what they can hold, have changed. */
   changed(): void
 }
 
 export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
-  const { look, request, probeTimeoutMs, unknownJobGraceMs } = options
-  const jobs = createJobs()
+  const jobs = createJobs((job) => open(options.look, [job]))
   /** All that is open. */
   const carriers = new Set<Carrier>()
-  const looks = new Map<Carrier, readonly string[]>()
+  /** Since something was last wanted for the first time. */
   const looked = new Set<string>()
-  let looking: Credentials | undefined
-  let refs = 0
-  let settling = false
+  let credentials: Credentials
+  let isLooking = false
+  let isSettling = false
 
-  const wants = (): Wants => jobs.wants(options.capacity() ?? 1)
-  const unpaused = (job: string): Reader[] => jobs.readers(job).filter(({ paused }) => !paused)
+  const wanted = (): string[] => jobs.wanted(options.capacity() ?? 1)
 
-  function create(transport: Transport, credentials: Credentials, wanted: () => Wants, rest: Pick<CarrierOptions, 'onOver' | 'onProved'>): Carrier {
-    const carrier = createCarrier({
-      ...rest,
-      onOver(over, ending) {
-        carriers.delete(over)
-        rest.onOver(over, ending)
-      },
-      transport,
-      request: { ...request, ...credentials },
+  function open(transport: Transport, looksAt?: readonly string[]): Carrier {
+    const { request, probeTimeoutMs } = options
+    const readings = createReadings(jobs.active)
+    const link = runLink({
+      transport: transport.name,
+      open: (signal) =>
+        transport.open({ ...request, ...credentials, headers: new Headers(credentials.headers), jobs: readings.ask(looksAt ?? wanted()), signal }),
       probeTimeoutMs,
-      nextRef: () => ++refs,
-      wants: wanted,
-      onHello: options.onHello,
-      onSubscribed(job) {
-        loop.onSubscribed()
-        jobs.free(job)
+      onProved() {
+        if (!looksAt) loop.onProved(carrier)
       },
-      onEnded(job, status) {
-        if (wants().has(job)) loop.emit({ type: 'ended', job, status })
-      },
-      onError: refuse,
-      onDelivered(frames) {
-        if (frames.some(isControl)) settleSoon()
-        return relieve()
-      }
+      onFrame: (frame) => deliver(frame, carrier),
+      onTaken: relieve
     })
+    const carrier: Carrier = Object.assign(link, { readings, looksAt })
     carriers.add(carrier)
+    carrier.ended.then((error) => {
+      carriers.delete(carrier)
+      // Neither held again nor answered: that path has failed, so the job goes back to the others.
+      if (looksAt) for (const job of looksAt) jobs.free(job, true)
+      else loop.onOver(carrier, error)
+      changed()
+    })
     return carrier
   }
 
-  // ---- looks
+  // ---- what comes in
 
-  function lookAt(ids: readonly string[], credentials: Credentials): void {
-    const wanted = (): Wants => new Map(ids.map((job) => [job, unpaused(job)]))
-    const carrier = create(look, credentials, wanted, {
-      onProved() {},
-      onOver() {
-        looks.delete(carrier)
-        // Neither held again nor answered: that path has failed, so the job goes back to the others.
-        for (const job of ids) jobs.free(job, true)
-        settleSoon()
-      }
-    })
-    looks.set(carrier, ids)
-  }
-
-  /** What has become wanted since the looks were started. */
-  function lookOn(wanted: Wants): void {
-    if (!looking || loop.round()?.live) return
-    const fresh = [...wanted.keys()].filter((job) => !looked.has(job))
-    for (const job of fresh) looked.add(job)
-    if (fresh.length > 0) lookAt(fresh, looking)
-  }
-
-  async function lookAgain(job: string): Promise<void> {
-    try {
-      lookAt([job], await loop.credentials())
-    } catch {
-      jobs.free(job) // no token to be had: that is the loop's to deal with
-      settleSoon()
+  function deliver(frame: Frame, carrier: Carrier): void {
+    const { readings } = carrier
+    if (!isControl(frame)) {
+      const { job, type } = frame
+      if (isTerminal(type) && jobs.active(job).length > 0) loop.emit({ type: 'ended', job, status: type })
+      return readings.event(frame)
+    }
+    changed()
+    switch (frame.control) {
+      case 'hello':
+        return options.onHello(frame.mux ?? 1)
+      case 'subscribed':
+        loop.onSubscribed()
+        jobs.free(frame.job)
+        return readings.subscribed(frame)
+      case 'done':
+        return readings.done(frame)
+      case 'error':
+        return refuse(frame, carrier)
     }
   }
 
-  const refuse = createRefusals({
-    jobs,
-    unknownJobGraceMs,
-    lookAt: (job) => void lookAgain(job),
-    onUnauthorized: loop.onUnauthorized,
-    onBusy: loop.onBusy
-  })
+  /** What becomes of a job, or of all, when the server says `error` (PROTOCOL.md §7). */
+  function refuse(error: ErrorControl, carrier: Carrier): void {
+    const { job, status, message, retryAfterMs = 0 } = error
+    const { readings } = carrier
+    const cursor = job && readings.drop(job)?.cursor
+    const decision = verdict(status, !!cursor && cursor !== TAIL)
+    if (decision === 'reauthorize') return loop.onUnauthorized(saidBy(job ? `job ${job}` : 'all jobs', error))
+    if (job) return refuseJob(job, decision, error)
+    if (decision !== 'wait') for (const each of readings.jobs()) refuse({ ...error, job: each }, carrier)
+    else if (!loop.onBusy(retryAfterMs, carrier)) carrier.end(new TransportError('status', message, { status }))
+  }
 
-  // ---- slow readers
+  function refuseJob(job: string, decision: Verdict, error: ErrorControl): void {
+    const readers = jobs.readers(job)
+    if (decision === 'wait') return jobs.hold(job, error.retryAfterMs ?? 0)
+    if (decision === 'ask-again') {
+      // Another path has it already: this one spoke too early.
+      if (readers.some(({ position }) => position.epoch)) return
+      const leftMs = options.unknownJobGraceMs - jobs.heldForMs(job)
+      if (leftMs > 0) return jobs.hold(job, 0, leftMs)
+    }
+    for (const reader of readers) reader.fail(saidBy(`job ${job}`, error, decision === 'history-gone' ? decision : undefined))
+  }
 
   /** A reader that can't hold more gets one task to take what it has; then its job's reading is let go. */
   function relieve(): Promise<void> | undefined {
-    if (!jobs.readers().some(({ full, paused }) => full && !paused)) return undefined
+    const overfull = (): Reader[] => jobs.all().filter(({ full, paused }) => full && !paused)
+    if (overfull().length === 0) return undefined
     return macrotask().then(() => {
-      for (const reader of jobs.readers()) {
-        if (!reader.full || reader.paused) continue
+      for (const reader of overfull()) {
         reader.paused = true
         loop.emit({ type: 'paused' })
-        changed()
       }
+      changed()
     })
   }
 
   // ---- what is wanted
 
   function changed(): void {
-    jobs.changed()
-    settleSoon()
-  }
-
-  function settleSoon(): void {
-    if (settling) return
-    settling = true
-    queueMicrotask(settle)
+    if (!isSettling) queueMicrotask(settle)
+    isSettling = true
   }
 
   function settle(): void {
-    settling = false
+    isSettling = false
     const surplus = jobs.beyond(options.capacity() ?? Infinity)
     for (const reader of surplus) jobs.remove(reader)
     if (surplus.length > 0) options.onSurplus(surplus)
 
-    const wanted = wants()
-    for (const { readings } of carriers) readings.join(wanted)
-    for (const [{ link }, ids] of looks) if (ids.every((job) => unpaused(job).length === 0)) link.end()
-    if (wanted.size === 0) return void macrotask().then(letGo)
+    for (const { readings, looksAt, end } of carriers) {
+      readings.join()
+      if (looksAt?.every((job) => jobs.active(job).length === 0)) end()
+    }
+    const jobsWanted = wanted()
+    if (jobsWanted.length === 0) return letGo()
     loop.start()
-    lookOn(wanted)
-    for (const carrier of [...(loop.round()?.contenders ?? [])]) adjust(carrier, wanted)
+    lookOn(jobsWanted)
+    for (const carrier of [...(loop.round()?.contenders ?? [])]) adjust(carrier, jobsWanted)
   }
 
   function letGo(): void {
-    if (wants().size === 0) loop.release()
+    looked.clear()
+    void macrotask().then(() => {
+      if (wanted().length === 0) loop.release()
+    })
+  }
+
+  /** What has become wanted since the looks were started. */
+  function lookOn(jobsWanted: readonly string[]): void {
+    if (!isLooking || loop.round()?.live) return
+    const fresh = jobsWanted.filter((job) => !looked.has(job))
+    for (const job of fresh) looked.add(job)
+    if (fresh.length > 0) open(options.look, fresh)
   }
 
   /** Has a link read what is wanted: in place where its transport can. */
-  function adjust(carrier: Carrier, wanted: Wants): void {
-    const { link, readings } = carrier
-    const isProved = link.provedAt !== undefined
-    if (isProved && readings.serves(wanted)) loop.onServes(carrier)
-    if (!readings.differs(wanted)) return
-    if (link.update) link.update(readings.ask(wanted))
-    else if (isProved) loop.onStale()
+  function adjust(carrier: Carrier, jobsWanted: readonly string[]): void {
+    const { readings, update, provedAt } = carrier
+    if (provedAt) loop.onSettled(carrier, readings.serves(jobsWanted))
+    if (!readings.differs(jobsWanted)) return
+    if (update) update(readings.ask(jobsWanted))
+    else if (provedAt) loop.onStale()
   }
 
   return {
     jobs,
-    wants,
-    carry: (transport, credentials, onOver, onProved) => create(transport, credentials, wants, { onOver, onProved }),
-    startLooks(credentials, anew) {
-      if (!options.firstLook) return
-      if (anew) looked.clear()
-      looking = credentials
-      lookOn(wants())
+    wanted,
+    begin(given) {
+      credentials = given
+      isLooking = options.firstLook
+      lookOn(wanted())
     },
     endLooks() {
-      looking = undefined
-      for (const { link } of looks.keys()) link.end()
+      isLooking = false
+      for (const { looksAt, end } of carriers) if (looksAt) end()
     },
+    open,
     changed
   }
 }

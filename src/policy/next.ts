@@ -23,23 +23,24 @@ export interface Failure {
 
 /** How a round ended. */
 export type Outcome =
-  /** Nobody needed it any more. */
+  /** Nobody needed it any more, or it is to be begun anew. */
   | { kind: 'released' }
   /** No candidate delivered. */
   | { kind: 'failed'; failures: readonly Failure[] }
-  /** The live link ended by itself; `livedMs` from its proof to the last that was known of it, which is before a silence. */
-  | { kind: 'lost'; livedMs: number; events: number }
-  /** The server asked for a pause: exactly so long at least (`Retry-After`), or a random time up to it (`bye`). */
-  | { kind: 'told'; atLeastMs: number | undefined; upToMs: number | undefined }
-  /** The token was refused, and there is a new one. */
-  | { kind: 'reauthorized' }
+  /**
+   * The live link ended by itself; `livedMs` from its proof to the last that was known of it, which is before a silence.
+   * With `byeMs` the server had said so: come back within a random time up to that.
+   */
+  | { kind: 'lost'; livedMs: number; events: number; byeMs: number | undefined }
+  /** The server asked for a pause of at least so long (`Retry-After`). */
+  | { kind: 'busy'; atLeastMs: number }
 
 export interface History {
   /** The supported transports, best first. */
   readonly order: readonly string[]
   /** What worked last time, in memory or in this page: it goes first. */
   readonly favourite: string | undefined
-  readonly last: Outcome | undefined
+  readonly last: Outcome
   /** Rounds in a row that delivered nothing. */
   readonly failures: number
   readonly records: Readonly<Record<string, { shortLives: number; demotedUntil: number }>>
@@ -48,43 +49,31 @@ export interface History {
 /** What comes before the next round. */
 export type Step =
   | { do: 'wait'; ms: number; reason: string }
-  /** The attempts are used up. */
-  | { do: 'give-up'; failures: readonly Failure[] }
-  /** Every path gave the same 4xx: asking again won't help. */
-  | { do: 'throw'; status: number; failures: readonly Failure[] }
+  /** The attempts are used up; or every path gave the same 4xx, `status`, and asking again won't help. */
+  | { do: 'stop'; status: number | undefined; failures: readonly Failure[] }
 
-export const emptyHistory = (order: readonly string[]): History => ({ order, favourite: undefined, last: undefined, failures: 0, records: {} })
+export const emptyHistory = (order: readonly string[]): History => ({ order, favourite: undefined, last: { kind: 'released' }, failures: 0, records: {} })
 
 /** The history with one more round in it, which `transport` carried at its end. */
-export function record(history: History, outcome: Outcome, transport: string | undefined, now: number): History {
-  const next = { ...history, last: outcome, favourite: transport }
-  switch (outcome.kind) {
-    case 'failed':
-      return { ...next, failures: history.failures + 1 }
-    case 'lost':
-      return recordLife(next, outcome, transport, now)
-    case 'told':
-      return { ...next, failures: outcome.atLeastMs === undefined ? 0 : history.failures + 1 }
-    case 'released':
-    case 'reauthorized':
-      return next
-    default:
-      return outcome satisfies never
+export function record(history: History, last: Outcome, transport: string | undefined, now: number): History {
+  const next = { ...history, last, favourite: transport }
+  if (last.kind === 'released') return next
+  if (last.kind !== 'lost') return { ...next, failures: history.failures + 1 }
+  const { events, byeMs } = last
+  const useful = isUseful(last)
+  // A planned close says nothing against the transport.
+  const isShort = !useful && byeMs === undefined
+  const shortLives = isShort ? (history.records[transport ?? '']?.shortLives ?? 0) + 1 : 0
+  return {
+    ...next,
+    favourite: isShort ? undefined : transport,
+    // A life that brought nothing resets nothing: an endpoint that opens and dies would be tried at full speed for ever.
+    failures: useful || events > 0 ? 0 : history.failures + 1,
+    records: { ...history.records, [transport ?? '']: { shortLives, demotedUntil: shortLives < SHORT_LIVES ? 0 : now + DEMOTION_MS } }
   }
 }
 
-function recordLife(history: History, { livedMs, events }: { livedMs: number; events: number }, transport = '', now: number): History {
-  const useful = livedMs >= USEFUL_LIFE_MS
-  const shortLives = useful ? 0 : (history.records[transport]?.shortLives ?? 0) + 1
-  const demotedUntil = shortLives >= SHORT_LIVES ? now + DEMOTION_MS : 0
-  return {
-    ...history,
-    favourite: useful ? transport : undefined,
-    // A life that brought nothing resets nothing: an endpoint that opens and dies would be tried at full speed for ever.
-    failures: useful || events > 0 ? 0 : history.failures + 1,
-    records: { ...history.records, [transport]: { shortLives, demotedUntil } }
-  }
-}
+const isUseful = ({ livedMs }: { livedMs: number }): boolean => livedMs >= USEFUL_LIFE_MS
 
 /** Best first, those in disgrace last. */
 export function ranking({ order, records }: History, now: number): string[] {
@@ -103,28 +92,25 @@ function unanimous(failures: readonly Failure[]): number | undefined {
 }
 
 /** What the end of the last round asks for before the next one; undefined: nothing. */
-export function next(history: History, retry: Required<RetryOptions>, random: () => number): Step | undefined {
-  const { last, failures } = history
-  switch (last?.kind) {
-    case undefined:
+export function next({ last, failures }: History, retry: Required<RetryOptions>, random: () => number): Step | undefined {
+  const ms = backoffMs(Math.max(0, failures - 1), retry, random)
+  const isGivenUp = failures > 0 && failures >= retry.attempts
+  switch (last.kind) {
     case 'released':
-    case 'reauthorized':
       return undefined
     case 'failed': {
       const status = unanimous(last.failures)
-      if (status !== undefined) return { do: 'throw', status, failures: last.failures }
-      if (failures >= retry.attempts) return { do: 'give-up', failures: last.failures }
-      return { do: 'wait', ms: backoffMs(failures - 1, retry, random), reason: 'no transport delivered' }
+      if (status || isGivenUp) return { do: 'stop', status, failures: last.failures }
+      return { do: 'wait', ms, reason: 'no transport delivered' }
     }
     case 'lost': {
-      if (last.livedMs >= USEFUL_LIFE_MS) return undefined
-      if (failures > 0 && failures >= retry.attempts) return { do: 'give-up', failures: [] }
-      return { do: 'wait', ms: backoffMs(Math.max(0, failures - 1), retry, random), reason: 'the connection did not last' }
+      const { byeMs = 0 } = last
+      if (isUseful(last)) return byeMs ? { do: 'wait', ms: random() * byeMs, reason: 'the server is closing connections' } : undefined
+      if (isGivenUp) return { do: 'stop', status: undefined, failures: [] }
+      return { do: 'wait', ms: Math.max(ms, random() * byeMs), reason: 'the connection did not last' }
     }
-    case 'told': {
-      if (last.atLeastMs === undefined) return { do: 'wait', ms: random() * (last.upToMs ?? retry.baseMs), reason: 'the server is closing connections' }
-      return { do: 'wait', ms: last.atLeastMs + backoffMs(failures - 1, retry, random), reason: 'the server is busy' }
-    }
+    case 'busy':
+      return { do: 'wait', ms: last.atLeastMs + ms, reason: 'the server is busy' }
     default:
       return last satisfies never
   }

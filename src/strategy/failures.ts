@@ -3,26 +3,19 @@
 import { codeOf, JobtailError } from '../errors.ts'
 import type { Failure, Step } from '../policy/next.ts'
 
-const listOf = (failures: readonly Failure[]): string => failures.map(({ transport, status, reason }) => `${transport} (${status ?? reason})`).join(', ')
+const place = ({ origin, pathname }: URL): string => origin + pathname
 
 /** The error that all readers throw. */
-export function errorOf(step: Exclude<Step, { do: 'wait' }>, base: URL, probeTimeoutMs: number): JobtailError {
-  const { failures } = step
-  const [last] = failures
-  const where = base.origin + base.pathname
-  if (step.do === 'throw')
-    return new JobtailError(codeOf(step.status), `every path to ${where} answered ${step.status}: ${last?.message}`, {
-      status: step.status
-    })
-  if (!last) return new JobtailError('unreachable', `no connection to ${where} lasted long enough to deliver anything`)
-  return new JobtailError('unreachable', `no transport delivered within ${probeTimeoutMs} ms from ${where}: ${listOf(failures)}`, {
-    status: last.status,
-    transport: last.transport
-  })
+export function errorOf({ status, failures }: Step & { do: 'stop' }, base: URL, probeTimeoutMs: number): JobtailError {
+  const [first] = failures
+  if (status) return new JobtailError(codeOf(status), `every path to ${place(base)} answered ${status}: ${first?.message}`, { status })
+  if (!first) return new JobtailError('unreachable', `no connection to ${place(base)} lasted long enough to deliver anything`)
+  const list = failures.map(({ transport, status, reason }) => `${transport} (${status ?? reason})`).join(', ')
+  return new JobtailError('unreachable', `no transport delivered within ${probeTimeoutMs} ms from ${place(base)}: ${list}`, first)
 }
 
 /** What to look at, for a developer's console. */
 export const describe = (failures: readonly Failure[], base: URL): string =>
-  `jobtail: no transport delivered from ${base.origin}${base.pathname}; trying on. Look at the URL, the server's status and content type, redirects, and CORS:\n${failures
+  `jobtail: no transport delivered from ${place(base)}; trying on. Look at the URL, the server's status and content type, redirects, and CORS:\n${failures
     .map(({ transport, reason, message }) => `  ${transport}: ${reason}: ${message}`)
     .join('\n')}`

@@ -2,28 +2,31 @@
 
 import { now } from '../async/clock.ts'
 import { orAborted } from '../async/signals.ts'
-import { TransportError } from '../errors.ts'
-import type { Frame } from '../protocol/frames.ts'
-import type { FailureReason, Link } from '../types.ts'
+import { messageOf, TransportError } from '../errors.ts'
+import { type Frame, isControl } from '../protocol/frames.ts'
+import { PROTOCOL } from '../protocol/rules.ts'
+import type { Link } from '../types.ts'
 
-export interface Ending {
-  /** Undefined where its owner ended it. */
-  reason: FailureReason | undefined
-  message: string
-  status?: number | undefined
-}
+/** Before its hello, a link is given what servers name as a rule. */
+const DEFAULT_HEARTBEAT_MS = 15_000
+/** Dead after so many heartbeats without a byte. */
+const SILENT_HEARTBEATS = 2.5
 
 export interface RunningLink {
   readonly transport: string
   readonly startedAt: number
-  /** Undefined until its first frame. */
-  readonly provedAt: number | undefined
-  /** From its first frame until now, or until the last byte before it fell silent; 0 before. */
-  readonly livedMs: number
-  /** Settles as soon as it has ended or been ended. Never rejects. */
-  readonly ended: Promise<Ending>
+  /** The last byte; undefined until the first. */
+  heardAt: number | undefined
+  /** The first frame that is no `error`, which is the server's word and not a delivery; undefined until then. */
+  provedAt: number | undefined
+  /** How many events have come over it. */
+  events: number
+  /** The server closes it as planned: come back within so long. */
+  byeMs: number | undefined
   /** There once it is open, if the transport has it. */
-  readonly update: Link['update']
+  update: Link['update']
+  /** Settles as soon as it has ended or been ended: with how it failed, or undefined where its owner had no need of it. Never rejects. */
+  readonly ended: Promise<TransportError | undefined>
   /** Ends it: with an error as a failure, without one because nobody needs it. */
   end(error?: TransportError): void
 }
@@ -33,121 +36,90 @@ export interface LinkOptions {
   open(signal: AbortSignal): Link
   /** Without a first frame by then it has failed. */
   probeTimeoutMs: number
-  /** Without a byte for so long it is dead; asked anew each time. */
-  silenceMs(): number
   onProved(): void
-  /** May throw: then the link has failed. The next frames are taken once it has resolved. */
-  onFrames(frames: readonly Frame[]): Promise<void> | undefined
+  /** May throw: then the link has failed. */
+  onFrame(frame: Frame): void
+  /** After each batch: the next one is taken once it has resolved. */
+  onTaken(): Promise<void> | undefined
 }
 
-/** An `error` is the server's word, not a delivery. */
-const proves = (frame: Frame): boolean => !('control' in frame && frame.control === 'error')
-
-export function runLink({ transport, open, probeTimeoutMs, silenceMs, onProved, onFrames }: LinkOptions): RunningLink {
+export function runLink({ transport, open, probeTimeoutMs, onProved, onFrame, onTaken }: LinkOptions): RunningLink {
   const controller = new AbortController()
-  const startedAt = now()
-  let heardAt: number | undefined
-  let provedAt: number | undefined
-  let silentSince: number | undefined
-  let update: Link['update']
-  let iterator: AsyncIterator<Frame | readonly Frame[]> | undefined
-
+  const { signal } = controller
+  const end = (error?: TransportError): void => controller.abort(error)
+  let heartbeatMs = DEFAULT_HEARTBEAT_MS
   let timer = setTimeout(watch, probeTimeoutMs)
+
   /** One timer that looks at the clock, instead of one anew for each frame. */
   function watch(): void {
-    if (provedAt === undefined || heardAt === undefined)
-      return heardAt === undefined
-        ? end(new TransportError('timeout', `no answer within ${probeTimeoutMs} ms`))
-        : end(new TransportError('mute', `opened, but delivered nothing within ${probeTimeoutMs} ms`))
-    const leftMs = heardAt + silenceMs() - now()
-    if (leftMs <= 0) {
-      silentSince = heardAt
-      return end(new TransportError('silent', `silent for ${Math.round(now() - heardAt)} ms`))
-    }
-    timer = setTimeout(watch, leftMs)
+    const { heardAt, provedAt } = link
+    if (!heardAt) return end(new TransportError('timeout', `no answer within ${probeTimeoutMs} ms`))
+    if (!provedAt) return end(new TransportError('mute', `opened, but delivered nothing within ${probeTimeoutMs} ms`))
+    const leftMs = heardAt + heartbeatMs * SILENT_HEARTBEATS - now()
+    if (leftMs > 0) timer = setTimeout(watch, leftMs)
+    else end(new TransportError('silent', `silent for ${Math.round(now() - heardAt)} ms`))
   }
 
-  function take(frames: readonly Frame[]): Promise<void> | undefined {
-    heardAt = now()
-    const isProof = provedAt === undefined && frames.some(proves)
+  function take(frames: readonly Frame[]): void {
+    link.heardAt = now()
+    const isProof = !link.provedAt && frames.some((frame) => !isControl(frame) || frame.control !== 'error')
     if (isProof) {
-      provedAt = heardAt
+      link.provedAt = link.heardAt
       onProved()
     }
-    const pause = frames.length > 0 && !controller.signal.aborted ? onFrames(frames) : undefined
-    if (isProof) {
-      // Only now: `hello` has told how long a silence may be.
-      clearTimeout(timer)
-      timer = setTimeout(watch, silenceMs())
+    for (const frame of frames) {
+      if (signal.aborted) return
+      if (!isControl(frame)) link.events += 1
+      else if (frame.control === 'hello') {
+        if (frame.protocol !== PROTOCOL) throw new TransportError('protocol', `the server speaks protocol ${frame.protocol}, expected ${PROTOCOL}`)
+        heartbeatMs = frame.heartbeatMs
+      } else if (frame.control === 'bye') {
+        link.byeMs = frame.retryMs
+        end(new TransportError('bye', 'the server is closing this connection'))
+      }
+      onFrame(frame)
     }
-    return pause
+    if (!isProof) return
+    // Only now: `hello` has told how long a silence may be.
+    clearTimeout(timer)
+    watch()
   }
 
   async function read(): Promise<never> {
     await undefined // The owner has the link in hand before anything happens.
-    controller.signal.throwIfAborted()
-    const link = open(controller.signal)
-    update = link.update?.bind(link)
-    iterator = link.frames[Symbol.asyncIterator]()
-    for (;;) {
-      const result = await iterator.next()
-      controller.signal.throwIfAborted()
-      if (result.done) throw new TransportError('cut', 'the connection ended')
-      const { value } = result
-      const pause = take(Array.isArray(value) ? value : [value])
-      if (pause) await pause
+    signal.throwIfAborted()
+    const opened = open(signal)
+    link.update = opened.update?.bind(opened)
+    for await (const value of opened.frames) {
+      signal.throwIfAborted()
+      take([value].flat())
+      await onTaken()
     }
+    throw new TransportError('cut', 'the connection ended')
   }
 
-  async function run(): Promise<Ending> {
+  async function run(): Promise<TransportError | undefined> {
     try {
-      return await orAborted(read(), controller.signal) // a transport that ignores its abort holds nobody up
+      return await orAborted(read(), signal) // a transport that ignores its abort holds nobody up
     } catch (error) {
-      return endingOf(error, controller.signal)
+      if (error instanceof TransportError) return error
+      return signal.aborted ? undefined : new TransportError('network', messageOf(error), { cause: error })
     } finally {
       clearTimeout(timer)
-      controller.abort()
-      release(iterator)
+      end()
     }
   }
 
-  function end(error?: TransportError): void {
-    controller.abort(error ?? new DOMException('not needed any more', 'AbortError'))
-  }
-
-  const ended = run()
-  return {
+  const link: RunningLink = {
     transport,
-    startedAt,
-    get provedAt() {
-      return provedAt
-    },
-    get livedMs() {
-      return provedAt === undefined ? 0 : (silentSince ?? now()) - provedAt
-    },
-    ended,
-    get update() {
-      return update
-    },
+    startedAt: now(),
+    heardAt: undefined,
+    provedAt: undefined,
+    events: 0,
+    byeMs: undefined,
+    update: undefined,
+    ended: run(),
     end
   }
-}
-
-function endingOf(error: unknown, { aborted, reason }: AbortSignal): Ending {
-  const failure = aborted ? reason : error
-  if (failure instanceof TransportError) {
-    const { reason, message, status } = failure
-    return { reason, message, status } // not the error itself: an error's message is not enumerable, so that a copy would lose it
-  }
-  const message = failure instanceof Error ? failure.message : String(failure)
-  return { reason: aborted ? undefined : 'network', message }
-}
-
-/** Lets the iterator clean up; how that went changes nothing. */
-async function release(iterator: AsyncIterator<unknown> | undefined): Promise<void> {
-  try {
-    await iterator?.return?.()
-  } catch {
-    // the link has ended all the same
-  }
+  return link
 }

@@ -190,6 +190,21 @@ describe('about one job', () => {
     await expectNothingLeft(world)
   })
 
+  test.each([403, 410])('%i in one task with the failure of every path is no failed round: nobody is warned', async (status) => {
+    const world = createWorld({ staggerMs: 0 })
+    const fail: (() => void)[] = []
+    for (const name of NAMES) world.transports[name].script = (link) => fail.push(() => link.fail('network'))
+    world.http.faults.events = () => {
+      for (const each of fail) each()
+      return problem(status, 'no')()
+    }
+    const loop = run(world.client.subscribe('42'))
+    await elapse(50)
+    expect(loop.error).toMatchObject({ status })
+    expect(spies.warn).not.toHaveBeenCalled()
+    await expectNothingLeft(world)
+  })
+
   test('the others go on', async () => {
     const world = createWorld()
     world.log.fill('1', 2)
@@ -334,6 +349,17 @@ describe('bye', () => {
     expect(world.links[1]?.request.jobs[0]?.after).toBe('e1-3')
     expect(world.said('lost')).toMatchObject([{ reason: 'bye' }])
   })
+})
+
+test('a server that says bye at once, again and again, with no time to stay away, is not asked at full speed', async () => {
+  vi.spyOn(Math, 'random').mockReturnValue(0.5)
+  const world = createWorld({ firstLook: false })
+  for (const name of NAMES) world.transports[name].script = saying({ control: 'bye', reason: 'shutdown', retryMs: 0 })
+  const loop = run(world.client.subscribe('42'))
+  await elapse(2000)
+  expect(world.links.length).toBeLessThan(6)
+  expect(world.said('waiting').slice(0, 4)).toMatchObject([{ ms: 125 }, { ms: 250 }, { ms: 500 }, { ms: 1000 }])
+  expect(loop.state).toBe('running')
 })
 
 describe('a server that breaks the rules', () => {

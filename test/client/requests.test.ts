@@ -1,6 +1,6 @@
 /** Starting and cancelling a job, and what is refused before anything is asked. */
 
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { page, problem } from './virtual-fetch.ts'
 import { elapse, elapseRoughly } from './virtual-time.ts'
 import { createWorld, expectNothingLeft, run, useVirtualTime } from './world.ts'
@@ -56,6 +56,7 @@ describe('start', () => {
   })
 
   test('repeats with the same key until it is answered', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5) // or two tries might fall into the first 20 ms
     const world = createWorld()
     const answers = [page(502), page(429), problem(503, 'busy', { 'retry-after': '1' })]
     world.http.faults.start = 'break'

@@ -1,12 +1,54 @@
 import { describe, expect, test } from 'vitest'
-import { createReadings, type Readings, type Wants } from '../../src/delivery/readings.ts'
+import { createReadings } from '../../src/delivery/readings.ts'
+import type { Position } from '../../src/policy/position.ts'
+import type { Done, Subscribed, WireEvent } from '../../src/protocol/frames.ts'
+import type { OpenRequest } from '../../src/types.ts'
 import { event, type Recorder, record, subscribed } from './recorder.ts'
 
-const wants = (...readers: Recorder[]): Wants => Map.groupBy(readers, ({ job }) => job)
+type Wants = readonly Recorder[]
+
+const wants = (...readers: Recorder[]): Wants => readers
+
+/** The readings of a link, with each call told who is active from then on. */
+interface Readings {
+  join(active: Wants): void
+  differs(active: Wants): boolean
+  ask(active: Wants): OpenRequest['jobs']
+  serves(active: Wants): boolean
+  subscribed(told: Subscribed, active: Wants): void
+  event(event: WireEvent): void
+  /** To whom it was told. */
+  done(told: Done, active: Wants): Recorder[]
+  jobs(): string[]
+  drop(job: string): Position | undefined
+}
 
 function create(): Readings {
-  let refs = 0
-  return createReadings(() => ++refs)
+  let active: Wants = []
+  const readings = createReadings((id) => active.filter(({ job }) => job === id))
+  const jobsOf = (readers: Wants): string[] => {
+    active = readers
+    return [...new Set(readers.map(({ job }) => job))]
+  }
+  return {
+    ...readings,
+    join(readers) {
+      active = readers
+      readings.join()
+    },
+    differs: (readers) => readings.differs(jobsOf(readers)),
+    ask: (readers) => readings.ask(jobsOf(readers)),
+    serves: (readers) => readings.serves(jobsOf(readers)),
+    subscribed(told, readers) {
+      active = readers
+      readings.subscribed(told)
+    },
+    done(told, readers) {
+      active = readers
+      readings.done(told)
+      return readers.filter(({ heard }) => heard.at(-1) === 'done')
+    }
+  }
 }
 
 /** A link on which these readers of job 1 take part in one reading of epoch `a`, begun at `seq`. */
@@ -221,12 +263,15 @@ describe('two readers of a job', () => {
     second.event(event('1', 'a', 6))
     push(first, 4, 5, 6)
     expect(events(tail)).toEqual(['a-4', 'a-5', 'a-6'])
-    expect(second.ask(wants(tail))).toEqual([{ job: '1', ref: 2, after: 'a-6' }])
+    expect(second.serves(wants(tail))).toBe(true) // it is where the reader is, however it came there
+    push(second, 7)
+    push(first, 7)
+    expect(events(tail)).toEqual(['a-4', 'a-5', 'a-6', 'a-7'])
   })
 })
 
 describe('join', () => {
-  test('takes in a reader that the reading is not yet past', () => {
+  test('takes in a reader that asks for the very place', () => {
     const [first, second] = [record('1'), record('1', 'a-2')]
     const readings = reading(0, first)
     push(readings, 1, 2)

@@ -22,7 +22,7 @@ const now = 1_000_000
 const failed = (...failures: Failure[]): Outcome => ({ kind: 'failed', failures })
 const failure = (transport: string, status?: number): Failure =>
   status === undefined ? { transport, reason: 'timeout', message: 'no answer' } : { transport, reason: 'status', status, message: `answered ${status}` }
-const lost = (livedMs: number, events = 0): Outcome => ({ kind: 'lost', livedMs, events })
+const lost = (livedMs: number, events = 0, byeMs?: number): Outcome => ({ kind: 'lost', livedMs, events, byeMs })
 const short = lost(200)
 const useful = lost(USEFUL_LIFE_MS, 1)
 
@@ -63,7 +63,7 @@ describe('after a live link was lost', () => {
   test('the attempts are used up by lives that brought nothing, not by those that did', () => {
     const twice = { ...retry, attempts: 2 }
     expect(next(historyOf('sse', short), twice, most)?.do).toBe('wait')
-    expect(next(historyOf('sse', short, short), twice, most)).toEqual({ do: 'give-up', failures: [] })
+    expect(next(historyOf('sse', short, short), twice, most)).toEqual({ do: 'stop', status: undefined, failures: [] })
     expect(next(historyOf('sse', short, lost(200, 1), short), twice, most)?.do).toBe('wait')
     expect(next(historyOf('sse', short, useful), { ...retry, attempts: 1 }, most)).toBeUndefined()
   })
@@ -84,16 +84,20 @@ describe('after a round in which nobody delivered', () => {
     const round = failed(failure('websocket'), failure('sse', 502))
     const thrice = { ...retry, attempts: 3 }
     expect(next(historyOf('sse', round, round), thrice, most)?.do).toBe('wait')
-    expect(next(historyOf('sse', round, round, round), thrice, most)).toEqual({ do: 'give-up', failures: [failure('websocket'), failure('sse', 502)] })
+    expect(next(historyOf('sse', round, round, round), thrice, most)).toEqual({
+      do: 'stop',
+      status: undefined,
+      failures: [failure('websocket'), failure('sse', 502)]
+    })
   })
 
   test.each([400, 401, 403, 404, 405, 410, 451])('throws where every path answered %d', (status) => {
-    expect(next(historyOf('sse', everywhere(status)), retry, most)).toMatchObject({ do: 'throw', status })
+    expect(next(historyOf('sse', everywhere(status)), retry, most)).toMatchObject({ do: 'stop', status })
   })
 
   test('a WebSocket has no vote: browsers hide its status', () => {
-    expect(next(historyOf('sse', everywhere(403, failure('websocket'))), retry, most)).toMatchObject({ do: 'throw', status: 403 })
-    expect(next(historyOf('sse', everywhere(403, failure('websocket', 404))), retry, most)).toMatchObject({ do: 'throw', status: 403 })
+    expect(next(historyOf('sse', everywhere(403, failure('websocket'))), retry, most)).toMatchObject({ do: 'stop', status: 403 })
+    expect(next(historyOf('sse', everywhere(403, failure('websocket', 404))), retry, most)).toMatchObject({ do: 'stop', status: 403 })
     expect(next(historyOf('sse', failed(failure('websocket', 403))), retry, most)?.do).toBe('wait')
   })
 
@@ -113,21 +117,36 @@ describe('after a round in which nobody delivered', () => {
 
 describe('after the server said so', () => {
   test('Retry-After is a floor: jitter comes on top, growing', () => {
-    const busy: Outcome = { kind: 'told', atLeastMs: 7000, upToMs: undefined }
+    const busy: Outcome = { kind: 'busy', atLeastMs: 7000 }
     expect(waitMs(historyOf('sse', busy), () => 0)).toBe(7000)
     expect(waitMs(historyOf('sse', busy))).toBe(7250)
     expect(waitMs(historyOf('sse', busy, busy, busy))).toBe(8000)
   })
 
   test('bye spreads the clients over its time', () => {
-    const bye: Outcome = { kind: 'told', atLeastMs: undefined, upToMs: 4000 }
+    const bye = lost(USEFUL_LIFE_MS, 1, 4000)
     expect([0, 0.5, 1].map((chance) => waitMs(historyOf('sse', bye), () => chance))).toEqual([0, 2000, 4000])
     expect(waitMs(historyOf('sse', short, short, bye, short))).toBe(250)
   })
 
-  test.each<Outcome>([{ kind: 'released' }, { kind: 'reauthorized' }])('nothing comes before the next round after $kind', (outcome) => {
-    expect(next(historyOf('sse', outcome), retry, most)).toBeUndefined()
-    expect(next(historyOf('sse', short, outcome), retry, most)).toBeUndefined()
+  test('bye after a short life is a short life: at least a jittered pause within baseMs, growing where nothing was delivered', () => {
+    expect(waitMs(historyOf('sse', lost(200, 1, 0), lost(200, 1, 0)))).toBe(250)
+    expect(waitMs(historyOf('sse', lost(200, 1, 0)), half)).toBe(125)
+    expect(waitMs(historyOf('sse', lost(200, 0, 0), lost(200, 0, 0), lost(200, 0, 0)))).toBe(1000)
+    expect(waitMs(historyOf('sse', lost(200, 1, 4000)))).toBe(4000)
+    expect(next(historyOf('sse', lost(USEFUL_LIFE_MS, 1, 0)), retry, most)).toBeUndefined()
+  })
+
+  test('bye says nothing against the transport: it goes first, and keeps its rank', () => {
+    expect(candidates(historyOf('sse', lost(200, 0, 0), lost(200, 0, 0)), now)).toEqual({
+      candidates: ['sse', 'websocket', 'long-poll', 'short-poll'],
+      rank: order
+    })
+  })
+
+  test('nothing comes before the next round where the last was called off', () => {
+    expect(next(historyOf('sse', { kind: 'released' }), retry, most)).toBeUndefined()
+    expect(next(historyOf('sse', short, { kind: 'released' }), retry, most)).toBeUndefined()
   })
 
   test('nothing comes before the first round', () => expect(next(emptyHistory(order), retry, most)).toBeUndefined())
@@ -174,7 +193,7 @@ describe('candidates', () => {
     const won = { ...emptyHistory(order), favourite: 'long-poll' }
     expect(candidates(won, now)).toEqual({ candidates: ['long-poll', 'websocket', 'sse', 'short-poll'], rank: order })
     expect(candidates(historyOf('sse', useful), now).candidates[0]).toBe('sse')
-    expect(candidates(historyOf('sse', { kind: 'told', atLeastMs: 100, upToMs: undefined }), now).candidates[0]).toBe('sse')
+    expect(candidates(historyOf('sse', { kind: 'busy', atLeastMs: 100 }), now).candidates[0]).toBe('sse')
   })
 
   test('are by rank after a short life', () => {
@@ -189,12 +208,12 @@ describe('candidates', () => {
 
 describe('properties', () => {
   const outcomes = fc.oneof<fc.Arbitrary<Outcome>[]>(
-    fc.record({ kind: fc.constant('lost' as const), livedMs: fc.nat({ max: 10_000 }), events: fc.nat({ max: 3 }) }),
+    fc.record({ kind: fc.constant('lost' as const), livedMs: fc.nat({ max: 10_000 }), events: fc.nat({ max: 3 }), byeMs: fc.constantFrom(undefined, 0, 3000) }),
     fc
       .array(fc.record({ transport: fc.constantFrom(...order), status: fc.constantFrom(undefined, 403, 404, 502) }))
       .map((votes) => failed(...votes.map(({ transport, status }) => failure(transport, status)))),
-    fc.record({ kind: fc.constant('told' as const), atLeastMs: fc.constantFrom(undefined, 0, 5000), upToMs: fc.constantFrom(0, 3000) }),
-    fc.constantFrom<Outcome>({ kind: 'released' }, { kind: 'reauthorized' })
+    fc.record({ kind: fc.constant('busy' as const), atLeastMs: fc.constantFrom(0, 5000) }),
+    fc.constant<Outcome>({ kind: 'released' })
   )
   const rounds = fc.array(fc.tuple(outcomes, fc.constantFrom(undefined, ...order)), { maxLength: 12 })
   const histories = rounds.map((all) =>
@@ -217,7 +236,7 @@ describe('properties', () => {
       fc.property(histories, fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (history, chance) => {
         const step = next(history, retry, () => chance)
         if (step?.do !== 'wait') return
-        const floorMs = history.last?.kind === 'told' ? (history.last.atLeastMs ?? 0) : 0
+        const floorMs = history.last.kind === 'busy' ? history.last.atLeastMs : 0
         expect(Number.isFinite(step.ms)).toBe(true)
         expect(step.ms).toBeGreaterThanOrEqual(floorMs)
         expect(step.ms).toBeLessThanOrEqual(floorMs + retry.maxMs)
@@ -231,7 +250,7 @@ describe('properties', () => {
     fc.assert(
       fc.property(fc.array(barren, { minLength: 1, maxLength: 10 }), fc.integer({ min: 1, max: 10 }), (all, attempts) => {
         const step = next(historyOf('sse', ...all), { ...retry, attempts }, most)
-        expect(step?.do).toBe(all.length >= attempts ? 'give-up' : 'wait')
+        expect(step?.do).toBe(all.length >= attempts ? 'stop' : 'wait')
       }),
       { numRuns: 3000 }
     )

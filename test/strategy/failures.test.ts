@@ -10,7 +10,7 @@ const failures: readonly Failure[] = [
 
 describe('what all readers throw', () => {
   test('names every path that was tried, and for how long', () => {
-    expect(errorOf({ do: 'give-up', failures }, base, 5000)).toMatchObject({
+    expect(errorOf({ do: 'stop', status: undefined, failures }, base, 5000)).toMatchObject({
       name: 'JobtailError',
       code: 'unreachable',
       message: 'no transport delivered within 5000 ms from https://api.example.com/jobs: websocket (mute), sse (406)'
@@ -18,7 +18,7 @@ describe('what all readers throw', () => {
   })
 
   test('says so where connections were made, but none lasted', () => {
-    expect(errorOf({ do: 'give-up', failures: [] }, base, 5000)).toMatchObject({
+    expect(errorOf({ do: 'stop', status: undefined, failures: [] }, base, 5000)).toMatchObject({
       code: 'unreachable',
       message: 'no connection to https://api.example.com/jobs lasted long enough to deliver anything'
     })
@@ -32,7 +32,7 @@ describe('what all readers throw', () => {
     [410, 'history-gone']
   ] as const)('after %d everywhere is %s', (status, code) => {
     const failed = [{ transport: 'sse', reason: 'status', status, message: `answered ${status}` } as const]
-    expect(errorOf({ do: 'throw', status, failures: failed }, base, 5000)).toMatchObject({
+    expect(errorOf({ do: 'stop', status, failures: failed }, base, 5000)).toMatchObject({
       code,
       status,
       message: `every path to https://api.example.com/jobs answered ${status}: answered ${status}`

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { TransportError } from '../../src/errors.ts'
 import type { Frame } from '../../src/protocol/frames.ts'
-import { type Ending, type LinkOptions, type RunningLink, runLink } from '../../src/strategy/link.ts'
+import { type LinkOptions, type RunningLink, runLink } from '../../src/strategy/link.ts'
+import { event } from '../delivery/recorder.ts'
 import { type ScriptedLink, scriptLink } from './scripted-link.ts'
 
 const hello: Frame = { control: 'hello', protocol: 1, heartbeatMs: 1000 }
@@ -23,13 +24,16 @@ interface Run {
   /** What it did, in order. */
   did: string[]
   /** Once it has ended. */
-  ending: Ending | undefined
+  ending: TransportError | undefined
+  isOver: boolean
 }
+
+const deaf: Omit<LinkOptions, 'transport' | 'open' | 'probeTimeoutMs'> = { onProved() {}, onFrame() {}, onTaken: () => undefined }
 
 /** A running link that has been pulled for the first time. */
 async function run(options: Partial<LinkOptions> = {}): Promise<Run> {
   const did: string[] = []
-  const running: Partial<Run> = { did, ending: undefined }
+  const running: Partial<Run> = { did, ending: undefined, isOver: false }
   running.link = runLink({
     transport: 'sse',
     open(signal) {
@@ -38,13 +42,14 @@ async function run(options: Partial<LinkOptions> = {}): Promise<Run> {
       return running.wire
     },
     probeTimeoutMs: 5000,
-    silenceMs: () => 2500,
     onProved: () => did.push('proved'),
-    onFrames: (frames) => void did.push(`${frames.length} frames`),
+    onFrame: (frame) => void did.push('control' in frame ? frame.control : frame.id),
+    onTaken: () => undefined,
     ...options
   })
   void running.link.ended.then((ending) => {
     running.ending = ending
+    running.isOver = true
   })
   await vi.advanceTimersByTimeAsync(0)
   return running as Run // as: opened by now
@@ -55,7 +60,7 @@ const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
 describe('proof', () => {
   test('nothing happens before its owner has it in hand', async () => {
     const open = vi.fn(scriptLink)
-    const link = runLink({ transport: 'sse', open, probeTimeoutMs: 5000, silenceMs: () => 2500, onProved() {}, onFrames: () => undefined })
+    const link = runLink({ transport: 'sse', open, probeTimeoutMs: 5000, ...deaf })
     expect(open).not.toHaveBeenCalled()
     link.end()
     await link.ended
@@ -67,11 +72,11 @@ describe('proof', () => {
     await pass(300)
     wire.push(hello)
     await pass(0)
-    expect(did).toEqual(['proved', '1 frames'])
+    expect(did).toEqual(['proved', 'hello'])
     expect((link.provedAt ?? 0) - link.startedAt).toBe(300)
     wire.push([heartbeat, heartbeat])
     await pass(0)
-    expect(did).toEqual(['proved', '1 frames', '2 frames'])
+    expect(did).toEqual(['proved', 'hello', 'heartbeat', 'heartbeat'])
     link.end()
     await link.ended
   })
@@ -81,7 +86,7 @@ describe('proof', () => {
     wire.push([])
     wire.push(refusal)
     await pass(0)
-    expect(did).toEqual(['1 frames'])
+    expect(did).toEqual(['error'])
     expect(link.provedAt).toBeUndefined()
     link.end()
     await link.ended
@@ -90,7 +95,7 @@ describe('proof', () => {
   test('no answer in time: timeout', async () => {
     const running = await run()
     await pass(4999)
-    expect(running.ending).toBeUndefined()
+    expect(running.isOver).toBe(false)
     await pass(1)
     expect(running.ending).toMatchObject({ reason: 'timeout', message: 'no answer within 5000 ms' })
     expect(running.signal.aborted).toBe(true)
@@ -105,11 +110,11 @@ describe('proof', () => {
   })
 
   test('in time takes the limit away', async () => {
-    const running = await run({ silenceMs: () => 60_000 })
+    const running = await run()
     await pass(4999)
-    running.wire.push(hello)
+    running.wire.push({ ...hello, heartbeatMs: 24_000 })
     await pass(50_000)
-    expect(running.ending).toBeUndefined()
+    expect(running.isOver).toBe(false)
     running.link.end()
     await running.link.ended
   })
@@ -124,23 +129,16 @@ describe('silence', () => {
     await pass(2000)
     running.wire.push(heartbeat)
     await pass(2499)
-    expect(running.ending).toBeUndefined()
+    expect(running.isOver).toBe(false)
     await pass(1)
     expect(running.ending).toMatchObject({ reason: 'silent', message: 'silent for 2500 ms' })
   })
 
-  test('is what the hello says it is, from the hello on', async () => {
-    let silenceMs = 37_500
-    const running = await run({
-      silenceMs: () => silenceMs,
-      onFrames() {
-        silenceMs = 2500
-        return undefined
-      }
-    })
+  test('is two and a half of the heartbeats that the hello tells, from the hello on', async () => {
+    const running = await run()
     running.wire.push(hello)
     await pass(2499)
-    expect(running.ending).toBeUndefined()
+    expect(running.isOver).toBe(false)
     await pass(1)
     expect(running.ending).toMatchObject({ reason: 'silent' })
   })
@@ -151,33 +149,29 @@ describe('silence', () => {
     await pass(1000)
     vi.setSystemTime(Date.now() + 3_600_000)
     await pass(1499)
-    expect(running.ending).toBeUndefined()
+    expect(running.isOver).toBe(false)
     running.link.end()
     await running.link.ended
   })
 })
 
-describe('its life', () => {
-  test('is from the proof on', async () => {
-    const { link, wire } = await run()
-    await pass(1000)
-    expect(link.livedMs).toBe(0)
-    wire.push(hello)
-    await pass(2000)
-    expect(link.livedMs).toBe(2000)
-    link.end()
-    await link.ended
-  })
+test('its last byte is known: what says hello and no more has not lived', async () => {
+  const { link, wire } = await run()
+  wire.push(hello)
+  await pass(1000)
+  wire.push([])
+  await pass(2500)
+  expect((await link.ended)?.reason).toBe('silent')
+  expect((link.heardAt ?? 0) - (link.provedAt ?? 0)).toBe(1000)
+})
 
-  test('is until the last byte where it fell silent: what says hello and no more has not lived', async () => {
-    const { link, wire } = await run()
-    wire.push(hello)
-    await pass(1000)
-    wire.push([])
-    await pass(2500)
-    expect((await link.ended).reason).toBe('silent')
-    expect(link.livedMs).toBe(1000)
-  })
+test('counts events', async () => {
+  const { link, wire } = await run()
+  wire.push([hello, event('1', 'a', 1), heartbeat, event('1', 'a', 2)])
+  await pass(0)
+  expect(link.events).toBe(2)
+  link.end()
+  await link.ended
 })
 
 describe('the end', () => {
@@ -186,9 +180,8 @@ describe('the end', () => {
     const said = new TransportError('status', 'answered 503', { status: 503 })
     running.wire.end(said)
     await pass(0)
-    expect({ ...running.ending }).toEqual({ reason: 'status', message: 'answered 503', status: 503 })
+    expect(running.ending).toBe(said)
     expect(running.signal.aborted).toBe(true)
-    expect(running.wire.returned).toBe(true)
   })
 
   test('of the body is a cut', async () => {
@@ -197,7 +190,7 @@ describe('the end', () => {
     running.wire.end()
     await pass(0)
     expect(running.ending).toMatchObject({ reason: 'cut', message: 'the connection ended' })
-    expect(running.did).toEqual(['proved', '1 frames'])
+    expect(running.did).toEqual(['proved', 'hello'])
   })
 
   test.each([
@@ -207,7 +200,7 @@ describe('the end', () => {
     const running = await run()
     running.wire.end(thrown)
     await pass(0)
-    expect(running.ending).toEqual({ reason: 'network', message })
+    expect(running.ending).toMatchObject({ reason: 'network', message, cause: thrown })
   })
 
   test('by a transport that can’t even open', async () => {
@@ -221,13 +214,14 @@ describe('the end', () => {
 
   test('by whoever takes the frames: that is a failure of the link', async () => {
     const running = await run({
-      onFrames() {
+      onFrame() {
         throw new TransportError('protocol', 'expected seq 2, got 3')
       }
     })
     running.wire.push(hello)
     await pass(0)
     expect(running.ending).toMatchObject({ reason: 'protocol' })
+    expect(running.wire.returned).toBe(true)
   })
 
   test('by its owner is no failure, and nothing comes after it', async () => {
@@ -237,10 +231,9 @@ describe('the end', () => {
     running.link.end()
     running.wire.push(heartbeat)
     await pass(0)
-    expect(running.ending?.reason).toBeUndefined()
+    expect(running).toMatchObject({ isOver: true, ending: undefined })
     expect(running.signal.aborted).toBe(true)
-    expect(running.wire.returned).toBe(true)
-    expect(running.did).toEqual(['proved', '1 frames'])
+    expect(running.did).toEqual(['proved', 'hello'])
   })
 
   test('by its owner with an error is that failure', async () => {
@@ -252,9 +245,9 @@ describe('the end', () => {
 
   test('by its owner before it was opened opens nothing', async () => {
     const open = vi.fn(scriptLink)
-    const link = runLink({ transport: 'sse', open, probeTimeoutMs: 5000, silenceMs: () => 2500, onProved() {}, onFrames: () => undefined })
+    const link = runLink({ transport: 'sse', open, probeTimeoutMs: 5000, ...deaf })
     link.end()
-    expect((await link.ended).reason).toBeUndefined()
+    expect(await link.ended).toBeUndefined()
     expect(open).not.toHaveBeenCalled()
   })
 
@@ -262,7 +255,7 @@ describe('the end', () => {
     const running: Run = await run({ onProved: () => running.link.end() })
     running.wire.push(hello)
     await pass(0)
-    expect(running.ending?.reason).toBeUndefined()
+    expect(running).toMatchObject({ isOver: true, ending: undefined })
     expect(running.did).toEqual([])
   })
 
@@ -273,14 +266,31 @@ describe('the end', () => {
     const ended = await run({ open: () => scriptLink() })
     ended.link.end()
     await pass(0)
-    expect(ended.ending).toMatchObject({ reason: undefined })
+    expect(ended).toMatchObject({ isOver: true, ending: undefined })
   })
+})
+
+test('bye ends it as planned, and says how soon to come back; nothing after it is heard', async () => {
+  const running = await run()
+  running.wire.push([hello, { control: 'bye', reason: 'max-age', retryMs: 700 }, heartbeat])
+  await pass(0)
+  expect(running.ending).toMatchObject({ reason: 'bye' })
+  expect(running.link.byeMs).toBe(700)
+  expect(running.did).toEqual(['proved', 'hello', 'bye'])
+})
+
+test('a server of another protocol is not listened to', async () => {
+  const running = await run()
+  running.wire.push([{ ...hello, protocol: 2 }, heartbeat])
+  await pass(0)
+  expect(running.ending).toMatchObject({ reason: 'protocol', message: 'the server speaks protocol 2, expected 1' })
+  expect(running.did).toEqual(['proved'])
 })
 
 describe('backpressure', () => {
   test('the next frames are asked for once the last have been taken', async () => {
     const taken = Promise.withResolvers<void>()
-    const { link, wire } = await run({ onFrames: () => taken.promise })
+    const { link, wire } = await run({ onTaken: () => taken.promise })
     wire.push(hello)
     wire.push(heartbeat)
     await pass(100)

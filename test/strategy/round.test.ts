@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { TransportError } from '../../src/errors.ts'
-import type { Ending, RunningLink } from '../../src/strategy/link.ts'
-import { type Round, type RoundEnd, type RoundOptions, startRound } from '../../src/strategy/round.ts'
+import { type FailureReason, TransportError } from '../../src/errors.ts'
+import type { Failure } from '../../src/policy/next.ts'
+import type { RunningLink } from '../../src/strategy/link.ts'
+import { type Round, type RoundOptions, startRound } from '../../src/strategy/round.ts'
 
 const order = ['websocket', 'sse', 'long-poll', 'short-poll']
 
@@ -13,35 +14,32 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** A contender whose link ends when it is told to. */
-interface Fake {
-  readonly link: RunningLink
-  readonly name: string
+/** A contender that ends when it is told to. */
+interface Fake extends RunningLink {
   isEnded: boolean
-  fail(reason?: Ending['reason']): Promise<void>
+  fail(reason?: FailureReason): Promise<void>
 }
 
 function createFake(transport: string): Fake {
-  const over = Promise.withResolvers<Ending>()
-  const end = (ending: Ending): void => {
+  const over = Promise.withResolvers<TransportError | undefined>()
+  const end = (error?: TransportError): void => {
     fake.isEnded = true
-    over.resolve(ending)
+    over.resolve(error)
   }
   const fake: Fake = {
-    name: transport,
+    transport,
+    startedAt: 0,
+    heardAt: undefined,
+    provedAt: undefined,
+    events: 0,
+    byeMs: undefined,
+    update: undefined,
+    ended: over.promise,
+    end,
     isEnded: false,
     async fail(reason = 'cut') {
-      end({ reason, message: `${transport} failed` })
+      end(new TransportError(reason, `${transport} failed`))
       await vi.advanceTimersByTimeAsync(0)
-    },
-    link: {
-      transport,
-      startedAt: 0,
-      provedAt: undefined,
-      livedMs: 0,
-      ended: over.promise,
-      update: undefined,
-      end: (error?: TransportError) => end({ reason: error?.reason, message: error?.message ?? 'not needed' })
     }
   }
   return fake
@@ -53,7 +51,7 @@ interface Play {
   opened: string[]
   fakes: Fake[]
   lives: string[]
-  end: RoundEnd<Fake> | undefined
+  end: readonly Failure[] | undefined
   error: unknown
   controller: AbortController
 }
@@ -72,8 +70,8 @@ function play(options: Partial<RoundOptions<Fake>> = {}): Play {
       played.fakes.push(fake)
       return fake
     },
-    onLive: (live, replaced) => played.lives.push(replaced ? `${replaced.name} > ${live.name}` : live.name),
-    signal: controller.signal,
+    onLive: (live, replaced) => played.lives.push(replaced ? `${replaced.transport} > ${live.transport}` : live.transport),
+    controller,
     ...options
   })
   const result: Play = Object.assign(played, { round })
@@ -91,7 +89,7 @@ function play(options: Partial<RoundOptions<Fake>> = {}): Play {
 const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
 
 function fakeOf({ fakes }: Play, name: string): Fake {
-  const fake = fakes.findLast((each) => each.name === name)
+  const fake = fakes.findLast((each) => each.transport === name)
   if (!fake) throw new Error(`${name} was not opened`)
   return fake
 }
@@ -140,10 +138,10 @@ describe('the first that delivers', () => {
   test('is live; lesser ones don’t start, those under way are let go, better ones go on', async () => {
     const played = play()
     await pass(600)
-    played.round.proved(fakeOf(played, 'sse'))
+    played.round.offer(fakeOf(played, 'sse'), false)
     await pass(10_000)
     expect(played.lives).toEqual(['sse'])
-    expect(played.round.live?.name).toBe('sse')
+    expect(played.round.live?.transport).toBe('sse')
     expect(played.opened).toEqual(['websocket 0', 'sse 250', 'long-poll 500'])
     expect(fakeOf(played, 'long-poll').isEnded).toBe(true)
     expect(fakeOf(played, 'websocket').isEnded).toBe(false)
@@ -152,7 +150,7 @@ describe('the first that delivers', () => {
 
   test('being a lesser one, better ones still start', async () => {
     const played = play({ candidates: ['long-poll', 'websocket', 'sse', 'short-poll'] })
-    played.round.proved(fakeOf(played, 'long-poll'))
+    played.round.offer(fakeOf(played, 'long-poll'), false)
     await pass(10_000)
     expect(played.opened).toEqual(['long-poll 0', 'websocket 250', 'sse 500'])
     await callOff(played)
@@ -161,8 +159,8 @@ describe('the first that delivers', () => {
   test('wins once: the proof of another changes nothing', async () => {
     const played = play()
     await pass(300)
-    played.round.proved(fakeOf(played, 'sse'))
-    played.round.proved(fakeOf(played, 'websocket'))
+    played.round.offer(fakeOf(played, 'sse'), false)
+    played.round.offer(fakeOf(played, 'websocket'), false)
     expect(played.lives).toEqual(['sse'])
     expect(fakeOf(played, 'sse').isEnded).toBe(false)
     await callOff(played)
@@ -173,19 +171,19 @@ describe('a better one', () => {
   async function withLive(): Promise<Play> {
     const played = play()
     await pass(300)
-    played.round.proved(fakeOf(played, 'sse'))
-    played.round.proved(fakeOf(played, 'websocket'))
+    played.round.offer(fakeOf(played, 'sse'), false)
+    played.round.offer(fakeOf(played, 'websocket'), false)
     return played
   }
 
   test('takes over only once it serves; then the other is let go, which is no end of the round', async () => {
     const played = await withLive()
-    played.round.serves(fakeOf(played, 'websocket'))
+    played.round.offer(fakeOf(played, 'websocket'), true)
     await pass(0)
     expect(played.lives).toEqual(['sse', 'sse > websocket'])
-    expect(played.round.live?.name).toBe('websocket')
+    expect(played.round.live?.transport).toBe('websocket')
     expect(fakeOf(played, 'sse').isEnded).toBe(true)
-    expect([...played.round.contenders].map(({ name }) => name)).toEqual(['websocket'])
+    expect([...played.round.contenders].map(({ transport }) => transport)).toEqual(['websocket'])
     expect(played.end).toBeUndefined()
     await callOff(played)
   })
@@ -194,32 +192,25 @@ describe('a better one', () => {
     const played = await withLive()
     await fakeOf(played, 'websocket').fail()
     expect(played.end).toBeUndefined()
-    expect(played.round.live?.name).toBe('sse')
+    expect(played.round.live?.transport).toBe('sse')
     await callOff(played)
   })
 
   test('is nothing to one that serves and is lesser, nor to itself', async () => {
     const played = await withLive()
-    played.round.serves(fakeOf(played, 'websocket'))
-    played.round.serves(fakeOf(played, 'sse'))
-    played.round.serves(fakeOf(played, 'websocket'))
+    played.round.offer(fakeOf(played, 'websocket'), true)
+    played.round.offer(fakeOf(played, 'sse'), true)
+    played.round.offer(fakeOf(played, 'websocket'), true)
     expect(played.lives).toEqual(['sse', 'sse > websocket'])
-    await callOff(played)
-  })
-
-  test('before anything is live nobody takes over by serving', async () => {
-    const played = play()
-    played.round.serves(fakeOf(played, 'websocket'))
-    expect(played.lives).toEqual([])
     await callOff(played)
   })
 })
 
-test('a live one that leaves outlasts the round', async () => {
+test('a live one that is taken out outlasts the round', async () => {
   const played = play()
   const live = fakeOf(played, 'websocket')
-  played.round.proved(live)
-  expect(played.round.leave()).toBe(live)
+  played.round.offer(live, false)
+  expect(played.round.contenders.delete(live)).toBe(true)
   await callOff(played)
   expect(live.isEnded).toBe(false)
 })
@@ -228,9 +219,10 @@ describe('the end', () => {
   test('is the loss of the live link; whatever else is under way is let go', async () => {
     const played = play()
     await pass(300)
-    played.round.proved(fakeOf(played, 'sse'))
+    played.round.offer(fakeOf(played, 'sse'), false)
     await fakeOf(played, 'sse').fail('silent')
-    expect(played.end).toMatchObject({ live: { name: 'sse' }, ending: { reason: 'silent' } })
+    expect(played.end).toEqual([])
+    expect(played.round.live).toBe(fakeOf(played, 'sse'))
     expect(fakeOf(played, 'websocket').isEnded).toBe(true)
   })
 
@@ -240,13 +232,11 @@ describe('the end', () => {
     await fakeOf(played, 'sse').fail('status')
     expect(played.end).toBeUndefined()
     await fakeOf(played, 'websocket').fail('mute')
-    expect(played.end).toEqual({
-      live: undefined,
-      failures: [
-        { transport: 'sse', reason: 'status', message: 'sse failed' },
-        { transport: 'websocket', reason: 'mute', message: 'websocket failed' }
-      ]
-    })
+    expect(played.end).toEqual([
+      { transport: 'sse', reason: 'status', message: 'sse failed' },
+      { transport: 'websocket', reason: 'mute', message: 'websocket failed' }
+    ])
+    expect(played.round.live).toBeUndefined()
   })
 
   test('comes only once every candidate has had its try', async () => {
@@ -255,19 +245,19 @@ describe('the end', () => {
     expect(played.end).toBeUndefined()
     await fakeOf(played, 'sse').fail()
     expect(played.opened).toEqual(['websocket 0', 'sse 0'])
-    expect(played.end).toMatchObject({ live: undefined })
+    expect(played.end).toHaveLength(2)
   })
 
   test('without candidates comes at once', async () => {
     const played = play({ candidates: [] })
     await pass(0)
-    expect(played.end).toEqual({ live: undefined, failures: [] })
+    expect(played.end).toEqual([])
   })
 
   test('by an abort rejects with its reason, every link ended, nothing started any more', async () => {
     const played = play()
     await pass(300)
-    played.round.proved(fakeOf(played, 'sse'))
+    played.round.offer(fakeOf(played, 'sse'), false)
     const reason = new Error('enough')
     played.controller.abort(reason)
     await pass(0)
@@ -280,7 +270,9 @@ describe('the end', () => {
 
   test('by an abort that came before the beginning', async () => {
     const reason = new Error('enough')
-    const played = play({ signal: AbortSignal.abort(reason) })
+    const controller = new AbortController()
+    controller.abort(reason)
+    const played = play({ controller })
     await pass(0)
     expect(played.error).toBe(reason)
     expect(played.opened).toEqual([])
@@ -305,12 +297,10 @@ describe('the end', () => {
     expect(played.error).toBe(thrown)
   })
 
-  test('leaves no listener on the signal', async () => {
-    const controller = new AbortController()
-    const [add, remove] = [vi.spyOn(controller.signal, 'addEventListener'), vi.spyOn(controller.signal, 'removeEventListener')]
-    const played = play({ signal: controller.signal, candidates: ['websocket'] })
+  test('aborts its signal, so that nothing that waits for it is left', async () => {
+    const played = play({ candidates: ['websocket'] })
     await fakeOf(played, 'websocket').fail()
     expect(played.end).toBeDefined()
-    expect(remove.mock.calls.map(([, listener]) => listener)).toEqual(add.mock.calls.map(([, listener]) => listener))
+    expect(played.controller.signal.aborted).toBe(true)
   })
 })

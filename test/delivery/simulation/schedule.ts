@@ -1,6 +1,5 @@
 /** A schedule: what befalls a log, its readers, and the links between them, one step after the other, drawn from a tape of chance. */
 
-import type { Wants } from '../../../src/delivery/readings.ts'
 import { createLog, cursorOf, JOB, type Moment } from './log.ts'
 import { type CheckedReader, createReader } from './reader.ts'
 import { createWire, type Kind, type Wire } from './wire.ts'
@@ -16,14 +15,11 @@ export function play(tape: Iterable<number>): void {
   const chance = (below: number): number => (chances.next().value ?? 0) % below
   const log = createLog()
   let moment = log.now()
-  let refs = 0
   let readers: CheckedReader[] = []
   let wires: Wire[] = []
 
-  const wants = (): Wants => {
-    const active = readers.filter(({ paused, ended }) => !paused && !ended)
-    return active.length > 0 ? new Map([[JOB, active]]) : new Map()
-  }
+  const active = (): CheckedReader[] => readers.filter(({ paused, ended }) => !paused && !ended)
+  const wanted = (): string[] => (active().length > 0 ? [JOB] : [])
   const said = (then: Moment): void => {
     moment = then
   }
@@ -33,7 +29,7 @@ export function play(tape: Iterable<number>): void {
   const pick = <T>(from: readonly T[]): T | undefined => from[chance(Math.max(1, from.length))]
 
   function open(kind: Kind): void {
-    if (wants().size > 0) wires.push(createWire(kind, log, wants, () => ++refs, said))
+    if (wanted().length > 0) wires.push(createWire(kind, log, active, wanted, said))
   }
 
   function take(wire: Wire | undefined): boolean {
@@ -97,7 +93,7 @@ export function play(tape: Iterable<number>): void {
   const isSettled = (): boolean => {
     const { epoch, head, ended } = log.now()
     const isAtEnd = ({ last, ended: over }: CheckedReader): boolean => over || (!ended && last?.epoch === epoch && last.seq === head)
-    return readers.every(isAtEnd) && wires.every(({ readings }) => readings.serves(wants()))
+    return readers.every(isAtEnd) && wires.every(({ readings }) => readings.serves(wanted()))
   }
 
   for (let next = chances.next(); !next.done; next = chances.next()) steps[next.value % steps.length]?.()
@@ -107,7 +103,7 @@ export function play(tape: Iterable<number>): void {
     if (round > MAX_ROUNDS)
       throw new Error(`does not settle: ${JSON.stringify(readers.map(({ position, last }) => ({ position, last })))}, log ${JSON.stringify(log.now())}`)
     // What can't change what it reads is replaced.
-    for (const wire of wires.filter(({ kind, readings }) => kind === 'stream' && readings.differs(wants()))) {
+    for (const wire of wires.filter(({ kind, readings }) => kind === 'stream' && readings.differs(wanted()))) {
       wires = wires.filter((other) => other !== wire)
       open('stream')
     }

@@ -1,8 +1,8 @@
 /** One link with both of its ends: what the client asks travels to the server, what the server says travels back, each in order and each as late as one likes. */
 
-import { dispatch } from '../../../src/delivery/dispatch.ts'
-import { createReadings, type Readings, type Wants } from '../../../src/delivery/readings.ts'
-import type { Frame } from '../../../src/protocol/frames.ts'
+import type { Reader } from '../../../src/delivery/reader.ts'
+import { createReadings, type Readings } from '../../../src/delivery/readings.ts'
+import { type Frame, isControl } from '../../../src/protocol/frames.ts'
 import type { OpenRequest } from '../../../src/types.ts'
 import { subscribed } from '../recorder.ts'
 import { cursorOf, JOB, type Log, type Moment, type Place } from './log.ts'
@@ -25,8 +25,8 @@ export interface Wire {
   settle(): void
 }
 
-export function createWire(kind: Kind, log: Log, wants: () => Wants, nextRef: () => number, said: (moment: Moment) => void): Wire {
-  const readings = createReadings(nextRef)
+export function createWire(kind: Kind, log: Log, active: () => readonly Reader[], wanted: () => string[], said: (moment: Moment) => void): Wire {
+  const readings = createReadings(active)
   const toServer: Asked[] = []
   const toClient: { frame: Frame; moment: Moment }[] = []
   /** What the server reads for this client. */
@@ -60,7 +60,7 @@ export function createWire(kind: Kind, log: Log, wants: () => Wants, nextRef: ()
     serving = undefined
   }
 
-  tell(readings.ask(wants()), true)
+  tell(readings.ask(wanted()), true)
   return {
     kind,
     readings,
@@ -88,13 +88,15 @@ export function createWire(kind: Kind, log: Log, wants: () => Wants, nextRef: ()
       const next = toClient.shift()
       if (!next) return false
       said(next.moment)
-      const ignore = (): void => {}
-      dispatch([next.frame], { readings, wants, onHello: ignore, onSubscribed: ignore, onEnded: ignore, onError: ignore, onBye: ignore })
+      const { frame } = next
+      if (!isControl(frame)) readings.event(frame)
+      else if (frame.control === 'subscribed') readings.subscribed(frame)
+      else if (frame.control === 'done') readings.done(frame)
       return true
     },
     settle() {
-      readings.join(wants())
-      if (kind !== 'stream' && readings.differs(wants())) tell(readings.ask(wants()), false)
+      readings.join()
+      if (kind !== 'stream' && readings.differs(wanted())) tell(readings.ask(wanted()), false)
     }
   }
 }
