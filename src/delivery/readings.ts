@@ -85,15 +85,7 @@ export function createReadings(active: (job: string) => readonly Reader[]): Read
         const reader = missing(job)
         if (reader) entries.set(job, { ref: ++refs, from: reader.position, reader, byOpening, isAsked: true, at: entries.get(job)?.at })
       }
-      return [...entries].map(
-        ([
-          job,
-          {
-            ref,
-            from: { cursor }
-          }
-        ]) => ({ job, ref, ...(cursor && { after: cursor }) })
-      )
+      return [...entries].map(([job, { ref, from }]) => ({ job, ref, ...(from.cursor && { after: from.cursor }) }))
     },
 
     serves: (wanted) => wanted.every((job) => entries.get(job)?.isAsked === false && !missing(job)),
