@@ -9,7 +9,8 @@ import type { Credentials } from './credentials.ts'
 import type { Reader } from './delivery/reader.ts'
 import { type Carrier, createTraffic, type TrafficOptions } from './delivery/traffic.ts'
 import { isJobtailError, JobtailError, type TransportError } from './errors.ts'
-import { candidates, emptyHistory, next, type Outcome, record, type Step } from './policy/next.ts'
+import { candidates, type End, emptyHistory, next, type Outcome, record, type Step } from './policy/next.ts'
+import { IDLE } from './state.ts'
 import { describe, errorOf } from './strategy/failures.ts'
 import { type Round, startRound } from './strategy/round.ts'
 import type { ConnectionState, DiagnosticDetail, RetryOptions, Transport } from './types.ts'
@@ -40,40 +41,32 @@ export interface Connection {
   takes(job: string): boolean
 }
 
-/** How a round ended, and the transport that goes first next time. */
-interface Played {
-  outcome: Outcome
-  transport: string | undefined
-}
-
-const RELEASED: Outcome = { kind: 'released' }
-
 export function createConnection(options: ConnectionOptions): Connection {
   const { transports, retry } = options
   let history = emptyHistory(transports.map(({ name }) => name))
-  let state: ConnectionState = Object.freeze({ phase: 'idle', transport: undefined, attempt: 0, retryAt: undefined })
+  let state = IDLE
   let attempt = 0
   /** The token source was asked again, and nothing has been read since. */
   let reauthorized = false
-  let isRunning = false
-  /** The pause or the round under way; aborted with what was `Played` when it is called off. */
-  let turn = new AbortController()
+  /** The pause or the round under way; aborted with its outcome when it is called off. Undefined where nothing runs. */
+  let turn: AbortController | undefined
   let round: Round<Carrier> | undefined
+  let roundAt = 0
   /** It can't read what is wanted now, and is read on until another one does. */
   let outgoing: Carrier | undefined
 
   const emit = (detail: DiagnosticDetail, transport?: string): void => options.emit(detail, attempt, transport)
 
   /** Ends the round; what carried it, or who it was called off for, comes first in the next one. */
-  function callOff(outcome: Outcome, cause?: Carrier): void {
+  function callOff(end: End, cause?: Carrier): void {
     const carrier = cause && round?.contenders.has(cause) ? cause : round?.live
-    turn.abort({ outcome, transport: carrier?.transport ?? history.favourite } satisfies Played)
+    turn?.abort({ ...end, transport: carrier?.transport ?? history.favourite } satisfies Outcome)
   }
 
   const traffic = createTraffic(options, {
     round: () => round,
     start,
-    release: () => callOff(RELEASED),
+    release: () => callOff({ kind: 'released' }),
     onProved(carrier) {
       emit({ type: 'probe-proved', afterMs: now() - carrier.startedAt }, carrier.transport)
       round?.offer(carrier, false)
@@ -85,17 +78,17 @@ export function createConnection(options: ConnectionOptions): Connection {
     onStale() {
       endOutgoing(round?.live)
       if (outgoing) round?.contenders.delete(outgoing)
-      callOff(RELEASED)
+      callOff({ kind: 'released' })
     },
     onOver,
     onSubscribed() {
       reauthorized = false
     },
     onUnauthorized(error) {
-      if (isRunning && turn.signal.aborted) return // another one's refusal, of the same token, came first
+      if (turn?.signal.aborted) return // another one's refusal, of the same token, came first
       if (reauthorized || !options.canReauthorize) return failAll(error)
       reauthorized = true
-      callOff(RELEASED)
+      callOff({ kind: 'released' })
     },
     onBusy(atLeastMs, carrier) {
       // A candidate that is refused is no reason to leave what works.
@@ -118,12 +111,11 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   function start(): void {
-    if (isRunning) return
-    isRunning = true
+    if (turn) return
     run()
       .catch((cause) => failAll(new JobtailError('protocol', `the connection has failed: ${cause}`, { cause })))
       .finally(() => {
-        isRunning = false
+        turn = undefined
         endOutgoing()
         announce(jobs.areHeld() ? 'waiting' : 'idle')
         traffic.changed()
@@ -155,42 +147,36 @@ export function createConnection(options: ConnectionOptions): Connection {
   async function play(controller: AbortController): Promise<void> {
     attempt += 1
     if (!outgoing) announce('connecting')
-    const { outcome, transport } = await carry(controller)
+    const outcome = await carry(controller)
+    const { kind, transport = '' } = outcome
     round = undefined
     traffic.endLooks()
-    if (outcome.kind === 'failed' && attempt === 1 && wanted().length > 0) options.warn(describe(outcome.failures, options.request.base))
-    history = record(history, outcome, transport, now())
-    const untilMs = history.records[transport ?? '']?.demotedUntil ?? 0
-    if (outcome.kind === 'lost' && untilMs > now()) emit({ type: 'demoted', untilMs }, transport)
+    if (kind === 'failed' && attempt === 1 && wanted().length > 0) options.warn(describe(outcome.failures, options.request.base))
+    history = record(history, outcome, now())
+    const untilMs = history.records[transport]?.demotedUntil ?? 0
+    if (kind === 'lost' && untilMs > now()) emit({ type: 'demoted', untilMs }, transport)
   }
 
-  async function carry(controller: AbortController): Promise<Played> {
+  async function carry(controller: AbortController): Promise<Outcome> {
     const { signal } = controller
     try {
       traffic.begin(await orAborted(options.authorize(), signal))
       if (attempt === 1) history = { ...history, favourite: await orAborted(options.recall(signal), signal) }
-      const startedAt = now()
-      round = startRound({
-        ...candidates(history, startedAt),
-        staggerMs: options.staggerMs,
-        open,
-        onLive: (live, replaced) => onLive(live, replaced, startedAt),
-        controller
-      })
+      roundAt = now()
+      round = startRound({ ...candidates(history, roundAt), staggerMs: options.staggerMs, open, onLive, controller })
       const failures = await round.over
-      const { live } = round
-      return live ? { outcome: await lifeOf(live), transport: live.transport } : { outcome: { kind: 'failed', failures }, transport: undefined }
+      return round.live ? await lifeOf(round.live) : { kind: 'failed', failures, transport: undefined }
     } catch (reason) {
-      if (signal.reason === reason) return reason as Played // as: only `callOff` aborts it before the end, with one
+      if (signal.reason === reason) return reason as Outcome // as: only `callOff` aborts it before the end, with one
       if (isJobtailError(reason)) failAll(reason)
-      return { outcome: { kind: 'failed', failures: [{ transport: 'token', reason: 'network', message: String(reason) }] }, transport: history.favourite }
+      return { kind: 'failed', failures: [{ transport: 'token', reason: 'network', message: String(reason) }], transport: history.favourite }
     }
   }
 
-  async function lifeOf({ ended, heardAt, provedAt = 0, events, byeMs }: Carrier): Promise<Outcome> {
+  async function lifeOf({ ended, heardAt, provedAt = 0, events, byeMs, transport }: Carrier): Promise<Outcome> {
     const error = await ended
-    const lastedUntil = error?.reason === 'silent' ? heardAt : undefined
-    return { kind: 'lost', livedMs: (lastedUntil ?? now()) - provedAt, events, byeMs }
+    const untilMs = error?.reason === 'silent' ? heardAt : undefined
+    return { kind: 'lost', livedMs: (untilMs ?? now()) - provedAt, events, byeMs, transport }
   }
 
   function open(name: string): Carrier {
@@ -204,17 +190,17 @@ export function createConnection(options: ConnectionOptions): Connection {
     const afterMs = now() - startedAt
     // What ends when nothing is left to read has neither failed nor been lost, and needs nothing in its place.
     const isNeeded = wanted().length > 0
-    if (!isNeeded) callOff(RELEASED, carrier)
+    if (!isNeeded) callOff({ kind: 'released' }, carrier)
     if (!error || !isNeeded) {
       if (!provedAt) emit({ type: 'probe-abandoned', afterMs }, transport)
     } else if (provedAt && round?.live === carrier) emit({ type: 'lost', afterMs: now() - provedAt, reason: error.reason, events }, transport)
     else emit({ type: 'probe-failed', afterMs, reason: error.reason, status: error.status }, transport)
   }
 
-  function onLive({ transport, provedAt = 0, startedAt: openedAt }: Carrier, replaced: Carrier | undefined, startedAt: number): void {
-    if (!replaced) emit({ type: 'live', afterMs: now() - startedAt }, transport)
+  function onLive({ transport, provedAt = 0, startedAt }: Carrier, replaced: Carrier | undefined): void {
+    if (!replaced) emit({ type: 'live', afterMs: now() - roundAt }, transport)
     else if (replaced.transport !== transport) emit({ type: 'switched', from: replaced.transport }, transport)
-    options.remember(transport, provedAt - openedAt)
+    options.remember(transport, provedAt - startedAt)
     announce('live', transport)
   }
 
@@ -237,6 +223,6 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     changed: traffic.changed,
     // Until a hello has told, the others wait for it behind the first.
-    takes: (job) => jobs.takes(job, options.capacity() ?? Infinity)
+    takes: jobs.takes
   }
 }

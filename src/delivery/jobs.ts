@@ -21,34 +21,33 @@ export interface Jobs {
   readers(job: string): Reader[]
   /** The readers of a job that are not paused. */
   active(job: string): Reader[]
-  /** Of at most `capacity` jobs those that have active readers and are not held. */
-  wanted(capacity: number): string[]
+  /** Of the jobs that fit those that have active readers and are not held. */
+  wanted(): string[]
   /** The readers of all jobs that don't fit. */
-  beyond(capacity: number): Reader[]
-  /** Whether another job would fit. */
-  takes(job: string, capacity: number): boolean
-  /** Takes the job off what is wanted, and has it asked for after a pause, longer each time. */
-  hold(job: string, atLeastMs: number, atMostMs?: number): void
-  /** Since when it has been held. */
-  heldForMs(job: string): number
+  beyond(): Reader[]
+  /** Whether the job is among them, or would fit. */
+  takes(job: string): boolean
+  /** Takes the job off what is wanted, and has it asked for after a pause, longer each time. False where it has been held for all of its grace. */
+  hold(job: string, atLeastMs: number, graceMs?: number): boolean
   areHeld(): boolean
   /** Puts the job back among what is wanted; with `due`, only where its pause is over. */
   free(job: string, due?: boolean): void
 }
 
-export function createJobs(onDue: (job: string) => void): Jobs {
+/** `capacity`: for how many jobs there is room; until that is known only the first is wanted, and the others wait behind it. */
+export function createJobs(capacity: () => number | undefined, onDue: (job: string) => void): Jobs {
   const jobs = new Map<string, Job>()
 
   const readers = (job: string): Reader[] => [...(jobs.get(job)?.readers ?? [])]
   const active = (job: string): Reader[] => readers(job).filter(({ paused }) => !paused)
 
   /** Those that fit in one list, in the order of their coming: a list's URL has a bound as well (PROTOCOL.md §2). */
-  function fitting(capacity: number, ids = [...jobs.keys()]): string[] {
+  function fitting(room = capacity() ?? Infinity, ids = [...jobs.keys()]): string[] {
     let chars = 0
     return ids.filter((job, index) => {
       // A cursor of usual length where none is known.
       chars += encodeURIComponent(job).length + 12 + Math.max(24, ...readers(job).map(({ position }) => position.cursor?.length ?? 0))
-      return index === 0 || (index < capacity && chars <= MAX_LIST_CHARS)
+      return index === 0 || (index < room && chars <= MAX_LIST_CHARS)
     })
   }
 
@@ -74,23 +73,25 @@ export function createJobs(onDue: (job: string) => void): Jobs {
     all: () => [...jobs.keys()].flatMap(readers),
     readers,
     active,
-    wanted: (capacity) => fitting(capacity).filter((job) => !jobs.get(job)?.held && active(job).length > 0),
-    beyond: (capacity) => [...jobs.keys()].slice(fitting(capacity).length).flatMap(readers),
-    takes: (job, capacity) => jobs.has(job) || fitting(capacity, [...jobs.keys(), job]).length > jobs.size,
-    hold(job, atLeastMs, atMostMs = Infinity) {
+    wanted: () => fitting(capacity() ?? 1).filter((job) => !jobs.get(job)?.held && active(job).length > 0),
+    beyond: () => [...jobs.keys()].slice(fitting().length).flatMap(readers),
+    takes: (job) => jobs.has(job) || fitting(undefined, [...jobs.keys(), job]).length > jobs.size,
+    hold(job, atLeastMs, graceMs = Infinity) {
       const entry = jobs.get(job)
-      if (!entry) return
+      if (!entry) return false
       entry.held ??= { sinceMs: now(), pauseMs: FIRST_PAUSE_MS, timer: undefined }
       const { held } = entry
+      const leftMs = held.sinceMs + graceMs - now()
+      if (leftMs <= 0) return false
       clearTimeout(held.timer)
       const due = (): void => {
         held.timer = undefined
         onDue(job)
       }
-      held.timer = setTimeout(due, Math.min(atMostMs, Math.max(held.pauseMs, atLeastMs)))
+      held.timer = setTimeout(due, Math.min(leftMs, Math.max(held.pauseMs, atLeastMs)))
       held.pauseMs = Math.min(MAX_PAUSE_MS, held.pauseMs * 2)
+      return true
     },
-    heldForMs: (job) => now() - (jobs.get(job)?.held?.sinceMs ?? now()),
     areHeld: () => [...jobs.values()].some(({ held }) => held),
     free
   }

@@ -69,7 +69,7 @@ export interface Traffic {
 }
 
 export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
-  const jobs = createJobs((job) => open(options.look, [job]))
+  const jobs = createJobs(options.capacity, (job) => open(options.look, [job]))
   /** All that is open. */
   const carriers = new Set<Carrier>()
   /** Since something was last wanted for the first time. */
@@ -78,7 +78,7 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
   let isLooking = false
   let isSettling = false
 
-  const wanted = (): string[] => jobs.wanted(options.capacity() ?? 1)
+  const { wanted } = jobs
 
   function open(transport: Transport, looksAt?: readonly string[]): Carrier {
     const { request, probeTimeoutMs } = options
@@ -144,12 +144,10 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
 
   function refuseJob(job: string, decision: Verdict, error: ErrorControl): void {
     const readers = jobs.readers(job)
-    if (decision === 'wait') return jobs.hold(job, error.retryAfterMs ?? 0)
+    if (decision === 'wait') return void jobs.hold(job, error.retryAfterMs ?? 0)
     if (decision === 'ask-again') {
-      // Another path has it already: this one spoke too early.
-      if (readers.some(({ position }) => position.epoch)) return
-      const leftMs = options.unknownJobGraceMs - jobs.heldForMs(job)
-      if (leftMs > 0) return jobs.hold(job, 0, leftMs)
+      // Where another path has it already, this one spoke too early.
+      if (readers.some(({ position }) => position.epoch) || jobs.hold(job, 0, options.unknownJobGraceMs)) return
     }
     for (const reader of readers) reader.fail(saidBy(`job ${job}`, error, decision === 'history-gone' ? decision : undefined))
   }
@@ -176,7 +174,7 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
 
   function settle(): void {
     isSettling = false
-    const surplus = jobs.beyond(options.capacity() ?? Infinity)
+    const surplus = jobs.beyond()
     for (const reader of surplus) jobs.remove(reader)
     if (surplus.length > 0) options.onSurplus(surplus)
 

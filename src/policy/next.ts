@@ -22,7 +22,7 @@ export interface Failure {
 }
 
 /** How a round ended. */
-export type Outcome =
+export type End =
   /** Nobody needed it any more, or it is to be begun anew. */
   | { kind: 'released' }
   /** No candidate delivered. */
@@ -35,12 +35,15 @@ export type Outcome =
   /** The server asked for a pause of at least so long (`Retry-After`). */
   | { kind: 'busy'; atLeastMs: number }
 
+/** With the transport that carried it at its end, which goes first in the next one. */
+export type Outcome = End & { transport: string | undefined }
+
 export interface History {
   /** The supported transports, best first. */
   readonly order: readonly string[]
   /** What worked last time, in memory or in this page: it goes first. */
   readonly favourite: string | undefined
-  readonly last: Outcome
+  readonly last: End
   /** Rounds in a row that delivered nothing. */
   readonly failures: number
   readonly records: Readonly<Record<string, { shortLives: number; demotedUntil: number }>>
@@ -54,22 +57,23 @@ export type Step =
 
 export const emptyHistory = (order: readonly string[]): History => ({ order, favourite: undefined, last: { kind: 'released' }, failures: 0, records: {} })
 
-/** The history with one more round in it, which `transport` carried at its end. */
-export function record(history: History, last: Outcome, transport: string | undefined, now: number): History {
-  const next = { ...history, last, favourite: transport }
+/** The history with one more round in it. */
+export function record(history: History, last: Outcome, now: number): History {
+  const { transport = '' } = last
+  const next = { ...history, last, favourite: last.transport }
   if (last.kind === 'released') return next
   if (last.kind !== 'lost') return { ...next, failures: history.failures + 1 }
   const { events, byeMs } = last
   const useful = isUseful(last)
   // A planned close says nothing against the transport.
   const isShort = !useful && byeMs === undefined
-  const shortLives = isShort ? (history.records[transport ?? '']?.shortLives ?? 0) + 1 : 0
+  const shortLives = isShort ? (history.records[transport]?.shortLives ?? 0) + 1 : 0
   return {
     ...next,
     favourite: isShort ? undefined : transport,
     // A life that brought nothing resets nothing: an endpoint that opens and dies would be tried at full speed for ever.
     failures: useful || events > 0 ? 0 : history.failures + 1,
-    records: { ...history.records, [transport ?? '']: { shortLives, demotedUntil: shortLives < SHORT_LIVES ? 0 : now + DEMOTION_MS } }
+    records: { ...history.records, [transport]: { shortLives, demotedUntil: shortLives < SHORT_LIVES ? 0 : now + DEMOTION_MS } }
   }
 }
 

@@ -10,28 +10,36 @@ afterEach(() => {
 })
 
 const due = vi.fn<(job: string) => void>()
-beforeEach(() => due.mockClear())
+let capacity: number | undefined
+beforeEach(() => {
+  due.mockClear()
+  capacity = 1000
+})
 
 const follow = (...readers: Recorder[]): Jobs => {
-  const jobs = createJobs(due)
+  const jobs = createJobs(() => capacity, due)
   for (const reader of readers) jobs.add(reader)
+  return jobs
+}
+const withRoom = (count: number | undefined, jobs: Jobs): Jobs => {
+  capacity = count
   return jobs
 }
 const numbered = (count: number, length = 4): Recorder[] => Array.from({ length: count }, (_, index) => record(`${index}`.padStart(length, '0')))
 
 describe('wanted', () => {
   test('are the jobs in the order of their coming', () => {
-    expect(follow(record('1'), record('2'), record('1')).wanted(10)).toEqual(['1', '2'])
+    expect(follow(record('1'), record('2'), record('1')).wanted()).toEqual(['1', '2'])
   })
 
   test('are without those whose readers are all paused, or have left', () => {
     const [one, two, second] = [record('1'), record('2'), record('1')]
     const jobs = follow(one, two, second)
     one.paused = two.paused = true
-    expect(jobs.wanted(10)).toEqual(['1'])
+    expect(jobs.wanted()).toEqual(['1'])
     expect(jobs.active('1')).toEqual([second])
     jobs.remove(second)
-    expect(jobs.wanted(10)).toEqual([])
+    expect(jobs.wanted()).toEqual([])
     expect(jobs.all()).toEqual([one, two])
   })
 })
@@ -59,35 +67,42 @@ describe('capacity', () => {
   test('is for the first that came; the rest is beyond it', () => {
     const readers = numbered(5)
     const jobs = follow(...readers)
-    expect(jobs.wanted(2)).toEqual(['0000', '0001'])
-    expect(jobs.beyond(2)).toEqual(readers.slice(2))
-    expect(jobs.beyond(5)).toEqual([])
+    expect(withRoom(2, jobs).wanted()).toEqual(['0000', '0001'])
+    expect(withRoom(2, jobs).beyond()).toEqual(readers.slice(2))
+    expect(withRoom(5, jobs).beyond()).toEqual([])
     jobs.remove(readers[0] ?? record(''))
-    expect(jobs.wanted(2)).toEqual(['0001', '0002'])
+    expect(withRoom(2, jobs).wanted()).toEqual(['0001', '0002'])
+  })
+
+  test('is one until it is known, but nobody is turned away', () => {
+    const jobs = withRoom(undefined, follow(...numbered(3)))
+    expect(jobs.wanted()).toEqual(['0000'])
+    expect(jobs.beyond()).toEqual([])
+    expect(jobs.takes('another')).toBe(true)
   })
 
   test('counts jobs that nobody wants right now: they come back', () => {
     const readers = numbered(3)
     for (const reader of readers.slice(0, 2)) reader.paused = true
-    expect(follow(...readers).wanted(2)).toEqual([])
+    expect(withRoom(2, follow(...readers)).wanted()).toEqual([])
   })
 
   test('is for jobs: another reader of one that it takes always fits', () => {
     const jobs = follow(record('1'))
-    expect(jobs.takes('1', 1)).toBe(true)
-    expect(jobs.takes('2', 1)).toBe(false)
-    expect(jobs.takes('2', 2)).toBe(true)
-    expect(follow().takes('1', 0)).toBe(true)
+    expect(withRoom(1, jobs).takes('1')).toBe(true)
+    expect(withRoom(1, jobs).takes('2')).toBe(false)
+    expect(withRoom(2, jobs).takes('2')).toBe(true)
+    expect(withRoom(0, follow()).takes('1')).toBe(true)
   })
 
   test('is bounded by the length of the list as well', () => {
     const jobs = follow(...numbered(200))
-    const taken = jobs.wanted(1000).length
+    const taken = jobs.wanted().length
     expect(taken).toBeGreaterThan(50)
     expect(taken).toBeLessThan(150)
-    expect(jobs.beyond(1000)).toHaveLength(200 - taken)
-    expect(follow(...numbered(taken)).takes('another', 1000)).toBe(false)
-    expect(follow(...numbered(taken - 20)).takes('another', 1000)).toBe(true)
+    expect(jobs.beyond()).toHaveLength(200 - taken)
+    expect(follow(...numbered(taken)).takes('another')).toBe(false)
+    expect(follow(...numbered(taken - 20)).takes('another')).toBe(true)
   })
 
   test.each([
@@ -97,7 +112,7 @@ describe('capacity', () => {
   ])('keeps a list within 4,000 characters with %s', (_, make) => {
     const jobs = follow(...Array.from({ length: 300 }, (_, index) => make(index)))
     const query = new URLSearchParams()
-    for (const job of jobs.wanted(1000)) {
+    for (const job of jobs.wanted()) {
       query.append('job', job)
       query.append('after', jobs.readers(job)[0]?.position.cursor ?? '')
     }
@@ -107,7 +122,7 @@ describe('capacity', () => {
 
   test('takes one job however long', () => {
     const jobs = follow(record('x'.repeat(5000)), record('2'))
-    expect(jobs.wanted(10)).toHaveLength(1)
+    expect(jobs.wanted()).toHaveLength(1)
   })
 })
 
@@ -116,10 +131,10 @@ describe('a held job', () => {
     const one = record('1')
     const jobs = follow(one)
     jobs.hold('1', 0)
-    expect(jobs.wanted(10)).toEqual([])
+    expect(jobs.wanted()).toEqual([])
     expect(jobs.areHeld()).toBe(true)
     jobs.free('1')
-    expect(jobs.wanted(10)).toEqual(['1'])
+    expect(jobs.wanted()).toEqual(['1'])
     expect(jobs.areHeld()).toBe(false)
     expect(vi.getTimerCount()).toBe(0)
   })
@@ -134,13 +149,12 @@ describe('a held job', () => {
       vi.advanceTimersByTime(1)
       expect(due).toHaveBeenCalledOnce()
     }
-    expect(jobs.heldForMs('1')).toBe(3750)
   })
 
   test('is due no earlier than it is told, and no later than it is told', () => {
     const jobs = follow(record('1'), record('2'))
     jobs.hold('1', 7000)
-    jobs.hold('2', 0, 100)
+    expect(jobs.hold('2', 0, 100)).toBe(true)
     vi.advanceTimersByTime(100)
     expect(due.mock.calls).toEqual([['2']])
     vi.advanceTimersByTime(6899)
@@ -149,15 +163,25 @@ describe('a held job', () => {
     expect(due.mock.calls).toEqual([['2'], ['1']])
   })
 
+  test('is held no longer than its grace', () => {
+    const jobs = follow(record('1'))
+    for (const ms of [250, 350]) {
+      expect(jobs.hold('1', 0, 600)).toBe(true)
+      vi.advanceTimersByTime(ms)
+    }
+    expect(due).toHaveBeenCalledTimes(2)
+    expect(jobs.hold('1', 0, 600)).toBe(false)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   test('begins anew once it was freed', () => {
     const jobs = follow(record('1'))
     jobs.hold('1', 0)
     vi.advanceTimersByTime(250)
     jobs.hold('1', 0)
     jobs.free('1')
-    expect(jobs.heldForMs('1')).toBe(0)
     due.mockClear()
-    jobs.hold('1', 0)
+    expect(jobs.hold('1', 0, 250)).toBe(true)
     vi.advanceTimersByTime(250)
     expect(due).toHaveBeenCalledOnce()
   })
@@ -191,8 +215,7 @@ describe('a held job', () => {
 
   test('that nobody follows is not held', () => {
     const jobs = follow()
-    jobs.hold('1', 0)
+    expect(jobs.hold('1', 0)).toBe(false)
     expect(vi.getTimerCount()).toBe(0)
-    expect(jobs.heldForMs('1')).toBe(0)
   })
 })

@@ -1,17 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  candidates,
-  DEMOTION_MS,
-  emptyHistory,
-  type Failure,
-  type History,
-  next,
-  type Outcome,
-  ranking,
-  record,
-  USEFUL_LIFE_MS
-} from '../../src/policy/next.ts'
+import { candidates, DEMOTION_MS, type End, emptyHistory, type Failure, type History, next, ranking, record, USEFUL_LIFE_MS } from '../../src/policy/next.ts'
 
 const order = ['websocket', 'sse', 'long-poll', 'short-poll']
 const retry = { baseMs: 250, maxMs: 30_000, attempts: Infinity }
@@ -19,16 +8,16 @@ const most = (): number => 1
 const half = (): number => 0.5
 const now = 1_000_000
 
-const failed = (...failures: Failure[]): Outcome => ({ kind: 'failed', failures })
+const failed = (...failures: Failure[]): End => ({ kind: 'failed', failures })
 const failure = (transport: string, status?: number): Failure =>
   status === undefined ? { transport, reason: 'timeout', message: 'no answer' } : { transport, reason: 'status', status, message: `answered ${status}` }
-const lost = (livedMs: number, events = 0, byeMs?: number): Outcome => ({ kind: 'lost', livedMs, events, byeMs })
+const lost = (livedMs: number, events = 0, byeMs?: number): End => ({ kind: 'lost', livedMs, events, byeMs })
 const short = lost(200)
 const useful = lost(USEFUL_LIFE_MS, 1)
 
 /** The history of these rounds, each carried by the transport, a second apart. */
-const historyOf = (transport: string, ...outcomes: Outcome[]): History =>
-  outcomes.reduce((history, outcome, round) => record(history, outcome, transport, now + round * 1000), emptyHistory(order))
+const historyOf = (transport: string, ...outcomes: End[]): History =>
+  outcomes.reduce((history, outcome, round) => record(history, { ...outcome, transport }, now + round * 1000), emptyHistory(order))
 
 const waitMs = (history: History, random = most): number | undefined => {
   const step = next(history, retry, random)
@@ -70,7 +59,7 @@ describe('after a live link was lost', () => {
 })
 
 describe('after a round in which nobody delivered', () => {
-  const everywhere = (status: number, ...others: Failure[]): Outcome => failed(...order.slice(1).map((name) => failure(name, status)), ...others)
+  const everywhere = (status: number, ...others: Failure[]): End => failed(...order.slice(1).map((name) => failure(name, status)), ...others)
 
   test('pauses that grow up to maxMs, with full jitter', () => {
     const rounds = Array.from({ length: 9 }, () => failed(failure('sse')))
@@ -117,7 +106,7 @@ describe('after a round in which nobody delivered', () => {
 
 describe('after the server said so', () => {
   test('Retry-After is a floor: jitter comes on top, growing', () => {
-    const busy: Outcome = { kind: 'busy', atLeastMs: 7000 }
+    const busy: End = { kind: 'busy', atLeastMs: 7000 }
     expect(waitMs(historyOf('sse', busy), () => 0)).toBe(7000)
     expect(waitMs(historyOf('sse', busy))).toBe(7250)
     expect(waitMs(historyOf('sse', busy, busy, busy))).toBe(8000)
@@ -178,8 +167,8 @@ describe('ranking', () => {
   test('a useful life ends it at once', () => expect(ranking(historyOf('sse', short, short, useful), now)).toEqual(order))
 
   test('the lives of others don’t count', () => {
-    const one = record(emptyHistory(order), short, 'websocket', now)
-    expect(ranking(record(one, short, 'sse', now), now)).toEqual(order)
+    const one = record(emptyHistory(order), { ...short, transport: 'websocket' }, now)
+    expect(ranking(record(one, { ...short, transport: 'sse' }, now), now)).toEqual(order)
   })
 
   test('those in disgrace keep their order', () => {
@@ -207,17 +196,17 @@ describe('candidates', () => {
 })
 
 describe('properties', () => {
-  const outcomes = fc.oneof<fc.Arbitrary<Outcome>[]>(
+  const outcomes = fc.oneof<fc.Arbitrary<End>[]>(
     fc.record({ kind: fc.constant('lost' as const), livedMs: fc.nat({ max: 10_000 }), events: fc.nat({ max: 3 }), byeMs: fc.constantFrom(undefined, 0, 3000) }),
     fc
       .array(fc.record({ transport: fc.constantFrom(...order), status: fc.constantFrom(undefined, 403, 404, 502) }))
       .map((votes) => failed(...votes.map(({ transport, status }) => failure(transport, status)))),
     fc.record({ kind: fc.constant('busy' as const), atLeastMs: fc.constantFrom(0, 5000) }),
-    fc.constant<Outcome>({ kind: 'released' })
+    fc.constant<End>({ kind: 'released' })
   )
   const rounds = fc.array(fc.tuple(outcomes, fc.constantFrom(undefined, ...order)), { maxLength: 12 })
   const histories = rounds.map((all) =>
-    all.reduce((history, [outcome, transport], round) => record(history, outcome, transport, now + round * 1000), emptyHistory(order))
+    all.reduce((history, [outcome, transport], round) => record(history, { ...outcome, transport }, now + round * 1000), emptyHistory(order))
   )
 
   test('every supported transport is a candidate, once', () => {
