@@ -111,7 +111,7 @@ export function createReadings(active: (job: string) => readonly Reader[]): Read
       const { at, from, reader: asker } = entry
       const isAnswer = entry.isAsked && (ref === entry.ref || (ref === undefined && entry.byOpening && !at))
       // Without a ref it is said anew of the reading under way: trimmed, replaced, or another answer to a poll.
-      const origin = isAnswer ? from : ref === undefined && at && { ...at, left: [] }
+      const origin = isAnswer ? from : ref === undefined ? at : undefined
       if (!origin) return
       const place = { epoch, seq, cursor }
       entry.at = place
