@@ -3,8 +3,10 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { startWebKit } from '../e2e/webkit.ts'
 import { type BrowserName, startableBrowser, useBrowser } from './setup/browsers.ts'
-import { installBrowser, succeeds } from './setup/install.ts'
+import { installBrowser, installWebKit, succeeds } from './setup/install.ts'
+import { findWebKit, useNoWebKit } from './setup/webkit.ts'
 
 const root = join(import.meta.dirname, '..')
 process.chdir(root)
@@ -57,6 +59,21 @@ async function browsers(): Promise<BrowserName[]> {
   return found
 }
 
+async function webKit(): Promise<void> {
+  if (!findWebKit()) installWebKit()
+  try {
+    const engine = await startWebKit()
+    await engine.close()
+    console.log(`webkit: ${engine.version}, ${findWebKit()?.driver}`)
+  } catch (error) {
+    useNoWebKit()
+    console.log(`webkit: none (${error instanceof Error ? error.message : error})`)
+    leftOut.push(
+      'everything in WebKit: it is not installed or does not start. Install webkit2gtk-driver and xvfb, or say where WebKitWebDriver is in WEBKIT_DRIVER_PATH'
+    )
+  }
+}
+
 function summary(): void {
   console.log(`\n${'-'.repeat(60)}`)
   for (const each of leftOut) console.log(`left out: ${each}`)
@@ -68,6 +85,7 @@ function summary(): void {
 }
 
 const found = await browsers()
+await webKit()
 step('lint', 'biome', 'check')
 step('types: client', 'tsc', '-p', 'tsconfig.json', '--noEmit')
 step('types: server', 'tsc', '-p', 'src/server/tsconfig.json', '--noEmit')

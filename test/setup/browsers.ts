@@ -31,7 +31,7 @@ const known: Record<BrowserName, Known> = {
   }
 }
 
-function isExecutable(path: string): boolean {
+export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
     return true

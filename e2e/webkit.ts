@@ -1,0 +1,159 @@
+/** WebKitGTK by W3C WebDriver (https://www.w3.org/TR/webdriver2/): Playwright's own WebKit is a build of its own, and this is the one that distributions ship. */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import net from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { findWebKit } from '../test/setup/webkit.ts'
+import type { Engine, Tab } from './engines.ts'
+
+const START_MS = 30_000
+const POLL_MS = 25
+
+/** Starts a process that ends with this one, and with all that it starts itself. */
+function start(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): { child: ChildProcess; stop(): Promise<void> } {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, ...env }, detached: true })
+  const over = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()))
+  const kill = (): void => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    } catch {
+      // its group has ended already
+    }
+  }
+  process.once('exit', kill)
+  return {
+    child,
+    async stop() {
+      process.off('exit', kill)
+      kill()
+      await over
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo // as: it listens on a port
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+type Call = <T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) => Promise<T>
+
+function createCall(origin: string): Call {
+  return async (method, path, body) => {
+    const response = await fetch(origin + path, { method, ...(body && { body: JSON.stringify(body) }) })
+    const { value } = (await response.json()) as { value: never } // as: what the standard says an answer is
+    if (!response.ok) throw new Error(`WebDriver: ${method} ${path}: ${JSON.stringify(value)}`)
+    return value
+  }
+}
+
+async function untilReady(call: Call): Promise<void> {
+  const deadline = performance.now() + START_MS
+  for (;;) {
+    try {
+      if ((await call<{ ready: boolean }>('GET', '/status')).ready) return
+    } catch (error) {
+      if (performance.now() > deadline) throw error
+    }
+    await delay(POLL_MS)
+  }
+}
+
+interface Session {
+  sessionId: string
+  capabilities: { browserVersion: string }
+}
+
+export async function startWebKit(): Promise<Engine> {
+  const found = findWebKit()
+  if (!found) throw new Error('no WebKit found')
+  const display = start(found.display, ['-displayfd', '1', '-screen', '0', '1280x800x24', '-nolisten', 'tcp'])
+  const { stdout } = display.child
+  const [number] = await once(stdout as NonNullable<typeof stdout>, 'data', { signal: AbortSignal.timeout(START_MS) }) // as: `stdio` has a pipe there
+  const port = await freePort()
+  const driver = start(found.driver, ['--host=127.0.0.1', `--port=${port}`], { DISPLAY: `:${String(number).trim()}`, GDK_BACKEND: 'x11' })
+  driver.child.stdout?.resume()
+  const stop = async (): Promise<void> => {
+    await driver.stop()
+    await display.stop()
+  }
+  try {
+    const call = createCall(`http://127.0.0.1:${port}`)
+    await untilReady(call)
+    const alwaysMatch = { browserName: 'MiniBrowser', 'webkitgtk:browserOptions': { binary: found.browser, args: ['--automation'] } }
+    const { sessionId, capabilities } = await call<Session>('POST', '/session', { capabilities: { alwaysMatch } })
+    return createEngine(call, sessionId, capabilities.browserVersion, stop)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+function createEngine(call: Call, sessionId: string, version: string, stop: () => Promise<void>): Engine {
+  const session = `/session/${sessionId}`
+  let turn: Promise<unknown> = Promise.resolve()
+  /** One after the other: a session is at one window at a time. */
+  const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
+    const mine = turn.then(act)
+    turn = mine.catch(() => {}) // whoever asked is told
+    return mine
+  }
+
+  const home = call<string>('GET', `${session}/window`)
+  const commandAt =
+    (handle: string): Call =>
+    (...command) =>
+      inTurn(async () => {
+        await call('POST', `${session}/window`, { handle })
+        return call(...command)
+      })
+
+  async function open(url: string): Promise<Tab> {
+    // A window, not a tab: one that is not in front is hidden, and its timers are slowed down.
+    const { handle } = await commandAt(await home)<{ handle: string }>('POST', `${session}/window/new`, { type: 'window' })
+    const at = commandAt(handle)
+    const execute = <T>(script: string): Promise<T> => at('POST', `${session}/execute/sync`, { script, args: [] })
+    let evaluations = 0
+    const tab: Tab = {
+      async goto(address) {
+        await at('POST', `${session}/url`, { url: address })
+      },
+      async back() {
+        await at('POST', `${session}/back`, {})
+      },
+      // Asked for again and again, not waited for: the session's other windows have their turns meanwhile.
+      async evaluate<T>(expression: string) {
+        const slot = `window[Symbol.for('evaluation ${++evaluations}')]`
+        await execute(
+          `const slot = ${slot} = {}; (async () => (${expression}))().then((value) => { slot.settled = { value } }, (error) => { slot.settled = { error: String(error) } })`
+        )
+        for (;;) {
+          const settled = await execute<{ value: T; error?: string } | null | false>(`return ${slot} ? ${slot}.settled ?? null : false`)
+          if (settled === false) throw new Error(`the page was left before this had a value: ${expression}`)
+          if (settled?.error !== undefined) throw new Error(settled.error)
+          if (settled) return settled.value
+          await delay(POLL_MS)
+        }
+      },
+      async close() {
+        await at('DELETE', `${session}/window`)
+      }
+    }
+    await tab.goto(url)
+    return tab
+  }
+
+  return {
+    name: 'webkit',
+    version,
+    open,
+    async close() {
+      await inTurn(() => call('DELETE', session)).catch(() => {}) // the processes end in any case
+      await stop()
+    }
+  }
+}
