@@ -2,7 +2,7 @@
 
 import { callOut } from './async/callback.ts'
 import { now } from './async/clock.ts'
-import { createConnection } from './connection.ts'
+import { createConnection, type Learnt } from './connection.ts'
 import { askCredentials } from './credentials.ts'
 import { JobtailError } from './errors.ts'
 import { recallWinner, rememberWinner, type Winner } from './memory/winner.ts'
@@ -64,21 +64,30 @@ function baseOf(url: string | URL): URL {
 function wireUp(settings: Settings, emit: (detail: DiagnosticDetail, attempt?: number, transport?: string) => void): Wired {
   const { fetch = globalThis.fetch, WebSocket = globalThis.WebSocket, credentials, token, headers, memory } = settings
   const base = baseOf(settings.url)
-  let winner: Winner | undefined
+  const winners = new Map<string, Winner>()
   let hasWarned = false
 
-  async function recall(signal: AbortSignal): Promise<string | undefined> {
-    if (memory && !winner) {
-      winner = await recallWinner(memory, base.href, signal)
-      if (winner) emit({ type: 'recalled', latencyMs: winner.latencyMs }, 0, winner.transport)
+  /** Per base URL and, where the browser tells it, type of network. */
+  const keyOf = (network: string | undefined): string => base.href + (network ? ` ${network}` : '')
+
+  async function recall(network: string | undefined, signal: AbortSignal): Promise<Learnt> {
+    const key = keyOf(network)
+    if (memory && !winners.has(key)) {
+      const winner = await recallWinner(memory, key, signal)
+      if (winner) {
+        winners.set(key, winner)
+        emit({ type: 'recalled', latencyMs: winner.latencyMs }, 0, winner.transport)
+      }
     }
-    return winner?.transport
+    const { transport: favourite, records = {} } = winners.get(key) ?? {}
+    return { favourite, records }
   }
 
-  function remember(transport: string, latencyMs: number): void {
-    winner = { transport, latencyMs, at: now() }
+  function remember(network: string | undefined, { favourite: transport, records }: Learnt & { favourite: string }, latencyMs: number): void {
+    const winner = { transport, latencyMs, at: now(), records }
+    winners.set(keyOf(network), winner)
     if (!memory) return
-    void rememberWinner(memory, base.href, winner)
+    void rememberWinner(memory, keyOf(network), winner)
     emit({ type: 'remembered', latencyMs }, 0, transport)
   }
 

@@ -9,11 +9,15 @@ import type { Credentials } from './credentials.ts'
 import type { Reader } from './delivery/reader.ts'
 import { type Carrier, createTraffic, type TrafficOptions } from './delivery/traffic.ts'
 import { isJobtailError, JobtailError, type TransportError } from './errors.ts'
-import { candidates, type End, emptyHistory, next, type Outcome, record, type Step } from './policy/next.ts'
+import { isOffline, networkType, watchPage } from './page.ts'
+import { candidates, type End, emptyHistory, type History, next, type Outcome, ranking, record, retrialMs, type Step } from './policy/next.ts'
 import { IDLE } from './state.ts'
 import { describe, errorOf } from './strategy/failures.ts'
 import { type Round, startRound } from './strategy/round.ts'
 import type { ConnectionState, DiagnosticDetail, RetryOptions, Transport } from './types.ts'
+
+/** What outlasts a page. */
+export type Learnt = Pick<History, 'favourite' | 'records'>
 
 export interface ConnectionOptions extends TrafficOptions {
   /** The supported ones, best first. */
@@ -24,9 +28,9 @@ export interface ConnectionOptions extends TrafficOptions {
   authorize(): Promise<Credentials>
   /** Whether asking again may give another token. */
   canReauthorize: boolean
-  /** The transport that won here before. */
-  recall(signal: AbortSignal): Promise<string | undefined>
-  remember(transport: string, latencyMs: number): void
+  /** What was learnt here before, on this type of network. */
+  recall(network: string | undefined, signal: AbortSignal): Promise<Learnt>
+  remember(network: string | undefined, learnt: Learnt & { favourite: string }, latencyMs: number): void
   emit(detail: DiagnosticDetail, attempt?: number, transport?: string): void
   /** A whole first round has failed. */
   warn(message: string): void
@@ -52,6 +56,12 @@ export function createConnection(options: ConnectionOptions): Connection {
   let turn: AbortController | undefined
   let round: Round<Carrier> | undefined
   let roundAt = 0
+  /** The type of network that the history is of. */
+  let network: string | undefined
+  /** Ends the pause under way. */
+  let wake = (): void => {}
+  /** The page is put away: until it is back, nothing is opened. */
+  let away: PromiseWithResolvers<void> | undefined
   /** It can't read what is wanted now, and is read on until another one does. */
   let outgoing: Carrier | undefined
 
@@ -84,8 +94,14 @@ export function createConnection(options: ConnectionOptions): Connection {
     onSubscribed() {
       reauthorized = false
     },
-    onUnauthorized(error) {
-      if (turn?.signal.aborted) return // another one's refusal, of the same token, came first
+    onUnauthorized(error, carrier) {
+      if (!turn || turn.signal.aborted) return // another one's refusal, of the same token, came first
+      if (round?.live && round.live !== carrier) {
+        // No reason to leave what works; what is opened next has a new token.
+        carrier.end()
+        void renew(turn.signal).catch(() => {})
+        return
+      }
       if (reauthorized || !options.canReauthorize) return failAll(error)
       reauthorized = true
       callOff({ kind: 'released' })
@@ -112,10 +128,13 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   function start(): void {
     if (turn) return
+    const watching = new AbortController()
+    watchPage({ onLeave, onReturn, onOffline, onOnline, onChange: reconsider }, watching.signal)
     run()
       .catch((cause) => failAll(new JobtailError('protocol', `the connection has failed: ${cause}`, { cause })))
       .finally(() => {
-        turn = undefined
+        watching.abort()
+        turn = away = undefined
         endOutgoing()
         announce(jobs.areHeld() ? 'waiting' : 'idle')
         traffic.changed()
@@ -131,16 +150,64 @@ export function createConnection(options: ConnectionOptions): Connection {
       const step = next(history, retry, Math.random)
       if (step?.do === 'stop') return failAll(errorOf(step, options.request.base, options.probeTimeoutMs))
       turn = new AbortController()
-      if (!step || (await isWaitedOut(step, turn.signal))) await play(turn)
+      const { signal } = turn
+      try {
+        if (step) await waitOut(step, signal)
+        if (away) await orAborted(away.promise, signal)
+      } catch {
+        continue // called off: what is wanted has changed
+      }
+      await play(turn)
     }
   }
 
-  /** False where it was called off. */
-  async function isWaitedOut({ ms, reason }: Step & { do: 'wait' }, signal: AbortSignal): Promise<boolean> {
-    emit({ type: 'waiting', ms, reason })
-    announce('waiting', undefined, now() + ms)
-    await delay(ms, signal).catch(() => {}) // the signal says so
-    return !signal.aborted
+  async function waitOut({ ms, reason, isFirm }: Step & { do: 'wait' }, signal: AbortSignal): Promise<void> {
+    // Not for ever: browsers have been wrong about that.
+    const pauseMs = isOffline() ? Math.max(ms, retry.maxMs) : ms
+    emit({ type: 'waiting', ms: pauseMs, reason })
+    announceWait(now() + pauseMs)
+    await (isFirm ? delay : pause)(pauseMs, signal)
+  }
+
+  const announceWait = (untilMs: number): void => announce(isOffline() ? 'offline' : 'waiting', undefined, untilMs)
+
+  /** A wait that `wake` ends. */
+  function pause(ms: number, signal: AbortSignal): Promise<void> {
+    const woken = Promise.withResolvers<void>()
+    wake = woken.resolve
+    return delay(ms, signal, woken.promise)
+  }
+
+  // ---- what the page goes through
+
+  function onLeave(): void {
+    away ??= Promise.withResolvers()
+    if (!state.retryAt) callOff({ kind: 'released' })
+    endOutgoing()
+    traffic.endLooks()
+  }
+
+  function onReturn(): void {
+    away?.resolve()
+    away = undefined
+    wake()
+  }
+
+  function onOffline(): void {
+    emit({ type: 'offline' })
+    reconsider()
+  }
+
+  function onOnline(): void {
+    emit({ type: 'online' })
+    reconsider()
+  }
+
+  /** What was waited for may have come, and what is live may have died. */
+  function reconsider(): void {
+    if (state.retryAt) announceWait(state.retryAt)
+    if (!isOffline()) wake()
+    round?.live?.check()
   }
 
   /** One round, to its end. */
@@ -160,16 +227,38 @@ export function createConnection(options: ConnectionOptions): Connection {
   async function carry(controller: AbortController): Promise<Outcome> {
     const { signal } = controller
     try {
-      traffic.begin(await orAborted(options.authorize(), signal))
-      if (attempt === 1) history = { ...history, favourite: await orAborted(options.recall(signal), signal) }
+      traffic.renew(await orAborted(options.authorize(), signal))
+      traffic.begin()
+      if (attempt === 1 || network !== networkType()) {
+        network = networkType()
+        history = { ...history, ...(await orAborted(options.recall(network, signal), signal)) }
+      }
       roundAt = now()
-      round = startRound({ ...candidates(history, roundAt), staggerMs: options.staggerMs, open, onLive, controller })
+      round = startRound({
+        candidates: candidates(history, roundAt),
+        rank: () => ranking(history, now()),
+        staggerMs: options.staggerMs,
+        pause: (tries, until) => pause(retrialMs(tries, Math.random), until),
+        renew,
+        open,
+        onLive,
+        controller
+      })
       const failures = await round.over
       return round.live ? await lifeOf(round.live) : { kind: 'failed', failures, transport: undefined }
     } catch (reason) {
       if (signal.reason === reason) return reason as Outcome // as: only `callOff` aborts it before the end, with one
       if (isJobtailError(reason)) failAll(reason)
       return { kind: 'failed', failures: [{ transport: 'token', reason: 'network', message: String(reason) }], transport: history.favourite }
+    }
+  }
+
+  /** Nothing that fails here ends what is live. */
+  async function renew(signal: AbortSignal): Promise<void> {
+    try {
+      traffic.renew(await orAborted(options.authorize(), signal))
+    } catch {
+      signal.throwIfAborted()
     }
   }
 
@@ -200,7 +289,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   function onLive({ transport, provedAt = 0, startedAt }: Carrier, replaced: Carrier | undefined): void {
     if (!replaced) emit({ type: 'live', afterMs: now() - roundAt }, transport)
     else if (replaced.transport !== transport) emit({ type: 'switched', from: replaced.transport }, transport)
-    options.remember(transport, provedAt - startedAt)
+    options.remember(network, { favourite: transport, records: history.records }, provedAt - startedAt)
     announce('live', transport)
   }
 

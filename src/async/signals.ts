@@ -8,10 +8,11 @@ export function onAbort(signal: AbortSignal, callback: (reason: unknown) => void
   return () => signal.removeEventListener('abort', listener)
 }
 
-/** Resolves after `ms`; rejects with the signal's reason, the timer cleared, where that comes first. */
-export function delay(ms: number, signal: AbortSignal): Promise<void> {
+/** Resolves after `ms`, or with `woken`; rejects with the signal's reason, the timer cleared, where that comes first. */
+export function delay(ms: number, signal: AbortSignal, woken?: Promise<void>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, ms)
+  woken?.then(resolve)
   return orAborted(promise, signal).finally(() => clearTimeout(timer))
 }
 

@@ -3,6 +3,7 @@
 import { macrotask } from '../async/clock.ts'
 import type { Credentials } from '../credentials.ts'
 import { type JobtailError, saidBy, TransportError } from '../errors.ts'
+import { isOffline } from '../page.ts'
 import { type Verdict, verdict } from '../policy/verdict.ts'
 import { type ErrorControl, type Frame, isControl } from '../protocol/frames.ts'
 import { isTerminal, TAIL } from '../protocol/rules.ts'
@@ -12,6 +13,9 @@ import type { DiagnosticDetail, OpenRequest, Transport } from '../types.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import type { Reader } from './reader.ts'
 import { createReadings, type Readings } from './readings.ts'
+
+/** What a look has brought, the link it runs beside brings within so long, or it is dead. */
+const CHALLENGE_MS = 250
 
 /** A link with what it reads. */
 export interface Carrier extends RunningLink {
@@ -50,18 +54,20 @@ export interface Loop {
   onOver(carrier: Carrier, error: TransportError | undefined): void
   /** What was asked for can be read. */
   onSubscribed(): void
-  onUnauthorized(error: JobtailError): void
+  onUnauthorized(error: JobtailError, carrier: Carrier): void
   /** The server is busy: wait at least so long. True where that was for this link to say. */
   onBusy(atLeastMs: number, carrier: Carrier): boolean
-  emit(detail: DiagnosticDetail): void
+  emit(detail: DiagnosticDetail, transport?: string): void
 }
 
 export interface Traffic {
   readonly jobs: Jobs
   wanted(): string[]
   /** From now on, until `endLooks`, what is wanted while no link is live is asked for by JSON as well, once. */
-  begin(credentials: Credentials): void
+  begin(): void
   endLooks(): void
+  /** For what is opened from now on. */
+  renew(credentials: Credentials): void
   /** Opens a link for what is wanted, or a look. */
   open(transport: Transport, looksAt?: readonly string[]): Carrier
   /** To be called whenever the readers, or what they can hold, have changed. */
@@ -76,6 +82,8 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
   const looked = new Set<string>()
   let credentials: Credentials
   let isLooking = false
+  /** Runs beside a suspect link. */
+  let second: Carrier | undefined
   let isSettling = false
 
   const { wanted } = jobs
@@ -91,6 +99,9 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
       onProved() {
         if (!looksAt) loop.onProved(carrier)
       },
+      onSuspect(silentMs) {
+        if (loop.round()?.live === carrier) lookBeside(carrier, silentMs)
+      },
       onFrame: (frame) => deliver(frame, carrier),
       onTaken: relieve
     })
@@ -104,6 +115,19 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
       changed()
     })
     return carrier
+  }
+
+  /** What a silent link may have missed is read beside it: where something comes that the link didn't bring, it is dead. */
+  async function lookBeside(carrier: Carrier, silentMs: number): Promise<void> {
+    if (second || wanted().length === 0) return
+    loop.emit({ type: 'suspected', silentMs }, carrier.transport)
+    second = open(options.look, wanted())
+    const { startedAt } = second
+    const error = await second.ended
+    const isNews = second.events > 0
+    second = undefined
+    const isUnheard = (carrier.heardAt ?? 0) < startedAt
+    if (isUnheard && (isNews || (error && isOffline()))) carrier.challenge(CHALLENGE_MS)
   }
 
   // ---- what comes in
@@ -136,7 +160,7 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
     const { readings } = carrier
     const cursor = job && readings.drop(job)?.cursor
     const decision = verdict(status, !!cursor && cursor !== TAIL)
-    if (decision === 'reauthorize') return loop.onUnauthorized(saidBy(job ? `job ${job}` : 'all jobs', error))
+    if (decision === 'reauthorize') return loop.onUnauthorized(saidBy(job ? `job ${job}` : 'all jobs', error), carrier)
     if (job) return refuseJob(job, decision, error)
     if (decision !== 'wait') for (const each of readings.jobs()) refuse({ ...error, job: each }, carrier)
     else if (!loop.onBusy(retryAfterMs, carrier)) carrier.end(new TransportError('status', message, { status }))
@@ -216,8 +240,10 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
   return {
     jobs,
     wanted,
-    begin(given) {
+    renew(given) {
       credentials = given
+    },
+    begin() {
       isLooking = options.firstLook
       lookOn(wanted())
     },

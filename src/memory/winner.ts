@@ -1,7 +1,8 @@
-/** Which transport won at a base URL: a hint that goes bad after a day, and that nobody waits for long. */
+/** Which transport won at a base URL, on one type of network, and what is held against the others: a hint that goes bad after a day, and that nobody waits for long. */
 
 import { now } from '../async/clock.ts'
 import { child, delay } from '../async/signals.ts'
+import { MAX_DEMOTION_MS, type TransportRecord } from '../policy/next.ts'
 import type { Memory } from '../types.ts'
 
 export interface Winner {
@@ -10,14 +11,22 @@ export interface Winner {
   latencyMs: number
   /** When, in ms since 1970. */
   at: number
+  /** By the transports' names. */
+  records: Readonly<Record<string, TransportRecord>>
 }
 
 const MAX_AGE_MS = 24 * 3600 * 1000
 const MAX_WAIT_MS = 50
 
 const isWinner = (value: unknown): value is Winner => {
-  const { transport, latencyMs, at } = (value ?? {}) as Partial<Record<keyof Winner, unknown>> // as: anything may be stored there; each field is checked
-  return typeof transport === 'string' && Number.isFinite(latencyMs) && typeof at === 'number' && at <= now() && at > now() - MAX_AGE_MS
+  const { transport, latencyMs, at, records } = (value ?? {}) as Partial<Record<keyof Winner, unknown>> // as: anything may be stored there; each field is checked
+  const isRecent = typeof at === 'number' && at <= now() && at > now() - MAX_AGE_MS
+  return isRecent && typeof transport === 'string' && Number.isFinite(latencyMs) && Object.values(records ?? [undefined]).every(isRecord)
+}
+
+const isRecord = (value: unknown): boolean => {
+  const { shortLives, demotedUntil } = (value ?? {}) as Partial<TransportRecord> // as: the same
+  return Number.isSafeInteger(shortLives) && typeof demotedUntil === 'number' && demotedUntil <= now() + MAX_DEMOTION_MS
 }
 
 /** What was remembered; undefined for nothing, nothing of use, a failure, no answer within 50 ms, or an abort. */

@@ -10,8 +10,14 @@ import { backoffMs } from './backoff.ts'
 export const USEFUL_LIFE_MS = 5000
 /** So many short lives in a row rank a transport below the others, */
 const SHORT_LIVES = 2
-/** for so long. */
+/** for so long; each further one doubles it, */
 export const DEMOTION_MS = 60_000
+/** up to this: nothing is given up for good. */
+export const MAX_DEMOTION_MS = 1_800_000
+/** First pause before what is better than the live transport is tried again; doubled each time, */
+const FIRST_RETRIAL_MS = 5000
+/** up to this: what has become possible is had within a minute. */
+const MAX_RETRIAL_MS = 45_000
 
 /** How one candidate failed. */
 export interface Failure {
@@ -38,6 +44,14 @@ export type End =
 /** With the transport that carried it at its end, which goes first in the next one. */
 export type Outcome = End & { transport: string | undefined }
 
+/** What is held against a transport. */
+export interface TransportRecord {
+  /** In a row. */
+  readonly shortLives: number
+  /** In ms since 1970. */
+  readonly demotedUntil: number
+}
+
 export interface History {
   /** The supported transports, best first. */
   readonly order: readonly string[]
@@ -46,12 +60,13 @@ export interface History {
   readonly last: End
   /** Rounds in a row that delivered nothing. */
   readonly failures: number
-  readonly records: Readonly<Record<string, { shortLives: number; demotedUntil: number }>>
+  readonly records: Readonly<Record<string, TransportRecord>>
 }
 
 /** What comes before the next round. */
 export type Step =
-  | { do: 'wait'; ms: number; reason: string }
+  /** Firm: the server has asked for it. Another pause may be cut short where there is reason to hope. */
+  | { do: 'wait'; ms: number; reason: string; isFirm: boolean }
   /** The attempts are used up; or every path gave the same 4xx, `status`, and asking again won't help. */
   | { do: 'stop'; status: number | undefined; failures: readonly Failure[] }
 
@@ -73,9 +88,12 @@ export function record(history: History, last: Outcome, now: number): History {
     favourite: isShort ? undefined : transport,
     // A life that brought nothing resets nothing: an endpoint that opens and dies would be tried at full speed for ever.
     failures: useful || events > 0 ? 0 : history.failures + 1,
-    records: { ...history.records, [transport]: { shortLives, demotedUntil: shortLives < SHORT_LIVES ? 0 : now + DEMOTION_MS } }
+    records: { ...history.records, [transport]: { shortLives, demotedUntil: demotionEnd(shortLives, now) } }
   }
 }
+
+const demotionEnd = (shortLives: number, now: number): number =>
+  shortLives < SHORT_LIVES ? 0 : now + Math.min(MAX_DEMOTION_MS, DEMOTION_MS * 2 ** (shortLives - SHORT_LIVES))
 
 const isUseful = ({ livedMs }: { livedMs: number }): boolean => livedMs >= USEFUL_LIFE_MS
 
@@ -105,25 +123,28 @@ export function next({ last, failures }: History, retry: Required<RetryOptions>,
     case 'failed': {
       const status = unanimous(last.failures)
       if (status || isGivenUp) return { do: 'stop', status, failures: last.failures }
-      return { do: 'wait', ms, reason: 'no transport delivered' }
+      return { do: 'wait', ms, reason: 'no transport delivered', isFirm: false }
     }
     case 'lost': {
       const { byeMs = 0 } = last
-      if (isUseful(last)) return byeMs ? { do: 'wait', ms: random() * byeMs, reason: 'the server is closing connections' } : undefined
+      if (isUseful(last)) return byeMs ? { do: 'wait', ms: random() * byeMs, reason: 'the server is closing connections', isFirm: true } : undefined
       if (isGivenUp) return { do: 'stop', status: undefined, failures: [] }
-      return { do: 'wait', ms: Math.max(ms, random() * byeMs), reason: 'the connection did not last' }
+      return { do: 'wait', ms: Math.max(ms, random() * byeMs), reason: 'the connection did not last', isFirm: byeMs > 0 }
     }
     case 'busy':
-      return { do: 'wait', ms: last.atLeastMs + ms, reason: 'the server is busy' }
+      return { do: 'wait', ms: last.atLeastMs + ms, reason: 'the server is busy', isFirm: true }
     default:
       return last satisfies never
   }
 }
 
-/** The candidates of the next round, in the order of their start; `rank` says which of two that deliver is kept. */
-export function candidates(history: History, now: number): { candidates: readonly string[]; rank: readonly string[] } {
+/** The candidates of the next round, in the order of their start. */
+export function candidates(history: History, now: number): readonly string[] {
   const rank = ranking(history, now)
   const { favourite } = history
   const first = favourite !== undefined && rank.includes(favourite) ? [favourite] : []
-  return { candidates: [...first, ...rank.filter((name) => name !== favourite)], rank }
+  return [...first, ...rank.filter((name) => name !== favourite)]
 }
+
+/** The pause before what is better than the live transport is tried again, after so many such tries: the second half of it is chance. */
+export const retrialMs = (tries: number, random: () => number): number => Math.min(MAX_RETRIAL_MS, FIRST_RETRIAL_MS * 2 ** tries) * (0.5 + random() / 2)

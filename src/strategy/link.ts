@@ -3,14 +3,16 @@
 import { now } from '../async/clock.ts'
 import { orAborted } from '../async/signals.ts'
 import { messageOf, TransportError } from '../errors.ts'
+import { isHidden } from '../page.ts'
+import { deadMs, pauseAfter, rhythmOf, suspectMs } from '../policy/rhythm.ts'
 import { type Frame, isControl } from '../protocol/frames.ts'
 import { PROTOCOL } from '../protocol/rules.ts'
 import type { Link } from '../types.ts'
 
 /** Before its hello, a link is given what servers name as a rule. */
 const DEFAULT_HEARTBEAT_MS = 15_000
-/** Dead after so many heartbeats without a byte. */
-const SILENT_HEARTBEATS = 2.5
+/** A timer that is so late has been throttled, or the machine has slept: what has come meanwhile is yet to be heard. */
+const LATE_MS = 1000
 
 export interface RunningLink {
   readonly transport: string
@@ -29,6 +31,10 @@ export interface RunningLink {
   readonly ended: Promise<TransportError | undefined>
   /** Ends it: with an error as a failure, without one because nobody needs it. */
   end(error?: TransportError): void
+  /** What it is silent about may have been lost: looks now, and not only once its silence is out of character. */
+  check(): void
+  /** It is dead unless it is heard within so long. */
+  challenge(ms: number): void
 }
 
 export interface LinkOptions {
@@ -37,31 +43,69 @@ export interface LinkOptions {
   /** Without a first frame by then it has failed. */
   probeTimeoutMs: number
   onProved(): void
+  /** It has been silent for so long, out of character. */
+  onSuspect(silentMs: number): void
   /** May throw: then the link has failed. */
   onFrame(frame: Frame): void
   /** After each batch: the next one is taken once it has resolved. */
   onTaken(): Promise<void> | undefined
 }
 
-export function runLink({ transport, open, probeTimeoutMs, onProved, onFrame, onTaken }: LinkOptions): RunningLink {
+export function runLink({ transport, open, probeTimeoutMs, onProved, onSuspect, onFrame, onTaken }: LinkOptions): RunningLink {
   const controller = new AbortController()
   const { signal } = controller
   const end = (error?: TransportError): void => controller.abort(error)
-  let heartbeatMs = DEFAULT_HEARTBEAT_MS
-  let timer = setTimeout(watch, probeTimeoutMs)
+  let rhythm = rhythmOf(DEFAULT_HEARTBEAT_MS)
+  /** By the clock that goes on while the machine sleeps. */
+  let heardDate = 0
+  /** The silences at which it is suspect, and dead. */
+  let suspectAtMs = 0
+  let deadAtMs = 0
+  let dueAt = 0
+  let timer = setTimeout(expire, probeTimeoutMs)
+
+  function expire(): void {
+    if (link.heardAt) end(new TransportError('mute', `opened, but delivered nothing within ${probeTimeoutMs} ms`))
+    else end(new TransportError('timeout', `no answer within ${probeTimeoutMs} ms`))
+  }
+
+  const silentMs = (): number => Math.max(now() - (link.heardAt ?? 0), Date.now() - heardDate)
 
   /** One timer that looks at the clock, instead of one anew for each frame. */
   function watch(): void {
-    const { heardAt, provedAt } = link
-    if (!heardAt) return end(new TransportError('timeout', `no answer within ${probeTimeoutMs} ms`))
-    if (!provedAt) return end(new TransportError('mute', `opened, but delivered nothing within ${probeTimeoutMs} ms`))
-    const leftMs = heardAt + heartbeatMs * SILENT_HEARTBEATS - now()
-    if (leftMs > 0) timer = setTimeout(watch, leftMs)
-    else end(new TransportError('silent', `silent for ${Math.round(now() - heardAt)} ms`))
+    const forMs = silentMs()
+    if (now() > dueAt + LATE_MS || forMs > Math.min(suspectAtMs, deadAtMs) + LATE_MS) deadAtMs = Math.max(deadAtMs, forMs + suspectMs(rhythm, true))
+    if (forMs >= deadAtMs) return end(new TransportError('silent', `silent for ${Math.round(forMs)} ms`))
+    if (forMs >= suspectAtMs) suspect(forMs)
+    rest()
+  }
+
+  /** Until the silence is long enough to mean something. */
+  function rest(): void {
+    clearTimeout(timer)
+    if (signal.aborted) return
+    const leftMs = Math.max(0, Math.min(suspectAtMs, deadAtMs) - silentMs())
+    dueAt = now() + leftMs
+    timer = setTimeout(watch, leftMs)
+  }
+
+  function suspect(forMs: number): void {
+    suspectAtMs = 2 * forMs
+    onSuspect(forMs)
+  }
+
+  function heard(): void {
+    const at = now()
+    if (link.provedAt) rhythm = { ...rhythm, pauseMs: pauseAfter(rhythm, at - (link.heardAt ?? at)) }
+    link.heardAt = at
+    heardDate = Date.now()
+    suspectAtMs = suspectMs(rhythm, isHidden())
+    deadAtMs = deadMs(rhythm)
+    if (link.provedAt && at + suspectAtMs < dueAt) rest()
   }
 
   function take(frames: readonly Frame[]): void {
-    link.heardAt = now()
+    heard()
     const isProof = !link.provedAt && frames.some((frame) => !isControl(frame) || frame.control !== 'error')
     if (isProof) {
       link.provedAt = link.heardAt
@@ -72,17 +116,17 @@ export function runLink({ transport, open, probeTimeoutMs, onProved, onFrame, on
       if (!isControl(frame)) link.events += 1
       else if (frame.control === 'hello') {
         if (frame.protocol !== PROTOCOL) throw new TransportError('protocol', `the server speaks protocol ${frame.protocol}, expected ${PROTOCOL}`)
-        heartbeatMs = frame.heartbeatMs
+        rhythm = rhythmOf(frame.heartbeatMs)
       } else if (frame.control === 'bye') {
         link.byeMs = frame.retryMs
         end(new TransportError('bye', 'the server is closing this connection'))
       }
       onFrame(frame)
     }
-    if (!isProof) return
+    if (!isProof || signal.aborted) return
     // Only now: `hello` has told how long a silence may be.
-    clearTimeout(timer)
-    watch()
+    dueAt = Infinity
+    heard()
   }
 
   async function read(): Promise<never> {
@@ -119,7 +163,14 @@ export function runLink({ transport, open, probeTimeoutMs, onProved, onFrame, on
     byeMs: undefined,
     update: undefined,
     ended: run(),
-    end
+    end,
+    check() {
+      if (link.provedAt && silentMs() > LATE_MS) suspect(silentMs())
+    },
+    challenge(ms) {
+      deadAtMs = Math.min(deadAtMs, silentMs() + ms)
+      rest()
+    }
   }
   return link
 }

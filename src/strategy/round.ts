@@ -1,6 +1,6 @@
 /**
- * One round: candidates start one after the other, overlapping; the first that delivers is live, better ones still start and take over
- * once they serve, lesser ones are let go. It lasts until the live link is lost, or nobody has delivered.
+ * One round: candidates start one after the other, overlapping; the first that delivers is live, better ones still start, now and again later,
+ * and take over once they serve; lesser ones are let go. It lasts until the live link is lost, or nobody has delivered.
  */
 
 import { delay, orAborted } from '../async/signals.ts'
@@ -11,9 +11,13 @@ import type { RunningLink } from './link.ts'
 export interface RoundOptions<L> {
   /** In the order of their start. */
   candidates: readonly string[]
-  /** Best first. */
-  rank: readonly string[]
+  /** Best first, as things are now. */
+  rank(): readonly string[]
   staggerMs: number
+  /** Before better ones than the live one are tried again: resolves once it is time, */
+  pause(tries: number, signal: AbortSignal): Promise<void>
+  /** and, where there are any, once they may be opened. */
+  renew(signal: AbortSignal): Promise<void>
   open(transport: string): L
   onLive(live: L, replaced: L | undefined): void
   /** Calls it off; aborted at its end. */
@@ -30,17 +34,34 @@ export interface Round<L> {
   offer(contender: L, serves: boolean): void
 }
 
-export function startRound<L extends RunningLink>({ candidates, rank, staggerMs, open, onLive, controller }: RoundOptions<L>): Round<L> {
+export function startRound<L extends RunningLink>({ candidates, rank, staggerMs, pause, renew, open, onLive, controller }: RoundOptions<L>): Round<L> {
   const { signal } = controller
   const contenders = new Set<L>()
   const failures: Failure[] = []
   const result = Promise.withResolvers<readonly Failure[]>()
   let isStarting = true
 
-  const isNoBetter = (transport: string): boolean => round.live !== undefined && rank.indexOf(transport) >= rank.indexOf(round.live.transport)
+  function isNoBetter(transport: string): boolean {
+    const order = rank()
+    return round.live !== undefined && order.indexOf(transport) >= order.indexOf(round.live.transport)
+  }
 
   async function start(): Promise<void> {
-    for (const transport of candidates) {
+    await startAll(candidates)
+    isStarting = false
+    settle()
+    for (let tries = 0; ; ) {
+      await pause(tries, signal)
+      const better = rank().filter((transport) => round.live && !isNoBetter(transport) && ![...contenders].some((each) => each.transport === transport))
+      if (better.length === 0) continue
+      tries += 1
+      await renew(signal)
+      await startAll(better)
+    }
+  }
+
+  async function startAll(transports: readonly string[]): Promise<void> {
+    for (const transport of transports) {
       signal.throwIfAborted()
       if (isNoBetter(transport)) continue
       const contender = open(transport)
@@ -48,14 +69,12 @@ export function startRound<L extends RunningLink>({ candidates, rank, staggerMs,
       // The stagger, cut short by the candidate's failure.
       await Promise.race([delay(staggerMs, signal), contender.ended.then((error) => onEnded(contender, error))])
     }
-    isStarting = false
-    settle()
   }
 
   function onEnded(contender: L, error: TransportError | undefined): void {
     contenders.delete(contender)
     if (contender === round.live) return result.resolve(failures)
-    if (error) failures.push({ transport: contender.transport, reason: error.reason, status: error.status, message: error.message })
+    if (error && !round.live) failures.push({ transport: contender.transport, reason: error.reason, status: error.status, message: error.message })
     settle()
   }
 

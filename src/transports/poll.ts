@@ -1,7 +1,7 @@
 /** JSON readings, one after the other (PROTOCOL.md §3). */
 
-import { delay } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
+import { isHidden, untilSeen } from '../page.ts'
 import { type Frame, isControl } from '../protocol/frames.ts'
 import { parseAnswer } from '../protocol/parse.ts'
 import type { Asked } from '../protocol/urls.ts'
@@ -53,8 +53,8 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<readonly 
       if (more || jobs.length === 0) continue
       if (mode === 'look') return
       if (mode === 'long-poll') waitS = Math.min(Math.ceil(heartbeatMs / 1000), limitS)
-      // Never so long a pause that the silence looks like a death.
-      if (isIgnored || !waitS) await delay(Math.min(pollMs, 2 * heartbeatMs), signal)
+      // Never so long a pause that the silence looks like a death; and no haste where nobody looks.
+      if (isIgnored || !waitS) await untilSeen(isHidden() ? heartbeatMs : Math.min(pollMs, heartbeatMs), signal)
     } catch (failure) {
       signal.throwIfAborted()
       limitS = waitS = Math.floor(waitS / 2)

@@ -17,7 +17,8 @@ const remembering = (entries = new Map<string, unknown>()): Memory & { entries: 
   clear: async (key) => void entries.delete(key)
 })
 
-const won = (transport: string): Memory => remembering(new Map([[KEY, { transport, latencyMs: 5, at: performance.timeOrigin + performance.now() - 1000 }]]))
+const won = (transport: string): Memory =>
+  remembering(new Map([[KEY, { transport, latencyMs: 5, at: performance.timeOrigin + performance.now() - 1000, records: {} }]]))
 
 async function follow(options: WorldOptions): Promise<World> {
   const world = createWorld(options)

@@ -11,7 +11,7 @@ useVirtualTime()
 /** A life in which every kind of diagnostic is told. */
 function eventful(options: WorldOptions): World {
   const entries = new Map<string, unknown>([
-    ['https://example.test/jobs', { transport: 'sse', latencyMs: 5, at: performance.timeOrigin + performance.now() - 1000 }]
+    ['https://example.test/jobs', { transport: 'sse', latencyMs: 5, at: performance.timeOrigin + performance.now() - 1000, records: {} }]
   ])
   const memory = {
     read: async (key: string) => entries.get(key),

@@ -74,7 +74,8 @@ async function carry(readers: readonly Recorder[], options: Partial<TrafficOptio
     }
     traffic.jobs.add(reader)
   }
-  traffic.begin({ headers, token: 'secret' })
+  traffic.renew({ headers, token: 'secret' })
+  traffic.begin()
   const carrier = traffic.open(transport('sse'))
   await pass(0)
   const [wire] = opened

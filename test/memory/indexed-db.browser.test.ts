@@ -92,7 +92,7 @@ describe('a database that can’t be had', () => {
     expect(await recallWinner(memory, 'a', new AbortController().signal)).toBeUndefined()
     blocker.close()
     expect(await read).toBeUndefined()
-    const winner = { transport: 'sse', latencyMs: 1, at: Date.now() - 1000 }
+    const winner = { transport: 'sse', latencyMs: 1, at: Date.now() - 1000, records: {} }
     await rememberWinner(memory, 'a', winner)
     await vi.waitFor(async () => expect(await recallWinner(memory, 'a', new AbortController().signal)).toEqual(winner))
   })

@@ -23,7 +23,7 @@ const recall = (value: unknown): Promise<Winner | undefined> =>
   )
 
 describe('recalled', () => {
-  const winner = (agoMs: number): Winner => ({ transport: 'sse', latencyMs: 40, at: now() - agoMs })
+  const winner = (agoMs: number): Winner => ({ transport: 'sse', latencyMs: 40, at: now() - agoMs, records: {} })
 
   test('is what was remembered, under the same key', async () => {
     const stored = new Map<string, unknown>()
@@ -96,12 +96,12 @@ describe('a memory that fails', () => {
       clear: async () => {}
     }
     expect(await recallWinner(throwing, 'a', neverAborted)).toBeUndefined()
-    await expect(rememberWinner(throwing, 'a', { transport: 'sse', latencyMs: 1, at: now() })).resolves.toBeUndefined()
+    await expect(rememberWinner(throwing, 'a', { transport: 'sse', latencyMs: 1, at: now(), records: {} })).resolves.toBeUndefined()
   })
 
   test('to write is nobody’s concern', async () => {
     const write = vi.fn(() => Promise.reject(new Error('quota')))
-    await rememberWinner({ ...memory(() => undefined), write }, 'a', { transport: 'sse', latencyMs: 1, at: now() })
+    await rememberWinner({ ...memory(() => undefined), write }, 'a', { transport: 'sse', latencyMs: 1, at: now(), records: {} })
     expect(write).toHaveBeenCalledOnce()
   })
 
@@ -123,7 +123,7 @@ describe('a memory that fails', () => {
       neverAborted
     )
     await vi.advanceTimersByTimeAsync(50)
-    slow.resolve({ transport: 'sse', latencyMs: 1, at: now() })
+    slow.resolve({ transport: 'sse', latencyMs: 1, at: now(), records: {} })
     expect(await recalled).toBeUndefined()
   })
 })

@@ -13,7 +13,7 @@ export interface Import {
 }
 
 const layers = [
-  ['protocol', 'policy', 'async', 'errors', 'types'],
+  ['protocol', 'policy', 'async', 'errors', 'types', 'page'],
   ['transports', 'memory', 'credentials', 'explain', 'settings'],
   ['strategy'],
   ['delivery', 'requests', 'state'],

@@ -127,10 +127,9 @@ describe('after the server said so', () => {
   })
 
   test('bye says nothing against the transport: it goes first, and keeps its rank', () => {
-    expect(candidates(historyOf('sse', lost(200, 0, 0), lost(200, 0, 0)), now)).toEqual({
-      candidates: ['sse', 'websocket', 'long-poll', 'short-poll'],
-      rank: order
-    })
+    const history = historyOf('sse', lost(200, 0, 0), lost(200, 0, 0))
+    expect(candidates(history, now)).toEqual(['sse', 'websocket', 'long-poll', 'short-poll'])
+    expect(ranking(history, now)).toEqual(order)
   })
 
   test('nothing comes before the next round where the last was called off', () => {
@@ -180,18 +179,19 @@ describe('ranking', () => {
 describe('candidates', () => {
   test('start with what worked, and keep the rank as it is', () => {
     const won = { ...emptyHistory(order), favourite: 'long-poll' }
-    expect(candidates(won, now)).toEqual({ candidates: ['long-poll', 'websocket', 'sse', 'short-poll'], rank: order })
-    expect(candidates(historyOf('sse', useful), now).candidates[0]).toBe('sse')
-    expect(candidates(historyOf('sse', { kind: 'busy', atLeastMs: 100 }), now).candidates[0]).toBe('sse')
+    expect(candidates(won, now)).toEqual(['long-poll', 'websocket', 'sse', 'short-poll'])
+    expect(ranking(won, now)).toEqual(order)
+    expect(candidates(historyOf('sse', useful), now)[0]).toBe('sse')
+    expect(candidates(historyOf('sse', { kind: 'busy', atLeastMs: 100 }), now)[0]).toBe('sse')
   })
 
   test('are by rank after a short life', () => {
-    expect(candidates(historyOf('short-poll', short), now).candidates).toEqual(order)
-    expect(candidates(historyOf('websocket', short, short), now).candidates).toEqual(['sse', 'long-poll', 'short-poll', 'websocket'])
+    expect(candidates(historyOf('short-poll', short), now)).toEqual(order)
+    expect(candidates(historyOf('websocket', short, short), now)).toEqual(['sse', 'long-poll', 'short-poll', 'websocket'])
   })
 
   test('leave out what is remembered but not there', () => {
-    expect(candidates({ ...emptyHistory(['sse']), favourite: 'websocket' }, now).candidates).toEqual(['sse'])
+    expect(candidates({ ...emptyHistory(['sse']), favourite: 'websocket' }, now)).toEqual(['sse'])
   })
 })
 
@@ -212,9 +212,8 @@ describe('properties', () => {
   test('every supported transport is a candidate, once', () => {
     fc.assert(
       fc.property(histories, (history) => {
-        const { candidates: all, rank } = candidates(history, now)
-        expect([...all].sort()).toEqual([...order].sort())
-        expect([...rank].sort()).toEqual([...order].sort())
+        expect([...candidates(history, now)].sort()).toEqual([...order].sort())
+        expect([...ranking(history, now)].sort()).toEqual([...order].sort())
       }),
       { numRuns: 3000 }
     )

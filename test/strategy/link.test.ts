@@ -28,7 +28,7 @@ interface Run {
   isOver: boolean
 }
 
-const deaf: Omit<LinkOptions, 'transport' | 'open' | 'probeTimeoutMs'> = { onProved() {}, onFrame() {}, onTaken: () => undefined }
+const deaf: Omit<LinkOptions, 'transport' | 'open' | 'probeTimeoutMs'> = { onProved() {}, onSuspect() {}, onFrame() {}, onTaken: () => undefined }
 
 /** A running link that has been pulled for the first time. */
 async function run(options: Partial<LinkOptions> = {}): Promise<Run> {
@@ -43,6 +43,7 @@ async function run(options: Partial<LinkOptions> = {}): Promise<Run> {
     },
     probeTimeoutMs: 5000,
     onProved: () => did.push('proved'),
+    onSuspect: (silentMs) => did.push(`suspect after ${silentMs}`),
     onFrame: (frame) => void did.push('control' in frame ? frame.control : frame.id),
     onTaken: () => undefined,
     ...options

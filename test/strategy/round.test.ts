@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { orAborted } from '../../src/async/signals.ts'
 import { type FailureReason, TransportError } from '../../src/errors.ts'
 import type { Failure } from '../../src/policy/next.ts'
 import type { RunningLink } from '../../src/strategy/link.ts'
@@ -36,6 +37,8 @@ function createFake(transport: string): Fake {
     update: undefined,
     ended: over.promise,
     end,
+    check() {},
+    challenge() {},
     isEnded: false,
     async fail(reason = 'cut') {
       end(new TransportError(reason, `${transport} failed`))
@@ -62,8 +65,10 @@ function play(options: Partial<RoundOptions<Fake>> = {}): Play {
   const played: Omit<Play, 'round'> = { opened: [], fakes: [], lives: [], end: undefined, error: undefined, controller }
   const round = startRound<Fake>({
     candidates: order,
-    rank: order,
+    rank: () => order,
     staggerMs: 250,
+    pause: (_, signal) => orAborted(new Promise<void>(() => {}), signal),
+    renew: async () => {},
     open(transport) {
       const fake = createFake(transport)
       played.opened.push(`${transport} ${Date.now() - began}`)

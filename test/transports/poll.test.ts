@@ -92,7 +92,7 @@ describe('a short poll', () => {
   it.each([
     ['as long as the server says', { pollMs: 700 }, 700],
     ['2 s where it says nothing', { pollMs: undefined as never }, 2000], // as: the answer then has no such field
-    ['never longer than two heartbeats', { pollMs: 60_000, heartbeatMs: 5000 }, 10_000]
+    ['never longer than a heartbeat', { pollMs: 60_000, heartbeatMs: 5000 }, 5000]
   ])('pauses %s', async (_, fields, pauseMs) => {
     const script = scriptFetch(reading(0, 1, fields))
     follow(open(shortPoll(), script))
