@@ -1,0 +1,120 @@
+/** The JSON that is fetched: readings, snapshots, problems. */
+
+import { test } from 'vitest'
+import { TransportError } from '../../src/errors.ts'
+import { parseAnswer, parseSnapshot } from '../../src/protocol/parse.ts'
+import { errorIn } from '../../src/transports/http.ts'
+import { look } from '../../src/transports/poll.ts'
+import { bodyOf } from '../transports/scripted-fetch.ts'
+import { damageBytes, damageText, split, spoil, text, value } from './damage.ts'
+import { reading, snapshot } from './frames.ts'
+import { expectSame, orMalformed, outcomeOf } from './outcome.ts'
+import * as reference from './reference.ts'
+import { fuzz, type Tape } from './tape.ts'
+
+const encoder = new TextEncoder()
+
+/** Valid, with a wrong type somewhere, damaged as text, or something else altogether. */
+function source(tape: Tape, sound: unknown): string {
+  switch (tape.below(8)) {
+    case 0:
+    case 1:
+      tape.note('wrong types')
+      return JSON.stringify(spoil(tape, sound))
+    case 2:
+      tape.note('damaged texts')
+      return damageText(tape, JSON.stringify(sound))
+    case 3:
+      tape.note('any JSON')
+      return JSON.stringify(value(tape)) ?? ''
+    default:
+      tape.note('valid')
+      return JSON.stringify(sound)
+  }
+}
+
+test('a reading', { timeout: 120_000 }, async () => {
+  await fuzz('JSON readings', 10_000, (tape) => {
+    const json = source(tape, reading(tape))
+    const expected = reference.attempt(() => reference.answer(json).frames)
+    expectSame(
+      orMalformed(() => parseAnswer(json).frames),
+      expected,
+      () => json
+    )
+  })
+})
+
+test('a reading that is fetched, cut anywhere', { timeout: 120_000 }, async () => {
+  await fuzz('fetched JSON readings', 8000, async (tape) => {
+    const sound = encoder.encode(source(tape, reading(tape)))
+    const bytes = tape.oneIn(6) ? damageBytes(tape, sound) : sound
+    const json = new TextDecoder().decode(bytes)
+    const pieces = split(tape, bytes)
+    const isCut = tape.oneIn(6)
+    const answer = reference.attempt(() => reference.answer(json))
+    let asked = 0
+    const outcome = await outcomeOf(
+      look().open({
+        base: new URL('http://localhost/jobs'),
+        jobs: [
+          { job: '42', ref: 1 },
+          { job: '43', ref: 2 }
+        ],
+        headers: new Headers(),
+        credentials: 'same-origin',
+        signal: new AbortController().signal,
+        async fetch() {
+          asked += 1
+          if (asked > 1) throw new TypeError('no more')
+          return new Response(bodyOf(pieces, isCut ? new TypeError('network') : undefined), { headers: { 'content-type': 'application/json' } })
+        },
+        WebSocket
+      })
+    )
+    const expected = isCut
+      ? { frames: [], end: 'cut' }
+      : answer
+        ? { frames: answer.frames, end: answer.asksOn ? 'network' : 'clean' }
+        : { frames: [], end: 'protocol' }
+    tape.note(`ends: ${expected.end}`)
+    expectSame(outcome, expected, () => json)
+  })
+})
+
+test('a snapshot', { timeout: 120_000 }, async () => {
+  await fuzz('snapshots', 8000, (tape) => {
+    const json = source(tape, snapshot(tape))
+    expectSame(
+      orMalformed(() => parseSnapshot(json)),
+      reference.attempt(() => reference.snapshot(json)),
+      () => json
+    )
+  })
+})
+
+const TYPES = ['application/problem+json', 'application/problem+json; charset=utf-8', 'Application/Problem+JSON', 'application/json', 'text/html', ''] as const
+
+test('a problem', { timeout: 120_000 }, async () => {
+  await fuzz('problems', 8000, async (tape) => {
+    const status = 400 + tape.below(110)
+    const type = tape.pick(TYPES)
+    const retryAfter = tape.pick([null, '3', '0', '-1', '1.5', '1e400', 'Wed, 21 Oct 2026 07:28:00 GMT', '', ' 7 '] as const)
+    const problem = {
+      title: text(tape),
+      status,
+      code: 'busy',
+      ...(tape.oneIn(2) ? { detail: text(tape) } : {}),
+      ...(tape.oneIn(2) ? { retryAfterMs: 1500 } : {})
+    }
+    const json = source(tape, problem)
+    const headers = new Headers({ ...(type && { 'content-type': type }), ...(retryAfter !== null && { 'retry-after': retryAfter }) })
+    const found = await errorIn(new Response(bodyOf(split(tape, encoder.encode(json))), { status, headers }), 'application/json').catch((error: unknown) => {
+      if (error instanceof TransportError && error.reason === 'status' && error.status === status) return undefined
+      throw error
+    })
+    const expected = reference.problem(status, headers.get('content-type'), headers.get('retry-after'), json)
+    tape.note(expected ? 'speak for the job' : 'of the path')
+    expectSame(found, expected, () => ({ status, type, retryAfter, json }))
+  })
+})

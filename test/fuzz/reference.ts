@@ -1,0 +1,204 @@
+/**
+ * What a client has to make of any input, by the letter of PROTOCOL.md and of the WHATWG's event stream, written for the eye and not for speed,
+ * and with nothing of `src/`: it is what the decoders are held against.
+ */
+
+/** What comes out: the frames, then how it ends. */
+export interface Outcome {
+  frames: unknown[]
+  end: 'clean' | 'protocol' | 'cut' | 'network'
+}
+
+class Malformed extends Error {}
+
+type Fields = Record<string, unknown>
+
+const isText = (value: unknown): value is string => typeof value === 'string'
+const isInteger = (value: unknown, least: number): boolean => typeof value === 'number' && Number.isSafeInteger(value) && value >= least
+const isId = (value: unknown): boolean => isText(value) && value !== 'tail' && /^[A-Za-z0-9._:~-]{1,128}$/.test(value)
+const isStatus = (value: unknown): boolean => ['queued', 'running', 'succeeded', 'failed', 'cancelled'].some((each) => each === value)
+const isNone = (value: unknown): boolean => value === undefined || value === null
+
+type Check = [name: string, fits: (value: unknown) => boolean, isOptional?: 'optional']
+
+const natural = (value: unknown): boolean => isInteger(value, 0)
+const positive = (value: unknown): boolean => isInteger(value, 1)
+const place: Check[] = [
+  ['epoch', isText],
+  ['seq', natural],
+  ['cursor', isId],
+  ['status', isStatus]
+]
+const controls = new Map<string, Check[]>([
+  [
+    'hello',
+    [
+      ['protocol', positive],
+      ['heartbeatMs', positive],
+      ['mux', positive, 'optional'],
+      ['pollMs', positive, 'optional']
+    ]
+  ],
+  ['subscribed', [['job', isText], ['ref', natural, 'optional'], ...place]],
+  [
+    'done',
+    [
+      ['job', isText],
+      ['cursor', isId]
+    ]
+  ],
+  [
+    'error',
+    [
+      ['job', isText, 'optional'],
+      ['status', positive],
+      ['code', isText],
+      ['message', isText],
+      ['retryAfterMs', natural, 'optional']
+    ]
+  ],
+  [
+    'bye',
+    [
+      ['reason', isText],
+      ['retryMs', natural]
+    ]
+  ],
+  ['heartbeat', []],
+  ['pong', []]
+])
+
+function checked(value: unknown, checks: Check[]): Fields {
+  if (isNone(value)) throw new Malformed()
+  const fields = value as Fields // as: whatever is not null can be asked for fields
+  const found: Fields = {}
+  for (const [name, fits, isOptional] of checks) {
+    const field = fields[name]
+    if (isOptional && isNone(field)) continue
+    if (!fits(field)) throw new Malformed()
+    found[name] = field
+  }
+  return found
+}
+
+function eventOf(value: unknown): Fields {
+  const isType = (type: unknown): boolean => isText(type) && type !== 'gap' && /^[A-Za-z0-9._-]{1,64}$/.test(type)
+  const fields = checked(value, [
+    ['id', isId],
+    ['seq', positive],
+    ['job', isText],
+    ['type', isType],
+    ['time', isText]
+  ])
+  return { ...fields, data: (value as Fields).data ?? null } // as: it has fields
+}
+
+const controlOf = (name: string, value: unknown): Fields => ({ control: name, ...checked(value, controls.get(name) ?? []) })
+
+/** One frame, or none for an unknown control. */
+function frameOf(value: unknown): Fields[] {
+  if (isNone(value)) throw new Malformed()
+  const { control } = value as Fields // as: it is not null
+  if (control === undefined) return [eventOf(value)]
+  if (!isText(control)) throw new Malformed()
+  return controls.has(control) ? [controlOf(control, value)] : []
+}
+
+/** One message: a frame or an array of them. All of it, or nothing. */
+export function message(source: string): unknown[] {
+  const value: unknown = parse(source)
+  return (Array.isArray(value) ? value : [value]).flatMap(frameOf)
+}
+
+function parse(source: string): unknown {
+  try {
+    return JSON.parse(source)
+  } catch {
+    throw new Malformed()
+  }
+}
+
+/** Outcome of what may be malformed. */
+export function attempt<T>(run: () => T): T | undefined {
+  try {
+    return run()
+  } catch (error) {
+    if (error instanceof Malformed) return undefined
+    throw error
+  }
+}
+
+/** WHATWG HTML, 9.2.6: interpreting an event stream. */
+export function eventStream(bytes: Uint8Array, end: 'clean' | 'cut'): Outcome {
+  const frames: unknown[] = []
+  const lines = new TextDecoder().decode(bytes).split(/\r\n|\r|\n/)
+  lines.pop() // not terminated
+  let type = ''
+  let data: string[] = []
+  for (const line of lines) {
+    if (line === '') {
+      if (data.length > 0 && ['', 'message', 'control'].includes(type)) {
+        const found = attempt(() => message(data.join('\n')))
+        if (!found) return { frames, end: 'protocol' }
+        frames.push(...found)
+      }
+      type = ''
+      data = []
+      continue
+    }
+    const [, name, value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []
+    if (name === 'event') type = value
+    if (name === 'data') data.push(value)
+  }
+  return { frames, end }
+}
+
+/** PROTOCOL.md §3, as frames; with whether there is more to ask for. */
+export function answer(source: string): { frames: unknown[]; asksOn: boolean } {
+  const value = parse(source)
+  const hello = controlOf('hello', value)
+  const isFlag = (flag: unknown): boolean => typeof flag === 'boolean'
+  const { jobs, events, more } = checked(value, [
+    ['jobs', Array.isArray],
+    ['events', Array.isArray],
+    ['more', isFlag, 'optional']
+  ])
+  const heads: Fields[] = []
+  const tails: Fields[] = []
+  let goOn = 0
+  for (const each of jobs as Fields[]) {
+    if (isNone(each)) throw new Malformed()
+    if (each.error) {
+      const { job } = checked(each, [['job', isText]])
+      tails.push(controlOf('error', { ...each.error, job }))
+      continue
+    }
+    const { job, from, done, epoch, seq, cursor, status } = checked(each, [['job', isText], ['from', isId], ['done', isFlag], ...place])
+    heads.push({ control: 'subscribed', job, epoch, seq, cursor: from, status })
+    if (done) tails.push({ control: 'done', job, cursor })
+    else goOn += 1
+  }
+  return { frames: [hello, ...heads, ...(events as unknown[]).map(eventOf), ...tails], asksOn: more === true && goOn > 0 }
+}
+
+/** PROTOCOL.md §2: the snapshot. */
+export function snapshot(source: string): Fields {
+  const value = parse(source)
+  const isObject = (field: unknown): boolean => typeof field === 'object' && !Array.isArray(field)
+  const fields = checked(value, [['id', isText], ...place, ['progress', isObject, 'optional']])
+  const { result, error } = value as Fields // as: it has fields
+  return { ...fields, result, error }
+}
+
+/** PROTOCOL.md §7: what an answer's body and headers say of the job; undefined where only the path has failed. */
+export function problem(status: number, contentType: string | null, retryAfter: string | null, body: string): Fields | undefined {
+  if (!contentType?.toLowerCase().startsWith('application/problem+json') || status === 408 || status === 504) return undefined
+  return attempt(() => {
+    const value = parse(body)
+    if (typeof value !== 'object' || value === null) throw new Malformed()
+    const said = value as Fields // as: an object
+    const own = (name: string, otherwise: unknown): unknown => (Object.hasOwn(said, name) ? said[name] : otherwise)
+    const retryAfterMs = own('retryAfterMs', Number(retryAfter) * 1000 || undefined)
+    return controlOf('error', { ...said, status, message: own('message', said.detail ?? said.title), retryAfterMs })
+  })
+}

@@ -1,0 +1,48 @@
+/** Chance as a list of numbers: fast-check makes it, prints its seed, and shrinks it; what is drawn from it shrinks with it. */
+
+import fc from 'fast-check'
+
+export interface Tape {
+  /** From 0 to `n` - 1; 0 once the tape is at its end. */
+  below(n: number): number
+  /** True once in `n` draws; false at the tape's end. */
+  oneIn(n: number): boolean
+  /** The first at the tape's end. */
+  pick<T>(from: readonly [T, ...T[]]): T
+  /** From none to `most`. */
+  list<T>(most: number, make: () => T): T[]
+  /** Notes that this was in the input. */
+  note(kind: string): void
+}
+
+/** How often each kind of input was drawn. */
+export type Counts = Map<string, number>
+
+function createTape(numbers: readonly number[], counts: Counts): Tape {
+  let at = 0
+  const below = (n: number): number => (numbers[at++] ?? 0) % n
+  return {
+    below,
+    oneIn: (n) => below(n) === n - 1,
+    pick: (from) => from[below(from.length)] as (typeof from)[number], // as: it is one of them
+    list: (most, make) => Array.from({ length: below(most + 1) }, make),
+    note: (kind) => void counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  }
+}
+
+const tapes = fc.array(fc.nat(2 ** 31 - 1), { minLength: 10, maxLength: 240, size: 'max' })
+
+/** A run that takes longer hangs. */
+const HANG_MS = 30_000
+
+/** Draws so many inputs and tries each; prints what was in them. A failing one is shrunk and comes with its seed. */
+export async function fuzz(name: string, runs: number, attempt: (tape: Tape) => Promise<void> | void): Promise<void> {
+  const counts: Counts = new Map()
+  await fc.assert(
+    fc.asyncProperty(tapes, async (numbers) => attempt(createTape(numbers, counts))),
+    { numRuns: runs, timeout: HANG_MS }
+  )
+  if (Object.hasOwn(Object.prototype, 'polluted') || Object.keys(Object.prototype).length > 0) throw new Error('Object.prototype was polluted')
+  const kinds = [...counts].sort(([, a], [, b]) => b - a).map(([kind, count]) => `${count} ${kind}`)
+  console.log(`fuzz: ${runs} ${name}${kinds.length > 0 ? `: ${kinds.join(', ')}` : ''}`)
+}
