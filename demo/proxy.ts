@@ -4,9 +4,9 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createExchange, type Exchange } from './proxy/exchange.ts'
-import { type Faults, noFaults } from './proxy/faults.ts'
-import type { ExchangeKind } from './proxy/policy.ts'
-import { answerPage, type Begin, passRequest } from './proxy/request.ts'
+import { type Faults, noFaults, type Path, paths } from './proxy/faults.ts'
+import { type ExchangeKind, pathOf } from './proxy/policy.ts'
+import { answerPage, type Begin, hangUp, ignoreRequest, passRequest } from './proxy/request.ts'
 import { ignoreUpgrade, passUpgrade, refuseUpgrade } from './proxy/upgrade.ts'
 
 export type { Faults } from './proxy/faults.ts'
@@ -52,6 +52,10 @@ export interface FaultyProxy {
   awayFor(ms: number): void
   /** Ends `awayFor` before its time. */
   back(): void
+  /** Cuts every connection, also those elsewhere, and lets none be made until `listen`. */
+  unlisten(): void
+  /** On the same port as before; rejects where somebody else has taken it. */
+  listen(): Promise<void>
   close(): Promise<void>
 }
 
@@ -65,7 +69,8 @@ export async function createProxy({
   onArrival
 }: ProxyOptions): Promise<FaultyProxy> {
   const origin = new URL(target)
-  const exchanges = new Set<Exchange>()
+  const exchanges = new Map<Exchange, Path>()
+  const bornAt = new WeakMap<Duplex, number>()
   let faults: Faults = { ...noFaults }
   let awayUntil = 0
 
@@ -74,18 +79,22 @@ export async function createProxy({
     return pathname === path || pathname.startsWith(`${path}/`)
   }
   const awayMs = (): number => Math.max(0, awayUntil - performance.now())
-  const begin: Begin = (options) => {
-    const exchange = createExchange({
-      ...options,
-      faults,
-      onEnd: () => {
-        exchanges.delete(exchange)
-        options.onEnd()
-      }
-    })
-    exchanges.add(exchange)
-    return exchange
-  }
+  const faultsOf = (path: Path): Faults => (paths.indexOf(path) <= paths.indexOf(faults.upTo) ? faults : noFaults)
+  const beginFor =
+    (path: Path, { socket }: http.IncomingMessage): Begin =>
+    (options) => {
+      const exchange = createExchange({
+        ...options,
+        faults: faultsOf(path),
+        bornAt: bornAt.get(socket) ?? performance.now(),
+        onEnd: () => {
+          exchanges.delete(exchange)
+          options.onEnd()
+        }
+      })
+      exchanges.set(exchange, path)
+      return exchange
+    }
   const arrived = (req: http.IncomingMessage, isUpgrade: boolean): void =>
     onArrival?.({ at: performance.timeOrigin + performance.now(), method: req.method ?? '', url: req.url ?? '', isUpgrade, accept: req.headers.accept })
 
@@ -93,21 +102,39 @@ export async function createProxy({
     if (!isFaulty(req)) return elsewhere(req, res)
     arrived(req, false)
     if (awayMs() > 0) return answerPage(res, 502)
-    passRequest(origin, req, res, begin)
+    const path = pathOf(req)
+    const { http: opening } = faultsOf(path)
+    if (opening === 'refuse') return answerPage(res, 403)
+    if (opening === 'reset') return hangUp(req.socket, true)
+    if (opening === 'unanswered') return ignoreRequest(req, res, beginFor(path, req))
+    passRequest(origin, req, res, beginFor(path, req))
   })
+  server.on('connection', (socket) => bornAt.set(socket, performance.now()))
   server.on('upgrade', (req: http.IncomingMessage, socket: Duplex, head: Buffer) => {
     if (!isFaulty(req)) return refuseUpgrade(socket, 404)
     arrived(req, true)
     if (awayMs() > 0) return refuseUpgrade(socket, 502)
+    const begin = beginFor('websocket', req)
     if (faults.webSocket === 'refuse') return refuseUpgrade(socket, 403)
+    if (faults.webSocket === 'reset') return hangUp(socket, true)
     if (faults.webSocket === 'unanswered') return ignoreUpgrade(socket, begin)
     passUpgrade(origin, req, socket, head, begin)
   })
   const cut = (): void => {
-    for (const exchange of [...exchanges]) exchange.cut()
+    for (const exchange of [...exchanges.keys()]) exchange.cut()
   }
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve))
+  let wantedPort = port
+  const listen = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      server.once('error', reject).listen(wantedPort, host, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  await listen()
   const address = server.address() as AddressInfo // as: it listens on a port
+
+  wantedPort = address.port
 
   return {
     port: address.port,
@@ -117,7 +144,7 @@ export async function createProxy({
     },
     get connections() {
       const counts = { websocket: 0, stream: 0, request: 0 }
-      for (const { kind } of exchanges) counts[kind] += 1
+      for (const { kind } of exchanges.keys()) counts[kind] += 1
       return counts
     },
     get awayMs() {
@@ -125,7 +152,7 @@ export async function createProxy({
     },
     set(changes) {
       faults = { ...faults, ...changes }
-      for (const exchange of [...exchanges]) exchange.apply(faults)
+      for (const [exchange, path] of [...exchanges]) exchange.apply(faultsOf(path))
     },
     cut,
     awayFor(ms) {
@@ -135,8 +162,14 @@ export async function createProxy({
     back() {
       awayUntil = 0
     },
+    unlisten() {
+      server.close()
+      cut()
+      server.closeAllConnections()
+    },
+    listen,
     async close() {
-      const closed = new Promise((resolve) => server.close(resolve))
+      const closed = server.listening && new Promise((resolve) => server.close(resolve))
       cut()
       server.closeAllConnections()
       await closed

@@ -13,25 +13,28 @@ export interface Exchange {
   apply(faults: Faults): void
   /** It is over, however that came. Releases everything, once. */
   end(): void
-  cut(): void
+  cut(hard?: boolean): void
 }
 
 export interface ExchangeOptions {
   kind: ExchangeKind
   faults: Faults
-  /** Breaks the connection to the client. */
-  cut(): void
+  /** When its connection was made. */
+  bornAt: number
+  /** Breaks the connection to the client: `hard` by a reset. */
+  cut(hard: boolean): void
   /** Answers as a gateway does that has waited too long. */
   timeout(): void
   onEnd(): void
 }
 
 /** Subjects one exchange to the faults, from its first byte to its last. */
-export function createExchange({ kind, faults, cut, timeout, onEnd }: ExchangeOptions): Exchange {
+export function createExchange({ kind, faults, bornAt, cut, timeout, onEnd }: ExchangeOptions): Exchange {
   const valve = createValve()
   const startedAt = performance.now()
   const past: Omit<Past, 'lastByteAt'> = {
     kind,
+    bornAt,
     startedAt,
     begunAt: Number.POSITIVE_INFINITY,
     resetAt: randomReset(faults.resetAfterMs, startedAt, Math.random)
@@ -50,7 +53,7 @@ export function createExchange({ kind, faults, cut, timeout, onEnd }: ExchangeOp
     const { at, as } = ending(was, current)
     if (at <= now) {
       if (as === 'timeout') timeout()
-      else exchange.cut()
+      else exchange.cut(as === 'reset')
       return
     }
     const nextAt = Math.min(at, until)
@@ -82,12 +85,13 @@ export function createExchange({ kind, faults, cut, timeout, onEnd }: ExchangeOp
       valve.stream.destroy()
       onEnd()
     },
-    cut() {
+    cut(hard = false) {
       if (isOver) return
-      cut()
+      cut(hard)
       exchange.end()
     }
   }
-  refresh()
+  // Whoever starts it has it in hand before it can end.
+  queueMicrotask(refresh)
   return exchange
 }

@@ -1,8 +1,10 @@
 import http from 'node:http'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Exchange, ExchangeOptions } from './exchange.ts'
 
 /** Starts an exchange under the proxy's present faults. */
-export type Begin = (options: Omit<ExchangeOptions, 'faults'>) => Exchange
+export type Begin = (options: Omit<ExchangeOptions, 'faults' | 'bornAt'>) => Exchange
 
 // RFC 9110 §7.6.1: these are about one connection and are not passed on.
 const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade'])
@@ -22,12 +24,30 @@ export function answerPage(res: http.ServerResponse, status: number): void {
 export const pageBytes = (status: number): string =>
   `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: ${page(status).length}\r\n\r\n${page(status)}`
 
+/** Breaks a connection: `hard` by a reset (RST), as one that nothing is known of any more. */
+export function hangUp(socket: Duplex, hard: boolean): void {
+  if (hard && socket instanceof Socket) socket.resetAndDestroy()
+  else socket.destroy()
+}
+
+/** Takes a request and never answers it. */
+export function ignoreRequest(req: http.IncomingMessage, res: http.ServerResponse, begin: Begin): void {
+  const exchange = begin({
+    kind: 'request',
+    cut: (hard) => hangUp(req.socket, hard),
+    timeout: () => answerPage(res, 504),
+    onEnd() {}
+  })
+  res.once('close', exchange.end)
+  req.resume()
+}
+
 /** Passes one request on to `target` and its answer back. */
 export function passRequest(target: URL, req: http.IncomingMessage, res: http.ServerResponse, begin: Begin): void {
   const onward = http.request(new URL(req.url ?? '/', target), { method: req.method, headers: req.headers, agent: false })
   const exchange = begin({
     kind: 'request',
-    cut: () => res.destroy(),
+    cut: (hard) => hangUp(req.socket, hard),
     timeout: () => {
       if (res.headersSent) return exchange.cut()
       exchange.end()
@@ -43,7 +63,7 @@ export function passRequest(target: URL, req: http.IncomingMessage, res: http.Se
     answerPage(res, 502)
   })
   onward.on('response', (answer) => {
-    answer.on('error', exchange.cut)
+    answer.on('error', () => exchange.cut())
     exchange.valve.head(() => {
       res.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.rawHeaders))
       res.flushHeaders()

@@ -1,6 +1,6 @@
 import http from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type Begin, pageBytes } from './request.ts'
+import { type Begin, hangUp, pageBytes } from './request.ts'
 
 /** Answers a handshake with a page, as a gateway does that doesn't know WebSockets. */
 export function refuseUpgrade(socket: Duplex, status: number): void {
@@ -10,9 +10,9 @@ export function refuseUpgrade(socket: Duplex, status: number): void {
 
 /** Takes a handshake and never answers it. */
 export function ignoreUpgrade(socket: Duplex, begin: Begin): void {
-  const exchange = begin({ kind: 'websocket', cut: () => socket.destroy(), timeout: () => {}, onEnd: () => socket.destroy() })
-  socket.on('error', exchange.cut)
-  socket.once('end', exchange.cut)
+  const exchange = begin({ kind: 'websocket', cut: (hard) => hangUp(socket, hard), timeout: () => refuseUpgrade(socket, 504), onEnd() {} })
+  socket.on('error', () => exchange.cut())
+  socket.once('end', () => exchange.cut())
   socket.once('close', exchange.end)
   // Unread, a socket doesn't tell that the other end has closed it.
   socket.resume()
@@ -24,15 +24,18 @@ export function passUpgrade(target: URL, req: http.IncomingMessage, socket: Dupl
   let far: Duplex | undefined
   const exchange = begin({
     kind: 'websocket',
-    cut: () => socket.destroy(),
-    timeout: () => {},
+    cut: (hard) => hangUp(socket, hard),
+    timeout() {
+      exchange.end()
+      refuseUpgrade(socket, 504)
+    },
     onEnd: () => {
       onward.destroy()
       far?.destroy()
     }
   })
-  socket.on('error', exchange.cut)
-  socket.once('end', exchange.cut)
+  socket.on('error', () => exchange.cut())
+  socket.once('end', () => exchange.cut())
   socket.once('close', exchange.end)
   onward.on('error', () => {
     if (exchange.isOver) return
@@ -41,12 +44,12 @@ export function passUpgrade(target: URL, req: http.IncomingMessage, socket: Dupl
   })
   onward.on('response', (answer) => {
     exchange.valve.head(() => socket.write(headBytes(answer, ['connection', 'transfer-encoding'], ['connection: close'])))
-    answer.on('error', exchange.cut)
+    answer.on('error', () => exchange.cut())
     answer.pipe(exchange.valve.stream).pipe(socket)
   })
   onward.on('upgrade', (answer, farSocket, farHead) => {
     far = farSocket
-    farSocket.on('error', exchange.cut)
+    farSocket.on('error', () => exchange.cut())
     farSocket.unshift(farHead)
     exchange.valve.head(() => {
       socket.write(headBytes(answer))

@@ -2,6 +2,8 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import { noFaults, type Path, paths } from '../../demo/proxy/faults.ts'
+import { type ExchangeKind, ending, flow } from '../../demo/proxy/policy.ts'
 import { type Arrival, createProxy, type FaultyProxy } from '../../demo/proxy.ts'
 
 /** A server that streams what `say` is given, to every stream and socket that is open. */
@@ -219,6 +221,109 @@ describe('HTTP faults', () => {
   })
 })
 
+describe('what HTTP requests open', () => {
+  const requestStatus = async (path: string): Promise<number | 'broken'> => {
+    try {
+      const answer = await fetch(`${proxy.url}${path}`, { signal: AbortSignal.timeout(20_000) })
+      await answer.text()
+      return answer.status
+    } catch {
+      return 'broken'
+    }
+  }
+
+  test.each([
+    ['refuse', 403],
+    ['reset', 'broken'],
+    ['kill', 'broken']
+  ] as const)('%s: live streams are cut, new requests see it', async (http, seen) => {
+    const live = await openStream()
+    proxy.set({ http })
+    await soon(() => expect(live.ending).toBe('cut'))
+    expect(await requestStatus('/jobs/1')).toBe(seen)
+    proxy.set({ http: 'pass' })
+    expect(await requestStatus('/jobs/1')).toBe(200)
+  })
+
+  test('reset: a socket too', async () => {
+    const live = openSocket()
+    await live.sees('open', 'hello')
+    proxy.set({ webSocket: 'reset' })
+    await live.sees('open', 'hello', 'close')
+    await openSocket().sees('close')
+  })
+
+  test('unanswered: live streams are cut, new requests hang, also when it is over', async () => {
+    const live = await openStream()
+    proxy.set({ http: 'unanswered' })
+    await soon(() => expect(live.ending).toBe('cut'))
+    const gone = new AbortController()
+    const hanging = fetch(`${proxy.url}/jobs/1`, { signal: gone.signal }).then(
+      () => 'answered',
+      () => 'given up'
+    )
+    await soon(() => expect(proxy.connections.request).toBe(1))
+    proxy.set({ http: 'pass' })
+    expect(await requestStatus('/jobs/1')).toBe(200)
+    expect(proxy.connections.request).toBe(1)
+    gone.abort()
+    expect(await hanging).toBe('given up')
+    await soon(() => expect(proxy.connections.request).toBe(0))
+  })
+
+  test('mute: the head comes, and the rest when it is over', async () => {
+    proxy.set({ http: 'mute' })
+    const answer = await fetch(`${proxy.url}/jobs/1`)
+    expect(answer.status).toBe(200)
+    const stream = await openStream()
+    await soon(() => expect(target.open).toBe(1))
+    target.say('1')
+    const witness = openSocket()
+    await witness.sees('open', 'hello')
+    expect(stream.text).toBe('')
+    proxy.set({ http: 'pass' })
+    expect(await answer.json()).toEqual({ url: '/jobs/1' })
+    await soon(() => expect(stream.text).toBe('data: 1\n\n'))
+  })
+
+  test('unanswered with a limit: 504 to handshakes and requests', async () => {
+    proxy.set({ webSocket: 'unanswered', http: 'unanswered', requestLimitMs: 50 })
+    await openSocket().sees('status 504')
+    expect(await requestStatus('/jobs/1')).toBe(504)
+  })
+})
+
+describe('up to a way of reading', () => {
+  const asked: Record<Exclude<Path, 'websocket'>, RequestInit & { path: string }> = {
+    sse: { path: '/jobs/1', headers: { accept: 'text/event-stream' } },
+    'long-poll': { path: '/jobs/1?wait=20' },
+    'short-poll': { path: '/jobs/1' }
+  }
+
+  test.each(paths)('%s', async (upTo) => {
+    proxy.set({ upTo, webSocket: 'refuse', http: 'refuse' })
+    await openSocket().sees('status 403')
+    for (const [name, { path, ...init }] of Object.entries(asked)) {
+      const isHit = paths.indexOf(name as Path) <= paths.indexOf(upTo) // as: the keys of `asked`
+      expect([name, (await fetch(proxy.url + path, init)).status]).toEqual([name, isHit ? 403 : 200])
+    }
+    const preferring = await fetch(`${proxy.url}/jobs/1`, { headers: { prefer: 'wait=20' } })
+    expect(preferring.status).toBe(paths.indexOf(upTo) >= paths.indexOf('long-poll') ? 403 : 200)
+  })
+
+  test('what is worse passes, live as well', async () => {
+    const stream = await openStream()
+    const socket = openSocket()
+    await socket.sees('open', 'hello')
+    proxy.set({ upTo: 'websocket', stalled: true })
+    target.say('1')
+    await soon(() => expect(stream.text).toBe('data: 1\n\n'))
+    expect(socket.happened).toEqual(['open', 'hello'])
+    proxy.set({ stalled: false })
+    await socket.sees('open', 'hello', '1')
+  })
+})
+
 describe('whole connections', () => {
   test('cut: everything open breaks, new ones work, what is elsewhere stays', async () => {
     const socket = openSocket()
@@ -272,6 +377,35 @@ describe('whole connections', () => {
     const before = performance.now()
     expect((await fetch(`${proxy.url}/jobs/1`)).status).toBe(200)
     expect(performance.now() - before).toBeGreaterThan(115)
+  })
+
+  test('a request is as old as its connection, a stream and a socket as themselves', () => {
+    const past = { bornAt: 0, startedAt: 4000, begunAt: 4010, lastByteAt: 4010, resetAt: Number.POSITIVE_INFINITY }
+    const old = { ...noFaults, cutAfterMs: 3000, deadAfterMs: 3000 }
+    const cutAt = (kind: ExchangeKind): number => ending({ ...past, kind }, old).at
+    expect([cutAt('request'), cutAt('stream'), cutAt('websocket')]).toEqual([3000, 7010, 7010])
+    const mode = (kind: ExchangeKind): string => flow({ ...past, kind }, old, 4010).mode
+    expect([mode('request'), mode('stream'), mode('websocket')]).toEqual(['shut', 'open', 'open'])
+  })
+
+  test('a request that is held is cut with its connection', async () => {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+    const request = (): Promise<http.IncomingMessage> =>
+      new Promise((resolve, reject) => http.get(`${proxy.url}/jobs/hang`, { agent }, resolve).on('error', reject))
+    proxy.set({ cutAfterMs: 50 })
+    await expect(request()).rejects.toThrow('hang up')
+    agent.destroy()
+  })
+
+  test('not listening: everything breaks, nothing connects, until it listens again', async () => {
+    const socket = openSocket()
+    await socket.sees('open', 'hello')
+    proxy.unlisten()
+    await socket.sees('open', 'hello', 'close')
+    await expect(fetch(`${proxy.url}/`)).rejects.toThrow()
+    await proxy.listen()
+    expect((await fetch(`${proxy.url}/jobs/1`)).status).toBe(200)
+    await openSocket().sees('open', 'hello')
   })
 
   test('close leaves nothing open', async () => {
