@@ -7,23 +7,31 @@ const SUSPECT_BEATS = 1.25
 /** Suspect no sooner than this: any network falters now and then. */
 const MIN_SUSPECT_MS = 1000
 
+const MAX_PATIENCE = 64
+
 /** How a link has been heard so far. */
 export interface Rhythm {
   readonly heartbeatMs: number
-  /** The longest pause between two deliveries of late. */
+  /** The longest pause between two deliveries of late: what was once long is forgotten little by little. */
   readonly pauseMs: number
+  /** Out of character is so many times that. */
+  readonly patience: number
 }
 
-/** Of a link of which nothing is known yet: it has to be heard some forty times before its own pauses count. */
-export const rhythmOf = (heartbeatMs: number): Rhythm => ({ heartbeatMs, pauseMs: heartbeatMs / 2 })
+/** Of a link of which nothing is known yet: it has to be heard some fifty times before a second's silence says anything. */
+export const rhythmOf = (heartbeatMs: number): Rhythm => ({ heartbeatMs, pauseMs: heartbeatMs, patience: 2 })
 
-/** Heard again after so long. What was once long is forgotten little by little. */
-export const pauseAfter = ({ pauseMs }: Rhythm, silentMs: number): number => Math.max(silentMs, (pauseMs * 15) / 16)
+/** Heard again after so long. A suspicion that was wrong makes the next one slower. */
+export const heardAfter = (rhythm: Rhythm, silentMs: number): Rhythm => ({
+  ...rhythm,
+  pauseMs: Math.max(silentMs, (rhythm.pauseMs * 15) / 16),
+  patience: silentMs < suspectMs(rhythm, false) ? rhythm.patience : Math.min(MAX_PATIENCE, 2 * rhythm.patience)
+})
 
 /** The silence at which it is suspect. In a hidden page timers are throttled, and nobody looks. */
-export function suspectMs({ heartbeatMs, pauseMs }: Rhythm, isHidden: boolean): number {
+export function suspectMs({ heartbeatMs, pauseMs, patience }: Rhythm, isHidden: boolean): number {
   const longestMs = heartbeatMs * SUSPECT_BEATS
-  return isHidden ? longestMs : Math.min(longestMs, Math.max(MIN_SUSPECT_MS, 2 * pauseMs))
+  return isHidden ? longestMs : Math.min(longestMs, Math.max(MIN_SUSPECT_MS, patience * pauseMs))
 }
 
 /** The silence at which it is dead. */

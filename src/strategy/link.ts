@@ -4,7 +4,7 @@ import { now } from '../async/clock.ts'
 import { orAborted } from '../async/signals.ts'
 import { messageOf, TransportError } from '../errors.ts'
 import { isHidden } from '../page.ts'
-import { deadMs, pauseAfter, rhythmOf, suspectMs } from '../policy/rhythm.ts'
+import { deadMs, heardAfter, rhythmOf, suspectMs } from '../policy/rhythm.ts'
 import { type Frame, isControl } from '../protocol/frames.ts'
 import { PROTOCOL } from '../protocol/rules.ts'
 import type { Link } from '../types.ts'
@@ -96,7 +96,7 @@ export function runLink({ transport, open, probeTimeoutMs, onProved, onSuspect, 
 
   function heard(): void {
     const at = now()
-    if (link.provedAt) rhythm = { ...rhythm, pauseMs: pauseAfter(rhythm, at - (link.heardAt ?? at)) }
+    if (link.provedAt) rhythm = heardAfter(rhythm, at - (link.heardAt ?? at))
     link.heardAt = at
     heardDate = Date.now()
     suspectAtMs = suspectMs(rhythm, isHidden())

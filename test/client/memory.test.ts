@@ -1,9 +1,9 @@
 /** What won is remembered, goes first the next time, and never excludes anything. */
 
-import { describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Memory } from '../../src/types.ts'
 import { elapse, elapseRoughly } from './virtual-time.ts'
-import { hanging, serving } from './virtual-transport.ts'
+import { dying, failing, hanging, serving } from './virtual-transport.ts'
 import { createWorld, run, useVirtualTime, type World, type WorldOptions } from './world.ts'
 
 useVirtualTime()
@@ -114,4 +114,71 @@ test('memory: false asks and keeps nothing', async () => {
   const world = await follow({ memory: false })
   expect(world.starts).toEqual(['websocket@0'])
   expect(world.said('remembered')).toEqual([])
+})
+
+describe('what is held against a transport', () => {
+  test('is remembered: the next page doesn’t begin with it', async () => {
+    const memory = remembering()
+    const world = createWorld({ memory })
+    world.transports.websocket.script = dying(serving(world.log), 200)
+    world.log.fill('42', 3)
+    run(world.client.subscribe('42'))
+    await elapse(3000)
+    expect(world.said('demoted')).toMatchObject([{ transport: 'websocket' }])
+    world.client.close()
+
+    const next = await follow({ memory })
+    await elapse(6000)
+    expect(next.starts).toEqual(['sse@0'])
+    await elapseRoughly(120_000)
+    expect(next.open.map(({ transport }) => transport)).toEqual(['websocket'])
+  })
+
+  test.each<[string, unknown]>([
+    ['a text', 'bad'],
+    ['no record', { websocket: 'bad' }],
+    ['without a number', { websocket: { shortLives: 'x', demotedUntil: 1 } }],
+    ['for ever', { websocket: { shortLives: 2, demotedUntil: 8e15 } }],
+    ['until no time', { websocket: { shortLives: 2, demotedUntil: Number.NaN } }]
+  ])('%s: not believed', async (_, records) => {
+    const value = { transport: 'sse', latencyMs: 5, at: performance.timeOrigin + performance.now() - 1000, records }
+    const world = await follow({ memory: remembering(new Map([[KEY, value]])) })
+    expect(world.starts).toEqual(['websocket@0'])
+  })
+})
+
+describe('another type of network', () => {
+  afterEach(() => vi.unstubAllGlobals())
+
+  test('has a memory of its own', async () => {
+    const memory = remembering()
+    const connection = Object.assign(new EventTarget(), { type: 'wifi' })
+    vi.stubGlobal('navigator', { connection })
+    const world = createWorld({ memory, scripts: { websocket: failing('refused') } })
+    world.log.create('42')
+    run(world.client.subscribe('42'))
+    await elapse(100)
+    expect([...memory.entries.keys()]).toEqual([`${KEY} wifi`])
+    // The first network goes, another comes.
+    world.transports.websocket.script = serving(world.log)
+    connection.type = 'cellular'
+    connection.dispatchEvent(new Event('change'))
+    for (const link of world.open) link.fail('cut')
+    await elapse(1000)
+    expect(memory.entries.get(`${KEY} cellular`)).toMatchObject({ transport: 'websocket' })
+    expect(memory.entries.get(`${KEY} wifi`)).toMatchObject({ transport: 'sse' })
+  })
+
+  test('is a reason to try the better ones at once', async () => {
+    const connection = Object.assign(new EventTarget(), { type: 'wifi' })
+    vi.stubGlobal('navigator', { connection })
+    const world = createWorld({ scripts: { websocket: failing('refused') } })
+    world.log.create('42')
+    run(world.client.subscribe('42'))
+    await elapse(1000)
+    world.transports.websocket.script = serving(world.log)
+    connection.dispatchEvent(new Event('change'))
+    await elapse(100)
+    expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
+  })
 })

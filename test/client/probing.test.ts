@@ -40,7 +40,7 @@ describe('candidates start', () => {
     const world = createWorld({ scripts: { websocket: hanging } })
     world.log.create('42')
     run(world.client.subscribe('42'))
-    await elapse(6000)
+    await elapse(2000)
     expect(world.starts).toEqual(['websocket@0', 'sse@250'])
     expect(world.open.map(({ transport }) => transport)).toEqual(['sse'])
   })
@@ -177,6 +177,20 @@ describe('a path that proves itself and is no good', () => {
     expect(loop.seqs).toEqual(upTo(60))
     expect(world.links.filter(({ transport }) => transport !== 'websocket').map(({ transport }) => transport)).toEqual(['sse'])
     expect(startsOf(world, 'websocket').length).toBeLessThanOrEqual(4)
+  })
+
+  test('one that is killed each time, for hours: tried ever more rarely, though never given up', async () => {
+    const world = createWorld()
+    world.transports.websocket.script = dying(serving(world.log), 200)
+    world.log.fill('42', 3)
+    const loop = run(world.client.subscribe('42'))
+    await elapseRoughly(2 * 3_600_000)
+    const tries = startsOf(world, 'websocket')
+    expect(tries.length).toBeLessThanOrEqual(12)
+    expect((tries.at(-1) ?? 0) - (tries[0] ?? 0)).toBeGreaterThan(3_600_000)
+    world.log.append('42', 'succeeded')
+    await elapse(100)
+    expect(loop).toMatchObject({ state: 'ended', seqs: upTo(4) })
   })
 
   test('one that says hello and is killed, on a quiet job: tried ever more rarely', async () => {
@@ -356,5 +370,62 @@ describe('the first look', () => {
     job.close()
     await settle()
     expect(world.http.open).toBe(0)
+  })
+})
+
+describe('a better path that becomes possible later', () => {
+  test.each([10_000, 60_000, 600_000])('after %d ms is taken within a minute, and loses nothing', async (afterMs) => {
+    const world = createWorld({ scripts: { websocket: failing('refused', undefined, 20), sse: failing('status', 502, 20) } })
+    world.log.fill('42', 3)
+    const loop = run(world.client.subscribe('42'))
+    await elapseRoughly(afterMs)
+    expect(world.open.map(({ transport }) => transport)).toEqual(['long-poll'])
+    world.transports.websocket.script = serving(world.log)
+    for (let seq = 4; seq <= 123; seq += 1) {
+      world.log.fill('42', seq)
+      await elapseRoughly(500)
+    }
+    expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
+    world.log.append('42', 'succeeded')
+    await elapse(100)
+    expect(loop).toMatchObject({ state: 'ended', seqs: upTo(124) })
+  })
+
+  test('is asked for with a new token, and costs none where the best is live', async () => {
+    const token = vi.fn(async () => 'secret')
+    const world = createWorld({ token, scripts: { websocket: failing('refused') } })
+    world.log.create('42')
+    run(world.client.subscribe('42'))
+    await elapse(100)
+    expect(token).toHaveBeenCalledTimes(1)
+    await elapseRoughly(6000)
+    expect(token).toHaveBeenCalledTimes(2)
+    expect(startsOf(world, 'websocket')).toHaveLength(2)
+    world.transports.websocket.script = serving(world.log)
+    await elapseRoughly(60_000)
+    const { length } = token.mock.calls
+    expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
+    await elapseRoughly(600_000)
+    expect(token).toHaveBeenCalledTimes(length)
+  })
+
+  test('a token source that fails then takes nothing from what is live', async () => {
+    let isFailing = false
+    const world = createWorld({
+      token() {
+        if (isFailing) throw new Error('the session is over')
+        return 'secret'
+      },
+      scripts: { websocket: failing('refused') }
+    })
+    world.log.create('42')
+    const loop = run(world.client.subscribe('42'))
+    await elapse(100)
+    isFailing = true
+    await elapseRoughly(120_000)
+    world.log.append('42', 'succeeded')
+    await elapse(100)
+    expect(loop).toMatchObject({ state: 'ended', seqs: [1] })
+    expect(world.said('lost')).toEqual([])
   })
 })

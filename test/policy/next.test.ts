@@ -1,6 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { candidates, DEMOTION_MS, type End, emptyHistory, type Failure, type History, next, ranking, record, USEFUL_LIFE_MS } from '../../src/policy/next.ts'
+import {
+  candidates,
+  DEMOTION_MS,
+  type End,
+  emptyHistory,
+  type Failure,
+  type History,
+  MAX_DEMOTION_MS,
+  next,
+  ranking,
+  record,
+  retrialMs,
+  USEFUL_LIFE_MS
+} from '../../src/policy/next.ts'
 
 const order = ['websocket', 'sse', 'long-poll', 'short-poll']
 const retry = { baseMs: 250, maxMs: 30_000, attempts: Infinity }
@@ -163,6 +176,18 @@ describe('ranking', () => {
     expect(ranking(history, demotedUntil)).toEqual(order)
   })
 
+  test('each further short life doubles it, up to half an hour; a useful one begins anew', () => {
+    const spans = Array.from({ length: 9 }, (_, more) => {
+      const rounds = 2 + more
+      const history = historyOf('sse', ...Array.from({ length: rounds }, () => short))
+      return ((history.records.sse?.demotedUntil ?? 0) - now - (rounds - 1) * 1000) / DEMOTION_MS
+    })
+    expect(spans).toEqual([1, 2, 4, 8, 16, 30, 30, 30, 30])
+    expect(MAX_DEMOTION_MS).toBe(30 * DEMOTION_MS)
+    const again = historyOf('sse', short, short, short, useful, short, short)
+    expect(again.records.sse?.demotedUntil).toBe(now + 5000 + DEMOTION_MS)
+  })
+
   test('a useful life ends it at once', () => expect(ranking(historyOf('sse', short, short, useful), now)).toEqual(order))
 
   test('the lives of others don’t count', () => {
@@ -193,6 +218,14 @@ describe('candidates', () => {
   test('leave out what is remembered but not there', () => {
     expect(candidates({ ...emptyHistory(['sse']), favourite: 'websocket' }, now)).toEqual(['sse'])
   })
+})
+
+describe('what is better than the live transport is tried again', () => {
+  test('soon at first, then ever more rarely, but within a minute', () => {
+    expect([0, 1, 2, 3, 4, 50, 2000].map((tries) => retrialMs(tries, most))).toEqual([5000, 10_000, 20_000, 40_000, 45_000, 45_000, 45_000])
+  })
+
+  test('the second half of the pause is chance', () => expect(retrialMs(1, () => 0)).toBe(5000))
 })
 
 describe('properties', () => {

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { TransportError } from '../../src/errors.ts'
-import type { Frame } from '../../src/protocol/frames.ts'
+import type { Frame, Hello } from '../../src/protocol/frames.ts'
 import { type LinkOptions, type RunningLink, runLink } from '../../src/strategy/link.ts'
 import { event } from '../delivery/recorder.ts'
 import { type ScriptedLink, scriptLink } from './scripted-link.ts'
 
-const hello: Frame = { control: 'hello', protocol: 1, heartbeatMs: 1000 }
+const hello: Hello = { control: 'hello', protocol: 1, heartbeatMs: 1000 }
 const heartbeat: Frame = { control: 'heartbeat' }
 const refusal: Frame = { control: 'error', status: 403, code: 'forbidden', message: 'no' }
 
@@ -144,15 +144,113 @@ describe('silence', () => {
     expect(running.ending).toMatchObject({ reason: 'silent' })
   })
 
-  test('is judged by a clock that doesn’t jump with the wall’s', async () => {
+  test('of which a sleep is a part, by the wall’s clock, is suspect and not yet a death: bytes may be waiting', async () => {
     const running = await run()
     running.wire.push(hello)
-    await pass(1000)
+    await pass(500)
     vi.setSystemTime(Date.now() + 3_600_000)
-    await pass(1499)
+    await pass(750)
+    expect(running.did).toEqual(['proved', 'hello', 'suspect after 3601250'])
+    await pass(1249)
+    expect(running.isOver).toBe(false)
+    await pass(1)
+    expect(running.ending).toMatchObject({ reason: 'silent', message: 'silent for 3602500 ms' })
+  })
+
+  test('after a sleep ends with the next byte', async () => {
+    const running = await run()
+    running.wire.push(hello)
+    await pass(500)
+    vi.setSystemTime(Date.now() + 3_600_000)
+    await pass(800)
+    running.wire.push(heartbeat)
+    await pass(2400)
     expect(running.isOver).toBe(false)
     running.link.end()
     await running.link.ended
+  })
+
+  test('noticed by a timer that comes late is suspect first: what came meanwhile is yet to be heard', async () => {
+    const running = await run()
+    running.wire.push(hello)
+    await pass(0)
+    const [started, perf] = [Date.now(), performance.now()]
+    // The main thread was held up: both clocks went on, and nothing was heard.
+    vi.spyOn(Date, 'now').mockImplementation(() => started + 60_000)
+    vi.spyOn(performance, 'now').mockImplementation(() => perf + 60_000)
+    await pass(1250)
+    expect(running.did).toEqual(['proved', 'hello', 'suspect after 60000'])
+    expect(running.isOver).toBe(false)
+    vi.restoreAllMocks()
+    running.link.end()
+    await running.link.ended
+  })
+})
+
+describe('a silence out of character', () => {
+  /** A link that has been heard each 50 ms for so long. */
+  async function lively(heartbeatMs = 15_000): Promise<Run> {
+    const running = await run()
+    running.wire.push({ ...hello, heartbeatMs })
+    for (let count = 0; count < 60; count += 1) {
+      await pass(50)
+      running.wire.push(heartbeat)
+    }
+    await pass(0)
+    running.did.length = 0
+    return running
+  }
+
+  test('is told after a second, then each time that it has doubled', async () => {
+    const running = await lively()
+    await pass(999)
+    expect(running.did).toEqual([])
+    await pass(1)
+    expect(running.did).toEqual(['suspect after 1000'])
+    await pass(36_499)
+    expect(running.did).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000].map((silentMs) => `suspect after ${silentMs}`))
+    expect(running.isOver).toBe(false)
+    await pass(1)
+    expect(running.ending?.reason).toBe('silent')
+  })
+
+  test('ends with the next byte: it has been so long before', async () => {
+    const running = await lively()
+    await pass(1500)
+    running.wire.push(heartbeat)
+    await pass(2999)
+    expect(running.did).toEqual(['suspect after 1000', 'heartbeat'])
+    running.link.end()
+    await running.link.ended
+  })
+
+  test('can be asked about before that, once there is one', async () => {
+    const running = await lively()
+    running.link.check()
+    expect(running.did).toEqual([])
+    await pass(900)
+    running.link.check()
+    expect(running.did).toEqual([])
+    running.link.end()
+    await running.link.ended
+    running.link.check()
+    running.link.challenge(10)
+    await pass(1000)
+    expect(running.did).toEqual([])
+  })
+
+  test('challenged, it is dead unless it is heard in time', async () => {
+    const [dead, alive] = [await lively(), await lively()]
+    for (const { link } of [dead, alive]) link.challenge(250)
+    await pass(249)
+    alive.wire.push(heartbeat)
+    expect(dead.isOver).toBe(false)
+    await pass(1)
+    expect(dead.ending?.reason).toBe('silent')
+    await pass(5000)
+    expect(alive.isOver).toBe(false)
+    alive.link.end()
+    await alive.link.ended
   })
 })
 

@@ -211,6 +211,105 @@ describe('a better one', () => {
   })
 })
 
+describe('better ones are tried again', () => {
+  interface Retried extends Play {
+    /** Lets the pause end. */
+    resume(): Promise<void>
+    renewed: number
+    pauses: number[]
+  }
+
+  function playOn(rank = (): readonly string[] => order): Retried {
+    const pauses: number[] = []
+    let ended = Promise.withResolvers<void>()
+    const played = play({
+      rank,
+      pause(tries, signal) {
+        pauses.push(tries)
+        ended = Promise.withResolvers()
+        return orAborted(ended.promise, signal)
+      },
+      async renew() {
+        retried.renewed += 1
+      }
+    })
+    const retried: Retried = Object.assign(played, {
+      renewed: 0,
+      pauses,
+      async resume() {
+        ended.resolve()
+        await pass(1000)
+      }
+    })
+    return retried
+  }
+
+  async function onLongPoll(rank?: () => readonly string[]): Promise<Retried> {
+    const played = playOn(rank)
+    await fakeOf(played, 'websocket').fail('refused')
+    await fakeOf(played, 'sse').fail('status')
+    played.round.offer(fakeOf(played, 'long-poll'), true)
+    await pass(1000)
+    played.opened.length = 0
+    return played
+  }
+
+  test('staggered, best first, with new credentials; and what serves takes over', async () => {
+    const played = await onLongPoll()
+    await played.resume()
+    expect(played.opened).toEqual(['websocket 1000', 'sse 1250'])
+    expect(played.renewed).toBe(1)
+    played.round.offer(fakeOf(played, 'websocket'), true)
+    expect(played.round.live?.transport).toBe('websocket')
+    expect(fakeOf(played, 'long-poll').isEnded).toBe(true)
+    expect(fakeOf(played, 'sse').isEnded).toBe(true)
+    await callOff(played)
+  })
+
+  test('after each pause, which is told how often; one that is still under way isn’t opened twice', async () => {
+    const played = await onLongPoll()
+    await played.resume()
+    await fakeOf(played, 'sse').fail()
+    await played.resume()
+    expect(played.opened.map((each) => each.split(' ')[0])).toEqual(['websocket', 'sse', 'sse'])
+    expect(played.pauses).toEqual([0, 1, 2])
+    expect(played.end).toBeUndefined()
+    await callOff(played)
+  })
+
+  test('not where the live one is the best: no token is asked for either', async () => {
+    const played = playOn()
+    played.round.offer(fakeOf(played, 'websocket'), true)
+    await pass(1000)
+    await played.resume()
+    await played.resume()
+    expect(played.opened).toEqual(['websocket 0'])
+    expect(played.renewed).toBe(0)
+    expect(played.pauses).toEqual([0, 0, 0])
+    await callOff(played)
+  })
+
+  test('nor while none is live', async () => {
+    const played = playOn()
+    await pass(1000)
+    await fakeOf(played, 'websocket').fail()
+    await played.resume()
+    expect(played.opened).toHaveLength(4)
+    await callOff(played)
+  })
+
+  test('by the rank that is valid then', async () => {
+    let isDemoted = true
+    const played = await onLongPoll(() => (isDemoted ? ['sse', 'long-poll', 'short-poll', 'websocket'] : order))
+    await played.resume()
+    expect(played.opened).toEqual(['sse 1000'])
+    isDemoted = false
+    await played.resume()
+    expect(played.opened).toEqual(['sse 1000', 'websocket 2000'])
+    await callOff(played)
+  })
+})
+
 test('a live one that is taken out outlasts the round', async () => {
   const played = play()
   const live = fakeOf(played, 'websocket')

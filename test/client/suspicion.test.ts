@@ -1,0 +1,159 @@
+/** Silence out of character: what the connection may have missed is read beside it, and a connection that has missed something is replaced. */
+
+import { describe, expect, test } from 'vitest'
+import type { Frame } from '../../src/protocol/frames.ts'
+import { page, problem } from './virtual-fetch.ts'
+import { elapse, elapseRoughly } from './virtual-time.ts'
+import { type Script, serving } from './virtual-transport.ts'
+import { createWorld, type Loop, type Name, run, upTo, useVirtualTime, type World } from './world.ts'
+
+useVirtualTime()
+
+const lesser: Script = (link) => link.fail('unsupported')
+
+/** Serves until it is muted; what is open then stays open. */
+function mutable(world: World): { mute(): void } {
+  const muted: (() => void)[] = []
+  for (const transport of Object.values(world.transports)) {
+    const serve = serving(world.log)
+    transport.script = (link) => {
+      let isMute = false
+      muted.push(() => {
+        isMute = true
+      })
+      serve({ ...link, request: link.request, isOpen: true, push: (...frames: Frame[]) => isMute || link.push(...frames) } as never) // as: the getters are not copied, and not needed
+    }
+  }
+  return {
+    mute() {
+      for (const each of muted) each()
+    }
+  }
+}
+
+interface Running {
+  world: World
+  loop: Loop
+  mute(): void
+  /** Appends an event each 50 ms. */
+  work(events: number): Promise<void>
+}
+
+async function lively(only?: Name): Promise<Running> {
+  const world = createWorld({ firstLook: false })
+  const { mute } = mutable(world)
+  if (only) for (const transport of Object.values(world.transports)) if (transport.name !== only) transport.script = lesser
+  world.log.create('42')
+  const loop = run(world.client.subscribe('42'))
+  await elapse(1000)
+  const work = async (events: number): Promise<void> => {
+    for (let count = 0; count < events; count += 1) {
+      world.log.fill('42', world.log.events('42').length + 1)
+      await elapse(50)
+    }
+  }
+  await work(100)
+  return { world, loop, mute, work }
+}
+
+describe('a connection that falls silent without a close', () => {
+  test.each(['websocket', 'sse', 'long-poll'] as const)(
+    '%s: its events come by the look within two seconds, and by another connection from then on',
+    async (name) => {
+      const { world, loop, mute, work } = await lively(name)
+      mute()
+      await work(30)
+      expect(loop.seqs.length).toBeGreaterThanOrEqual(100 + 20)
+      await work(70)
+      expect(loop.seqs.length).toBeGreaterThanOrEqual(198)
+      world.log.append('42', 'succeeded')
+      await elapse(100)
+      expect(loop).toMatchObject({ state: 'ended', seqs: upTo(201) })
+      expect(world.said('suspected')).toMatchObject([{ transport: name }])
+      expect(world.said('lost')).toMatchObject([{ transport: name, reason: 'silent' }])
+    }
+  )
+
+  test('and the end of the job with it: the look brings that', async () => {
+    const { world, loop, mute } = await lively()
+    mute()
+    world.log.append('42', 'succeeded')
+    await elapse(1200)
+    expect(loop).toMatchObject({ state: 'ended', seqs: upTo(101) })
+  })
+})
+
+describe('a job that falls quiet', () => {
+  test('keeps its connection, and costs a few reads', async () => {
+    const { world, loop } = await lively()
+    const before = world.http.asked.length
+    await elapseRoughly(10 * 60_000)
+    expect(world.http.asked.length - before).toBeLessThanOrEqual(5)
+    expect(world.said('lost')).toEqual([])
+    expect(world.links.map(({ transport }) => transport)).toEqual(['websocket'])
+    world.log.append('42', 'succeeded')
+    await elapse(100)
+    expect(loop.state).toBe('ended')
+  })
+
+  test('in bursts: at most a read for each pause, and none once the pauses are known', async () => {
+    const { world, work } = await lively()
+    const before = world.http.asked.length
+    for (let burst = 0; burst < 10; burst += 1) {
+      await elapse(2500)
+      await work(20)
+    }
+    expect(world.http.asked.length - before).toBeLessThanOrEqual(3)
+    expect(world.said('lost')).toEqual([])
+  })
+
+  test('whose next event comes while the look is under way: no reason to leave the connection', async () => {
+    const { world, loop } = await lively()
+    await elapse(945)
+    world.log.fill('42', 101)
+    await elapse(1500)
+    world.log.fill('42', 102)
+    await elapse(500)
+    expect(loop.seqs).toEqual(upTo(102))
+    expect(world.said('lost')).toEqual([])
+  })
+})
+
+describe('a look that fails', () => {
+  test.each([
+    ['hangs', 'hang' as const],
+    ['breaks', 'break' as const],
+    ['is answered by somebody else', page(502)],
+    ['is told to wait', problem(503, 'busy', { 'retry-after': '5' })],
+    ['is refused as too old a token', problem(401, 'unauthorized')]
+  ])('%s: the connection stays', async (_, fault) => {
+    const { world, loop, work } = await lively()
+    world.http.faults.events = fault
+    await elapse(12_000)
+    expect(world.said('suspected').length).toBeGreaterThan(0)
+    expect(world.said('lost')).toEqual([])
+    await work(20)
+    expect(loop.state).toBe('running')
+    expect(loop.seqs).toEqual(upTo(120))
+    expect(world.links).toHaveLength(1)
+  })
+})
+
+test('a heartbeat that is missing is suspect, whatever the job’s rhythm; dead after two and a half', async () => {
+  const world = createWorld({ firstLook: false })
+  const { mute } = mutable(world)
+  world.log.create('42')
+  run(world.client.subscribe('42'))
+  await elapse(100)
+  for (let minute = 1; minute <= 3; minute += 1) {
+    await elapseRoughly(60_000)
+    world.log.fill('42', minute)
+  }
+  await elapse(100)
+  expect(world.said('suspected')).toEqual([])
+  mute()
+  await elapseRoughly(19_000)
+  expect(world.said('suspected')).toHaveLength(1)
+  await elapseRoughly(19_500)
+  expect(world.said('lost')).toMatchObject([{ reason: 'silent' }])
+})
