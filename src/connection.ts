@@ -9,7 +9,7 @@ import type { Credentials } from './credentials.ts'
 import type { Reader } from './delivery/reader.ts'
 import { type Carrier, createTraffic, type TrafficOptions } from './delivery/traffic.ts'
 import { isJobtailError, JobtailError, type TransportError } from './errors.ts'
-import { isOffline, networkType, watchPage } from './page.ts'
+import { followPage, isOffline, networkType, type Page } from './page.ts'
 import { candidates, type End, emptyHistory, type History, next, type Outcome, ranking, record, retrialMs, type Step } from './policy/next.ts'
 import { IDLE } from './state.ts'
 import { describe, errorOf } from './strategy/failures.ts'
@@ -58,10 +58,9 @@ export function createConnection(options: ConnectionOptions): Connection {
   let roundAt = 0
   /** The type of network that the history is of. */
   let network: string | undefined
-  /** Ends the pause under way. */
-  let wake = (): void => {}
-  /** The page is put away: until it is back, nothing is opened. */
-  let away: PromiseWithResolvers<void> | undefined
+  let page: Page
+  /** When the wait under way is over. */
+  let retryAt: number | undefined
   /** It can't read what is wanted now, and is read on until another one does. */
   let outgoing: Carrier | undefined
 
@@ -129,12 +128,12 @@ export function createConnection(options: ConnectionOptions): Connection {
   function start(): void {
     if (turn) return
     const watching = new AbortController()
-    watchPage({ onLeave, onReturn, onOffline, onOnline, onChange: reconsider }, watching.signal)
+    page = followPage({ onLeave, onChange: reconsider, onOffline: () => emit({ type: 'offline' }), onOnline: () => emit({ type: 'online' }) }, watching.signal)
     run()
       .catch((cause) => failAll(new JobtailError('protocol', `the connection has failed: ${cause}`, { cause })))
       .finally(() => {
         watching.abort()
-        turn = away = undefined
+        turn = undefined
         endOutgoing()
         announce(jobs.areHeld() ? 'waiting' : 'idle')
         traffic.changed()
@@ -153,7 +152,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       const { signal } = turn
       try {
         if (step) await waitOut(step, signal)
-        if (away) await orAborted(away.promise, signal)
+        await page.present(signal)
       } catch {
         continue // called off: what is wanted has changed
       }
@@ -163,50 +162,27 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   async function waitOut({ ms, reason, isFirm }: Step & { do: 'wait' }, signal: AbortSignal): Promise<void> {
     // Not for ever: browsers have been wrong about that.
-    const pauseMs = isOffline() ? Math.max(ms, retry.maxMs) : ms
+    const pauseMs = isOffline() && !isFirm ? Math.max(ms, retry.maxMs) : ms
     emit({ type: 'waiting', ms: pauseMs, reason })
-    announceWait(now() + pauseMs)
-    await (isFirm ? delay : pause)(pauseMs, signal)
+    retryAt = now() + pauseMs
+    announceWait()
+    await (isFirm ? delay : page.pause)(pauseMs, signal).finally(() => {
+      retryAt = undefined
+    })
   }
 
-  const announceWait = (untilMs: number): void => announce(isOffline() ? 'offline' : 'waiting', undefined, untilMs)
+  const announceWait = (): void => announce(isOffline() ? 'offline' : 'waiting', undefined, retryAt)
 
-  /** A wait that `wake` ends. */
-  function pause(ms: number, signal: AbortSignal): Promise<void> {
-    const woken = Promise.withResolvers<void>()
-    wake = woken.resolve
-    return delay(ms, signal, woken.promise)
-  }
-
-  // ---- what the page goes through
-
+  /** The page is put away: nothing stays open, and nothing is opened until it is back. */
   function onLeave(): void {
-    away ??= Promise.withResolvers()
-    if (!state.retryAt) callOff({ kind: 'released' })
+    if (!retryAt) callOff({ kind: 'released' })
     endOutgoing()
     traffic.endLooks()
   }
 
-  function onReturn(): void {
-    away?.resolve()
-    away = undefined
-    wake()
-  }
-
-  function onOffline(): void {
-    emit({ type: 'offline' })
-    reconsider()
-  }
-
-  function onOnline(): void {
-    emit({ type: 'online' })
-    reconsider()
-  }
-
-  /** What was waited for may have come, and what is live may have died. */
+  /** What was waited for may have come, what is live may have died, and what is shown may be out of date. */
   function reconsider(): void {
-    if (state.retryAt) announceWait(state.retryAt)
-    if (!isOffline()) wake()
+    if (retryAt) announceWait()
     round?.live?.check()
   }
 
@@ -238,7 +214,7 @@ export function createConnection(options: ConnectionOptions): Connection {
         candidates: candidates(history, roundAt),
         rank: () => ranking(history, now()),
         staggerMs: options.staggerMs,
-        pause: (tries, until) => pause(retrialMs(tries, Math.random), until),
+        pause: (tries, until) => page.pause(retrialMs(tries, Math.random), until),
         renew,
         open,
         onLive,
@@ -249,7 +225,9 @@ export function createConnection(options: ConnectionOptions): Connection {
     } catch (reason) {
       if (signal.reason === reason) return reason as Outcome // as: only `callOff` aborts it before the end, with one
       if (isJobtailError(reason)) failAll(reason)
-      return { kind: 'failed', failures: [{ transport: 'token', reason: 'network', message: String(reason) }], transport: history.favourite }
+      // Never its text: there may be a token in it.
+      const message = `the token or header source threw ${reason instanceof Error ? reason.name : typeof reason}`
+      return { kind: 'failed', failures: [{ transport: 'token', reason: 'network', message }], transport: history.favourite }
     }
   }
 

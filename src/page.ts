@@ -1,6 +1,6 @@
 /** What the page goes through, as far as a connection has to know: nothing of it happens outside of a browser. */
 
-import { delay } from './async/signals.ts'
+import { delay, orAborted } from './async/signals.ts'
 
 /** The Network Information API: not in every browser, and so not among TypeScript's types. */
 interface NetworkInformation extends EventTarget {
@@ -17,28 +17,69 @@ export const isOffline = (): boolean => globalThis.navigator?.onLine === false
 /** `wifi`, `cellular`, …: undefined where the browser doesn't tell. */
 export const networkType = (): string | undefined => connection()?.type
 
-export interface PageLife {
+export interface PageListener {
   /** It is put away, into the back/forward cache as well (HTML §7.4.6), or frozen (Page Lifecycle §4): what is open would keep it from that, or die unnoticed. */
   onLeave(): void
-  onReturn(): void
+  /** It is back, is seen again, is on another network, or on none: what was open may be dead, what was not to be had may have come. */
+  onChange(): void
   onOffline(): void
   onOnline(): void
-  /** It is seen again, or on another network: what was open may be dead. */
-  onChange(): void
+}
+
+export interface Page {
+  /** Resolves at once, unless the page is put away: then when it is back. */
+  present(signal: AbortSignal): Promise<void>
+  /** Resolves after so long, or with the next change that gives hope. */
+  pause(ms: number, signal: AbortSignal): Promise<void>
 }
 
 /** Tells of it until the signal aborts. */
-export function watchPage({ onLeave, onReturn, onOffline, onOnline, onChange }: PageLife, signal: AbortSignal): void {
-  const on = (target: EventTarget | undefined, type: string, callback: () => void): void => target?.addEventListener?.(type, callback, { signal })
+export function followPage({ onLeave, onChange, onOffline, onOnline }: PageListener, signal: AbortSignal): Page {
   const { document } = globalThis
-  on(globalThis, 'pagehide', onLeave)
-  on(globalThis, 'pageshow', onReturn)
-  on(document, 'freeze', onLeave)
-  on(document, 'resume', onReturn)
-  on(globalThis, 'offline', onOffline)
-  on(globalThis, 'online', onOnline)
-  on(document, 'visibilitychange', () => isHidden() || onChange())
-  on(connection(), 'change', onChange)
+  let away: PromiseWithResolvers<void> | undefined
+  let wake = (): void => {}
+
+  const on = (target: EventTarget | undefined, type: string, callback: () => void): void => target?.addEventListener?.(type, callback, { signal })
+
+  function leave(): void {
+    away ??= Promise.withResolvers()
+    onLeave()
+  }
+
+  function comeBack(): void {
+    away?.resolve()
+    away = undefined
+    change()
+  }
+
+  function change(): void {
+    if (!isOffline()) wake()
+    onChange()
+  }
+
+  on(globalThis, 'pagehide', leave)
+  on(globalThis, 'pageshow', comeBack)
+  on(document, 'freeze', leave)
+  on(document, 'resume', comeBack)
+  on(document, 'visibilitychange', () => isHidden() || change())
+  on(connection(), 'change', change)
+  on(globalThis, 'offline', () => {
+    onOffline()
+    change()
+  })
+  on(globalThis, 'online', () => {
+    onOnline()
+    change()
+  })
+
+  return {
+    present: async (until) => away && orAborted(away.promise, until),
+    pause(ms, until) {
+      const woken = Promise.withResolvers<void>()
+      wake = woken.resolve
+      return delay(ms, until, woken.promise)
+    }
+  }
 }
 
 /** Resolves after so long, or as soon as the page is seen again. */
