@@ -168,7 +168,7 @@ export function runLink({ transport, open, probeTimeoutMs, onProved, onSuspect, 
       if (link.provedAt && silentMs() > LATE_MS) suspect(silentMs())
     },
     challenge(ms) {
-      deadAtMs = Math.min(deadAtMs, silentMs() + ms)
+      deadAtMs = silentMs() + ms
       rest()
     }
   }

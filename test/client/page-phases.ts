@@ -1,0 +1,107 @@
+/** Every phase that a connection may be in when something happens to its page. */
+
+import { expect } from 'vitest'
+import type { Subscription } from '../../src/types.ts'
+import { problem } from './virtual-fetch.ts'
+import { elapse } from './virtual-time.ts'
+import { failing, hanging, type Script, serving } from './virtual-transport.ts'
+import { createWorld, type Loop, type Name, run, type World, type WorldOptions } from './world.ts'
+
+export const all = (script: Script): Record<Name, Script> => ({ websocket: script, sse: script, 'long-poll': script, 'short-poll': script })
+
+/** Says that the server is busy, for so long. */
+export const busy =
+  (retryAfterMs: number): Script =>
+  (link) =>
+    link.after(10, () => link.push({ control: 'error', status: 503, code: 'busy', message: 'busy', retryAfterMs }))
+
+/** Everything that was ever asked for: links and requests. */
+export const asked = (world: World): number => world.links.length + world.http.asked.length
+export const openOf = (world: World): string[] => [
+  ...world.open.map(({ transport }) => transport),
+  ...world.http.asked.filter(({ isOpen }) => isOpen).map(({ resource }) => resource)
+]
+
+export interface Phase extends WorldOptions {
+  begin?(world: World): void
+  /** Until the phase is reached. */
+  ms: number
+  check(world: World, job: Subscription): void
+  /** Timers that go on while the page is away: a pause that the server has asked for. */
+  timers?: number
+  /** What has to happen before the job can go on. */
+  mend?(world: World): void
+}
+
+export const mend = (world: World): void => {
+  for (const transport of Object.values(world.transports)) transport.script = serving(world.log)
+  world.http.faults = {}
+}
+
+let token: string | Promise<string>
+
+export const phases: Record<string, Phase> = {
+  'asking for the token': {
+    token: () => token,
+    begin() {
+      token = new Promise(() => {})
+    },
+    ms: 100,
+    check: (world) => expect(asked(world)).toBe(0),
+    mend() {
+      token = 'secret'
+    }
+  },
+  'recalling what was learnt': {
+    memory: { read: () => new Promise(() => {}), write: async () => {}, clear: async () => {} },
+    ms: 20,
+    check: (world) => expect(world.links).toEqual([])
+  },
+  'connecting, everything hanging': {
+    scripts: all(hanging),
+    begin: ({ http }) => Object.assign(http.faults, { events: 'hang' }),
+    ms: 600,
+    check: (world) => expect(openOf(world)).toEqual(['websocket', 'sse', 'long-poll', 'events']),
+    mend
+  },
+  'live, a better one still probing': {
+    scripts: { websocket: hanging },
+    ms: 1000,
+    check: (world) => expect(openOf(world)).toEqual(['websocket', 'sse']),
+    mend
+  },
+  live: { ms: 1000, check: (world) => expect(openOf(world)).toEqual(['websocket']) },
+  'waiting to try again': {
+    scripts: all(failing('network')),
+    begin: ({ http }) => Object.assign(http.faults, { events: 'break' }),
+    retry: { baseMs: 60_000, maxMs: 60_000 },
+    ms: 200,
+    check: (_, job) => expect(job.state.connection.phase).toBe('waiting'),
+    mend
+  },
+  'waiting because the server has asked for it': {
+    scripts: all(busy(20_000)),
+    begin: ({ http }) => Object.assign(http.faults, { events: problem(503, 'busy', { 'retry-after': '20' }) }),
+    ms: 200,
+    check: (_, job) => expect(job.state.connection.phase).toBe('waiting'),
+    timers: 1,
+    mend
+  },
+  'paused, reading slowly': {
+    bufferSize: 10,
+    begin: ({ log }) => log.fill('42', 50),
+    ms: 200,
+    check: (world) => expect(world.said('live')).not.toEqual([])
+  }
+}
+
+export async function reach({ begin, ms, check, timers: _, mend: __, ...options }: Phase): Promise<{ world: World; job: Subscription; loop: Loop }> {
+  const world = createWorld(options)
+  world.log.fill('42', 3)
+  begin?.(world)
+  const job = world.client.subscribe('42')
+  const loop = run(job)
+  await elapse(ms)
+  check(world, job)
+  return { world, job, loop }
+}

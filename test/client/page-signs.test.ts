@@ -1,0 +1,182 @@
+/** What the page hears of its network and of time: offline and online, seen again, awake after a sleep. A look follows, and never a storm. */
+
+import { describe, expect, test, vi } from 'vitest'
+import { asked, mend, type Phase, phases, reach } from './page-phases.ts'
+import { type LifeEvent, useVirtualPage } from './virtual-page.ts'
+import { elapse, elapseRoughly } from './virtual-time.ts'
+import { failing, type Script, serving } from './virtual-transport.ts'
+import { createWorld, type Loop, run, upTo, useVirtualTime, type World } from './world.ts'
+
+useVirtualTime()
+const page = useVirtualPage()
+
+test('all in one task, again and again: a handful of requests', async () => {
+  const { world, loop } = await reach(phases.live as Phase) // as: it is there
+  const before = asked(world)
+  const events: LifeEvent[] = ['pagehide', 'freeze', 'resume', 'pageshow']
+  for (let round = 0; round < 20; round += 1) for (const event of events) page.say(event)
+  for (let round = 0; round < 20; round += 1) {
+    page.show(false)
+    page.show(true)
+    page.connect(false)
+    page.connect(true)
+    page.change(`net-${round % 3}`)
+  }
+  await elapse(2000)
+  expect(asked(world) - before).toBeLessThanOrEqual(4)
+  world.log.fill('42', 9)
+  await elapse(50)
+  expect(loop.seqs).toEqual(upTo(9))
+})
+
+test('twenty at once in the middle of a silence: one look', async () => {
+  const { world, job } = await reach(phases.live as Phase) // as: it is there
+  await elapse(3000)
+  const before = asked(world)
+  for (let round = 0; round < 20; round += 1) {
+    page.show(true)
+    page.connect(true)
+    page.change('wifi')
+  }
+  await elapse(500)
+  expect(asked(world) - before).toBe(1)
+  expect(job.state.connection).toMatchObject({ phase: 'live', transport: 'websocket' })
+  expect(world.said('lost')).toEqual([])
+})
+
+describe('offline', () => {
+  const isDown = (world: World): void => {
+    for (const transport of Object.values(world.transports)) transport.script = failing('network')
+    world.http.faults.events = 'break'
+    for (const link of world.open) link.fail('network')
+  }
+
+  test('is told, waits, and is live again as soon as it is online', async () => {
+    const { world, job, loop } = await reach({ ...phases.live, retry: { baseMs: 30_000, maxMs: 60_000 } } as Phase) // as: it is there
+    page.connect(false)
+    isDown(world)
+    await elapse(1000)
+    expect(job.state.connection.phase).toBe('offline')
+    const before = asked(world)
+    await elapseRoughly(25_000)
+    expect(job.state.connection.phase).toBe('offline')
+    expect(asked(world) - before).toBeLessThanOrEqual(5)
+    mend(world)
+    world.log.fill('42', 8)
+    page.connect(true)
+    await elapse(50)
+    expect(job.state.connection.phase).toBe('live')
+    expect(loop.seqs).toEqual(upTo(8))
+    expect(world.diagnostics.filter(({ type }) => type === 'offline' || type === 'online').map(({ type }) => type)).toEqual(['offline', 'online'])
+  })
+
+  test('is only what the browser thinks: where it is wrong, the job goes on', async () => {
+    const { world, job, loop } = await reach(phases.live as Phase) // as: it is there
+    page.connect(false)
+    await elapse(10_000)
+    world.log.fill('42', 8)
+    await elapse(50)
+    expect(loop.seqs).toEqual(upTo(8))
+    expect(job.state.connection.phase).toBe('live')
+  })
+
+  test('while it waits: shown as such, and back', async () => {
+    const { world, job } = await reach(phases['waiting to try again'] as Phase) // as: it is there
+    page.connect(false)
+    expect(job.state.connection.phase).toBe('offline')
+    mend(world)
+    page.connect(true)
+    await elapse(50)
+    expect(job.state.connection.phase).toBe('live')
+  })
+
+  test('and online again do not cut short what the server has asked for', async () => {
+    const { world, job } = await reach(phases['waiting because the server has asked for it'] as Phase) // as: it is there
+    const before = asked(world)
+    mend(world)
+    for (let round = 0; round < 5; round += 1) {
+      page.connect(false)
+      page.connect(true)
+      page.show(false)
+      page.show(true)
+      page.say('freeze')
+      page.say('resume')
+      await elapse(1000)
+    }
+    expect(asked(world)).toBe(before)
+    expect(job.state.connection.phase).toBe('waiting')
+    await elapseRoughly(16_000)
+    expect(job.state.connection.phase).toBe('live')
+  })
+})
+
+describe('the machine has slept for an hour', () => {
+  const sleep = (): void => void vi.setSystemTime(Date.now() + 3_600_000)
+
+  /** Serves what there is, and then nothing: the connection didn't survive. */
+  const dead =
+    (log: World['log']): Script =>
+    (link) =>
+      link.after(10, () => {
+        link.push({ control: 'hello', protocol: 1, heartbeatMs: 15_000, mux: 128 })
+        for (const { job, ref } of link.jobs) link.push(log.subscribed(job, 0, ref), ...log.framesAfter(job, 0).frames)
+      })
+
+  async function asleep(isDead: boolean): Promise<{ world: World; loop: Loop; looks(): number }> {
+    const world = createWorld()
+    if (isDead) world.transports.websocket.script = dead(world.log)
+    world.log.fill('42', 3)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(3000)
+    const before = asked(world)
+    sleep()
+    world.transports.websocket.script = serving(world.log)
+    return { world, loop, looks: () => asked(world) - before }
+  }
+
+  /** What may tell of it, and how long it takes at most: without any event, a heartbeat's time. */
+  const signs: [string, () => void, number][] = [
+    ['being seen again', () => page.show(true), 20],
+    ['coming online', () => page.connect(true), 20],
+    ['another network', () => page.change('cellular'), 20],
+    ['nothing but the time', () => {}, 20_000]
+  ]
+
+  test.each(signs)('told by %s: a look, and a link that is well stays', async (_, tell, ms) => {
+    const { world, loop, looks } = await asleep(false)
+    tell()
+    await elapseRoughly(ms)
+    expect(looks()).toBeLessThanOrEqual(1)
+    await elapseRoughly(120_000)
+    expect(looks()).toBeLessThanOrEqual(1)
+    expect(world.starts).toEqual(['websocket@0'])
+    world.log.fill('42', 5)
+    await elapse(50)
+    expect(loop.seqs).toEqual(upTo(5))
+  })
+
+  test.each(signs)('told by %s: a look that brings what the link did not is its end', async (_, tell, ms) => {
+    const { world, loop, looks } = await asleep(true)
+    world.log.fill('42', 5)
+    tell()
+    await elapseRoughly(ms)
+    expect(loop.seqs).toEqual(upTo(5))
+    await elapse(600)
+    expect(world.said('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
+    expect(world.open.map(({ transport, startedAt }) => [transport, startedAt > 3000])).toEqual([['websocket', true]])
+    // The look, the link, and the first look of its round.
+    expect(looks()).toBeLessThanOrEqual(3)
+    world.log.fill('42', 7)
+    await elapse(50)
+    expect(loop.seqs).toEqual(upTo(7))
+  })
+
+  test.each(signs)('told by %s: a link that stays silent is dead, however little there is to say', async (_, tell) => {
+    const { world, looks } = await asleep(true)
+    tell()
+    await elapseRoughly(40_000)
+    expect(world.said('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
+    expect(world.open.map(({ startedAt }) => startedAt > 3000)).toEqual([true])
+    expect(looks()).toBeLessThanOrEqual(4)
+  })
+})
