@@ -42,7 +42,9 @@ export function followPage({ onLeave, onChange, onOffline, onOnline }: PageListe
   const on = (target: EventTarget | undefined, type: string, callback: () => void): void => target?.addEventListener?.(type, callback, { signal })
 
   function leave(): void {
-    away ??= Promise.withResolvers()
+    if (away) return
+    away = Promise.withResolvers()
+    wake()
     onLeave()
   }
 

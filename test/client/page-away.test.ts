@@ -1,0 +1,175 @@
+/** A page that is put away, into the back/forward cache or frozen, at any moment: nothing stays open, and the job goes on when it is back. */
+
+import { describe, expect, test, vi } from 'vitest'
+import type { Subscription } from '../../src/types.ts'
+import { all, asked, busy, mend, openOf, type Phase, phases, reach } from './page-phases.ts'
+import { type LifeEvent, useVirtualPage } from './virtual-page.ts'
+import { elapse, elapseRoughly } from './virtual-time.ts'
+import { failing, hanging, type Script } from './virtual-transport.ts'
+import { createWorld, expectNothingLeft, type Loop, run, upTo, useVirtualTime, type World } from './world.ts'
+
+useVirtualTime()
+const page = useVirtualPage()
+
+describe.each(Object.entries(phases))('put away while %s', (_, phase) => {
+  test.each([
+    ['pagehide', 'pageshow'],
+    ['freeze', 'resume']
+  ] as const)('by %s: everything is let go at once, and taken up at %s', async (leave, back) => {
+    const { world, loop } = await reach(phase)
+    page.say(leave)
+    await elapse(0)
+    expect(openOf(world)).toEqual([])
+    expect(vi.getTimerCount()).toBe(phase.timers ?? 0)
+    const before = asked(world)
+    world.log.fill('42', 60)
+    await elapseRoughly(120_000)
+    expect(asked(world)).toBe(before)
+    expect(vi.getTimerCount()).toBe(0)
+    phase.mend?.(world)
+    page.say(back)
+    await elapse(100)
+    expect(loop.seqs).toEqual(upTo(60))
+    world.log.append('42', 'succeeded')
+    await elapse(100)
+    expect(loop).toMatchObject({ state: 'ended', seqs: upTo(61) })
+    await expectNothingLeft(world)
+    expect(page.listeners).toBe(0)
+  })
+
+  test.each([
+    ['its loop is left', (_: World, job: Subscription) => job.close()],
+    ['the client is closed', ({ client }: World) => client.close()]
+  ])('and %s: nothing is left, and coming back does nothing', async (_, end) => {
+    const { world, job, loop } = await reach(phase)
+    page.say('pagehide')
+    await elapse(0)
+    end(world, job)
+    await expectNothingLeft(world)
+    expect(loop.state).toBe('ended')
+    expect(page.listeners).toBe(0)
+    const before = asked(world)
+    page.say('pageshow')
+    await elapseRoughly(60_000)
+    expect(asked(world)).toBe(before)
+  })
+})
+
+test('before anybody reads, and after the last one has left, nobody listens to the page', async () => {
+  const world = createWorld()
+  world.log.fill('42', 3)
+  world.log.create('43')
+  const jobs = [world.client.subscribe('42'), world.client.subscribe('43')]
+  page.say('pagehide')
+  page.say('pageshow')
+  await elapse(100)
+  expect(page.everAdded).toBe(0)
+  for (const job of jobs) run(job)
+  await elapse(100)
+  expect(page.listeners).toBeGreaterThan(0)
+  jobs[0]?.close()
+  await elapse(100)
+  expect(page.listeners).toBeGreaterThan(0)
+  jobs[1]?.close()
+  await elapse(100)
+  expect(page.listeners).toBe(0)
+  await expectNothingLeft(world)
+})
+
+test('each round listens to the page once, however many there are', async () => {
+  const world = createWorld({ scripts: all(failing('network')) })
+  world.http.faults.events = 'break'
+  world.log.create('42')
+  run(world.client.subscribe('42'))
+  await elapse(100)
+  const before = page.listeners
+  await elapseRoughly(120_000)
+  expect(page.listeners).toBe(before)
+})
+
+function permutations<T>(values: readonly T[]): T[][] {
+  if (values.length < 2) return [[...values]]
+  return values.flatMap((first, index) => permutations(values.toSpliced(index, 1)).map((rest) => [first, ...rest]))
+}
+
+test.each(permutations<LifeEvent>(['freeze', 'pagehide', 'pageshow', 'resume']).map((order) => [order.join(', '), order] as const))('%s', async (_, order) => {
+  const { world, loop } = await reach(phases.live as Phase) // as: it is there
+  let count = 3
+  for (const event of order) {
+    page.say(event)
+    await elapse(100)
+    count += 5
+    world.log.fill('42', count)
+    await elapse(100)
+    const isAway = event === 'pagehide' || event === 'freeze'
+    expect(openOf(world)).toEqual(isAway ? [] : ['websocket'])
+    if (!isAway) expect(loop.seqs).toEqual(upTo(count))
+  }
+  page.say('pageshow')
+  await elapse(100)
+  expect(loop.seqs).toEqual(upTo(count))
+  // One link at the start, and one for each time that it came back.
+  expect(world.links.length).toBeLessThanOrEqual(3)
+})
+
+describe('a list that cannot be changed in place', () => {
+  /** Two jobs, the second of them wanted later: what carried the first is read on beside the round that is to carry both. */
+  async function overlapping(script: Script): Promise<{ world: World; loops: Loop[] }> {
+    const world = createWorld({ canUpdate: false, firstLook: false })
+    world.log.fill('42', 3)
+    world.log.fill('43', 3)
+    const loops = [run(world.client.subscribe('42'))]
+    await elapse(1000)
+    for (const transport of Object.values(world.transports)) transport.script = script
+    loops.push(run(world.client.subscribe('43')))
+    await elapse(600)
+    return { world, loops }
+  }
+
+  async function awayAndBack(world: World, loops: Loop[]): Promise<void> {
+    page.say('pagehide')
+    await elapse(0)
+    expect(openOf(world)).toEqual([])
+    const before = asked(world)
+    await elapseRoughly(60_000)
+    expect(asked(world)).toBe(before)
+    expect(vi.getTimerCount()).toBe(0)
+    mend(world)
+    page.say('pageshow')
+    await elapse(1000)
+    for (const [index, job] of ['42', '43'].entries()) {
+      world.log.fill(job, 9)
+      await elapse(50)
+      expect(loops[index]?.seqs).toEqual(upTo(9))
+    }
+  }
+
+  test('with the new round connecting', async () => {
+    const { world, loops } = await overlapping(hanging)
+    expect(openOf(world)).toEqual(['websocket', 'websocket', 'sse', 'long-poll'])
+    await awayAndBack(world, loops)
+  })
+
+  test('with the new round waiting, and then connecting', async () => {
+    const { world, loops } = await overlapping(busy(1000))
+    const [first] = world.open
+    expect(openOf(world)).toEqual(['websocket'])
+    for (const transport of Object.values(world.transports)) transport.script = hanging
+    await elapse(3000)
+    expect(first?.isOpen).toBe(true)
+    expect(world.open.length).toBeGreaterThan(2)
+    await awayAndBack(world, loops)
+  })
+})
+
+test('a pause that the server has asked for is over while the page is away: it is not waited for again, however often that is told', async () => {
+  const { world, loop } = await reach(phases['waiting because the server has asked for it'] as Phase) // as: it is there
+  page.say('pagehide')
+  await elapseRoughly(25_000)
+  page.say('freeze')
+  await elapseRoughly(1000)
+  mend(world)
+  page.say('pageshow')
+  await elapse(100)
+  expect(loop.seqs).toEqual(upTo(3))
+})
