@@ -88,7 +88,8 @@ export function createJobs(capacity: () => number | undefined, onDue: (job: stri
         held.timer = undefined
         onDue(job)
       }
-      held.timer = setTimeout(due, Math.min(leftMs, Math.max(held.pauseMs, atLeastMs)))
+      // Everybody who follows it was told the same: they come back over as long again.
+      held.timer = setTimeout(due, Math.min(leftMs, Math.max(held.pauseMs, atLeastMs * (1 + Math.random()))))
       held.pauseMs = Math.min(MAX_PAUSE_MS, held.pauseMs * 2)
       return true
     },

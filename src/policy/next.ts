@@ -132,7 +132,8 @@ export function next({ last, failures }: History, retry: Required<RetryOptions>,
       return { do: 'wait', ms: Math.max(ms, random() * byeMs), reason: 'the connection did not last', isFirm: byeMs > 0 }
     }
     case 'busy':
-      return { do: 'wait', ms: last.atLeastMs + ms, reason: 'the server is busy', isFirm: true }
+      // Everybody was told the same: they come back over as long again.
+      return { do: 'wait', ms: last.atLeastMs + Math.max(ms, random() * last.atLeastMs), reason: 'the server is busy', isFirm: true }
     default:
       return last satisfies never
   }

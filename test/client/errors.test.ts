@@ -289,7 +289,7 @@ describe('busy', () => {
     expect(world.starts).toEqual(['websocket@0'])
     expect(world.open).toEqual([])
     world.transports.websocket.script = serving(world.log)
-    await elapse(1000)
+    await elapse(3200)
     expect(loop.seqs).toEqual([1, 2])
     expect(world.links.map(({ transport }) => transport)).toEqual(['websocket', 'websocket'])
     expect(world.links[1]?.startedAt).toBeGreaterThanOrEqual(3010)
@@ -300,9 +300,9 @@ describe('busy', () => {
     world.transports.sse.script = (link) => link.after(10, () => link.push(error(503, 'busy', { retryAfterMs: 1000 })))
     world.log.fill('42', 2)
     run(world.client.subscribe('42'))
-    await elapse(1200)
+    await elapse(270)
     world.transports.sse.script = serving(world.log)
-    await elapse(500)
+    await elapse(2100)
     expect(world.links.map(({ transport }) => transport).slice(0, 3)).toEqual(['websocket', 'sse', 'sse'])
   })
 
@@ -315,7 +315,7 @@ describe('busy', () => {
     expect(world.starts).toEqual(['websocket@0'])
     expect(world.open).toEqual([])
     world.http.faults.events = undefined
-    await elapse(1000)
+    await elapse(2200)
     expect(loop.seqs).toEqual([1, 2])
   })
 

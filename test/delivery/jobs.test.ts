@@ -6,6 +6,7 @@ beforeEach(() => {
   vi.useFakeTimers()
 })
 afterEach(() => {
+  vi.restoreAllMocks()
   vi.useRealTimers()
 })
 
@@ -152,6 +153,7 @@ describe('a held job', () => {
   })
 
   test('is due no earlier than it is told, and no later than it is told', () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0)
     const jobs = follow(record('1'), record('2'))
     jobs.hold('1', 7000)
     expect(jobs.hold('2', 0, 100)).toBe(true)
@@ -161,6 +163,16 @@ describe('a held job', () => {
     expect(due).toHaveBeenCalledOnce()
     vi.advanceTimersByTime(1)
     expect(due.mock.calls).toEqual([['2'], ['1']])
+  })
+
+  test('that many were told the same of is due up to as long again after that', () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    const jobs = follow(record('1'))
+    jobs.hold('1', 7000)
+    vi.advanceTimersByTime(10_499)
+    expect(due).not.toHaveBeenCalled()
+    vi.advanceTimersByTime(1)
+    expect(due).toHaveBeenCalledOnce()
   })
 
   test('is held no longer than its grace', () => {

@@ -118,11 +118,11 @@ describe('after a round in which nobody delivered', () => {
 })
 
 describe('after the server said so', () => {
-  test('Retry-After is a floor: jitter comes on top, growing', () => {
-    const busy: End = { kind: 'busy', atLeastMs: 7000 }
-    expect(waitMs(historyOf('sse', busy), () => 0)).toBe(7000)
-    expect(waitMs(historyOf('sse', busy))).toBe(7250)
-    expect(waitMs(historyOf('sse', busy, busy, busy))).toBe(8000)
+  test('Retry-After is a floor: jitter comes on top, as much again or what the failures ask for', () => {
+    const busy = (atLeastMs: number): End => ({ kind: 'busy', atLeastMs })
+    expect([0, 0.5, 1].map((chance) => waitMs(historyOf('sse', busy(7000)), () => chance))).toEqual([7000, 10_500, 14_000])
+    expect(waitMs(historyOf('sse', busy(100)), () => 1)).toBe(350)
+    expect(waitMs(historyOf('sse', busy(100), busy(100), busy(100)), () => 1)).toBe(1100)
   })
 
   test('bye spreads the clients over its time', () => {
