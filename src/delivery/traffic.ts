@@ -100,7 +100,7 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
         if (!looksAt) loop.onProved(carrier)
       },
       onSuspect(silentMs) {
-        if (loop.round()?.live === carrier) lookBeside(carrier, silentMs)
+        if (loop.round()?.live === carrier) void lookBeside(carrier, silentMs)
       },
       onFrame: (frame) => deliver(frame, carrier),
       onTaken: relieve
@@ -126,8 +126,7 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
     const error = await second.ended
     const isNews = second.events > 0
     second = undefined
-    const isUnheard = (carrier.heardAt ?? 0) < startedAt
-    if (isUnheard && (isNews || (error && isOffline()))) carrier.challenge(CHALLENGE_MS)
+    if (carrier.eventAt < startedAt && (isNews || (error && isOffline()))) carrier.challenge(CHALLENGE_MS)
   }
 
   // ---- what comes in

@@ -1,38 +1,37 @@
 /** When a link's silence is out of character: pure. */
 
-/** Dead after so many heartbeats without a byte, */
+/** Dead after so many heartbeats without a byte. */
 const DEAD_BEATS = 2.5
-/** suspect after so many, whatever its rhythm. */
+/** Without an event it is suspect after so many at the latest. */
 const SUSPECT_BEATS = 1.25
 /** Suspect no sooner than this: any network falters now and then. */
 const MIN_SUSPECT_MS = 1000
+const MAX_PATIENCE = 32
 
-const MAX_PATIENCE = 64
-
-/** How a link has been heard so far. */
+/** How events have come over a link so far. */
 export interface Rhythm {
   readonly heartbeatMs: number
-  /** The longest pause between two deliveries of late: what was once long is forgotten little by little. */
+  /** The longest pause between two of late: what was once long is forgotten little by little. */
   readonly pauseMs: number
-  /** Out of character is so many times that. */
+  /** Doubled by each suspicion that was wrong: a quiet job costs its server almost nothing. */
   readonly patience: number
 }
 
-/** Of a link of which nothing is known yet: it has to be heard some fifty times before a second's silence says anything. */
-export const rhythmOf = (heartbeatMs: number): Rhythm => ({ heartbeatMs, pauseMs: heartbeatMs, patience: 2 })
+/** Of a link of which nothing is known yet: it takes some fifty events before a second without one says anything. */
+export const rhythmOf = (heartbeatMs: number): Rhythm => ({ heartbeatMs, pauseMs: heartbeatMs, patience: 1 })
 
-/** Heard again after so long. A suspicion that was wrong makes the next one slower. */
-export const heardAfter = (rhythm: Rhythm, silentMs: number): Rhythm => ({
+/** An event after so long. */
+export const heardAfter = (rhythm: Rhythm, quietMs: number): Rhythm => ({
   ...rhythm,
-  pauseMs: Math.max(silentMs, (rhythm.pauseMs * 15) / 16),
-  patience: silentMs < suspectMs(rhythm, false) ? rhythm.patience : Math.min(MAX_PATIENCE, 2 * rhythm.patience)
+  pauseMs: Math.max(quietMs, (rhythm.pauseMs * 15) / 16),
+  patience: quietMs < suspectMs(rhythm, false) ? rhythm.patience : Math.min(MAX_PATIENCE, 2 * rhythm.patience)
 })
 
-/** The silence at which it is suspect. In a hidden page timers are throttled, and nobody looks. */
+/** How long without an event is suspect. In a hidden page timers are throttled, and nobody looks. */
 export function suspectMs({ heartbeatMs, pauseMs, patience }: Rhythm, isHidden: boolean): number {
-  const longestMs = heartbeatMs * SUSPECT_BEATS
-  return isHidden ? longestMs : Math.min(longestMs, Math.max(MIN_SUSPECT_MS, patience * pauseMs))
+  const longestMs = patience * heartbeatMs * SUSPECT_BEATS
+  return isHidden ? longestMs : Math.min(longestMs, Math.max(MIN_SUSPECT_MS, 2 * patience * pauseMs))
 }
 
-/** The silence at which it is dead. */
+/** How long without a byte is a death. */
 export const deadMs = ({ heartbeatMs }: Rhythm): number => heartbeatMs * DEAD_BEATS

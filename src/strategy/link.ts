@@ -21,6 +21,8 @@ export interface RunningLink {
   heardAt: number | undefined
   /** The first frame that is no `error`, which is the server's word and not a delivery; undefined until then. */
   provedAt: number | undefined
+  /** The last event, or its proof. */
+  eventAt: number
   /** How many events have come over it. */
   events: number
   /** The server closes it as planned: come back within so long. */
@@ -31,9 +33,9 @@ export interface RunningLink {
   readonly ended: Promise<TransportError | undefined>
   /** Ends it: with an error as a failure, without one because nobody needs it. */
   end(error?: TransportError): void
-  /** What it is silent about may have been lost: looks now, and not only once its silence is out of character. */
+  /** It may have died: it is suspect if it is silent right now. */
   check(): void
-  /** It is dead unless it is heard within so long. */
+  /** It is dead unless it brings an event within so long. */
   challenge(ms: number): void
 }
 
@@ -43,8 +45,8 @@ export interface LinkOptions {
   /** Without a first frame by then it has failed. */
   probeTimeoutMs: number
   onProved(): void
-  /** It has been silent for so long, out of character. */
-  onSuspect(silentMs: number): void
+  /** It has brought no event for so long, out of character. */
+  onSuspect(quietMs: number): void
   /** May throw: then the link has failed. */
   onFrame(frame: Frame): void
   /** After each batch: the next one is taken once it has resolved. */
@@ -56,12 +58,15 @@ export function runLink({ transport, open, probeTimeoutMs, onProved, onSuspect, 
   const { signal } = controller
   const end = (error?: TransportError): void => controller.abort(error)
   let rhythm = rhythmOf(DEFAULT_HEARTBEAT_MS)
-  /** By the clock that goes on while the machine sleeps. */
+  /** The silence at which it is dead, and the one without an event at which it is suspect. */
+  let deadAfterMs = 0
+  let suspectAfterMs = 0
+  /** Challenged: dead without an event by then. */
+  let challengedUntil = Infinity
+  /** The last byte by the wall's clock, which goes on while the machine sleeps. */
   let heardDate = 0
-  /** The silences at which it is suspect, and dead. */
-  let suspectAtMs = 0
-  let deadAtMs = 0
-  let dueAt = 0
+  /** When the timer is due. */
+  let dueAt = Infinity
   let timer = setTimeout(expire, probeTimeoutMs)
 
   function expire(): void {
@@ -69,43 +74,53 @@ export function runLink({ transport, open, probeTimeoutMs, onProved, onSuspect, 
     else end(new TransportError('timeout', `no answer within ${probeTimeoutMs} ms`))
   }
 
-  const silentMs = (): number => Math.max(now() - (link.heardAt ?? 0), Date.now() - heardDate)
-
   /** One timer that looks at the clock, instead of one anew for each frame. */
   function watch(): void {
-    const forMs = silentMs()
-    if (now() > dueAt + LATE_MS || forMs > Math.min(suspectAtMs, deadAtMs) + LATE_MS) deadAtMs = Math.max(deadAtMs, forMs + suspectMs(rhythm, true))
-    if (forMs >= deadAtMs) return end(new TransportError('silent', `silent for ${Math.round(forMs)} ms`))
-    if (forMs >= suspectAtMs) suspect(forMs)
+    const at = now()
+    const silentMs = at - (link.heardAt ?? at)
+    if (at > dueAt + LATE_MS || Date.now() - heardDate > silentMs + LATE_MS) {
+      heardDate = Date.now() - silentMs
+      deadAfterMs = Math.max(deadAfterMs, silentMs + suspectMs(rhythm, true))
+      suspect()
+    } else if (silentMs >= deadAfterMs || at >= challengedUntil) end(new TransportError('silent', `silent for ${Math.round(silentMs)} ms`))
+    else if (at - link.eventAt >= suspectAfterMs) suspect()
     rest()
   }
 
-  /** Until the silence is long enough to mean something. */
+  /** Until a silence is long enough to mean something. */
   function rest(): void {
     clearTimeout(timer)
     if (signal.aborted) return
-    const leftMs = Math.max(0, Math.min(suspectAtMs, deadAtMs) - silentMs())
-    dueAt = now() + leftMs
-    timer = setTimeout(watch, leftMs)
+    dueAt = Math.max(now(), Math.min((link.heardAt ?? 0) + deadAfterMs, link.eventAt + suspectAfterMs, challengedUntil))
+    timer = setTimeout(watch, dueAt - now())
   }
 
-  function suspect(forMs: number): void {
-    suspectAtMs = 2 * forMs
-    onSuspect(forMs)
+  function suspect(): void {
+    const quietMs = now() - link.eventAt
+    suspectAfterMs = Math.max(suspectAfterMs, 2 * quietMs)
+    onSuspect(quietMs)
   }
 
-  function heard(): void {
-    const at = now()
-    if (link.provedAt) rhythm = heardAfter(rhythm, at - (link.heardAt ?? at))
-    link.heardAt = at
+  function hear(frames: readonly Frame[]): void {
+    link.heardAt = now()
     heardDate = Date.now()
-    suspectAtMs = suspectMs(rhythm, isHidden())
-    deadAtMs = deadMs(rhythm)
-    if (link.provedAt && at + suspectAtMs < dueAt) rest()
+    deadAfterMs = deadMs(rhythm)
+    if (!link.provedAt || frames.every(isControl)) return
+    rhythm = heardAfter(rhythm, link.heardAt - link.eventAt)
+    listen()
+  }
+
+  /** From now on. */
+  function listen(): void {
+    link.eventAt = now()
+    challengedUntil = Infinity
+    suspectAfterMs = suspectMs(rhythm, isHidden())
+    // It may be due later than that.
+    if (link.eventAt + suspectAfterMs < dueAt) rest()
   }
 
   function take(frames: readonly Frame[]): void {
-    heard()
+    hear(frames)
     const isProof = !link.provedAt && frames.some((frame) => !isControl(frame) || frame.control !== 'error')
     if (isProof) {
       link.provedAt = link.heardAt
@@ -117,16 +132,15 @@ export function runLink({ transport, open, probeTimeoutMs, onProved, onSuspect, 
       else if (frame.control === 'hello') {
         if (frame.protocol !== PROTOCOL) throw new TransportError('protocol', `the server speaks protocol ${frame.protocol}, expected ${PROTOCOL}`)
         rhythm = rhythmOf(frame.heartbeatMs)
+        deadAfterMs = deadMs(rhythm)
       } else if (frame.control === 'bye') {
         link.byeMs = frame.retryMs
         end(new TransportError('bye', 'the server is closing this connection'))
       }
       onFrame(frame)
     }
-    if (!isProof || signal.aborted) return
     // Only now: `hello` has told how long a silence may be.
-    dueAt = Infinity
-    heard()
+    if (isProof) listen()
   }
 
   async function read(): Promise<never> {
@@ -159,16 +173,17 @@ export function runLink({ transport, open, probeTimeoutMs, onProved, onSuspect, 
     startedAt: now(),
     heardAt: undefined,
     provedAt: undefined,
+    eventAt: 0,
     events: 0,
     byeMs: undefined,
     update: undefined,
     ended: run(),
     end,
     check() {
-      if (link.provedAt && silentMs() > LATE_MS) suspect(silentMs())
+      if (link.heardAt && now() - link.heardAt > LATE_MS) suspect()
     },
     challenge(ms) {
-      deadAtMs = silentMs() + ms
+      challengedUntil = now() + ms
       rest()
     }
   }

@@ -165,7 +165,7 @@ describe('a list that cannot be changed in place', () => {
 test('a pause that the server has asked for is over while the page is away: it is not waited for again, however often that is told', async () => {
   const { world, loop } = await reach(phases['waiting because the server has asked for it'] as Phase) // as: it is there
   page.say('pagehide')
-  await elapseRoughly(25_000)
+  await elapseRoughly(45_000)
   page.say('freeze')
   await elapseRoughly(1000)
   mend(world)

@@ -32,6 +32,7 @@ function createFake(transport: string): Fake {
     startedAt: 0,
     heardAt: undefined,
     provedAt: undefined,
+    eventAt: 0,
     events: 0,
     byeMs: undefined,
     update: undefined,
