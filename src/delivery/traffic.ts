@@ -160,6 +160,8 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
     const cursor = job && readings.drop(job)?.cursor
     const decision = verdict(status, !!cursor && cursor !== TAIL)
     if (decision === 'reauthorize') return loop.onUnauthorized(saidBy(job ? `job ${job}` : 'all jobs', error), carrier)
+    // Beside what works no refusal counts.
+    if (carrier === second) return
     if (job) return refuseJob(job, decision, error)
     if (decision !== 'wait') for (const each of readings.jobs()) refuse({ ...error, job: each }, carrier)
     else if (!loop.onBusy(retryAfterMs, carrier)) carrier.end(new TransportError('status', message, { status }))

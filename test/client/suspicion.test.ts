@@ -127,7 +127,9 @@ describe('a look that fails', () => {
     ['breaks', 'break' as const],
     ['is answered by somebody else', page(502)],
     ['is told to wait', problem(503, 'busy', { 'retry-after': '5' })],
-    ['is refused as too old a token', problem(401, 'unauthorized')]
+    ['is refused as too old a token', problem(401, 'unauthorized')],
+    ['is forbidden', problem(403, 'forbidden')],
+    ['finds no such job', problem(404, 'unknown-job')]
   ])('%s: the connection stays', async (_, fault) => {
     const { world, loop, work } = await lively()
     world.http.faults.events = fault
