@@ -1,0 +1,144 @@
+/** What a page has to reach a server with, over the simulated network: `fetch` and `WebSocket`. */
+
+import { clock } from './clock.ts'
+import type { Kind } from './faults.ts'
+import type { Connection, Network } from './network.ts'
+
+const kindOf = (accept: string | null, isHeld: boolean): Kind => (accept === 'text/event-stream' ? 'sse' : isHeld ? 'long-poll' : 'json')
+
+const NO_BODY = [204, 304]
+
+export function createFetch(network: Network, client: number): typeof fetch {
+  const answers = new Map<string, { status: number; headers: Record<string, string>; pieces: Uint8Array[] }>()
+
+  return (input, { headers: given, signal, method = 'GET' } = {}) => {
+    const url = new URL(String(input))
+    const headers = new Headers(given)
+    const kind = kindOf(headers.get('accept'), url.searchParams.has('wait') || headers.has('prefer'))
+    // A cache that answers again what it answered before; not where every answer is another one.
+    const isCached = kind === 'json' && url.pathname.endsWith('/events') && !url.href.includes('=tail')
+    const key = `${url.href} ${headers.get('last-event-id')} ${headers.get('authorization')}`
+
+    return new Promise<Response>((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      let body: ReadableStreamDefaultController<Uint8Array> | undefined
+      let connection: Connection | undefined
+      const record = { status: 0, headers: {} as Record<string, string>, pieces: [] as Uint8Array[] }
+
+      const over = (): void => signal?.removeEventListener('abort', abort)
+      const abort = (): void => {
+        over()
+        connection?.close()
+        reject(signal?.reason)
+        body?.error(signal?.reason)
+      }
+      signal?.addEventListener('abort', abort)
+
+      const end = {
+        head(status: number, headers: Record<string, string>) {
+          Object.assign(record, { status, headers })
+          const stream = new ReadableStream<Uint8Array>({
+            start(controller) {
+              body = controller
+            },
+            cancel() {
+              over()
+              connection?.close()
+            }
+          })
+          resolve(new Response(NO_BODY.includes(status) ? null : stream, { status, headers }))
+        },
+        data(piece: Uint8Array | string) {
+          if (typeof piece === 'string') return
+          record.pieces.push(piece)
+          body?.enqueue(piece)
+        },
+        end() {
+          over()
+          if (isCached && record.status === 200) answers.set(key, record)
+          body?.close()
+        },
+        fail() {
+          over()
+          reject(new TypeError('fetch failed'))
+          body?.error(new TypeError('terminated'))
+        }
+      }
+
+      const repeated = isCached && network.windowFor(kind, 'repeated-answer')
+      const before = answers.get(key)
+      if (repeated && before) {
+        repeated.hit(kind)
+        let isOver = false
+        connection = { close: () => (isOver = true) } as unknown as Connection // as: the cache's answer needs no more of one
+        clock.after(1, () => {
+          if (isOver) return
+          end.head(before.status, before.headers)
+          for (const piece of before.pieces) end.data(piece)
+          end.end()
+        })
+        return
+      }
+      connection = network.connect(kind, client, { url, method, headers, protocols: [] }, end)
+    })
+  }
+}
+
+type Handler<E> = ((event: E) => void) | null
+
+export function createWebSocketClass(network: Network, client: number): typeof WebSocket {
+  class VirtualWebSocket {
+    static readonly CONNECTING = 0
+    static readonly OPEN = 1
+    static readonly CLOSING = 2
+    static readonly CLOSED = 3
+    readonly url: string
+    readyState = 0
+    onopen: Handler<object> = null
+    onmessage: Handler<{ data: string }> = null
+    onerror: Handler<object> = null
+    onclose: Handler<{ code: number; reason: string; wasClean: boolean }> = null
+    readonly #connection: Connection
+
+    constructor(given: string | URL, protocols: string | string[] = []) {
+      const url = new URL(given)
+      this.url = url.href
+      this.#connection = network.connect(
+        'websocket',
+        client,
+        { url, method: 'GET', headers: new Headers(), protocols: [protocols].flat() },
+        {
+          head: () => {
+            this.readyState = 1
+            this.onopen?.({})
+          },
+          data: (data) => this.onmessage?.({ data: String(data) }),
+          end: (code) => this.#closed(code),
+          fail: () => {
+            this.onerror?.({})
+            this.#closed(1006)
+          }
+        }
+      )
+    }
+
+    #closed(code: number): void {
+      this.readyState = 3
+      this.onclose?.({ code, reason: '', wasClean: code !== 1006 })
+    }
+
+    send(text: string): void {
+      if (this.readyState === 0) throw new DOMException('still connecting', 'InvalidStateError')
+      if (this.readyState === 1) this.#connection.send(text)
+    }
+
+    close(code = 1005): void {
+      if (this.readyState >= 2) return
+      const isOpen = this.readyState === 1
+      this.readyState = 2
+      this.#connection.close()
+      clock.after(1, () => this.#closed(isOpen ? code : 1006))
+    }
+  }
+  return VirtualWebSocket as unknown as typeof WebSocket // as: what the client uses of one
+}

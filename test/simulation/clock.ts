@@ -1,0 +1,192 @@
+/** Virtual time, in place of the process's own: one due task at a time, and whatever follows from it before the next. Import before the client. */
+
+export interface Task {
+  at: number
+  order: number
+  run: (() => void) | undefined
+}
+
+const realImmediate = globalThis.setImmediate
+/** Lets all microtasks run. */
+export const drain = (): Promise<void> => new Promise((resolve) => realImmediate(resolve))
+
+/** A schedule that does so much in one instant goes round in circles. */
+const MAX_TASKS_AT_ONCE = 20_000
+
+let heap: Task[] = []
+let now = 0
+let order = 0
+/** The client's, by id. */
+const timers = new Map<number, Task>()
+let timerId = 0
+let inOneInstant = 0
+/** For how long the monotonic clock of the page has stood still. */
+let sleptMs = 0
+/** While it is not run: its tasks that are due. */
+let heldBack: (() => void)[] | undefined
+/** Timers come in a throttled page when the second is full. */
+let isThrottled = false
+
+const isBefore = (a: Task, b: Task): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)
+
+function push(task: Task): void {
+  let index = heap.push(task) - 1
+  while (index > 0) {
+    const parent = (index - 1) >> 1
+    const above = heap[parent] as Task // as: a parent exists
+    if (!isBefore(task, above)) break
+    heap[index] = above
+    index = parent
+  }
+  heap[index] = task
+}
+
+function pop(): Task | undefined {
+  const first = heap[0]
+  const last = heap.pop()
+  if (!first || !last || heap.length === 0) return first
+  let index = 0
+  for (;;) {
+    let child = 2 * index + 1
+    const [left, right] = [heap[child], heap[child + 1]]
+    if (!left) break
+    if (right && isBefore(right, left)) child += 1
+    const least = heap[child] as Task // as: it is one of the two
+    if (!isBefore(least, last)) break
+    heap[index] = least
+    index = child
+  }
+  heap[index] = last
+  return first
+}
+
+function schedule(ms: number, run: () => void): Task {
+  const task = { at: now + Math.max(0, Number.isFinite(ms) ? ms : 0), order: order++, run }
+  push(task)
+  return task
+}
+
+export const clock = {
+  get now(): number {
+    return now
+  },
+  /** How many of the client's timers are pending. */
+  get timers(): number {
+    return timers.size
+  },
+  /** A task of the simulation's own; returns how to call it off. */
+  after(ms: number, run: () => void): () => void {
+    const task = schedule(ms, run)
+    return () => {
+      task.run = undefined
+    }
+  },
+  /** A task of the page: it waits while the page is not run. */
+  ofPage(run: () => void): void {
+    if (heldBack) heldBack.push(run)
+    else run()
+  },
+  /** From now on the page is not run. */
+  freeze(): void {
+    heldBack ??= []
+  },
+  /** It is run again; its monotonic clock has stood still for so long. */
+  thaw(sleptForMs = 0): void {
+    sleptMs += sleptForMs
+    const all = heldBack ?? []
+    heldBack = undefined
+    for (const run of all) clock.after(0, () => clock.ofPage(run))
+  },
+  throttle(isHidden: boolean): void {
+    isThrottled = isHidden
+  },
+  reset(): void {
+    heap = []
+    now = 0
+    order = 0
+    timers.clear()
+    timerId = 0
+    sleptMs = 0
+    heldBack = undefined
+    isThrottled = false
+    inOneInstant = 0
+  },
+  /** Lets time pass until then, or until nothing is left to do before it, or `isOver`. */
+  async runUntil(until: number, isOver: () => boolean = () => false): Promise<void> {
+    await drain()
+    while (!isOver()) {
+      const next = heap[0]
+      if (!next || next.at > until) break
+      pop()
+      if (!next.run) continue
+      inOneInstant = next.at > now ? 0 : inOneInstant + 1
+      if (inOneInstant > MAX_TASKS_AT_ONCE) throw new Error(`more than ${MAX_TASKS_AT_ONCE} tasks at ${now} ms: a loop without a pause`)
+      now = Math.max(now, next.at)
+      next.run()
+      await drain()
+    }
+    if (!isOver()) now = Math.max(now, until)
+  }
+}
+
+function startTimer(callback: (...args: unknown[]) => void, ms: number, repeats: boolean, args: unknown[]): number {
+  timerId += 1
+  const id = timerId
+  const start = (): void => {
+    const at = now + ms
+    timers.set(
+      id,
+      schedule(isThrottled ? Math.ceil(at / 1000) * 1000 - now : ms, () => clock.ofPage(fire))
+    )
+  }
+  const fire = (): void => {
+    if (!timers.has(id)) return // stopped while the page was not run
+    if (repeats) start()
+    else timers.delete(id)
+    callback(...args)
+  }
+  start()
+  return id
+}
+
+function stopTimer(id?: number): void {
+  const task = timers.get(id ?? 0)
+  if (task) task.run = undefined
+  timers.delete(id ?? 0)
+}
+
+class VirtualPort {
+  onmessage: ((event: { data: unknown }) => void) | null = null
+  other: VirtualPort | undefined
+  postMessage(data: unknown): void {
+    clock.after(0, () => clock.ofPage(() => this.other?.onmessage?.({ data })))
+  }
+  close(): void {
+    this.onmessage = null
+  }
+}
+
+class VirtualChannel {
+  readonly port1 = new VirtualPort()
+  readonly port2 = new VirtualPort()
+  constructor() {
+    this.port1.other = this.port2
+    this.port2.other = this.port1
+  }
+}
+
+const EPOCH_MS = Date.UTC(2026, 10, 21)
+
+/** From now on the process's clock is this one. */
+export function install(): void {
+  Object.assign(globalThis, {
+    setTimeout: (callback: () => void, ms = 0, ...args: unknown[]) => startTimer(callback, ms, false, args),
+    setInterval: (callback: () => void, ms = 0, ...args: unknown[]) => startTimer(callback, ms, true, args),
+    clearTimeout: stopTimer,
+    clearInterval: stopTimer,
+    MessageChannel: VirtualChannel
+  })
+  performance.now = () => now - sleptMs
+  Object.defineProperty(performance, 'timeOrigin', { value: EPOCH_MS })
+  Date.now = () => EPOCH_MS + now
+}

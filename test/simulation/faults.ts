@@ -1,0 +1,72 @@
+/** What can go wrong, and what the readers do meanwhile: the steps of a schedule. */
+
+import type { ByeReason } from '../../src/protocol/frames.ts'
+
+export type Kind = 'websocket' | 'sse' | 'long-poll' | 'json'
+export type Target = Kind | 'streams' | 'http' | 'all'
+
+/** Of the path, for a while. */
+export type PathFault =
+  | 'refused'
+  | 'unanswered'
+  | 'killed'
+  | 'mute'
+  | 'buffered'
+  | 'cut'
+  | 'gateway-timeout'
+  | 'portal'
+  | 'stalled'
+  | 'slow-path'
+  | 'repeated-answer'
+
+export type Step = { afterMs: number } & (
+  | { do: 'pass' }
+  | { do: PathFault; target: Target; forMs: number; amount: number }
+  /** Of the connections that are open. */
+  | { do: 'reset' | 'dead'; target: Target }
+  /** Of the server. */
+  | { do: 'busy'; forMs: number }
+  | { do: 'job-busy'; job: string; retryMs: number }
+  | { do: 'new-token' | 'revoked' }
+  | { do: 'restart'; keeps: 'log' | 'part' | 'nothing'; downMs: number }
+  | { do: 'trimmed'; job: string; keep: number }
+  | { do: 'replaced'; job: string; keep: number }
+  | { do: 'said-again'; job: string; by: number }
+  | { do: 'bye'; reason: ByeReason; target: Target; retryMs: number }
+  | { do: 'mux'; mux: number }
+  | { do: 'forbidden' | 'expired'; job: string }
+  /** Of the page. `effect`: what becomes of its connections. */
+  | { do: 'offline'; forMs: number; effect: 'none' | 'dead' | 'reset' }
+  | { do: 'page-cache' | 'frozen'; forMs: number }
+  | { do: 'sleep'; forMs: number; effect: 'none' | 'dead' | 'reset' }
+  | { do: 'hidden'; forMs: number }
+  | { do: 'network-change'; type: 'wifi' | 'cellular' }
+  /** Of the jobs. */
+  | { do: 'append'; job: string; count: number }
+  | { do: 'end'; job: string; type: 'succeeded' | 'failed' | 'cancelled' }
+  /** Of the readers. */
+  | { do: 'read'; job: string; client: number; from: 'start' | 'tail' | 'cursor' | 'first-cursor'; pace: 'fast' | 'slow' | 'stuck'; throwsGaps: boolean }
+  | { do: 'follow'; job: string; client: number; by: 'onChange' | 'result' }
+  | { do: 'leave'; which: number; how: 'close' | 'abort' | 'break' }
+  | { do: 'hurry'; which: number }
+)
+
+export type Fault = Exclude<Step['do'], 'pass' | 'append' | 'end' | 'read' | 'follow' | 'hurry'> | 'slow-reader' | 'delivered-twice' | 'overtaken'
+
+const covers: Record<Target, readonly Kind[]> = {
+  websocket: ['websocket'],
+  sse: ['sse'],
+  'long-poll': ['long-poll'],
+  json: ['json'],
+  streams: ['websocket', 'sse'],
+  http: ['sse', 'long-poll', 'json'],
+  all: ['websocket', 'sse', 'long-poll', 'json']
+}
+
+export const isHit = (target: Target, kind: Kind): boolean => covers[target].includes(kind)
+
+/** One step in words. */
+export function describeStep({ afterMs, do: what, ...rest }: Step): string {
+  const details = Object.entries(rest).map(([name, value]) => (name.endsWith('Ms') ? `${name.slice(0, -2)} ${value} ms` : `${name} ${value}`))
+  return `+${afterMs} ms: ${what}${details.length > 0 ? ` (${details.join(', ')})` : ''}`
+}

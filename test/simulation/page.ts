@@ -1,0 +1,125 @@
+/** The page that the clients are in: its events, what they look at, and who still listens. */
+
+import { clock } from './clock.ts'
+
+type Listener = (event: { type: string }) => void
+
+/** Not Node's EventTarget: of several listeners that a signal is to remove from one, its collector may take all but the last one's removal. */
+function createTarget() {
+  const listeners = new Set<{ type: string; listener: Listener }>()
+  return {
+    listeners,
+    addEventListener(type: string, listener: Listener, { signal }: { signal?: AbortSignal } = {}): void {
+      if (signal?.aborted) return
+      const own = { type, listener }
+      listeners.add(own)
+      signal?.addEventListener('abort', () => listeners.delete(own), { once: true })
+    },
+    removeEventListener(type: string, listener: Listener): void {
+      for (const each of listeners) if (each.type === type && each.listener === listener) listeners.delete(each)
+    },
+    dispatch(type: string): void {
+      for (const each of [...listeners]) if (each.type === type && listeners.has(each)) each.listener({ type })
+    }
+  }
+}
+type Target = ReturnType<typeof createTarget>
+
+const window = createTarget()
+const document = { ...createTarget(), hidden: false }
+const connection = { ...createTarget(), type: undefined as string | undefined }
+const navigator = { onLine: true, connection }
+
+/** It is not run. */
+let isAway = false
+/** What brings it back, where it is not run or not seen now. */
+const returns = new Set<() => void>()
+
+/** Brings it back after so long, or at once with the others. */
+function later(ms: number, back: () => void): void {
+  const run = (): void => {
+    if (!returns.delete(run)) return
+    callOff()
+    back()
+  }
+  const callOff = clock.after(ms, run)
+  returns.add(run)
+}
+
+/** In a task of its own, after those that the page has been kept from. */
+const tell = (target: Target, type: string): void => void clock.after(0, () => clock.ofPage(() => target.dispatch(type)))
+
+export const page = {
+  install(): void {
+    const { addEventListener, removeEventListener } = window
+    Object.assign(globalThis, { document, addEventListener, removeEventListener })
+    Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true })
+  },
+  reset(origin: string): void {
+    returns.clear()
+    isAway = false
+    document.hidden = false
+    navigator.onLine = true
+    connection.type = undefined
+    for (const { listeners } of [window, document, connection]) listeners.clear()
+    Object.assign(globalThis, { location: new URL(origin) })
+  },
+  get isAway(): boolean {
+    return isAway
+  },
+  get listeners(): string[] {
+    return [window, document, connection].flatMap(({ listeners }) => [...listeners].map(({ type }) => type))
+  },
+  goOffline(ms: number): void {
+    if (!navigator.onLine) return
+    navigator.onLine = false
+    tell(window, 'offline')
+    later(ms, () => {
+      navigator.onLine = true
+      tell(window, 'online')
+    })
+  },
+  hide(ms: number): void {
+    if (document.hidden) return
+    setHidden(true)
+    later(ms, () => setHidden(false))
+  },
+  /** Whatever it goes through is over. */
+  comeBack(): void {
+    for (const back of [...returns]) back()
+  },
+  setNetwork(type: string): void {
+    connection.type = type
+    tell(connection, 'change')
+  },
+  /** Put away for so long, and not run meanwhile. */
+  putAway(ms: number, how: 'page-cache' | 'frozen'): void {
+    if (isAway) return
+    isAway = true
+    const [target, before, after] = how === 'frozen' ? ([document, 'freeze', 'resume'] as const) : ([window, 'pagehide', 'pageshow'] as const)
+    tell(target, before)
+    // What it does about that is done at once.
+    clock.after(0, () => isAway && clock.freeze())
+    later(ms, () => {
+      isAway = false
+      clock.thaw()
+      tell(target, after)
+    })
+  },
+  sleep(ms: number): void {
+    if (isAway) return
+    isAway = true
+    const at = clock.now
+    clock.freeze()
+    later(ms, () => {
+      isAway = false
+      clock.thaw(clock.now - at)
+    })
+  }
+}
+
+function setHidden(isHidden: boolean): void {
+  document.hidden = isHidden
+  clock.throttle(isHidden)
+  tell(document, 'visibilitychange')
+}

@@ -1,0 +1,152 @@
+/** Plays one schedule to its end, and holds what came of it against what had to. */
+
+import { checkEnd } from './check.ts'
+import { clock } from './clock.ts'
+import type { Follower } from './follower.ts'
+import { page } from './page.ts'
+import { appendProgress, endJob, perform } from './perform.ts'
+import { checkNothingLeft, checkQuiet, createBacklogRule, describeHang, Wrong } from './rules.ts'
+import { JOBS, type Schedule } from './schedule.ts'
+import { createWorld, GRACE_MS, type Hit, type World } from './world.ts'
+
+/** The longest that it may take until everybody is well again once nothing goes wrong any more, */
+const MAX_RECOVERY_MS = 180_000
+/** and until everybody has ended once the jobs have. */
+const MAX_END_MS = 120_000
+const QUIET_SECONDS = 6
+
+export interface Report {
+  hits: readonly Hit[]
+  events: number
+  connections: number
+  recoveryMs: number
+  endMs: number
+  /** The most connections that one client opened within ten seconds. */
+  busiest: number
+}
+
+const rejections: unknown[] = []
+process.on('unhandledRejection', (reason) => rejections.push(reason))
+
+const errors: unknown[][] = []
+export function silence(): void {
+  console.warn = () => {}
+  console.error = (...args: unknown[]) => errors.push(args)
+}
+
+export async function play(schedule: Schedule): Promise<Report> {
+  rejections.length = errors.length = 0
+  const world = createWorld(schedule)
+  const { setup, steps } = schedule
+  const [late] = JOBS.slice(-1)
+  const createLate = (): void => {
+    if (!late || world.server.logs.has(late)) return
+    world.createdAt = clock.now
+    world.server.create(late).append('queued')
+  }
+  clock.after(setup.lateMs, createLate)
+  const checkBacklog = createBacklogRule(world, setup)
+  const stopWork = work(world, setup.everyMs)
+  for (const step of steps) {
+    await pass(step.afterMs, checkBacklog)
+    perform(step, world)
+  }
+  await pass(1000, checkBacklog)
+  stopWork()
+
+  heal(world)
+  createLate()
+  const recoveryMs = await recover(world)
+  await checkQuiet(world, setup, QUIET_SECONDS)
+  const endMs = await end(world)
+  const { followers, server } = world
+  for (const follower of followers) {
+    const log = server.logs.get(follower.job)
+    const createdAt = follower.job === late ? world.createdAt : 0
+    if (log) await checkEnd(follower, log, { isRevoked: world.isRevoked, createdAt, graceMs: GRACE_MS })
+  }
+  const busiest = busiestOf(world)
+  await checkNothingLeft(world)
+  if (rejections.length > 0) throw new Wrong(`an unhandled rejection: ${rejections[0]}`)
+  if (errors.length > 0) throw new Wrong(`console.error: ${errors[0]?.join(' ')}`)
+  return {
+    hits: world.hits,
+    events: followers.reduce((sum, { events }) => sum + events.length, 0),
+    connections: world.network.opened.length,
+    recoveryMs,
+    endMs,
+    busiest
+  }
+}
+
+async function pass(ms: number, check: () => void): Promise<void> {
+  for (const until = clock.now + ms; clock.now < until; check()) await clock.runUntil(Math.min(until, clock.now + 1000))
+}
+
+/** Each job goes on, until it is stopped. */
+function work({ server }: World, everyMs: number): () => void {
+  let callOff = (): void => {}
+  const next = (): void => {
+    for (const log of server.logs.values()) appendProgress(log)
+    callOff = clock.after(everyMs, next)
+  }
+  if (everyMs) callOff = clock.after(everyMs, next)
+  return () => callOff()
+}
+
+function heal({ network, server, followers }: World): void {
+  network.heal()
+  server.isDown = false
+  server.busyUntil = 0
+  page.comeBack()
+  for (const { hurry } of followers) hurry()
+}
+
+/** Until each has all that there is. */
+async function recover(world: World): Promise<number> {
+  const { server, followers } = world
+  const at = clock.now
+  for (const log of server.logs.values()) appendProgress(log)
+  const isWell = ({ state, by, events, job, subscription, left }: Follower): boolean => {
+    if (state !== 'running' || left) return true
+    const log = server.logs.get(job)
+    if (log?.ended || world.isRevoked || log?.refusal) return false
+    if (by === 'onChange') return subscription.state.status !== 'unknown'
+    return by === 'result' || events.at(-1)?.id === log?.epoch.events.at(-1)?.id || (events.length === 0 && subscription.state.connection.phase === 'live')
+  }
+  await clock.runUntil(at + MAX_RECOVERY_MS, () => followers.every(isWell))
+  const ill = followers.filter((follower) => !isWell(follower))
+  if (ill.length > 0) throw new Wrong(`${MAX_RECOVERY_MS} ms after everything was well again: ${describeHang(ill, world)}`)
+  return clock.now - at
+}
+
+async function end(world: World): Promise<number> {
+  const { server, followers } = world
+  const at = clock.now
+  for (const log of server.logs.values()) endJob(log)
+  const isOver = (): boolean => followers.every(({ state }) => state !== 'running')
+  await clock.runUntil(at + MAX_END_MS, isOver)
+  if (!isOver())
+    throw new Wrong(
+      `${MAX_END_MS} ms after all jobs had ended: ${describeHang(
+        followers.filter(({ state }) => state === 'running'),
+        world
+      )}`
+    )
+  return clock.now - at
+}
+
+const WINDOW_MS = 10_000
+
+function busiestOf({ network, clients }: World): number {
+  let most = 0
+  for (const number of clients.keys()) {
+    const times = network.opened.filter(({ client }) => client === number).map(({ openedAt }) => openedAt)
+    let first = 0
+    times.forEach((time, index) => {
+      while ((times[first] ?? time) < time - WINDOW_MS) first += 1
+      most = Math.max(most, index - first + 1)
+    })
+  }
+  return most
+}

@@ -1,0 +1,27 @@
+/** One JSON answer (PROTOCOL.md §3) from what a follow reads. */
+
+import { isControl, type Reading, type WireEvent } from '../../src/protocol/frames.ts'
+import type { Ask, Follow } from './follow.ts'
+
+export function readingOf(follow: Follow, limit: number, asks: readonly Ask[]): Pick<Reading, 'jobs' | 'events' | 'more'> & { isMoved: boolean } {
+  const events: WireEvent[] = []
+  const jobs: Reading['jobs'] = []
+  let isMoved = false
+  for (const frame of follow.read(limit)) {
+    if (!isControl(frame)) events.push(frame)
+    else if (frame.control === 'subscribed') {
+      const { job, epoch, seq, cursor, status } = frame
+      const after = asks.find((ask) => ask.job === job)?.after
+      if (after && after !== 'tail' && after !== cursor) isMoved = true
+      jobs.push({ job, epoch, seq, from: cursor, cursor, status, done: false })
+    } else if (frame.control === 'done') {
+      const member = jobs.find((each) => each.job === frame.job)
+      if (member && 'done' in member) member.done = true
+    } else if (frame.control === 'error') {
+      const { job = '', control: _, ...error } = frame
+      jobs.push({ job, error })
+    }
+  }
+  for (const member of jobs) if ('cursor' in member) member.cursor = events.findLast(({ job }) => job === member.job)?.id ?? member.cursor
+  return { jobs, events, more: follow.isBehind, isMoved }
+}

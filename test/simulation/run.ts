@@ -1,0 +1,41 @@
+/** Plays random schedules: `node test/simulation/run.ts --runs 10000 [--seed N] [--path P]`. With `--quick`, a failure is not shrunk. */
+
+import { parseArgs } from 'node:util'
+import { install } from './clock.ts'
+import { page } from './page.ts'
+
+install()
+page.install()
+
+const { values } = parseArgs({
+  options: { runs: { type: 'string', default: '1000' }, seed: { type: 'string' }, path: { type: 'string' }, quick: { type: 'boolean', default: false } }
+})
+const [{ default: fc }, { play, silence }, { describeSchedule, schedules }, { createTally }] = await Promise.all([
+  import('fast-check'),
+  import('./play.ts'),
+  import('./schedule.ts'),
+  import('./tally.ts')
+])
+
+const log = console.log
+silence()
+const tally = createTally()
+const seed = values.seed === undefined ? Number(process.hrtime.bigint() % 2n ** 31n) : Number(values.seed)
+const startedAt = process.hrtime.bigint()
+const outcome = await fc.check(
+  fc.asyncProperty(schedules, async (schedule) => tally.add(await play(schedule))),
+  { numRuns: Number(values.runs), seed, endOnFailure: values.quick, ...(values.path && { path: values.path }) }
+)
+const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9
+
+if (outcome.failed) {
+  const [schedule] = outcome.counterexample ?? []
+  log(`seed ${outcome.seed}, path ${outcome.counterexamplePath}, after ${outcome.numRuns} schedules and ${outcome.numShrinks} shrinks:`)
+  if (schedule) log(describeSchedule(schedule))
+  log(outcome.errorInstance instanceof Error ? (outcome.errorInstance.stack ?? outcome.errorInstance.message) : outcome.errorInstance)
+  process.exitCode = 1
+} else {
+  log(tally.table())
+  log(`seed ${outcome.seed}: ${outcome.numRuns} schedules in ${seconds.toFixed(1)} s`)
+}
+process.exit()

@@ -1,0 +1,339 @@
+/** The simulated server: its logs by JSON, event stream and WebSocket, as PROTOCOL.md has it. */
+
+import { encodeFrame } from '../../src/protocol/encode.ts'
+import { type ByeReason, type Frame, isControl, type Operation } from '../../src/protocol/frames.ts'
+import { SUBPROTOCOL } from '../../src/protocol/rules.ts'
+import { clock } from './clock.ts'
+import type { Kind } from './faults.ts'
+import { type Ask, createFollow, type Follow } from './follow.ts'
+import { createLog, type Log } from './log.ts'
+import type { Connection } from './network.ts'
+import { readingOf } from './reading.ts'
+
+export interface ServerOptions {
+  heartbeatMs: number
+  pollMs: number
+  mux: number
+  /** Events of a job in one write of a stream. */
+  pageSize: number
+  /** From a wake-up to the reading of the log. */
+  delayMs: number
+  /** Long polls are answered at once. */
+  ignoresWait: boolean
+  /** Requests need a token. */
+  hasTokens: boolean
+  /** An event was sent to a client: on the connection of that number. */
+  onSent(connection: Connection, frame: Frame): void
+}
+
+/** A streamed reading under way. */
+interface Stream {
+  connection: Connection
+  follow: Follow
+  pump(): void
+  write(frames: readonly Frame[]): void
+  close(code: number): void
+}
+
+/** A JSON reading that waits. */
+interface Waiting {
+  connection: Connection
+  answer(): void
+  isNews(): boolean
+}
+
+export interface Server {
+  readonly logs: ReadonlyMap<string, Log>
+  readonly token: string
+  create(job: string): Log
+  accept(connection: Connection): void
+  // What becomes of it.
+  mux: number
+  isDown: boolean
+  busyUntil: number
+  /** A stream that is not lost reads the job for that client. */
+  isFollowed(client: number, job: string): boolean
+  renewToken(): void
+  revoke(): void
+  /** How many streams it was said on. */
+  bye(reason: ByeReason, retryMs: number, isMeant: (kind: Kind) => boolean): Kind[]
+  sayAgain(job: string, by: number): Kind[]
+  refuseJob(job: string, status: number, code: string, retryAfterMs?: number): Kind[]
+}
+
+const PROBLEM = { 'content-type': 'application/problem+json' }
+/** Events of a job in one JSON answer. */
+const ANSWER_SIZE = 30
+const LINGER_MS = 10_000
+
+export function createServer(options: ServerOptions): Server {
+  const { heartbeatMs, pollMs, pageSize, delayMs, hasTokens } = options
+  const logs = new Map<string, Log>()
+  const streams = new Set<Stream>()
+  const waiting = new Set<Waiting>()
+  let tokens = 1
+  let isRevoked = false
+  let isWoken = false
+
+  function wake(): void {
+    if (isWoken) return
+    isWoken = true
+    clock.after(delayMs, () => {
+      isWoken = false
+      for (const stream of [...streams]) stream.pump()
+      for (const each of [...waiting]) if (each.isNews()) each.answer()
+    })
+  }
+
+  // ---- who may
+
+  const presented = ({ request: { headers, protocols } }: Connection): string | undefined => {
+    const offered = protocols.find((each) => each.startsWith('bearer.'))
+    return offered ? atob(offered.slice('bearer.'.length)) : headers.get('authorization')?.replace('Bearer ', '')
+  }
+
+  function refusalOf(connection: Connection): { status: number; code: string; retryAfterMs?: number } | undefined {
+    if (clock.now < server.busyUntil) return { status: 503, code: 'busy', retryAfterMs: Math.ceil(server.busyUntil - clock.now) }
+    if (hasTokens && (isRevoked || presented(connection) !== server.token)) return { status: 401, code: 'unauthorized' }
+    return undefined
+  }
+
+  // ---- answers
+
+  function reply(connection: Connection, status: number, value: unknown, headers: Record<string, string> = { 'content-type': 'application/json' }): void {
+    connection.head(status, headers)
+    connection.data(JSON.stringify(value))
+    connection.end()
+  }
+
+  function refuse(connection: Connection, status: number, code: string, retryAfterMs?: number): void {
+    const retry: Record<string, string> = retryAfterMs ? { 'retry-after': `${Math.ceil(retryAfterMs / 1000)}` } : {}
+    reply(connection, status, { type: 'about:blank', title: code, status, code, ...(retryAfterMs && { retryAfterMs }) }, { ...PROBLEM, ...retry })
+  }
+
+  function asksOf({ request: { url, headers } }: Connection): Ask[] {
+    const [, job] = /^\/jobs\/([^/]+)\/events$/.exec(url.pathname) ?? []
+    const after = url.searchParams.getAll('after')
+    if (job) return [{ job: decodeURIComponent(job), after: headers.get('last-event-id') ?? (after[0] || undefined) }]
+    return url.searchParams.getAll('job').map((each, index) => ({ job: each, after: after[index] || undefined }))
+  }
+
+  function accept(connection: Connection): void {
+    if (server.isDown) return connection.reset()
+    const { kind, request } = connection
+    if (kind === 'websocket') return acceptSocket(connection)
+    const refused = refusalOf(connection)
+    if (refused) return refuse(connection, refused.status, refused.code, refused.retryAfterMs)
+    if (!request.url.pathname.endsWith('/events')) return answerSnapshot(connection)
+    const asks = asksOf(connection)
+    const only = asks.length === 1 ? asks[0] : undefined
+    const log = only && logs.get(only.job)
+    if (only && !log) return refuse(connection, 404, 'unknown-job')
+    if (log?.refusal) return refuse(connection, log.refusal, log.refusal === 403 ? 'forbidden' : 'history-gone')
+    if (kind === 'sse') return acceptStream(connection, asks)
+    answerReading(connection, asks)
+  }
+
+  function answerSnapshot(connection: Connection): void {
+    const log = logs.get(decodeURIComponent(connection.request.url.pathname.slice('/jobs/'.length)))
+    if (!log) return refuse(connection, 404, 'unknown-job')
+    if (log.refusal) return refuse(connection, log.refusal, log.refusal === 403 ? 'forbidden' : 'history-gone')
+    reply(connection, 200, log.snapshot())
+  }
+
+  function answerReading(connection: Connection, asks: readonly Ask[]): void {
+    const { url, headers } = connection.request
+    const waitS = Number(url.searchParams.get('wait') ?? headers.get('prefer')?.replace('wait=', '') ?? 0)
+    const follow = createFollow(logs)
+    for (const ask of asks) follow.subscribe(ask)
+    const first = readingOf(follow, ANSWER_SIZE, asks)
+    const answer = ({ isMoved: _, ...reading }: ReturnType<typeof readingOf>): void => {
+      for (const event of reading.events) options.onSent(connection, event)
+      reply(connection, 200, { protocol: 1, heartbeatMs, mux: server.mux, pollMs, ...reading })
+    }
+    const isNews = first.events.length > 0 || follow.size < asks.length || first.isMoved
+    if (isNews || !waitS || options.ignoresWait) return answer(first)
+    const each: Waiting = {
+      connection,
+      // Each time from where the first reading stood: nobody has been told of that.
+      isNews: () => asks.some(({ job }) => follow.isNews(job)),
+      answer() {
+        stop()
+        const again = createFollow(logs)
+        for (const ask of first.jobs) if ('cursor' in ask) again.subscribe({ job: ask.job, after: ask.cursor })
+        answer(readingOf(again, ANSWER_SIZE, asks))
+      }
+    }
+    const callOff = clock.after(waitS * 1000, each.answer)
+    const stop = (): void => {
+      callOff()
+      waiting.delete(each)
+    }
+    connection.server = { data() {}, gone: stop }
+    waiting.add(each)
+  }
+
+  // ---- streams
+
+  function stream(connection: Connection, follow: Follow, encode: (frames: readonly Frame[]) => void, over: (last: Frame | undefined) => void): Stream {
+    let callOff: (() => void) | undefined
+    const beat = (): void => {
+      encode([{ control: 'heartbeat' }])
+      pump()
+      callOffBeat = clock.after(heartbeatMs, beat)
+    }
+    let callOffBeat = clock.after(heartbeatMs, beat)
+
+    function write(frames: readonly Frame[]): void {
+      for (const frame of frames) options.onSent(connection, frame)
+      if (frames.length > 0) encode(frames)
+    }
+    function pump(): void {
+      if (callOff) return // the next page is due
+      const frames = follow.read(pageSize)
+      write(frames)
+      if (follow.size === 0) over(frames.at(-1))
+      else if (follow.isBehind)
+        callOff = clock.after(1, () => {
+          callOff = undefined
+          pump()
+        })
+    }
+    const each: Stream = {
+      connection,
+      follow,
+      pump,
+      write,
+      close(code) {
+        stop()
+        connection.end(code)
+      }
+    }
+    const stop = (): void => {
+      callOff?.()
+      callOffBeat()
+      streams.delete(each)
+    }
+    connection.server = { data() {}, gone: stop }
+    streams.add(each)
+    return each
+  }
+
+  const hello = (): Frame => ({ control: 'hello', protocol: 1, heartbeatMs, mux: server.mux })
+
+  function acceptStream(connection: Connection, asks: readonly Ask[]): void {
+    const [only] = asks
+    const log = asks.length === 1 && only ? logs.get(only.job) : undefined
+    if (log?.ended && only?.after) {
+      const { epoch, seq } = log.placeOf(only.after)
+      if (seq === epoch.events.length && (only.after === 'tail' || only.after === `${epoch.name}-${seq}`)) {
+        connection.head(204, {})
+        return connection.end()
+      }
+    }
+    const follow = createFollow(logs)
+    for (const ask of asks) follow.subscribe(ask)
+    const each = stream(
+      connection,
+      follow,
+      (frames) => connection.data(frames.map(sseText).join('')),
+      () => each.close(1000)
+    )
+    connection.head(200, { 'content-type': 'text/event-stream; charset=utf-8' })
+    each.write([hello()])
+    each.pump()
+  }
+
+  function sseText(frame: Frame): string {
+    if (!isControl(frame)) return `id: ${frame.id}\ndata: ${encodeFrame(frame)}\n\n`
+    return frame.control === 'heartbeat' ? ':\n\n' : `event: control\ndata: ${encodeFrame(frame)}\n\n`
+  }
+
+  function acceptSocket(connection: Connection): void {
+    if (!connection.request.protocols.includes(SUBPROTOCOL)) return connection.reset()
+    connection.head(101, {})
+    connection.data(encodeFrame(hello()))
+    const refused = refusalOf(connection)
+    if (refused) {
+      connection.data(encodeFrame({ control: 'error', message: 'refused', ...refused }))
+      return connection.end(4000 + refused.status)
+    }
+    const follow = createFollow(logs)
+    let callOffLinger: (() => void) | undefined
+    const encode = (frames: readonly Frame[]): void => {
+      const texts = frames.map(encodeFrame)
+      connection.data(texts.length === 1 ? texts.join() : `[${texts.join(',')}]`)
+    }
+    const each = stream(connection, follow, encode, (last) => {
+      if (last && isControl(last) && last.control === 'error') return each.close(4000 + last.status)
+      callOffLinger ??= clock.after(LINGER_MS, () => each.close(1000))
+    })
+    const gone = connection.server?.gone
+    connection.server = {
+      gone() {
+        callOffLinger?.()
+        gone?.()
+      },
+      data(text) {
+        const operation = JSON.parse(text) as Operation // as: the client's
+        if (operation.op === 'ping') return encode([{ control: 'pong' }])
+        if (operation.op === 'unsubscribe') follow.unsubscribe(operation.job)
+        else follow.subscribe(operation)
+        if (follow.size > 0) {
+          callOffLinger?.()
+          callOffLinger = undefined
+        }
+        clock.after(delayMs, () => streams.has(each) && each.pump())
+      }
+    }
+    for (const ask of asksOf(connection)) follow.subscribe(ask)
+    each.pump()
+  }
+
+  const server: Server = {
+    logs,
+    get token() {
+      return `token-${tokens}`
+    },
+    create(job) {
+      const log = createLog(job, wake)
+      logs.set(job, log)
+      return log
+    },
+    accept,
+    mux: options.mux,
+    isDown: false,
+    busyUntil: 0,
+    isFollowed: (client, job) =>
+      [...streams].some(({ connection, follow }) => connection.client === client && connection.isOpen && !connection.isDead && follow.jobs.has(job)),
+    renewToken() {
+      tokens += 1
+    },
+    revoke() {
+      isRevoked = true
+    },
+    bye(reason, retryMs, isMeant) {
+      for (const each of [...waiting]) if (isMeant(each.connection.kind)) each.answer()
+      const meant = [...streams].filter(({ connection }) => isMeant(connection.kind) && connection.isOpen && !connection.isDead)
+      for (const each of meant) {
+        each.write([{ control: 'bye', reason, retryMs }])
+        each.close(1001)
+      }
+      return meant.map(({ connection }) => connection.kind)
+    },
+    sayAgain(job, by) {
+      const meant = [...streams].filter(({ connection, follow }) => connection.isOpen && !connection.isDead && follow.rewind(job, by))
+      for (const each of meant) each.pump()
+      return meant.map(({ connection }) => connection.kind)
+    },
+    refuseJob(job, status, code, retryAfterMs) {
+      const meant = [...streams].filter(({ connection, follow }) => connection.isOpen && !connection.isDead && follow.jobs.has(job))
+      for (const each of meant) {
+        each.write(each.follow.fail(job, status, code, retryAfterMs))
+        each.pump()
+      }
+      return meant.map(({ connection }) => connection.kind)
+    }
+  }
+  return server
+}

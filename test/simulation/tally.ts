@@ -1,0 +1,61 @@
+/** What a run has come to. */
+
+import type { Fault, Kind } from './faults.ts'
+import type { Report } from './play.ts'
+
+const KINDS = ['websocket', 'sse', 'long-poll', 'json'] as const
+
+/** What readers do, or what happens by itself: no faults. */
+const NO_FAULTS: readonly Fault[] = ['leave', 'slow-reader', 'delivered-twice', 'overtaken']
+
+export interface Tally {
+  add(report: Report): void
+  counts(): Record<string, number>
+  table(): string
+}
+
+const medianOf = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? 0
+
+export function createTally(): Tally {
+  const all = new Map<Fault, number>()
+  const byKind = new Map<string, number>()
+  const faults: number[] = []
+  const most = { recoveryMs: 0, endMs: 0, busiest: 0, connections: 0 }
+  const sums = { events: 0, connections: 0 }
+
+  const count = <K>(map: Map<K, number>, key: K): void => void map.set(key, (map.get(key) ?? 0) + 1)
+
+  return {
+    add({ hits, events, connections, ...rest }) {
+      const felt = new Set<unknown>()
+      const seen = new Map<unknown, Set<string>>()
+      for (const { fault, kind, step } of hits) {
+        // Once for each step; where no step has made it, once for each schedule.
+        const source = step ?? fault
+        const known = seen.get(source) ?? new Set()
+        if (known.size === 0) count(all, fault)
+        if (!NO_FAULTS.includes(fault)) felt.add(source)
+        const column = `${fault} ${kind}`
+        if (!known.has(column)) count(byKind, column)
+        seen.set(source, known.add(fault).add(column))
+      }
+      faults.push(felt.size)
+      sums.events += events
+      sums.connections += connections
+      for (const name of ['recoveryMs', 'endMs', 'busiest'] as const) most[name] = Math.max(most[name], rest[name])
+      most.connections = Math.max(most.connections, connections)
+    },
+    counts: () => Object.fromEntries(all),
+    table() {
+      const rows = [...all].sort(([, a], [, b]) => b - a)
+      const cells = (fault: Fault): string => KINDS.map((kind: Kind) => String(byKind.get(`${fault} ${kind}`) ?? '').padStart(10)).join('')
+      return [
+        `${'felt'.padEnd(18)}${'in all'.padStart(8)}${KINDS.map((kind) => kind.padStart(10)).join('')}`,
+        ...rows.map(([fault, total]) => `${fault.padEnd(18)}${String(total).padStart(8)}${cells(fault)}`),
+        `faults felt in a schedule: median ${medianOf(faults)}, least ${faults[0]}, most ${faults.at(-1)}`,
+        `${sums.events} events, ${sums.connections} connections; at most ${most.connections} in a schedule, ${most.busiest} of a client in 10 s`,
+        `well again after at most ${Math.round(most.recoveryMs)} ms, ended after at most ${Math.round(most.endMs)} ms`
+      ].join('\n')
+    }
+  }
+}

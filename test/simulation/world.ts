@@ -1,0 +1,109 @@
+/** A page with its clients, a path, and a server, for one schedule. */
+
+import { createClient } from '../../src/client.ts'
+import { isControl, type WireEvent } from '../../src/protocol/frames.ts'
+import { longPoll, shortPoll } from '../../src/transports/poll.ts'
+import { sse } from '../../src/transports/sse.ts'
+import { webSocket } from '../../src/transports/websocket.ts'
+import type { Client, Memory } from '../../src/types.ts'
+import { createFetch, createWebSocketClass } from './browser.ts'
+import { clock } from './clock.ts'
+import type { Fault, Kind, Step } from './faults.ts'
+import type { Follower } from './follower.ts'
+import { createNetwork, type Network } from './network.ts'
+import { page } from './page.ts'
+import { createRandom } from './random.ts'
+import { JOBS, type Schedule, type TransportName } from './schedule.ts'
+import { createServer, type Server } from './server.ts'
+
+const MAKE = { websocket: webSocket, sse, 'long-poll': longPoll, 'short-poll': shortPoll } satisfies Record<TransportName, unknown>
+export const GRACE_MS = 5000
+
+/** Something that went wrong and was felt, and where. */
+export type Hit = { fault: Fault; kind: Kind | undefined; step: Step | undefined }
+
+export interface World {
+  readonly network: Network
+  readonly server: Server
+  readonly followers: Follower[]
+  readonly hits: Hit[]
+  hit(fault: Fault, kind?: Kind, step?: Step): void
+  client(number: number): Client
+  readonly clients: readonly (Client | undefined)[]
+  /** The last event of a job that was sent to a client. */
+  sentTo(client: number, job: string): WireEvent | undefined
+  readonly hasTokens: boolean
+  isRevoked: boolean
+  /** When the token was last renewed. */
+  tokenAt: number
+  /** When the last job was created. */
+  createdAt: number
+}
+
+const ORIGIN = 'https://example.test'
+
+export function createWorld({ seed, setup }: Schedule): World {
+  const random = createRandom(seed)
+  Math.random = random
+  clock.reset()
+  page.reset(setup.isForeign ? 'https://page.test' : ORIGIN)
+  const hits: Hit[] = []
+  const hit = (fault: Fault, kind?: Kind, step?: Step): void => void hits.push({ fault, kind, step })
+  /** By client: the connection on which an event was sent first. */
+  const firstSent = new Map<string, number>()
+  const lastSent = new Map<string, WireEvent>()
+
+  const server = createServer({
+    ...setup,
+    pollMs: 2000,
+    onSent(connection, frame) {
+      if (isControl(frame) || !connection.isOpen || connection.isDead) return
+      const key = `${connection.client} ${frame.job} ${frame.id}`
+      const first = firstSent.get(key) ?? connection.number
+      firstSent.set(key, first)
+      lastSent.set(`${connection.client} ${frame.job}`, frame)
+      if (first !== connection.number) hit('delivered-twice', connection.kind)
+    }
+  })
+  const network = createNetwork({ ...setup, random, accept: server.accept, onOvertaken: (kind) => hit('overtaken', kind) })
+
+  const kept = new Map<string, unknown>()
+  const memory: Memory = {
+    read: (key) => new Promise((resolve) => clock.after(5, () => resolve(kept.get(key)))),
+    write: async (key, value) => void kept.set(key, value),
+    clear: async (key) => void kept.delete(key)
+  }
+
+  const clients: (Client | undefined)[] = []
+  const makeClient = (number: number): Client =>
+    createClient({
+      url: `${ORIGIN}/jobs`,
+      transports: setup.transports.map((name) => MAKE[name]()),
+      ...(setup.hasTokens && { token: () => server.token }),
+      fetch: createFetch(network, number),
+      WebSocket: createWebSocketClass(network, number),
+      bufferSize: setup.bufferSize,
+      firstLook: setup.firstLook,
+      memory: setup.remembers && memory,
+      unknownJobGraceMs: GRACE_MS,
+      onDiagnostic({ type }) {
+        if (type === 'paused') hit('slow-reader')
+      }
+    })
+
+  for (const job of JOBS.slice(0, setup.lateMs ? -1 : undefined)) server.create(job).append('queued')
+  return {
+    network,
+    server,
+    followers: [],
+    hits,
+    hit,
+    client: (number) => (clients[number] ??= makeClient(number)),
+    clients,
+    sentTo: (client, job) => lastSent.get(`${client} ${job}`),
+    hasTokens: setup.hasTokens,
+    isRevoked: false,
+    tokenAt: Number.NEGATIVE_INFINITY,
+    createdAt: 0
+  }
+}
