@@ -10,7 +10,7 @@ import type { Reader } from './delivery/reader.ts'
 import { type Carrier, createTraffic, type TrafficOptions } from './delivery/traffic.ts'
 import { isJobtailError, JobtailError, type TransportError } from './errors.ts'
 import { followPage, isOffline, networkType, type Page } from './page.ts'
-import { candidates, type End, emptyHistory, type History, next, type Outcome, ranking, record, retrialMs, type Step } from './policy/next.ts'
+import { candidates, disappoint, type End, emptyHistory, type History, next, type Outcome, ranking, record, retrialMs, type Step } from './policy/next.ts'
 import { IDLE } from './state.ts'
 import { describe, errorOf } from './strategy/failures.ts'
 import { type Round, startRound } from './strategy/round.ts'
@@ -195,9 +195,14 @@ export function createConnection(options: ConnectionOptions): Connection {
     round = undefined
     traffic.endLooks()
     if (kind === 'failed' && attempt === 1 && wanted().length > 0) options.warn(describe(outcome.failures, options.request.base))
-    history = record(history, outcome, now())
-    const untilMs = history.records[transport]?.demotedUntil ?? 0
-    if (kind === 'lost' && untilMs > now()) emit({ type: 'demoted', untilMs }, transport)
+    learn(record(history, outcome, now()), transport)
+  }
+
+  function learn(told: History, transport: string): void {
+    const untilMs = told.records[transport]?.demotedUntil ?? 0
+    const isNews = untilMs > now() && untilMs !== history.records[transport]?.demotedUntil
+    history = told
+    if (isNews) emit({ type: 'demoted', untilMs }, transport)
   }
 
   async function carry(controller: AbortController): Promise<Outcome> {
@@ -261,7 +266,10 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (!error || !isNeeded) {
       if (!provedAt) emit({ type: 'probe-abandoned', afterMs }, transport)
     } else if (provedAt && round?.live === carrier) emit({ type: 'lost', afterMs: now() - provedAt, reason: error.reason, events }, transport)
-    else emit({ type: 'probe-failed', afterMs, reason: error.reason, status: error.status }, transport)
+    else {
+      emit({ type: 'probe-failed', afterMs, reason: error.reason, status: error.status }, transport)
+      if (error.reason === 'mute') learn(disappoint(history, transport, now()), transport)
+    }
   }
 
   function onLive({ transport, provedAt = 0, startedAt }: Carrier, replaced: Carrier | undefined): void {

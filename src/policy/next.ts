@@ -82,18 +82,22 @@ export function record(history: History, last: Outcome, now: number): History {
   const useful = isUseful(last)
   // A planned close says nothing against the transport.
   const isShort = !useful && byeMs === undefined
-  const shortLives = isShort ? (history.records[transport]?.shortLives ?? 0) + 1 : 0
+  const { records } = isShort ? disappoint(history, transport, now) : history
   return {
     ...next,
     favourite: isShort ? undefined : transport,
+    records: useful ? { ...records, [transport]: { shortLives: 0, demotedUntil: 0 } } : records,
     // A life that brought nothing resets nothing: an endpoint that opens and dies would be tried at full speed for ever.
-    failures: useful || events > 0 ? 0 : history.failures + 1,
-    records: { ...history.records, [transport]: { shortLives, demotedUntil: demotionEnd(shortLives, now) } }
+    failures: useful || events > 0 ? 0 : history.failures + 1
   }
 }
 
-const demotionEnd = (shortLives: number, now: number): number =>
-  shortLives < SHORT_LIVES ? 0 : now + Math.min(MAX_DEMOTION_MS, DEMOTION_MS * 2 ** (shortLives - SHORT_LIVES))
+/** The history with one more short life of this transport in it; to have opened and been mute is one. */
+export function disappoint(history: History, transport: string, now: number): History {
+  const shortLives = (history.records[transport]?.shortLives ?? 0) + 1
+  const demotedUntil = shortLives < SHORT_LIVES ? 0 : now + Math.min(MAX_DEMOTION_MS, DEMOTION_MS * 2 ** (shortLives - SHORT_LIVES))
+  return { ...history, records: { ...history.records, [transport]: { shortLives, demotedUntil } } }
+}
 
 const isUseful = ({ livedMs }: { livedMs: number }): boolean => livedMs >= USEFUL_LIFE_MS
 

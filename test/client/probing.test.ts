@@ -168,7 +168,7 @@ describe('a path that proves itself and is no good', () => {
     expect(world.links.at(-1)?.transport).toBe('sse')
   })
 
-  test('one that opens and delivers nothing: ever fewer tries beside another transport', async () => {
+  test('one that opens and delivers nothing: ever fewer tries beside another transport, and never given up', async () => {
     const world = createWorld({ scripts: { websocket: mute } })
     const loop = run(world.client.subscribe('42'))
     for (let seq = 1; seq <= 60; seq += 1) {
@@ -177,7 +177,13 @@ describe('a path that proves itself and is no good', () => {
     }
     expect(loop.seqs).toEqual(upTo(60))
     expect(world.links.filter(({ transport }) => transport !== 'websocket').map(({ transport }) => transport)).toEqual(['sse'])
-    expect(startsOf(world, 'websocket').length).toBeLessThanOrEqual(4)
+    expect(startsOf(world, 'websocket')).toHaveLength(2)
+    expect(world.said('demoted')).toMatchObject([{ transport: 'websocket' }])
+    await elapseRoughly(3_600_000)
+    expect(startsOf(world, 'websocket').length).toBeLessThanOrEqual(8)
+    world.transports.websocket.script = serving(world.log)
+    await elapseRoughly(31 * 60_000)
+    expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
   })
 
   test('one that is killed each time, for hours: tried ever more rarely, though never given up', async () => {

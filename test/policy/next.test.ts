@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import {
   candidates,
   DEMOTION_MS,
+  disappoint,
   type End,
   emptyHistory,
   type Failure,
@@ -186,6 +187,12 @@ describe('ranking', () => {
     expect(MAX_DEMOTION_MS).toBe(30 * DEMOTION_MS)
     const again = historyOf('sse', short, short, short, useful, short, short)
     expect(again.records.sse?.demotedUntil).toBe(now + 5000 + DEMOTION_MS)
+  })
+
+  test('to be mute counts as a short life; a planned close neither way', () => {
+    const mute = disappoint(disappoint(emptyHistory(order), 'sse', now), 'sse', now)
+    expect(ranking(mute, now)).toEqual(sseLast)
+    expect(ranking(record(mute, { ...lost(200, 1, 0), transport: 'sse' }, now), now)).toEqual(sseLast)
   })
 
   test('a useful life ends it at once', () => expect(ranking(historyOf('sse', short, short, useful), now)).toEqual(order))
