@@ -1,0 +1,51 @@
+/** What a page got, held against what the server had: pure. */
+
+import { createHash } from 'node:crypto'
+import type { WireEvent } from '../../src/protocol/frames.ts'
+import type { Received, Report } from './page.ts'
+
+export interface Exactness {
+  lost: number
+  repeated: number
+  outOfOrder: number
+  /** The loop ended by itself, after the job's last event. */
+  hasEnded: boolean
+}
+
+const fingerprint = ({ id, seq, data }: Pick<WireEvent, 'id' | 'seq' | 'data'>): string =>
+  `${id} ${seq} ${createHash('sha256').update(JSON.stringify(data)).digest('hex')}`
+
+export function exactness(log: readonly WireEvent[], { events, over }: Report): Exactness {
+  const had = events.map(fingerprint)
+  const once = new Set(had)
+  const outOfOrder = events.filter(({ seq }, index) => index > 0 && seq <= (events[index - 1]?.seq ?? 0)).length
+  return {
+    lost: log.filter((event) => !once.has(fingerprint(event))).length,
+    repeated: had.length - once.size,
+    outOfOrder,
+    hasEnded: over === 'ended' && events.at(-1)?.id === log.at(-1)?.id
+  }
+}
+
+export const isExact = ({ lost, repeated, outOfOrder, hasEnded }: Exactness): boolean => lost + repeated + outOfOrder === 0 && hasEnded
+
+const appendedAt = ({ time }: WireEvent): number => Date.parse(time)
+
+/** How long the page waited at most for an event that was there to be had: from the event before it, or its start, or from its append, whichever came last. */
+export function longestGapMs(log: readonly WireEvent[], { events, startedAt }: Report): number {
+  const appended = new Map(log.map((event) => [event.seq, appendedAt(event)]))
+  const gaps = events.map(({ seq, at }, index) => at - Math.max(appended.get(seq) ?? at, events[index - 1]?.at ?? startedAt))
+  return Math.max(0, ...gaps)
+}
+
+/** From a moment to the receipt of the first event that was appended later. */
+export function firstAfterMs(log: readonly WireEvent[], events: readonly Received[], moment: number): number {
+  const first = log.find((event) => appendedAt(event) > moment)
+  return (events.find(({ seq }) => seq === first?.seq)?.at ?? Number.NaN) - moment
+}
+
+/** Who carried the job, one after the other. */
+export const carriers = ({ diagnostics }: Report): string[] =>
+  diagnostics
+    .flatMap(({ type, transport = '' }) => (type === 'live' || type === 'switched' ? [transport] : []))
+    .filter((name, index, all) => name !== all[index - 1])
