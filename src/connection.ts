@@ -45,6 +45,9 @@ export interface Connection {
   takes(job: string): boolean
 }
 
+/** WebKit cuts what a page reads some ms before it tells that the page is put away. */
+const FAREWELL_MS = 1000
+
 export function createConnection(options: ConnectionOptions): Connection {
   const { transports, retry } = options
   let history = emptyHistory(transports.map(({ name }) => name))
@@ -61,6 +64,9 @@ export function createConnection(options: ConnectionOptions): Connection {
   let page: Page
   /** When the wait under way is over. */
   let retryAt: number | undefined
+  /** The history without the last loss, and when that was. */
+  let blameless = history
+  let lostAt = 0
   /** It can't read what is wanted now, and is read on until another one does. */
   let outgoing: Carrier | undefined
 
@@ -175,6 +181,7 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   /** The page is put away: nothing stays open, and nothing is opened until it is back. */
   function onLeave(): void {
+    if (now() - lostAt < FAREWELL_MS) history = { ...blameless, last: { kind: 'released' } }
     if (!retryAt) callOff({ kind: 'released' })
     endOutgoing()
     traffic.endLooks()
@@ -195,6 +202,10 @@ export function createConnection(options: ConnectionOptions): Connection {
     round = undefined
     traffic.endLooks()
     if (kind === 'failed' && attempt === 1 && wanted().length > 0) options.warn(describe(outcome.failures, options.request.base))
+    if (kind === 'lost') {
+      blameless = history
+      lostAt = now()
+    }
     learn(record(history, outcome, now()), transport)
   }
 

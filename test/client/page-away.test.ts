@@ -173,3 +173,25 @@ test('a pause that the server has asked for is over while the page is away: it i
   await elapse(100)
   expect(loop.seqs).toEqual(upTo(3))
 })
+
+test.each(['WebKit, which cuts what a page reads just before it tells that the page is put away', 'a cut that has nothing to do with it'])(
+  '%s',
+  async (whose) => {
+    const isWebKit = whose.startsWith('WebKit')
+    const { world, loop } = await reach(phases.live as Phase) // as: it is there
+    for (let round = 0; round < 3; round += 1) {
+      world.open[0]?.fail('cut')
+      await elapse(isWebKit ? 10 : 1500)
+      page.say('pagehide')
+      await elapse(1000)
+      page.say('pageshow')
+      await elapse(1000)
+    }
+    world.log.fill('42', 9)
+    await elapse(50)
+    expect(loop.seqs).toEqual(upTo(9))
+    // Only what it does to a page that stays is held against a transport.
+    expect(world.said('demoted').length > 0).toBe(!isWebKit)
+    expect(world.open.map(({ transport }) => transport)).toEqual([isWebKit ? 'websocket' : 'sse'])
+  }
+)
