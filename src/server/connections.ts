@@ -1,5 +1,6 @@
 import type { ByeReason } from '../protocol/frames.ts'
 import { alarm } from './alarm.ts'
+import type { ConnectionKind, Meter, MetricsStore } from './metrics.ts'
 import { busy, closing as isClosing } from './problem.ts'
 import type { Settings } from './types.ts'
 
@@ -11,6 +12,7 @@ export interface Connection {
 }
 
 export interface Slot {
+  readonly meter: Meter
   /** The connection that the slot was taken for: from now on it is told of `max-age` and `shutdown`. */
   hold(connection: Connection): void
   /** Ms since 1970, the earliest counts: then `bye` `auth`. */
@@ -21,13 +23,13 @@ export interface Slot {
 export interface Connections {
   readonly closing: boolean
   /** Throws the refusal where the server, or the address, has too many. */
-  admit(address: string | undefined): Slot
+  admit(address: string | undefined, kind: ConnectionKind): Slot
   /** Resolves when all are over; those that aren't after `graceMs` are cut. */
   close(graceMs: number): Promise<void>
 }
 
 /** Counts the open readings, and ends them when their time has come. */
-export function createConnections({ maxConnections, maxConnectionsPerAddress, maxConnectionAgeMs }: Settings): Connections {
+export function createConnections({ maxConnections, maxConnectionsPerAddress, maxConnectionAgeMs }: Settings, metrics: MetricsStore): Connections {
   const slots = new Map<Slot, Connection | undefined>()
   const byAddress = new Map<string, number>()
   let closing: PromiseWithResolvers<void> | undefined
@@ -42,14 +44,16 @@ export function createConnections({ maxConnections, maxConnectionsPerAddress, ma
   /** Everybody who is sent away together comes back over a second for each thousand of them. */
   const spreadMs = () => Math.min(30_000, Math.max(1000, slots.size))
 
-  function admit(address: string | undefined): Slot {
+  function admit(address: string | undefined, kind: ConnectionKind): Slot {
     if (closing) throw isClosing()
     if (slots.size >= maxConnections) throw busy(503, 'the server has too many connections', 5000)
     if (address !== undefined && (byAddress.get(address) ?? 0) >= maxConnectionsPerAddress) throw busy(429, 'too many connections from one address', 5000)
     let cancelAge = () => {}
     let cancelExpiry = () => {}
     let expiresAt = Number.POSITIVE_INFINITY
+    const meter = metrics.open(kind)
     const slot: Slot = {
+      meter,
       hold(connection) {
         slots.set(slot, connection)
         if (closing) connection.bye('shutdown', spreadMs())
@@ -66,6 +70,7 @@ export function createConnections({ maxConnections, maxConnectionsPerAddress, ma
         cancelAge()
         cancelExpiry()
         if (!slots.delete(slot)) return
+        meter.close()
         count(address, -1)
         if (slots.size === 0) closing?.resolve()
       }

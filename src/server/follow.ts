@@ -2,6 +2,7 @@ import type { ByeReason, Control, Frame } from '../protocol/frames.ts'
 import { type Ask, type Budget, createJobReader, type JobReader } from './job-reader.ts'
 import type { EventLog } from './log/types.ts'
 import { isLogError } from './log/types.ts'
+import type { Meter } from './metrics.ts'
 import { asControl, historyGone, internal, Refusal } from './problem.ts'
 
 export interface FollowOptions {
@@ -12,6 +13,8 @@ export interface FollowOptions {
   /** Ends it. */
   signal: AbortSignal
   onError: (error: unknown) => void
+  /** Told what is handed out. */
+  meter?: Meter
 }
 
 /** Jobs read from the log as frames, at the pace of whoever pulls. */
@@ -44,7 +47,7 @@ export interface Follow {
  * A wake-up, carrying no data, only makes a job due; what there is comes from the log, and is read again at each heartbeat
  * in case a wake-up was lost (PROTOCOL.md §8.2).
  */
-export function createFollow({ log, heartbeatMs, listen, signal, onError }: FollowOptions): Follow {
+export function createFollow({ log, heartbeatMs, listen, signal, onError, meter }: FollowOptions): Follow {
   const readers = new Map<string, JobReader>()
   /** Jobs that may have news, longest waiting first. */
   const due = new Set<JobReader>()
@@ -138,6 +141,7 @@ export function createFollow({ log, heartbeatMs, listen, signal, onError }: Foll
       if (isWanted) await advance(reader, batch, left)
     }
     batch.push(...takeControls())
+    meter?.frames(batch)
     return batch
   }
 
@@ -169,6 +173,7 @@ export function createFollow({ log, heartbeatMs, listen, signal, onError }: Foll
     fail,
     say,
     bye(reason, retryMs) {
+      if (!ended) meter?.bye(reason)
       say({ control: 'bye', reason, retryMs })
       end()
     },

@@ -4,6 +4,7 @@ import { cancelJob } from './cancel.ts'
 import type { Connections } from './connections.ts'
 import { checkOrigin, corsHeaders, PREFLIGHT_HEADERS } from './cors.ts'
 import { isLogError } from './log/types.ts'
+import type { MetricsStore } from './metrics.ts'
 import { closing, historyGone, internal, methodNotAllowed, notFound, problemBody, Refusal, unknownJob } from './problem.ts'
 import { readEvents } from './readings/events.ts'
 import { findRoute, pathBelow } from './routes.ts'
@@ -18,16 +19,18 @@ export interface Parts {
   settings: Settings
   connections: Connections
   runner: Runner
+  metrics: MetricsStore
 }
 
 /** Answers any request below `basePath`; never rejects. */
 export async function answer(call: Call, parts: Parts): Promise<Answer> {
-  const { settings } = parts
+  const { settings, metrics } = parts
   let found: Answer
   try {
     found = await dispatch(call, parts)
   } catch (error) {
     const refusal = refusalFrom(error, settings)
+    metrics.rejected(refusal.status)
     found = { status: refusal.status, ...problemBody(refusal) }
   }
   return { ...found, headers: { ...EVERY_ANSWER, ...corsHeaders(call.request, settings), ...found.headers } }

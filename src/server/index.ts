@@ -1,7 +1,9 @@
 /** `jobtail/server`: a job's log served over WebSocket, event streams and JSON. */
 
 export type { JobSnapshot, ProgressData, WireEvent as JobEvent } from '../protocol/frames.ts'
+export type { Health } from './health.ts'
 export { createJobServer } from './job-server.ts'
 export { type MemoryLogOptions, memoryLog } from './log/memory.ts'
 export { type EventLog, LogError, type LogErrorCode, type LogPage } from './log/types.ts'
+export { type ConnectionKind, prometheusText, type ServerMetrics } from './metrics.ts'
 export type { Action, Authorize, JobContext, JobServer, JobServerOptions, NodeRequest, NodeResponse, Permission } from './types.ts'

@@ -5,18 +5,22 @@ import { createUpgrade } from './adapters/upgrade.ts'
 import { alarm } from './alarm.ts'
 import { createConnections } from './connections.ts'
 import type { Parts } from './handler.ts'
+import { healthOf } from './health.ts'
 import { memoryLog } from './log/memory.ts'
+import { countingLog, createMetrics } from './metrics.ts'
 import { pathBelow } from './routes.ts'
 import { createRunner } from './run.ts'
 import type { JobServer, JobServerOptions, NodeRequest, Settings } from './types.ts'
 
 /** Makes a server of jobs: their logs, their readings, their runs. It listens on nothing itself. */
 export function createJobServer(options: JobServerOptions = {}): JobServer {
+  const metrics = createMetrics()
   const settings = settingsFrom(options)
+  settings.log = countingLog(settings.log, metrics)
   const { log } = settings
-  const connections = createConnections(settings)
+  const connections = createConnections(settings, metrics)
   const runner = createRunner(settings)
-  const parts: Parts = { settings, connections, runner }
+  const parts: Parts = { settings, connections, runner, metrics }
   const upgrade = createUpgrade(parts)
   let closed: Promise<void> | undefined
 
@@ -50,6 +54,8 @@ export function createJobServer(options: JobServerOptions = {}): JobServer {
     fetch: (request) => respondToFetch(request, parts),
     publish: (jobId, type, data) => log.append(jobId, type, data),
     run: runner.run,
+    metrics: metrics.read,
+    health: (options) => healthOf(log, connections, options),
     close({ graceMs = 5000 } = {}) {
       closed ??= closeAll(graceMs)
       return closed

@@ -3,7 +3,9 @@ import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse } from 
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { ProgressData, WireEvent } from '../protocol/frames.ts'
+import type { Health } from './health.ts'
 import type { EventLog } from './log/types.ts'
+import type { ServerMetrics } from './metrics.ts'
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest
 export type NodeResponse = ServerResponse | Http2ServerResponse
@@ -22,6 +24,10 @@ export interface JobServer {
   publish(jobId: string, type: string, data?: unknown): Promise<WireEvent>
   /** Runs work as a job: `queued`, `started`, what `work` publishes, then `succeeded` with its result, `failed`, or `cancelled`. Settles as `work` does; rejects after a cancel. */
   run<T>(jobId: string, work: (job: JobContext) => T | Promise<T>): Promise<T>
+  /** What it has done so far and does now, for `prometheusText` or for whatever else. */
+  metrics(): ServerMetrics
+  /** Whether it can serve: asks its log for an answer within `timeoutMs` (default 2000). Never rejects. */
+  health(options?: { timeoutMs?: number }): Promise<Health>
   /** Says `bye` to all readers, aborts running jobs (`failed` with code `shutdown`), closes the log; what is not over after `graceMs` (default 5000) is cut. */
   close(options?: { graceMs?: number }): Promise<void>
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Reading } from '../../src/protocol/frames.ts'
 import type { Follow } from '../../src/server/follow.ts'
 import { createJobServer, type JobServer } from '../../src/server/index.ts'
+import { createMetrics } from '../../src/server/metrics.ts'
 import { createOperations } from '../../src/server/readings/operations.ts'
 import type { Settings } from '../../src/server/types.ts'
 import { serve } from '../server/serve.ts'
@@ -90,7 +91,7 @@ test('operations over a WebSocket', { timeout: 120_000 }, async () => {
     const operations = createOperations({
       follow: follow as Follow, // as: it has all that is called
       request: new Request('http://localhost/jobs/42/events'),
-      slot: { hold() {}, expireAt() {}, release() {} },
+      slot: { meter: createMetrics().open('websocket'), hold() {}, expireAt() {}, release() {} },
       settings: { authorize: () => true, mux: 128, onError: (error: unknown) => reported.push(error) } as unknown as Settings, // as: it has all that is read
       onDone: () => operations.pending === 0 && over.resolve(),
       onFlood: () => {}

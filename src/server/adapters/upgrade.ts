@@ -21,7 +21,7 @@ export type Upgrade = (req: IncomingMessage, socket: Duplex, head: Buffer) => vo
  * Takes WebSocket handshakes. What speaks for the path (no such place, a strange origin, no such subprotocol) is refused
  * by HTTP, so that clients fall back; what speaks for the job is said on the socket, since browsers hide a handshake's status.
  */
-export function createUpgrade({ settings, connections }: Parts): Upgrade {
+export function createUpgrade({ settings, connections, metrics }: Parts): Upgrade {
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -36,9 +36,15 @@ export function createUpgrade({ settings, connections }: Parts): Upgrade {
     try {
       request = checkHandshake(req, settings, connections)
     } catch (error) {
-      return refuseHandshake(socket, error instanceof Refusal ? error : internal())
+      return refuseHandshake(socket, counted(error))
     }
     server.handleUpgrade(req, socket, head, (ws) => open(ws, request, req.socket.remoteAddress))
+  }
+
+  function counted(error: unknown): Refusal {
+    const refusal = error instanceof Refusal ? error : internal()
+    metrics.rejected(refusal.status)
+    return refusal
   }
 
   function open(ws: WebSocket, request: Request, address: string | undefined): void {
@@ -46,9 +52,9 @@ export function createUpgrade({ settings, connections }: Parts): Upgrade {
     let slot: Slot
     try {
       asks = asksOf(request, settings)
-      slot = connections.admit(address)
+      slot = connections.admit(address, 'websocket')
     } catch (error) {
-      return refuseSocket(ws, error instanceof Refusal ? error : internal(), settings)
+      return refuseSocket(ws, counted(error), settings)
     }
     serveSocket(ws, request, asks, slot, settings)
   }

@@ -19,7 +19,7 @@ export async function readEvents(call: Call, route: Route & { to: 'events' }, se
   const single = route.job !== undefined
   const streams = /text\/event-stream/i.test(request.headers.get('accept') ?? '')
   const wait = streams ? 0 : waitMs(request)
-  const slot = connections.admit(call.address)
+  const slot = connections.admit(call.address, streams ? 'sse' : wait > 0 ? 'long-poll' : 'short-poll')
   const over = new AbortController()
   const close = () => {
     over.abort()
@@ -30,7 +30,7 @@ export async function readEvents(call: Call, route: Route & { to: 'events' }, se
   if (call.signal.aborted) close()
   try {
     const { log, heartbeatMs, onError } = settings
-    const follow = createFollow({ log, heartbeatMs, listen: streams || wait > 0, signal: over.signal, onError })
+    const follow = createFollow({ log, heartbeatMs, listen: streams || wait > 0, signal: over.signal, onError, meter: slot.meter })
     await subscribeAll(asks, single, follow, request, slot, settings)
     const cut = new AbortController()
     if (streams) {

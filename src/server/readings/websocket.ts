@@ -32,7 +32,7 @@ export function serveSocket(ws: WebSocket, request: Request, asks: readonly Ask[
   const gone = new AbortController()
   const { signal } = gone
   const { log, heartbeatMs, maxBufferedBytes, onError } = settings
-  const follow = createFollow({ log, heartbeatMs, listen: true, signal, onError })
+  const follow = createFollow({ log, heartbeatMs, listen: true, signal, onError, meter: slot.meter })
   const outlet = createOutlet({ send: (text, sent) => ws.send(text, () => sent()), maxBufferedBytes, heartbeatMs, signal })
   const budget = streamBudget(settings)
   let cancelLinger: (() => void) | undefined

@@ -1,0 +1,24 @@
+import { alarm } from './alarm.ts'
+import type { Connections } from './connections.ts'
+import type { EventLog } from './log/types.ts'
+
+/** `closing`: it says goodbye to its readers. `failing`: its log gave no answer, or an error. */
+export type Health = { status: 'ok' } | { status: 'closing' } | { status: 'failing'; error: unknown }
+
+/** Any job does: what counts is that the log answers. */
+const PROBE = 'jobtail-health'
+
+/** For a load balancer's check: only `ok` should be sent requests. */
+export async function healthOf(log: EventLog, { closing }: Connections, { timeoutMs = 2000 }: { timeoutMs?: number } = {}): Promise<Health> {
+  if (closing) return { status: 'closing' }
+  const late = Promise.withResolvers<never>()
+  const cancel = alarm(timeoutMs, () => late.reject(new Error(`the log gave no answer within ${timeoutMs} ms`)))
+  try {
+    await Promise.race([log.snapshot(PROBE), late.promise])
+    return { status: 'ok' }
+  } catch (error) {
+    return { status: 'failing', error }
+  } finally {
+    cancel()
+  }
+}
