@@ -41,6 +41,7 @@ export interface Connection {
   remove(reader: Reader): void
   /** A reader was resumed, or the capacity has become known. */
   changed(): void
+  follows(job: string): boolean
   /** Whether it carries the job, or could. */
   takes(job: string): boolean
 }
@@ -309,6 +310,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     changed: traffic.changed,
     // Until a hello has told, the others wait for it behind the first.
-    takes: jobs.takes
+    takes: jobs.takes,
+    follows: (job) => jobs.readers(job).length > 0
   }
 }

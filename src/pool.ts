@@ -41,7 +41,8 @@ export function createPool(connect: (capacity: Capacity) => Connection): Pool {
   }
 
   function join(reader: Reader): void {
-    const connection = connections.find((each) => each.takes(reader.job)) ?? open()
+    const { job } = reader
+    const connection = connections.find((each) => each.follows(job)) ?? connections.find((each) => each.takes(job)) ?? open()
     connection.add(reader)
   }
 

@@ -211,6 +211,22 @@ describe('mux', () => {
     expect(world.open).toHaveLength(2)
   })
 
+  test('a job is read once, though another link has room for it', async () => {
+    const world = createWorld({ firstLook: false })
+    world.transports.websocket.script = serving(world.log, { mux: 1 })
+    for (const job of ['1', '2']) world.log.fill(job, 2)
+    const first = world.client.subscribe('1')
+    run(first)
+    run(world.client.subscribe('2'))
+    await elapse(200)
+    first.close()
+    await elapse(50)
+    const again = run(world.client.subscribe('2'))
+    await elapse(200)
+    expect(again.seqs).toEqual([1, 2])
+    expect(world.open).toHaveLength(1)
+  })
+
   test.each([true, false])('two hundred jobs: lists of at most 4,000 characters, no reading twice (update: %s)', async (canUpdate) => {
     const world = createWorld({ canUpdate })
     const jobs = Array.from({ length: 200 }, (_, index) => `job-with-a-rather-long-name-${index}`)
