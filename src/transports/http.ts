@@ -61,13 +61,16 @@ export async function errorIn(response: Response, accept: string): Promise<Error
   const type = (headers.get('content-type') ?? 'no content type').toLowerCase()
   if (response.ok && type.startsWith(accept)) return
   // 408 and 504 come from whoever lost patience in between, whatever they say.
-  if (type.startsWith('application/problem+json') && status !== 408 && status !== 504)
+  if (type.startsWith('application/problem+json') && status !== 408 && status !== 504) {
+    // Where the body breaks off, that is what has failed: a status alone would be taken for the path's own, and thrown.
+    const text = await response.text()
     try {
-      const { detail, title, ...problem } = await response.json()
+      const { detail, title, ...problem } = JSON.parse(text)
       return parseError({ message: detail ?? title, retryAfterMs: Number(headers.get('retry-after')) * 1000 || undefined, ...problem, status })
     } catch {
-      // not the protocol's: somebody else's, or a body that broke
+      // not the protocol's: somebody else's
     }
+  }
   // What nobody reads holds its connection.
   body?.cancel().catch(() => {})
   const message = `${place(url)}${redirected ? ' (redirected)' : ''}: ${status}, ${type}, not ${accept}`

@@ -120,6 +120,17 @@ describe('an error that is answered', () => {
     expect(had).toEqual([{ control: 'error', status: 403, code: 'forbidden', message }])
   })
 
+  it('says nothing where it breaks off', async () => {
+    const broken = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode('{"status":401,'))
+        controller.error(new TypeError('terminated'))
+      }
+    })
+    const { fetch } = scriptFetch(new Response(broken, { status: 401, headers: problem }))
+    await expect(openReader(look(), base, single, { fetch }).toEnd()).rejects.toMatchObject({ message: 'terminated' })
+  })
+
   it('is one of HTTP, whatever status the body claims', async () => {
     expect((await read('{"status":200,"code":"x","title":""}', 401, problem)).had).toMatchObject([{ status: 401, code: 'x' }])
   })
