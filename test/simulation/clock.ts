@@ -133,10 +133,12 @@ function startTimer(callback: (...args: unknown[]) => void, ms: number, repeats:
   timerId += 1
   const id = timerId
   const start = (): void => {
-    const at = now + ms
+    // Whole milliseconds, and at least one: as in Node, and where nested in browsers (HTML §8.6).
+    const wholeMs = Math.max(1, Math.trunc(ms) || 0)
+    const at = now + wholeMs
     timers.set(
       id,
-      schedule(isThrottled ? Math.ceil(at / 1000) * 1000 - now : ms, () => clock.ofPage(fire))
+      schedule(isThrottled ? Math.ceil(at / 1000) * 1000 - now : wholeMs, () => clock.ofPage(fire))
     )
   }
   const fire = (): void => {

@@ -78,6 +78,7 @@ export interface NetworkOptions {
   jitterMs: number
   /** Into how many pieces a write is cut, at most. */
   pieces: number
+  trace(what: string): void
   accept(connection: Connection): void
   /** What was sent later, on another connection of that client, has arrived before. */
   onOvertaken(kind: Kind): void
@@ -95,6 +96,7 @@ export function createNetwork(options: NetworkOptions): Network {
   /** By client: when that was sent which has arrived. */
   const arrived = new Map<number, number>()
   const encoder = new TextEncoder()
+  const decoder = new TextDecoder()
 
   function windowFor(kind: Kind, ...faults: PathFault[]): Window | undefined {
     return windows.find(({ fault, target, until }) => faults.includes(fault) && until > clock.now && isHit(target, kind))
@@ -170,6 +172,7 @@ export function createNetwork(options: NetworkOptions): Network {
     function letGo(): void {
       if (!isOpen) return
       isOpen = false
+      options.trace(`${name} is over`)
       open.delete(connection)
       callOffLimit?.()
       down.clear()
@@ -195,6 +198,7 @@ export function createNetwork(options: NetworkOptions): Network {
       const latest = arrived.get(client) ?? 0
       if (sentAt < latest) options.onOvertaken(kind)
       else arrived.set(client, sentAt)
+      options.trace(`${name}: ${typeof piece === 'string' ? piece : decoder.decode(piece)}`)
       if (piece.length <= left) {
         left -= piece.length
         return end.data(piece)
@@ -204,6 +208,8 @@ export function createNetwork(options: NetworkOptions): Network {
       fail()
     }
 
+    const name = `${kind} #${opened.length} of client ${client}`
+    options.trace(`${name} opens: ${request.url.href} ${request.headers.get('last-event-id') ?? ''}`)
     const connection: Connection = {
       kind,
       client,
@@ -218,6 +224,7 @@ export function createNetwork(options: NetworkOptions): Network {
       },
       server: undefined,
       send(text) {
+        options.trace(`${name} sends ${text}`)
         if (isOpen && !isDead) up.send(() => connection.server?.data(text))
       },
       close: letGo,
@@ -234,6 +241,7 @@ export function createNetwork(options: NetworkOptions): Network {
               if (isOpen) killed.hit(kind)
               connection.reset()
             })
+          options.trace(`${name}: ${status}`)
           end.head(status, headers)
         })
         if (buffering) held ??= []

@@ -101,6 +101,7 @@ export function perform(step: Step, world: World): void {
     case 'mux':
       if (server.mux !== step.mux) hit('mux')
       server.mux = step.mux
+      world.leastMux = Math.min(world.leastMux, step.mux)
       return
     case 'forbidden':
     case 'expired': {

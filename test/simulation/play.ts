@@ -2,12 +2,13 @@
 
 import { checkEnd } from './check.ts'
 import { clock } from './clock.ts'
+import { describeStep } from './faults.ts'
 import type { Follower } from './follower.ts'
 import { page } from './page.ts'
 import { appendProgress, endJob, perform } from './perform.ts'
 import { checkNothingLeft, checkQuiet, createBacklogRule, describeHang, Wrong } from './rules.ts'
 import { JOBS, type Schedule } from './schedule.ts'
-import { createWorld, GRACE_MS, type Hit, type World } from './world.ts'
+import { createWorld, GRACE_MS, type Hit, type Trace, type World } from './world.ts'
 
 /** The longest that it may take until everybody is well again once nothing goes wrong any more, */
 const MAX_RECOVERY_MS = 180_000
@@ -34,9 +35,9 @@ export function silence(): void {
   console.error = (...args: unknown[]) => errors.push(args)
 }
 
-export async function play(schedule: Schedule): Promise<Report> {
+export async function play(schedule: Schedule, trace: Trace = () => {}): Promise<Report> {
   rejections.length = errors.length = 0
-  const world = createWorld(schedule)
+  const world = createWorld(schedule, (what) => trace(`${clock.now.toFixed(1).padStart(9)} ${what}`))
   const { setup, steps } = schedule
   const [late] = JOBS.slice(-1)
   const createLate = (): void => {
@@ -49,15 +50,18 @@ export async function play(schedule: Schedule): Promise<Report> {
   const stopWork = work(world, setup.everyMs)
   for (const step of steps) {
     await pass(step.afterMs, checkBacklog)
+    trace(`---- ${describeStep(step)}`)
     perform(step, world)
   }
   await pass(1000, checkBacklog)
   stopWork()
 
+  trace('---- all is well again')
   heal(world)
   createLate()
   const recoveryMs = await recover(world)
-  await checkQuiet(world, setup, QUIET_SECONDS)
+  await checkQuiet(world, QUIET_SECONDS)
+  trace('---- all jobs end')
   const endMs = await end(world)
   const { followers, server } = world
   for (const follower of followers) {

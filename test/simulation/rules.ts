@@ -41,7 +41,7 @@ export function createBacklogRule({ followers, sentTo, server, network }: World,
 }
 
 /** A client that nothing disturbs needs no more connections than its jobs do, and none where nobody follows. */
-export async function checkQuiet({ network, followers, clients, server }: World, { mux }: Setup, seconds: number): Promise<void> {
+export async function checkQuiet({ network, followers, clients, server, leastMux }: World, seconds: number): Promise<void> {
   const least = clients.map(() => Number.POSITIVE_INFINITY)
   // Not at a rhythm that could be the client's own.
   for (let sample = 0; sample < seconds * 3; sample += 1) {
@@ -54,7 +54,7 @@ export async function checkQuiet({ network, followers, clients, server }: World,
   }
   for (const number of clients.keys()) {
     const jobs = new Set(followers.filter(({ client, state }) => client === number && state === 'running').map(({ job }) => job))
-    const most = mux === 128 && server.mux === 128 ? Math.min(1, jobs.size) : jobs.size
+    const most = leastMux >= server.logs.size ? Math.min(1, jobs.size) : jobs.size
     const open = least[number] ?? 0
     if (open > most && open < Number.POSITIVE_INFINITY) {
       const what = [...network.open].filter(({ client }) => client === number).map(({ kind, openedAt }) => `${kind} since ${Math.round(openedAt)}`)

@@ -1,4 +1,4 @@
-/** Plays random schedules: `node test/simulation/run.ts --runs 10000 [--seed N] [--path P]`. With `--quick`, a failure is not shrunk. */
+/** Plays random schedules: `node test/simulation/run.ts --runs 10000 [--seed N] [--path P]`. With `--quick`, a failure is not shrunk; with `--trace`, all that happens is printed. */
 
 import { parseArgs } from 'node:util'
 import { install } from './clock.ts'
@@ -8,7 +8,13 @@ install()
 page.install()
 
 const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '1000' }, seed: { type: 'string' }, path: { type: 'string' }, quick: { type: 'boolean', default: false } }
+  options: {
+    runs: { type: 'string', default: '1000' },
+    seed: { type: 'string' },
+    path: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    trace: { type: 'boolean', default: false }
+  }
 })
 const [{ default: fc }, { play, silence }, { describeSchedule, schedules }, { createTally }] = await Promise.all([
   import('fast-check'),
@@ -23,7 +29,7 @@ const tally = createTally()
 const seed = values.seed === undefined ? Number(process.hrtime.bigint() % 2n ** 31n) : Number(values.seed)
 const startedAt = process.hrtime.bigint()
 const outcome = await fc.check(
-  fc.asyncProperty(schedules, async (schedule) => tally.add(await play(schedule))),
+  fc.asyncProperty(schedules, async (schedule) => tally.add(await play(schedule, values.trace ? log : undefined))),
   { numRuns: Number(values.runs), seed, endOnFailure: values.quick, ...(values.path && { path: values.path }) }
 )
 const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9

@@ -34,6 +34,8 @@ export interface World {
   sentTo(client: number, job: string): WireEvent | undefined
   readonly hasTokens: boolean
   isRevoked: boolean
+  /** The fewest jobs that a connection could ever carry. */
+  leastMux: number
   /** When the token was last renewed. */
   tokenAt: number
   /** When the last job was created. */
@@ -42,7 +44,10 @@ export interface World {
 
 const ORIGIN = 'https://example.test'
 
-export function createWorld({ seed, setup }: Schedule): World {
+/** Told what happens, for who looks into a failure. */
+export type Trace = (what: string) => void
+
+export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
   const random = createRandom(seed)
   Math.random = random
   clock.reset()
@@ -65,7 +70,7 @@ export function createWorld({ seed, setup }: Schedule): World {
       if (first !== connection.number) hit('delivered-twice', connection.kind)
     }
   })
-  const network = createNetwork({ ...setup, random, accept: server.accept, onOvertaken: (kind) => hit('overtaken', kind) })
+  const network = createNetwork({ ...setup, random, trace, accept: server.accept, onOvertaken: (kind) => hit('overtaken', kind) })
 
   const kept = new Map<string, unknown>()
   const memory: Memory = {
@@ -86,7 +91,8 @@ export function createWorld({ seed, setup }: Schedule): World {
       firstLook: setup.firstLook,
       memory: setup.remembers && memory,
       unknownJobGraceMs: GRACE_MS,
-      onDiagnostic({ type }) {
+      onDiagnostic({ at: _, attempt, type, transport = '', ...rest }) {
+        trace(`client ${number}, attempt ${attempt}: ${type} ${transport} ${JSON.stringify(rest)}`)
         if (type === 'paused') hit('slow-reader')
       }
     })
@@ -103,6 +109,7 @@ export function createWorld({ seed, setup }: Schedule): World {
     sentTo: (client, job) => lastSent.get(`${client} ${job}`),
     hasTokens: setup.hasTokens,
     isRevoked: false,
+    leastMux: setup.mux,
     tokenAt: Number.NEGATIVE_INFINITY,
     createdAt: 0
   }
