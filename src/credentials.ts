@@ -1,6 +1,6 @@
 /** Where a request's token and headers come from. */
 
-import { JobtailError } from './errors.ts'
+import { JobtailError, keepSecret } from './errors.ts'
 import type { ClientOptions } from './types.ts'
 
 /** What every request of one connect carries. */
@@ -13,12 +13,19 @@ const ask = <T>(source: T | (() => T | Promise<T>)): T | Promise<T> => (source i
 
 /** Asks the token source and the header source, once each. */
 export async function askCredentials(options: Pick<ClientOptions, 'token' | 'headers'>): Promise<Credentials> {
-  const [token, headers] = await Promise.all([ask(options.token), ask(options.headers)])
+  const [token, given] = await Promise.all([ask(options.token), ask(options.headers)])
   // RFC 6750 §2.1. Never the value: it would end up in a log.
   if (token !== undefined && !/^[A-Za-z0-9._~+/-]+=*$/.test(token))
     throw new JobtailError('bad-request', `token: expected the characters of a bearer token (RFC 6750), got a ${typeof token} with others`)
+  const headers = headersOf(given)
+  if (token) keepSecret(token)
+  headers.forEach(keepSecret)
+  return { headers, token }
+}
+
+function headersOf(given: HeadersInit | undefined): Headers {
   try {
-    return { headers: new Headers(headers), token }
+    return new Headers(given)
   } catch {
     // Without its cause, which quotes the value.
     throw new JobtailError('bad-request', 'headers: expected names and values that HTTP can carry')

@@ -15,6 +15,21 @@ export type ErrorCode =
   | 'bad-request'
   | 'closed'
 
+/** The latest credentials of this page, whatever they went with. */
+let secrets: string[] = []
+
+/** From now on no error says it: a server may echo what it was sent, and errors end up in logs. */
+export function keepSecret(secret: string): void {
+  secrets = [secret, ...secrets.filter((each) => each !== secret)].slice(0, 20)
+}
+
+/** Without parts of credentials either, since what is quoted is often cut short: eight characters give one away. */
+function discreet(message: string): string {
+  let text = message.slice(0, 2000) // it may be the server's, of any length
+  for (const secret of secrets) for (let at = 8; at <= secret.length; at++) text = text.replaceAll(secret.slice(at - 8, at), '…')
+  return text
+}
+
 export interface JobtailErrorOptions {
   transport?: string | undefined
   status?: number | undefined
@@ -31,7 +46,7 @@ export class JobtailError extends Error {
   declare readonly status?: number
 
   constructor(code: ErrorCode, message: string, options: JobtailErrorOptions = {}) {
-    super(message, options)
+    super(discreet(message), options)
     this.code = code
     const { transport, status } = options
     if (transport !== undefined) this.transport = transport
@@ -74,7 +89,7 @@ export class TransportError extends Error {
   readonly status: number | undefined
 
   constructor(reason: FailureReason, message: string, options: TransportErrorOptions = {}) {
-    super(message, options)
+    super(discreet(message), options)
     this.reason = reason
     this.status = options.status
   }

@@ -53,7 +53,7 @@ export function createRequests({ request, retry, authorize, canReauthorize }: Re
       const limited = child(signal)
       const timer = setTimeout(() => limited.abort(new TransportError('timeout', `no answer within ${REQUEST_MS} ms`)), REQUEST_MS)
       try {
-        const { token, headers } = await orAborted(authorize(), limited.signal)
+        const { token, headers } = await orAborted(authorize().catch(withhold), limited.signal)
         for (const [name, value] of Object.entries(own)) headers.set(name, value)
         if (token) headers.set('authorization', `Bearer ${token}`)
         const response = await fetch(url, { ...init, headers, credentials, signal: limited.signal, cache: 'no-store' })
@@ -91,6 +91,12 @@ export function createRequests({ request, retry, authorize, canReauthorize }: Re
       return call({ what: 'start a job', url: base, signal, own, init: { method: 'POST', body: jsonOf(input) }, read: parseSnapshot })
     }
   }
+}
+
+/** Throws in its place what doesn't quote it: there may be a token in what a token source throws. */
+function withhold(thrown: unknown): never {
+  if (thrown instanceof JobtailError) throw thrown
+  throw new TransportError('network', `the token or header source threw ${thrown instanceof Error ? thrown.name : typeof thrown}`)
 }
 
 function jsonOf(input: unknown): string {

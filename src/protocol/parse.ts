@@ -94,7 +94,8 @@ const parser =
     try {
       return parse(JSON.parse(source))
     } catch (cause) {
-      throw new TransportError('protocol', `${cause instanceof Error && cause.message} (it begins ${preview(source)})`, { cause })
+      // Without its cause, which quotes the source.
+      throw new TransportError('protocol', `${cause instanceof Error && cause.message} (it begins ${preview(source)})`)
     }
   }
 

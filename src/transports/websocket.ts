@@ -2,7 +2,7 @@
 
 import { createQueue } from '../async/queue.ts'
 import { onAbort } from '../async/signals.ts'
-import { TransportError } from '../errors.ts'
+import { keepSecret, TransportError } from '../errors.ts'
 import { type Control, type Frame, isControl, type Operation } from '../protocol/frames.ts'
 import { parseText } from '../protocol/parse.ts'
 import { BEARER_PREFIX, SUBPROTOCOL } from '../protocol/rules.ts'
@@ -98,8 +98,10 @@ function* changes(told: Jobs, wanted: Jobs): Generator<Operation> {
 function connect({ base, token, WebSocket }: OpenRequest, jobs: Jobs): WebSocket {
   const url = eventsUrl(base, jobs)
   url.protocol = url.protocol.replace('http', 'ws')
+  const encoded = token && base64url(token)
+  if (encoded) keepSecret(encoded)
   try {
-    return new WebSocket(url, [SUBPROTOCOL, ...(token ? [BEARER_PREFIX + base64url(token)] : [])])
+    return new WebSocket(url, [SUBPROTOCOL, ...(encoded ? [BEARER_PREFIX + encoded] : [])])
   } catch (cause) {
     throw new TransportError('unsupported', `${place(url)}: no WebSocket can be made here (mixed content)`, { cause })
   }

@@ -148,8 +148,10 @@ describe('a text', () => {
     expect(thrown(() => parseText(JSON.stringify({ ...event, id: 7, data: 'x'.repeat(2_000_000) }))).message.length).toBeLessThan(500)
   })
 
-  test('keeps what was wrong as the cause', () => {
-    expect(thrown(() => parseText('{')).cause).toBeInstanceOf(SyntaxError)
+  test('says what was wrong, without the cause, which may quote a credential that the server gave back', () => {
+    const error = thrown(() => parseText('{'))
+    expect(error.message).toContain('JSON')
+    expect(error.cause).toBeUndefined()
   })
 
   test('nested beyond what the stack bears is malformed where a frame should be, and data where data may be', () => {

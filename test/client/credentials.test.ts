@@ -1,0 +1,344 @@
+/** Credentials over real sockets: when they are asked for, what becomes of them in the middle of a stream, and where they never appear. */
+
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { inspect } from 'node:util'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { createClient, explain, longPoll, shortPoll, sse, webSocket } from '../../src/index.ts'
+import type { Permission } from '../../src/server/types.ts'
+import type { Client, ClientOptions, Diagnostic, JobEvent, Transport } from '../../src/types.ts'
+import { type Served, serve } from '../server/serve.ts'
+
+const transports: [name: string, make: () => Transport][] = [
+  ['websocket', webSocket],
+  ['sse', sse],
+  ['long-poll', longPoll],
+  ['short-poll', shortPoll]
+]
+const all = (): Transport[] => transports.map(([, make]) => make())
+
+/** The machine may be busy. */
+vi.setConfig({ testTimeout: 30_000 })
+const eventually = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 20_000 })
+
+const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1)
+const seqs = (events: readonly JobEvent[]): number[] => events.map(({ seq }) => seq)
+
+/** All that a console was told. */
+let logged: unknown[][]
+beforeEach(() => {
+  logged = []
+  for (const method of ['log', 'info', 'warn', 'error', 'debug', 'trace', 'dir', 'table'] as const)
+    vi.spyOn(console, method).mockImplementation((...args: unknown[]) => void logged.push(args))
+})
+afterEach(() => vi.restoreAllMocks())
+
+function clientOf(options: ClientOptions): Client {
+  const client = createClient({ memory: false, retry: { baseMs: 1, maxMs: 20 }, staggerMs: 50, ...options })
+  onTestFinished(() => client.close())
+  return client
+}
+
+/** A loop over job 42, as it goes. */
+function run(client: Client): { events: JobEvent[]; over: Promise<unknown> } {
+  const events: JobEvent[] = []
+  const loop = async (): Promise<unknown> => {
+    for await (const event of client.subscribe('42')) events.push(event)
+    return undefined
+  }
+  return { events, over: loop().catch((error: unknown) => error) }
+}
+
+// ---- against the kit
+
+interface Guarded extends Served {
+  /** The tokens that were shown, one for each question to `authorize`. */
+  readonly shown: (string | undefined)[]
+}
+
+async function guarded(permit: (token: string | undefined) => Permission): Promise<Guarded> {
+  const shown: (string | undefined)[] = []
+  const served = await serve({
+    pollMs: 20,
+    heartbeatMs: 1000,
+    authorize({ request }) {
+      const token = request.headers.get('authorization')?.replace('Bearer ', '')
+      shown.push(token)
+      return permit(token)
+    }
+  })
+  await served.jobs.publish('42', 'started')
+  return Object.assign(served, { shown })
+}
+
+/** Gives `token-1`, `token-2`, … */
+function source(): { token: () => string; readonly asked: number } {
+  let asked = 0
+  return {
+    token: () => `token-${++asked}`,
+    get asked() {
+      return asked
+    }
+  }
+}
+
+test('the token is asked for once for all candidates and the look', async () => {
+  const { base, jobs, shown } = await guarded((token) => token === 'token-1')
+  const tokens = source()
+  const { events, over } = run(clientOf({ url: base, token: tokens.token, transports: all(), staggerMs: 0 }))
+  await eventually(() => expect(events).toHaveLength(1))
+  await jobs.publish('42', 'succeeded')
+  expect(await over).toBeUndefined()
+  expect(shown.length).toBeGreaterThan(1)
+  expect(new Set(shown)).toEqual(new Set(['token-1']))
+  expect(tokens.asked).toBe(1)
+})
+
+describe.each(transports)('over %s', (_, make) => {
+  test('401: asked once more, and taken', async () => {
+    const { base, jobs } = await guarded((token) => (token === 'token-2' ? true : { status: 401 }))
+    const tokens = source()
+    const { events, over } = run(clientOf({ url: base, token: tokens.token, transports: [make()], firstLook: false }))
+    await eventually(() => expect(events).toHaveLength(1))
+    await jobs.publish('42', 'succeeded')
+    expect(await over).toBeUndefined()
+    expect(seqs(events)).toEqual([1, 2])
+    expect(tokens.asked).toBe(2)
+  })
+
+  test('a second 401 is final', async () => {
+    const { base, shown } = await guarded(() => ({ status: 401 }))
+    const tokens = source()
+    const { over } = run(clientOf({ url: base, token: tokens.token, transports: [make()], firstLook: false }))
+    expect(await over).toMatchObject({ name: 'JobtailError', code: 'unauthorized', status: 401 })
+    expect(shown).toEqual(['token-1', 'token-2'])
+  })
+
+  test('403 is final at once', async () => {
+    const { base, shown } = await guarded(() => ({ status: 403 }))
+    const tokens = source()
+    const { over } = run(clientOf({ url: base, token: tokens.token, transports: [make()], firstLook: false }))
+    expect(await over).toMatchObject({ name: 'JobtailError', code: 'forbidden', status: 403 })
+    expect(shown).toEqual(['token-1'])
+  })
+
+  test('tokens that expire in the middle of a stream, again and again: nothing is lost or repeated', async () => {
+    const expiries = new Map<string, number>()
+    const { base, jobs, shown } = await guarded((token = '') => {
+      const expiresAt = expiries.get(token) ?? Date.now() + 150
+      expiries.set(token, expiresAt)
+      return expiresAt > Date.now() ? { expiresAt } : { status: 401 }
+    })
+    const tokens = source()
+    const { events, over } = run(clientOf({ url: base, token: tokens.token, transports: [make()], firstLook: false }))
+    for (let seq = 2; tokens.asked < 5; seq += 1) {
+      await jobs.publish('42', 'progress', { current: seq })
+      await eventually(() => expect(events).toHaveLength(seq))
+    }
+    const { seq: last } = await jobs.publish('42', 'succeeded')
+    expect(await over).toBeUndefined()
+    expect(seqs(events)).toEqual(upTo(last))
+    expect(new Set(shown).size).toBeGreaterThanOrEqual(4)
+  })
+})
+
+test('start, cancel and the snapshot ask once more after a 401, then no more', async () => {
+  const { base } = await guarded((token) => (token === 'token-2' ? true : { status: 401 }))
+  const tokens = source()
+  await clientOf({ url: base, token: tokens.token, transports: all() }).subscribe('42').cancel()
+  expect(tokens.asked).toBe(2)
+  const never = await guarded(() => ({ status: 401 }))
+  const more = source()
+  await expect(clientOf({ url: never.base, token: more.token, transports: all() }).start({})).rejects.toMatchObject({ code: 'unauthorized' })
+  expect(more.asked).toBe(2)
+})
+
+// ---- where they never appear
+
+const TOKEN = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzM2NyZXQtc3ViamVjdCJ9.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
+/** As it travels in a subprotocol. */
+const ENCODED = Buffer.from(TOKEN).toString('base64url')
+/** What is this long of a token is a part of it. */
+const PART = 10
+
+/** The part of a token that is in the text. */
+function partOf(text: string): string | undefined {
+  for (const secret of [TOKEN, ENCODED])
+    for (let at = 0; at + PART <= secret.length; at += 1) if (text.includes(secret.slice(at, at + PART))) return secret.slice(at, at + PART)
+  return undefined
+}
+
+/** Everything that a program may see of a client, as text. */
+const shownOf = (...values: unknown[]): string =>
+  values
+    .flatMap((value) => [value instanceof Error ? explainOf(value) : value, value])
+    .map((value) => inspect(value, { depth: 12, showHidden: true, maxStringLength: Number.POSITIVE_INFINITY }))
+    .join('\n')
+
+const explainOf = (error: Error): string => explain(error as Parameters<typeof explain>[0]) // as: its message is what is read
+
+type Answer = (req: http.IncomingMessage, res: http.ServerResponse, echo: string) => void
+type Greeting = (ws: WebSocket, echo: string) => void
+
+interface Evil {
+  answer: Answer
+  /** Without one, the handshake is refused by the answer. */
+  greet?: Greeting
+}
+
+/** Answers everything by giving back what it was shown. */
+async function echoing({ answer, greet }: Evil): Promise<{ base: string; urls: string[] }> {
+  const urls: string[] = []
+  const server = http.createServer((req, res) => {
+    urls.push(req.url ?? '')
+    req.resume()
+    answer(req, res, `${req.headers.authorization}`)
+  })
+  const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'jobtail.v1' })
+  server.on('upgrade', (req, socket, head) => {
+    urls.push(req.url ?? '')
+    const encoded = `${req.headers['sec-websocket-protocol']}`.split(',').find((each) => each.includes('bearer.')) ?? ''
+    const echo = `${encoded} Bearer ${Buffer.from(encoded.trim().slice('bearer.'.length), 'base64url')}`
+    if (greet) return sockets.handleUpgrade(req, socket, head, (ws) => greet(ws, echo))
+    socket.end(`HTTP/1.1 403 ${TOKEN}\r\nConnection: close\r\nContent-Length: ${echo.length}\r\n\r\n${echo}`)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => {
+    for (const ws of sockets.clients) ws.terminate()
+    server.closeAllConnections()
+    server.close()
+  })
+  return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}/jobs`, urls } // as: it listens on TCP
+}
+
+const HELLO = '{"control":"hello","protocol":1,"heartbeatMs":1000}'
+
+const saysProblem = (status: number): Evil => {
+  const problem = (echo: string) => ({ title: echo, status, code: `no ${echo}`, detail: `you sent ${echo}` })
+  return {
+    answer: (_, res, echo) => res.writeHead(status, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem(echo))),
+    greet(ws, echo) {
+      ws.send(HELLO)
+      ws.send(JSON.stringify({ control: 'error', status, code: echo, message: `you sent ${echo}` }))
+    }
+  }
+}
+
+const saysPage = (status: number, type = (_echo: string) => 'text/html'): Evil => ({
+  answer: (_, res, echo) => res.writeHead(status, { 'content-type': type(echo) }).end(`<h1>${echo}</h1>`)
+})
+
+const saysText = (text: (echo: string) => string): Evil => ({
+  answer(req, res, echo) {
+    const isStream = req.headers.accept === 'text/event-stream'
+    res.writeHead(200, { 'content-type': isStream ? 'text/event-stream' : 'application/json' }).end(isStream ? `data: ${text(echo)}\n\n` : text(echo))
+  },
+  greet: (ws, echo) => ws.send(text(echo))
+})
+
+const evils: [name: string, evil: Evil][] = [
+  ...[400, 401, 403, 404, 410, 429, 500, 503].map((status): [string, Evil] => [`a problem ${status}`, saysProblem(status)]),
+  ...[400, 401, 403, 404, 502].map((status): [string, Evil] => [`a page ${status}`, saysPage(status)]),
+  ['a page 200', saysPage(200)],
+  ['a content type', saysPage(200, (echo) => `text/plain; echo="${echo}"`)],
+  ['text that is no JSON', saysText((echo) => `you sent ${echo}`)],
+  ['JSON that breaks off', saysText((echo) => `{"control":"hello","x":"${echo}`)],
+  ['JSON of another shape', saysText((echo) => JSON.stringify({ authorization: echo, protocol: echo }))],
+  ['a control of another shape', saysText((echo) => JSON.stringify({ control: 'hello', protocol: echo, heartbeatMs: echo }))],
+  ['an event of another shape', saysText((echo) => JSON.stringify({ id: echo, seq: echo }))],
+  [
+    'a redirect',
+    {
+      answer: (req, res, echo) =>
+        req.url?.startsWith('/login')
+          ? res.writeHead(200, { 'content-type': 'text/html' }).end(echo)
+          : res.writeHead(302, { location: `/login?was=${encodeURIComponent(echo)}` }).end()
+    }
+  ],
+  ['a close', { answer: saysPage(502).answer, greet: (ws, echo) => ws.close(4403, echo.slice(-100)) }],
+  ['a close without a word', { answer: saysPage(502).answer, greet: (ws, echo) => ws.close(1011, echo.slice(-100)) }]
+]
+
+/** Everything that a client does against the server, and everything that is seen of it. */
+async function seenOf(options: ClientOptions): Promise<string> {
+  const diagnostics: Diagnostic[] = []
+  const client = clientOf({
+    retry: { baseMs: 1, maxMs: 1, attempts: 2 },
+    unknownJobGraceMs: 0,
+    probeTimeoutMs: 500,
+    onDiagnostic(each) {
+      diagnostics.push(each)
+      // A server that is busy is waited for, for ever.
+      if (diagnostics.filter(({ type }) => type === 'waiting').length > 20) client.close()
+    },
+    ...options
+  })
+  const job = client.subscribe('42')
+  const loop = async (): Promise<void> => {
+    for await (const _ of job);
+  }
+  const followed = client.subscribe('43')
+  followed.onChange(() => {})
+  const caught = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => undefined).catch((error: unknown) => error)
+  const errors = await Promise.all([caught(loop()), caught(job.result), caught(client.subscribe('44').result), caught(client.start({})), caught(job.cancel())])
+  expect(errors[1]).toBeInstanceOf(Error)
+  client.close()
+  return shownOf(...errors, job.state, followed.state, diagnostics, diagnostics.map(explain), logged)
+}
+
+describe('what the server echoes is not passed on', () => {
+  describe.each(transports)('over %s', (_, make) => {
+    test.each(evils)('%s', async (_, evil) => {
+      const { base, urls } = await echoing(evil)
+      const seen = await seenOf({ url: base, token: () => TOKEN, transports: [make()] })
+      expect(urls.length).toBeGreaterThan(0)
+      const mine = urls.filter((url) => !url.startsWith('/login'))
+      expect([partOf(mine.join('\n')), partOf(seen) && seen.slice(Math.max(0, seen.search(partOf(seen) ?? '') - 300)).slice(0, 600)]).toEqual([
+        undefined,
+        undefined
+      ])
+    })
+  })
+
+  test.each(evils)('of headers: %s', async (_, evil) => {
+    const { base, urls } = await echoing(evil)
+    const seen = await seenOf({ url: base, headers: () => ({ authorization: `Bearer ${TOKEN}` }), transports: all().slice(1) })
+    expect([partOf(urls.filter((url) => !url.startsWith('/login')).join('\n')), partOf(seen)]).toEqual([undefined, undefined])
+  })
+})
+
+describe('a source that is wrong is not quoted', () => {
+  const bad: [name: string, options: ClientOptions][] = [
+    ['a token with a line break', { token: `${TOKEN}\r\nx: y` }],
+    ['a token of other characters', { token: () => `${TOKEN} €` }],
+    ['a token that is an object', { token: () => ({ toString: () => TOKEN, token: TOKEN }) as unknown as string }], // as: JavaScript may
+    [
+      'a token source that throws',
+      {
+        token() {
+          throw new Error(`no new token for ${TOKEN}`)
+        }
+      }
+    ],
+    ['a token source that rejects', { token: () => Promise.reject(new TypeError(`401 for ${TOKEN}`, { cause: TOKEN })) }],
+    ['a token source that throws what is no error', { token: () => Promise.reject(TOKEN) }],
+    [
+      'a header source that throws',
+      {
+        headers() {
+          throw new Error(`no header for ${TOKEN}`)
+        }
+      }
+    ],
+    ['a header with a line break', { headers: { authorization: `Bearer ${TOKEN}\nx` } }],
+    ['a header of other characters', { headers: { 'x-key': `${TOKEN}€` } }],
+    ['a header name that is none', { headers: { [`Bearer ${TOKEN}`]: 'x' } }]
+  ]
+  test.each(bad)('%s', async (_, options) => {
+    const { base } = await echoing(saysProblem(401))
+    const seen = await seenOf({ url: base, transports: all(), ...options })
+    expect(partOf(seen) && seen.slice(Math.max(0, seen.search(partOf(seen) ?? '') - 300)).slice(0, 600)).toBe(undefined)
+  })
+})
