@@ -68,8 +68,9 @@ export function createRequests({ request, retry, authorize, canReauthorize }: Re
         signal.throwIfAborted()
         if (once || cause instanceof JobtailError) throw cause
         const { status, reason } = cause instanceof TransportError ? cause : {}
-        // Neither a 4xx that doesn't speak for the job nor an answer that says something else will go away by asking again.
-        const isFinal = status ? !isPassing(status) : reason === 'protocol'
+        // Neither a 4xx that doesn't speak for the job nor an answer that says something else will go away by asking again. But whoever
+        // asks for a snapshot has reached the server before: a page in its place is a captive portal's.
+        const isFinal = status ? !isPassing(status) && (status >= 400 || init !== undefined) : reason === 'protocol'
         if (isFinal || failures >= retry.attempts) {
           const code = isFinal ? (status && status >= 400 ? codeOf(status) : 'protocol') : 'unreachable'
           throw new JobtailError(code, `${what}: ${messageOf(cause)} (${failures} attempts, ${url.origin})`, { status, cause })

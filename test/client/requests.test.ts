@@ -117,6 +117,18 @@ describe('start', () => {
     expect((await settled(world.client.start(1))).error).toMatchObject({ name: 'JobtailError', code: 'protocol' })
   })
 
+  test('a page in place of a snapshot is asked again', async () => {
+    const world = createWorld({ firstLook: false })
+    world.log.append('1', 'succeeded', 'done')
+    world.http.faults.snapshot = page(200)
+    const loop = run(world.client.subscribe('1', { after: world.log.cursorAt('1', 1) }))
+    await elapse(300)
+    expect(loop.state).toBe('running')
+    world.http.faults.snapshot = undefined
+    await elapse(3000)
+    expect(loop).toMatchObject({ state: 'ended', events: [] })
+  })
+
   test('gives up where attempts are counted', async () => {
     const world = createWorld({ retry: { attempts: 3 } })
     world.http.faults.start = 'break'
