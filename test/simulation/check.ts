@@ -8,8 +8,9 @@ import { Wrong } from './rules.ts'
 /** What makes an error right. */
 export interface Excuses {
   isRevoked: boolean
-  /** When the job was created, and how long a job is asked for that isn't there yet. */
+  /** When the job was created, and how long a job is asked for that isn't there yet: once for all who follow it. */
   createdAt: number
+  askedAt: number
   graceMs: number
 }
 
@@ -75,7 +76,7 @@ export function checkEvents({ events, began, read, tailFrom }: Follower, log: Lo
 }
 
 /** The error that it has, or why it has none. */
-function checkError({ error, read, startedAt, left, controller, job }: Follower, log: Log, { isRevoked, createdAt, graceMs }: Excuses): void {
+function checkError({ error, read, left, controller, job }: Follower, log: Log, { isRevoked, createdAt, askedAt, graceMs }: Excuses): void {
   if (left === 'abort' && error === controller.signal.reason) return
   const { name, code } = (error ?? {}) as { name?: string; code?: string }
   if (name !== 'JobtailError') fail(`job ${job}: threw ${error}`)
@@ -83,7 +84,7 @@ function checkError({ error, read, startedAt, left, controller, job }: Follower,
   if (code === 'unauthorized' && isRevoked) return
   if (code === 'forbidden' && log.refusal === 403) return
   if (code === 'history-gone' && log.refusal === 410) return
-  if (code === 'unknown-job' && createdAt - startedAt >= graceMs) return
+  if (code === 'unknown-job' && createdAt - askedAt >= graceMs) return
   if (code === 'gap' && read?.throwsGaps && (log.epochs.length > 1 || log.epoch.dropped > 0)) return
   fail(`job ${job}: threw ${code}: ${(error as Error).message}`)
 }

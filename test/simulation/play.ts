@@ -66,8 +66,10 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
   const { followers, server } = world
   for (const follower of followers) {
     const log = server.logs.get(follower.job)
+    const others = followers.filter(({ job, client }) => job === follower.job && client === follower.client)
+    const askedAt = Math.min(...others.map(({ startedAt }) => startedAt))
     const createdAt = follower.job === late ? world.createdAt : 0
-    if (log) await checkEnd(follower, log, { isRevoked: world.isRevoked, createdAt, graceMs: GRACE_MS })
+    if (log) await checkEnd(follower, log, { isRevoked: world.isRevoked, createdAt, askedAt, graceMs: GRACE_MS })
   }
   const busiest = busiestOf(world)
   await checkNothingLeft(world)
