@@ -67,14 +67,16 @@ export function createReadings(active: (job: string) => readonly Reader[]): Read
 
   const gone = (wanted: readonly string[]): string[] => [...entries.keys()].filter((job) => !wanted.includes(job))
 
+  function join(): void {
+    for (const [job, { at }] of entries)
+      for (const reader of active(job)) {
+        const { epoch, cursor } = reader.position
+        if (at && !epoch && cursor === at.cursor) reader.position = { ...at, left: [] }
+      }
+  }
+
   return {
-    join() {
-      for (const [job, { at }] of entries)
-        for (const reader of active(job)) {
-          const { epoch, cursor } = reader.position
-          if (at && !epoch && cursor === at.cursor) reader.position = { ...at, left: [] }
-        }
-    },
+    join,
 
     differs: (wanted) => gone(wanted).length > 0 || wanted.some(missing),
 
@@ -108,6 +110,7 @@ export function createReadings(active: (job: string) => readonly Reader[]): Read
     subscribed({ job, ref, epoch, seq, cursor, status }) {
       const entry = entries.get(job)
       if (!entry) return
+      join() // or one whose place has just been reached would be taken to where the reading goes now
       const { at, from, reader: asker } = entry
       const isAnswer = entry.isAsked && (ref === entry.ref || (ref === undefined && entry.byOpening && !at))
       // Without a ref it is said anew of the reading under way: trimmed, replaced, or another answer to a poll.

@@ -334,6 +334,17 @@ describe('subscribed anew, without a ref', () => {
     expect(events(one)).toEqual(['a-1', 'gap of undefined after a-1: epoch', 'b-1'])
   })
 
+  test('from further back: nothing that a reader holds the cursor of is had again', () => {
+    const [first, later] = [record('1'), record('1', 'a-2')]
+    const readings = reading(0, first)
+    readings.join(wants(first, later))
+    push(readings, 1, 2)
+    readings.subscribed(subscribed('1', 'a', 1), [first, later])
+    push(readings, 2, 3)
+    expect(events(first)).toEqual(['a-1', 'a-2', 'a-3'])
+    expect(events(later)).toEqual(['a-3'])
+  })
+
   test('is no gap to a reader further on, nor to one that was never its own', () => {
     const [first, further, behind] = [record('1'), record('1'), record('1')]
     further.position = { epoch: 'a', seq: 9, cursor: 'a-9', left: [] }
