@@ -163,7 +163,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       } catch {
         continue // called off: what is wanted has changed
       }
-      await play(turn)
+      if (wanted().length > 0) await play(turn)
     }
   }
 
@@ -182,7 +182,7 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   /** The page is put away: nothing stays open, and nothing is opened until it is back. */
   function onLeave(): void {
-    if (now() - lostAt < FAREWELL_MS) history = { ...blameless, last: { kind: 'released' } }
+    if (now() - lostAt < FAREWELL_MS) history = blameless
     if (!retryAt) callOff({ kind: 'released' })
     endOutgoing()
     traffic.endLooks()

@@ -87,6 +87,18 @@ test('each round listens to the page once, however many there are', async () => 
   expect(page.listeners).toBe(before)
 })
 
+test('left and taken up in one task, since nothing runs while it is away: nothing is asked for', async () => {
+  const { world, job } = await reach(phases.live as Phase) // as: it is there
+  page.say('pagehide')
+  await elapse(0)
+  const before = asked(world)
+  job.close()
+  page.say('pageshow')
+  await elapse(100)
+  expect(asked(world)).toBe(before)
+  await expectNothingLeft(world)
+})
+
 function permutations<T>(values: readonly T[]): T[][] {
   if (values.length < 2) return [[...values]]
   return values.flatMap((first, index) => permutations(values.toSpliced(index, 1)).map((rest) => [first, ...rest]))
