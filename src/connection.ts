@@ -135,7 +135,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   function start(): void {
     if (turn) return
     const watching = new AbortController()
-    page = followPage({ onLeave, onChange: reconsider, onOffline: () => emit({ type: 'offline' }), onOnline: () => emit({ type: 'online' }) }, watching.signal)
+    page = followPage({ onLeave, onChange: reconsider, onNetwork: (type) => emit({ type }) }, watching.signal)
     run()
       .catch((cause) => failAll(new JobtailError('protocol', `the connection has failed: ${cause}`, { cause })))
       .finally(() => {

@@ -22,8 +22,7 @@ export interface PageListener {
   onLeave(): void
   /** It is back, is seen again, is on another network, or on none: what was open may be dead, what was not to be had may have come. */
   onChange(): void
-  onOffline(): void
-  onOnline(): void
+  onNetwork(type: 'offline' | 'online'): void
 }
 
 export interface Page {
@@ -34,7 +33,7 @@ export interface Page {
 }
 
 /** Tells of it until the signal aborts. */
-export function followPage({ onLeave, onChange, onOffline, onOnline }: PageListener, signal: AbortSignal): Page {
+export function followPage({ onLeave, onChange, onNetwork }: PageListener, signal: AbortSignal): Page {
   const { document } = globalThis
   let away: PromiseWithResolvers<void> | undefined
   let wake = (): void => {}
@@ -65,14 +64,11 @@ export function followPage({ onLeave, onChange, onOffline, onOnline }: PageListe
   on(document, 'resume', comeBack)
   on(document, 'visibilitychange', () => isHidden() || change())
   on(connection(), 'change', change)
-  on(globalThis, 'offline', () => {
-    onOffline()
-    change()
-  })
-  on(globalThis, 'online', () => {
-    onOnline()
-    change()
-  })
+  for (const type of ['offline', 'online'] as const)
+    on(globalThis, type, () => {
+      onNetwork(type)
+      change()
+    })
 
   return {
     present: async (until) => away && orAborted(away.promise, until),
