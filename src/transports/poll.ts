@@ -1,5 +1,6 @@
 /** JSON readings, one after the other (PROTOCOL.md §3). */
 
+import { child } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
 import { isHidden, untilSeen } from '../page.ts'
 import { type Frame, isControl } from '../protocol/frames.ts'
@@ -11,8 +12,10 @@ import { ask, chunksOf } from './http.ts'
 const DEFAULT_POLL_MS = 2000
 /** The longest that a server holds a request. */
 const MAX_WAIT_S = 55
-/** A path that cuts requests shorter than this is no path for long polls. */
+/** A path that cuts requests shorter than this is no path for long polls. The first wait is this one, each further one twice as long: what swallows them is soon noticed. */
 const MIN_WAIT_S = 2
+/** How late the answer to a request may be that the server was to hold no longer. */
+const GRACE_MS = 2500
 
 type Mode = 'long-poll' | 'short-poll' | 'look'
 
@@ -31,14 +34,18 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<readonly 
   const { signal } = request
   let jobs: readonly Asked[] = request.jobs
   let waitS = 0
+  let nextS = MIN_WAIT_S
   let limitS = MAX_WAIT_S
   while (jobs.length > 0) {
     const askedAt = performance.now()
+    const held = child(signal)
+    const timer = waitS && setTimeout(() => held.abort(new TransportError('silent', `no answer after a wait of ${waitS} s`)), waitS * 1000 + GRACE_MS)
     try {
-      const answer = await ask({ ...request, jobs, via: mode, accept: 'application/json', waitS })
+      const answer = await ask({ ...request, signal: held.signal, jobs, via: mode, accept: 'application/json', waitS })
       if (isControl(answer)) return yield [answer]
       let text = ''
-      for await (const chunk of chunksOf(answer, signal)) {
+      for await (const chunk of chunksOf(answer, held.signal)) {
+        clearTimeout(timer)
         if (text) yield [] // a long body is no silence
         text += chunk
       }
@@ -52,17 +59,23 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<readonly 
       waitS = 0
       if (more || jobs.length === 0) continue
       if (mode === 'look') return
-      if (mode === 'long-poll') waitS = Math.min(Math.ceil(heartbeatMs / 1000), limitS)
+      if (mode === 'long-poll') {
+        waitS = Math.min(Math.ceil(heartbeatMs / 1000), limitS, nextS)
+        nextS = 2 * waitS
+      }
       // Never so long a pause that the silence looks like a death; and no haste where nobody looks.
       if (isIgnored || !waitS) await untilSeen(isHidden() ? heartbeatMs : Math.min(pollMs, heartbeatMs), signal)
     } catch (failure) {
       signal.throwIfAborted()
       limitS = waitS = Math.floor(waitS / 2)
       if (waitS < MIN_WAIT_S || !isImpatience(failure)) throw failure
+    } finally {
+      clearTimeout(timer)
+      held.release()
     }
   }
 }
 
 /** What happens to a request that somebody in between found too long. */
 const isImpatience = (failure: unknown): boolean =>
-  failure instanceof TransportError && (failure.reason === 'network' || failure.reason === 'cut' || failure.status === 408 || failure.status === 504)
+  failure instanceof TransportError && (['network', 'cut', 'silent'].includes(failure.reason) || failure.status === 408 || failure.status === 504)

@@ -46,7 +46,7 @@ describe('a request to the own origin', () => {
       credentials: 'same-origin'
     })
     expect(shape(await sent(longPoll, origin, single, { token }))).toMatchObject({
-      search: '?v=2&wait=15',
+      search: '?v=2&wait=2',
       headers: { ...json, 'last-event-id': 'e-3', authorization },
       cache: 'no-store'
     })
@@ -68,7 +68,7 @@ describe('a request to another origin', () => {
       cache: 'no-store',
       credentials: 'include'
     })
-    expect(shape(await sent(longPoll, origin, single))).toMatchObject({ search: '?v=2&after=e-3&wait=15', headers: json, cache: 'no-store' })
+    expect(shape(await sent(longPoll, origin, single))).toMatchObject({ search: '?v=2&after=e-3&wait=2', headers: json, cache: 'no-store' })
   })
 
   it.each([
@@ -85,7 +85,7 @@ describe('a request to another origin', () => {
     expect(shape(await sent(look, origin, single, more))).toMatchObject({ search: '?v=2&via=look' })
     expect(shape(await sent(longPoll, origin, single, more))).toMatchObject({
       search: '?v=2&via=long-poll',
-      headers: { ...json, 'last-event-id': 'e-3', prefer: 'wait=15', ...headers },
+      headers: { ...json, 'last-event-id': 'e-3', prefer: 'wait=2', ...headers },
       cache: 'default'
     })
   })

@@ -24,36 +24,70 @@ function follow(reader: Reader): Promise<unknown> {
 }
 
 describe('a long poll', () => {
-  it('asks without a wait first, then with the heartbeat as the wait, from cursor to cursor', async () => {
-    const script = scriptFetch(reading(0, 2), reading(2, 3))
-    await open(longPoll(), script).untilEvents(3)
+  it('asks without a wait first, then with longer and longer ones up to the heartbeat, from cursor to cursor', async () => {
+    const script = scriptFetch(reading(0, 2), reading(2, 3), reading(3, 4), reading(4, 5), reading(5, 6))
     follow(open(longPoll(), script))
-    expect(waits(script)).toEqual([null, '15', null])
-    expect(script.asked.map(({ headers }) => headers.get('last-event-id'))).toEqual([null, 'e-2', null])
+    await vi.waitFor(() => expect(waits(script)).toEqual([null, '2', '4', '8', '15', '15']))
+    expect(script.asked.map(({ headers }) => headers.get('last-event-id'))).toEqual([null, 'e-2', 'e-3', 'e-4', 'e-5', 'e-6'])
   })
 
   it.each([
     [500, '1'],
     [2900, '3'],
     [600_000, '55']
-  ])('with a heartbeat of %d ms waits %s s', async (heartbeatMs, wait) => {
-    const script = scriptFetch(reading(0, 1, { heartbeatMs }))
+  ])('with a heartbeat of %d ms waits %s s at most', async (heartbeatMs, wait) => {
+    const script = scriptFetch(...Array.from({ length: 8 }, (_, index) => reading(index, index + 1, { heartbeatMs })))
     follow(open(longPoll(), script))
-    await vi.waitFor(() => expect(waits(script)).toEqual([null, wait]))
+    await vi.waitFor(() => expect(waits(script).at(-1)).toBe(wait))
+    await vi.waitFor(() => expect(script.asked).toHaveLength(9))
+    expect(Math.max(...waits(script).map(Number))).toBe(Number(wait))
+  })
+
+  it('where no answer comes 2.5 s after the wait is over, the path swallows what is held', async () => {
+    const script = scriptFetch(reading(0, 1), reading(1, 2), 'hang', 'hang')
+    const end = follow(open(longPoll(), script))
+    await vi.advanceTimersByTimeAsync(6499)
+    expect(waits(script)).toEqual([null, '2', '4'])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(waits(script)).toEqual([null, '2', '4', '2'])
+    await vi.advanceTimersByTimeAsync(4500)
+    expect(await end).toMatchObject({ reason: 'silent' })
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('a long body is no silence', async () => {
+    const text = await reading(1, 3).text()
+    let rest: ReadableStreamDefaultController<Uint8Array> | undefined
+    const slow = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode(text.slice(0, 20)))
+        rest = controller
+      }
+    })
+    const script = scriptFetch(reading(0, 1), new Response(slow, { headers: { 'content-type': 'application/json' } }))
+    const reader = open(longPoll(), script)
+    const end = follow(reader)
+    await vi.advanceTimersByTimeAsync(10_000)
+    rest?.enqueue(new TextEncoder().encode(text.slice(20)))
+    rest?.close()
+    await vi.waitFor(() => expect(reader.events).toHaveLength(3))
+    reader.abort()
+    await end
   })
 
   it('asks on at once, without a wait, while there is more', async () => {
     const script = scriptFetch(reading(0, 2, { more: true }), reading(2, 4, { more: true }), reading(4, 5))
     follow(open(longPoll(), script))
-    await vi.waitFor(() => expect(waits(script)).toEqual([null, null, null, '15']))
+    await vi.waitFor(() => expect(waits(script)).toEqual([null, null, null, '2']))
   })
 
   it('halves its wait at each 408, 504 or break, does not raise it again, and below 2 s has failed', async () => {
     const broken = new Response(bodyOf(['{"proto'], new TypeError('terminated')), { headers: { 'content-type': 'application/json' } })
-    const script = scriptFetch(reading(0, 1), page(504), reading(1, 2), broken, page(408))
+    const untilLong = [reading(0, 1), reading(1, 2), reading(2, 3), reading(3, 4)]
+    const script = scriptFetch(...untilLong, page(504), reading(4, 5), broken, page(408))
     const end = follow(open(longPoll(), script))
     expect(await end).toMatchObject({ reason: 'status', status: 408 })
-    expect(waits(script)).toEqual([null, '15', '7', '7', '3'])
+    expect(waits(script)).toEqual([null, '2', '4', '8', '15', '7', '7', '3'])
   })
 
   it.each([
