@@ -1,4 +1,4 @@
-import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import { attachTo } from './adapters/attach.ts'
 import { respondToFetch } from './adapters/fetch.ts'
 import { respond, urlOf } from './adapters/node.ts'
 import { createUpgrade } from './adapters/upgrade.ts'
@@ -42,15 +42,7 @@ export function createJobServer(options: JobServerOptions = {}): JobServer {
   return {
     handle,
     upgrade,
-    attach(server) {
-      // The three kinds of server have the same events; their union has no common signature for `on`.
-      const any = server as HttpServer // as: see above
-      const others = (event: string) => any.listenerCount(event) > 1
-      any.on('request', (req, res) => handle(req, res, others('request') ? () => {} : undefined))
-      any.on('upgrade', (req: IncomingMessage, socket, head) => {
-        if (!isOutside(req) || !others('upgrade')) upgrade(req, socket, head)
-      })
-    },
+    attach: (server) => attachTo(server, { handle, upgrade, isOutside }),
     fetch: (request) => respondToFetch(request, parts),
     publish: (jobId, type, data) => log.append(jobId, type, data),
     run: runner.run,

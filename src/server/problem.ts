@@ -22,6 +22,7 @@ export class Refusal extends Error {
 }
 
 export const badRequest = (message: string, status = 400): Refusal => new Refusal(status, 'bad-request', message)
+export const tooLarge = (maxBytes: number): Refusal => badRequest(`body: expected at most ${maxBytes} bytes`, 413)
 export const unauthorized = (): Refusal => new Refusal(401, 'unauthorized', 'valid credentials are needed', { headers: { 'WWW-Authenticate': 'Bearer' } })
 export const forbidden = (message = 'not allowed'): Refusal => new Refusal(403, 'forbidden', message)
 export const unknownJob = (): Refusal => new Refusal(404, 'unknown-job', 'no such job')

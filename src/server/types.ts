@@ -12,10 +12,10 @@ export type NodeResponse = ServerResponse | Http2ServerResponse
 
 /** Serves jobs over all four readings of the protocol. Its functions are bound. */
 export interface JobServer {
-  /** Answers under `basePath`, and with 404 elsewhere unless the server has other listeners. */
+  /** Answers under `basePath`, before the listeners that the server has already; elsewhere they do, or a 404. */
   attach(server: HttpServer | HttpsServer | Http2SecureServer): void
   /** For Node, Express, Connect, Fastify (raw): calls `next`, else answers 404, outside `basePath`. */
-  handle(req: NodeRequest, res: NodeResponse, next?: (error?: unknown) => void): void
+  handle(req: NodeRequest, res: NodeResponse, next?: () => void): void
   /** For a Node server's `upgrade` event: WebSocket. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
   /** For Hono, Next, Bun, Deno, Workers: everything but WebSocket. */

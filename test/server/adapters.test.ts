@@ -52,6 +52,84 @@ describe('Node', () => {
     expect(others).toEqual(['/other'])
   })
 
+  test('attach comes before the listeners that are there, for requests and handshakes', async () => {
+    const jobs = create()
+    await jobs.publish('a', 'queued')
+    const seen: (string | undefined)[] = []
+    const server = http.createServer((req, res) => {
+      seen.push(req.url)
+      res.writeHead(404).end()
+    })
+    server.on('upgrade', (req, socket) => {
+      seen.push(req.url)
+      socket.destroy()
+    })
+    jobs.attach(server)
+    const base = `http://127.0.0.1:${await listen(server)}`
+    expect((await fetch(`${base}/jobs/a`)).status).toBe(200)
+    const socket = openSocket(`${base}/jobs/a/events`)
+    await vi.waitFor(() => expect(socket.events()).toHaveLength(1))
+    await fetch(`${base}/page`)
+    await expect(openSocket(`${base}/other`).closed).rejects.toThrow()
+    expect(seen).toEqual(['/page', '/other'])
+  })
+
+  test('two job servers on one server each answer below their own path', async () => {
+    const server = http.createServer()
+    for (const basePath of ['/a', '/b']) {
+      const jobs = create({ basePath })
+      await jobs.publish(basePath.slice(1), 'queued')
+      jobs.attach(server)
+    }
+    const base = `http://127.0.0.1:${await listen(server)}`
+    for (const name of ['a', 'b']) expect(await (await fetch(`${base}/${name}/${name}`)).json()).toMatchObject({ id: name })
+    expect((await fetch(`${base}/c`)).status).toBe(404)
+  })
+
+  test('where another listener has answered, that is told, and nothing breaks', async () => {
+    const onError = vi.fn()
+    const gate = createGate()
+    const { jobs, get, server } = await serve({ onError, log: gate.log })
+    await jobs.publish('a', 'queued')
+    server.on('request', (_, res) => res.end('mine'))
+    for (const accept of ['application/json', 'text/event-stream']) expect(await (await get('/a/events', { accept })).text()).toBe('mine')
+    await vi.waitFor(() => expect(onError).toHaveBeenCalledTimes(2))
+    expect(onError.mock.calls[0]).toEqual([new Error('GET /jobs/a/events was answered by another listener: attach the job server after it')])
+    await vi.waitFor(() => expect(gate.watching()).toBe(0))
+  })
+
+  test.each([
+    ['an object', { a: 'ü' }, { a: 'ü' }],
+    ['text', '{"a":1}', { a: 1 }],
+    ['bytes', Buffer.from('[1]'), [1]]
+  ])('a body that a parser in front has made %s is taken as it is', async (_, body, input) => {
+    const jobs = create({ start: (job) => job.id, maxBodyBytes: 10 })
+    const started = vi.fn((_job: unknown, input: unknown) => input)
+    const other = create({ start: started })
+    const server = http.createServer(async (req, res) => {
+      for await (const _chunk of req);
+      const { handle } = req.headers['x-small'] ? jobs : other
+      handle(Object.assign(req, { body: req.headers['x-large'] ? 'x'.repeat(11) : body }), res)
+    })
+    const base = `http://127.0.0.1:${await listen(server)}/jobs`
+    expect((await fetch(base, { method: 'POST', body: '{}' })).status).toBe(202)
+    expect(started.mock.calls[0]?.[1]).toEqual(input)
+    expect((await fetch(base, { method: 'POST', body: '{}', headers: { 'x-small': '1', 'x-large': '1' } })).status).toBe(413)
+  })
+
+  test('a body that was read in front and is nowhere is no job without input, but a failure that says so', async () => {
+    const onError = vi.fn()
+    const start = vi.fn()
+    const jobs = create({ onError, start })
+    const server = http.createServer(async (req, res) => {
+      for await (const _chunk of req);
+      jobs.handle(req, res)
+    })
+    expect((await fetch(`http://127.0.0.1:${await listen(server)}/jobs`, { method: 'POST', body: '{}' })).status).toBe(500)
+    expect(onError).toHaveBeenCalledWith(expect.objectContaining({ message: expect.stringContaining('in front of the job server') }))
+    expect(start).not.toHaveBeenCalled()
+  })
+
   test('handle and upgrade are bound; next is called outside basePath; a router that cuts the path off is seen through', async () => {
     const { handle, upgrade, publish } = create({ basePath: '/jobs' })
     await publish('a', 'queued')

@@ -2,7 +2,7 @@ import { alarm } from '../alarm.ts'
 import type { Outflow } from '../call.ts'
 import { answer, type Parts } from '../handler.ts'
 import { patienceMs } from '../outlet.ts'
-import { badRequest } from '../problem.ts'
+import { tooLarge } from '../problem.ts'
 import type { Settings } from '../types.ts'
 
 /** Answers a request of the Fetch standard; never rejects. */
@@ -20,7 +20,7 @@ async function readBody(request: Request, maxBytes: number): Promise<string> {
   let size = 0
   for await (const chunk of request.body ?? []) {
     size += chunk.length
-    if (size > maxBytes) throw badRequest(`body: expected at most ${maxBytes} bytes`, 413)
+    if (size > maxBytes) throw tooLarge(maxBytes)
     text += decoder.decode(chunk, { stream: true })
   }
   return text + decoder.decode()

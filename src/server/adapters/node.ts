@@ -4,7 +4,7 @@ import { alarm } from '../alarm.ts'
 import type { Answer, Call, Outflow } from '../call.ts'
 import { answer, type Parts } from '../handler.ts'
 import { createOutlet } from '../outlet.ts'
-import { badRequest } from '../problem.ts'
+import { badRequest, tooLarge } from '../problem.ts'
 import type { NodeRequest, NodeResponse, Settings } from '../types.ts'
 
 /** How long what was written may take to leave once the answer is complete. */
@@ -40,7 +40,13 @@ export async function respond(req: NodeRequest, response: NodeResponse, parts: P
     res.writeHead(400).end()
     return
   }
-  send(res, await answer(call, parts), parts.settings, gone.signal)
+  const found = await answer(call, parts)
+  if (res.headersSent) {
+    if (typeof found.body === 'object') found.body.close()
+    parts.settings.onError(new Error(`${req.method} ${req.url} was answered by another listener: attach the job server after it`))
+    return
+  }
+  send(res, found, parts.settings, gone.signal)
 }
 
 function callOf(req: NodeRequest, signal: AbortSignal): Call | undefined {
@@ -54,6 +60,7 @@ function callOf(req: NodeRequest, signal: AbortSignal): Call | undefined {
 }
 
 async function readBody(req: NodeRequest, maxBytes: number): Promise<string> {
+  if (req.readableDidRead) return bodyReadBefore(req, maxBytes)
   const chunks: Buffer[] = []
   let size = 0
   try {
@@ -68,9 +75,18 @@ async function readBody(req: NodeRequest, maxBytes: number): Promise<string> {
   }
   if (size > maxBytes) {
     req.resume() // what is left unread would hold up the connection's next request
-    throw badRequest(`body: expected at most ${maxBytes} bytes`, 413)
+    throw tooLarge(maxBytes)
   }
   return Buffer.concat(chunks).toString()
+}
+
+/** What a body parser in front has made of it. */
+function bodyReadBefore(req: NodeRequest, maxBytes: number): string {
+  const body = 'body' in req ? req.body : undefined
+  if (body === undefined) throw new Error('the body of a POST was read by something in front of the job server, which left no `body` on the request')
+  const text = typeof body === 'string' || Buffer.isBuffer(body) ? body.toString() : JSON.stringify(body)
+  if (Buffer.byteLength(text) > maxBytes) throw tooLarge(maxBytes)
+  return text
 }
 
 function send(res: ServerResponse, { status, headers, body }: Answer, settings: Settings, gone: AbortSignal): void {

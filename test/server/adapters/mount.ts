@@ -1,0 +1,144 @@
+/** What a job server has to do wherever it is mounted: one suite for every framework. */
+
+import { once } from 'node:events'
+import type http from 'node:http'
+import type { Http2SecureServer } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { createClient } from '../../../src/client.ts'
+import { createJobServer } from '../../../src/server/index.ts'
+import type { JobServer, JobServerOptions } from '../../../src/server/types.ts'
+import { longPoll, shortPoll } from '../../../src/transports/poll.ts'
+import { sse } from '../../../src/transports/sse.ts'
+import { webSocket } from '../../../src/transports/websocket.ts'
+import type { Client, ClientOptions, Diagnostic } from '../../../src/types.ts'
+import { createGate } from '../gate.ts'
+
+export const TRANSPORTS = { websocket: webSocket, sse, 'long-poll': longPoll, 'short-poll': shortPoll }
+export type Name = keyof typeof TRANSPORTS
+
+export interface Mounted {
+  /** Of the whole server, without a path. */
+  origin: string
+  /** How a client speaks to it, where not by the globals. */
+  client?: Pick<ClientOptions, 'fetch' | 'WebSocket'>
+}
+
+export interface Mount {
+  /** Where the jobs are. Default `/jobs`. */
+  basePath?: string
+  /** Default: all. */
+  transports?: readonly Name[]
+  /** Serves the jobs, beside a page at `/page` that says `the page`; elsewhere answers 404 with `elsewhere` in its text, where it is given. */
+  mount(jobs: JobServer): Promise<Mounted>
+  elsewhere?: RegExp
+}
+
+/** The origin of a server that listens on loopback from now on until the test is over. */
+export async function listen(server: http.Server | Http2SecureServer, scheme = 'http'): Promise<string> {
+  if (!server.listening) server.listen(0, '127.0.0.1')
+  if (!server.listening) await once(server, 'listening')
+  onTestFinished(() => {
+    if ('closeAllConnections' in server) server.closeAllConnections()
+    server.close()
+  })
+  return `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}` // as: it listens on TCP
+}
+
+interface Stage {
+  client: Client
+  said: Diagnostic[]
+  url: string
+  mounted: Mounted
+}
+
+const EVENTS = 6
+
+export function describeMount(
+  name: string,
+  { basePath = '/jobs', transports = ['websocket', 'sse', 'long-poll', 'short-poll'], mount, elsewhere }: Mount
+): void {
+  async function stage(options: JobServerOptions, transport: Name = 'short-poll'): Promise<Stage> {
+    const jobs = createJobServer({ basePath, pollMs: 20, ...options })
+    const mounted = await mount(jobs)
+    onTestFinished(() => jobs.close({ graceMs: 100 }))
+    const said: Diagnostic[] = []
+    const url = mounted.origin + basePath
+    const client = createClient({
+      url,
+      transports: [TRANSPORTS[transport]()],
+      firstLook: false,
+      onDiagnostic: (diagnostic) => said.push(diagnostic),
+      ...mounted.client
+    })
+    onTestFinished(() => client.close())
+    return { client, said, url, mounted }
+  }
+
+  describe(name, () => {
+    test.each(transports)('over %s each event arrives before the next one is made: nothing in between holds it back', async (transport) => {
+      const gate = createGate()
+      const taken: number[] = []
+      let heard = (): void => {}
+      const { client, said } = await stage(
+        {
+          log: gate.log,
+          async start(job, input) {
+            for (let n = 1; n <= EVENTS; n += 1) {
+              const had = new Promise<void>((resolve) => {
+                heard = resolve
+              })
+              await job.output({ n, input })
+              await had
+            }
+            return 'the end'
+          }
+        },
+        transport
+      )
+      const input = { text: 'ü'.repeat(1000) }
+      const job = await client.start(input)
+      for await (const event of job) {
+        taken.push(event.seq)
+        if (event.type !== 'output') continue
+        expect(event.data).toEqual({ n: taken.length - 2, input })
+        heard()
+      }
+      expect(taken).toEqual(Array.from({ length: EVENTS + 3 }, (_, index) => index + 1))
+      expect(await job.result).toBe('the end')
+      // Nor was it the read beside a silent connection that brought them.
+      expect(said.filter(({ type }) => type === 'lost' || type === 'probe-failed')).toEqual([])
+      await vi.waitFor(() => expect(gate.watching()).toBe(0))
+    })
+
+    test('a cancel stops the work, and one who leaves is let go', async () => {
+      const gate = createGate()
+      const transport = transports.includes('sse') ? 'sse' : 'long-poll'
+      const start: JobServerOptions['start'] = (job) => new Promise((_, reject) => job.signal.addEventListener('abort', () => reject(job.signal.reason)))
+      const { client } = await stage({ log: gate.log, start }, transport)
+      const job = await client.start({})
+      const types: string[] = []
+      for await (const { type } of job) {
+        types.push(type)
+        if (type === 'started') await job.cancel()
+      }
+      expect(types).toEqual(['queued', 'started', 'cancelling', 'cancelled'])
+      const other = await client.start({})
+      for await (const { type } of other) if (type === 'started') break
+      // What runs listens too.
+      await vi.waitFor(() => expect(gate.watching()).toBe(1), { timeout: 4000 })
+    })
+
+    test('leaves everything else to the application', async () => {
+      const { mounted, url } = await stage({})
+      const { fetch = globalThis.fetch } = mounted.client ?? {}
+      expect(await (await fetch(`${mounted.origin}/page`)).text()).toBe('the page')
+      const unknown = await fetch(`${url}/none`)
+      expect([unknown.status, unknown.headers.get('content-type')]).toEqual([404, 'application/problem+json'])
+      if (!elsewhere) return
+      const missing = await fetch(`${mounted.origin}/missing`)
+      expect(missing.status).toBe(404)
+      expect(await missing.text()).toMatch(elsewhere)
+    })
+  })
+}
