@@ -10,7 +10,7 @@ import { type Outcome, runCell } from './cell.ts'
 import { type Early, letsJsonThrough, runEarly } from './early.ts'
 import { isExact } from './measure.ts'
 import { type Row, rows } from './rows.ts'
-import { earlyTable, type Line, middleTable } from './table.ts'
+import { earlyTable, type Line, middleTable, summaryTable, totals } from './table.ts'
 
 const { values } = parseArgs({
   options: {
@@ -73,7 +73,7 @@ try {
   const title = running.map(({ name, version }) => `${name} ${version}`).join(' / ')
   if (values.only !== 'start') {
     const lines = await runAll(running, pairs, runCell)
-    console.log(`\nA fault in the middle of a job: ${title}\n\n${middleTable(lines)}`)
+    console.log(`\nA fault in the middle of a job: ${title}\n\n${totals(lines)}\n\n${summaryTable(lines)}\n\n${middleTable(lines)}`)
   }
   if (values.only !== 'middle') {
     const lines = await runAll(

@@ -30,6 +30,33 @@ const route = (carriers: readonly string[]): string => {
   return !last ? (first ?? '') : rest.length === 1 ? `${first} → ${last}` : `${first} → … → ${last}`
 }
 
+/** What it all came to. */
+export function totals(lines: readonly Line<Outcome>[]): string {
+  const outcomes = lines.flatMap((line) => line.outcomes.filter((each) => each !== undefined))
+  const sum = (pick: (each: Outcome) => number): number => outcomes.reduce((total, each) => total + pick(each), 0)
+  const ended = outcomes.filter(({ hasEnded }) => hasEnded).length
+  const events = sum((each) => each.events).toLocaleString('en')
+  return `${outcomes.length} jobs, ${events} events: ${sum((each) => each.lost)} lost, ${sum((each) => each.repeated)} repeated, ${sum((each) => each.outOfOrder)} out of order; ${ended} reached their end.`
+}
+
+const worst = (values: readonly (number | undefined)[]): number => Math.max(...values.filter((value) => value !== undefined))
+
+/** The longest gap by fault and way of reading, in the engine where it was longest; where the fault was lifted since nothing could pass, from then on. */
+export function summaryTable(lines: readonly Line<Outcome>[]): string {
+  const paths = [...new Set(lines.map(({ upTo }) => upTo))]
+  const cell = (fault: string, upTo: string): string => {
+    const outcomes = lines.find((line) => line.fault === fault && line.upTo === upTo)?.outcomes ?? []
+    const afterLift = outcomes.map((each) => each?.afterLiftMs)
+    if (afterLift.every((ms) => ms === undefined)) return seconds(worst(outcomes.map((each) => each?.gapMs))) ?? '–'
+    return `lifted + ${seconds(worst(afterLift)) ?? '–'}`
+  }
+  const faults = [...new Set(lines.map(({ fault }) => fault))]
+  return markdown(
+    ['longest gap, s, where the fault hits', ...paths.map((path, index) => (index === 0 ? path : `… and ${path}`))],
+    faults.map((fault) => [fault, ...paths.map((path) => cell(fault, path))])
+  )
+}
+
 /** The fault in the middle of a job. */
 export function middleTable(lines: readonly Line<Outcome>[]): string {
   const head = [
