@@ -2,6 +2,7 @@
 
 import { macrotask } from './async/clock.ts'
 import { createQueue } from './async/queue.ts'
+import { onAbort } from './async/signals.ts'
 import { createFollower } from './delivery/follower.ts'
 import type { Reader } from './delivery/reader.ts'
 import { sizeOf } from './delivery/size.ts'
@@ -55,8 +56,8 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
   let isAwaited = false
   /** The result is settled. */
   let isKnown = false
-  /** Aborted when nobody wants anything any more; there from the first time that somebody does. */
-  let held: AbortController | undefined
+  /** Lets go of both signals, when nobody wants anything any more; there from the first time that somebody does. */
+  let held: (() => void) | undefined
 
   // ---- what comes in
 
@@ -160,17 +161,16 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
     if (held) return
     if (signal?.aborted) return abort()
     if (life.aborted) return fail(life.reason)
-    held = new AbortController()
-    const until = { signal: held.signal }
-    signal?.addEventListener('abort', abort, until)
-    life.addEventListener('abort', close, until)
+    // Not by the listeners' own `signal` option: of several on one target Node forgets all but the last.
+    const releases = [signal && onAbort(signal, abort), onAbort(life, close)]
+    held = () => releases.forEach((release) => release?.())
   }
 
   /** Lets go of everything, if nobody wants anything and nothing is left to take. */
   function rest(): void {
     if (reads() || follows() || queue.length > 0) return
     follower.stop()
-    held?.abort()
+    held?.()
     held = undefined
     store.set({ connection: isKnown ? CLOSED : IDLE })
   }
