@@ -36,8 +36,22 @@ async function runJob(stage: Stage, dueMs: readonly number[]): Promise<void> {
   }
 }
 
+/** A connection that somebody else makes meanwhile may have been given the port for a while. */
+async function listenAgain({ proxy }: Stage): Promise<void> {
+  const deadline = clock() + LIMIT_MS
+  for (;;) {
+    try {
+      return await proxy.listen()
+    } catch (error) {
+      if (clock() > deadline) throw error
+      await delay(100)
+    }
+  }
+}
+
 /** Brings the fault and lifts it; when that was. */
-async function bringFault({ proxy }: Stage, row: Row, upTo: Path): Promise<{ at: number; liftedAt: number | undefined }> {
+async function bringFault(stage: Stage, row: Row, upTo: Path): Promise<{ at: number; liftedAt: number | undefined }> {
+  const { proxy } = stage
   await delay(row.afterMs)
   const at = clock()
   const isEverywhere = row.isEverywhere || upTo === 'short-poll'
@@ -45,7 +59,7 @@ async function bringFault({ proxy }: Stage, row: Row, upTo: Path): Promise<{ at:
   else proxy.set(faultsUpTo(row, upTo))
   if (row.liftAfterMs === undefined || !isEverywhere) return { at, liftedAt: undefined }
   await delay(row.liftAfterMs)
-  if (row.isDownEverywhere) await proxy.listen()
+  if (row.isDownEverywhere) await listenAgain(stage)
   else proxy.set({ upTo: 'short-poll', webSocket: 'pass', http: 'pass', stalled: false })
   return { at, liftedAt: clock() }
 }
