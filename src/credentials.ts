@@ -3,6 +3,9 @@
 import { JobtailError, keepSecret } from './errors.ts'
 import type { ClientOptions } from './types.ts'
 
+/** The names of headers whose values are nobody else's business. */
+const CREDENTIAL = /auth|cookie|key|secret|session|token/
+
 /** What every request of one connect carries. */
 export interface Credentials {
   headers: Headers
@@ -19,7 +22,7 @@ export async function askCredentials(options: Pick<ClientOptions, 'token' | 'hea
     throw new JobtailError('bad-request', `token: expected the characters of a bearer token (RFC 6750), got a ${typeof token} with others`)
   const headers = headersOf(given)
   if (token) keepSecret(token)
-  headers.forEach(keepSecret)
+  headers.forEach((value, name) => CREDENTIAL.test(name) && keepSecret(value))
   return { headers, token }
 }
 

@@ -20,7 +20,7 @@ let secrets: string[] = []
 
 /** From now on no error says it: a server may echo what it was sent, and errors end up in logs. */
 export function keepSecret(secret: string): void {
-  secrets = [secret, ...secrets.filter((each) => each !== secret)].slice(0, 20)
+  secrets = [secret, ...secrets.filter((each) => each !== secret)].slice(0, 8)
 }
 
 /** Without parts of credentials either, since what is quoted is often cut short: eight characters give one away. */

@@ -309,6 +309,12 @@ describe('what the server echoes is not passed on', () => {
   })
 })
 
+test('a header that is no credential is a word like any other', async () => {
+  const { base } = await echoing(saysPage(404))
+  const seen = await seenOf({ url: base, headers: { 'x-format': 'application/json' }, transports: [longPoll()] })
+  expect(seen).toContain('404, text/html, not application/json')
+})
+
 describe('a source that is wrong is not quoted', () => {
   const bad: [name: string, options: ClientOptions][] = [
     ['a token with a line break', { token: `${TOKEN}\r\nx: y` }],
