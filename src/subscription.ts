@@ -163,7 +163,9 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
     if (life.aborted) return fail(life.reason)
     // Not by the listeners' own `signal` option: of several on one target Node forgets all but the last.
     const releases = [signal && onAbort(signal, abort), onAbort(life, close)]
-    held = () => releases.forEach((release) => release?.())
+    held = () => {
+      for (const release of releases) release?.()
+    }
   }
 
   /** Lets go of everything, if nobody wants anything and nothing is left to take. */
