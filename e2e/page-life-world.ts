@@ -19,6 +19,8 @@ export const patiently = { timeout: 30_000 }
 export interface Feed {
   /** How many events there are by now. */
   readonly count: number
+  /** Appends no more, but for the terminal one. */
+  hold(): void
   /** Appends the terminal one. */
   stop(): Promise<void>
 }
@@ -77,7 +79,7 @@ export async function createLifeWorld(options: JobServerOptions = {}): Promise<L
     elsewhere: (req, res) => void answer(req, res).catch((error) => res.writeHead(500).end(String(error))),
     onArrival: (arrival) => arrivals.push(arrival)
   })
-  const feeds = new Set<NodeJS.Timeout>()
+  const holds = new Set<() => void>()
 
   function feed(job: string, everyMs: number): Feed {
     let count = 0
@@ -88,13 +90,15 @@ export async function createLifeWorld(options: JobServerOptions = {}): Promise<L
     }
     append()
     const timer = setInterval(append, everyMs)
-    feeds.add(timer)
+    const hold = (): void => clearInterval(timer)
+    holds.add(hold)
     return {
+      hold,
       get count() {
         return count
       },
       async stop() {
-        clearInterval(timer)
+        hold()
         await last
         await jobs.publish(job, 'succeeded', { count })
       }
@@ -129,7 +133,7 @@ export async function createLifeWorld(options: JobServerOptions = {}): Promise<L
       expect(all.map(({ seq }) => seq)).toEqual(all.map((_, index) => index + 1))
     },
     async close() {
-      for (const timer of feeds) clearInterval(timer)
+      for (const hold of holds) hold()
       await proxy.close()
       await jobs.close({ graceMs: 0 })
       origin.closeAllConnections()
