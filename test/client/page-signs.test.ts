@@ -70,6 +70,17 @@ describe('offline', () => {
     expect(world.diagnostics.filter(({ type }) => type === 'offline' || type === 'online').map(({ type }) => type)).toEqual(['offline', 'online'])
   })
 
+  test('is believed where a look fails as well: what was cut without a word is given up', async () => {
+    const { world, job } = await reach(phases.live as Phase) // as: it is there
+    for (const transport of Object.values(world.transports)) transport.script = failing('network')
+    world.http.faults.events = 'break'
+    await elapse(3000)
+    page.connect(false)
+    await elapse(1000)
+    expect(world.said('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
+    expect(job.state.connection.phase).toBe('offline')
+  })
+
   test('is only what the browser thinks: where it is wrong, the job goes on', async () => {
     const { world, job, loop } = await reach(phases.live as Phase) // as: it is there
     page.connect(false)
