@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { type BrowserName, startableBrowser } from './browsers.ts'
-import { findWebKit } from './webkit.ts'
+import { findWebKit, isWebKitChosen } from './webkit.ts'
 
 /** Runs a command in sight of whoever waits for it, never asking anything; true where it succeeded. */
 export function succeeds(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): boolean {
@@ -51,7 +51,7 @@ export async function installBrowser(name: BrowserName): Promise<string | undefi
 
 /** Installs what WebKit takes, from Debian's or Ubuntu's packages: elsewhere MiniBrowser is rarely packaged. */
 export function installWebKit(): void {
-  if (process.platform !== 'linux' || !exists('apt-get')) return
+  if (isWebKitChosen() || process.platform !== 'linux' || !exists('apt-get')) return
   asRoot('apt-get', ['update'])
   for (const name of ['webkit2gtk-driver', 'xvfb']) if (!findWebKit()) installPackage(name)
 }

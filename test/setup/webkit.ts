@@ -21,6 +21,9 @@ function command(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find(isExecutable)
 }
 
+/** Whoever runs the tests has said which one, or none. */
+export const isWebKitChosen = (): boolean => process.env[VARIABLE] !== undefined
+
 export function findWebKit(): WebKit | undefined {
   const asked = process.env[VARIABLE]
   if (asked === '' || process.platform !== 'linux') return undefined
