@@ -1,0 +1,276 @@
+/**
+ * More events than a page can hold, to a reader that is slower than its server: does the page's memory stay flat, is anything lost, and is any other
+ * job held up? `npm run backpressure -- --events 1000000 --engines chromium,firefox,webkit`. Exits with 1 where the answer is wrong.
+ */
+
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { serveModule } from '../demo/modules.ts'
+import type { WireEvent } from '../src/protocol/frames.ts'
+import { createJobServer, memoryLog } from '../src/server/index.ts'
+import type { EventLog } from '../src/server/log/types.ts'
+import { type EngineName, installedEngines, startEngine } from './engines.ts'
+
+export interface Run {
+  events: number
+  /** Of each event's data. */
+  bytes: number
+  transports: readonly string[]
+  /** The client's; a large one is how to see what this measures. */
+  bufferSize?: number
+}
+
+/** What the page tells of itself. */
+interface Seen {
+  count: number
+  hash: number
+  /** How often the slow reader's job was let go. */
+  pauses: number
+  /** Events of the job beside it, those out of order, and how late the latest was, in ms. */
+  others: number
+  /** Those that came since the slow reader was first let go. */
+  othersSince: number
+  disordered: number
+  latestMs: number
+  changes: number
+  over: boolean
+  error: string | undefined
+}
+
+export interface Result extends Seen {
+  /** The hash of the log. */
+  expected: number
+  seconds: number
+  /** In MB, over time, from before anything is read. */
+  memoryMb: number[]
+}
+
+/** An event's own number, so that the hash is of something. */
+const numberOf = (seq: number): number => Math.imul(seq, 2654435761) >>> 0
+const mix = (hash: number, seq: number, number: number): number => Math.imul(hash ^ seq, 16777619) ^ number
+
+function hashOf(events: number): number {
+  let hash = 0
+  for (let seq = 1; seq <= events; seq += 1) hash = mix(hash, seq, numberOf(seq))
+  return hash
+}
+
+/** Jobs called `big…` have so many events, made as they are read; the others are kept in memory. */
+function bigLog({ events, bytes }: Run): EventLog {
+  const kept = memoryLog({ maxEvents: 5000 })
+  const pad = 'x'.repeat(bytes)
+  const isBig = (job: string): boolean => job.startsWith('big')
+  const eventOf = (job: string, seq: number): WireEvent => ({
+    id: `e-${seq}`,
+    seq,
+    job,
+    type: seq === events ? 'succeeded' : 'output',
+    time: '2026-11-21T01:02:03.456Z',
+    data: { n: numberOf(seq), pad }
+  })
+  return {
+    append: kept.append,
+    close: kept.close,
+    async read(job, after, limit) {
+      if (!isBig(job)) return kept.read(job, after, limit)
+      const seq = Number(after?.slice(2) ?? 0)
+      const end = Math.min(events, seq + limit)
+      return {
+        events: Array.from({ length: end - seq }, (_, index) => eventOf(job, seq + index + 1)),
+        epoch: 'e',
+        seq,
+        cursor: `e-${seq}`,
+        done: end === events,
+        more: end < events
+      }
+    },
+    snapshot: async (job) => (isBig(job) ? { id: job, status: 'succeeded', epoch: 'e', seq: events, cursor: `e-${events}`, result: null } : kept.snapshot(job)),
+    watch: async (job, wake) => (isBig(job) ? () => {} : kept.watch(job, wake))
+  }
+}
+
+const html = `<!doctype html><title>Backpressure</title><link rel="icon" href="data:,">
+<script type="importmap">{ "imports": {
+  "jobtail": "/src/index.ts",
+  "eventsource-parser": "/node_modules/eventsource-parser/dist/index.js",
+  "idb-keyval": "/node_modules/idb-keyval/dist/index.js"
+} }</script>`
+
+/** Runs in the page, to which its text is sent. */
+async function follow({ createClient, webSocket, sse, longPoll, shortPoll }: typeof import('../src/index.ts'), { transports, bufferSize }: Run): Promise<void> {
+  const seen: Seen = { count: 0, hash: 0, pauses: 0, others: 0, othersSince: 0, disordered: 0, latestMs: 0, changes: 0, over: false, error: undefined }
+  Object.assign(window, { seen })
+  const client = createClient({
+    memory: false,
+    bufferSize,
+    bufferBytes: bufferSize && Infinity,
+    transports: [webSocket(), sse(), longPoll(), shortPoll()].filter(({ name }) => transports.includes(name)),
+    onDiagnostic({ type }) {
+      if (type === 'paused') seen.pauses += 1
+    }
+  })
+  const fail = (error: unknown): void => {
+    seen.error ??= String(error)
+  }
+  /** Rests so often that no server is slower. */
+  async function readSlowly(): Promise<void> {
+    for await (const { seq, data } of client.subscribe<{ output: { n: number }; succeeded: { n: number } }>('big')) {
+      if (seq !== seen.count + 1) throw new Error(`event ${seq} came after ${seen.count}`)
+      seen.count = seq
+      seen.hash = Math.imul(seen.hash ^ seq, 16777619) ^ (data as { n: number }).n // as: what the log makes
+      if (seq % 250 === 0) await new Promise((resolve) => setTimeout(resolve, 4))
+    }
+    seen.over = true
+  }
+  async function readBeside(): Promise<void> {
+    let last = 0
+    const startedAt = Date.now()
+    for await (const { seq, time } of client.subscribe('beside')) {
+      if (seq !== last + 1) seen.disordered += 1
+      last = seq
+      seen.others += 1
+      if (seen.pauses > 0) seen.othersSince += 1
+      if (Date.parse(time) > startedAt) seen.latestMs = Math.max(seen.latestMs, Date.now() - Date.parse(time))
+    }
+  }
+  readSlowly().catch(fail)
+  readBeside().catch(fail)
+  // One that takes a single event and then no more, and one that nobody reads.
+  client.subscribe('big-unread')[Symbol.asyncIterator]().next().catch(fail)
+  client.subscribe('unread').onChange(() => {
+    seen.changes += 1
+  })
+}
+
+/** What is their own of all processes that this one, or one of them, has started. */
+function memoryOfChildrenMb(): number {
+  const parents = new Map<number, number>()
+  for (const name of readdirSync('/proc').filter((each) => /^\d+$/.test(each))) {
+    const stat = readProc(name, 'stat')
+    if (stat) parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 4).split(' ')[0]))
+  }
+  const isOurs = (pid: number | undefined): boolean => pid !== undefined && pid > 1 && (parents.get(pid) === process.pid || isOurs(parents.get(pid)))
+  const own = [...parents.keys()].filter(isOurs).map((pid) => Number(/RssAnon:\s+(\d+)/.exec(readProc(`${pid}`, 'status'))?.[1] ?? 0))
+  return Math.round(own.reduce((sum, kb) => sum + kb, 0) / 1024)
+}
+
+function readProc(pid: string, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  } catch {
+    return '' // it has ended meanwhile
+  }
+}
+
+async function serve(run: Run): Promise<{ origin: string; close(): Promise<void> }> {
+  const jobs = createJobServer({ log: bigLog(run), pollMs: 100 })
+  const server = http.createServer((req, res) => {
+    if (req.url === '/') res.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(html)
+    else if (!req.url?.startsWith('/jobs')) void serveModule(req, res)
+  })
+  jobs.attach(server)
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  for (const job of ['beside', 'unread']) await jobs.publish(job, 'started')
+  const beside = setInterval(() => void jobs.publish('beside', 'progress', { ratio: 0.5 }), 50)
+  const unread = setInterval(() => {
+    for (let count = 0; count < 4; count += 1) void jobs.publish('unread', 'output', 'x'.repeat(1000))
+  }, 20)
+  return {
+    origin: `http://localhost:${(server.address() as AddressInfo).port}`, // as: it listens on TCP
+    async close() {
+      clearInterval(beside)
+      clearInterval(unread)
+      await jobs.close({ graceMs: 100 })
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    }
+  }
+}
+
+const SAMPLE_EACH_MS = 250
+/** Of all of a browser's processes, garbage that is yet to be collected among it. */
+const MAX_GROWTH_MB = 250
+
+/** A page in some browser, and how its memory is measured, in MB. */
+export interface Watched {
+  evaluate<T>(expression: string): Promise<T>
+  memory(): Promise<number> | number
+}
+
+/** Follows the jobs in the page that is opened, to the end of the slow one. */
+export async function follows(run: Run, open: (url: string) => Promise<Watched>): Promise<Result> {
+  const { origin, close } = await serve(run)
+  try {
+    const { evaluate, memory } = await open(`${origin}/`)
+    const memoryMb = [await memory()]
+    const startedAt = performance.now()
+    await evaluate(`import('jobtail').then((jobtail) => (${follow})(jobtail, ${JSON.stringify(run)})).then(() => null)`)
+    for (;;) {
+      const seen = await evaluate<Seen>('window.seen')
+      memoryMb.push(await memory())
+      if (seen.over || seen.error !== undefined) return { ...seen, memoryMb, expected: hashOf(run.events), seconds: (performance.now() - startedAt) / 1000 }
+      await wait(SAMPLE_EACH_MS)
+    }
+  } finally {
+    await close()
+  }
+}
+
+async function measure(name: EngineName, run: Run): Promise<Result> {
+  const engine = await startEngine(name)
+  try {
+    return await follows(run, async (url) => {
+      const tab = await engine.open(url)
+      return { evaluate: tab.evaluate, memory: memoryOfChildrenMb }
+    })
+  } finally {
+    await engine.close()
+  }
+}
+
+/** How much more it was than before. */
+export const growthMb = ({ memoryMb }: Result): number => Math.max(...memoryMb) - (memoryMb[0] ?? Number.NaN)
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      events: { type: 'string', default: '1000000' },
+      engines: { type: 'string', default: installedEngines().join(',') },
+      transports: { type: 'string', default: 'websocket;sse' }
+    }
+  })
+  const isFlat = (result: Result): boolean => growthMb(result) < MAX_GROWTH_MB
+  console.log(
+    '| engine | transports | events | read | hash | seconds | let go | memory before, peak, end (MB) | other job: events, latest after (ms) | changes told without a reader |'
+  )
+  console.log('|---|---|---|---|---|---|---|---|---|---|')
+  for (const name of values.engines.split(',') as EngineName[])
+    for (const transports of values.transports.split(';')) {
+      const run = { events: Number(values.events), bytes: 300, transports: transports.split(',') }
+      const result = await measure(name, run)
+      const { count, hash, expected, seconds, pauses, memoryMb, others, disordered, latestMs, changes, error } = result
+      const isRight = count === run.events && hash === expected && disordered === 0 && error === undefined && isFlat(result)
+      if (!isRight) process.exitCode = 1
+      const memory = `${memoryMb[0]}, ${Math.max(...memoryMb)}, ${memoryMb.at(-1)}`
+      const cells = [
+        name,
+        transports,
+        run.events,
+        count,
+        hash === expected ? 'same' : 'OTHER',
+        seconds.toFixed(0),
+        pauses,
+        memory,
+        `${others}, ${latestMs}`,
+        changes,
+        ...(error ? [error] : [])
+      ]
+      console.log(`| ${cells.join(' | ')} |${isRight ? '' : ' WRONG'}`)
+    }
+}
+
+if (import.meta.main) await main()
