@@ -1,0 +1,136 @@
+/**
+ * What a server holds and how fast it fans out, beside bare `ws`, socket.io, better-sse and, where nginx has it, Nchan, on the same machine in the same run:
+ * memory per idle follower, events × followers a second, latency from sending to receipt. `npm run bench:server -- --followers 1000,10000`
+ */
+
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startNchan } from './server/nchan.ts'
+
+interface Contestant {
+  label: string
+  kind: 'websocket' | 'sse'
+  path: string
+  subprotocol?: string
+  greeting?: string
+  /** The name in contestants.ts. */
+  server: string
+}
+
+const contestants: Contestant[] = [
+  { label: 'bare ws', kind: 'websocket', path: '/', server: 'ws' },
+  { label: 'jobtail, WebSocket', kind: 'websocket', path: '/jobs/bench/events', subprotocol: 'jobtail.v1', server: 'jobtail' },
+  { label: 'socket.io', kind: 'websocket', path: '/socket.io/?EIO=4&transport=websocket', greeting: '40', server: 'socket.io' },
+  { label: 'Nchan, WebSocket', kind: 'websocket', path: '/sub', server: 'nchan' },
+  { label: 'better-sse', kind: 'sse', path: '/', server: 'better-sse' },
+  { label: 'jobtail, event stream', kind: 'sse', path: '/jobs/bench/events', server: 'jobtail' },
+  { label: 'Nchan, event stream', kind: 'sse', path: '/sub', server: 'nchan' }
+]
+
+const { values } = parseArgs({
+  options: {
+    followers: { type: 'string', default: '1000,10000' },
+    events: { type: 'string', default: '200' },
+    only: { type: 'string', default: '' }
+  }
+})
+
+/** Events between two waits for all of them. */
+const BATCH = 20
+const LATENCY_EVENTS = 40
+const LATENCY_PAUSE_MS = 250
+
+interface Server {
+  port: number
+  /** Resolves when it has sent them. */
+  send(count: number, pauseMs: number): Promise<void>
+  /** In bytes. */
+  memory(): Promise<number>
+  stop(): Promise<void>
+}
+
+async function ask<T>(child: ChildProcess, told: object): Promise<T> {
+  const answer = once(child, 'message')
+  child.send(told)
+  const [said] = await answer
+  return said as T // as: each child answers each question
+}
+
+async function startServer(name: string): Promise<Server | undefined> {
+  if (name === 'nchan') return startNchan()
+  const child = fork(join(import.meta.dirname, 'server/contestants.ts'), [name], { execArgv: ['--expose-gc'] })
+  const [{ port }] = await once(child, 'message')
+  return {
+    port,
+    send: (count, pauseMs) => ask(child, { do: 'send', count, pauseMs }),
+    memory: async () => (await ask<{ rss: number }>(child, { do: 'rss' })).rss,
+    async stop() {
+      child.kill()
+      await once(child, 'exit')
+    }
+  }
+}
+
+interface Row {
+  label: string
+  followers: number
+  bytesPerFollower: number
+  perSecond: number
+  p50: number
+  p99: number
+}
+
+async function measure({ server: name, label, ...asked }: Contestant, followers: number, events: number): Promise<Row | undefined> {
+  const server = await startServer(name)
+  if (!server) return undefined
+  const child = fork(join(import.meta.dirname, 'server/followers.ts'))
+  try {
+    const empty = await server.memory()
+    await ask(child, { do: 'open', port: server.port, count: followers, ...asked })
+    const full = await server.memory()
+    let ms = 0
+    for (let sent = 0; sent < events; sent += BATCH) ms += (await fanOut(server, child, followers, BATCH, 0)).ms
+    const { p50, p99 } = await fanOut(server, child, followers, LATENCY_EVENTS, LATENCY_PAUSE_MS)
+    return { label, followers, bytesPerFollower: (full - empty) / followers, perSecond: (events * followers * 1000) / ms, p50, p99 }
+  } finally {
+    child.kill()
+    await server.stop()
+  }
+}
+
+async function fanOut(
+  server: Server,
+  child: ChildProcess,
+  followers: number,
+  events: number,
+  pauseMs: number
+): Promise<{ ms: number; p50: number; p99: number }> {
+  await ask(child, { do: 'expect', count: events * followers })
+  const done = once(child, 'message')
+  await server.send(events, pauseMs)
+  const [result] = await done
+  return result
+}
+
+const number = (value: number, digits = 0): string => value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits })
+
+for (const followers of values.followers.split(',').map(Number)) {
+  console.log(`\n${number(followers)} followers of one job, events of 120 bytes\n`)
+  console.log('| | kB a follower | events × followers a second | of bare ws | median ms | 99th percentile ms |\n|---|---|---|---|---|---|')
+  let bare = Number.NaN
+  for (const contestant of contestants) {
+    if (!contestant.label.includes(values.only)) continue
+    const row = await measure(contestant, followers, Number(values.events))
+    if (!row) {
+      console.log(`| ${contestant.label} | left out: nginx with libnginx-mod-nchan is not installed | | | | |`)
+      continue
+    }
+    if (contestant.server === 'ws') bare = row.perSecond
+    const { label, bytesPerFollower, perSecond, p50, p99 } = row
+    console.log(
+      `| ${label} | ${number(bytesPerFollower / 1000, 1)} | ${number(perSecond)} | ${number(perSecond / bare, 2)} | ${number(p50, 1)} | ${number(p99, 1)} |`
+    )
+  }
+}
