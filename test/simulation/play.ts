@@ -22,8 +22,10 @@ export interface Report {
   connections: number
   recoveryMs: number
   endMs: number
-  /** The most connections that one client opened within ten seconds. */
+  /** The most connections that one client opened within ten seconds in vain. */
   busiest: number
+  /** The most that it was told by one resource to come back no sooner than at one time. */
+  postponed: number
 }
 
 const rejections: unknown[] = []
@@ -81,7 +83,8 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
     connections: world.network.opened.length,
     recoveryMs,
     endMs,
-    busiest
+    busiest,
+    postponed: Math.max(0, ...world.postponed.values())
   }
 }
 
@@ -144,10 +147,10 @@ async function end(world: World): Promise<number> {
 
 const WINDOW_MS = 10_000
 
-function busiestOf({ network, clients }: World): number {
+function busiestOf({ network, clients, useful }: World): number {
   let most = 0
   for (const number of clients.keys()) {
-    const times = network.opened.filter(({ client }) => client === number).map(({ openedAt }) => openedAt)
+    const times = network.opened.filter((each) => each.client === number && !useful.has(each.number)).map(({ openedAt }) => openedAt)
     let first = 0
     times.forEach((time, index) => {
       while ((times[first] ?? time) < time - WINDOW_MS) first += 1

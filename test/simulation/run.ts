@@ -1,7 +1,11 @@
-/** Plays random schedules: `node test/simulation/run.ts --runs 10000 [--seed N] [--path P]`. With `--quick`, a failure is not shrunk; with `--trace`, all that happens is printed. */
+/**
+ * Plays random schedules: `node test/simulation/run.ts --runs 10000 [--seed N] [--path P]`.
+ * With `--quick`, a failure is not shrunk; with `--trace`, all that happens is printed; with `--mistake NAME`, the client makes that one.
+ */
 
 import { parseArgs } from 'node:util'
 import { install } from './clock.ts'
+import { make } from './mistakes.ts'
 import { page } from './page.ts'
 
 install()
@@ -13,9 +17,11 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     path: { type: 'string' },
     quick: { type: 'boolean', default: false },
-    trace: { type: 'boolean', default: false }
+    trace: { type: 'boolean', default: false },
+    mistake: { type: 'string' }
   }
 })
+if (values.mistake) make(values.mistake)
 const [{ default: fc }, { play, silence }, { describeSchedule, schedules }, { createTally }] = await Promise.all([
   import('fast-check'),
   import('./play.ts'),

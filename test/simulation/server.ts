@@ -24,6 +24,8 @@ export interface ServerOptions {
   hasTokens: boolean
   /** An event was sent to a client: on the connection of that number. */
   onSent(connection: Connection, frame: Frame): void
+  /** A client was told to come back no sooner. */
+  onPostponed(connection: Connection, until: number): void
 }
 
 /** A streamed reading under way. */
@@ -93,6 +95,7 @@ export function createServer(options: ServerOptions): Server {
   }
 
   function refusalOf(connection: Connection): { status: number; code: string; retryAfterMs?: number } | undefined {
+    if (clock.now < server.busyUntil) options.onPostponed(connection, server.busyUntil)
     if (clock.now < server.busyUntil) return { status: 503, code: 'busy', retryAfterMs: Math.ceil(server.busyUntil - clock.now) }
     if (hasTokens && (isRevoked || presented(connection) !== server.token)) return { status: 401, code: 'unauthorized' }
     return undefined

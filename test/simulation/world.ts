@@ -34,6 +34,10 @@ export interface World {
   sentTo(client: number, job: string): WireEvent | undefined
   readonly hasTokens: boolean
   isRevoked: boolean
+  /** The numbers of the connections that have brought an event. */
+  readonly useful: ReadonlySet<number>
+  /** How often a client was told by one resource to come back later, until one time. */
+  readonly postponed: ReadonlyMap<string, number>
   /** The fewest jobs that a connection could ever carry. */
   leastMux: number
   /** When the token was last renewed. */
@@ -55,14 +59,21 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
   const hits: Hit[] = []
   const hit = (fault: Fault, kind?: Kind, step?: Step): void => void hits.push({ fault, kind, step })
   /** By client: the connection on which an event was sent first. */
+  const useful = new Set<number>()
+  const postponed = new Map<string, number>()
   const firstSent = new Map<string, number>()
   const lastSent = new Map<string, WireEvent>()
 
   const server = createServer({
     ...setup,
     pollMs: 2000,
+    onPostponed({ client, request: { url } }, until) {
+      const key = `${client} ${url.pathname} ${until}`
+      postponed.set(key, (postponed.get(key) ?? 0) + 1)
+    },
     onSent(connection, frame) {
       if (isControl(frame) || !connection.isOpen || connection.isDead) return
+      useful.add(connection.number)
       const key = `${connection.client} ${frame.job} ${frame.id}`
       const first = firstSent.get(key) ?? connection.number
       firstSent.set(key, first)
@@ -109,6 +120,8 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
     sentTo: (client, job) => lastSent.get(`${client} ${job}`),
     hasTokens: setup.hasTokens,
     isRevoked: false,
+    useful,
+    postponed,
     leastMux: setup.mux,
     tokenAt: Number.NEGATIVE_INFINITY,
     createdAt: 0

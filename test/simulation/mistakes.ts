@@ -1,0 +1,97 @@
+/** Deliberate mistakes in the client, each of which the simulation has to find: or it proves nothing. */
+
+import { registerHooks } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+export interface Mistake {
+  name: string
+  /** Below `src/`. */
+  file: string
+  /** There exactly once. */
+  find: string
+  replace: string
+}
+
+export const mistakes: readonly Mistake[] = [
+  {
+    name: 'the cursor moves at a control',
+    file: 'delivery/readings.ts',
+    find: 'const accepted = accept(before, place, origin)',
+    replace: 'const accepted: ReturnType<typeof accept> = { position: { ...place, left: [] } }'
+  },
+  {
+    name: 'what was had is delivered again',
+    file: 'delivery/readings.ts',
+    find: 'if (position.epoch !== at.epoch || position.seq !== at.seq) continue',
+    replace: ''
+  },
+  { name: 'epochs are taken for one', file: 'policy/position.ts', find: 'if (epoch === told.epoch) {', replace: 'if (epoch) {' },
+  {
+    name: 'an epoch that was left is taken back',
+    file: 'policy/position.ts',
+    find: 'if (left.includes(told.epoch) || !asksFor(position, asked)) return undefined',
+    replace: ''
+  },
+  { name: 'a gap is not told', file: 'delivery/readings.ts', find: 'if (accepted.gap) reader.gap(accepted.gap, before)', replace: '' },
+  {
+    name: 'the tail is asked for again',
+    file: 'policy/position.ts',
+    find: 'const position = { ...told, left: [] }',
+    replace: 'const position = { ...told, cursor: cursor ?? told.cursor, left: [] }'
+  },
+  {
+    name: 'the end of a body is taken for that of the job',
+    file: 'delivery/traffic.ts',
+    find: '      carriers.delete(carrier)\n',
+    replace:
+      "      carriers.delete(carrier)\n      if (error?.reason === 'cut') for (const job of wanted()) for (const reader of jobs.active(job)) reader.done()\n"
+  },
+  { name: 'taken over at hello', file: 'connection.ts', find: 'round?.offer(carrier, false)', replace: 'round?.offer(carrier, true)' },
+  {
+    name: 'the link before is not ended at a takeover',
+    file: 'strategy/round.ts',
+    find: 'if (other !== contender && isNoBetter(other.transport)) other.end()',
+    replace: ''
+  },
+  {
+    name: 'backoff begins anew at each opening',
+    file: 'policy/next.ts',
+    find: 'failures: useful || events > 0 ? 0 : history.failures + 1,',
+    replace: 'failures: 0,'
+  },
+  { name: 'Retry-After is ignored', file: 'policy/next.ts', find: 'ms: last.atLeastMs + ms,', replace: 'ms,' },
+  {
+    name: 'a 401 is tried again for ever',
+    file: 'connection.ts',
+    find: 'if (reauthorized || !options.canReauthorize) return failAll(error)',
+    replace: ''
+  },
+  { name: 'the job of a paused reader is read on', file: 'delivery/traffic.ts', find: 'reader.paused = true', replace: 'reader.paused = false' },
+  { name: 'a timer is not cleared', file: 'strategy/link.ts', find: '      clearTimeout(timer)\n      end()\n', replace: '      end()\n' },
+  { name: 'a signal is listened to for ever', file: 'subscription.ts', find: 'const until = { signal: held.signal }', replace: 'const until = {}' },
+  { name: 'silence is never noticed', file: 'policy/rhythm.ts', find: 'heartbeatMs * DEAD_BEATS', replace: 'heartbeatMs * 1e6' },
+  {
+    name: 'a chunk is decoded by itself',
+    file: 'transports/http.ts',
+    find: 'decoder.decode(chunk.value, { stream: true })',
+    replace: 'decoder.decode(chunk.value)'
+  },
+  { name: 'a socket is left open', file: 'transports/websocket.ts', find: '      socket.close(1000)\n', replace: '' }
+]
+
+/** From now on the client that is imported makes it. */
+export function make(name: string): void {
+  const mistake = mistakes.find((each) => each.name === name)
+  if (!mistake) throw new Error(`there is no mistake "${name}"`)
+  const path = fileURLToPath(new URL(`../../src/${mistake.file}`, import.meta.url))
+  registerHooks({
+    load(url, context, nextLoad) {
+      const loaded = nextLoad(url, context)
+      if (!url.startsWith('file:') || fileURLToPath(url) !== path) return loaded
+      const source = String(loaded.source instanceof Uint8Array ? new TextDecoder().decode(loaded.source) : loaded.source)
+      const parts = source.split(mistake.find)
+      if (parts.length !== 2) throw new Error(`"${name}": its text is ${parts.length - 1} times in ${mistake.file}, not once`)
+      return { ...loaded, source: parts.join(mistake.replace) }
+    }
+  })
+}
