@@ -7,9 +7,11 @@ import type { Connection, Network } from './network.ts'
 const kindOf = (accept: string | null, isHeld: boolean): Kind => (accept === 'text/event-stream' ? 'sse' : isHeld ? 'long-poll' : 'json')
 
 const NO_BODY = [204, 304]
+/** How often a cache that was told not to gives the same answer again. */
+const MAX_REPEATS = 3
 
 export function createFetch(network: Network, client: number): typeof fetch {
-  const answers = new Map<string, { status: number; headers: Record<string, string>; pieces: Uint8Array[] }>()
+  const answers = new Map<string, { times: number; status: number; headers: Record<string, string>; pieces: Uint8Array[] }>()
 
   return (input, { headers: given, signal, method = 'GET' } = {}) => {
     const url = new URL(String(input))
@@ -23,7 +25,7 @@ export function createFetch(network: Network, client: number): typeof fetch {
       if (signal?.aborted) return reject(signal.reason)
       let body: ReadableStreamDefaultController<Uint8Array> | undefined
       let connection: Connection | undefined
-      const record = { status: 0, headers: {} as Record<string, string>, pieces: [] as Uint8Array[] }
+      const record = { times: 0, status: 0, headers: {} as Record<string, string>, pieces: [] as Uint8Array[] }
 
       const over = (): void => signal?.removeEventListener('abort', abort)
       const abort = (): void => {
@@ -67,7 +69,8 @@ export function createFetch(network: Network, client: number): typeof fetch {
 
       const repeated = isCached && network.windowFor(kind, 'repeated-answer')
       const before = answers.get(key)
-      if (repeated && before) {
+      if (repeated && before && before.times < MAX_REPEATS) {
+        before.times += 1
         repeated.hit(kind)
         let isOver = false
         connection = { close: () => (isOver = true) } as unknown as Connection // as: the cache's answer needs no more of one

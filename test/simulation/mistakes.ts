@@ -56,10 +56,10 @@ export const mistakes: readonly Mistake[] = [
   {
     name: 'backoff begins anew at each opening',
     file: 'policy/next.ts',
-    find: 'failures: useful || events > 0 ? 0 : history.failures + 1,',
-    replace: 'failures: 0,'
+    find: 'failures: useful || events > 0 ? 0 : history.failures + 1',
+    replace: 'failures: 0'
   },
-  { name: 'Retry-After is ignored', file: 'policy/next.ts', find: 'ms: last.atLeastMs + ms,', replace: 'ms,' },
+  { name: 'Retry-After is ignored', file: 'policy/next.ts', find: 'ms: last.atLeastMs + Math.max(ms, random() * last.atLeastMs)', replace: 'ms' },
   {
     name: 'a 401 is tried again for ever',
     file: 'connection.ts',

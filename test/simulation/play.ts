@@ -15,6 +15,10 @@ const MAX_RECOVERY_MS = 180_000
 /** and until everybody has ended once the jobs have. */
 const MAX_END_MS = 120_000
 const QUIET_SECONDS = 6
+/** Connections in vain of one client within ten seconds. */
+const MAX_IN_VAIN = 150
+/** How often one resource tells a client to come back later, by links that are opened together. */
+const MAX_POSTPONED = 8
 
 export interface Report {
   hits: readonly Hit[]
@@ -74,6 +78,9 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
     if (log) await checkEnd(follower, log, { isRevoked: world.isRevoked, createdAt, askedAt, graceMs: GRACE_MS })
   }
   const busiest = busiestOf(world)
+  if (busiest > MAX_IN_VAIN) throw new Wrong(`a client opened ${busiest} connections in vain within ${WINDOW_MS} ms`)
+  const postponed = Math.max(0, ...world.postponed.values())
+  if (postponed > MAX_POSTPONED) throw new Wrong(`a client was told ${postponed} times not to come back before one time`)
   await checkNothingLeft(world)
   if (rejections.length > 0) throw new Wrong(`an unhandled rejection: ${rejections[0]}`)
   if (errors.length > 0) throw new Wrong(`console.error: ${errors[0]?.join(' ')}`)
@@ -84,7 +91,7 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
     recoveryMs,
     endMs,
     busiest,
-    postponed: Math.max(0, ...world.postponed.values())
+    postponed
   }
 }
 

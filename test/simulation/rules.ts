@@ -77,7 +77,8 @@ export function describeHang(hung: readonly Follower[], { network, server }: Wor
 }
 
 /** Once the clients are closed. */
-export async function checkNothingLeft({ clients, network, followers }: World): Promise<void> {
+export async function checkNothingLeft({ clients, network, followers, tooEarly }: World): Promise<void> {
+  if (tooEarly.length > 0) throw new Wrong(tooEarly.join(', '))
   for (const client of clients) client?.close()
   await clock.runUntil(clock.now + 2)
   const open = [...network.open].map(({ kind, openedAt, request }) => `${kind} to ${request.url.pathname} since ${Math.round(openedAt)}`)

@@ -30,6 +30,8 @@ export interface Setup {
   mux: number
   pageSize: number
   delayMs: number
+  /** From a stream's hello to what it reads. */
+  openMs: number
   ignoresWait: boolean
   hasTokens: boolean
   /** The last job is created only then. */
@@ -67,6 +69,7 @@ const setup: fc.Arbitrary<Setup> = fc.record({
   mux: fc.constantFrom(1, 2, 128, 128),
   pageSize: fc.constantFrom(1, 3, 100),
   delayMs: ms(5),
+  openMs: fc.constantFrom(0, 0, 0, 400),
   ignoresWait: fc.constantFrom(false, false, false, true),
   hasTokens: fc.boolean(),
   lateMs: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, ms(4000), ms(12_000)),

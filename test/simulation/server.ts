@@ -18,6 +18,8 @@ export interface ServerOptions {
   pageSize: number
   /** From a wake-up to the reading of the log. */
   delayMs: number
+  /** From a stream's hello to what it reads: the log is slow. */
+  openMs: number
   /** Long polls are answered at once. */
   ignoresWait: boolean
   /** Requests need a token. */
@@ -33,6 +35,8 @@ interface Stream {
   connection: Connection
   follow: Follow
   pump(): void
+  /** The first time. */
+  open(): void
   write(frames: readonly Frame[]): void
   close(code: number): void
 }
@@ -192,7 +196,7 @@ export function createServer(options: ServerOptions): Server {
       if (frames.length > 0) encode(frames)
     }
     function pump(): void {
-      if (callOff) return // the next page is due
+      if (callOff) return // the next page is due, or it is being opened
       const frames = follow.read(pageSize)
       write(frames)
       if (follow.size === 0) over(frames.at(-1))
@@ -206,6 +210,12 @@ export function createServer(options: ServerOptions): Server {
       connection,
       follow,
       pump,
+      open() {
+        callOff = clock.after(options.openMs, () => {
+          callOff = undefined
+          pump()
+        })
+      },
       write,
       close(code) {
         stop()
@@ -244,7 +254,7 @@ export function createServer(options: ServerOptions): Server {
     )
     connection.head(200, { 'content-type': 'text/event-stream; charset=utf-8' })
     each.write([hello()])
-    each.pump()
+    each.open()
   }
 
   function sseText(frame: Frame): string {
@@ -290,7 +300,7 @@ export function createServer(options: ServerOptions): Server {
       }
     }
     for (const ask of asksOf(connection)) follow.subscribe(ask)
-    each.pump()
+    each.open()
   }
 
   const server: Server = {

@@ -10,7 +10,7 @@ import { createFetch, createWebSocketClass } from './browser.ts'
 import { clock } from './clock.ts'
 import type { Fault, Kind, Step } from './faults.ts'
 import type { Follower } from './follower.ts'
-import { createNetwork, type Network } from './network.ts'
+import { type Connection, createNetwork, type Network } from './network.ts'
 import { page } from './page.ts'
 import { createRandom } from './random.ts'
 import { JOBS, type Schedule, type TransportName } from './schedule.ts'
@@ -34,6 +34,8 @@ export interface World {
   sentTo(client: number, job: string): WireEvent | undefined
   readonly hasTokens: boolean
   isRevoked: boolean
+  /** Takeovers by links that did not read yet. */
+  readonly tooEarly: readonly string[]
   /** The numbers of the connections that have brought an event. */
   readonly useful: ReadonlySet<number>
   /** How often a client was told by one resource to come back later, until one time. */
@@ -59,6 +61,7 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
   const hits: Hit[] = []
   const hit = (fault: Fault, kind?: Kind, step?: Step): void => void hits.push({ fault, kind, step })
   /** By client: the connection on which an event was sent first. */
+  const subscribed = new Set<Connection>()
   const useful = new Set<number>()
   const postponed = new Map<string, number>()
   const firstSent = new Map<string, number>()
@@ -72,6 +75,7 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
       postponed.set(key, (postponed.get(key) ?? 0) + 1)
     },
     onSent(connection, frame) {
+      if (isControl(frame) && frame.control === 'subscribed') subscribed.add(connection)
       if (isControl(frame) || !connection.isOpen || connection.isDead) return
       useful.add(connection.number)
       const key = `${connection.client} ${frame.job} ${frame.id}`
@@ -90,6 +94,7 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
     clear: async (key) => void kept.delete(key)
   }
 
+  const tooEarly: string[] = []
   const clients: (Client | undefined)[] = []
   const makeClient = (number: number): Client =>
     createClient({
@@ -105,6 +110,8 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
       onDiagnostic({ at: _, attempt, type, transport = '', ...rest }) {
         trace(`client ${number}, attempt ${attempt}: ${type} ${transport} ${JSON.stringify(rest)}`)
         if (type === 'paused') hit('slow-reader')
+        const isRead = [...subscribed].some(({ client, kind }) => client === number && kind === transport)
+        if (type === 'switched' && !transport.endsWith('poll') && !isRead) tooEarly.push(`${transport} took over before it was subscribed`)
       }
     })
 
@@ -120,6 +127,7 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
     sentTo: (client, job) => lastSent.get(`${client} ${job}`),
     hasTokens: setup.hasTokens,
     isRevoked: false,
+    tooEarly,
     useful,
     postponed,
     leastMux: setup.mux,
