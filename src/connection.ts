@@ -56,6 +56,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   let attempt = 0
   /** The token source was asked again, and nothing has been read since. */
   let reauthorized = false
+  /** When there was a token last. */
+  let renewedAt = 0
   /** The pause or the round under way; aborted with its outcome when it is called off. Undefined where nothing runs. */
   let turn: AbortController | undefined
   let round: Round<Carrier> | undefined
@@ -102,6 +104,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     onUnauthorized(error, carrier) {
       if (!turn || turn.signal.aborted) return // another one's refusal, of the same token, came first
+      if (carrier.startedAt < renewedAt) return carrier.end() // of a token from before
       if (round?.live && round.live !== carrier) {
         // No reason to leave what works; what is opened next has a new token.
         carrier.end()
@@ -220,7 +223,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   async function carry(controller: AbortController): Promise<Outcome> {
     const { signal } = controller
     try {
-      traffic.renew(await orAborted(options.authorize(), signal))
+      await authorize(signal)
       traffic.begin()
       if (attempt === 1 || network !== networkType()) {
         network = networkType()
@@ -248,10 +251,15 @@ export function createConnection(options: ConnectionOptions): Connection {
     }
   }
 
+  async function authorize(signal: AbortSignal): Promise<void> {
+    traffic.renew(await orAborted(options.authorize(), signal))
+    renewedAt = now()
+  }
+
   /** Nothing that fails here ends what is live. */
   async function renew(signal: AbortSignal): Promise<void> {
     try {
-      traffic.renew(await orAborted(options.authorize(), signal))
+      await authorize(signal)
     } catch {
       signal.throwIfAborted()
     }

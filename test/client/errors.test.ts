@@ -18,6 +18,26 @@ const saying =
 const error = (status: number, code: string, more: Partial<ErrorControl> = {}): ErrorControl => ({ control: 'error', status, code, message: 'no', ...more })
 
 describe('401', () => {
+  test('of what was opened before the token was asked again: no second refusal', async () => {
+    let tokens = 0
+    const world = createWorld({ token: () => `token-${++tokens}`, canUpdate: false, firstLook: false })
+    for (const job of ['1', '2']) world.log.append(job, 'queued')
+    const { websocket } = world.transports
+    for (const name of NAMES) world.transports[name].script = hanging
+    websocket.script = serving(world.log)
+    const loops = [run(world.client.subscribe('1'))]
+    await elapse(50)
+    // Its list can't be changed: it is read on while the next link is opened, which is refused, and the one after that.
+    websocket.script = (link) => link.after(10, () => link.push(error(401, 'unauthorized')))
+    loops.push(run(world.client.subscribe('2')))
+    await elapse(5)
+    websocket.script = (link) => link.after(100, () => serving(world.log)(link))
+    await elapse(30)
+    world.links[0]?.push(error(401, 'unauthorized'))
+    await elapse(500)
+    for (const loop of loops) expect(loop).toMatchObject({ state: 'running', seqs: [1] })
+  })
+
   /** The server takes only these tokens. */
   function guarded(accepts: (token: string | undefined) => boolean, options: WorldOptions = {}): World {
     const world = createWorld(options)
