@@ -11,7 +11,7 @@ const MAX_PAUSE_MS = 30_000
 interface Job {
   readonly readers: Set<Reader>
   /** Not to be had now: unknown yet, or the server is busy with it. */
-  held: { readonly sinceMs: number; pauseMs: number; timer: ReturnType<typeof setTimeout> | undefined } | undefined
+  held: { readonly sinceMs: number; pauseMs: number; isLast: boolean; timer: ReturnType<typeof setTimeout> | undefined } | undefined
 }
 
 export interface Jobs {
@@ -79,13 +79,15 @@ export function createJobs(capacity: () => number | undefined, onDue: (job: stri
     hold(job, atLeastMs, graceMs = Infinity) {
       const entry = jobs.get(job)
       if (!entry) return false
-      entry.held ??= { sinceMs: now(), pauseMs: FIRST_PAUSE_MS, timer: undefined }
+      entry.held ??= { sinceMs: now(), pauseMs: FIRST_PAUSE_MS, isLast: false, timer: undefined }
       const { held } = entry
       const leftMs = held.sinceMs + graceMs - now()
-      if (leftMs <= 0) return false
+      // Not by the clock alone: the answer may be from before the machine slept.
+      if (held.isLast) return false
       clearTimeout(held.timer)
       const due = (): void => {
         held.timer = undefined
+        held.isLast = now() >= held.sinceMs + graceMs
         onDue(job)
       }
       // Everybody who follows it was told the same: they come back over as long again.

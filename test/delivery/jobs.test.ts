@@ -186,6 +186,17 @@ describe('a held job', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  test('is asked for once more after a sleep that was longer than its grace', () => {
+    const jobs = follow(record('1'))
+    jobs.hold('1', 0, 600)
+    vi.advanceTimersByTime(250)
+    vi.advanceTimersByTime(5000)
+    expect(jobs.hold('1', 0, 600)).toBe(true)
+    vi.advanceTimersByTime(1)
+    expect(due).toHaveBeenCalledTimes(2)
+    expect(jobs.hold('1', 0, 600)).toBe(false)
+  })
+
   test('begins anew once it was freed', () => {
     const jobs = follow(record('1'))
     jobs.hold('1', 0)
