@@ -48,12 +48,6 @@ export const mistakes: readonly Mistake[] = [
   },
   { name: 'taken over at hello', file: 'connection.ts', find: 'round?.offer(carrier, false)', replace: 'round?.offer(carrier, true)' },
   {
-    name: 'the link before is not ended at a takeover',
-    file: 'strategy/round.ts',
-    find: 'if (other !== contender && isNoBetter(other.transport)) other.end()',
-    replace: ''
-  },
-  {
     name: 'backoff begins anew at each opening',
     file: 'policy/next.ts',
     find: 'failures: useful || events > 0 ? 0 : history.failures + 1',

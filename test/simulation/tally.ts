@@ -3,6 +3,12 @@
 import type { Fault, Kind } from './faults.ts'
 import type { Report } from './play.ts'
 
+const FAULTS: readonly Fault[] = [
+  ...(['refused', 'unanswered', 'killed', 'mute', 'buffered', 'cut', 'gateway-timeout', 'portal', 'stalled', 'slow-path', 'repeated-answer'] as const),
+  ...(['reset', 'dead', 'busy', 'job-busy', 'new-token', 'revoked', 'restart', 'trimmed', 'replaced', 'said-again', 'bye', 'mux'] as const),
+  ...(['forbidden', 'expired', 'offline', 'page-cache', 'frozen', 'sleep', 'hidden', 'network-change'] as const),
+  ...(['leave', 'slow-reader', 'delivered-twice', 'overtaken'] as const)
+]
 const KINDS = ['websocket', 'sse', 'long-poll', 'json'] as const
 
 /** What readers do, or what happens by itself: no faults. */
@@ -10,7 +16,8 @@ const NO_FAULTS: readonly Fault[] = ['leave', 'slow-reader', 'delivered-twice', 
 
 export interface Tally {
   add(report: Report): void
-  counts(): Record<string, number>
+  /** What was felt in less than one of twenty schedules; and too few faults in the median one. */
+  shortcomings(): string[]
   table(): string
 }
 
@@ -45,7 +52,10 @@ export function createTally(): Tally {
       for (const name of ['recoveryMs', 'endMs', 'busiest', 'postponed'] as const) most[name] = Math.max(most[name], rest[name])
       most.connections = Math.max(most.connections, connections)
     },
-    counts: () => Object.fromEntries(all),
+    shortcomings() {
+      const rare = FAULTS.filter((fault) => (all.get(fault) ?? 0) < faults.length / 20).map((fault) => `${fault}: only ${all.get(fault) ?? 0} times`)
+      return medianOf(faults) < 3 ? [...rare, 'less than three faults in the median schedule'] : rare
+    },
     table() {
       const rows = [...all].sort(([, a], [, b]) => b - a)
       const cells = (fault: Fault): string => KINDS.map((kind: Kind) => String(byKind.get(`${fault} ${kind}`) ?? '').padStart(10)).join('')
