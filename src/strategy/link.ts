@@ -180,7 +180,7 @@ export function runLink({ transport, open, probeTimeoutMs, onProved, onSuspect, 
     ended: run(),
     end,
     check() {
-      if (link.heardAt && now() - link.heardAt > LATE_MS) suspect()
+      if (link.heardAt && Date.now() - heardDate > LATE_MS) suspect()
     },
     challenge(ms) {
       challengedUntil = now() + ms

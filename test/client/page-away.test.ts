@@ -2,11 +2,11 @@
 
 import { describe, expect, test, vi } from 'vitest'
 import type { Subscription } from '../../src/types.ts'
-import { all, asked, busy, mend, openOf, type Phase, phases, reach } from './page-phases.ts'
+import { all, asked, mend, openOf, type Phase, phases, reach } from './page-phases.ts'
 import { type LifeEvent, useVirtualPage } from './virtual-page.ts'
 import { elapse, elapseRoughly } from './virtual-time.ts'
-import { failing, hanging, type Script } from './virtual-transport.ts'
-import { createWorld, expectNothingLeft, type Loop, run, upTo, useVirtualTime, type World } from './world.ts'
+import { failing } from './virtual-transport.ts'
+import { createWorld, expectNothingLeft, run, upTo, useVirtualTime, type World } from './world.ts'
 
 useVirtualTime()
 const page = useVirtualPage()
@@ -122,56 +122,6 @@ test.each(permutations<LifeEvent>(['freeze', 'pagehide', 'pageshow', 'resume']).
   expect(loop.seqs).toEqual(upTo(count))
   // One link at the start, and one for each time that it came back.
   expect(world.links.length).toBeLessThanOrEqual(3)
-})
-
-describe('a list that cannot be changed in place', () => {
-  /** Two jobs, the second of them wanted later: what carried the first is read on beside the round that is to carry both. */
-  async function overlapping(script: Script): Promise<{ world: World; loops: Loop[] }> {
-    const world = createWorld({ canUpdate: false, firstLook: false })
-    world.log.fill('42', 3)
-    world.log.fill('43', 3)
-    const loops = [run(world.client.subscribe('42'))]
-    await elapse(1000)
-    for (const transport of Object.values(world.transports)) transport.script = script
-    loops.push(run(world.client.subscribe('43')))
-    await elapse(600)
-    return { world, loops }
-  }
-
-  async function awayAndBack(world: World, loops: Loop[]): Promise<void> {
-    page.say('pagehide')
-    await elapse(0)
-    expect(openOf(world)).toEqual([])
-    const before = asked(world)
-    await elapseRoughly(60_000)
-    expect(asked(world)).toBe(before)
-    expect(vi.getTimerCount()).toBe(0)
-    mend(world)
-    page.say('pageshow')
-    await elapse(1000)
-    for (const [index, job] of ['42', '43'].entries()) {
-      world.log.fill(job, 9)
-      await elapse(50)
-      expect(loops[index]?.seqs).toEqual(upTo(9))
-    }
-  }
-
-  test('with the new round connecting', async () => {
-    const { world, loops } = await overlapping(hanging)
-    expect(openOf(world)).toEqual(['websocket', 'websocket', 'sse', 'long-poll'])
-    await awayAndBack(world, loops)
-  })
-
-  test('with the new round waiting, and then connecting', async () => {
-    const { world, loops } = await overlapping(busy(1000))
-    const [first] = world.open
-    expect(openOf(world)).toEqual(['websocket'])
-    for (const transport of Object.values(world.transports)) transport.script = hanging
-    await elapse(3000)
-    expect(first?.isOpen).toBe(true)
-    expect(world.open.length).toBeGreaterThan(2)
-    await awayAndBack(world, loops)
-  })
 })
 
 test('a pause that the server has asked for is over while the page is away: it is not waited for again, however often that is told', async () => {

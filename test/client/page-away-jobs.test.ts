@@ -1,0 +1,88 @@
+/** A page that is put away with several jobs, one of them paused or just added: what is read is taken up, and nothing else. */
+
+import { describe, expect, test, vi } from 'vitest'
+import { asked, busy, mend, openOf } from './page-phases.ts'
+import { useVirtualPage } from './virtual-page.ts'
+import { elapse, elapseRoughly } from './virtual-time.ts'
+import { hanging, type Script } from './virtual-transport.ts'
+import { createWorld, type Loop, run, upTo, useVirtualTime, type World } from './world.ts'
+
+useVirtualTime()
+const page = useVirtualPage()
+
+test('one reader paused, another reading: only what is read is taken up, the other when its reader goes on', async () => {
+  const world = createWorld({ bufferSize: 10 })
+  world.log.fill('42', 50)
+  world.log.fill('43', 3)
+  const slow = world.client.subscribe('42')[Symbol.asyncIterator]()
+  const first = slow.next()
+  const loop = run(world.client.subscribe('43'))
+  await elapse(500)
+  await first
+  expect(world.said('paused')).toHaveLength(1)
+  page.say('pagehide')
+  await elapse(0)
+  expect(openOf(world)).toEqual([])
+  world.log.fill('43', 6)
+  page.say('pageshow')
+  await elapse(100)
+  expect(loop.seqs).toEqual(upTo(6))
+  expect(world.open.map(({ jobs }) => jobs.map(({ job }) => job))).toEqual([['43']])
+  const seqs = [1]
+  for (let seq = 2; seq <= 50; seq += 1) {
+    const pending = slow.next()
+    await elapse(20)
+    seqs.push((await pending).value?.seq ?? 0)
+  }
+  expect(seqs).toEqual(upTo(50))
+})
+
+describe('a list that cannot be changed in place', () => {
+  /** Two jobs, the second of them wanted later: what carried the first is read on beside the round that is to carry both. */
+  async function overlapping(script: Script): Promise<{ world: World; loops: Loop[] }> {
+    const world = createWorld({ canUpdate: false, firstLook: false })
+    world.log.fill('42', 3)
+    world.log.fill('43', 3)
+    const loops = [run(world.client.subscribe('42'))]
+    await elapse(1000)
+    for (const transport of Object.values(world.transports)) transport.script = script
+    loops.push(run(world.client.subscribe('43')))
+    await elapse(600)
+    return { world, loops }
+  }
+
+  async function awayAndBack(world: World, loops: Loop[]): Promise<void> {
+    page.say('pagehide')
+    await elapse(0)
+    expect(openOf(world)).toEqual([])
+    const before = asked(world)
+    await elapseRoughly(60_000)
+    expect(asked(world)).toBe(before)
+    expect(vi.getTimerCount()).toBe(0)
+    mend(world)
+    page.say('pageshow')
+    await elapse(1000)
+    for (const [index, job] of ['42', '43'].entries()) {
+      world.log.fill(job, 9)
+      await elapse(50)
+      expect(loops[index]?.seqs).toEqual(upTo(9))
+    }
+  }
+
+  test('with the new round connecting', async () => {
+    const { world, loops } = await overlapping(hanging)
+    expect(openOf(world)).toEqual(['websocket', 'websocket', 'sse', 'long-poll'])
+    await awayAndBack(world, loops)
+  })
+
+  test('with the new round waiting, and then connecting', async () => {
+    const { world, loops } = await overlapping(busy(1000))
+    const [first] = world.open
+    expect(openOf(world)).toEqual(['websocket'])
+    for (const transport of Object.values(world.transports)) transport.script = hanging
+    await elapse(3000)
+    expect(first?.isOpen).toBe(true)
+    expect(world.open.length).toBeGreaterThan(2)
+    await awayAndBack(world, loops)
+  })
+})
