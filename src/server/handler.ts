@@ -1,4 +1,5 @@
 import { permit } from './authorize.ts'
+import type { Bodies } from './bodies.ts'
 import type { Answer, Call } from './call.ts'
 import { cancelJob } from './cancel.ts'
 import type { Connections } from './connections.ts'
@@ -18,6 +19,7 @@ const EVERY_ANSWER = { 'Cache-Control': 'private, no-store', Vary: 'Accept, Orig
 export interface Parts {
   settings: Settings
   connections: Connections
+  bodies: Bodies
   runner: Runner
   metrics: MetricsStore
 }
@@ -78,11 +80,11 @@ async function snapshot({ request }: Call, job: string, { settings }: Parts): Pr
   return json(200, found)
 }
 
-async function start(call: Call, { settings, runner }: Parts): Promise<Answer> {
+async function start(call: Call, { settings, runner, bodies }: Parts): Promise<Answer> {
   const { request } = call
   checkOrigin(request, settings)
   const { subject } = await permit(settings, request, 'start')
-  const body = await call.body(settings.maxBodyBytes)
+  const body = await bodies.read(call.body())
   const id = await startJob({ body, idempotencyKey: request.headers.get('idempotency-key'), subject }, settings, runner)
   return json(202, await settings.log.snapshot(id), { Location: `${settings.basePath}/${encodeURIComponent(id)}` })
 }

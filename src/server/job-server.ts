@@ -3,6 +3,7 @@ import { respondToFetch } from './adapters/fetch.ts'
 import { respond, urlOf } from './adapters/node.ts'
 import { createUpgrade } from './adapters/upgrade.ts'
 import { alarm } from './alarm.ts'
+import { createBodies } from './bodies.ts'
 import { createConnections } from './connections.ts'
 import type { Parts } from './handler.ts'
 import { healthOf } from './health.ts'
@@ -20,7 +21,7 @@ export function createJobServer(options: JobServerOptions = {}): JobServer {
   const { log } = settings
   const connections = createConnections(settings, metrics)
   const runner = createRunner(settings)
-  const parts: Parts = { settings, connections, runner, metrics }
+  const parts: Parts = { settings, connections, bodies: createBodies(settings), runner, metrics }
   const upgrade = createUpgrade(parts)
   let closed: Promise<void> | undefined
 
@@ -68,6 +69,7 @@ function settingsFrom(options: JobServerOptions): Settings {
     maxConnectionsPerAddress: Number.POSITIVE_INFINITY,
     maxBufferedBytes: 2 ** 20,
     maxBodyBytes: 2 ** 20,
+    bodyTimeoutMs: 30_000,
     maxConnectionAgeMs: Number.POSITIVE_INFINITY,
     onError: (error) => console.error('jobtail:', error),
     // An option that is given as `undefined` has its default as well.
@@ -90,6 +92,7 @@ function check(settings: Settings): void {
     'maxConnectionsPerAddress',
     'maxBufferedBytes',
     'maxBodyBytes',
+    'bodyTimeoutMs',
     'maxConnectionAgeMs'
   ] as const)
     if (!(settings[name] >= 1)) throw new RangeError(`${name}: expected a number from 1, got ${settings[name]}`)

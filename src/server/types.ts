@@ -88,6 +88,8 @@ export interface JobServerOptions {
   maxBufferedBytes?: number
   /** Of a POST. Default 1 MiB. */
   maxBodyBytes?: number
+  /** How long the body of a POST may take to come: beyond it, 408. Default 30,000. */
+  bodyTimeoutMs?: number
   /** Readings older than this get `bye` `max-age`. Default: no limit. */
   maxConnectionAgeMs?: number
   /** Told what the kit could only answer with a 500 or 503: a throw of `authorize` or of the log. Default: `console.error`. */

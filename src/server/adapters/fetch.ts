@@ -2,28 +2,16 @@ import { alarm } from '../alarm.ts'
 import type { Outflow } from '../call.ts'
 import { answer, type Parts } from '../handler.ts'
 import { patienceMs } from '../outlet.ts'
-import { tooLarge } from '../problem.ts'
 import type { Settings } from '../types.ts'
 
 /** Answers a request of the Fetch standard; never rejects. */
 export async function respondToFetch(request: Request, parts: Parts): Promise<Response> {
-  const { status, headers, body } = await answer(
-    { request, address: undefined, signal: request.signal, body: (maxBytes) => readBody(request, maxBytes) },
-    parts
-  )
-  return new Response(typeof body === 'object' ? streamOf(body, parts.settings) : (body ?? null), { status, headers })
-}
-
-async function readBody(request: Request, maxBytes: number): Promise<string> {
-  const decoder = new TextDecoder()
-  let text = ''
-  let size = 0
-  for await (const chunk of request.body ?? []) {
-    size += chunk.length
-    if (size > maxBytes) throw tooLarge(maxBytes)
-    text += decoder.decode(chunk, { stream: true })
-  }
-  return text + decoder.decode()
+  const body = () => request.body ?? ''
+  const found = await answer({ request, address: undefined, signal: request.signal, body }, parts)
+  const { status, headers } = found
+  if (typeof found.body === 'object') return new Response(streamOf(found.body, parts.settings), { status, headers })
+  found.delivery?.close() // what becomes of it from here on is the platform's
+  return new Response(found.body ?? null, { status, headers })
 }
 
 /** Holds one piece at most. One that nobody takes for too long ends the stream. */

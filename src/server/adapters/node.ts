@@ -1,10 +1,11 @@
 import type { ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import { alarm } from '../alarm.ts'
 import type { Answer, Call, Outflow } from '../call.ts'
 import { answer, type Parts } from '../handler.ts'
-import { createOutlet } from '../outlet.ts'
-import { badRequest, tooLarge } from '../problem.ts'
+import { createOutlet, patienceMs } from '../outlet.ts'
+import { badRequest } from '../problem.ts'
 import type { NodeRequest, NodeResponse, Settings } from '../types.ts'
 
 /** How long what was written may take to leave once the answer is complete. */
@@ -32,9 +33,15 @@ export function requestOf(req: NodeRequest, url: URL, extra: Record<string, stri
 /** Answers a Node request, at the pace of its reader. */
 export async function respond(req: NodeRequest, response: NodeResponse, parts: Parts): Promise<void> {
   const res = response as ServerResponse // as: HTTP/2's has all that is used here, under types that don't unite
-  const gone = new AbortController()
-  res.on('close', () => gone.abort())
   res.on('error', () => {}) // a write after the reader has gone; 'close' says so
+  if (req.httpVersionMajor === 1 && !(await turnOf(req.socket, res))) return
+  const gone = new AbortController()
+  const leave = (): void => {
+    req.socket.off('close', leave)
+    gone.abort()
+  }
+  res.on('close', leave)
+  req.socket.on('close', leave) // the answer's own is not told where it still waits for another one's end
   const call = callOf(req, gone.signal)
   if (!call) {
     res.writeHead(400).end()
@@ -42,63 +49,78 @@ export async function respond(req: NodeRequest, response: NodeResponse, parts: P
   }
   const found = await answer(call, parts)
   if (res.headersSent) {
-    if (typeof found.body === 'object') found.body.close()
+    discard(found)
     parts.settings.onError(new Error(`${req.method} ${req.url} was answered by another listener: attach the job server after it`))
     return
   }
+  // What may still come of a body that was too slow is waited for no more.
+  if (found.status === 408) res.shouldKeepAlive = false
   send(res, found, parts.settings, gone.signal)
+}
+
+const answers = new WeakMap<Duplex, Promise<unknown>>()
+
+/**
+ * Several requests may come at once over one HTTP/1.1 connection (RFC 9112 §9.3.2), and their answers leave one after the other. So they are
+ * made one after the other too, or a single packet would have its thousand answers held in memory. False where the connection is gone.
+ */
+async function turnOf(socket: Duplex, res: ServerResponse): Promise<boolean> {
+  const before = answers.get(socket)
+  answers.set(socket, new Promise((resolve) => res.on('close', resolve)))
+  await before
+  return !socket.destroyed
 }
 
 function callOf(req: NodeRequest, signal: AbortSignal): Call | undefined {
   const url = urlOf(req)
   if (!url) return undefined
   try {
-    return { request: requestOf(req, url), address: req.socket.remoteAddress, signal, body: (maxBytes) => readBody(req, maxBytes) }
+    return { request: requestOf(req, url), address: req.socket.remoteAddress, signal, body: () => (req.readableDidRead ? bodyReadBefore(req) : bodyOf(req)) }
   } catch {
     return undefined // a method or a URL that the Fetch standard doesn't take
   }
 }
 
-async function readBody(req: NodeRequest, maxBytes: number): Promise<string> {
-  if (req.readableDidRead) return bodyReadBefore(req, maxBytes)
-  const chunks: Buffer[] = []
-  let size = 0
+async function* bodyOf(req: NodeRequest): AsyncGenerator<Uint8Array, void> {
   try {
     // Not destroyed at a break: that would take the answer's socket with it.
-    for await (const chunk of req.iterator({ destroyOnReturn: false })) {
-      size += chunk.length
-      if (size > maxBytes) break
-      chunks.push(chunk)
-    }
+    yield* req.iterator({ destroyOnReturn: false })
   } catch {
     throw badRequest('body: it broke off')
-  }
-  if (size > maxBytes) {
+  } finally {
     req.resume() // what is left unread would hold up the connection's next request
-    throw tooLarge(maxBytes)
   }
-  return Buffer.concat(chunks).toString()
 }
 
 /** What a body parser in front has made of it. */
-function bodyReadBefore(req: NodeRequest, maxBytes: number): string {
+function bodyReadBefore(req: NodeRequest): string {
   const body = 'body' in req ? req.body : undefined
   if (body === undefined) throw new Error('the body of a POST was read by something in front of the job server, which left no `body` on the request')
-  const text = typeof body === 'string' || Buffer.isBuffer(body) ? body.toString() : JSON.stringify(body)
-  if (Buffer.byteLength(text) > maxBytes) throw tooLarge(maxBytes)
-  return text
+  return typeof body === 'string' || Buffer.isBuffer(body) ? body.toString() : JSON.stringify(body)
 }
 
-function send(res: ServerResponse, { status, headers, body }: Answer, settings: Settings, gone: AbortSignal): void {
-  if (gone.aborted) {
-    if (typeof body === 'object') body.close()
-    return
-  }
+function send(res: ServerResponse, found: Answer, settings: Settings, gone: AbortSignal): void {
+  const { status, headers, body } = found
+  if (gone.aborted) return discard(found)
   if (typeof body === 'object') {
     res.writeHead(status, headers)
     void stream(res, body, settings, gone)
-  } else if (body === undefined) res.writeHead(status, headers).end()
-  else res.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) }).end(body)
+    return
+  }
+  const bytes = Buffer.byteLength(body ?? '')
+  found.delivery?.cut.addEventListener('abort', () => res.destroy())
+  const cancel = alarm(patienceMs(bytes, settings.heartbeatMs), () => res.destroy())
+  gone.addEventListener('abort', () => {
+    cancel()
+    discard(found)
+  })
+  if (body === undefined) res.writeHead(status, headers).end()
+  else res.writeHead(status, { ...headers, 'Content-Length': bytes }).end(body)
+}
+
+function discard({ body, delivery }: Answer): void {
+  if (typeof body === 'object') body.close()
+  delivery?.close()
 }
 
 async function stream(res: ServerResponse, body: Outflow, { maxBufferedBytes, heartbeatMs }: Settings, signal: AbortSignal): Promise<void> {

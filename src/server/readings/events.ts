@@ -39,11 +39,13 @@ export async function readEvents(call: Call, route: Route & { to: 'events' }, se
       const hasCursor = first.after !== undefined
       return await readSse({ follow, hello: helloFor(settings), budget: streamBudget(settings), single, hasCursor, pad, cut: cut.signal, close })
     }
-    slot.hold({ bye: () => cut.abort(), cut: () => cut.abort() })
-    const hurry = AbortSignal.any([cut.signal, over.signal])
+    const bye = new AbortController()
+    slot.hold({ bye: () => bye.abort(), cut: () => cut.abort() })
+    const hurry = AbortSignal.any([bye.signal, cut.signal, over.signal])
     const found = await readJson({ follow, single, waitMs: wait, hurry, ifNoneMatch: request.headers.get('if-none-match') }, settings)
-    close()
-    return found
+    over.abort()
+    // The slot is held until the answer has left: one that nobody takes is memory as well.
+    return { ...found, delivery: { cut: cut.signal, close } }
   } catch (error) {
     close()
     throw error

@@ -1,0 +1,72 @@
+import { expect, test, vi } from 'vitest'
+import { openSocket } from '../clients.ts'
+import { serve } from '../serve.ts'
+import { openRaw, UPGRADE } from './raw.ts'
+
+const MASK = [0, 0, 0, 0]
+const bytes = (...parts: (number | string | Buffer)[]): Buffer =>
+  Buffer.concat(parts.map((part) => (typeof part === 'number' ? Buffer.from([part]) : Buffer.from(part))))
+
+/** What a socket may not say, and the code that it is closed with (RFC 6455 §§5, 7.4.1). */
+const FRAMES: [string, Buffer, number][] = [
+  ['an unmasked frame', bytes(0x81, 2, '{}'), 1002],
+  ['a reserved bit', bytes(0xc1, 0x80, ...MASK), 1002],
+  ['an unknown opcode', bytes(0x83, 0x80, ...MASK), 1002],
+  ['a continuation of nothing', bytes(0x80, 0x80, ...MASK), 1002],
+  ['a control frame in pieces', bytes(0x09, 0x80, ...MASK), 1002],
+  ['a control frame of 126 bytes', bytes(0x89, 0xfe, 0, 126, ...MASK), 1002],
+  ['a length above what numbers hold', bytes(0x81, 0xff, ...Array(8).fill(0xff), ...MASK), 1009],
+  ['a length of a terabyte', bytes(0x81, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, ...MASK), 1009],
+  ['text that is no UTF-8', bytes(0x81, 0x81, ...MASK, 0xff), 1007],
+  ['a message of many pieces, too long together', bytes(0x01, 0x80, ...MASK, ...Array(3).fill(bytes(0x00, 0xfe, 0x20, 0, ...MASK, 'x'.repeat(8192)))), 1009]
+]
+
+test.each(FRAMES)('a socket that sends %s is closed, and harms nobody', async (_, frame, code) => {
+  const onError = vi.fn()
+  const { port, base, jobs } = await serve({ onError })
+  await jobs.publish('42', 'queued')
+  const other = openSocket(`${base}/42/events`)
+  const raw = await openRaw(port, `GET /jobs/42/events HTTP/1.1\r\nHost: x\r\n${UPGRADE}`)
+  await vi.waitFor(() => expect(raw.text()).toContain('"queued"'))
+  raw.socket.write(frame)
+  const close = Buffer.from([0x88, 2, code >> 8, code & 0xff]).toString('latin1')
+  await vi.waitFor(() => expect(raw.text().endsWith(close)).toBe(true))
+  raw.socket.end()
+  await raw.closed
+  await vi.waitFor(() => expect(jobs.metrics().connections).toMatchObject({ websocket: 1 }))
+  await jobs.publish('42', 'started')
+  await vi.waitFor(() => expect(other.events()).toHaveLength(2))
+  expect(onError).not.toHaveBeenCalled()
+})
+
+test('pings that are not read are not answered without bound', async () => {
+  const { port, jobs } = await serve()
+  await jobs.publish('42', 'queued')
+  const raw = await openRaw(port, `GET /jobs/42/events HTTP/1.1\r\nHost: x\r\n${UPGRADE}`)
+  await vi.waitFor(() => expect(raw.text()).toContain('"queued"'))
+  raw.socket.pause()
+  const ping = bytes(0x89, 0x80 + 125, ...MASK, 'x'.repeat(125))
+  const many = Buffer.concat(Array.from({ length: 1000 }, () => ping))
+  const before = process.memoryUsage().rss
+  // 250 MB of them: each is taken, so that the next can be written.
+  for (let n = 0; n < 2000; n += 1) await new Promise((resolve) => raw.socket.write(many, resolve))
+  expect(process.memoryUsage().rss - before).toBeLessThan(125 * 2 ** 20)
+  await jobs.publish('42', 'succeeded')
+}, 60_000)
+
+test.each([
+  ['no HTTP', 'hello\r\n\r\n'],
+  ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc'],
+  ['headers of 100 kB', `GET /jobs/42/events HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`],
+  ['a bad length', 'POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n'],
+  ['two lengths', 'POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n'],
+  ['a bad chunk', 'POST /jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
+  ['a handshake without a key', `GET /jobs/42/events HTTP/1.1\r\nHost: x\r\n${UPGRADE.replace(/Sec-WebSocket-Key.*\r\n/, '')}`],
+  ['a handshake of another version', `GET /jobs/42/events HTTP/1.1\r\nHost: x\r\n${UPGRADE.replace('13', '99')}`]
+])('%s is refused, and the connection is over', async (_, text) => {
+  const { port, get } = await serve({ start: () => 1 })
+  const raw = await openRaw(port, text)
+  await vi.waitFor(() => expect(raw.text()).toMatch(/^HTTP\/1.1 4\d\d /))
+  await raw.closed
+  expect((await get('/none')).status).toBe(404)
+})

@@ -1,0 +1,32 @@
+import { expect, test, vi } from 'vitest'
+import { createGate } from '../gate.ts'
+import { serve } from '../serve.ts'
+import { openRaw } from './raw.ts'
+
+const ask = (path: string, accept = 'application/json'): string => `GET /jobs${path} HTTP/1.1\r\nHost: x\r\nAccept: ${accept}\r\n\r\n`
+
+test('requests that come at once over one connection are answered in order, one at a time', async () => {
+  const gate = createGate()
+  const { jobs, port } = await serve({ log: gate.log })
+  const { id } = await jobs.publish('42', 'queued')
+  const raw = await openRaw(port, ask(`/42/events?after=${id}&wait=55`) + ask('/42/events').repeat(50) + ask('/42'))
+  await gate.watched('42')
+  // One of another connection, to see that those behind have had their time.
+  await (await fetch(`http://127.0.0.1:${port}/jobs/42`)).text()
+  expect(gate.eventsRead()).toBe(0)
+  expect(jobs.metrics().connections).toMatchObject({ 'long-poll': 1, 'short-poll': 0 })
+  await jobs.publish('42', 'succeeded')
+  await vi.waitFor(() => expect(raw.text()).toContain('"status":"succeeded"'))
+  expect(raw.text().split('HTTP/1.1 200')).toHaveLength(53)
+})
+
+test('those that were not begun when the connection breaks are not begun, and nothing is left of any', async () => {
+  const gate = createGate()
+  const { jobs, port } = await serve({ log: gate.log })
+  await jobs.publish('42', 'queued')
+  const raw = await openRaw(port, ask('/42/events', 'text/event-stream').repeat(3))
+  await gate.watched('42')
+  raw.socket.destroy()
+  await vi.waitFor(() => expect(gate.watching()).toBe(0))
+  expect(jobs.metrics().connections).toMatchObject({ sse: 0 })
+})
