@@ -9,8 +9,9 @@ export interface Cycle {
   url: string
   job: string
   transports: readonly string[]
-  /** Where it is left, or after a while if it doesn't get there. */
+  /** Where it is left, or after so long if it doesn't get there. */
   phase: (typeof phases)[number]
+  limitMs: number
   way: (typeof ways)[number]
 }
 
@@ -23,7 +24,7 @@ export interface Shared {
 /** Resolves with the points of its life that it came by. */
 export async function cycle(
   jobtail: typeof Jobtail,
-  { url, job, transports, phase, way }: Cycle,
+  { url, job, transports, phase, limitMs, way }: Cycle,
   lasting: AbortSignal,
   shared: Map<string, Shared>
 ): Promise<string[]> {
@@ -31,7 +32,7 @@ export async function cycle(
   const all = [webSocket(), sse(), longPoll(), shortPoll()]
   const came = new Set<string>()
   const arrived = Promise.withResolvers<void>()
-  const limit = setTimeout(arrived.resolve, 500)
+  const limit = setTimeout(arrived.resolve, limitMs)
   const come = (to: string): void => {
     came.add(to)
     if (to === phase) arrived.resolve()
@@ -43,7 +44,7 @@ export async function cycle(
       url,
       memory: false,
       transports: all.filter(({ name }) => transports.includes(name)),
-      probeTimeoutMs: 400,
+      probeTimeoutMs: limitMs,
       staggerMs: 30,
       bufferSize: phase === 'paused' ? 2 : 1000,
       retry: { baseMs: 100, maxMs: 400 },

@@ -9,7 +9,6 @@ import { type Cycle, phases, ways } from './cycle.ts'
 
 const bad = (opening: Faults['http']): Partial<Faults> => ({ webSocket: opening, http: opening })
 const failings: readonly Partial<Faults>[] = [
-  {},
   bad('kill'),
   bad('refuse'),
   bad('unanswered'),
@@ -37,6 +36,9 @@ const sound: Partial<Faults> = {
 
 const carriers = [['websocket'], ['sse'], ['long-poll'], ['short-poll'], ['websocket', 'sse', 'long-poll', 'short-poll']] as const
 const JOBS = 4
+/** Every so many batches there is no fault but a cut: then what is to live does, however busy the machine is. */
+const SOUND_EACH = 3
+const LIMIT_MS = { sound: 1500, faulty: 400 }
 /** At once, each by other transports, in other phases, left in other ways. */
 const BATCH = 25
 
@@ -63,11 +65,12 @@ export async function startStage(elsewhere?: http.RequestListener): Promise<Stag
   let batches = 0
   let made = 0
 
-  function nextCycle(): Cycle {
+  function nextCycle(limitMs: number): Cycle {
     const index = made++
     return {
       url: `${proxy.url}/jobs`,
       job: `${index % JOBS}`,
+      limitMs,
       transports: carriers[index % carriers.length] ?? carriers[0],
       phase: phases[Math.floor(index / carriers.length) % phases.length] ?? 'live',
       way: ways[Math.floor(index / (carriers.length * phases.length)) % ways.length] ?? 'close'
@@ -79,10 +82,11 @@ export async function startStage(elsewhere?: http.RequestListener): Promise<Stag
     async run(cycles, perform) {
       const counts = new Map<string, number>()
       for (let left = cycles; left > 0; left -= BATCH) {
-        proxy.set({ ...sound, ...failings[batches % failings.length] })
+        const isSound = batches % SOUND_EACH === 0
+        proxy.set(isSound ? sound : { ...sound, ...failings[batches % failings.length] })
         batches += 1
-        const running = perform(Array.from({ length: Math.min(BATCH, left) }, nextCycle))
-        const cut = batches % 3 === 0 ? setTimeout(proxy.cut, 100) : undefined
+        const running = perform(Array.from({ length: Math.min(BATCH, left) }, () => nextCycle(isSound ? LIMIT_MS.sound : LIMIT_MS.faulty)))
+        const cut = isSound ? setTimeout(proxy.cut, LIMIT_MS.sound / 2) : undefined
         for (const came of await running) for (const phase of came) counts.set(phase, (counts.get(phase) ?? 0) + 1)
         clearTimeout(cut)
       }
