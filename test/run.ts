@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { startWebKit } from '../e2e/webkit.ts'
 import { type BrowserName, startableBrowser, useBrowser } from './setup/browsers.ts'
-import { installBrowser, installWebKit, succeeds } from './setup/install.ts'
+import { installBrowser, installHaproxy, installWebKit, succeeds } from './setup/install.ts'
+import { findProxy } from './setup/proxies.ts'
 import { findWebKit, useNoWebKit } from './setup/webkit.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -74,6 +75,13 @@ async function webKit(): Promise<void> {
   }
 }
 
+function proxies(): void {
+  if (!findProxy('haproxy')) installHaproxy()
+  console.log(`haproxy: ${findProxy('haproxy') ?? 'none'}`)
+  console.log(`nginx: ${findProxy('nginx') ?? 'none, its tests are skipped: say where it is in NGINX_PATH'}`)
+  if (!findProxy('haproxy')) leftOut.push('deploys behind HAProxy: none is installed. Install haproxy, or say where it is in HAPROXY_PATH')
+}
+
 function summary(): void {
   console.log(`\n${'-'.repeat(60)}`)
   for (const each of leftOut) console.log(`left out: ${each}`)
@@ -86,6 +94,7 @@ function summary(): void {
 
 const found = await browsers()
 await webKit()
+proxies()
 step('lint', 'biome', 'check')
 step('types: client', 'tsc', '-p', 'tsconfig.json', '--noEmit')
 step('types: server', 'tsc', '-p', 'src/server/tsconfig.json', '--noEmit')

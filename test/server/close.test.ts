@@ -34,6 +34,8 @@ describe('close', () => {
     for (const response of [await get('/42'), await get('/42/events'), await post('', '1')]) {
       expect(response.status).toBe(503)
       expect(response.headers.get('retry-after')).toBe('1')
+      // A proxy that keeps its connections tries another server next.
+      expect(response.headers.get('connection')).toBe('close')
       expect(await response.json()).toMatchObject({ code: 'busy' })
     }
     await expect(openSocket(`${base}/42/events`).closed).rejects.toThrow(/503/)

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { type BrowserName, startableBrowser } from './browsers.ts'
+import { findProxy } from './proxies.ts'
 import { findWebKit, isWebKitChosen } from './webkit.ts'
 
 /** Runs a command in sight of whoever waits for it, never asking anything; true where it succeeded. */
@@ -54,6 +55,13 @@ export function installWebKit(): void {
   if (isWebKitChosen() || process.platform !== 'linux' || !exists('apt-get')) return
   asRoot('apt-get', ['update'])
   for (const name of ['webkit2gtk-driver', 'xvfb']) if (!findWebKit()) installPackage(name)
+}
+
+/** Installs HAProxy from the system's packages. Not nginx, whose package may put a server on port 80. */
+export function installHaproxy(): void {
+  if (process.env.HAPROXY_PATH !== undefined) return
+  if (exists('apt-get')) asRoot('apt-get', ['update'])
+  if (!findProxy('haproxy')) installPackage('haproxy')
 }
 
 const playwrightCli = new URL('../../node_modules/playwright/cli.js', import.meta.url).pathname

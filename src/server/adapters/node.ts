@@ -53,8 +53,8 @@ export async function respond(req: NodeRequest, response: NodeResponse, parts: P
     parts.settings.onError(new Error(`${req.method} ${req.url} was answered by another listener: attach the job server after it`))
     return
   }
-  // What may still come of a body that was too slow is waited for no more.
-  if (found.status === 408) res.shouldKeepAlive = false
+  // What may still come of a body that was too slow is waited for no more; a proxy sends the next request to a server that isn't closing.
+  if (found.status === 408 || parts.connections.closing) res.shouldKeepAlive = false
   send(res, found, parts.settings, gone.signal)
 }
 

@@ -54,6 +54,9 @@ interface Stage {
 
 const EVENTS = 6
 
+/** Of a busy machine. */
+const PATIENCE = { timeout: 30_000 }
+
 export function describeMount(
   name: string,
   { basePath = '/jobs', transports = ['websocket', 'sse', 'long-poll', 'short-poll'], mount, elsewhere }: Mount
@@ -75,7 +78,7 @@ export function describeMount(
     return { client, said, url, mounted }
   }
 
-  describe(name, () => {
+  describe(name, PATIENCE, () => {
     test.each(transports)('over %s each event arrives before the next one is made: nothing in between holds it back', async (transport) => {
       const gate = createGate()
       const taken: number[] = []
@@ -108,7 +111,7 @@ export function describeMount(
       expect(await job.result).toBe('the end')
       // Nor was it the read beside a silent connection that brought them.
       expect(said.filter(({ type }) => type === 'lost' || type === 'probe-failed')).toEqual([])
-      await vi.waitFor(() => expect(gate.watching()).toBe(0))
+      await vi.waitFor(() => expect(gate.watching()).toBe(0), PATIENCE)
     })
 
     test('a cancel stops the work, and one who leaves is let go', async () => {
@@ -126,7 +129,7 @@ export function describeMount(
       const other = await client.start({})
       for await (const { type } of other) if (type === 'started') break
       // What runs listens too.
-      await vi.waitFor(() => expect(gate.watching()).toBe(1), { timeout: 4000 })
+      await vi.waitFor(() => expect(gate.watching()).toBe(1), { timeout: 20_000 })
     })
 
     test('leaves everything else to the application', async () => {

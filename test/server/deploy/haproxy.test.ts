@@ -1,0 +1,194 @@
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { createClient } from '../../../src/client.ts'
+import { createJobServer, memoryLog } from '../../../src/server/index.ts'
+import type { EventLog } from '../../../src/server/log/types.ts'
+import { longPoll, shortPoll } from '../../../src/transports/poll.ts'
+import { sse } from '../../../src/transports/sse.ts'
+import { webSocket } from '../../../src/transports/websocket.ts'
+import type { Client, Diagnostic } from '../../../src/types.ts'
+import { findProxy } from '../../setup/proxies.ts'
+import { freePort, type Node, startNode, startProxy } from './proxy.ts'
+
+const TRANSPORTS = { websocket: webSocket, sse, 'long-poll': longPoll, 'short-poll': shortPoll }
+type Name = keyof typeof TRANSPORTS
+
+const JOBS = Array.from({ length: 10 }, (_, index) => `job-${index}`)
+const CLIENTS_EACH = 5
+const JOBS_EACH = 4
+const PAUSE_MS = 50
+const MINUTE = 60_000
+
+interface Follower {
+  transport: Name
+  job: string
+  seqs: number[]
+  types: Set<string>
+  longestMs: number
+  over: Promise<void>
+}
+
+const configuration = (listen: number, nodes: readonly number[]): string => `
+defaults
+  mode http
+  timeout connect 5s
+  timeout check 30s
+  timeout client 60s
+  timeout server 60s
+  timeout tunnel 1h
+  option redispatch 1
+  retries 3
+  retry-on conn-failure empty-response
+frontend jobs
+  bind 127.0.0.1:${listen}
+  default_backend nodes
+backend nodes
+  balance roundrobin
+  option httpchk GET /health
+${nodes.map((port) => `  server n${port} 127.0.0.1:${port} check inter 200ms fall 3 rise 1`).join('\n')}
+`
+
+/** What all nodes read and write: the closing of one is not its end. */
+function sharedLog(): EventLog {
+  const log = memoryLog({ maxEvents: 100_000 })
+  onTestFinished(() => log.close())
+  return { ...log, close: async () => {} }
+}
+
+function follow(client: Client, job: string, transport: Name): Follower {
+  const follower: Follower = { transport, job, seqs: [], types: new Set(), longestMs: 0, over: Promise.resolve() }
+  let last = performance.now()
+  follower.over = (async () => {
+    for await (const { type, seq } of client.subscribe(job)) {
+      follower.seqs.push(seq)
+      follower.types.add(type)
+      follower.longestMs = Math.max(follower.longestMs, performance.now() - last)
+      last = performance.now()
+    }
+  })()
+  follower.over.catch(() => {}) // the test waits for it in the end
+  return follower
+}
+
+test.skipIf(!findProxy('haproxy'))(
+  'two nodes behind HAProxy restarted in turn, under load: nothing lost, nothing twice, nobody ends, no work is done twice',
+  async () => {
+    const log = sharedLog()
+    const runs = new Map<number, number>()
+    const create = () =>
+      createJobServer({
+        log,
+        pollMs: 200,
+        heartbeatMs: 2000,
+        start(_, input) {
+          const n = Number(input)
+          runs.set(n, (runs.get(n) ?? 0) + 1)
+          return n
+        }
+      })
+    for (const job of JOBS) await log.append(job, 'started', {})
+    const nodes: Node[] = [await startNode(create()), await startNode(create())]
+    const ports = nodes.map(({ port }) => port)
+    const origin = await startProxy('haproxy', (port) => configuration(port, ports))
+    const said: (Diagnostic & { by: Name })[] = []
+    const clients: Client[] = []
+    onTestFinished(() => {
+      for (const client of clients) client.close()
+    })
+
+    function connect(by: Name): Client {
+      const onDiagnostic = (diagnostic: Diagnostic): void => void said.push({ ...diagnostic, by })
+      const client = createClient({ url: `${origin}/jobs`, transports: [TRANSPORTS[by]()], onDiagnostic })
+      clients.push(client)
+      return client
+    }
+
+    const names = Object.keys(TRANSPORTS) as Name[] // as: Object.keys forgets them
+    const followers = names.flatMap((name) =>
+      Array.from({ length: CLIENTS_EACH }, (_, index) => ({ client: connect(name), index })).flatMap(({ client, index }) =>
+        Array.from({ length: JOBS_EACH }, (_, offset) => follow(client, JOBS[(index * 2 + offset) % JOBS.length] ?? '', name))
+      )
+    )
+
+    let appended = 1
+    const publisher = setInterval(() => {
+      appended += 1
+      for (const job of JOBS) void log.append(job, 'progress', { current: appended })
+    }, PAUSE_MS)
+    onTestFinished(() => clearInterval(publisher))
+
+    let isOver = false
+    const starter = connect('sse')
+    const starting = (async () => {
+      const results: unknown[] = []
+      for (let n = 0; !isOver; n += 1) results.push(await (await starter.start(n)).result.catch((error: unknown) => error))
+      return results
+    })()
+    starting.catch(() => {}) // the test waits for it in the end
+
+    /** Everybody has had what is appended from now on. */
+    async function flowsAgain(): Promise<void> {
+      const mark = appended + 1
+      await vi.waitFor(() => expect(followers.filter(({ seqs }) => (seqs.at(-1) ?? 0) < mark)).toHaveLength(0), { timeout: MINUTE, interval: 50 })
+    }
+
+    await flowsAgain()
+    for (const turn of [0, 1, 0, 1]) {
+      await nodes[turn]?.stop()
+      await flowsAgain()
+      nodes[turn] = await startNode(create(), ports[turn])
+      await vi.waitFor(() => expect(nodes[turn]?.checks).toBeGreaterThan(2), { timeout: MINUTE })
+      await flowsAgain()
+    }
+    isOver = true
+    clearInterval(publisher)
+    for (const job of JOBS) await log.append(job, 'succeeded', null)
+    await Promise.all(followers.map(({ over }) => over))
+
+    const expected = Array.from({ length: appended + 1 }, (_, index) => index + 1)
+    for (const { seqs, types } of followers) {
+      expect(seqs).toEqual(expected)
+      expect([...types].sort()).toEqual(['progress', 'started', 'succeeded'])
+    }
+    const results = await starting
+    // A job that ran when its node was stopped may have failed with that; none ran twice, none got lost.
+    expect(results.filter((result, n) => result !== n && !String(result).includes('closed'))).toEqual([])
+    expect([...runs.values()].every((count) => count === 1)).toBe(true)
+    expect(runs.size).toBe(results.length)
+    const lost = said.flatMap((each) => (each.type === 'lost' ? [`${each.by} ${each.reason}`] : []))
+    // A silence is the busy machine's.
+    expect([...new Set(lost)].filter((each) => !each.endsWith(' silent')).sort()).toEqual(['sse bye', 'websocket bye'])
+    for (const name of names) {
+      const longest = Math.max(...followers.filter(({ transport }) => transport === name).map(({ longestMs }) => longestMs))
+      console.log(
+        `${name}: longest pause ${Math.round(longest)} ms, lost ${lost.filter((each) => each.startsWith(`${name} `)).length} times in ${expected.length} events`
+      )
+    }
+  },
+  5 * MINUTE
+)
+
+test.skipIf(!findProxy('haproxy'))(
+  'while no node is up, and HAProxy answers 503 itself, everybody waits, and goes on when one is',
+  async () => {
+    const log = sharedLog()
+    const create = () => createJobServer({ log, pollMs: 100 })
+    await log.append('42', 'started', {})
+    const node = await startNode(create(), await freePort())
+    const origin = await startProxy('haproxy', (port) => configuration(port, [node.port]))
+    const names = Object.keys(TRANSPORTS) as Name[] // as: Object.keys forgets them
+    const clients = names.map((name) => createClient({ url: `${origin}/jobs`, transports: [TRANSPORTS[name]()], retry: { maxMs: 1000 } }))
+    onTestFinished(() => {
+      for (const client of clients) client.close()
+    })
+    const followers = clients.map((client, index) => follow(client, '42', names[index] ?? 'sse'))
+    await vi.waitFor(() => expect(followers.every(({ seqs }) => seqs.length === 1)).toBe(true), { timeout: MINUTE })
+    await node.stop()
+    await log.append('42', 'progress', {})
+    await vi.waitFor(async () => expect((await fetch(`${origin}/jobs/42`)).status).toBe(503), { timeout: MINUTE })
+    await startNode(create(), node.port)
+    await log.append('42', 'succeeded', null)
+    await Promise.all(followers.map(({ over }) => over))
+    for (const { seqs } of followers) expect(seqs).toEqual([1, 2, 3])
+  },
+  2 * MINUTE
+)
