@@ -9,7 +9,10 @@ describe('the rules', () => {
     ['errors.ts', 'types.ts'],
     ['transports/sse.ts', 'eventsource-parser'],
     ['server/log/memory.ts', 'node:crypto'],
-    ['server/index.ts', 'protocol/frames.ts']
+    ['server/index.ts', 'protocol/frames.ts'],
+    ['server/redis/connection.ts', 'redis'],
+    ['testing/event-log.ts', 'vitest'],
+    ['testing/event-log.ts', 'server/log/types.ts']
   ])('%s may import %s', (from, to) => {
     expect(objection({ from, to })).toBeUndefined()
   })
@@ -26,6 +29,10 @@ describe('the rules', () => {
     ['server/index.ts', 'client.ts'],
     ['server/index.ts', 'types.ts'],
     ['server/index.ts', 'idb-keyval'],
+    ['server/index.ts', 'redis'],
+    ['server/index.ts', 'server/redis/index.ts'],
+    ['server/redis/log.ts', 'vitest'],
+    ['testing/event-log.ts', 'client.ts'],
     ['misc/things.ts', 'types.ts']
   ])('%s may not import %s', (from, to) => {
     expect(objection({ from, to })).toEqual(expect.any(String))

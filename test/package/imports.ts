@@ -27,6 +27,11 @@ const layers = [
 const open = [0, 7]
 const browserPackages = ['eventsource-parser', 'idb-keyval']
 const serverPackages = ['ws']
+/** Packages that an entry of its own needs, and nobody else. */
+const entryPackages: readonly [folder: string, packages: readonly string[]][] = [
+  ['server/redis/', ['redis']],
+  ['testing/', ['vitest']]
+]
 const sharedWithServer = ['server', 'protocol', 'errors', 'async']
 
 const src = fileURLToPath(new URL('../../src/', import.meta.url))
@@ -40,7 +45,10 @@ const within = (packages: readonly string[], to: string): boolean => packages.so
 
 /** What is wrong with an import; `undefined` where nothing is. */
 export function objection({ from, to }: Pick<Import, 'from' | 'to'>): string | undefined {
+  if (isPackage(to) && entryPackages.some(([folder, packages]) => from.startsWith(folder) && within(packages, to))) return undefined
+  if (member(from) === 'testing') return ['testing', ...sharedWithServer].includes(member(to)) ? undefined : 'testing knows the kit and the protocol'
   if (member(from) === 'server') {
+    if (to.startsWith('server/redis/') && !from.startsWith('server/redis/')) return 'the kit works without Redis'
     if (isPackage(to)) return to.startsWith('node:') || within(serverPackages, to) ? undefined : 'not a dependency of the server'
     return sharedWithServer.includes(member(to)) ? undefined : 'the server shares only protocol, errors and async: its consumers have no DOM types'
   }

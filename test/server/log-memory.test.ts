@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { memoryLog } from '../../src/server/log/memory.ts'
-import { describeEventLog } from './log-contract.ts'
+import { describeEventLog } from '../../src/testing/event-log.ts'
 
 describeEventLog('memory', { create: ({ maxEvents }) => memoryLog({ maxEvents }) })
 

@@ -29,15 +29,15 @@ export interface LogPage {
   more: boolean
 }
 
-export type LogErrorCode = 'ended' | 'conflict' | 'history-gone' | 'closed'
+export type LogErrorCode = 'ended' | 'conflict' | 'history-gone' | 'unavailable' | 'closed'
 
 /** An append or a read that the log refuses; `code` says why. */
 export class LogError extends Error {
   override readonly name = 'LogError'
   readonly code: LogErrorCode
 
-  constructor(code: LogErrorCode, message: string) {
-    super(message)
+  constructor(code: LogErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
     this.code = code
   }
 }

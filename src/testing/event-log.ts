@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { isCursor } from '../../src/protocol/rules.ts'
-import type { EventLog } from '../../src/server/log/types.ts'
+import { isCursor } from '../protocol/rules.ts'
+import type { EventLog } from '../server/log/types.ts'
 
 export interface LogUnderTest {
   /** A log of its own, closed by the suite. `maxEvents` per job are retained: at least those, and no more than ten times as many. */

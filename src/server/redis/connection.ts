@@ -1,0 +1,134 @@
+import { createClient, type RedisClientType } from 'redis'
+import { delay, orAborted } from '../../async/signals.ts'
+import { LogError } from '../log/types.ts'
+
+export type Client = RedisClientType
+
+/** One connection to Redis, made at its first use, and again whenever it is lost. */
+export interface Connection {
+  /** The client, once it is connected. Rejects with `unavailable` where Redis has been away for longer than `timeoutMs`, with `closed` after `close`. */
+  client(): Promise<Client>
+  /** Connects anew in place of a client that doesn't do. */
+  drop(client: Client, cause: unknown): void
+  close(): void
+}
+
+export interface ConnectionOptions {
+  url: string
+  timeoutMs: number
+  /** Called with each new client before it is anybody else's. */
+  prepare?: (client: Client) => Promise<unknown>
+}
+
+const MIN_PAUSE_MS = 50
+const MAX_PAUSE_MS = 1000
+
+const messageOf = (error: unknown): string => {
+  // Several addresses of one name, all of them refused: the message is empty, those of its errors aren't.
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join(', ')
+  return error instanceof Error ? error.message : String(error)
+}
+
+export const closedError = (): LogError => new LogError('closed', 'the log is closed')
+export const unavailable = (what: string, cause: unknown): LogError => new LogError('unavailable', `${what}: ${messageOf(cause)}`, { cause })
+
+/** The promise's outcome, or a rejection after `ms`. */
+export function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+}
+
+/**
+ * Each client lives as long as its socket. The client's own reconnecting would send again what was under way, keep what
+ * was asked for meanwhile for as long as it takes, and subscribe anew without saying when that is done.
+ */
+export function createConnection({ url, timeoutMs, prepare }: ConnectionOptions): Connection {
+  const closing = new AbortController()
+  const { signal } = closing
+  let current: Client | undefined
+  let lose: ((cause: unknown) => void) | undefined
+  let awaySince = 0
+  let cause: unknown = new Error('not connected yet')
+  let arrival = Promise.withResolvers<Client>()
+  let started = false
+
+  async function keep(): Promise<void> {
+    let pauseMs = MIN_PAUSE_MS
+    while (!signal.aborted) {
+      const lost = Promise.withResolvers<never>()
+      lose = lost.reject
+      lost.promise.catch(() => {}) // it is waited for below, where that comes to it
+      const next = openClient(lost.reject)
+      try {
+        await orAborted(within(Promise.race([connect(next), lost.promise]), timeoutMs), signal)
+        pauseMs = MIN_PAUSE_MS
+        current = next
+        arrival.resolve(next)
+        await orAborted(Promise.race([lost.promise, watchOver(next)]), signal)
+      } catch (error) {
+        cause = error
+      }
+      if (current) {
+        current = undefined
+        arrival = Promise.withResolvers()
+        awaySince = Date.now()
+      }
+      next.destroy()
+      await delay(pauseMs * (0.5 + Math.random() / 2), signal).catch(() => {}) // closed: the loop ends
+      pauseMs = Math.min(MAX_PAUSE_MS, pauseMs * 2)
+    }
+  }
+
+  function openClient(onError: (error: unknown) => void): Client {
+    const client = createClient({
+      url,
+      disableOfflineQueue: true,
+      maintNotifications: 'disabled',
+      socket: { reconnectStrategy: false, connectTimeout: timeoutMs }
+    })
+    client.on('error', onError)
+    return client as unknown as Client // as: the same without modules, whose commands aren't used
+  }
+
+  async function connect(client: Client): Promise<void> {
+    await client.connect()
+    await client.ping() // refused while Redis is loading its data
+    await prepare?.(client)
+  }
+
+  /** A connection can be dead without a word: rejects where it no longer answers. */
+  async function watchOver(client: Client): Promise<never> {
+    for (;;) {
+      await delay(timeoutMs, signal)
+      if (current !== client) throw cause
+      await within(client.ping(), timeoutMs)
+    }
+  }
+
+  return {
+    async client() {
+      if (signal.aborted) throw closedError()
+      if (current) return current
+      if (!started) {
+        started = true
+        awaySince = Date.now()
+        void keep()
+      }
+      const leftMs = awaySince + timeoutMs - Date.now()
+      try {
+        if (leftMs <= 0) throw cause
+        return await orAborted(within(arrival.promise, leftMs), signal)
+      } catch {
+        throw signal.aborted ? closedError() : unavailable(`Redis has been away for ${Date.now() - awaySince} ms`, cause)
+      }
+    },
+    drop(client, reason) {
+      if (client === current) lose?.(reason)
+    },
+    close() {
+      closing.abort()
+      current?.destroy()
+    }
+  }
+}

@@ -1,0 +1,22 @@
+/** How far this process has seen logs: what tells, besides another run of Redis, that one has lost its tail. */
+export interface Seen {
+  get(job: string): { epoch: string; seq: number } | undefined
+  set(job: string, epoch: string, seq: number): void
+}
+
+const MAX_JOBS = 10_000
+
+/** Of the jobs seen latest. */
+export function createSeen(): Seen {
+  const jobs = new Map<string, { epoch: string; seq: number }>()
+  return {
+    get: (job) => jobs.get(job),
+    set(job, epoch, seq) {
+      const before = jobs.get(job)
+      jobs.delete(job)
+      jobs.set(job, { epoch, seq: before?.epoch === epoch ? Math.max(before.seq, seq) : seq })
+      const [oldest] = jobs.keys()
+      if (jobs.size > MAX_JOBS && oldest !== undefined) jobs.delete(oldest)
+    }
+  }
+}

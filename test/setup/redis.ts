@@ -1,0 +1,12 @@
+import { delimiter, join } from 'node:path'
+import { isExecutable } from './browsers.ts'
+
+/** Where whoever runs the tests may say which redis-server to use; empty for none. */
+const VARIABLE = 'REDIS_SERVER_PATH'
+
+export function findRedis(): string | undefined {
+  const asked = process.env[VARIABLE]
+  if (asked !== undefined) return asked || undefined
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  return ['redis-server', 'valkey-server'].flatMap((command) => folders.map((folder) => join(folder, command))).find(isExecutable)
+}
