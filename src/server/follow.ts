@@ -3,7 +3,7 @@ import { type Ask, type Budget, createJobReader, type JobReader } from './job-re
 import type { EventLog } from './log/types.ts'
 import { isLogError } from './log/types.ts'
 import type { Meter } from './metrics.ts'
-import { asControl, historyGone, internal, Refusal } from './problem.ts'
+import { asControl, Refusal, refusalOfLog } from './problem.ts'
 
 export interface FollowOptions {
   log: EventLog
@@ -120,15 +120,16 @@ export function createFollow({ log, heartbeatMs, listen, signal, onError, meter 
       if (found === 'behind') due.add(reader)
       if (found === 'over') unsubscribe(job)
     } catch (error) {
-      if (readers.get(job) === reader) fail(refusalOf(error), job)
+      // Whoever has been told where it stands keeps its connection, and is due again at the next wake-up or heartbeat.
+      const isPassing = reader.announced && isLogError(error, 'unavailable')
+      if (readers.get(job) === reader && !isPassing) fail(refusalOf(error), job)
     }
   }
 
   function refusalOf(error: unknown): Refusal {
     if (error instanceof Refusal) return error
-    if (isLogError(error, 'history-gone')) return historyGone()
-    onError(error)
-    return internal()
+    if (!isLogError(error, 'history-gone') && !isLogError(error, 'closed')) onError(error)
+    return refusalOfLog(error)
   }
 
   async function ready(budget: Budget): Promise<Frame[]> {

@@ -6,7 +6,7 @@ import type { Connections } from './connections.ts'
 import { checkOrigin, corsHeaders, PREFLIGHT_HEADERS } from './cors.ts'
 import { isLogError } from './log/types.ts'
 import type { MetricsStore } from './metrics.ts'
-import { closing, historyGone, internal, methodNotAllowed, notFound, problemBody, Refusal, unknownJob } from './problem.ts'
+import { closing, methodNotAllowed, notFound, problemBody, Refusal, refusalOfLog, unknownJob } from './problem.ts'
 import { readEvents } from './readings/events.ts'
 import { findRoute, pathBelow } from './routes.ts'
 import type { Runner } from './run.ts'
@@ -40,10 +40,8 @@ export async function answer(call: Call, parts: Parts): Promise<Answer> {
 
 function refusalFrom(error: unknown, { onError }: Settings): Refusal {
   if (error instanceof Refusal) return error
-  if (isLogError(error, 'history-gone')) return historyGone()
-  if (isLogError(error, 'closed')) return closing()
-  onError(error)
-  return internal()
+  if (!isLogError(error, 'history-gone') && !isLogError(error, 'closed')) onError(error)
+  return refusalOfLog(error)
 }
 
 function dispatch(call: Call, parts: Parts): Promise<Answer> | Answer {

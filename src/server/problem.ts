@@ -1,4 +1,5 @@
 import type { ErrorControl, Problem } from '../protocol/frames.ts'
+import { LogError } from './log/types.ts'
 
 interface RefusalOptions {
   retryAfterMs?: number
@@ -29,9 +30,25 @@ export const unknownJob = (): Refusal => new Refusal(404, 'unknown-job', 'no suc
 export const historyGone = (): Refusal => new Refusal(410, 'history-gone', 'the job and its log are gone')
 export const busy = (status: 429 | 503, message: string, retryAfterMs: number): Refusal => new Refusal(status, 'busy', message, { retryAfterMs })
 export const closing = (): Refusal => busy(503, 'the server is closing', 1000)
+/** For a log that is out of reach for now. */
+export const unavailable = (): Refusal => busy(503, 'the log is out of reach', 2000)
 export const internal = (): Refusal => new Refusal(500, undefined, 'the request could not be handled')
 export const notFound = (): Refusal => new Refusal(404, undefined, 'nothing is served here')
 export const methodNotAllowed = (allow: string): Refusal => new Refusal(405, undefined, `expected ${allow}`, { headers: { Allow: allow } })
+
+/** What a reader is told where the log has thrown; anything unforeseen is the server's own failure. */
+export function refusalOfLog(error: unknown): Refusal {
+  switch (error instanceof LogError && error.code) {
+    case 'history-gone':
+      return historyGone()
+    case 'unavailable':
+      return unavailable()
+    case 'closed':
+      return closing()
+    default:
+      return internal()
+  }
+}
 
 /** For one job among several: where HTTP would answer 500, `busy`, so that the others go on and this one is asked for again. */
 export function asProblem(refusal: Refusal): Problem {

@@ -1,3 +1,5 @@
+import { delay } from '../async/signals.ts'
+import { isControl } from '../protocol/frames.ts'
 import { createFollow } from './follow.ts'
 import type { EventLog } from './log/types.ts'
 import { isLogError, LogError } from './log/types.ts'
@@ -22,10 +24,13 @@ class Stopped extends Error {
 
 type Append = (type: string, data: unknown) => Promise<void>
 
+/** How long to wait where a log that is out of reach says nothing of it. */
+const RETRY_MS = 1000
+
 export function createRunner(settings: Settings): Runner {
   const { log, onError } = settings
   const running = new Map<AbortController, Promise<unknown>>()
-  let closing = false
+  const closing = new AbortController()
 
   async function execute<T>(id: string, work: (job: JobContext) => T | Promise<T>, stop: AbortController): Promise<T> {
     await begin(id, log)
@@ -35,12 +40,12 @@ export function createRunner(settings: Settings): Runner {
     try {
       const result = await work(contextOf(id, stop.signal, append))
       stop.signal.throwIfAborted()
-      await append('succeeded', result)
+      await end(append, 'succeeded', result)
       return result
     } catch (error) {
       const reason: unknown = stop.signal.reason
       const ending = reason instanceof Stopped ? reason.ending : { type: 'failed', data: failure(error) }
-      await append(ending.type, ending.data).catch((refused) => {
+      await end(append, ending.type, ending.data).catch((refused) => {
         // It may have been ended by others, or by itself.
         if (!isLogError(refused, 'ended')) onError(refused)
       })
@@ -50,9 +55,22 @@ export function createRunner(settings: Settings): Runner {
     }
   }
 
+  /** The end is what readers wait for: while the log is out of reach, it is tried again until the server closes. */
+  async function end(append: Append, type: string, data: unknown): Promise<void> {
+    for (;;) {
+      try {
+        return await append(type, data)
+      } catch (error) {
+        if (!isLogError(error, 'unavailable') || closing.signal.aborted) throw error
+        onError(error)
+        await delay(RETRY_MS, closing.signal).catch(() => {}) // closing: once more, then that's that
+      }
+    }
+  }
+
   return {
     async run(id, work) {
-      if (closing) throw new LogError('closed', `the server is closed: job ${JSON.stringify(id)} was not run`)
+      if (closing.signal.aborted) throw new LogError('closed', `the server is closed: job ${JSON.stringify(id)} was not run`)
       const stop = new AbortController()
       const done = execute(id, work, stop)
       running.set(stop, done)
@@ -63,7 +81,7 @@ export function createRunner(settings: Settings): Runner {
       }
     },
     async close() {
-      closing = true
+      closing.abort()
       const data = { code: 'shutdown', message: 'the server was closed', retryable: true }
       for (const stop of running.keys()) stop.abort(new Stopped(data.message, { type: 'failed', data }))
       await Promise.allSettled(running.values())
@@ -87,13 +105,22 @@ async function begin(id: string, log: EventLog): Promise<void> {
   }
 }
 
-/** Follows the job's own log, since whoever cancels may have asked another process. */
+/** Follows the job's own log, since whoever cancels may have asked another process; until the signal, whatever the log goes through. */
 async function watchForCancel(job: string, { log, heartbeatMs, onError }: Settings, signal: AbortSignal, cancel: (data: object) => void): Promise<void> {
   const follow = createFollow({ log, heartbeatMs, listen: true, signal, onError })
   const budget = { events: 1000, bytes: Number.POSITIVE_INFINITY }
+  let after: string | undefined
   follow.subscribe({ job })
-  for (let frames = await follow.next(budget); frames; frames = await follow.next(budget))
-    for (const frame of frames) if ('type' in frame && frame.type === 'cancelling') cancel(Object(frame.data))
+  for (let frames = await follow.next(budget, true); frames; frames = await follow.next(budget, true))
+    for (const frame of frames) {
+      if (!isControl(frame)) {
+        after = frame.id
+        if (frame.type === 'cancelling') cancel(Object(frame.data))
+      } else if (frame.control === 'error') {
+        await delay(frame.retryAfterMs ?? RETRY_MS, signal).catch(() => {}) // over: the next `next` says so
+        follow.subscribe({ job, after })
+      }
+    }
 }
 
 /** Calls one after the other. A call that nobody awaits is no unhandled rejection. */

@@ -15,6 +15,8 @@ export interface Gate {
   /** Reads fail with it; `undefined`: no more. */
   failWith(error: Error | undefined): void
   historyGone: Error
+  /** Everything is refused as by a log that is out of reach; returns how to end that, which wakes those who listen. */
+  outage(): () => void
   /** Called when somebody asks to listen, before they are heard. */
   onWatch(listener: (job: string) => unknown): void
   /** Called after each read, before its page is handed out. */
@@ -27,6 +29,7 @@ export interface Gate {
 export function createGate(options: { maxEvents?: number } = {}): Gate {
   let inner = memoryLog(options)
   let failure: Error | undefined
+  let away = false
   let lossy = false
   let listeners = 0
   let eventsRead = 0
@@ -35,11 +38,17 @@ export function createGate(options: { maxEvents?: number } = {}): Gate {
   const watchers = new Map<string, Set<() => void>>()
 
   function check(): void {
+    checkReach()
     if (failure) throw failure
+  }
+
+  function checkReach(): void {
+    if (away) throw new LogError('unavailable', 'Redis has been away for 5000 ms: connect ECONNREFUSED')
   }
 
   const log: EventLog = {
     async append(jobId, ...rest) {
+      checkReach()
       const event = await inner.append(jobId, ...rest)
       if (!lossy) for (const wake of watchers.get(jobId) ?? []) wake()
       return event
@@ -56,6 +65,7 @@ export function createGate(options: { maxEvents?: number } = {}): Gate {
       return inner.snapshot(jobId)
     },
     async watch(jobId, wake) {
+      checkReach()
       const own = () => wake()
       await onWatch(jobId)
       listeners += 1
@@ -86,6 +96,13 @@ export function createGate(options: { maxEvents?: number } = {}): Gate {
       failure = error
     },
     historyGone: new LogError('history-gone', 'gone'),
+    outage() {
+      away = true
+      return () => {
+        away = false
+        for (const wakes of watchers.values()) for (const wake of wakes) wake()
+      }
+    },
     onWatch(listener) {
       onWatch = listener
     },
