@@ -1,5 +1,5 @@
 import { createClient, type RedisClientType } from 'redis'
-import { delay, orAborted } from '../../async/signals.ts'
+import { child, delay, orAborted } from '../../async/signals.ts'
 import { LogError } from '../log/types.ts'
 
 export type Client = RedisClientType
@@ -8,6 +8,8 @@ export type Client = RedisClientType
 export interface Connection {
   /** The client, once it is connected. Rejects with `unavailable` where Redis has been away for longer than `timeoutMs`, with `closed` after `close`. */
   client(): Promise<Client>
+  /** What was asked of a client, or a rejection where it doesn't answer in time; with `closed` after `close`. */
+  answer<T>(asked: Promise<T>): Promise<T>
   /** Connects anew in place of a client that doesn't do. */
   drop(client: Client, cause: unknown): void
   close(): void
@@ -32,11 +34,18 @@ const messageOf = (error: unknown): string => {
 export const closedError = (): LogError => new LogError('closed', 'the log is closed')
 export const unavailable = (what: string, cause: unknown): LogError => new LogError('unavailable', `${what}: ${messageOf(cause)}`, { cause })
 
-/** The promise's outcome, or a rejection after `ms`. */
-export function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+/** The promise's outcome, or a rejection after `ms`, or with the signal's reason. */
+async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): Promise<T> {
+  const over = child(signal)
+  const late = delay(ms, over.signal).then(() => {
+    throw new Error(`no answer within ${ms} ms`)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    over.abort()
+    over.release()
+  }
 }
 
 /**
@@ -61,7 +70,7 @@ export function createConnection({ url, timeoutMs, prepare }: ConnectionOptions)
       lost.promise.catch(() => {}) // it is waited for below, where that comes to it
       const next = openClient(lost.reject)
       try {
-        await orAborted(within(Promise.race([connect(next), lost.promise]), timeoutMs), signal)
+        await within(Promise.race([connect(next), lost.promise]), timeoutMs, signal)
         pauseMs = MIN_PAUSE_MS
         current = next
         arrival.resolve(next)
@@ -102,7 +111,7 @@ export function createConnection({ url, timeoutMs, prepare }: ConnectionOptions)
     for (;;) {
       await delay(timeoutMs, signal)
       if (current !== client) throw cause
-      await within(client.ping(), timeoutMs)
+      await within(client.ping(), timeoutMs, signal)
     }
   }
 
@@ -118,9 +127,16 @@ export function createConnection({ url, timeoutMs, prepare }: ConnectionOptions)
       const leftMs = awaySince + timeoutMs - Date.now()
       try {
         if (leftMs <= 0) throw cause
-        return await orAborted(within(arrival.promise, leftMs), signal)
+        return await within(arrival.promise, leftMs, signal)
       } catch {
         throw signal.aborted ? closedError() : unavailable(`Redis has been away for ${Date.now() - awaySince} ms`, cause)
+      }
+    },
+    async answer(asked) {
+      try {
+        return await within(asked, timeoutMs, signal)
+      } catch (error) {
+        throw signal.aborted ? closedError() : error
       }
     },
     drop(client, reason) {

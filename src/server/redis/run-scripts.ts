@@ -1,5 +1,6 @@
 import { ErrorReply } from 'redis'
-import { type Client, type ConnectionOptions, closedError, createConnection, unavailable, within } from './connection.ts'
+import { isLogError } from '../log/types.ts'
+import { type Client, type ConnectionOptions, createConnection, unavailable } from './connection.ts'
 import type { Script } from './scripts.ts'
 
 export interface Scripts {
@@ -19,7 +20,6 @@ const LATER = /\b(OOM|MISCONF|NOREPLICAS|BUSY|CLUSTERDOWN|TRYAGAIN)\b/
 export function createScripts(options: ConnectionOptions): Scripts {
   const { timeoutMs } = options
   const connection = createConnection(options)
-  let closed = false
 
   async function evaluate(client: Client, { sha, lua }: Script, call: { keys: string[]; arguments: string[] }): Promise<unknown> {
     try {
@@ -36,9 +36,9 @@ export function createScripts(options: ConnectionOptions): Scripts {
       for (let again = false; ; again = true) {
         const client = await connection.client()
         try {
-          return (await within(evaluate(client, script, { keys, arguments: args(again) }), timeoutMs)) as unknown[] // as: what each script returns
+          return (await connection.answer(evaluate(client, script, { keys, arguments: args(again) }))) as unknown[] // as: what each script returns
         } catch (error) {
-          if (closed) throw closedError()
+          if (isLogError(error, 'closed')) throw error
           const refused = error instanceof ErrorReply
           if (refused && LATER.test(error.message)) throw unavailable('Redis refuses for now', error)
           if (refused && !ELSEWHERE.test(error.message)) throw error
@@ -47,9 +47,6 @@ export function createScripts(options: ConnectionOptions): Scripts {
         }
       }
     },
-    close() {
-      closed = true
-      connection.close()
-    }
+    close: connection.close
   }
 }

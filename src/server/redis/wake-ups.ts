@@ -1,4 +1,5 @@
-import { type Client, type ConnectionOptions, createConnection, unavailable, within } from './connection.ts'
+import { LogError } from '../log/types.ts'
+import { type Client, type ConnectionOptions, createConnection, unavailable } from './connection.ts'
 
 /** Pub/sub over one connection, however many listen. */
 export interface WakeUps {
@@ -19,7 +20,6 @@ interface Channel {
 const BATCH = 1000
 
 export function createWakeUps(options: Omit<ConnectionOptions, 'prepare'>): WakeUps {
-  const { timeoutMs } = options
   const channels = new Map<string, Channel>()
   const connection = createConnection({ ...options, prepare: resume })
 
@@ -44,7 +44,7 @@ export function createWakeUps(options: Omit<ConnectionOptions, 'prepare'>): Wake
     const client = await connection.client()
     if (channel.client !== client) {
       channel.client = client
-      channel.active = within(client.subscribe(name, dispatch), timeoutMs)
+      channel.active = connection.answer(client.subscribe(name, dispatch))
       channel.active.catch((cause) => connection.drop(client, cause))
     }
     await channel.active
@@ -71,7 +71,7 @@ export function createWakeUps(options: Omit<ConnectionOptions, 'prepare'>): Wake
         await activate(name, channel)
       } catch (error) {
         stop()
-        throw error instanceof Error && error.name === 'LogError' ? error : unavailable('Redis could not be listened to', error)
+        throw error instanceof LogError ? error : unavailable('Redis could not be listened to', error)
       }
       return stop
     },
