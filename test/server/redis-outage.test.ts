@@ -107,8 +107,8 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     redis.freeze()
     const waiting = patient.append('a', 'output', 1)
     const calls = [log.append('b', 'queued', {}), log.read('a', undefined, 1), log.snapshot('a'), log.watch('c', () => {})]
-    for (const call of calls)
-      await expect(call).rejects.toMatchObject({ name: 'LogError', code: 'unavailable', message: expect.stringMatching(/Redis .*\d ms/) })
+    const refused = { name: 'LogError', code: 'unavailable', message: expect.stringMatching(/Redis .*\d ms/) }
+    await Promise.all(calls.map((call) => expect(call).rejects.toMatchObject(refused)))
     redis.thaw()
     expect(await waiting).toMatchObject({ seq: 3 })
     await eventually(() => log.snapshot('a').catch((error) => error.code)).toMatchObject({ seq: 3 })
