@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'v
 import type { EventLog } from '../../src/server/log/types.ts'
 import { type RedisLogOptions, redisLog } from '../../src/server/redis/index.ts'
 import { openStream } from './clients.ts'
+import { startRelay } from './redis-relay.ts'
 import { type RedisServer, redisPath, startRedis } from './redis-server.ts'
 import { serve } from './serve.ts'
 
@@ -96,6 +97,21 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     expect(events.map(({ seq }) => seq)).toEqual(upTo(400))
     expect(new Set(events.map(({ id }) => id))).toEqual(new Set(appended))
     expect(new Set(events.map(({ data }) => data)).size).toBe(400)
+  })
+
+  test('an append whose answer is lost is there once: also the first and the last of a job', async () => {
+    const relay = await startRelay(redis.port)
+    onTestFinished(relay.close)
+    const log = newLog({ url: relay.url })
+    await log.append('b', 'queued', {}) // now Redis knows the script
+    const append = (...rest: [type: string, data: unknown, options?: { expectSeq: number }]) => {
+      relay.swallowAnswer()
+      return log.append('a', ...rest)
+    }
+    const appended = [await append('queued', {}, { expectSeq: 0 }), await append('output', 1), await append('succeeded', 'done')]
+    expect(relay.swallowed()).toBe(3)
+    expect(appended.map(({ seq }) => seq)).toEqual([1, 2, 3])
+    expect((await log.read('a', undefined, 10))?.events).toEqual(appended)
   })
 
   test('one that does not answer: calls end in time, and all goes on when it answers again', async () => {
