@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { startWebKit } from '../e2e/webkit.ts'
 import { type BrowserName, startableBrowser, useBrowser } from './setup/browsers.ts'
-import { installBrowser, installHaproxy, installWebKit, succeeds } from './setup/install.ts'
+import { installBrowser, installHaproxy, installRedis, installWebKit, succeeds } from './setup/install.ts'
 import { findProxy } from './setup/proxies.ts'
+import { findRedis } from './setup/redis.ts'
 import { findWebKit, useNoWebKit } from './setup/webkit.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -82,6 +83,12 @@ function proxies(): void {
   if (!findProxy('haproxy')) leftOut.push('deploys behind HAProxy: none is installed. Install haproxy, or say where it is in HAPROXY_PATH')
 }
 
+function redis(): void {
+  if (!findRedis()) installRedis()
+  console.log(`redis: ${findRedis() ?? 'none'}`)
+  if (!findRedis()) leftOut.push('everything on a real Redis: none is installed. Install redis-server, or say where it is in REDIS_SERVER_PATH')
+}
+
 function summary(): void {
   console.log(`\n${'-'.repeat(60)}`)
   for (const each of leftOut) console.log(`left out: ${each}`)
@@ -95,9 +102,11 @@ function summary(): void {
 const found = await browsers()
 await webKit()
 proxies()
+redis()
 step('lint', 'biome', 'check')
 step('types: client', 'tsc', '-p', 'tsconfig.json', '--noEmit')
 step('types: server', 'tsc', '-p', 'src/server/tsconfig.json', '--noEmit')
+step('types: testing', 'tsc', '-p', 'src/testing/tsconfig.json', '--noEmit')
 step('types: tests, demo, bench', 'tsc', '-p', 'test/tsconfig.json')
 step('build', 'npm', 'run', 'build')
 testProject('unit')

@@ -33,8 +33,8 @@ export async function startRedis(options: readonly string[] = []): Promise<Redis
   let child: ChildProcess
 
   async function start(): Promise<void> {
-    const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--enable-debug-command', 'local']
-    child = spawn(redisPath ?? 'redis-server', [...fixed, ...options], { stdio: 'ignore' })
+    const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '']
+    child = spawn(redisPath ?? 'redis-server', [...fixed, ...options], { argv0: 'redis-server', stdio: 'ignore' })
     const exited = once(child, 'exit').then(([code]) => {
       throw new Error(`redis-server ended with ${code}`)
     })

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { type BrowserName, startableBrowser } from './browsers.ts'
 import { findProxy } from './proxies.ts'
+import { findRedis } from './redis.ts'
 import { findWebKit, isWebKitChosen } from './webkit.ts'
 
 /** Runs a command in sight of whoever waits for it, never asking anything; true where it succeeded. */
@@ -62,6 +63,13 @@ export function installHaproxy(): void {
   if (process.env.HAPROXY_PATH !== undefined) return
   if (exists('apt-get')) asRoot('apt-get', ['update'])
   if (!findProxy('haproxy')) installPackage('haproxy')
+}
+
+/** Installs Redis from the system's packages. */
+export function installRedis(): void {
+  if (process.env.REDIS_SERVER_PATH !== undefined) return
+  if (exists('apt-get')) asRoot('apt-get', ['update'])
+  for (const name of exists('apt-get') ? ['redis-tools'] : ['redis', 'valkey']) if (!findRedis()) installPackage(name)
 }
 
 const playwrightCli = new URL('../../node_modules/playwright/cli.js', import.meta.url).pathname
