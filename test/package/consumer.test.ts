@@ -1,7 +1,7 @@
 /** The package as somebody gets it: packed, installed into an empty project, imported, type-checked. */
 
 import { existsSync } from 'node:fs'
-import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bin, type Packed, pack, root, run } from './tarball.ts'
@@ -80,6 +80,13 @@ describe('imported in Node', () => {
     const result = await imported('jobtail/server', ['process', 'Buffer', 'Blob'])
     expect(result).toMatchObject({ touched: [], added: [] })
     expect(result.names).toEqual(expect.arrayContaining(['createJobServer', 'memoryLog']))
+  })
+
+  test('jobtail/server/redis needs redis beside it, and connects to nothing', async () => {
+    await expect(node("await import('jobtail/server/redis')")).rejects.toThrow(/Cannot find package 'redis'/)
+    await symlink(await realpath(join(root, 'node_modules/redis')), join(project, 'node_modules/redis'))
+    const { stdout } = await node("const { redisLog } = await import('jobtail/server/redis'); await redisLog().close(); console.log('closed')")
+    expect(stdout.trim()).toBe('closed')
   })
 
   test('a package that does otherwise would be noticed', async () => {

@@ -2,6 +2,8 @@
 
 import http from 'node:http'
 import { createJobServer, type EventLog, type JobContext, type JobServer, type JobSnapshot, type LogPage, memoryLog } from 'jobtail/server'
+import { type RedisLogOptions, redisLog } from 'jobtail/server/redis'
+import { describeEventLog } from 'jobtail/testing'
 
 async function transcode(input: unknown, job: JobContext): Promise<{ url: string }> {
   await job.progress({ ratio: 0.5, message: String(input) })
@@ -28,6 +30,12 @@ const jobs: JobServer = createJobServer({
   heartbeatMs: 15_000,
   mux: 10
 })
+
+const options: RedisLogOptions = { url: 'redis://localhost', prefix: 'jobs:', maxEvents: 1000, ttlMs: 60_000, durable: true, timeoutMs: 1000 }
+export const shared: JobServer = createJobServer({ log: redisLog(options) })
+describeEventLog('mine', { create: ({ maxEvents }) => redisLog({ maxEvents }) })
+// @ts-expect-error: a URL is a string
+redisLog({ url: 6379 })
 
 const server = http.createServer(jobs.handle)
 server.on('upgrade', jobs.upgrade)
