@@ -115,7 +115,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
   })
 
   test('one that does not answer: calls end in time, and all goes on when it answers again', async () => {
-    const log = newLog({ timeoutMs: 1500 })
+    const log = newLog({ timeoutMs: 3000 })
     const patient = newLog()
     await patient.append('a', 'queued', {})
     const { seqs } = await follow(patient, 'a')
@@ -133,7 +133,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
 
   test('one that is not there: calls are refused with the cause, then at once; when it comes, they work', async () => {
     await redis.kill()
-    const log = newLog({ timeoutMs: 1000 })
+    const log = newLog({ timeoutMs: 3000 })
     const refused = { code: 'unavailable', message: expect.stringContaining('ECONNREFUSED'), cause: expect.any(Error) }
     const calls = [log.append('a', 'queued', {}), log.snapshot('a'), log.watch('a', () => {})]
     await Promise.all(calls.map((call) => expect(call).rejects.toMatchObject(refused)))
@@ -175,7 +175,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
   })
 
   test('a stream is kept open through an outage, and goes on', async () => {
-    const { jobs, base } = await serve({ log: redisLog({ url: redis.url, timeoutMs: 1000 }), heartbeatMs: 50 })
+    const { jobs, base } = await serve({ log: redisLog({ url: redis.url, timeoutMs: 3000 }), heartbeatMs: 50 })
     await jobs.publish('a', 'queued')
     const stream = await openStream(`${base}/a/events`)
     await eventually(() => stream.events()).toHaveLength(1)
