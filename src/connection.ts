@@ -46,6 +46,9 @@ export interface Connection {
   takes(job: string): boolean
 }
 
+/** What is wanted may change as often while a link is opened; more often it is the server that doesn't give it, and is asked ever more rarely. */
+const MAX_STALE = 5
+
 /** WebKit cuts what a page reads some ms before it tells that the page is put away. */
 const FAREWELL_MS = 1000
 
@@ -70,6 +73,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** The history without the last loss, and when that was. */
   let blameless = history
   let lostAt = 0
+  /** Links in a row that could not read all that was wanted. */
+  let stale = 0
   /** It can't read what is wanted now, and is read on until another one does. */
   let outgoing: Carrier | undefined
 
@@ -91,12 +96,15 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     onSettled(carrier, serves) {
       round?.offer(carrier, serves)
-      if (serves && round?.live === carrier) endOutgoing()
+      if (!serves || round?.live !== carrier) return
+      endOutgoing()
+      stale = 0
     },
     onStale() {
       endOutgoing(round?.live)
       if (outgoing) round?.contenders.delete(outgoing)
-      callOff({ kind: 'released' })
+      stale += 1
+      callOff(stale > MAX_STALE ? { kind: 'busy', atLeastMs: 0 } : { kind: 'released' })
     },
     onOver,
     onSubscribed() {

@@ -119,7 +119,7 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
 
   /** What a silent link may have missed is read beside it: where something comes that the link didn't bring, it is dead. */
   async function lookBeside(carrier: Carrier, silentMs: number): Promise<void> {
-    if (second || wanted().length === 0) return
+    if (second || wanted().length === 0 || carrier.transport === 'short-poll') return // that looks by itself
     loop.emit({ type: 'suspected', silentMs }, carrier.transport)
     second = open(options.look, wanted())
     const { startedAt } = second

@@ -14,7 +14,7 @@ const DEFAULT_POLL_MS = 2000
 const MAX_WAIT_S = 55
 /** A path that cuts requests shorter than this is no path for long polls. The first wait is this one, each further one twice as long: what swallows them is soon noticed. */
 const MIN_WAIT_S = 2
-/** How late the answer to a request may be that the server was to hold no longer. */
+/** How late an answer may be, beside what answers take here, that the server was to hold no longer. */
 const GRACE_MS = 2500
 
 type Mode = 'long-poll' | 'short-poll' | 'look'
@@ -36,10 +36,13 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<readonly 
   let waitS = 0
   let nextS = MIN_WAIT_S
   let limitS = MAX_WAIT_S
+  /** How long the last answer took that was not held; the first is waited for by whoever has opened this. */
+  let tookMs: number | undefined
   while (jobs.length > 0) {
     const askedAt = performance.now()
     const held = child(signal)
-    const timer = waitS && setTimeout(() => held.abort(new TransportError('silent', `no answer after a wait of ${waitS} s`)), waitS * 1000 + GRACE_MS)
+    const late = (): void => held.abort(new TransportError('silent', `no answer after a wait of ${waitS} s`))
+    const timer = tookMs === undefined ? undefined : setTimeout(late, waitS * 1000 + GRACE_MS + 4 * tookMs)
     try {
       const answer = await ask({ ...request, signal: held.signal, jobs, via: mode, accept: 'application/json', waitS })
       if (isControl(answer)) return yield [answer]
@@ -55,6 +58,7 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<readonly 
 
       const { heartbeatMs, pollMs = DEFAULT_POLL_MS } = hello
       // An empty answer long before its time: whoever ignores `wait` is asked as by a short poll.
+      if (!waitS) tookMs = performance.now() - askedAt
       const isIgnored = frames.every(isControl) && performance.now() - askedAt < waitS * 500
       waitS = 0
       if (more || jobs.length === 0) continue

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { elapse } from './virtual-time.ts'
-import { hanging, serving } from './virtual-transport.ts'
+import { hanging, type Script, serving } from './virtual-transport.ts'
 import { createWorld, expectNothingLeft, type Loop, run, upTo, useVirtualTime, type World } from './world.ts'
 
 useVirtualTime()
@@ -257,4 +257,23 @@ test('jobs that are asked for while everything hangs are looked at all the same'
   loops.set('3', run(world.client.subscribe('3')))
   await elapse(40)
   for (const loop of loops.values()) expect(loop.seqs).toEqual(upTo(3))
+})
+
+test('a server that gives each of two readers of one job an epoch of their own is not asked at full speed', async () => {
+  // No link can serve both, and none can be changed in place.
+  const perEpoch: Script = (link) =>
+    link.after(10, () => {
+      link.push({ control: 'hello', protocol: 1, heartbeatMs: 15_000, mux: 128 })
+      for (const { job, after = 'e0-0', ref } of link.jobs)
+        link.push({ control: 'subscribed', job, ref, epoch: after.split('-')[0] ?? '', seq: 0, cursor: after, status: 'running' })
+    })
+  const world = createWorld({
+    canUpdate: false,
+    firstLook: false,
+    scripts: { websocket: perEpoch, sse: perEpoch, 'long-poll': perEpoch, 'short-poll': perEpoch }
+  })
+  for (const after of ['e1-0', 'e2-0']) run(world.client.subscribe('42', { after }))
+  await elapse(10_000)
+  // At full speed it would be some hundreds.
+  expect(world.links.length).toBeLessThan(60)
 })

@@ -83,6 +83,15 @@ describe('a connection that falls silent without a close', () => {
   })
 })
 
+test('a short poll, which looks by itself after each pause, is not looked beside', async () => {
+  const { world, loop } = await lively('short-poll')
+  await elapse(20_000)
+  expect(world.said('suspected')).toEqual([])
+  world.log.append('42', 'succeeded')
+  await elapse(100)
+  expect(loop.state).toBe('ended')
+})
+
 describe('a job that falls quiet', () => {
   test('keeps its connection, and costs a few reads', async () => {
     const { world, loop } = await lively()

@@ -62,7 +62,7 @@ export const mistakes: readonly Mistake[] = [
   },
   { name: 'the job of a paused reader is read on', file: 'delivery/traffic.ts', find: 'reader.paused = true', replace: 'reader.paused = false' },
   { name: 'a timer is not cleared', file: 'strategy/link.ts', find: '      clearTimeout(timer)\n      end()\n', replace: '      end()\n' },
-  { name: 'a signal is listened to for ever', file: 'subscription.ts', find: 'const until = { signal: held.signal }', replace: 'const until = {}' },
+  { name: 'a signal is listened to for ever', file: 'subscription.ts', find: 'release?.()', replace: 'void release' },
   { name: 'silence is never noticed', file: 'policy/rhythm.ts', find: 'heartbeatMs * DEAD_BEATS', replace: 'heartbeatMs * 1e6' },
   {
     name: 'a chunk is decoded by itself',

@@ -18,7 +18,7 @@ const QUIET_SECONDS = 6
 /** Connections in vain of one client within ten seconds. */
 const MAX_IN_VAIN = 150
 /** How often one resource tells a client to come back later, by links that are opened together. */
-const MAX_POSTPONED = 8
+const MAX_POSTPONED = 16
 
 export interface Report {
   hits: readonly Hit[]

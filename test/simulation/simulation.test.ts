@@ -6,7 +6,8 @@ import { expect, test } from 'vitest'
 import { mistakes } from './mistakes.ts'
 
 const RUN = join(import.meta.dirname, 'run.ts')
-const PROCESSES = 2
+/** One process each. Chosen by chance once, and kept: a run that fails is then the change's doing. `run.ts --seed` looks elsewhere. */
+const SEEDS = [20_261_121, 7_345_902]
 const RUNS = 5000
 /** Schedules within which a mistake has to be found. */
 const MAX_RUNS = 5000
@@ -16,8 +17,8 @@ const run = (...args: string[]): Promise<{ code: unknown; output: string }> =>
     execFile(process.execPath, [RUN, ...args], { maxBuffer: 2 ** 24 }, (error, stdout, stderr) => resolve({ code: error?.code ?? 0, output: stdout + stderr }))
   })
 
-test(`${PROCESSES * RUNS} random schedules`, { timeout: 1_800_000 }, async () => {
-  const results = await Promise.all(Array.from({ length: PROCESSES }, () => run('--runs', `${RUNS}`, '--strict')))
+test(`${SEEDS.length * RUNS} random schedules`, { timeout: 1_800_000 }, async () => {
+  const results = await Promise.all(SEEDS.map((seed) => run('--runs', `${RUNS}`, '--seed', `${seed}`, '--strict')))
   for (const { output } of results) console.log(output)
   for (const { code, output } of results) expect(code, output).toBe(0)
 })
