@@ -65,8 +65,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   let turn: AbortController | undefined
   let round: Round<Carrier> | undefined
   let roundAt = 0
-  /** The type of network that the history is of. */
-  let network: string | undefined
+  /** The type of network that the history is of; null: nothing has been recalled yet. */
+  let network: string | undefined | null = null
   let page: Page
   /** When the wait under way is over. */
   let retryAt: number | undefined
@@ -233,9 +233,10 @@ export function createConnection(options: ConnectionOptions): Connection {
     try {
       await authorize(signal)
       traffic.begin()
-      if (attempt === 1 || network !== networkType()) {
-        network = networkType()
-        history = { ...history, ...(await orAborted(options.recall(network, signal), signal)) }
+      const type = networkType()
+      if (network !== type) {
+        history = { ...history, ...(await orAborted(options.recall(type, signal), signal)) }
+        network = type
       }
       roundAt = now()
       round = startRound({
@@ -303,13 +304,14 @@ export function createConnection(options: ConnectionOptions): Connection {
   function onLive({ transport, provedAt = 0, startedAt }: Carrier, replaced: Carrier | undefined): void {
     if (!replaced) emit({ type: 'live', afterMs: now() - roundAt }, transport)
     else if (replaced.transport !== transport) emit({ type: 'switched', from: replaced.transport }, transport)
-    options.remember(network, { favourite: transport, records: history.records }, provedAt - startedAt)
+    options.remember(network ?? undefined, { favourite: transport, records: history.records }, provedAt - startedAt)
     announce('live', transport)
   }
 
   function failAll(error: JobtailError): void {
     for (const reader of jobs.all()) reader.fail(error)
     history = emptyHistory(history.order)
+    network = null
     attempt = 0
     reauthorized = false
   }

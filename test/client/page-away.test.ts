@@ -157,3 +157,17 @@ test.each(['WebKit, which cuts what a page reads just before it tells that the p
     expect(world.open.map(({ transport }) => transport)).toEqual([isWebKit ? 'websocket' : 'sse'])
   }
 )
+
+test('what is remembered is asked for again where leaving has come in between', async () => {
+  const winner = { transport: 'long-poll', latencyMs: 5, at: performance.timeOrigin + performance.now(), records: {} }
+  const answers: Promise<unknown>[] = [new Promise(() => {}), Promise.resolve(winner)]
+  const world = createWorld({ memory: { read: () => answers.shift() ?? Promise.resolve(), write: async () => {}, clear: async () => {} } })
+  world.log.create('42')
+  run(world.client.subscribe('42'))
+  await elapse(10)
+  page.say('pagehide')
+  await elapse(10)
+  page.say('pageshow')
+  await elapse(20)
+  expect(world.links.map(({ transport }) => transport)).toEqual(['long-poll'])
+})
