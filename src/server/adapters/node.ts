@@ -66,7 +66,7 @@ const answers = new WeakMap<Duplex, Promise<unknown>>()
  */
 async function turnOf(socket: Duplex, res: ServerResponse): Promise<boolean> {
   const before = answers.get(socket)
-  answers.set(socket, new Promise((resolve) => res.on('close', resolve)))
+  if (!res.closed) answers.set(socket, new Promise((resolve) => res.on('close', resolve)))
   await before
   return !socket.destroyed
 }

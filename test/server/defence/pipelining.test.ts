@@ -1,4 +1,8 @@
-import { expect, test, vi } from 'vitest'
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { createJobServer } from '../../../src/server/index.ts'
 import { createGate } from '../gate.ts'
 import { serve } from '../serve.ts'
 import { openRaw } from './raw.ts'
@@ -29,4 +33,25 @@ test('those that were not begun when the connection breaks are not begun, and no
   raw.socket.destroy()
   await vi.waitFor(() => expect(gate.watching()).toBe(0))
   expect(jobs.metrics().connections).toMatchObject({ sse: 0 })
+})
+
+test('one that was answered in front, before it came here, holds up none of those after it', async () => {
+  const jobs = createJobServer({ onError: () => {} })
+  onTestFinished(() => jobs.close())
+  await jobs.publish('42', 'queued')
+  const server = http.createServer((req, res) => {
+    if (!req.url?.endsWith('?first')) return jobs.handle(req, res)
+    res.on('close', () => setImmediate(() => jobs.handle(req, res)))
+    res.end('mine')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const raw = await openRaw((server.address() as AddressInfo).port, ask('/42?first')) // as: it listens on TCP
+  await vi.waitFor(() => expect(raw.text()).toContain('mine'))
+  raw.socket.write(ask('/42'))
+  await vi.waitFor(() => expect(raw.text()).toContain('"id":"42"'))
 })
