@@ -16,7 +16,8 @@ export interface Connection {
 }
 
 export interface ConnectionOptions {
-  url: string
+  /** Any of them will do: they are tried in turn. */
+  urls: readonly string[]
   timeoutMs: number
   /** Called with each new client before it is anybody else's. */
   prepare?: (client: Client) => Promise<unknown>
@@ -52,7 +53,7 @@ async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): 
  * Each client lives as long as its socket. The client's own reconnecting would send again what was under way, keep what
  * was asked for meanwhile for as long as it takes, and subscribe anew without saying when that is done.
  */
-export function createConnection({ url, timeoutMs, prepare }: ConnectionOptions): Connection {
+export function createConnection({ urls, timeoutMs, prepare }: ConnectionOptions): Connection {
   const closing = new AbortController()
   const { signal } = closing
   let current: Client | undefined
@@ -64,11 +65,13 @@ export function createConnection({ url, timeoutMs, prepare }: ConnectionOptions)
 
   async function keep(): Promise<void> {
     let pauseMs = MIN_PAUSE_MS
+    let tried = 0
     while (!signal.aborted) {
       const lost = Promise.withResolvers<never>()
       lose = lost.reject
       lost.promise.catch(() => {}) // it is waited for below, where that comes to it
-      const next = openClient(lost.reject)
+      const next = openClient(urls[tried % urls.length], lost.reject)
+      tried += 1
       try {
         await within(Promise.race([connect(next), lost.promise]), timeoutMs, signal)
         pauseMs = MIN_PAUSE_MS
@@ -89,9 +92,9 @@ export function createConnection({ url, timeoutMs, prepare }: ConnectionOptions)
     }
   }
 
-  function openClient(onError: (error: unknown) => void): Client {
+  function openClient(url: string | undefined, onError: (error: unknown) => void): Client {
     const client = createClient({
-      url,
+      ...(url === undefined ? {} : { url }),
       disableOfflineQueue: true,
       maintNotifications: 'disabled',
       socket: { reconnectStrategy: false, connectTimeout: timeoutMs }

@@ -13,8 +13,8 @@ import { createSeen } from './seen.ts'
 import { createWakeUps } from './wake-ups.ts'
 
 export interface RedisLogOptions {
-  /** Such as `redis://user:password@host:6379/0`, or `rediss:` for TLS. Default `redis://localhost:6379`. */
-  url?: string
+  /** Such as `redis://user:password@host:6379/0`, or `rediss:` for TLS; several nodes of a Redis Cluster, where one may be gone. Default `redis://localhost:6379`. */
+  url?: string | readonly string[]
   /** Of all keys and channels. Default `jobtail:`. */
   prefix?: string
   /** Events retained per job, the latest ones. Default 10,000. */
@@ -36,8 +36,10 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
   if (!Number.isSafeInteger(maxEvents) || maxEvents < 1) throw new RangeError(`maxEvents: expected an integer from 1, got ${maxEvents}`)
   if (!(ttlMs >= 0)) throw new RangeError(`ttlMs: expected milliseconds from 0, got ${ttlMs}`)
   if (!(timeoutMs >= 1)) throw new RangeError(`timeoutMs: expected milliseconds from 1, got ${timeoutMs}`)
-  const scripts = createScripts({ url, timeoutMs })
-  const wakeUps = createWakeUps({ url, timeoutMs })
+  const urls = typeof url === 'string' ? [url] : url
+  if (urls.length === 0) throw new RangeError('url: expected one at least')
+  const scripts = createScripts({ urls, timeoutMs })
+  const wakeUps = createWakeUps({ urls, timeoutMs })
   const seen = createSeen()
   /** Reads that have not begun yet: the readers that one event has woken read it once. */
   const coming = new Map<string, Promise<LogPage | undefined>>()

@@ -1,7 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { ErrorReply } from 'redis'
 import { isLogError } from '../log/types.ts'
-import { type Client, type ConnectionOptions, createConnection, unavailable } from './connection.ts'
-import type { Script } from './scripts.ts'
+import { type Client, type ConnectionOptions, unavailable } from './connection.ts'
+import { createPlaces } from './places.ts'
+import { APPEND, READ, type Script, SNAPSHOT } from './scripts.ts'
 
 export interface Scripts {
   /**
@@ -12,20 +14,25 @@ export interface Scripts {
   close(): void
 }
 
+/** In a cluster: the key is kept elsewhere, or may be there already. */
+const REDIRECTED = /^(MOVED|ASK) \d+ (\S+)/
 /** Another server, or this one a little later, will do: the connection is made anew. */
 const ELSEWHERE = /\b(LOADING|READONLY|MASTERDOWN)\b/
+/** The keys are being moved. */
+const MOVING = /\bTRYAGAIN\b/
+const MOVING_MS = 50
 /** It will do once somebody has seen to it. */
-const LATER = /\b(OOM|MISCONF|NOREPLICAS|BUSY|CLUSTERDOWN|TRYAGAIN)\b/
+const LATER = /\b(OOM|MISCONF|NOREPLICAS|BUSY|CLUSTERDOWN)\b/
 
-export function createScripts(options: ConnectionOptions): Scripts {
+export function createScripts(options: Omit<ConnectionOptions, 'prepare'>): Scripts {
   const { timeoutMs } = options
-  const connection = createConnection(options)
+  const places = createPlaces({ ...options, prepare: load })
 
-  async function evaluate(client: Client, { sha, lua }: Script, call: { keys: string[]; arguments: string[] }): Promise<unknown> {
+  async function clientOf(node: ReturnType<typeof places.at>, key: string): Promise<Client> {
     try {
-      return await client.evalSha(sha, call)
+      return await node.client()
     } catch (error) {
-      if (error instanceof ErrorReply && error.message.startsWith('NOSCRIPT')) return client.eval(lua, call)
+      places.forget(key)
       throw error
     }
   }
@@ -33,20 +40,51 @@ export function createScripts(options: ConnectionOptions): Scripts {
   return {
     async run(script, keys, args) {
       const begun = Date.now()
-      for (let again = false; ; again = true) {
-        const client = await connection.client()
+      const [key = ''] = keys
+      let isAgain = false
+      /** Where this call, and no other yet, is sent. */
+      let asked: string | undefined
+      for (;;) {
+        const node = asked === undefined ? places.find(key) : places.at(asked)
+        const client = await clientOf(node, key)
         try {
-          return (await connection.answer(evaluate(client, script, { keys, arguments: args(again) }))) as unknown[] // as: what each script returns
+          const call = { keys, arguments: args(isAgain) }
+          return (await node.answer(evaluate(client, script, call, asked !== undefined))) as unknown[] // as: what each script returns
         } catch (error) {
           if (isLogError(error, 'closed')) throw error
-          const refused = error instanceof ErrorReply
-          if (refused && LATER.test(error.message)) throw unavailable('Redis refuses for now', error)
-          if (refused && !ELSEWHERE.test(error.message)) throw error
-          connection.drop(client, error)
+          const message = error instanceof ErrorReply ? error.message : undefined
+          const [, kind, address] = REDIRECTED.exec(message ?? '') ?? []
+          asked = kind === 'ASK' ? address : undefined
+          if (kind === 'MOVED' && address !== undefined) places.learn(key, address)
+          else if (message !== undefined && MOVING.test(message)) await pause(MOVING_MS)
+          else if (kind === undefined) {
+            if (message !== undefined && LATER.test(message)) throw unavailable('Redis refuses for now', error)
+            if (message !== undefined && !ELSEWHERE.test(message)) throw error
+            node.drop(client, error)
+            places.forget(key)
+            isAgain = true
+          }
           if (Date.now() - begun >= timeoutMs) throw unavailable(`Redis has not answered for ${Date.now() - begun} ms`, error)
         }
       }
     },
-    close: connection.close
+    close: places.close
+  }
+}
+
+/** Before the first call: one that has to send its script anew would come after those that were made after it. */
+const load = (client: Client): Promise<unknown> => Promise.all([APPEND, READ, SNAPSHOT].map(({ lua }) => client.scriptLoad(lua)))
+
+async function evaluate(client: Client, { sha, lua }: Script, call: { keys: string[]; arguments: string[] }, asking: boolean): Promise<unknown> {
+  const ask = () => {
+    if (asking) client.sendCommand(['ASKING']).catch(() => {}) // what comes after it on this connection fails as well
+  }
+  try {
+    ask()
+    return await client.evalSha(sha, call)
+  } catch (error) {
+    if (!(error instanceof ErrorReply && error.message.startsWith('NOSCRIPT'))) throw error
+    ask()
+    return client.eval(lua, call)
   }
 }

@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { redisLog } from '../../src/server/redis/index.ts'
+import { slotOf } from '../../src/server/redis/places.ts'
+import { describeEventLog } from '../../src/testing/event-log.ts'
+import { freePort, type RedisServer, redisPath, startRedis } from './redis-server.ts'
+
+const SLOTS = 16_384
+
+/** Three masters that share the slots. */
+async function startCluster(): Promise<RedisServer[]> {
+  const nodes: { redis: RedisServer; bus: number }[] = []
+  for (let n = 0; n < 3; n += 1) {
+    const bus = await freePort()
+    nodes.push({ bus, redis: await startRedis(['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--cluster-require-full-coverage', 'no']) })
+  }
+  const [first] = nodes
+  for (const [index, { redis }] of nodes.entries()) {
+    const from = Math.floor((index * SLOTS) / nodes.length)
+    const to = Math.floor(((index + 1) * SLOTS) / nodes.length) - 1
+    await redis.command('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to))
+    if (first && redis !== first.redis) await redis.command('CLUSTER', 'MEET', '127.0.0.1', String(first.redis.port), String(first.bus))
+  }
+  for (const { redis } of nodes)
+    await vi.waitFor(
+      async () => {
+        const info = String(await redis.command('CLUSTER', 'INFO'))
+        if (!info.includes('cluster_state:ok') || !info.includes('cluster_known_nodes:3')) throw new Error(info)
+      },
+      { timeout: 30_000 }
+    )
+  return nodes.map(({ redis }) => redis)
+}
+
+describe.skipIf(!redisPath)('on a Redis Cluster', { timeout: 60_000 }, () => {
+  let nodes: RedisServer[]
+  let logs = 0
+  const urls = () => nodes.map(({ url }) => url)
+  /** Which node has a job at the start. */
+  const owner = (job: string) => Math.floor((slotOf(`{${job}}`) * 3) / SLOTS)
+  beforeAll(async () => {
+    nodes = await startCluster()
+  }, 60_000)
+  afterAll(() => Promise.all(nodes.map((node) => node.remove())))
+
+  describeEventLog('redis cluster', { create: ({ maxEvents }) => redisLog({ url: urls()[0] ?? '', prefix: `log ${++logs}:`, maxEvents, timeoutMs: 20_000 }) })
+
+  test('a job whose slot moves to another node meanwhile goes on', async () => {
+    const log = redisLog({ url: urls(), timeoutMs: 20_000, prefix: 'moving:' })
+    onTestFinished(() => log.close())
+    const slot = String(slotOf('{a}'))
+    const from = nodes[owner('a')]
+    const to = nodes.find((node) => node !== from)
+    if (!to || !from) throw new Error('too few nodes')
+    const idOf = async (node: RedisServer) => String(await node.command('CLUSTER', 'MYID'))
+    await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', await idOf(from))
+    await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', await idOf(to))
+    // The one redirects for keys that it doesn't have, the other doesn't take several that it doesn't have yet.
+    const waiting = log.append('a', 'queued', {})
+    await expect.poll(async () => String(await to.command('INFO', 'errorstats')), { timeout: 10_000 }).toContain('TRYAGAIN')
+    for (const node of [to, from]) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', await idOf(to))
+    expect(await waiting).toMatchObject({ seq: 1 })
+    expect(await log.append('a', 'succeeded', {})).toMatchObject({ seq: 2 })
+    expect(Number(await to.command('EXISTS', 'moving:{a}:state'))).toBe(1)
+  })
+
+  test('jobs are spread over the nodes, and those of a node that is gone are out of reach alone', async () => {
+    const log = redisLog({ url: urls(), timeoutMs: 3000, prefix: 'spread:' })
+    const listener = redisLog({ url: [...urls()].reverse(), prefix: 'spread:' })
+    onTestFinished(() => Promise.all([log.close(), listener.close()]).then(() => {}))
+    const jobs = Array.from({ length: 30 }, (_, n) => `job${n}`)
+    let woken = 0
+    for (const job of jobs) {
+      await listener.watch(job, () => {
+        woken += 1
+      })
+      await log.append(job, 'queued', {})
+    }
+    for (const node of nodes) expect(Number(await node.command('DBSIZE'))).toBeGreaterThan(0)
+    await expect.poll(() => woken, { timeout: 30_000 }).toBe(30)
+
+    await nodes[1]?.kill()
+    const found = { there: new Set<unknown>(), gone: new Set<unknown>() }
+    for (const job of jobs) {
+      const seq = await log.snapshot(job).then(
+        (snapshot) => snapshot?.seq,
+        ({ code }) => code
+      )
+      found[owner(job) === 1 ? 'gone' : 'there'].add(seq)
+    }
+    expect(found).toEqual({ there: new Set([1]), gone: new Set(['unavailable']) })
+  })
+})
+
+test('the slot is that of the Redis Cluster specification', () => {
+  expect(slotOf('123456789')).toBe(0x31c3)
+  expect(slotOf('a{123456789}b{c}')).toBe(0x31c3)
+  expect(slotOf('{}123')).not.toBe(slotOf('{}124'))
+})
