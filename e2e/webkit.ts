@@ -86,14 +86,24 @@ export async function startWebKit(): Promise<Engine> {
     await untilReady(call)
     const alwaysMatch = { browserName: 'MiniBrowser', 'webkitgtk:browserOptions': { binary: found.browser, args: ['--automation'] } }
     const { sessionId, capabilities } = await call<Session>('POST', '/session', { capabilities: { alwaysMatch } })
-    return createEngine(call, sessionId, capabilities.browserVersion, stop)
+    const home = await call<string>('GET', `/session/${sessionId}/window`)
+    return createEngine({ call, sessionId, home, version: capabilities.browserVersion, stop })
   } catch (error) {
     await stop()
     throw error
   }
 }
 
-function createEngine(call: Call, sessionId: string, version: string, stop: () => Promise<void>): Engine {
+interface EngineOptions {
+  call: Call
+  sessionId: string
+  /** The window that the session has begun with. */
+  home: string
+  version: string
+  stop(): Promise<void>
+}
+
+function createEngine({ call, sessionId, home, version, stop }: EngineOptions): Engine {
   const session = `/session/${sessionId}`
   let turn: Promise<unknown> = Promise.resolve()
   /** One after the other: a session is at one window at a time. */
@@ -103,7 +113,6 @@ function createEngine(call: Call, sessionId: string, version: string, stop: () =
     return mine
   }
 
-  const home = call<string>('GET', `${session}/window`)
   const commandAt =
     (handle: string): Call =>
     (...command) =>
@@ -114,7 +123,7 @@ function createEngine(call: Call, sessionId: string, version: string, stop: () =
 
   async function open(url: string): Promise<Tab> {
     // A window, not a tab: one that is not in front is hidden, and its timers are slowed down.
-    const { handle } = await commandAt(await home)<{ handle: string }>('POST', `${session}/window/new`, { type: 'window' })
+    const { handle } = await commandAt(home)<{ handle: string }>('POST', `${session}/window/new`, { type: 'window' })
     const at = commandAt(handle)
     const execute = <T>(script: string): Promise<T> => at('POST', `${session}/execute/sync`, { script, args: [] })
     let evaluations = 0
