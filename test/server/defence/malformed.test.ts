@@ -1,7 +1,9 @@
 import { expect, test, vi } from 'vitest'
 import { openSocket } from '../clients.ts'
 import { serve } from '../serve.ts'
-import { openRaw, UPGRADE } from './raw.ts'
+import { openRaw, PATIENCE, UPGRADE } from './raw.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
 
 const MASK = [0, 0, 0, 0]
 const bytes = (...parts: (number | string | Buffer)[]): Buffer =>
@@ -27,15 +29,15 @@ test.each(FRAMES)('a socket that sends %s is closed, and harms nobody', async (_
   await jobs.publish('42', 'queued')
   const other = openSocket(`${base}/42/events`)
   const raw = await openRaw(port, `GET /jobs/42/events HTTP/1.1\r\nHost: x\r\n${UPGRADE}`)
-  await vi.waitFor(() => expect(raw.text()).toContain('"queued"'))
+  await vi.waitFor(() => expect(raw.text()).toContain('"queued"'), PATIENCE)
   raw.socket.write(frame)
   const close = Buffer.from([0x88, 2, code >> 8, code & 0xff]).toString('latin1')
-  await vi.waitFor(() => expect(raw.text().endsWith(close)).toBe(true))
+  await vi.waitFor(() => expect(raw.text().endsWith(close)).toBe(true), PATIENCE)
   raw.socket.end()
   await raw.closed
-  await vi.waitFor(() => expect(jobs.metrics().connections).toMatchObject({ websocket: 1 }))
+  await vi.waitFor(() => expect(jobs.metrics().connections).toMatchObject({ websocket: 1 }), PATIENCE)
   await jobs.publish('42', 'started')
-  await vi.waitFor(() => expect(other.events()).toHaveLength(2))
+  await vi.waitFor(() => expect(other.events()).toHaveLength(2), PATIENCE)
   expect(onError).not.toHaveBeenCalled()
 })
 
@@ -43,7 +45,7 @@ test('pings that are not read are not answered without bound', async () => {
   const { port, jobs } = await serve()
   await jobs.publish('42', 'queued')
   const raw = await openRaw(port, `GET /jobs/42/events HTTP/1.1\r\nHost: x\r\n${UPGRADE}`)
-  await vi.waitFor(() => expect(raw.text()).toContain('"queued"'))
+  await vi.waitFor(() => expect(raw.text()).toContain('"queued"'), PATIENCE)
   raw.socket.pause()
   const ping = bytes(0x89, 0x80 + 125, ...MASK, 'x'.repeat(125))
   const many = Buffer.concat(Array.from({ length: 1000 }, () => ping))
@@ -66,7 +68,7 @@ test.each([
 ])('%s is refused, and the connection is over', async (_, text) => {
   const { port, get } = await serve({ start: () => 1 })
   const raw = await openRaw(port, text)
-  await vi.waitFor(() => expect(raw.text()).toMatch(/^HTTP\/1.1 4\d\d /))
+  await vi.waitFor(() => expect(raw.text()).toMatch(/^HTTP\/1.1 4\d\d /), PATIENCE)
   await raw.closed
   expect((await get('/none')).status).toBe(404)
 })

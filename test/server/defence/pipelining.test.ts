@@ -5,7 +5,9 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { createJobServer } from '../../../src/server/index.ts'
 import { createGate } from '../gate.ts'
 import { serve } from '../serve.ts'
-import { openRaw } from './raw.ts'
+import { openRaw, PATIENCE } from './raw.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
 
 const ask = (path: string, accept = 'application/json'): string => `GET /jobs${path} HTTP/1.1\r\nHost: x\r\nAccept: ${accept}\r\n\r\n`
 
@@ -20,7 +22,7 @@ test('requests that come at once over one connection are answered in order, one 
   expect(gate.eventsRead()).toBe(0)
   expect(jobs.metrics().connections).toMatchObject({ 'long-poll': 1, 'short-poll': 0 })
   await jobs.publish('42', 'succeeded')
-  await vi.waitFor(() => expect(raw.text()).toContain('"status":"succeeded"'))
+  await vi.waitFor(() => expect(raw.text()).toContain('"status":"succeeded"'), PATIENCE)
   expect(raw.text().split('HTTP/1.1 200')).toHaveLength(53)
 })
 
@@ -31,7 +33,7 @@ test('those that were not begun when the connection breaks are not begun, and no
   const raw = await openRaw(port, ask('/42/events', 'text/event-stream').repeat(3))
   await gate.watched('42')
   raw.socket.destroy()
-  await vi.waitFor(() => expect(gate.watching()).toBe(0))
+  await vi.waitFor(() => expect(gate.watching()).toBe(0), PATIENCE)
   expect(jobs.metrics().connections).toMatchObject({ sse: 0 })
 })
 
@@ -51,7 +53,7 @@ test('one that was answered in front, before it came here, holds up none of thos
     server.close()
   })
   const raw = await openRaw((server.address() as AddressInfo).port, ask('/42?first')) // as: it listens on TCP
-  await vi.waitFor(() => expect(raw.text()).toContain('mine'))
+  await vi.waitFor(() => expect(raw.text()).toContain('mine'), PATIENCE)
   raw.socket.write(ask('/42'))
-  await vi.waitFor(() => expect(raw.text()).toContain('"id":"42"'))
+  await vi.waitFor(() => expect(raw.text()).toContain('"id":"42"'), PATIENCE)
 })

@@ -2,6 +2,9 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
+/** Of a busy machine. */
+export const PATIENCE = { timeout: 15_000 }
+
 export interface Raw {
   socket: Socket
   /** What has come so far, of the first 64 KiB. */

@@ -6,7 +6,9 @@ import { createJobServer } from '../../../src/server/index.ts'
 import { openSocket, openStream } from '../clients.ts'
 import { serve } from '../serve.ts'
 import { LARGE_BYTES, LARGE_EVENTS, largeLog } from './large-log.ts'
-import { openRaw, UPGRADE } from './raw.ts'
+import { openRaw, PATIENCE, UPGRADE } from './raw.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
 
 afterEach(() => void vi.useRealTimers())
 
@@ -92,7 +94,7 @@ test('an answer that nobody takes counts as a connection, and is given up in the
   expect((await get('/small/events')).status).toBe(200)
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   const stalled = await openRaw(port, 'GET /jobs/large/events HTTP/1.1\r\nHost: x\r\n\r\n', 1)
-  await vi.waitFor(() => expect(stalled.received).toBeGreaterThan(0))
+  await vi.waitFor(() => expect(stalled.received).toBeGreaterThan(0), PATIENCE)
   expect((await get('/small/events')).status).toBe(503)
   expect(jobs.metrics().connections).toMatchObject({ 'short-poll': 1 })
   // What it may take at 16 kB a second.
@@ -106,7 +108,7 @@ test('an answer that nobody takes counts as a connection, and is given up in the
   expect((await get('/small/events')).status).toBe(200)
   const stream = await openStream(`${base}/small/events`)
   stream.stop()
-  await vi.waitFor(async () => expect(await openConnections()).toBeLessThan(3))
+  await vi.waitFor(async () => expect(await openConnections()).toBeLessThan(3), PATIENCE)
 }, 30_000)
 
 test('close lets an answer finish, and cuts one that nobody takes', async () => {
@@ -115,8 +117,8 @@ test('close lets an answer finish, and cuts one that nobody takes', async () => 
   const request = 'GET /jobs/large/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
   const stalled = await openRaw(port, request, 1)
   const slow = await openRaw(port, request, 1)
-  await vi.waitFor(() => expect(Math.min(slow.received, stalled.received)).toBeGreaterThan(0))
-  const closed = jobs.close({ graceMs: 3000 })
+  await vi.waitFor(() => expect(Math.min(slow.received, stalled.received)).toBeGreaterThan(0), PATIENCE)
+  const closed = jobs.close({ graceMs: 5000 })
   slow.resume()
   await slow.closed
   expect(slow.received).toBeGreaterThan(16_000_000)

@@ -8,11 +8,13 @@ import { createBodies } from '../../../src/server/bodies.ts'
 import { createJobServer } from '../../../src/server/index.ts'
 import { openStream } from '../clients.ts'
 import { serve } from '../serve.ts'
-import { openRaw, UPGRADE } from './raw.ts'
+import { openRaw, PATIENCE, UPGRADE } from './raw.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
 
 test('a body that trickles is answered 408 in time, and its connection is over', async () => {
   const start = vi.fn()
-  const { port, post } = await serve({ start, bodyTimeoutMs: 100 })
+  const { port, post } = await serve({ start, bodyTimeoutMs: 1000 })
   const slow = await openRaw(port, 'POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{')
   await slow.closed
   expect(slow.text()).toMatch(/^HTTP\/1.1 408 /)
@@ -42,7 +44,7 @@ test('bodies under way hold a bounded number of bytes together', async () => {
     yield new Uint8Array([0x32])
   }
   const all = Array.from({ length: 64 }, () => bodies.read(unfinished()))
-  await vi.waitFor(() => expect(ends).toHaveLength(64))
+  await vi.waitFor(() => expect(ends).toHaveLength(64), PATIENCE)
   await expect(bodies.read(short())).rejects.toMatchObject({ status: 503, code: 'busy', retryAfterMs: 1000 })
   ends[0]?.()
   expect(await all[0]).toBe('1111111111')
@@ -55,7 +57,7 @@ test('node:http cuts headers that trickle, of a request and of a handshake; what
   const jobs = createJobServer({ heartbeatMs: 10_000 })
   onTestFinished(() => jobs.close({ graceMs: 100 }))
   const { id } = await jobs.publish('42', 'queued')
-  const server = http.createServer({ headersTimeout: 200, requestTimeout: 200, connectionsCheckingInterval: 50 })
+  const server = http.createServer({ headersTimeout: 2000, requestTimeout: 2000, connectionsCheckingInterval: 100 })
   jobs.attach(server)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
