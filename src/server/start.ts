@@ -32,17 +32,23 @@ export async function startJob({ body, idempotencyKey: key, subject }: Starting,
   const first = (await log.read(id, undefined, 1))?.events[0]
   // Where retention has dropped the first event there is nothing to compare with: then it counts as a repeat.
   if (first?.seq === 1 && JSON.stringify(first.data) !== JSON.stringify({ request })) throw badRequest('Idempotency-Key: it was used with another body', 422)
+  // Whoever created it may have gone, or not have heard that it did; where not, only one of those who run it begins.
+  if ((await log.snapshot(id))?.seq === 1) run(id)
   return id
 
   async function begin(id: string, queued: object): Promise<string> {
     await log.append(id, 'queued', queued, { expectSeq: 0 })
+    run(id)
+    return id
+  }
+
+  function run(id: string): void {
     // How the job ends stands in its log; what is left are failures of the log itself.
     runner
       .run(id, (job) => start?.(job, input))
       .catch((error) => {
-        if (error instanceof Error && error.name === 'LogError') onError(error)
+        if (error instanceof Error && error.name === 'LogError' && !isLogError(error, 'conflict')) onError(error)
       })
-    return id
   }
 }
 

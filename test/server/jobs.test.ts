@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
 import { createJobServer } from '../../src/server/job-server.ts'
 import { memoryLog } from '../../src/server/log/memory.ts'
+import { type EventLog, LogError } from '../../src/server/log/types.ts'
 import type { JobContext, JobServerOptions } from '../../src/server/types.ts'
 import { createGate } from './gate.ts'
 import { type Served, serve } from './serve.ts'
@@ -144,6 +145,32 @@ describe('POST start', () => {
     expect(await ask()).toEqual(answers[0])
     expect(start).toHaveBeenCalledTimes(1)
     expect(await ask('{"n":2}')).toEqual([422, null])
+  })
+
+  test('a repeat runs what was created and not begun: the answer to the first was lost, or its server', async () => {
+    const log = memoryLog()
+    let isLost = true
+    const losing: EventLog = {
+      ...log,
+      async append(...args) {
+        const event = await log.append(...args)
+        if (isLost) throw new LogError('unavailable', 'the answer was lost')
+        return event
+      }
+    }
+    let runs = 0
+    const start = () => {
+      runs += 1
+    }
+    const nodes = [await serve({ log: losing, start }), await serve({ log, start })]
+    const ask = () => nodes.map(({ post }) => post('', '1', { 'idempotency-key': 'k' }))
+    expect((await nodes[0]?.post('', '1', { 'idempotency-key': 'k' }))?.status).toBe(503)
+    isLost = false
+    const answers = await Promise.all([...ask(), ...ask()])
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202])
+    const [first] = await Promise.all(answers.map((answer): Promise<{ id: string }> => answer.json()))
+    await expect.poll(() => log.snapshot(first?.id ?? '')).toMatchObject({ status: 'succeeded' })
+    expect(runs).toBe(1)
   })
 
   test('the key is scoped to who asks', async () => {
