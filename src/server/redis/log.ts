@@ -42,7 +42,7 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
   const wakeUps = createWakeUps({ urls, timeoutMs })
   const seen = createSeen()
   /** Reads that have not begun yet: the readers that one event has woken read it once. */
-  const coming = new Map<string, Promise<LogPage | undefined>>()
+  const coming = new Map<string, Promise<unknown>>()
   const process = randomBytes(6).toString('base64url')
   let appends = 0
   let closed = false
@@ -86,6 +86,25 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
     return { events, epoch, seq, cursor: `${epoch}-${seq}`, done: isOver === 1 && end === last, more: end < last }
   }
 
+  async function readSnapshot(job: string): Promise<JobSnapshot | undefined> {
+    const reply = await run(SNAPSHOT, job, [])
+    if (isMissing(reply, job)) return undefined
+    const [, epoch, seq, status, fields] = reply as [string, string, number, JobStatus, (string | null)[]] // as: see the script
+    seen.set(job, epoch, seq)
+    return snapshotOf({ id: job, status, epoch, seq, cursor: `${epoch}-${seq}` }, fields)
+  }
+
+  function shared<T>(wanted: string, begin: () => Promise<T>): Promise<T> {
+    const found = coming.get(wanted) as Promise<T> | undefined // as: what is wanted says what it is
+    if (found) return found
+    const begun = nextTurn().then(() => {
+      coming.delete(wanted) // whoever comes later may have been woken for an event that this one lacks
+      return begin()
+    })
+    coming.set(wanted, begun)
+    return begun
+  }
+
   function isMissing([found]: unknown[], job: string): boolean {
     if (found === 'gone') throw new LogError('history-gone', `job ${JSON.stringify(job)} and its log are gone: it ended more than ${ttlMs} ms ago`)
     return found === 'unknown'
@@ -93,24 +112,8 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
 
   return {
     append,
-    async read(job, after, limit) {
-      const wanted = JSON.stringify([job, after, limit])
-      const page =
-        coming.get(wanted) ??
-        nextTurn().then(() => {
-          coming.delete(wanted) // whoever comes later may have been woken for an event that is not in this page
-          return readPage(job, after, limit)
-        })
-      coming.set(wanted, page)
-      return page
-    },
-    async snapshot(job) {
-      const reply = await run(SNAPSHOT, job, [])
-      if (isMissing(reply, job)) return undefined
-      const [, epoch, seq, status, fields] = reply as [string, string, number, JobStatus, (string | null)[]] // as: see the script
-      seen.set(job, epoch, seq)
-      return snapshotOf({ id: job, status, epoch, seq, cursor: `${epoch}-${seq}` }, fields)
-    },
+    read: (job, after, limit) => shared(JSON.stringify([job, after, limit]), () => readPage(job, after, limit)),
+    snapshot: (job) => shared(JSON.stringify(job), () => readSnapshot(job)),
     async watch(job, wake) {
       if (closed) throw closedError()
       return wakeUps.listen(channelOf(job), wake)
