@@ -2,11 +2,13 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { createClient } from '../../../src/client.ts'
 import { createJobServer, memoryLog } from '../../../src/server/index.ts'
 import type { EventLog } from '../../../src/server/log/types.ts'
+import { redisLog } from '../../../src/server/redis/index.ts'
 import { longPoll, shortPoll } from '../../../src/transports/poll.ts'
 import { sse } from '../../../src/transports/sse.ts'
 import { webSocket } from '../../../src/transports/websocket.ts'
 import type { Client, Diagnostic } from '../../../src/types.ts'
 import { findProxy } from '../../setup/proxies.ts'
+import { redisPath, startRedis } from '../redis-server.ts'
 import { freePort, type Node, startNode, startProxy } from './proxy.ts'
 
 const TRANSPORTS = { websocket: webSocket, sse, 'long-poll': longPoll, 'short-poll': shortPoll }
@@ -47,11 +49,26 @@ backend nodes
 ${nodes.map((port) => `  server n${port} 127.0.0.1:${port} check inter 200ms fall 3 rise 1`).join('\n')}
 `
 
-/** What all nodes read and write: the closing of one is not its end. */
-function sharedLog(): EventLog {
-  const log = memoryLog({ maxEvents: 100_000 })
-  onTestFinished(() => log.close())
-  return { ...log, close: async () => {} }
+/** What all nodes read and write. */
+interface Shared {
+  writer: EventLog
+  /** As the next node has it: its closing is that node's only. */
+  open(): EventLog
+}
+
+function inMemory(): Shared {
+  const writer = memoryLog({ maxEvents: 100_000 })
+  onTestFinished(() => writer.close())
+  return { writer, open: () => ({ ...writer, close: async () => {} }) }
+}
+
+async function inRedis(): Promise<Shared> {
+  const redis = await startRedis()
+  onTestFinished(() => redis.remove())
+  const open = (): EventLog => redisLog({ url: redis.url, timeoutMs: MINUTE, maxEvents: 100_000 })
+  const writer = open()
+  onTestFinished(() => writer.close())
+  return { writer, open }
 }
 
 function follow(client: Client, job: string, transport: Name): Follower {
@@ -69,14 +86,16 @@ function follow(client: Client, job: string, transport: Name): Follower {
   return follower
 }
 
-test.skipIf(!findProxy('haproxy'))(
-  'two nodes behind HAProxy restarted in turn, under load: nothing lost, nothing twice, nobody ends, no work is done twice',
-  async () => {
-    const log = sharedLog()
+const LOGS = [{ name: 'a log in one process', share: inMemory }, ...(redisPath ? [{ name: 'a log in Redis', share: inRedis }] : [])]
+
+test.skipIf(!findProxy('haproxy')).each(LOGS)(
+  'two nodes behind HAProxy, with $name, restarted in turn, under load: nothing lost, nothing twice, nobody ends, no work is done twice',
+  async ({ share }) => {
+    const { writer: log, open } = await share()
     const runs = new Map<number, number>()
     const create = () =>
       createJobServer({
-        log,
+        log: open(),
         pollMs: 200,
         heartbeatMs: 2000,
         start(_, input) {
@@ -170,8 +189,8 @@ test.skipIf(!findProxy('haproxy'))(
 test.skipIf(!findProxy('haproxy'))(
   'while no node is up, and HAProxy answers 503 itself, everybody waits, and goes on when one is',
   async () => {
-    const log = sharedLog()
-    const create = () => createJobServer({ log, pollMs: 100 })
+    const { writer: log, open } = inMemory()
+    const create = () => createJobServer({ log: open(), pollMs: 100 })
     await log.append('42', 'started', {})
     const node = await startNode(create(), await freePort())
     const origin = await startProxy('haproxy', (port) => configuration(port, [node.port]))
