@@ -1,5 +1,7 @@
 /** The package as somebody gets it: packed, installed into an empty project, imported, type-checked. */
 
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -98,6 +100,36 @@ describe('imported in Node', () => {
   test('require() works too', async () => {
     const { stdout } = await run(process.execPath, ['--eval', "console.log(typeof require('jobtail').subscribe)"], { cwd: project })
     expect(stdout.trim()).toBe('function')
+  })
+})
+
+describe('the command', () => {
+  const jobtail = (...args: string[]) => run(join(project, 'node_modules/.bin/jobtail'), args, { cwd: project, timeout: 60_000 })
+
+  test('follows a job of the packed server and checks that server', async () => {
+    await writeFile(
+      join(project, 'serve.mjs'),
+      `import http from 'node:http'
+       import { createJobServer } from 'jobtail/server'
+       const jobs = createJobServer()
+       await jobs.publish('1', 'started')
+       await jobs.publish('1', 'succeeded')
+       const server = http.createServer().listen(0, '127.0.0.1', () => process.send(server.address().port))
+       jobs.attach(server)`
+    )
+    const server = fork(join(project, 'serve.mjs'))
+    try {
+      const [port] = await once(server, 'message')
+      const base = `http://127.0.0.1:${port}/jobs`
+      expect((await jobtail(`${base}/1`)).stdout).toMatch(/ started\n.* succeeded\n$/)
+      expect((await jobtail('check', base, '--job', '1', '--only', 'sse', '--only', 'short-poll')).stdout).toContain(' 0 findings')
+    } finally {
+      server.kill()
+    }
+  })
+
+  test('says how it is used', async () => {
+    expect((await jobtail('--help')).stdout).toContain('jobtail check <base URL>')
   })
 })
 

@@ -32,6 +32,7 @@ const entryPackages: readonly [folder: string, packages: readonly string[]][] = 
   ['server/redis/', ['redis']],
   ['testing/', ['vitest']]
 ]
+const cliPackages = ['ws', 'eventsource-parser']
 const sharedWithServer = ['server', 'protocol', 'errors', 'async']
 
 const src = fileURLToPath(new URL('../../src/', import.meta.url))
@@ -53,6 +54,7 @@ export function objection({ from, to }: Pick<Import, 'from' | 'to'>): string | u
     return sharedWithServer.includes(member(to)) ? undefined : 'the server shares only protocol, errors and async: its consumers have no DOM types'
   }
   if (layer(from) === -1) return `${member(from)} has no layer yet: give it one here and in ARCHITECTURE.md`
+  if (member(from) === 'cli' && isPackage(to)) return to.startsWith('node:') || within(cliPackages, to) ? undefined : 'not a dependency of the command line'
   if (isPackage(to)) return within(browserPackages, to) ? undefined : "not for a browser, or not a dependency of the client's"
   if (member(from) === 'async' && member(to) !== 'async') return 'async is generic'
   if (member(from) === member(to)) return undefined

@@ -1,0 +1,108 @@
+/** §8: who may read, and from which pages. */
+
+import { cancelUrl, eventsUrl } from '../../../protocol/urls.ts'
+import { type Clause, expect, LeftOut, need } from '../clause.ts'
+import { isRefusal } from '../http.ts'
+import { cancel } from '../jobs.ts'
+import { controlsIn } from '../transcript.ts'
+import type { World } from '../world.ts'
+import { STRANGE_ORIGIN } from './websocket.ts'
+
+type Check = (world: World) => Promise<void>
+
+const EXPOSED = ['etag', 'retry-after', 'location']
+const ALLOWED = ['authorization', 'last-event-id', 'if-none-match', 'prefer', 'content-type', 'idempotency-key']
+
+const clause = (id: string, says: string, check: Check, group: Clause['group'] = 'resources'): Clause => ({
+  id,
+  group,
+  section: id.startsWith('cors') ? '§8.5' : id.startsWith('auth') ? '§8.1' : '§8.4',
+  says,
+  check
+})
+
+export const accessClauses: readonly Clause[] = [
+  clause('auth-none', 'Without credentials a reading is refused with 401 and the code unauthorized', async (world) => {
+    const job = protectedJob(world)
+    const exchange = await world.askJson([{ job }], { anonymous: true })
+    if (exchange.status === 200) throw new LeftOut('the job can be read without the token as well')
+    expect(isRefusal(exchange, 401, 'unauthorized'), exchange.asked, '401 with the code unauthorized', exchange.came)
+  }),
+  clause(
+    'auth-socket',
+    'On a WebSocket it is an error 401, and a close with 4401',
+    async (world) => {
+      const job = protectedJob(world)
+      await world.wholeSocket()
+      const socket = await world.socket([{ job }], { anonymous: true })
+      await socket.until(() => controlsIn(socket, 'subscribed').length > 0)
+      socket.close()
+      if (controlsIn(socket, 'subscribed').length > 0) throw new LeftOut('the job can be read without the token as well')
+      const [error] = controlsIn(socket, 'error')
+      expect(error?.status === 401 && socket.closeCode() === 4401, socket.asked, '"error" with 401, then a close with 4401', socket.came())
+    },
+    'websocket'
+  ),
+  clause('post-origin', 'A POST from a page of a strange origin is refused with 403', async (world) => {
+    if (world.anyOrigin) throw new LeftOut('the server is meant for pages of every origin')
+    const plain = await cancel(world.reach, world.unknown)
+    need(isRefusal(plain, 404, 'unknown-job'), 'the server cancels no jobs')
+    const exchange = await cancel(world.reach, world.unknown, { origin: STRANGE_ORIGIN })
+    expect(exchange.status === 403, exchange.asked, '403', exchange.came)
+  }),
+  clause('cors-strange', 'A page of a strange origin may not read', async (world) => {
+    if (world.anyOrigin) throw new LeftOut('the server is meant for pages of every origin')
+    const exchange = await readAs(world, STRANGE_ORIGIN)
+    const allowed = exchange.headers.get('access-control-allow-origin')
+    expect(allowed !== '*' && allowed !== STRANGE_ORIGIN, exchange.asked, 'no Access-Control-Allow-Origin for it', allowed)
+  }),
+  clause('cors-read', 'A page of an allowed origin may read the answer, and ETag, Retry-After and Location', async (world) => {
+    const origin = allowedOrigin(world)
+    const { asked, headers } = await readAs(world, origin)
+    const allowed = headers.get('access-control-allow-origin')
+    expect(allowed === origin || allowed === '*', asked, `Access-Control-Allow-Origin: ${origin}`, allowed ?? 'none')
+    expect(
+      hasAll(headers.get('access-control-expose-headers'), EXPOSED),
+      asked,
+      `Access-Control-Expose-Headers: ${EXPOSED.join(', ')}`,
+      headers.get('access-control-expose-headers') ?? 'none'
+    )
+  }),
+  clause('cors-preflight', 'A preflight allows the headers that clients send, for two hours', async (world) => {
+    const origin = allowedOrigin(world)
+    const job = need(world.jobs.finished, world.jobs.why ?? '')
+    for (const [url, method] of [
+      [eventsUrl(world.reach.base, [{ job }]), 'GET'],
+      [cancelUrl(world.reach.base, job), 'POST']
+    ] as const) {
+      const preflight = { origin, 'access-control-request-method': method, 'access-control-request-headers': ALLOWED.join(',') }
+      const { asked, headers, status, came } = await world.ask({ method: 'OPTIONS', url, headers: preflight, anonymous: true })
+      expect(status >= 200 && status < 300, asked, '2xx', came)
+      expect(
+        hasAll(headers.get('access-control-allow-headers'), ALLOWED),
+        asked,
+        `Access-Control-Allow-Headers: ${ALLOWED.join(', ')}`,
+        headers.get('access-control-allow-headers') ?? 'none'
+      )
+      expect(headers.get('access-control-max-age') === '7200', asked, 'Access-Control-Max-Age: 7200', headers.get('access-control-max-age') ?? 'none')
+    }
+  })
+]
+
+function protectedJob({ reach, jobs }: World): string {
+  if (reach.token === undefined) throw new LeftOut('no --token was given')
+  return need(jobs.finished, jobs.why ?? '')
+}
+
+function allowedOrigin({ origin }: World): string {
+  if (origin === undefined) throw new LeftOut('no other origin was named with --origin')
+  return origin
+}
+
+const readAs = (world: World, origin: string) => world.askJson([{ job: need(world.jobs.finished, world.jobs.why ?? '') }], { headers: { origin } })
+
+/** `*` stands for all but Authorization, which browsers want by name. */
+const hasAll = (list: string | null, names: readonly string[]): boolean => {
+  const listed = (list ?? '').toLowerCase().split(/\s*,\s*/)
+  return names.every((name) => listed.includes(name))
+}

@@ -1,0 +1,181 @@
+/** §3: a JSON reading that answers at once. */
+
+import { messageOf } from '../../../errors.ts'
+import { parseAnswer } from '../../../protocol/parse.ts'
+import { PROTOCOL, TAIL } from '../../../protocol/rules.ts'
+import { type Clause, expect, Finding, LeftOut, need } from '../clause.ts'
+import { type Exchange, isFields, isRefusal } from '../http.ts'
+import { FOREIGN, isNotOffered, MALFORMED, seqsOf } from '../readings.ts'
+import { type Reading, readingIn, type World } from '../world.ts'
+
+const clause = (id: string, section: string, says: string, check: (world: World) => Promise<void>): Clause => ({
+  id,
+  group: 'short-poll',
+  section,
+  says,
+  check
+})
+
+/** An answer has no more. */
+const MAX_EVENTS = 1000
+
+/** The events that came have to be these, by `seq`, or as many of them as an answer may have. */
+function expectEvents({ exchange, events }: Reading, expected: readonly unknown[]): void {
+  expectSeqs(exchange, seqsOf(events).slice(0, MAX_EVENTS), expected.slice(0, MAX_EVENTS))
+}
+
+function expectSeqs({ asked }: Exchange, came: readonly unknown[], expected: readonly unknown[]): void {
+  expect(String(came) === String(expected), asked, `the events with seq ${expected}`, came.join() || 'none')
+}
+
+const refused =
+  (status: number, code: string) =>
+  (exchange: Exchange): void =>
+    expect(isRefusal(exchange, status, code), exchange.asked, `${status} with the code ${code}`, exchange.came)
+const badRequest = refused(400, 'bad-request')
+
+export const shortPollClauses: readonly Clause[] = [
+  clause('json-answers', '§3', 'GET {base}/{id}/events is answered with a JSON reading', async (world) => {
+    const job = need(world.jobs.finished, world.jobs.why ?? '')
+    const exchange = await world.askJson([{ job }])
+    if (!world.required.has('short-poll') && isNotOffered(exchange)) throw new LeftOut('the server offers no JSON reading')
+    const isJson = /^application\/json\b/i.test(exchange.headers.get('content-type') ?? '')
+    expect(isJson && readingIn(exchange), exchange.asked, '200 application/json with "jobs" and "events"', exchange.came)
+  }),
+  clause('json-fields', '§3', 'The answer says protocol 1, heartbeatMs, and of each job epoch, seq, from, cursor, status, done', async (world) => {
+    const { exchange, answer } = await world.wholeJson()
+    try {
+      parseAnswer(JSON.stringify({ ...answer, events: [] }))
+    } catch (error) {
+      throw new Finding(exchange.asked, 'an answer as §3 has it', messageOf(error))
+    }
+    expect(answer.protocol === PROTOCOL, exchange.asked, `"protocol":${PROTOCOL}`, answer.protocol)
+  }),
+  clause('json-events', '§1', "A job's events come in the order of seq, without holes or repetitions", async (world) => {
+    const { events: log } = await world.log()
+    const events = (await world.pages()).flatMap((page) => page.events)
+    const { exchange } = await world.wholeJson()
+    expectSeqs(exchange, seqsOf(events), seqsOf(log))
+    expect(isDense(seqsOf(log)), exchange.asked, 'each seq one above that of the event before', seqsOf(log).join())
+  }),
+  clause('json-position', '§3', 'seq and from are the position before the events, cursor the one after them', async (world) => {
+    const { job, middle } = await world.log()
+    for (const reading of [await world.wholeJson(), await world.read([{ job, after: String(middle.id) }])]) {
+      const [member] = reading.members
+      const [first, last] = [reading.events[0], reading.events.at(-1)]
+      if (!member || !first || !last) continue
+      expect(member.seq === Number(first.seq) - 1, reading.exchange.asked, `"seq":${Number(first.seq) - 1}`, member)
+      expect(member.cursor === last.id, reading.exchange.asked, `"cursor":"${last.id}"`, member)
+      if (member.seq === middle.seq && member.from !== undefined) expect(member.from === middle.id, reading.exchange.asked, `"from":"${middle.id}"`, member)
+    }
+  }),
+  clause('json-done', '§3', 'done is true where the terminal event is at or before cursor, and status says how the job ended', async (world) => {
+    const { last } = await world.log()
+    const page = need((await world.pages()).at(-1), 'no JSON reading came')
+    const [member] = page.members
+    expect(member?.done === true && member.status === last.type, page.exchange.asked, `"status":"${last.type}","done":true`, member)
+  }),
+  clause('json-after', '§2', '?after=ID reads every later event, and no other', async (world) => {
+    const { middle, rest } = await world.log()
+    expectEvents(await firstPage(world, { after: String(middle.id) }), seqsOf(rest))
+    const whole = await world.wholeJson()
+    expectEvents(await firstPage(world, { after: '' }), seqsOf(whole.events))
+  }),
+  clause('json-last-event-id', '§2', 'The header Last-Event-ID is a cursor too, and wins over ?after', async (world) => {
+    const { events, middle, rest } = await world.log()
+    const header = { 'last-event-id': String(middle.id) }
+    expectEvents(await firstPage(world, {}, header), seqsOf(rest))
+    const other = events.find((event) => event !== middle)
+    expectEvents(await firstPage(world, { after: String(other?.id) }, header), seqsOf(rest))
+  }),
+  clause('json-tail', '§2', '?after=tail reads only what comes next', async (world) => {
+    const { last } = await world.log()
+    const reading = await firstPage(world, { after: TAIL })
+    expectEvents(reading, [])
+    expect(reading.members[0]?.cursor === last.id, reading.exchange.asked, `"cursor":"${last.id}"`, reading.members[0])
+  }),
+  clause('json-nothing-new', '§3', 'Nothing new is still 200 with no events', async (world) => {
+    const { job, last } = await world.log()
+    await world.wholeJson()
+    const exchange = await world.askJson([{ job, after: String(last.id) }])
+    expect(readingIn(exchange)?.events.length === 0, exchange.asked, '200 with "events":[]', exchange.came)
+  }),
+  clause('json-foreign', '§1, §6', 'A cursor that is not of this log is answered from the oldest event, and not repeated as from', async (world) => {
+    const whole = await world.wholeJson()
+    const reading = await firstPage(world, { after: FOREIGN })
+    expectEvents(reading, seqsOf(whole.events))
+    expect(reading.members[0]?.from !== FOREIGN, reading.exchange.asked, 'as "from" the position before the events', reading.members[0])
+  }),
+  clause('json-malformed', '§2', 'A malformed cursor is answered with 400', async (world) => {
+    const { job } = await world.log()
+    await world.wholeJson()
+    badRequest(await world.askJson([{ job, after: MALFORMED }]))
+  }),
+  clause('json-unknown', '§7', 'A job that the server does not know is answered with 404 and the code unknown-job', async (world) => {
+    await world.wholeJson()
+    refused(404, 'unknown-job')(await world.askJson([{ job: world.unknown }]))
+  }),
+  clause('json-limits', '§3', 'An answer has at most 1,000 events, and says where there is more', async (world) => {
+    const { events: log } = await world.log()
+    const { exchange, events, answer } = await world.wholeJson()
+    if (log.length <= MAX_EVENTS) throw new LeftOut('the finished job has no more than 1,000 events')
+    expect(
+      events.length <= MAX_EVENTS && answer.more === true,
+      exchange.asked,
+      'at most 1,000 events, with "more":true',
+      `${events.length} events, "more":${answer.more}`
+    )
+  }),
+  clause('json-several', '§2, §7', 'Several jobs are read at once, each from its own cursor; one that cannot be read has its own error', async (world) => {
+    await expectMux(world)
+    const { job, middle, rest } = await world.log()
+    const exchange = await world.askJson([{ job: world.unknown }, { job, after: String(middle.id) }])
+    const reading = readingIn(exchange)
+    expect(reading, exchange.asked, '200 with a member of "jobs" for each', exchange.came)
+    expectEvents(reading, seqsOf(rest))
+    const [unknown, known] = [world.unknown, job].map((id) => reading.members.find((member) => member.job === id))
+    expect(known && unknown, exchange.asked, 'a member of "jobs" for each', reading.members)
+    const { error } = unknown
+    expect(
+      isFields(error) && error.status === 404 && error.code === 'unknown-job',
+      exchange.asked,
+      'of the unknown job an "error" with 404 and unknown-job',
+      unknown
+    )
+  }),
+  clause('json-several-refused', '§2', 'No job, a job twice, more than mux, or another number of cursors: 400', async (world) => {
+    const mux = await expectMux(world)
+    const { job } = await world.log()
+    const many = Array.from({ length: mux + 1 }, (_, index) => ({ job: `${index}` }))
+    badRequest(await world.askJson([]))
+    badRequest(await world.askJson([{ job }, { job }]))
+    badRequest(await world.askJson([{ job }, { job: world.unknown }], { params: { after: '' } }))
+    if (mux <= 500) badRequest(await world.askJson(many))
+  }),
+  clause('json-etag', '§3', 'A matching If-None-Match gets 304 only where there are no events', async (world) => {
+    const { job } = await world.log()
+    const { exchange } = await world.wholeJson()
+    const etag = need(exchange.headers.get('etag'), 'the server sends no ETag')
+    const again = await world.askJson([{ job }], { headers: { 'if-none-match': etag } })
+    expect(again.status === 200, again.asked, '200 with the events', again.came)
+  })
+]
+
+/** The finished job, asked for in another way than without a cursor. */
+async function firstPage(world: World, params: Record<string, string>, headers: Record<string, string> = {}): Promise<Reading> {
+  const { job } = await world.log()
+  await world.wholeJson()
+  const exchange = await world.askJson([{ job }], { params, headers })
+  const reading = readingIn(exchange)
+  expect(reading, exchange.asked, '200 with "jobs" and "events"', exchange.came)
+  return reading
+}
+
+async function expectMux(world: World): Promise<number> {
+  await world.wholeJson()
+  const mux = await world.mux()
+  if (mux < 2) throw new LeftOut('a connection of this server carries one job')
+  return mux
+}
+
+const isDense = (seqs: readonly unknown[]): boolean => seqs.every((seq, index) => index === 0 || seq === Number(seqs[index - 1]) + 1)

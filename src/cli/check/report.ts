@@ -1,0 +1,48 @@
+/** What a check came to, for a person. */
+
+import type { Report, Result } from './index.ts'
+
+const MARKS = { met: '✓', finding: '✗', 'left out': '–' } as const
+
+/** What no client can bring about from outside. */
+const NEVER_CHECKED = [
+  'bye and the closing codes of a restart (§§5, 6)',
+  'retention, a new epoch, 410 (§§1, 6)',
+  'a job that its reader may not read, among others (§7)',
+  'limits: 429 and 503, slow readers, a subscribe beyond mux (§§6 to 8)'
+]
+
+export type Verdict = 'met' | 'findings' | 'not run'
+
+const isAnswer = ({ id }: Result): boolean => id.endsWith('-answers')
+const isMet = ({ outcome }: Result): boolean => outcome === 'met'
+
+/** `not run` where there was no reading to look at: what was left out is not passed. */
+export function verdictOf({ results }: Report): Verdict {
+  if (results.some(({ outcome }) => outcome === 'finding')) return 'findings'
+  const looked = results.some(isAnswer) ? results.filter(isAnswer) : results
+  return looked.some(isMet) ? 'met' : 'not run'
+}
+
+export function textOf(report: Report): string {
+  const { base, results } = report
+  const count = (outcome: Result['outcome']): number => results.filter((each) => each.outcome === outcome).length
+  const findings = count('finding')
+  return [
+    `${base} against PROTOCOL.md, version 1`,
+    '',
+    ...results.map(lineOf),
+    '',
+    `${results.length} clauses: ${count('met')} met, ${findings} ${findings === 1 ? 'finding' : 'findings'}, ${count('left out')} left out`,
+    ...(verdictOf(report) === 'not run' ? ['There was nothing to look at: this says nothing about the server.'] : []),
+    'Never checked from outside:',
+    ...NEVER_CHECKED.map((each) => `  ${each}`)
+  ].join('\n')
+}
+
+function lineOf(result: Result): string {
+  const head = `${MARKS[result.outcome]} ${result.section} ${result.id}: ${result.says}`
+  if (result.outcome === 'left out') return `${head}\n    left out: ${result.reason}`
+  if (result.outcome === 'met') return head
+  return `${head}\n    asked:    ${result.asked}\n    expected: ${result.expected}\n    came:     ${result.came}`
+}

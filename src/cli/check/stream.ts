@@ -1,0 +1,93 @@
+/** A bare reader of event streams: it records what comes, comments and fields as they are. */
+
+import { createParser } from 'eventsource-parser'
+import { LeftOut } from './clause.ts'
+import { type Fields, inWords, isFields, open, parse, type Question, type Reach } from './http.ts'
+import type { Transcript } from './transcript.ts'
+import { createWatch } from './watch.ts'
+
+/** One message of the stream, or a comment. */
+export interface Item {
+  comment?: string
+  id?: string | undefined
+  event?: string | undefined
+  data?: unknown
+}
+
+export interface Stream extends Transcript {
+  status: number
+  headers: Headers
+  items: readonly Item[]
+  /** The body of an answer that is no event stream. */
+  text: string
+}
+
+export async function openStream(reach: Reach, question: Question): Promise<Stream> {
+  const life = new AbortController()
+  const asked: Question = { ...question, headers: { accept: 'text/event-stream', ...question.headers } }
+  const head = setTimeout(() => life.abort(new DOMException('no answer', 'TimeoutError')), reach.limitMs)
+  const response = await open(reach, asked, AbortSignal.any([reach.signal, life.signal])).finally(() => clearTimeout(head))
+  const watch = createWatch()
+  const items: Item[] = []
+  const times: number[] = []
+  const beats: number[] = []
+  let text = ''
+  let over: string | undefined
+
+  const parser = createParser({
+    onEvent: ({ id, event, data }) => items.push({ id, event, data: parse(data) }),
+    onComment(comment) {
+      items.push({ comment })
+      beats.push(performance.now())
+    }
+  })
+
+  async function record(): Promise<void> {
+    const decoder = new TextDecoder()
+    const isStream = /^text\/event-stream/i.test(response.headers.get('content-type') ?? '')
+    try {
+      for await (const chunk of response.body ?? []) {
+        times.push(performance.now())
+        const part = decoder.decode(chunk, { stream: true })
+        if (isStream) parser.feed(part)
+        else if (text.length < 10_000) text += part
+        watch.changed()
+      }
+      over = 'the body ended'
+    } catch {
+      over ??= 'the connection broke'
+    }
+    watch.end()
+  }
+  void record()
+
+  const frames = (): Fields[] => items.map(({ data }) => data).filter(isFields)
+  return {
+    asked: inWords(asked),
+    status: response.status,
+    headers: response.headers,
+    items,
+    get text() {
+      return text
+    },
+    frames,
+    over: () => over,
+    came: () => [response.status, response.headers.get('content-type'), text || JSON.stringify(frames()), over ?? 'and the body goes on'].join(' '),
+    beats: () => beats,
+    times: () => times,
+    until: (holds, limitMs = reach.limitMs) => watch.until(holds, limitMs),
+    close() {
+      over ??= 'closed'
+      life.abort()
+    }
+  }
+}
+
+/** An event stream that was answered with one. */
+export function answered(stream: Stream): Stream {
+  if (stream.status !== 200 || !/^text\/event-stream/i.test(stream.headers.get('content-type') ?? '')) {
+    stream.close()
+    throw new LeftOut('no event stream came')
+  }
+  return stream
+}

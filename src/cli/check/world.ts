@@ -1,0 +1,209 @@
+/** What the clauses look at: the server, the jobs that there are, and what several clauses look at together. */
+
+import { TAIL } from '../../protocol/rules.ts'
+import { type Asked, eventsUrl, jobUrl } from '../../protocol/urls.ts'
+import { LeftOut, need } from './clause.ts'
+import { ask, type Exchange, type Fields, isFields, type Question, type Reach } from './http.ts'
+import { type Jobs, stillRunning } from './jobs.ts'
+import { openSocket, type Socket, type SocketQuestion } from './socket.ts'
+import { answered, openStream, type Stream } from './stream.ts'
+import { controlsIn, eventsIn, type Transcript } from './transcript.ts'
+
+export interface Reading {
+  exchange: Exchange
+  answer: Fields
+  members: Fields[]
+  events: Fields[]
+}
+
+/** The finished job's log, from all that the readings deliver of it: what one of them leaves out shows. */
+export interface Log {
+  job: string
+  events: readonly Fields[]
+  last: Fields
+  /** An event in the middle, and what comes after it. */
+  middle: Fields
+  rest: readonly Fields[]
+}
+
+type How = Pick<Question, 'headers' | 'limitMs' | 'anonymous'> & { params?: Record<string, string> }
+
+export interface World {
+  reach: Reach
+  jobs: Jobs
+  /** Another origin whose pages may use the server, if one was named. */
+  origin: string | undefined
+  /** The server is meant for pages of every origin. */
+  anyOrigin: boolean
+  /** Readings that the server must offer: they were asked for by name. */
+  required: ReadonlySet<string>
+  /** A job that the server can't know. */
+  unknown: string
+  ask(question: Question): Promise<Exchange>
+  /** A JSON reading as it comes. */
+  askJson(asks: readonly Asked[], how?: How): Promise<Exchange>
+  /** The same, taken apart; left out where none came. */
+  read(asks: readonly Asked[], how?: How): Promise<Reading>
+  stream(asks: readonly Asked[], how?: How): Promise<Stream>
+  socket(asks: readonly Asked[], how?: Omit<SocketQuestion, 'url'>): Promise<Socket>
+  /** All of the finished job, by each reading. */
+  wholeJson(): Promise<Reading>
+  pages(): Promise<Reading[]>
+  wholeStream(): Promise<Stream>
+  wholeSocket(): Promise<Socket>
+  log(): Promise<Log>
+  /** How many jobs a connection carries. */
+  mux(): Promise<number>
+  heartbeatMs(): Promise<number>
+  /** A job, by default the running one, as long as it is running. */
+  stillRunning(job?: string): Promise<string>
+  close(): void
+}
+
+export interface WorldOptions {
+  reach: Reach
+  jobs: Jobs
+  origin?: string | undefined
+  anyOrigin?: boolean | undefined
+  required?: ReadonlySet<string> | undefined
+}
+
+const MAX_PAGES = 100
+
+/** Made at the first call, the same for all later ones. */
+export function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => (made ??= make())
+}
+
+export function readingIn(exchange: Exchange): Reading | undefined {
+  const { status, json } = exchange
+  if (status !== 200 || !isFields(json) || !Array.isArray(json.jobs) || !Array.isArray(json.events)) return undefined
+  return { exchange, answer: json, members: json.jobs.filter(isFields), events: json.events.filter(isFields) }
+}
+
+export function createWorld({ reach, jobs, origin, anyOrigin = false, required = new Set() }: WorldOptions): World {
+  const opened = new Set<{ close(): void }>()
+  const finished = (): string => need(jobs.finished, jobs.why ?? 'no finished job is known')
+
+  function urlOf(asks: readonly Asked[], params: Record<string, string> = {}): URL {
+    const url = eventsUrl(reach.base, asks)
+    for (const [name, value] of Object.entries(params)) url.searchParams.append(name, value)
+    return url
+  }
+
+  async function tracked<T extends { close(): void }>(opening: Promise<T>): Promise<T> {
+    const found = await opening
+    opened.add(found)
+    return found
+  }
+
+  const world: World = {
+    reach,
+    jobs,
+    origin,
+    anyOrigin,
+    required,
+    unknown: `jobtail-check-${Math.random().toString(36).slice(2)}`,
+    ask: (question) => ask(reach, question),
+    askJson: (asks, { params, headers, ...how } = {}) => ask(reach, { ...how, url: urlOf(asks, params), headers: { accept: 'application/json', ...headers } }),
+    async read(asks, how) {
+      return need(readingIn(await world.askJson(asks, how)), 'no JSON reading came')
+    },
+    stream: (asks, { params, ...how } = {}) => tracked(openStream(reach, { ...how, url: urlOf(asks, params) })),
+    socket: (asks, how = {}) => tracked(openSocket(reach, { ...how, url: urlOf(asks) })),
+    wholeJson: once(async () => world.read([{ job: finished() }])),
+    pages: once(async () => allPages(world, finished())),
+    wholeStream: once(async () => {
+      const stream = answered(await world.stream([{ job: finished() }]))
+      await stream.until(() => controlsIn(stream, 'done').length > 0)
+      return stream
+    }),
+    wholeSocket: once(async () => {
+      const socket = await world.socket([{ job: finished() }])
+      if (!socket.opened) throw new LeftOut('no WebSocket came')
+      await socket.until(() => controlsIn(socket, 'done').length > 0)
+      return socket
+    }),
+    log: once(async () => findLog(world, finished())),
+    mux: once(async () => {
+      const { mux } = await hello(world)
+      return typeof mux === 'number' ? mux : 1
+    }),
+    heartbeatMs: once(async () => {
+      const { heartbeatMs } = await hello(world)
+      return need(typeof heartbeatMs === 'number' && heartbeatMs, 'no heartbeatMs is known')
+    }),
+    stillRunning: (job = jobs.running) => stillRunning(reach, job, jobs.why),
+    close() {
+      for (const each of opened) each.close()
+    }
+  }
+  return world
+}
+
+/** What a server says of itself, by whichever reading it has. */
+async function hello(world: World): Promise<Fields> {
+  for (const look of [
+    async () => (await world.wholeJson()).answer,
+    async () => helloIn(await world.wholeStream()),
+    async () => helloIn(await world.wholeSocket())
+  ]) {
+    const found = await attempt(look)
+    if (found) return found
+  }
+  throw new LeftOut('no reading said hello')
+}
+
+const helloIn = (transcript: Transcript): Fields | undefined => controlsIn(transcript, 'hello')[0]
+
+/** What one reading can't say another one may. */
+export const attempt = <T>(look: () => Promise<T>): Promise<T | undefined> => look().catch(() => undefined)
+
+/** From each reading that there is, in words what was asked and the finished job's events. */
+export async function everyReading(world: World): Promise<{ asked: string; events: readonly Fields[] }[]> {
+  const job = need(world.jobs.finished, world.jobs.why ?? 'no finished job is known')
+  const found = await Promise.all([
+    attempt(async () => ({ asked: (await world.wholeJson()).exchange.asked, events: (await world.pages()).flatMap(({ events }) => events) })),
+    ...[world.wholeStream, world.wholeSocket].map((whole) =>
+      attempt(async () => {
+        const transcript = await whole()
+        return { asked: transcript.asked, events: eventsIn(transcript, job) }
+      })
+    )
+  ])
+  return found.filter((each) => each !== undefined)
+}
+
+async function findLog(world: World, job: string): Promise<Log> {
+  const events = inOrder((await everyReading(world)).flatMap(({ events }) => events))
+  const [middle, last] = [events[Math.floor((events.length - 1) / 2)], events.at(-1)]
+  if (!middle || !last || middle === last) throw new LeftOut(`${events.length} events of the finished job came: two at least are needed`)
+  return { job, events, last, middle, rest: events.slice(events.indexOf(middle) + 1) }
+}
+
+/** By `seq`, each once. */
+const inOrder = (events: readonly Fields[]): Fields[] =>
+  [...new Map(events.map((event) => [event.seq, event])).values()].sort((a, b) => Number(a.seq) - Number(b.seq))
+
+/** Every page of the finished job, for as long as there is more. */
+async function allPages(world: World, job: string): Promise<Reading[]> {
+  const pages = [await world.wholeJson()]
+  while (pages.length < MAX_PAGES) {
+    const page = pages.at(-1)
+    const after = page?.events.at(-1)?.id
+    if (page?.answer.more !== true || typeof after !== 'string') break
+    pages.push(await world.read([{ job, after }]))
+  }
+  return pages
+}
+
+/** Where the job's log ends now. */
+export async function endOf(world: World, job: string): Promise<string> {
+  const { members } = await world.read([{ job, after: TAIL }])
+  const cursor = members[0]?.cursor
+  return need(typeof cursor === 'string' && cursor, 'the end of the running job is not known')
+}
+
+export const snapshotOf = (world: World, job: string): Promise<Exchange> =>
+  world.ask({ url: jobUrl(world.reach.base, job), headers: { accept: 'application/json' } })

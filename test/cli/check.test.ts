@@ -1,0 +1,124 @@
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { GROUPS } from '../../src/cli/check/clause.ts'
+import { check, clauses } from '../../src/cli/check/index.ts'
+import { serve } from '../server/serve.ts'
+import { jobtail } from './command.ts'
+import { serveKit, TOKEN } from './kit.ts'
+
+const TEST_MS = 120_000
+
+/** Jobs that end only when they are cancelled. */
+const untilCancelled = (job: { signal: AbortSignal }) => new Promise<void>((resolve) => job.signal.addEventListener('abort', () => resolve()))
+
+describe('the kit', { timeout: TEST_MS }, () => {
+  test('meets every clause, with jobs that are started', async () => {
+    const { base } = await serve({ heartbeatMs: 300, start: untilCancelled })
+    const { results } = await check({ base: new URL(base) })
+    expect(results.filter(({ outcome }) => outcome === 'finding')).toEqual([])
+    const leftOut = results.filter(({ outcome }) => outcome === 'left out').map(({ id }) => id)
+    expect(leftOut).toEqual(['json-limits', 'auth-none', 'auth-socket', 'cors-read', 'cors-preflight'])
+  })
+
+  test('that starts no jobs is looked at by those that are named', async () => {
+    const { base, jobs } = await serve({ heartbeatMs: 300 })
+    for (const type of ['started', 'succeeded']) await jobs.publish('done', type, null)
+    await jobs.publish('running', 'started')
+    const { results } = await check({ base: new URL(base), job: 'done', running: 'running', input: '{}', skip: ['ws-linger'] })
+    expect(results.filter(({ outcome }) => outcome === 'finding')).toEqual([])
+    expect(results.find(({ id }) => id === 'start')).toMatchObject({ outcome: 'met' })
+    expect(results.find(({ id }) => id === 'cancel')).toMatchObject({ outcome: 'left out' })
+  })
+
+  test('has no job left running', async () => {
+    const started: string[] = []
+    const start = (job: { id: string; signal: AbortSignal }) => {
+      started.push(job.id)
+      return untilCancelled(job)
+    }
+    const { base, jobs, get } = await serve({ heartbeatMs: 300, start })
+    await check({ base: new URL(base), only: ['resources'] })
+    expect(started.length).toBeGreaterThan(2)
+    for (const id of started) {
+      const reading = await (await get(`/${id}/events?wait=20`)).json()
+      expect(JSON.stringify(reading)).toContain('cancelling')
+    }
+    await jobs.close({ graceMs: 100 })
+  })
+})
+
+describe('the command', { timeout: TEST_MS }, () => {
+  const named = ['--token', TOKEN, '--job', 'done', '--running', 'running', '--cancellable', 'live']
+
+  test('says what was met and what was left out, and why', async () => {
+    const { base } = await serveKit(onTestFinished)
+    const { code, out, err } = await jobtail(['check', base, ...named, '--only', 'sse'])
+    expect(err).toBe('')
+    expect(code).toBe(0)
+    expect(out).toContain('✓ §4 sse-headers: ')
+    expect(out).toContain('0 findings')
+    expect(out).not.toContain('ws-')
+  })
+
+  test('says of a finding what was asked, what was expected and what came', async () => {
+    const { base } = await serve()
+    const { code, out } = await jobtail(['check', `${base}/elsewhere`, '--job', 'done', '--only', 'sse', '--timeout', '2'])
+    expect(code).toBe(1)
+    expect(out).toMatch(/✗ §4 sse-answers: .*\n {4}asked: {4}GET \/jobs\/elsewhere\/done\/events.*\n {4}expected: 200 text\/event-stream\n {4}came: {5}404/)
+  })
+
+  test('says the same as JSON', async () => {
+    const { base } = await serveKit(onTestFinished)
+    const { out } = await jobtail(['check', base, ...named, '--only', 'short-poll', '--json'])
+    const report = JSON.parse(out)
+    expect(report).toMatchObject({ base, verdict: 'met' })
+    expect(report.results).toContainEqual({ id: 'json-tail', group: 'short-poll', section: '§2', says: expect.any(String), outcome: 'met' })
+  })
+
+  test('ends with 2 where nothing could be looked at: left out is not passed', async () => {
+    const { base } = await serve()
+    const { code, out } = await jobtail(['check', base])
+    expect(code).toBe(2)
+    expect(out).toContain('POST was answered with 405')
+    expect(out).toContain('There was nothing to look at')
+  })
+
+  test('ends with 2 where the server can not be reached', async () => {
+    const { base, server } = await serve()
+    server.close()
+    expect(await jobtail(['check', base])).toMatchObject({ code: 2, out: '', err: expect.stringContaining('ECONNREFUSED') })
+  })
+
+  test('ends at Ctrl-C', async () => {
+    const { base } = await serveKit(onTestFinished)
+    const running = jobtail(['check', base, ...named])
+    running.interrupt()
+    expect(await running).toMatchObject({ code: 130 })
+  })
+
+  test.each([
+    [['check'], 'one URL'],
+    [['check', 'ftp://host/jobs'], 'http: or https:'],
+    [['check', 'http://host/jobs', '--only', 'pigeon'], 'one of resources, short-poll'],
+    [['check', 'http://host/jobs', '--input', '{'], 'expected JSON'],
+    [['check', 'http://host/jobs', '--timeout', 'soon'], 'expected seconds'],
+    [['check', 'http://host/jobs', '--after', 'tail'], '--after does not go with'],
+    [['check', 'http://host/jobs', '--header', 'x'], '--header'],
+    [['http://host/jobs/42', '--job', '1'], '--job does not go with'],
+    [['http://host/jobs/42', '--only', 'resources'], 'only check'],
+    [['http://host/jobs/42', '--after', 'no cursor!'], '--after'],
+    [['http://host/'], 'the URL of a job'],
+    [['--nonsense'], 'nonsense']
+  ])('refuses %j', async (args, message) => {
+    expect(await jobtail(args)).toMatchObject({ code: 2, out: '', err: expect.stringContaining(message) })
+  })
+
+  test('says how it is used', async () => {
+    expect(await jobtail(['--help'])).toMatchObject({ code: 0, out: expect.stringContaining('jobtail check <base URL>') })
+    expect(await jobtail([])).toMatchObject({ code: 2 })
+  })
+})
+
+test('clauses have ids of their own and groups that can be asked for', () => {
+  expect(new Set(clauses.map(({ id }) => id)).size).toBe(clauses.length)
+  expect(new Set(clauses.map(({ group }) => group))).toEqual(new Set([...GROUPS, 'log']))
+})

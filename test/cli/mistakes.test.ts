@@ -1,0 +1,379 @@
+/** A check that can't fail is worth nothing: each clause finds the mistake that it is there for, and no other clause does. */
+
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { check, clauses } from '../../src/cli/check/index.ts'
+import { type Answer, type Fields, type Mistake, type Question, serveWith } from './front.ts'
+import { type Kit, serveKit } from './kit.ts'
+
+const FOREIGN = 'jobtail-check-foreign'
+
+type Made = Mistake | ((kit: Kit) => Mistake)
+
+/** Of a JSON reading of the finished job, and nothing else. */
+const reading = (change: (answer: Answer, question: Question) => unknown): Mistake => ({
+  answer: (answer, question) => (isReading(question) && answer.status === 200 ? change(answer, question) : undefined)
+})
+const isReading = ({ url, headers }: Question): boolean => url.pathname.endsWith('/done/events') && !/event-stream/.test(headers.get('accept') ?? '')
+const membersOf = ({ json }: Answer): Fields[] => json.jobs as Fields[] // as: the kit's answer
+const eventsOf = ({ json }: Answer): Fields[] => json.events as Fields[] // as: the kit's answer
+const member = (change: (member: Fields, question: Question) => void): Mistake =>
+  reading((answer, question) => {
+    for (const each of membersOf(answer)) change(each, question)
+  })
+/** Of the readings of one kind. */
+const asking = (kind: 'json' | 'sse' | 'websocket', change: (question: Question) => unknown): Mistake => ({
+  request: (question, of) => (of === kind ? change(question) : undefined)
+})
+const afterOf = ({ url }: Question): string | null => url.searchParams.get('after')
+const header = (name: string, value: string | undefined, isMeant: (question: Question, answer: Answer) => boolean): Mistake => ({
+  answer(answer, question) {
+    if (!isMeant(question, answer)) return
+    if (value === undefined) answer.headers.delete(name)
+    else answer.headers.set(name, value)
+  }
+})
+const isSse = ({ headers }: Question): boolean => /event-stream/.test(headers.get('accept') ?? '')
+const isSnapshot = ({ url, method }: Question): boolean => method === 'GET' && /\/jobs\/[^/]+$/.test(url.pathname)
+const isPost = ({ url, method }: Question): boolean => method === 'POST' && url.pathname === '/jobs'
+const isCancel = ({ url }: Question): boolean => url.pathname.endsWith('/cancel')
+const isUnknown = ({ url }: Question): boolean => /\/jobtail-check/.test(url.pathname)
+const status = (from: number, to: number, isMeant: (question: Question) => boolean): Mistake => ({
+  answer(answer, question) {
+    if (answer.status === from && isMeant(question)) answer.status = to
+  }
+})
+const code = (isMeant: (question: Question) => boolean): Mistake => ({
+  answer(answer, question) {
+    if (isMeant(question) && answer.status === 404) answer.json.code = 'no-such-thing'
+  }
+})
+const dropControl =
+  (name: string) =>
+  (frame: Fields): Fields | undefined =>
+    frame.control === name ? undefined : frame
+const changeControl =
+  (name: string, change: Fields | ((frame: Fields, question: Question) => Fields | undefined)) =>
+  (frame: Fields, question: Question): Fields =>
+    frame.control === name ? { ...frame, ...(typeof change === 'function' ? change(frame, question) : change) } : frame
+const onNth = (seq: number, change: (event: Fields) => Fields | readonly Fields[] | undefined) => (frame: Fields) =>
+  frame.seq === seq && frame.control === undefined && frame.job === 'done' ? change(frame) : frame
+
+/** Of both streaming readings, each for itself. */
+const streaming = (id: string, what: string, onFrame: NonNullable<Mistake['frame']>): [string, string, Made][] => [
+  [`sse-${id}`, what, { sse: onFrame }],
+  [`ws-${id}`, what, { websocket: onFrame }]
+]
+const requests = (id: string, what: string, change: (question: Question, kit: Kit) => unknown): [string, string, Made][] =>
+  (['sse', 'websocket'] as const).map((kind) => [`${kind === 'sse' ? 'sse' : 'ws'}-${id}`, what, (kit) => asking(kind, (question) => change(question, kit))])
+
+/** Reads from the oldest where it was asked for from the middle. */
+function rewind(question: Question, { ids }: Kit): void {
+  if (ids.slice(1, -1).includes(afterOf(question) ?? '') && question.url.searchParams.getAll('after').length === 1)
+    question.url.searchParams.set('after', ids[0] ?? '')
+}
+
+const dropHeader = (name: string) => (question: Question) => question.headers.delete(name)
+const isAfterInUrlFirst = (question: Question): void => {
+  if (afterOf(question)) question.headers.delete('last-event-id')
+}
+
+const mistakes: [clause: string, what: string, mistake: Made][] = [
+  ['event-fields', 'a type with a space', { event: (event) => (event.type === 'output' ? { ...event, type: 'partial output' } : event) }],
+  ['event-fields', 'a time that is a number', { event: (event) => (event.type === 'output' ? { ...event, time: 7 } : event) }],
+  ['event-job', 'another job', reading((answer) => eventsOf(answer).map((event) => Object.assign(event, { job: 'other' })))],
+  ['event-time', 'a time without a zone', { event: (event) => ({ ...event, time: String(event.time).replace('Z', '') }) }],
+  ['event-data', 'no data where there is none', { event: ({ data, ...event }) => (event.type === 'started' ? event : { ...event, data }) }],
+  ['event-ids', 'one id for two events', ({ ids }) => ({ event: (event) => (event.id === ids[4] ? { ...event, id: ids[3] } : event) })],
+  ['event-same', 'other data in one reading', { sse: onNth(3, (event) => ({ ...event, data: { ratio: 0.6 } })) }],
+  ['event-end', 'an event after a terminal one', { event: (event) => (event.seq === 4 ? { ...event, type: 'failed' } : event) }],
+  ['epoch', 'another epoch in one reading', { sse: changeControl('subscribed', { epoch: 'other' }) }],
+
+  ['json-answers', 'HTML', reading((answer) => answer.headers.set('content-type', 'text/html'))],
+  ['json-fields', 'another version', reading(({ json }) => Object.assign(json, { protocol: 2 }))],
+  ['json-fields', 'no heartbeatMs', reading(({ json }) => delete json.heartbeatMs)],
+  ['json-fields', 'no from', member((each) => delete each.from)],
+  [
+    'json-events',
+    'another order',
+    reading((answer) => {
+      const events = eventsOf(answer)
+      if (events.length === 6) events.splice(1, 2, ...events.slice(1, 3).reverse())
+    })
+  ],
+  ['json-events', 'a hole', reading((answer) => eventsOf(answer).length === 6 && eventsOf(answer).splice(1, 1))],
+  ['json-position', 'seq after the events', member((each) => Object.assign(each, { seq: 6 }))],
+  ['json-position', 'cursor before the events', member((each) => Object.assign(each, { cursor: each.from }))],
+  ['json-position', 'from as asked by nobody', member((each) => Object.assign(each, { from: 'other' }))],
+  ['json-done', 'never done', member((each) => Object.assign(each, { done: false }))],
+  ['json-done', 'still running', member((each) => Object.assign(each, { status: 'running' }))],
+  ['json-after', 'an event too many', (kit) => asking('json', (question) => (isReading(question) ? rewind(question, kit) : undefined))],
+  ['json-last-event-id', 'the header is not looked at', asking('json', dropHeader('last-event-id'))],
+  ['json-last-event-id', 'the URL wins', asking('json', isAfterInUrlFirst)],
+  [
+    'json-tail',
+    'tail is the oldest',
+    asking('json', (question) => isReading(question) && afterOf(question) === 'tail' && question.url.searchParams.delete('after'))
+  ],
+  [
+    'json-nothing-new',
+    '204',
+    ({ ids }) => ({
+      answer(answer, question) {
+        if (isReading(question) && !isSse(question) && afterOf(question) === ids[5] && !question.url.searchParams.has('wait'))
+          Object.assign(answer, { status: 204, body: '' })
+      }
+    })
+  ],
+  ['json-foreign', 'the cursor is repeated', member((each, question) => afterOf(question) === FOREIGN && Object.assign(each, { from: FOREIGN }))],
+  ['json-foreign', '400', status(200, 400, (question) => isReading(question) && afterOf(question) === FOREIGN)],
+  ['json-malformed', 'it is passed over', asking('json', (question) => / /.test(afterOf(question) ?? '') && question.url.searchParams.delete('after'))],
+  ['json-unknown', 'another code', code((question) => /events$/.test(question.url.pathname) && !isSse(question) && !question.url.searchParams.has('wait'))],
+  ['json-several', 'cursors in another order', asking('json', swapCursors)],
+  [
+    'json-several',
+    'no member for the unknown job',
+    { answer: ({ json }, { url }) => url.pathname === '/jobs/events' && Array.isArray(json.jobs) && json.jobs.splice(0, 1) }
+  ],
+  ['json-several', '404 for all', status(200, 404, ({ url }) => url.pathname === '/jobs/events')],
+  [
+    'json-several-refused',
+    'a job twice is one',
+    asking('json', ({ url: { searchParams: query } }) => {
+      if (query.getAll('job').join() !== 'done,done') return
+      query.delete('job', undefined)
+      query.delete('after', undefined)
+      query.append('job', 'done')
+    })
+  ],
+  ['json-several-refused', 'no job is an empty answer', status(400, 200, ({ url }) => url.pathname === '/jobs/events' && !url.searchParams.has('job'))],
+  ['json-etag', '304 in place of events', status(200, 304, ({ headers }) => headers.has('if-none-match'))],
+
+  ['wait-holds', '504', status(200, 504, ({ url }) => url.searchParams.get('wait') === '1')],
+  ['wait-prefer', 'the header is not looked at', asking('json', dropHeader('prefer'))],
+  ['wait-event', 'the whole time is waited', { answer: (_, { url }) => (url.searchParams.get('wait') === '10' ? delay(10_000) : undefined) }],
+  [
+    'wait-done',
+    'it waits',
+    { answer: (_, { url }) => (url.searchParams.get('wait') === '55' && url.pathname.includes('/done/') ? new Promise(() => {}) : undefined) }
+  ],
+  [
+    'wait-unknown',
+    'it waits',
+    { answer: (_, question) => (question.url.searchParams.get('wait') === '55' && isUnknown(question) ? new Promise(() => {}) : undefined) }
+  ],
+
+  ...streaming('hello', 'none', dropControl('hello')),
+  ...streaming('hello', 'another version', changeControl('hello', { protocol: 2 })),
+  ...streaming('subscribed', 'none', (frame) => (frame.control === 'subscribed' && frame.ref === undefined && frame.job === 'done' ? undefined : frame)),
+  ...streaming(
+    'subscribed',
+    'seq after the events',
+    changeControl('subscribed', ({ job, ref, seq }) => (job === 'done' && ref === undefined ? { seq: Number(seq) + 1 } : {}))
+  ),
+  ...streaming('subscribed', 'no status', changeControl('subscribed', { status: 'busy' })),
+  ...streaming('subscribed', 'an empty cursor', (frame) => (frame.control === 'subscribed' && frame.seq === 0 ? { ...frame, cursor: '' } : frame)),
+  ...streaming(
+    'events',
+    'a hole',
+    onNth(2, () => undefined)
+  ),
+  ...streaming(
+    'events',
+    'a repetition',
+    onNth(2, (event) => [event, event])
+  ),
+  ...requests('after', 'an event too many', (question, kit) => (question.url.pathname.includes('/done/') ? rewind(question, kit) : undefined)),
+  ...streaming(
+    'foreign',
+    'the cursor is repeated',
+    changeControl('subscribed', (_, question) => (afterOf(question) === FOREIGN ? { cursor: FOREIGN } : {}))
+  ),
+  ...requests('foreign', '400', (question) => (afterOf(question) === FOREIGN ? 400 : undefined)),
+  ...streaming('done', 'none', dropControl('done')),
+  ...streaming('done', 'another cursor', changeControl('done', { cursor: 'other' })),
+  ...streaming('done', 'twice', (frame) => (frame.control === 'done' ? [frame, frame] : frame)),
+  ...streaming('several', 'an error of no job', (frame, { url }) =>
+    frame.control === 'error' && url.pathname === '/jobs/events' && url.searchParams.has('job') ? { ...frame, job: undefined } : frame
+  ),
+  ...requests('several', 'cursors in another order', swapCursors),
+  ...streaming('live', 'what is appended is not told', (frame) => (frame.job === 'live' && frame.control === undefined ? undefined : frame)),
+  ['sse-heartbeat', 'none', { text: (text) => (text === ':\n\n' ? '' : text) }],
+  ['sse-heartbeat', 'one with the opening', { text: (text) => (text === ':\n\n' ? '' : text.includes('"subscribed"') ? `${text}:\n\n` : text) }],
+  ['ws-heartbeat', 'none', { websocket: dropControl('heartbeat') }],
+
+  ['sse-answers', '500', status(200, 500, isSse)],
+  ['sse-headers', 'no charset', header('content-type', 'text/event-stream', (question, { status }) => isSse(question) && status === 200)],
+  ['sse-headers', 'no X-Accel-Buffering', header('x-accel-buffering', undefined, isSse)],
+  ['sse-headers', 'no nosniff', header('x-content-type-options', undefined, isSse)],
+  ['sse-headers', 'no no-transform', header('cache-control', 'private, no-store', isSse)],
+  ['sse-ids', 'no id:', { text: (text) => text.replace(/^id: .*\n/, '') }],
+  ['sse-ids', 'an event: with an event', { text: (text) => text.replace(/^id: /, 'event: progress\nid: ') }],
+  ['sse-ids', 'an id: with a control', { text: (text) => text.replace(/^event: control/, 'id: 1\nevent: control') }],
+  ['sse-end', 'none', { keepsOpen: true }],
+  ['sse-last-event-id', 'the header is not looked at', asking('sse', dropHeader('last-event-id'))],
+  ['sse-last-event-id', 'the URL wins', asking('sse', isAfterInUrlFirst)],
+  [
+    'sse-204',
+    'an empty stream',
+    {
+      answer(answer, question) {
+        if (isSse(question) && answer.status === 204) Object.assign(answer, { status: 200 })
+      }
+    }
+  ],
+  ['sse-malformed', 'it is passed over', asking('sse', (question) => / /.test(afterOf(question) ?? '') && question.url.searchParams.delete('after'))],
+  ['sse-unknown', 'another code', code((question) => isSse(question))],
+  ['sse-pad', 'none', asking('sse', ({ url }) => url.searchParams.delete('pad'))],
+
+  ['ws-answers', '500', asking('websocket', () => 500)],
+  ['ws-subprotocol', 'none', { subprotocol: () => false }],
+  ['ws-subprotocol', 'the token', { subprotocol: (offered) => offered.find((each) => each.startsWith('bearer.')) ?? offered[0] ?? false }],
+  ['ws-no-subprotocol', 'accepted', { takesAny: true, subprotocol: (offered) => offered[0] ?? false }],
+  ['ws-origin', 'accepted', asking('websocket', dropHeader('origin'))],
+  ['ws-hello-alone', 'in an array', { message: (value) => (JSON.stringify(value).startsWith('{"control":"hello"') ? [value] : value) }],
+  ['ws-url', 'a ref', { websocket: (frame) => (frame.control === 'subscribed' && frame.ref === undefined ? { ...frame, ref: 0 } : frame) }],
+  ['ws-empty', '400', asking('websocket', ({ url }) => (url.pathname === '/jobs/events' && !url.searchParams.has('job') ? 400 : undefined))],
+  ['ws-ping', 'no pong', { websocket: dropControl('pong') }],
+  ['ws-subscribe', 'no ref', { websocket: ({ ref, ...frame }) => frame }],
+  [
+    'ws-subscribe',
+    'the cursor is not looked at',
+    { operation: (operation) => ({ ...(operation as Fields), ...((operation as Fields).ref === 7 ? { after: '' } : {}) }) }
+  ], // as: an object, or spread as none
+  [
+    'ws-operations',
+    'only the first',
+    { operation: (operation) => (Array.isArray(operation) && JSON.stringify(operation).includes('jobtail-check') ? operation[0] : operation) }
+  ],
+  ['ws-again', 'it is closed after done', { websocket: (frame) => frame, operation: (operation) => ((operation as Fields).ref === 2 ? undefined : operation) }], // as: any JSON
+  ['ws-replace', 'the first stays', { operation: (operation) => (Array.isArray(operation) && operation[1]?.ref === 2 ? [operation[0]] : operation) }],
+  ['ws-unsubscribe', 'it is not looked at', { operation: (operation) => ((operation as Fields).op === 'unsubscribe' ? undefined : operation) }], // as: any JSON
+  ['ws-passed-over', 'an error', { operation: (operation) => ((operation as Fields).op === 'jobtail-check' ? {} : operation) }], // as: any JSON
+  ['ws-malformed', 'it is passed over', { operation: (operation) => (typeof operation === 'string' ? undefined : operation) }],
+  ['ws-malformed', 'another code', { closeCode: (code) => (code === 4400 ? 1008 : code) }],
+  ['ws-malformed', 'the error names a job', { websocket: changeControl('error', ({ status }) => (status === 400 ? { job: 'done' } : {})) }],
+  ['ws-unknown', 'another code', { closeCode: (code) => (code === 4404 ? 1008 : code) }],
+  ['ws-unknown', 'no error', { websocket: (frame, { url }) => (frame.control === 'error' && isUnknown({ url } as Question) ? undefined : frame) }], // as: nothing else is looked at
+  ['ws-linger', 'another code', { closeCode: (code) => (code === 1000 ? 1001 : code) }],
+
+  ['caches', 'a snapshot for everybody', header('cache-control', 'no-store', isSnapshot)],
+  ['caches', 'an error that may be kept', header('cache-control', undefined, (question, { status }) => isUnknown(question) && status === 404)],
+  ['caches', 'one stream for all', header('vary', 'Accept, Authorization', isSse)],
+  ['problem', 'another content type', header('content-type', 'application/json', (_, { status }) => status === 404)],
+  ['problem', "a status that is not the answer's", { answer: ({ status, json }) => status === 404 && Object.assign(json, { status: 400 }) }],
+  ['snapshot', 'no epoch', { answer: ({ json }, question) => isSnapshot(question) && delete json.epoch }],
+  ['snapshot-agrees', 'another position', { answer: ({ json }, question) => isSnapshot(question) && json.seq === 6 && Object.assign(json, { seq: 5 }) }],
+  ['snapshot-agrees', 'no result', { answer: ({ json }, question) => isSnapshot(question) && delete json.result }],
+  [
+    'snapshot-agrees',
+    'still running',
+    { answer: ({ json }, question) => isSnapshot(question) && json.id === 'done' && Object.assign(json, { status: 'running' }) }
+  ],
+  ['snapshot-unknown', 'another code', code((question) => isSnapshot(question) && isUnknown(question))],
+  ['job-ids', 'decoded too early', asking('json', ({ url }) => Object.assign(url, { pathname: url.pathname.replace('%2F', '/') }))],
+  ['start', '200', status(202, 200, isPost)],
+  ['start', 'no snapshot', { answer: ({ json }, question) => isPost(question) && delete json.cursor }],
+  ['start-location', 'none', header('location', undefined, isPost)],
+  ['start-location', 'elsewhere', header('location', '/1', isPost)],
+  ['start-again', 'another job', asking('json', onlyOnce())],
+  ['start-other', 'another job', asking('json', (question) => question.body.startsWith('[') && question.headers.delete('idempotency-key'))],
+  ['start-other', 'the same job', asking('json', (question) => isPost(question) && Object.assign(question, { body: '{}' }))],
+  ['cancel', '200', status(202, 200, (question) => isCancel(question) && question.url.pathname.includes('/live/'))],
+  ['cancel', 'nothing happens', asking('json', (question) => (isCancel(question) && question.url.pathname.includes('/live/') ? 202 : undefined))],
+  ['cancel-again', '409', { answer: refuseSecond() }],
+  [
+    'cancel-again',
+    'another event',
+    ({ jobs }) => ({
+      async answer(_, question) {
+        if (isCancel(question) && question.url.pathname.includes('/live/')) await jobs.publish('live', 'cancelling', {})
+      }
+    })
+  ],
+  ['cancel-ended', '409', status(202, 409, (question) => isCancel(question) && question.url.pathname.includes('/done/'))],
+  ['cancel-unknown', '202', status(404, 202, isCancel)],
+
+  ['auth-none', '403', { answer: (answer) => answer.status === 401 && Object.assign(answer, { status: 403 }) }],
+  ['auth-socket', 'another code', { closeCode: (code) => (code === 4401 ? 4403 : code) }],
+  ['post-origin', 'accepted', asking('json', (question) => question.method === 'POST' && question.headers.delete('origin'))],
+  ['cors-strange', 'everybody', header('access-control-allow-origin', '*', ({ method }) => method === 'GET')],
+  ['cors-read', 'not exposed', header('access-control-expose-headers', 'ETag', () => true)],
+  ['cors-read', 'no origin', header('access-control-allow-origin', undefined, () => true)],
+  ['cors-preflight', 'not for long', header('access-control-max-age', undefined, () => true)],
+  [
+    'cors-preflight',
+    'no Last-Event-ID',
+    header('access-control-allow-headers', 'authorization, if-none-match, prefer, content-type, idempotency-key', () => true)
+  ]
+]
+
+/** Pairs each job with the cursor of another. */
+function swapCursors({ url }: Question): void {
+  const [first, second, ...others] = url.searchParams.getAll('after')
+  if (url.pathname !== '/jobs/events' || first !== '' || !second || others.length > 0) return
+  url.searchParams.delete('after')
+  for (const after of [second, first]) url.searchParams.append('after', after)
+}
+
+/** The key counts for the first request, and for one with another body. */
+function onlyOnce(): (question: Question) => void {
+  let first: string | undefined
+  return (question) => {
+    if (!isPost(question)) return
+    if (first === question.body) question.headers.delete('idempotency-key')
+    first ??= question.body
+  }
+}
+
+function refuseSecond(): NonNullable<Mistake['answer']> {
+  let cancels = 0
+  return (answer, question) => {
+    if (!isCancel(question) || !question.url.pathname.includes('/live/')) return
+    cancels += 1
+    if (cancels > 1) answer.status = 409
+  }
+}
+
+const TEST_MS = 120_000
+/** Clauses that wait for seconds are put where the mistake is theirs. */
+const SLOW = ['ws-linger', 'wait-holds', 'wait-prefer']
+
+test.concurrent.for(mistakes)('%s: %s', { timeout: TEST_MS }, async ([clause, , made], { onTestFinished }) => {
+  const kit = await serveKit(onTestFinished)
+  const mistake = typeof made === 'function' ? made(kit) : made
+  const base = await serveWith(mistake, kit.base, onTestFinished)
+  const { results } = await check({ ...kit.options, base, limitMs: 3000, skip: SLOW.filter((id) => id !== clause) })
+  expect(results.filter(({ outcome }) => outcome === 'finding').map(({ id }) => id)).toEqual([clause])
+})
+
+test.concurrent('without a mistake nothing is found', { timeout: TEST_MS }, async ({ onTestFinished }) => {
+  const kit = await serveKit(onTestFinished)
+  const { results } = await check({ ...kit.options, base: await serveWith({}, kit.base, onTestFinished) })
+  expect(results.filter(({ outcome }) => outcome !== 'met').map(({ id }) => id)).toEqual(['json-limits'])
+})
+
+const everything: Mistake = {
+  async answer({ json }, { url, headers }) {
+    if (!url.pathname.endsWith('/long/events') || json.more !== true) return
+    const [member] = json.jobs as Fields[] // as: the kit's answer
+    const rest: { events: Fields[]; jobs: Fields[] } = await (await fetch(`${url.origin}${url.pathname}?after=${member?.cursor}`, { headers })).json()
+    Object.assign(json, { ...rest, jobs: [{ ...rest.jobs[0], seq: member?.seq, from: member?.from }], events: [...(json.events as Fields[]), ...rest.events] }) // as: the kit's answer
+  }
+}
+
+test.concurrent.for([
+  ['nothing, where they come in two answers', {}, []],
+  ['json-limits, where they come at once', everything, ['json-limits']]
+] as [string, Mistake, string[]][])('of more than 1,000 events: %s', { timeout: TEST_MS }, async ([, mistake, expected], { onTestFinished }) => {
+  const kit = await serveKit(onTestFinished)
+  for (let seq = 1; seq <= 1001; seq++) await kit.jobs.publish('long', 'output', seq)
+  await kit.jobs.publish('long', 'succeeded')
+  const { results } = await check({ ...kit.options, base: await serveWith(mistake, kit.base, onTestFinished), job: 'long', skip: SLOW })
+  expect(results.filter(({ outcome }) => outcome !== 'met').map(({ id }) => id)).toEqual(expected)
+})
+
+test('each clause has a mistake here', () => {
+  const found = new Set(mistakes.map(([clause]) => clause))
+  expect(clauses.map(({ id }) => id).filter((id) => !found.has(id))).toEqual(['json-limits'])
+})
