@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { startWebKit } from '../e2e/webkit.ts'
 import { type BrowserName, startableBrowser, useBrowser } from './setup/browsers.ts'
-import { installBrowser, installHaproxy, installRedis, installWebKit, succeeds } from './setup/install.ts'
+import { installBrowser, installGo, installHaproxy, installRedis, installWebKit, succeeds } from './setup/install.ts'
 import { findProxy } from './setup/proxies.ts'
 import { findRedis } from './setup/redis.ts'
+import { findToolchain } from './setup/toolchains.ts'
 import { findWebKit, useNoWebKit } from './setup/webkit.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -89,6 +90,15 @@ function redis(): void {
   if (!findRedis()) leftOut.push('everything on a real Redis: none is installed. Install redis-server, or say where it is in REDIS_SERVER_PATH')
 }
 
+function toolchains(): void {
+  if (!findToolchain('go')) installGo()
+  for (const language of ['python', 'go'] as const) {
+    const path = findToolchain(language)
+    console.log(`${language}: ${path ?? 'none'}`)
+    if (!path) leftOut.push(`the example server in ${language}: install ${language}, or say where it is in ${language.toUpperCase()}_PATH`)
+  }
+}
+
 function summary(): void {
   console.log(`\n${'-'.repeat(60)}`)
   for (const each of leftOut) console.log(`left out: ${each}`)
@@ -103,10 +113,12 @@ const found = await browsers()
 await webKit()
 proxies()
 redis()
+toolchains()
 step('lint', 'biome', 'check')
 step('types: client', 'tsc', '-p', 'tsconfig.json', '--noEmit')
 step('types: server', 'tsc', '-p', 'src/server/tsconfig.json', '--noEmit')
 step('types: testing', 'tsc', '-p', 'src/testing/tsconfig.json', '--noEmit')
+step('types: command line', 'tsc', '-p', 'src/cli/tsconfig.json', '--noEmit')
 step('types: tests, demo, bench', 'tsc', '-p', 'test/tsconfig.json')
 step('build', 'npm', 'run', 'build')
 testProject('unit')

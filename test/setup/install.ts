@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { type BrowserName, startableBrowser } from './browsers.ts'
 import { findProxy } from './proxies.ts'
 import { findRedis } from './redis.ts'
+import { findToolchain } from './toolchains.ts'
 import { findWebKit, isWebKitChosen } from './webkit.ts'
 
 /** Runs a command in sight of whoever waits for it, never asking anything; true where it succeeded. */
@@ -70,6 +71,13 @@ export function installRedis(): void {
   if (process.env.REDIS_SERVER_PATH !== undefined) return
   if (exists('apt-get')) asRoot('apt-get', ['update'])
   for (const name of exists('apt-get') ? ['redis-tools'] : ['redis', 'valkey']) if (!findRedis()) installPackage(name)
+}
+
+/** Installs Go from the system's packages. */
+export function installGo(): void {
+  if (process.env.GO_PATH !== undefined) return
+  if (exists('apt-get')) asRoot('apt-get', ['update'])
+  if (!findToolchain('go')) installPackage('golang-go')
 }
 
 const playwrightCli = new URL('../../node_modules/playwright/cli.js', import.meta.url).pathname

@@ -1,0 +1,79 @@
+/** The servers of examples/ do what the protocol says, as `jobtail check` sees it. */
+
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
+import { expect, test, vi } from 'vitest'
+import { check } from '../../src/cli/check/index.ts'
+import type { OnFinished } from '../cli/kit.ts'
+import { findToolchain } from '../setup/toolchains.ts'
+
+const examples = join(import.meta.dirname, '../../examples')
+const TEST_MS = 240_000
+const OFFERED = ['log', 'sse', 'long-poll', 'short-poll']
+const ONE_JOB = 'a connection of this server carries one job'
+
+/** The command that starts it; what Go builds is gone after the test. */
+const commands = {
+  python: (python: string): string[] => [python, join(examples, 'python/server.py')],
+  go(go: string, onFinished: OnFinished): string[] {
+    const folder = mkdtempSync(join(tmpdir(), 'jobtail-go-'))
+    onFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const { status, stderr } = spawnSync(go, ['build', '-o', join(folder, 'server'), join(examples, 'go/main.go')], { encoding: 'utf8' })
+    expect(status, stderr).toBe(0)
+    return [join(folder, 'server')]
+  }
+}
+
+for (const language of ['python', 'go'] as const) {
+  const toolchain = findToolchain(language)
+  test(`${language} meets every clause of what it offers`, { timeout: TEST_MS, concurrent: true, skip: toolchain === undefined }, async ({
+    onTestFinished
+  }) => {
+    const { base, publish } = await start(commands[language](toolchain ?? '', onTestFinished), onTestFinished)
+    for (const [type, data] of [
+      ['queued', {}],
+      ['started', {}],
+      ['progress', { ratio: 0.5, message: 'a "quoted" <ü>' }],
+      ['output', [1, null]],
+      ['succeeded', { url: '/1' }]
+    ] as const)
+      publish('done', type, data)
+    publish('running', 'started', {})
+    publish('live', 'started', {})
+    await vi.waitFor(async () => expect((await fetch(`${base}/live`)).status).toBe(200), 20_000)
+    const working = setInterval(() => publish('live', 'progress', {}), 250)
+    onTestFinished(() => clearInterval(working))
+
+    const { results } = await check({ base, job: 'done', running: 'running', cancellable: 'live', limitMs: 20_000 })
+    expect(results.filter(({ outcome }) => outcome === 'finding')).toEqual([])
+    const leftOut = results.flatMap((each) => (each.outcome === 'left out' && OFFERED.includes(each.group) ? [[each.id, each.reason]] : []))
+    expect(Object.fromEntries(leftOut)).toEqual({
+      'sse-several': ONE_JOB,
+      'json-several': ONE_JOB,
+      'json-several-refused': ONE_JOB,
+      'json-limits': 'the finished job has no more than 1,000 events',
+      'json-etag': 'the server sends no ETag'
+    })
+  })
+}
+
+async function start(
+  [command = '', ...args]: string[],
+  onFinished: OnFinished
+): Promise<{ base: URL; publish(job: string, type: string, data: unknown): void }> {
+  const server: ChildProcessByStdio<Writable, Readable, null> = spawn(command, [...args, '0'], { stdio: ['pipe', 'pipe', 'ignore'] })
+  onFinished(async () => {
+    server.kill('SIGKILL')
+    if (server.exitCode === null && server.signalCode === null) await once(server, 'exit')
+  })
+  const [line] = await once(createInterface(server.stdout), 'line')
+  return {
+    base: new URL(String(line).replace('localhost', '127.0.0.1')),
+    publish: (job, type, data) => server.stdin.write(`${job} ${type} ${JSON.stringify(data)}\n`)
+  }
+}
