@@ -6,12 +6,14 @@ import { freePort, type RedisServer, redisPath, startRedis } from './redis-serve
 
 const SLOTS = 16_384
 
-/** Three masters that share the slots. */
-async function startCluster(): Promise<RedisServer[]> {
+/** Three masters that share the slots; `started` has those that are to be removed. */
+async function startCluster(started: RedisServer[]): Promise<void> {
   const nodes: { redis: RedisServer; bus: number }[] = []
   for (let n = 0; n < 3; n += 1) {
     const bus = await freePort()
-    nodes.push({ bus, redis: await startRedis(['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--cluster-require-full-coverage', 'no']) })
+    const redis = await startRedis(['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--cluster-require-full-coverage', 'no'])
+    nodes.push({ bus, redis })
+    started.push(redis)
   }
   const [first] = nodes
   for (const [index, { redis }] of nodes.entries()) {
@@ -28,18 +30,15 @@ async function startCluster(): Promise<RedisServer[]> {
       },
       { timeout: 30_000 }
     )
-  return nodes.map(({ redis }) => redis)
 }
 
 describe.skipIf(!redisPath)('on a Redis Cluster', { timeout: 60_000 }, () => {
-  let nodes: RedisServer[]
+  const nodes: RedisServer[] = []
   let logs = 0
   const urls = () => nodes.map(({ url }) => url)
   /** Which node has a job at the start. */
   const owner = (job: string) => Math.floor((slotOf(`{${job}}`) * 3) / SLOTS)
-  beforeAll(async () => {
-    nodes = await startCluster()
-  }, 60_000)
+  beforeAll(() => startCluster(nodes), 60_000)
   afterAll(() => Promise.all(nodes.map((node) => node.remove())))
 
   describeEventLog('redis cluster', { create: ({ maxEvents }) => redisLog({ url: urls()[0] ?? '', prefix: `log ${++logs}:`, maxEvents, timeoutMs: 20_000 }) })

@@ -39,15 +39,13 @@ export async function startRedis(options: readonly string[] = []): Promise<Redis
       throw new Error(`redis-server ended with ${code}`)
     })
     exited.catch(() => {}) // it ends some time
-    await Promise.race([exited, isAnswering()])
-  }
-
-  async function isAnswering(): Promise<void> {
     const client = createClient({ url, socket: { reconnectStrategy: 20 } })
     client.on('error', () => {}) // until it is there
-    await client.connect()
-    while (!(await client.ping().catch(() => undefined))); // loading
-    client.destroy()
+    const isAnswering = async () => {
+      await client.connect()
+      while (!(await client.ping().catch(() => undefined))); // loading
+    }
+    await Promise.race([exited, isAnswering()]).finally(() => client.destroy())
   }
 
   async function kill(): Promise<void> {
