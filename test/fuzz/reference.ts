@@ -131,7 +131,11 @@ export function attempt<T>(run: () => T): T | undefined {
 /** WHATWG HTML, 9.2.6: interpreting an event stream. */
 export function eventStream(bytes: Uint8Array, end: 'clean' | 'cut'): Outcome {
   const frames: unknown[] = []
-  const lines = new TextDecoder().decode(bytes).split(/\r\n|\r|\n/)
+  // One byte order mark is no part of it; a second one, which the text's decoder leaves to the parser, is passed over as well.
+  const lines = new TextDecoder()
+    .decode(bytes)
+    .replace(/^\ufeff/, '')
+    .split(/\r\n|\r|\n/)
   lines.pop() // not terminated
   let type = ''
   let data: string[] = []

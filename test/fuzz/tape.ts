@@ -32,6 +32,8 @@ function createTape(numbers: readonly number[], counts: Counts): Tape {
 
 const tapes = fc.array(fc.nat(2 ** 31 - 1), { minLength: 10, maxLength: 240, size: 'max' })
 
+/** Chosen by chance once, and kept: a run that fails is then the change's doing. FUZZ_SEED looks elsewhere. */
+const SEED = 20_261_121
 /** A run that takes longer hangs. */
 const HANG_MS = 30_000
 
@@ -40,7 +42,7 @@ export async function fuzz(name: string, runs: number, attempt: (tape: Tape) => 
   const counts: Counts = new Map()
   await fc.assert(
     fc.asyncProperty(tapes, async (numbers) => attempt(createTape(numbers, counts))),
-    { numRuns: runs, timeout: HANG_MS }
+    { numRuns: runs, timeout: HANG_MS, seed: Number(process.env.FUZZ_SEED ?? SEED) }
   )
   if (Object.hasOwn(Object.prototype, 'polluted') || Object.keys(Object.prototype).length > 0) throw new Error('Object.prototype was polluted')
   const kinds = [...counts].sort(([, a], [, b]) => b - a).map(([kind, count]) => `${count} ${kind}`)

@@ -47,12 +47,6 @@ export const mistakes: readonly Mistake[] = [
       "      carriers.delete(carrier)\n      if (error?.reason === 'cut') for (const job of wanted()) for (const reader of jobs.active(job)) reader.done()\n"
   },
   { name: 'taken over at hello', file: 'connection.ts', find: 'round?.offer(carrier, false)', replace: 'round?.offer(carrier, true)' },
-  {
-    name: 'backoff begins anew at each opening',
-    file: 'policy/next.ts',
-    find: 'failures: useful || events > 0 ? 0 : history.failures + 1',
-    replace: 'failures: 0'
-  },
   { name: 'Retry-After is ignored', file: 'policy/next.ts', find: 'ms: last.atLeastMs + Math.max(ms, random() * last.atLeastMs)', replace: 'ms' },
   {
     name: 'a 401 is tried again for ever',

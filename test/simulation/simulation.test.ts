@@ -24,7 +24,7 @@ test(`${SEEDS.length * RUNS} random schedules`, { timeout: 1_800_000 }, async ()
 })
 
 test.each(mistakes)('it finds out when $name', { timeout: 600_000 }, async ({ name }) => {
-  const { output } = await run('--runs', `${MAX_RUNS}`, '--quick', '--mistake', name)
+  const { output } = await run('--runs', `${MAX_RUNS}`, '--seed', `${SEEDS[0]}`, '--quick', '--mistake', name)
   const [, schedules] = /after (\d+) schedules/.exec(output) ?? []
   console.log(`${name}: after ${schedules ?? 'no'} schedules`)
   // A text that isn't found once, or a client that can't be loaded, is no discovery.

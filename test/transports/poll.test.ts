@@ -55,6 +55,23 @@ describe('a long poll', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  it('nor comes the limit down on an answer that has waited through a sleep of the machine', async () => {
+    const late = Promise.withResolvers<Response>()
+    const script = scriptFetch(reading(0, 1), late.promise, 'hang')
+    const end = follow(open(longPoll(), script))
+    await vi.advanceTimersByTimeAsync(0)
+    const before = performance.now()
+    // Its timer and its answer are due together when it wakes.
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => before + 60_000)
+    await vi.advanceTimersByTimeAsync(4500)
+    late.resolve(reading(1, 2))
+    await vi.advanceTimersByTimeAsync(0)
+    clock.mockRestore()
+    expect(waits(script)).toEqual([null, '2', '4'])
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(await end).toMatchObject({ reason: 'silent' })
+  })
+
   it('a long body is no silence', async () => {
     const text = await reading(1, 3).text()
     let rest: ReadableStreamDefaultController<Uint8Array> | undefined

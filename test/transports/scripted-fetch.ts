@@ -10,7 +10,7 @@ export interface Asking {
   at: number
 }
 
-type Scripted = Response | Error | 'hang'
+type Scripted = Response | Promise<Response> | Error | 'hang'
 
 export interface ScriptedFetch {
   fetch: typeof fetch
@@ -27,7 +27,10 @@ export function scriptFetch(...answers: Scripted[]): ScriptedFetch {
       const answer = answers.shift() ?? 'hang'
       if (answer instanceof Response) return Promise.resolve(answer)
       if (answer instanceof Error) return Promise.reject(answer)
-      return new Promise((_, reject) => init.signal?.addEventListener('abort', () => reject(init.signal?.reason)))
+      return new Promise((resolve, reject) => {
+        init.signal?.addEventListener('abort', () => reject(init.signal?.reason))
+        if (answer !== 'hang') void answer.then(resolve)
+      })
     }
   }
 }
