@@ -8,6 +8,7 @@ import { createConnections } from './connections.ts'
 import type { Parts } from './handler.ts'
 import { healthOf } from './health.ts'
 import { memoryLog } from './log/memory.ts'
+import { rememberLog } from './log-of.ts'
 import { countingLog, createMetrics } from './metrics.ts'
 import { pathBelow } from './routes.ts'
 import { createRunner } from './run.ts'
@@ -40,7 +41,7 @@ export function createJobServer(options: JobServerOptions = {}): JobServer {
     await log.close()
   }
 
-  return {
+  const server: JobServer = {
     handle,
     upgrade,
     attach: (server) => attachTo(server, { handle, upgrade, isOutside }),
@@ -54,6 +55,8 @@ export function createJobServer(options: JobServerOptions = {}): JobServer {
       return closed
     }
   }
+  rememberLog(server, log)
+  return server
 }
 
 function settingsFrom(options: JobServerOptions): Settings {

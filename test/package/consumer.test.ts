@@ -23,6 +23,12 @@ beforeAll(async () => {
 })
 afterAll(() => packed.remove())
 
+/** Puts a package of ours beside it, as somebody installs an optional one. */
+async function add(name: string): Promise<void> {
+  const target = join(project, 'node_modules', name)
+  if (!existsSync(target)) await symlink(await realpath(join(root, 'node_modules', name)), target)
+}
+
 /** Runs a module in the project, in a process that must end by itself. */
 const node = (source: string) => run(process.execPath, ['--input-type=module', '--eval', source], { cwd: project, timeout: 60_000 })
 
@@ -86,9 +92,16 @@ describe('imported in Node', () => {
 
   test('jobtail/server/redis needs redis beside it, and connects to nothing', async () => {
     await expect(node("await import('jobtail/server/redis')")).rejects.toThrow(/Cannot find package 'redis'/)
-    await symlink(await realpath(join(root, 'node_modules/redis')), join(project, 'node_modules/redis'))
+    await add('redis')
     const { stdout } = await node("const { redisLog } = await import('jobtail/server/redis'); await redisLog().close(); console.log('closed')")
     expect(stdout.trim()).toBe('closed')
+  })
+
+  test('jobtail/server/bullmq needs bullmq beside it, and connects to nothing', async () => {
+    await expect(node("await import('jobtail/server/bullmq')")).rejects.toThrow(/Cannot find package 'bullmq'/)
+    await add('bullmq')
+    const { stdout } = await node("const { bullmqBridge } = await import('jobtail/server/bullmq'); console.log(typeof bullmqBridge)")
+    expect(stdout.trim()).toBe('function')
   })
 
   test('a package that does otherwise would be noticed', async () => {
@@ -152,6 +165,7 @@ describe('type-checked, libraries included', () => {
   })
 
   test('a server', async () => {
+    await add('bullmq')
     await symlink(join(root, 'node_modules/@types/node'), join(project, 'node_modules/@types/node'))
     expect(await complaints('server.ts', [...nodeNext, '--lib', 'ES2022', '--types', 'node'])).toBe('')
   })

@@ -13,6 +13,8 @@ describe('the rules', () => {
     ['cli/check/socket.ts', 'ws'],
     ['cli/run.ts', 'node:util'],
     ['server/index.ts', 'protocol/frames.ts'],
+    ['server/bullmq/source.ts', 'bullmq'],
+    ['server/bullmq/bridge.ts', 'server/log-of.ts'],
     ['server/redis/connection.ts', 'redis'],
     ['testing/event-log.ts', 'vitest'],
     ['testing/event-log.ts', 'server/log/types.ts']
@@ -36,6 +38,9 @@ describe('the rules', () => {
     ['cli/run.ts', 'idb-keyval'],
     ['index.ts', 'cli/run.ts'],
     ['server/index.ts', 'redis'],
+    ['server/index.ts', 'server/bullmq/index.ts'],
+    ['server/bullmq/bridge.ts', 'ioredis'],
+    ['server/bullmq/bridge.ts', 'server/redis/index.ts'],
     ['server/index.ts', 'server/redis/index.ts'],
     ['server/redis/log.ts', 'vitest'],
     ['testing/event-log.ts', 'client.ts'],

@@ -29,6 +29,7 @@ const browserPackages = ['eventsource-parser', 'idb-keyval']
 const serverPackages = ['ws']
 /** Packages that an entry of its own needs, and nobody else. */
 const entryPackages: readonly [folder: string, packages: readonly string[]][] = [
+  ['server/bullmq/', ['bullmq']],
   ['server/redis/', ['redis']],
   ['testing/', ['vitest']]
 ]
@@ -49,6 +50,7 @@ export function objection({ from, to }: Pick<Import, 'from' | 'to'>): string | u
   if (isPackage(to) && entryPackages.some(([folder, packages]) => from.startsWith(folder) && within(packages, to))) return undefined
   if (member(from) === 'testing') return ['testing', ...sharedWithServer].includes(member(to)) ? undefined : 'testing knows the kit and the protocol'
   if (member(from) === 'server') {
+    if (to.startsWith('server/bullmq/') && !from.startsWith('server/bullmq/')) return 'the kit works without BullMQ'
     if (to.startsWith('server/redis/') && !from.startsWith('server/redis/')) return 'the kit works without Redis'
     if (isPackage(to)) return to.startsWith('node:') || within(serverPackages, to) ? undefined : 'not a dependency of the server'
     return sharedWithServer.includes(member(to)) ? undefined : 'the server shares only protocol, errors and async: its consumers have no DOM types'

@@ -2,6 +2,7 @@
 
 import http from 'node:http'
 import { createJobServer, type EventLog, type JobContext, type JobServer, type JobSnapshot, type LogPage, memoryLog } from 'jobtail/server'
+import { type BullmqBridge, bullmqBridge } from 'jobtail/server/bullmq'
 import { type RedisLogOptions, redisLog } from 'jobtail/server/redis'
 import { describeEventLog } from 'jobtail/testing'
 
@@ -37,6 +38,10 @@ describeEventLog('mine', { create: ({ maxEvents }) => redisLog({ maxEvents }) })
 // @ts-expect-error: a URL is a string
 redisLog({ url: 6379 })
 
+const bridge: BullmqBridge = bullmqBridge({ queue: 'videos', connection: { host: 'redis', port: 6379 }, jobs, idOf: (id) => `video-${id}` })
+// @ts-expect-error: whose logs?
+bullmqBridge({ queue: 'videos', connection: {} })
+
 const server = http.createServer(jobs.handle)
 server.on('upgrade', jobs.upgrade)
 jobs.attach(http.createServer().listen(0))
@@ -51,6 +56,8 @@ export async function use(log: EventLog): Promise<void> {
   await log.append('42', 'log', null, { expectSeq: 1 })
   const stop = await log.watch('42', () => {})
   stop()
+  await bridge.ready
+  await bridge.close()
   await jobs.close({ graceMs: 100 })
   // @ts-expect-error: a type is a string
   await jobs.publish('42', 1)

@@ -1,0 +1,128 @@
+import type { JobStatus, ProgressData } from '../../protocol/frames.ts'
+
+/** One entry of a queue's stream of events. */
+export interface Entry {
+  id: string
+  event: string
+  jobId: string
+  fields: Readonly<Record<string, string>>
+}
+
+/** A job as its queue knows it. */
+export interface QueuedJob {
+  name: string
+  state: string
+  attempts: number
+  progress: unknown
+  result: unknown
+  failedReason: string | undefined
+  finishedOn: number | undefined
+}
+
+/** How far the queue has been logged. It stands in each event but the last, so that whoever reads the log knows what is in it. */
+export interface Mark {
+  /** The last entry of the stream that is in the log, by itself or as part of a job's state. */
+  entry: string
+  /** Log rows of the job. */
+  rows: number
+  attempt: number
+}
+
+export interface Wanted {
+  type: string
+  data: unknown
+  mark: Mark
+}
+
+/** What a job's log says so far. */
+export interface Logged {
+  mark: Mark
+  status: JobStatus
+  progress: unknown
+}
+
+/** Ids of a stream are milliseconds and a number: 9-0 comes before 10-0. */
+export function compareIds(a: string, b: string): number {
+  const [aMs = 0, aSeq = 0] = a.split('-').map(Number)
+  const [bMs = 0, bSeq = 0] = b.split('-').map(Number)
+  return aMs - bMs || aSeq - bSeq
+}
+
+export const timeOf = (entry: string): number => Number.parseInt(entry, 10)
+
+/** The event that an entry becomes; `undefined` for those that say nothing of a job's way. */
+export function eventOf({ id, event, fields }: Entry, { mark: before, status }: Logged, job: QueuedJob | undefined): Wanted | undefined {
+  const mark = { ...before, entry: id }
+  const wanted = (type: string, data: unknown): Wanted => ({ type, data, mark })
+  const retrying = (more: object) => wanted('retrying', { attempt: before.attempt + 1, message: job?.failedReason, ...more })
+  switch (event) {
+    case 'added':
+      return wanted('queued', { name: fields.name })
+    case 'waiting':
+      return fields.prev === 'active' ? retrying({}) : wanted('queued', { state: 'waiting' })
+    case 'delayed': {
+      const until = new Date(Number(fields.delay)).toISOString()
+      return status === 'running' ? retrying({ until }) : wanted('queued', { state: 'delayed', until })
+    }
+    case 'waiting-children':
+      return wanted('queued', { state: 'waiting-children' })
+    case 'active': {
+      const attempt = before.attempt + 1
+      return { ...wanted('started', { attempt }), mark: { ...mark, attempt } }
+    }
+    case 'stalled':
+      return wanted('log', { level: 'warn', message: 'stalled' })
+    case 'progress':
+      return wanted('progress', progressOf(parse(fields.data)))
+    case 'completed':
+      return wanted('succeeded', parse(fields.returnvalue))
+    case 'failed':
+      return wanted('failed', failure(fields.failedReason, before.attempt))
+    case 'removed':
+      return wanted('cancelled', { reason: 'removed' })
+    default:
+      return undefined
+  }
+}
+
+/** The next of the events that lead from the log to where the job stands at the entry `at`. */
+export function nextTowards(job: QueuedJob, at: string, isNew: boolean, { mark: before, progress: logged }: Logged): Wanted | undefined {
+  const mark = { ...before, entry: at }
+  if (isNew) return { type: 'queued', data: { name: job.name }, mark }
+  // Others have gone on from where the job stood.
+  if (compareIds(before.entry, at) > 0) return undefined
+  if (job.attempts > before.attempt) return { type: 'started', data: { attempt: job.attempts }, mark: { ...mark, attempt: job.attempts } }
+  const progress = progressOf(job.progress)
+  if (!isInitial(job.progress) && JSON.stringify(progress) !== JSON.stringify(logged)) return { type: 'progress', data: progress, mark }
+  if (job.state === 'completed') return { type: 'succeeded', data: job.result, mark }
+  if (job.state === 'failed') return { type: 'failed', data: failure(job.failedReason, before.attempt), mark }
+  return undefined
+}
+
+export const rowEvent = (message: string, { mark }: Logged): Wanted => ({
+  type: 'log',
+  data: { level: 'info', message },
+  mark: { ...mark, rows: mark.rows + 1 }
+})
+
+/** A number is a percentage, by BullMQ's convention. */
+export function progressOf(progress: unknown): ProgressData & Record<string, unknown> {
+  if (typeof progress === 'number') return { ratio: Math.min(1, Math.max(0, progress / 100)) }
+  if (typeof progress === 'string') return { message: progress }
+  if (typeof progress === 'object' && progress !== null && !Array.isArray(progress)) return { ...progress }
+  return { value: progress }
+}
+
+/** A job's progress before it has any. */
+const isInitial = (progress: unknown): boolean => progress === 0 || progress === undefined || JSON.stringify(progress) === '{}'
+
+const failure = (message = 'failed', attempts: number) => ({ code: 'failed', message, details: { attempts } })
+
+function parse(text: string | undefined): unknown {
+  if (text === undefined) return null
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}

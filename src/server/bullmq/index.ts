@@ -1,0 +1,3 @@
+/** `jobtail/server/bullmq`: the jobs of a BullMQ queue as logs. */
+
+export { type BullmqBridge, type BullmqBridgeOptions, bullmqBridge } from './bridge.ts'

@@ -1,0 +1,122 @@
+import { compareIds, type Entry, eventOf, nextTowards, type QueuedJob, rowEvent, timeOf } from './entry.ts'
+import type { Ledger, View } from './ledger.ts'
+import type { Source } from './source.ts'
+import type { Stream } from './stream.ts'
+
+export interface JobsOptions {
+  source: Source
+  stream: Stream
+  ledger: Ledger
+  /** The log of a job. */
+  idOf: (jobId: string) => string
+  /** Jobs that ended before are left alone. */
+  since: number
+}
+
+/** What becomes of each job of a queue. Calls for one job come one after the other. */
+export interface Jobs {
+  /** Logs an entry, where nobody has. */
+  log(entry: Entry): Promise<void>
+  /** Logs what the log lacks of the job's state, which the stream no longer tells. `ahead`: entries are to be logged before. */
+  catchUp(jobId: string): Promise<'done' | 'ahead' | 'past'>
+  /** Logs new log rows, of which the stream says nothing. */
+  logRows(jobId: string): Promise<void>
+  running(): string[]
+}
+
+/** How many jobs that are over are remembered, so that what still comes of them costs nothing. */
+const REMEMBERED = 10_000
+
+export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions): Jobs {
+  const begunAt = Date.now()
+  const views = new Map<string, View>()
+  const over = new Set<string>()
+
+  async function viewOf(jobId: string): Promise<View> {
+    const known = views.get(jobId)
+    if (known) return known
+    const view = await ledger.look(idOf(jobId))
+    if (view.isOver) forget(jobId)
+    else views.set(jobId, view)
+    return view
+  }
+
+  function forget(jobId: string): void {
+    views.delete(jobId)
+    over.add(jobId)
+    for (const oldest of over) if (over.size > REMEMBERED) over.delete(oldest)
+  }
+
+  /** Whether it was so long ago that a log which isn't there has come and gone. */
+  const isPast = (time: number, { isGone }: View): boolean => time < (isGone ? begunAt : since)
+
+  /** The first that is heard of a job. Resolves with whether the entry is to be logged. */
+  async function begin(view: View, { id, event, jobId }: Entry): Promise<boolean> {
+    const isOld = isPast(timeOf(id), view)
+    if (event === 'added' && !isOld) return true
+    const { job, at } = await stream.stateOf(jobId)
+    if (job) return advance(view, jobId, job, at)
+    if (isOld || event === 'removed') forget(jobId)
+    return !over.has(jobId)
+  }
+
+  async function advance(view: View, jobId: string, job: QueuedJob, at: string): Promise<boolean> {
+    if (job.finishedOn !== undefined && view.seq === 0 && isPast(job.finishedOn, view)) {
+      forget(jobId)
+      return false
+    }
+    await approach(view, { ...job, state: 'unfinished' }, at)
+    await takeRows(view, jobId)
+    await approach(view, job, at)
+    if (view.isOver) forget(jobId)
+    return true
+  }
+
+  async function approach(view: View, job: QueuedJob, at: string): Promise<void> {
+    for (let isThere = false; !isThere; ) {
+      isThere = true
+      await ledger.append(view, (now) => {
+        const wanted = nextTowards(job, at, now.seq === 0, now)
+        isThere = wanted === undefined
+        return wanted
+      })
+      isThere ||= view.isOver
+    }
+  }
+
+  async function takeRows(view: View, jobId: string): Promise<void> {
+    const first = view.mark.rows
+    for (const [at, message] of (await source.rows(jobId, first)).entries())
+      await ledger.append(view, (now) => (now.mark.rows === first + at ? rowEvent(message, now) : undefined))
+  }
+
+  return {
+    async log(entry) {
+      const { id, event, jobId, fields } = entry
+      // An id that is used again after its log has expired begins a new one.
+      if (event === 'added') over.delete(jobId)
+      if (over.has(jobId)) return
+      const view = await viewOf(jobId)
+      if (view.isOver || (view.seq === 0 && !(await begin(view, entry)))) return
+      if (compareIds(id, view.mark.entry) <= 0) return
+      if (event === 'completed' || event === 'failed') await takeRows(view, jobId)
+      const isRetry = event === 'delayed' || fields.prev === 'active'
+      const job = isRetry && view.status === 'running' ? await source.job(jobId) : undefined
+      await ledger.append(view, (now) => (compareIds(id, now.mark.entry) > 0 ? eventOf(entry, now, job) : undefined))
+      if (view.isOver) forget(jobId)
+    },
+    async catchUp(jobId) {
+      if (over.has(jobId)) return 'done'
+      const view = await viewOf(jobId)
+      const { job, at } = await stream.stateOf(jobId)
+      if (stream.isAhead(jobId)) return 'ahead'
+      return view.isOver || !job || (await advance(view, jobId, job, at)) ? 'done' : 'past'
+    },
+    async logRows(jobId) {
+      const view = views.get(jobId)
+      if (view) await takeRows(view, jobId)
+      if (view?.isOver) forget(jobId)
+    },
+    running: () => [...views].filter(([, { status }]) => status === 'running').map(([jobId]) => jobId)
+  }
+}

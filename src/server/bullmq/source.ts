@@ -1,0 +1,64 @@
+import { type ConnectionOptions, type JobType, Queue, QueueEvents } from 'bullmq'
+import { orAborted } from '../../async/signals.ts'
+import type { Entry, QueuedJob } from './entry.ts'
+
+export interface SourceOptions {
+  queue: string
+  connection: ConnectionOptions
+  prefix?: string
+  signal: AbortSignal
+  onError: (error: unknown) => void
+}
+
+/** A queue, read only: nothing is written to its Redis. */
+export interface Source {
+  /** The entries after one, waiting `waitMs` (from 1) for the first. */
+  entries(after: string, waitMs: number): Promise<Entry[]>
+  job(id: string): Promise<QueuedJob | undefined>
+  /** Log rows from this one on. */
+  rows(id: string, from: number): Promise<string[]>
+  unfinished(): Promise<string[]>
+  /** Those that have ended, latest first. */
+  finished(state: 'completed' | 'failed', from: number, count: number): Promise<string[]>
+  close(): Promise<void>
+}
+
+const UNFINISHED: JobType[] = ['active', 'wait', 'delayed', 'prioritized', 'waiting-children']
+
+export function createSource({ queue: name, connection, prefix, signal, onError }: SourceOptions): Source {
+  const options = { connection, ...(prefix === undefined ? {} : { prefix }) }
+  const queue = new Queue(name, { ...options, skipMetasUpdate: true })
+  const events = new QueueEvents(name, { ...options, autorun: false })
+  // A connection that is lost is made anew by BullMQ; without a listener it would end the process.
+  const report = (error: unknown): void => {
+    if (!signal.aborted) onError(error)
+  }
+  queue.on('error', report)
+  events.on('error', report)
+
+  const ask = <T>(asked: Promise<T>): Promise<T> => orAborted(asked, signal)
+
+  return {
+    async entries(after, waitMs) {
+      // Not by QueueEvents' own loop: it reads on whether or not anybody keeps up.
+      const streams = (await ask(events.getBackend().readEvents(after, waitMs))) as [string, [string, string[]][]][] | null | undefined // as: XREAD's reply
+      return (streams?.[0]?.[1] ?? []).map(([id, flat]) => {
+        const fields: Record<string, string> = {}
+        for (let at = 0; at < flat.length; at += 2) fields[flat[at] ?? ''] = flat[at + 1] ?? ''
+        return { id, event: fields.event ?? '', jobId: fields.jobId ?? '', fields }
+      })
+    },
+    async job(id) {
+      const [job, state] = await ask(Promise.all([queue.getJob(id), queue.getJobState(id)]))
+      if (!job || state === 'unknown') return undefined
+      const { attemptsStarted: attempts, progress, returnvalue, failedReason, finishedOn } = job
+      return { name: job.name, state, attempts, progress, result: returnvalue, failedReason, finishedOn }
+    },
+    rows: async (id, from) => (await ask(queue.getJobLogs(id, from, -1, true))).logs,
+    unfinished: () => ask(queue.getRanges(UNFINISHED, 0, -1, true)),
+    finished: (state, from, count) => ask(queue.getRanges([state], from, from + count - 1, false)),
+    async close() {
+      await Promise.allSettled([events.close(), queue.close()])
+    }
+  }
+}

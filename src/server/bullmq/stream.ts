@@ -1,0 +1,59 @@
+import type { Entry, QueuedJob } from './entry.ts'
+import type { Source } from './source.ts'
+
+/** A queue's stream of events, from its oldest entry on. */
+export interface Stream {
+  /** Reads on, waiting `waitMs` (from 1) for the first entry. Calls in the same turn are one read, which begins after them. */
+  read(waitMs: number): Promise<void>
+  /** What has been read since the last call. */
+  take(): Entry[]
+  /** Whether an entry of the job has been read, but not taken. */
+  isAhead(jobId: string): boolean
+  /** A job as it stood at an entry: `at` and all before it are in its state, none after it is. */
+  stateOf(jobId: string): Promise<{ job: QueuedJob | undefined; at: string }>
+}
+
+export function createStream(source: Source): Stream {
+  let last = '0-0'
+  let untaken: Entry[] = []
+  let latest: Promise<void> = Promise.resolve()
+  let upcoming: Promise<void> | undefined
+
+  async function readOn(waitMs: number): Promise<void> {
+    const entries = await source.entries(last, waitMs)
+    last = entries.at(-1)?.id ?? last
+    for (const entry of entries) if (entry.jobId !== '') untaken.push(entry)
+  }
+
+  function read(waitMs: number): Promise<void> {
+    upcoming ??= latest = latest
+      .catch(() => {}) // its own caller has it
+      .then(() => {
+        upcoming = undefined
+        return readOn(waitMs)
+      })
+    return upcoming
+  }
+
+  const isOf = (jobId: string) => (entry: Entry) => entry.jobId === jobId
+
+  return {
+    read,
+    take() {
+      const entries = untaken
+      untaken = []
+      return entries
+    },
+    isAhead: (jobId) => untaken.some(isOf(jobId)),
+    async stateOf(jobId) {
+      for (;;) {
+        const at = last
+        const known = untaken.length
+        const job = await source.job(jobId)
+        await read(1)
+        // A state and its entry are written together: without an entry in between it is that of `at`.
+        if (!untaken.slice(known).some(isOf(jobId))) return { job, at }
+      }
+    }
+  }
+}
