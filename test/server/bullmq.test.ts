@@ -134,6 +134,29 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     ])
   })
 
+  test('jobs that go with a queue that is emptied end, also those that went while no bridge was there', async () => {
+    const queue = newQueue()
+    const log = memoryLog()
+    const first = newBridge(log, { checkEveryMs: 20 })
+    await first.ready
+    await queue.add('x', {}, { jobId: 'drained' })
+    await queue.add('x', {}, { jobId: 'stays', delay: 3_600_000 })
+    await vi.waitFor(async () => expect(await typesOf(log, 'stays')).toHaveLength(2), PATIENCE)
+    await queue.drain()
+    await hasEnded(log, 'drained')
+    expect(await eventsOf(log, 'drained')).toEqual([
+      ['queued', { name: 'x' }],
+      ['queued', { state: 'waiting' }],
+      ['cancelled', { reason: 'gone' }]
+    ])
+    expect(await typesOf(log, 'stays')).toEqual(['queued', 'queued'])
+    await first.close()
+    await queue.drain(true)
+    await newBridge(log).ready
+    await hasEnded(log, 'stays')
+    expect((await eventsOf(log, 'stays')).at(-1)).toEqual(['cancelled', { reason: 'gone' }])
+  })
+
   test('jobs that ran before, of which the stream tells nothing any more, are read from the queue', async () => {
     const queue = newQueue()
     const goOn = Promise.withResolvers<void>()
@@ -330,6 +353,7 @@ test.each([
   ['jobs', { jobs: undefined }],
   ['jobs', { jobs: {} }],
   ['rowsEveryMs', { rowsEveryMs: 0 }],
+  ['checkEveryMs', { checkEveryMs: 0 }],
   ['lookBackMs', { lookBackMs: Number.NaN }]
 ])('a wrong %s is refused: %j', (name, wrong) => {
   const right = { queue: 'q', connection: { host: '127.0.0.1' }, jobs: memoryLog() }

@@ -23,6 +23,8 @@ export interface BullmqBridgeOptions {
   idOf?: (jobId: string) => string
   /** How often the log rows of running jobs are looked for: BullMQ doesn't announce them. Default 1000. */
   rowsEveryMs?: number
+  /** How often unfinished jobs are looked for in the queue, a thousand at a time: what empties a queue doesn't announce which jobs went. Default a minute. */
+  checkEveryMs?: number
   /** Jobs that ended longer than this before the bridge began are left alone. Default an hour. */
   lookBackMs?: number
   onError?: (error: unknown) => void
@@ -39,13 +41,15 @@ const IDLE_MS = 10_000
 const RETRY_MS = 1000
 const FINISHED_PAGE = 100
 const CATCH_UP_ROUNDS = 10
+const CHECKED_AT_ONCE = 1000
 
 /** Makes logs of a queue's jobs, as its workers go. Any number of bridges may do so for one queue and one log: each event is logged once. */
 export function bullmqBridge(options: BullmqBridgeOptions): BullmqBridge {
-  const { queue, connection, prefix, idOf = (id) => id, rowsEveryMs = 1000, lookBackMs = 3_600_000 } = options
+  const { queue, connection, prefix, idOf = (id) => id, rowsEveryMs = 1000, checkEveryMs = 60_000, lookBackMs = 3_600_000 } = options
   const { onError = (error) => console.error('jobtail:', error) } = options
   const log = check(options)
   if (!(rowsEveryMs >= 1)) throw new RangeError(`rowsEveryMs: expected milliseconds from 1, got ${rowsEveryMs}`)
+  if (!(checkEveryMs >= 1)) throw new RangeError(`checkEveryMs: expected milliseconds from 1, got ${checkEveryMs}`)
   if (!(lookBackMs >= 0)) throw new RangeError(`lookBackMs: expected milliseconds from 0, got ${lookBackMs}`)
   const closing = new AbortController()
   const { signal } = closing
@@ -113,14 +117,20 @@ export function bullmqBridge(options: BullmqBridgeOptions): BullmqBridge {
     await catchUp()
     await logEntries()
     ready.resolve()
-    for (let lookedAt = Date.now(); ; ) {
+    let rowsAt = Date.now() + rowsEveryMs
+    let checkAt = Date.now()
+    for (;;) {
       const running = jobs.running()
-      const leftMs = lookedAt + rowsEveryMs - Date.now()
-      if (leftMs <= 0) {
+      if (rowsAt <= Date.now()) {
         await inParallel(running, (id) => patiently(() => jobs.logRows(id)))
-        lookedAt = Date.now()
+        rowsAt = Date.now() + rowsEveryMs
       }
-      await patiently(() => stream.read(running.length > 0 ? Math.max(1, Math.min(rowsEveryMs, leftMs)) : IDLE_MS))
+      if (checkAt <= Date.now()) {
+        await catchUpWith(jobs.unheard(CHECKED_AT_ONCE))
+        checkAt = Date.now() + checkEveryMs
+      }
+      const dueAt = Math.min(checkAt, running.length > 0 ? rowsAt : Number.POSITIVE_INFINITY)
+      await patiently(() => stream.read(Math.ceil(Math.min(IDLE_MS, Math.max(1, dueAt - Date.now())))))
       await logEntries()
     }
   }

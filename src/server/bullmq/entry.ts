@@ -99,6 +99,9 @@ export function nextTowards(job: QueuedJob, at: string, isNew: boolean, { mark: 
   return undefined
 }
 
+/** The end of a job that is no longer in its queue, where no entry says how that came. */
+export const goneEvent = (at: string, { mark }: Logged): Wanted => ({ type: 'cancelled', data: { reason: 'gone' }, mark: { ...mark, entry: at } })
+
 export const rowEvent = (message: string, { mark }: Logged): Wanted => ({
   type: 'log',
   data: { level: 'info', message },

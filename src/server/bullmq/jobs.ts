@@ -1,4 +1,4 @@
-import { compareIds, type Entry, eventOf, nextTowards, type QueuedJob, rowEvent, timeOf } from './entry.ts'
+import { compareIds, type Entry, eventOf, goneEvent, nextTowards, type QueuedJob, rowEvent, timeOf } from './entry.ts'
 import type { Ledger, View } from './ledger.ts'
 import type { Source } from './source.ts'
 import type { Stream } from './stream.ts'
@@ -22,6 +22,8 @@ export interface Jobs {
   /** Logs new log rows, of which the stream says nothing. */
   logRows(jobId: string): Promise<void>
   running(): string[]
+  /** Those that are not over, at most `count`, first the ones that were given the longest ago. */
+  unheard(count: number): string[]
 }
 
 /** How many jobs that are over are remembered, so that what still comes of them costs nothing. */
@@ -110,12 +112,23 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
       const view = await viewOf(jobId)
       const { job, at } = await stream.stateOf(jobId)
       if (stream.isAhead(jobId)) return 'ahead'
-      return view.isOver || !job || (await advance(view, jobId, job, at)) ? 'done' : 'past'
+      if (job && !view.isOver) return (await advance(view, jobId, job, at)) ? 'done' : 'past'
+      if (view.seq > 0) await ledger.append(view, (now) => (compareIds(now.mark.entry, at) > 0 ? undefined : goneEvent(at, now)))
+      if (view.isOver || view.seq === 0) forget(jobId)
+      return 'done'
     },
     async logRows(jobId) {
       const view = views.get(jobId)
       if (view) await takeRows(view, jobId)
       if (view?.isOver) forget(jobId)
+    },
+    unheard(count) {
+      const found = [...views].slice(0, count)
+      for (const [jobId, view] of found) {
+        views.delete(jobId)
+        views.set(jobId, view)
+      }
+      return found.map(([jobId]) => jobId)
     },
     running: () => [...views].filter(([, { status }]) => status === 'running').map(([jobId]) => jobId)
   }

@@ -50,7 +50,7 @@ export function createSource({ queue: name, connection, prefix, signal, onError 
     },
     async job(id) {
       const [job, state] = await ask(Promise.all([queue.getJob(id), queue.getJobState(id)]))
-      if (!job || state === 'unknown') return undefined
+      if (!job) return undefined
       const { attemptsStarted: attempts, progress, returnvalue, failedReason, finishedOn } = job
       return { name: job.name, state, attempts, progress, result: returnvalue, failedReason, finishedOn }
     },
