@@ -103,7 +103,8 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
         if (loop.round()?.live === carrier) void lookBeside(carrier, silentMs)
       },
       onFrame: (frame) => deliver(frame, carrier),
-      onTaken: relieve
+      isFull: () => overfull().length > 0,
+      onFull: relieve
     })
     const carrier: Carrier = Object.assign(link, { readings, looksAt })
     carriers.add(carrier)
@@ -177,17 +178,15 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
     for (const reader of readers) reader.fail(saidBy(`job ${job}`, error, decision === 'history-gone' ? decision : undefined))
   }
 
-  /** A reader that can't hold more gets one task to take what it has; then its job's reading is let go. */
-  function relieve(): Promise<void> | undefined {
-    const overfull = (): Reader[] => jobs.all().filter(({ full, paused }) => full && !paused)
-    if (overfull().length === 0) return undefined
-    return macrotask().then(() => {
-      for (const reader of overfull()) {
-        reader.paused = true
-        loop.emit({ type: 'paused' })
-      }
-      changed()
-    })
+  const overfull = (): Reader[] => jobs.all().filter(({ full, paused }) => full && !paused)
+
+  /** Lets go of the jobs of readers that can't hold more. */
+  function relieve(): void {
+    for (const reader of overfull()) {
+      reader.paused = true
+      loop.emit({ type: 'paused' })
+    }
+    changed()
   }
 
   // ---- what is wanted

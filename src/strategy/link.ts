@@ -1,6 +1,6 @@
 /** Runs one link from its first pull to its end: proof, liveness, what ended it. Knows no job. */
 
-import { now } from '../async/clock.ts'
+import { macrotask, now } from '../async/clock.ts'
 import { orAborted } from '../async/signals.ts'
 import { messageOf, TransportError } from '../errors.ts'
 import { isHidden } from '../page.ts'
@@ -49,11 +49,12 @@ export interface LinkOptions {
   onSuspect(quietMs: number): void
   /** May throw: then the link has failed. */
   onFrame(frame: Frame): void
-  /** After each batch: the next one is taken once it has resolved. */
-  onTaken(): Promise<void> | undefined
+  /** After each batch. True where a reader is full: it has a task's time to take what it has, unless more comes before, then `onFull` is called. */
+  isFull(): boolean
+  onFull(): void
 }
 
-export function runLink({ transport, open, probeTimeoutMs, onProved, onSuspect, onFrame, onTaken }: LinkOptions): RunningLink {
+export function runLink({ transport, open, probeTimeoutMs, onProved, onSuspect, onFrame, isFull, onFull }: LinkOptions): RunningLink {
   const controller = new AbortController()
   const { signal } = controller
   const end = (error?: TransportError): void => controller.abort(error)
@@ -148,12 +149,23 @@ export function runLink({ transport, open, probeTimeoutMs, onProved, onSuspect, 
     signal.throwIfAborted()
     const opened = open(signal)
     link.update = opened.update?.bind(opened)
-    for await (const value of opened.frames) {
-      signal.throwIfAborted()
-      take([value].flat())
-      await onTaken()
+    const frames = opened.frames[Symbol.asyncIterator]()
+    try {
+      for (let next = frames.next(); ; ) {
+        const { done, value } = await next
+        if (done) throw new TransportError('cut', 'the connection ended')
+        signal.throwIfAborted()
+        take([value].flat())
+        const hasRoom = !isFull()
+        next = frames.next()
+        if (hasRoom) continue
+        // What nobody takes would pile up before this: a socket is not held up by not being read.
+        await Promise.race([macrotask(), next])
+        onFull()
+      }
+    } finally {
+      frames.return?.().catch(() => {}) // it has ended, in one way or the other
     }
-    throw new TransportError('cut', 'the connection ended')
   }
 
   async function run(): Promise<TransportError | undefined> {

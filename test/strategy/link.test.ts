@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { macrotask } from '../../src/async/clock.ts'
 import { TransportError } from '../../src/errors.ts'
 import type { Frame, Hello } from '../../src/protocol/frames.ts'
 import { type LinkOptions, type RunningLink, runLink } from '../../src/strategy/link.ts'
@@ -28,7 +29,7 @@ interface Run {
   isOver: boolean
 }
 
-const deaf: Omit<LinkOptions, 'transport' | 'open' | 'probeTimeoutMs'> = { onProved() {}, onSuspect() {}, onFrame() {}, onTaken: () => undefined }
+const deaf: Omit<LinkOptions, 'transport' | 'open' | 'probeTimeoutMs'> = { onProved() {}, onSuspect() {}, onFrame() {}, isFull: () => false, onFull() {} }
 
 /** A running link that has been pulled for the first time. */
 async function run(options: Partial<LinkOptions> = {}): Promise<Run> {
@@ -45,7 +46,8 @@ async function run(options: Partial<LinkOptions> = {}): Promise<Run> {
     onProved: () => did.push('proved'),
     onSuspect: (silentMs) => did.push(`suspect after ${silentMs}`),
     onFrame: (frame) => void did.push('control' in frame ? frame.control : frame.id),
-    onTaken: () => undefined,
+    isFull: () => false,
+    onFull: () => did.push('full'),
     ...options
   })
   void running.link.ended.then((ending) => {
@@ -409,16 +411,26 @@ test('a server of another protocol is not listened to', async () => {
 })
 
 describe('backpressure', () => {
-  test('the next frames are asked for once the last have been taken', async () => {
-    const taken = Promise.withResolvers<void>()
-    const { link, wire } = await run({ onTaken: () => taken.promise })
+  test('a full reader has a task’s time to take what it has', async () => {
+    const { link, wire, did } = await run({ isFull: () => true })
+    wire.push(hello)
+    await Promise.resolve()
+    await Promise.resolve()
+    expect(did).toEqual(['proved', 'hello'])
+    await macrotask()
+    await macrotask()
+    expect(did).toEqual(['proved', 'hello', 'full'])
+    link.end()
+    await link.ended
+  })
+
+  test('but not where more has come meanwhile: that is told before it is taken', async () => {
+    const { link, wire, did } = await run({ isFull: () => true })
     wire.push(hello)
     wire.push(heartbeat)
-    await pass(100)
-    expect(wire.pulls).toBe(1)
-    taken.resolve()
-    await pass(0)
-    expect(wire.pulls).toBe(3)
+    wire.push(heartbeat)
+    for (let ticks = 0; ticks < 100; ticks += 1) await Promise.resolve()
+    expect(did).toEqual(['proved', 'hello', 'full', 'heartbeat', 'full', 'heartbeat'])
     link.end()
     await link.ended
   })
