@@ -6,6 +6,8 @@ import { isLogError, LogError } from './log/types.ts'
 import type { JobContext, Settings } from './types.ts'
 
 export interface Runner {
+  /** It runs nothing any more. */
+  readonly closing: boolean
   run<T>(jobId: string, work: (job: JobContext) => T | Promise<T>): Promise<T>
   /** Aborts what is running; resolves when all of it has ended. */
   close(): Promise<void>
@@ -69,6 +71,9 @@ export function createRunner(settings: Settings): Runner {
   }
 
   return {
+    get closing() {
+      return closing.signal.aborted
+    },
     async run(id, work) {
       if (closing.signal.aborted) throw new LogError('closed', `the server is closed: job ${JSON.stringify(id)} was not run`)
       const stop = new AbortController()

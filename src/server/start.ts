@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { isLogError } from './log/types.ts'
-import { badRequest } from './problem.ts'
+import { badRequest, closing } from './problem.ts'
 import type { Runner } from './run.ts'
 import type { Settings } from './types.ts'
 
@@ -43,6 +43,8 @@ export async function startJob({ body, idempotencyKey: key, subject }: Starting,
   }
 
   function run(id: string): void {
+    // Whoever asks again, with the same key, has it begun by another node.
+    if (runner.closing) throw closing()
     // How the job ends stands in its log; what is left are failures of the log itself.
     runner
       .run(id, (job) => start?.(job, input))

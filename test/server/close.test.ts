@@ -1,7 +1,40 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { type EventLog, memoryLog } from '../../src/server/index.ts'
 import { openSocket, openStream } from './clients.ts'
 import { createGate } from './gate.ts'
 import { serve } from './serve.ts'
+
+test('a job whose start was under way when the server closed is not said to have begun, and begins where it is asked for again', async () => {
+  const log = memoryLog()
+  onTestFinished(() => log.close())
+  const appending = Promise.withResolvers<void>()
+  const held = Promise.withResolvers<void>()
+  const slow: EventLog = {
+    ...log,
+    close: async () => {},
+    async append(...entry) {
+      const event = await log.append(...entry)
+      appending.resolve()
+      await held.promise
+      return event
+    }
+  }
+  const work = vi.fn(() => 'done')
+  const [closing, other] = [await serve({ log: slow, start: work }), await serve({ log: { ...log, close: async () => {} }, start: work })]
+  const headers = { 'idempotency-key': 'k' }
+  const asked = closing.post('', '1', headers)
+  await appending.promise
+  const closed = closing.jobs.close()
+  held.resolve()
+  expect((await asked).status).toBe(503)
+  await closed
+  expect(work).not.toHaveBeenCalled()
+  const again = await other.post('', '1', headers)
+  expect(again.status).toBe(202)
+  const { id } = await again.json()
+  await vi.waitFor(async () => expect(await log.snapshot(id)).toMatchObject({ status: 'succeeded', result: 'done' }))
+  expect(work).toHaveBeenCalledTimes(1)
+})
 
 describe('close', () => {
   test('says bye to every reading, answers what is held, and leaves nothing open', async () => {
