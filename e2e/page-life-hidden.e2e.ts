@@ -121,8 +121,8 @@ describe.runIf(installedEngines().includes('chromium'))('in Chromium', () => {
       await tab.send('Page.setWebLifecycleState', { state: 'active' })
       await untilHad(follower, 0)
       await delay(STORM_MS)
-      // The connection; of a long poll the first answer, and the one that is held.
-      expect(world.arrivals.length - before, transport).toBeLessThanOrEqual(3)
+      // The connection; of a long poll the first answer, and those that are held for 2 s at first. A storm would be dozens.
+      expect(world.arrivals.length - before, transport).toBeLessThanOrEqual(6)
       expect(await tab.evaluate(`life.passed.map(({ type }) => type).filter((type) => /freeze|resume/.test(type))`)).toEqual(['freeze', 'resume'])
       await expectExact(follower)
     })
