@@ -111,6 +111,9 @@ describe.runIf(installedEngines().includes('chromium'))('in Chromium', () => {
     await eachOf(async (follower) => {
       const { transport, world, feed, tab } = follower
       await tab.send('Page.setWebLifecycleState', { state: 'frozen' })
+      // Not only between two long polls.
+      const frozenAt = feed.count
+      await expect.poll(() => feed.count, patiently).toBeGreaterThan(frozenAt + 10)
       await expect.poll(() => world.open, { ...patiently, message: transport }).toBe(0)
       const before = world.arrivals.length
       const stale = feed.count
