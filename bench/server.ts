@@ -37,8 +37,10 @@ const { values } = parseArgs({
   }
 })
 
-/** Events between two waits for all of them. */
-const BATCH = 20
+/** Followers that a server has before it is measured: what the first ones cost is code. */
+const FIRST = 100
+/** Events between two waits for all of them: the rate is the median of these. */
+const BATCH = 10
 const LATENCY_EVENTS = 40
 const LATENCY_PAUSE_MS = 250
 
@@ -46,8 +48,8 @@ interface Server {
   port: number
   /** Resolves when it has sent them. */
   send(count: number, pauseMs: number): Promise<void>
-  /** In bytes. */
-  memory(): Promise<number>
+  /** Memory in bytes, and the CPU time that it has used. */
+  usage(): Promise<{ rss: number; cpuMs: number }>
   stop(): Promise<void>
 }
 
@@ -65,7 +67,7 @@ async function startServer(name: string): Promise<Server | undefined> {
   return {
     port,
     send: (count, pauseMs) => ask(child, { do: 'send', count, pauseMs }),
-    memory: async () => (await ask<{ rss: number }>(child, { do: 'rss' })).rss,
+    usage: () => ask(child, { do: 'usage' }),
     async stop() {
       child.kill()
       await once(child, 'exit')
@@ -73,40 +75,54 @@ async function startServer(name: string): Promise<Server | undefined> {
   }
 }
 
-interface Row {
-  label: string
-  followers: number
-  bytesPerFollower: number
-  perSecond: number
+interface FanOut {
+  ms: number
+  /** Of a core, by the followers. */
+  busy: number
   p50: number
   p99: number
 }
 
-async function measure({ server: name, label, ...asked }: Contestant, followers: number, events: number): Promise<Row | undefined> {
+interface Row {
+  bytesPerFollower: number
+  perSecond: number
+  /** CPU of the server for one event to one follower: other programs on the machine hardly change it. */
+  cpuMicros: number
+  busy: number
+  p50: number
+  p99: number
+}
+
+async function measure({ server: name, label: _, ...asked }: Contestant, followers: number, events: number): Promise<Row | undefined> {
   const server = await startServer(name)
   if (!server) return undefined
   const child = fork(join(import.meta.dirname, 'server/followers.ts'))
+  const open = (count: number) => ask(child, { do: 'open', port: server.port, count, ...asked })
   try {
-    const empty = await server.memory()
-    await ask(child, { do: 'open', port: server.port, count: followers, ...asked })
-    const full = await server.memory()
-    let ms = 0
-    for (let sent = 0; sent < events; sent += BATCH) ms += (await fanOut(server, child, followers, BATCH, 0)).ms
+    await open(FIRST)
+    await fanOut(server, child, FIRST, BATCH, 0)
+    const empty = await server.usage()
+    await open(followers - FIRST)
+    const full = await server.usage()
+    const batches: FanOut[] = []
+    for (let sent = 0; sent < events; sent += BATCH) batches.push(await fanOut(server, child, followers, BATCH, 0))
+    const after = await server.usage()
     const { p50, p99 } = await fanOut(server, child, followers, LATENCY_EVENTS, LATENCY_PAUSE_MS)
-    return { label, followers, bytesPerFollower: (full - empty) / followers, perSecond: (events * followers * 1000) / ms, p50, p99 }
+    return {
+      bytesPerFollower: (full.rss - empty.rss) / (followers - FIRST),
+      perSecond: (BATCH * followers * 1000) / median(batches.map(({ ms }) => ms)),
+      cpuMicros: ((after.cpuMs - full.cpuMs) * 1000) / (batches.length * BATCH * followers),
+      busy: median(batches.map(({ busy }) => busy)),
+      p50,
+      p99
+    }
   } finally {
     child.kill()
     await server.stop()
   }
 }
 
-async function fanOut(
-  server: Server,
-  child: ChildProcess,
-  followers: number,
-  events: number,
-  pauseMs: number
-): Promise<{ ms: number; p50: number; p99: number }> {
+async function fanOut(server: Server, child: ChildProcess, followers: number, events: number, pauseMs: number): Promise<FanOut> {
   await ask(child, { do: 'expect', count: events * followers })
   const done = once(child, 'message')
   await server.send(events, pauseMs)
@@ -114,23 +130,35 @@ async function fanOut(
   return result
 }
 
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+
 const number = (value: number, digits = 0): string => value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits })
 
 for (const followers of values.followers.split(',').map(Number)) {
-  console.log(`\n${number(followers)} followers of one job, events of 120 bytes\n`)
-  console.log('| | kB a follower | events × followers a second | of bare ws | median ms | 99th percentile ms |\n|---|---|---|---|---|---|')
+  console.log(`\n${number(followers)} followers of one job, events of about 180 bytes\n`)
+  console.log(
+    '| | kB a follower | events × followers a second | of bare ws | CPU µs each | median ms | 99th percentile ms | followers busy |\n|---|---|---|---|---|---|---|---|'
+  )
   let bare = Number.NaN
   for (const contestant of contestants) {
-    if (!contestant.label.includes(values.only)) continue
+    const { label } = contestant
+    if (!label.includes(values.only)) continue
     const row = await measure(contestant, followers, Number(values.events))
     if (!row) {
-      console.log(`| ${contestant.label} | left out: nginx with libnginx-mod-nchan is not installed | | | | |`)
+      console.log(`| ${label} | left out: nginx with libnginx-mod-nchan is not installed | | | | | | |`)
       continue
     }
     if (contestant.server === 'ws') bare = row.perSecond
-    const { label, bytesPerFollower, perSecond, p50, p99 } = row
-    console.log(
-      `| ${label} | ${number(bytesPerFollower / 1000, 1)} | ${number(perSecond)} | ${number(perSecond / bare, 2)} | ${number(p50, 1)} | ${number(p99, 1)} |`
-    )
+    const { bytesPerFollower, perSecond, cpuMicros, busy, p50, p99 } = row
+    const cells = [
+      number(bytesPerFollower / 1000, 1),
+      number(perSecond),
+      number(perSecond / bare, 2),
+      number(cpuMicros, 1),
+      number(p50, 1),
+      number(p99, 1),
+      `${number(busy * 100)} %`
+    ]
+    console.log(`| ${label} | ${cells.join(' | ')} |`)
   }
 }

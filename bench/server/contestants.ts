@@ -3,21 +3,14 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { createChannel, createSession } from 'better-sse'
 import { Server as SocketIo } from 'socket.io'
 import { WebSocketServer } from 'ws'
 import { createJobServer } from '../../src/server/index.ts'
-
-/** What every follower receives: `t` is when it was sent, in ms since 1970. */
-interface Payload {
-  t: number
-  n: number
-  text: string
-}
+import { createPayloads, eventOf, type Payload } from './payload.ts'
 
 type Publish = (payload: Payload) => Promise<unknown> | unknown
-
-const PADDING = 'x'.repeat(40)
 
 const contestants: Record<string, (server: http.Server) => Publish> = {
   jobtail(server) {
@@ -28,22 +21,19 @@ const contestants: Record<string, (server: http.Server) => Publish> = {
   },
   ws(server) {
     const sockets = new WebSocketServer({ server, perMessageDeflate: false })
-    let n = 0
-    return (data) => {
-      n += 1
-      // As much as an event of the protocol says.
-      const text = JSON.stringify({ id: `mf3k2xabcdef-${n}`, seq: n, job: 'bench', type: 'progress', time: new Date().toISOString(), data })
+    return (payload) => {
+      const text = JSON.stringify(eventOf(payload))
       for (const ws of sockets.clients) ws.send(text)
     }
   },
   'socket.io'(server) {
     const io = new SocketIo(server, { transports: ['websocket'], pingInterval: 600_000, serveClient: false })
-    return (payload) => io.emit('progress', payload)
+    return (payload) => io.emit('progress', eventOf(payload))
   },
   'better-sse'(server) {
     const channel = createChannel()
     server.on('request', async (req, res) => channel.register(await createSession(req, res)))
-    return (payload) => channel.broadcast(payload, 'message')
+    return (payload) => channel.broadcast(eventOf(payload), 'message')
   }
 }
 
@@ -54,22 +44,29 @@ const server = http.createServer()
 const publish = make(server)
 server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 })
 await once(server, 'listening')
-let n = 0
+const nextPayload = createPayloads()
 
 async function send(count: number, pauseMs: number): Promise<void> {
   for (let sent = 0; sent < count; sent += 1) {
-    n += 1
-    await publish({ t: performance.timeOrigin + performance.now(), n, text: PADDING })
-    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    await publish(nextPayload())
+    // Each event in a turn of its own: what is sent within one turn, some would put together and some not.
+    if (pauseMs > 0) await pause(pauseMs)
+    else await nextTurn()
   }
 }
 
-process.on('message', async (told: { do: 'rss' } | { do: 'send'; count: number; pauseMs: number }) => {
-  if (told.do === 'send') await send(told.count, told.pauseMs)
-  for (let round = 0; round < 3 && told.do === 'rss'; round += 1) {
+async function usage(): Promise<{ rss: number; cpuMs: number }> {
+  for (let round = 0; round < 3; round += 1) {
     globalThis.gc?.()
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await pause(100)
   }
-  process.send?.({ rss: process.memoryUsage().rss })
+  const { user, system } = process.cpuUsage()
+  return { rss: process.memoryUsage.rss(), cpuMs: (user + system) / 1000 }
+}
+
+process.on('message', async (told: { do: 'usage' } | { do: 'send'; count: number; pauseMs: number }) => {
+  if (told.do === 'usage') return process.send?.(await usage())
+  await send(told.count, told.pauseMs)
+  process.send?.({ sent: told.count })
 })
 process.send?.({ port: (server.address() as AddressInfo).port }) // as: it listens on TCP

@@ -3,7 +3,6 @@
  * marker of each event in the bytes, without decoding what is around it. Told what to do by its parent.
  */
 
-import { once } from 'node:events'
 import net from 'node:net'
 
 export interface Asked {
@@ -19,8 +18,9 @@ export interface Asked {
 const MARKER = '"t":'
 const AT_ONCE = 200
 
+/** What all connections are read into: none has a buffer of its own. */
+const buffer = Buffer.alloc(65_536)
 const latencies: number[] = []
-const sockets: net.Socket[] = []
 let received = 0
 /** To be told when so many have been received. */
 let goal: { count: number; reached(): void } | undefined
@@ -42,67 +42,76 @@ function frame(text: string): Buffer {
   return Buffer.concat([Buffer.from([0x81, 0x80 | payload.length, 0, 0, 0, 0]), payload])
 }
 
-async function connect(asked: Asked): Promise<void> {
-  const socket = net.connect({ port: asked.port, host: '127.0.0.1', noDelay: true })
-  sockets.push(socket)
-  socket.setEncoding('latin1')
-  socket.write(request(asked))
-  let rest = ''
-  const open = once(socket, 'data')
-  socket.on('data', (chunk: string) => {
-    const text = rest + chunk
-    let from = 0
-    for (let at = text.indexOf(MARKER); at >= 0; at = text.indexOf(MARKER, from)) {
-      const end = text.indexOf(',', at)
-      if (end < 0) {
-        from = at
-        break
+function connect(asked: Asked): Promise<void> {
+  return new Promise((resolve, reject) => {
+    /** The beginning of a marker or its number that the last chunk ended with. */
+    let rest = ''
+    let isOpen = false
+
+    function read(size: number): boolean {
+      const text = rest + buffer.toString('latin1', 0, size)
+      if (!isOpen) open(text)
+      let from = 0
+      for (let at = text.indexOf(MARKER); at >= 0; at = text.indexOf(MARKER, from)) {
+        const end = text.indexOf(',', at)
+        if (end < 0) {
+          rest = text.slice(at)
+          return true
+        }
+        from = end
+        note(text, at + MARKER.length, end)
       }
-      from = end
-      note(Number(text.slice(at + MARKER.length, end)))
+      rest = text.slice(Math.max(from, text.length - MARKER.length + 1))
+      return true
     }
-    rest = text.slice(from).slice(-200)
-    // A number that was cut begins with its marker, which must not be lost.
-    if (!rest.includes(MARKER)) rest = rest.slice(-MARKER.length)
+
+    function open(first: string): void {
+      if (!/^HTTP\/1.1 (101|200) /.test(first)) return reject(new Error(`expected an open stream, got ${first}`))
+      isOpen = true
+      if (asked.greeting) socket.write(frame(asked.greeting))
+      resolve()
+    }
+
+    const socket = net.connect({ port: asked.port, host: '127.0.0.1', noDelay: true, onread: { buffer, callback: read } })
+    socket.write(request(asked))
+    socket.on('error', reject)
+    socket.on('close', () => reject(new Error('a connection was closed')))
   })
-  socket.on('error', (error) => {
-    throw error
-  })
-  const [first] = await open
-  if (!/^HTTP\/1.1 (101|200) /.test(first)) throw new Error(`expected an open stream, got ${first}`)
-  if (asked.greeting) socket.write(frame(asked.greeting))
 }
 
-function note(sentAt: number): void {
+function note(text: string, from: number, to: number): void {
   received += 1
-  latencies.push(performance.timeOrigin + performance.now() - sentAt)
+  latencies.push(performance.timeOrigin + performance.now() - Number(text.slice(from, to)))
   if (goal && received >= goal.count) goal.reached()
 }
 
-const percentile = (sorted: readonly number[], part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN
+const percentile = (sorted: Float64Array, part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN
 
-type Told = ({ do: 'open' } & Asked) | { do: 'expect'; count: number } | { do: 'close' }
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+/** Until so many events have come. */
+async function expectEvents(count: number): Promise<object> {
+  const startedAt = performance.now()
+  const cpuBefore = cpuMs()
+  latencies.length = 0
+  received = 0
+  const { promise, resolve } = Promise.withResolvers<void>()
+  goal = { count, reached: resolve }
+  process.send?.({ ready: true })
+  await promise
+  const ms = performance.now() - startedAt
+  const busy = (cpuMs() - cpuBefore) / ms
+  const sorted = Float64Array.from(latencies).sort()
+  return { ms, busy, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99) }
+}
+
+type Told = ({ do: 'open' } & Asked) | { do: 'expect'; count: number }
 
 process.on('message', async (told: Told) => {
-  switch (told.do) {
-    case 'open':
-      for (let left = told.count; left > 0; left -= AT_ONCE) await Promise.all(Array.from({ length: Math.min(AT_ONCE, left) }, () => connect(told)))
-      return process.send?.({ opened: told.count })
-    case 'expect': {
-      const startedAt = performance.now()
-      latencies.length = 0
-      received = 0
-      goal = undefined
-      process.send?.({ ready: true })
-      await new Promise<void>((resolve) => {
-        goal = { count: told.count, reached: resolve }
-        if (received >= told.count) resolve()
-      })
-      const sorted = latencies.toSorted((a, b) => a - b)
-      return process.send?.({ ms: performance.now() - startedAt, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99) })
-    }
-    case 'close':
-      for (const socket of sockets.splice(0)) socket.destroy()
-      return process.send?.({ closed: true })
-  }
+  if (told.do === 'expect') return process.send?.(await expectEvents(told.count))
+  for (let left = told.count; left > 0; left -= AT_ONCE) await Promise.all(Array.from({ length: Math.min(AT_ONCE, left) }, () => connect(told)))
+  process.send?.({ opened: told.count })
 })

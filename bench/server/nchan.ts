@@ -6,9 +6,10 @@ import http from 'node:http'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createPayloads, eventOf } from './payload.ts'
 
 const MODULE = '/usr/lib/nginx/modules/ngx_nchan_module.so'
-const PADDING = 'x'.repeat(40)
+const TICKS_PER_SECOND = 100
 
 async function freePort(): Promise<number> {
   const server = net.createServer().listen(0, '127.0.0.1')
@@ -21,7 +22,7 @@ async function freePort(): Promise<number> {
 export interface Nchan {
   port: number
   send(count: number, pauseMs: number): Promise<void>
-  memory(): Promise<number>
+  usage(): Promise<{ rss: number; cpuMs: number }>
   stop(): Promise<void>
 }
 
@@ -63,19 +64,20 @@ http {
     })
   while (!(await listens())) if (nginx.exitCode !== null) throw new Error(`nginx did not start:\n${readFileSync(join(folder, 'error.log'), 'utf8')}`)
 
-  let n = 0
+  const nextPayload = createPayloads()
   return {
     port,
     async send(count, pauseMs) {
       for (let sent = 0; sent < count; sent += 1) {
-        n += 1
-        const data = { t: performance.timeOrigin + performance.now(), n, text: PADDING }
-        await post(JSON.stringify({ id: `mf3k2xabcdef-${n}`, seq: n, job: 'bench', type: 'progress', time: new Date().toISOString(), data }))
+        await post(JSON.stringify(eventOf(nextPayload())))
         if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
       }
     },
-    async memory() {
-      return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${nginx.pid}/status`, 'utf8'))?.[1]) * 1024
+    async usage() {
+      const rssKb = Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${nginx.pid}/status`, 'utf8'))?.[1])
+      // Fields 14 and 15 of proc(5), counted behind the name, which may hold anything.
+      const [user, system] = readFileSync(`/proc/${nginx.pid}/stat`, 'utf8').split(') ')[1]?.split(' ').slice(11, 13).map(Number) ?? []
+      return { rss: rssKb * 1024, cpuMs: (((user ?? 0) + (system ?? 0)) / TICKS_PER_SECOND) * 1000 }
     },
     async stop() {
       agent.destroy()
