@@ -1,12 +1,12 @@
-// Serves jobs to Jobtail clients by event stream and polling: go run main.go 8000
-// Each line of stdin is an event, such as: 42 progress {"ratio": 0.5}
+// Serves jobs to Jobtail clients: go run main.go 8000. Each line of stdin is an event, such as: 42 progress {"ratio": 0.5}
 package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
-	"net"
+	"log"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,131 +16,124 @@ import (
 	"time"
 )
 
-const heartbeat = 15 * time.Second
-
 type object map[string]any
-type jobLog struct {
-	job, epoch, status string
-	events             []object
-	changed            chan struct{} // closed at each event, and replaced
-}
 
 var (
+	epoch   = fmt.Sprintf("%x", time.Now().UnixNano()) // a restart loses the logs, and begins another epoch
 	mutex   sync.Mutex
-	logs    = map[string]*jobLog{}
+	logs    = map[string][]object{}
+	changed = make(chan struct{}) // closed at each event, and replaced
+	ends    = map[any]string{"succeeded": "result", "failed": "error", "cancelled": "error"}
 	paths   = regexp.MustCompile(`^/jobs/([^/]+)(/events)?$`)
 	cursors = regexp.MustCompile(`^[A-Za-z0-9._:~-]{0,128}$`)
-	ends    = regexp.MustCompile(`^(succeeded|failed|cancelled)$`)
 )
 
-func publish(job, kind string, data any) {
-	mutex.Lock()
-	defer mutex.Unlock()
-	log := logs[job]
-	if log == nil {
-		log = &jobLog{job: job, epoch: fmt.Sprintf("%x", time.Now().UnixNano()), changed: make(chan struct{})}
-		logs[job] = log
-	}
-	if ends.MatchString(log.status) {
-		panic("job " + job + " has ended")
-	}
-	seq, now := len(log.events)+1, time.Now().UTC().Format(time.RFC3339Nano)
-	log.events = append(log.events, object{"id": log.cursor(seq), "seq": seq, "job": job, "type": kind, "time": now, "data": data})
-	if log.status = "running"; kind == "queued" || ends.MatchString(kind) {
-		log.status = kind
-	}
-	close(log.changed)
-	log.changed = make(chan struct{})
+func hasEnded(events []object) bool {
+	return len(events) > 0 && ends[events[len(events)-1]["type"]] != ""
 }
 
-func (log *jobLog) cursor(seq int) string { return fmt.Sprintf("%s-%d", log.epoch, seq) }
+func cursor(seq int) string { return fmt.Sprintf("%s-%d", epoch, seq) }
 
-// What comes after seq; where there is nothing yet, it is waited for.
-func (log *jobLog) read(r *http.Request, seq int, wait time.Duration) (events []object, status string, done bool) {
-	for late := time.After(wait); ; {
+func publish(job, kind, data string) {
+	mutex.Lock()
+	defer mutex.Unlock()
+	if hasEnded(logs[job]) || !json.Valid([]byte(data)) {
+		log.Fatalf("job %s has ended, or this is no JSON: %s", job, data)
+	}
+	seq, now := len(logs[job])+1, time.Now().UTC()
+	logs[job] = append(logs[job], object{"id": cursor(seq), "seq": seq, "job": job, "type": kind, "time": now, "data": json.RawMessage(data)})
+	close(changed)
+	changed = make(chan struct{})
+}
+
+// The job's events, as soon as there are more than seq, or the last one.
+func await(ctx context.Context, job string, seq int, wait time.Duration) []object {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	for {
 		mutex.Lock()
-		events, status, changed := log.events[seq:], log.status, log.changed
+		events, next := logs[job], changed
 		mutex.Unlock()
-		if done = ends.MatchString(status); len(events) > 0 || done || wait <= 0 {
-			return events, status, done
+		if len(events) > seq || hasEnded(events) {
+			return events
 		}
 		select {
-		case <-changed:
-		case <-late:
-			wait = 0
-		case <-r.Context().Done():
-			wait = 0
+		case <-next:
+		case <-ctx.Done():
+			return events
 		}
 	}
+}
+
+// Where a reader stands who has had the events up to seq.
+func place(events []object, seq int) object {
+	status := events[len(events)-1]["type"]
+	if status != "queued" && ends[status] == "" {
+		status = "running"
+	}
+	return object{"job": events[0]["job"], "epoch": epoch, "seq": seq, "cursor": cursor(seq), "status": status}
 }
 
 func serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "private, no-store, no-transform")
 	w.Header().Set("Vary", "Accept, Origin, Authorization, Cookie, Last-Event-ID, Prefer")
-	var log *jobLog
-	path := append(paths.FindStringSubmatch(r.URL.EscapedPath()), "", "")
-	if job, err := url.PathUnescape(path[1]); err == nil {
-		mutex.Lock()
-		log = logs[job]
-		mutex.Unlock()
-	}
-	query, after := r.URL.Query(), r.Header.Get("Last-Event-ID")
+	path := append(paths.FindStringSubmatch(r.URL.EscapedPath()), "", "", "")
+	job, _ := url.PathUnescape(path[1])
+	after := r.Header.Get("Last-Event-ID")
 	if after == "" {
-		after = query.Get("after")
+		after = r.FormValue("after")
+	}
+	events, seq := await(r.Context(), job, 0, 0), 0
+	for i, event := range events {
+		if after == "tail" || after == event["id"] {
+			seq = i + 1
+		}
 	}
 	switch {
 	case r.Method != "GET":
 		answer(w, 405, object{}) // no jobs are started here
-	case log == nil:
+	case len(events) == 0:
 		answer(w, 404, object{"code": "unknown-job"})
 	case !cursors.MatchString(after):
 		answer(w, 400, object{"code": "bad-request"})
+	case path[2] == "":
+		snapshot(w, events)
+	case strings.Contains(r.Header.Get("Accept"), "text/event-stream"):
+		stream(w, r, job, seq)
 	default:
-		events, status, _ := log.read(r, 0, 0)
-		seq := 0
-		for _, event := range events {
-			if after == "tail" || after == event["id"] {
-				seq = event["seq"].(int)
-			}
-		}
-		if path[2] == "" {
-			end := len(events)
-			answer(w, 200, object{"id": log.job, "epoch": log.epoch, "seq": end, "cursor": log.cursor(end), "status": status, "result": result(events[end-1])})
-		} else if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
-			stream(w, r, log, seq)
-		} else {
-			poll(w, r, log, seq)
-		}
+		poll(w, r, job, seq)
 	}
 }
 
-func result(last object) any {
-	if last["type"] == "succeeded" {
-		return last["data"]
+func snapshot(w http.ResponseWriter, events []object) {
+	body, last := place(events, len(events)), events[len(events)-1]
+	body["id"] = body["job"]
+	if hasEnded(events) {
+		body[ends[last["type"]]] = last["data"]
 	}
-	return nil
+	answer(w, 200, body)
 }
 
-func poll(w http.ResponseWriter, r *http.Request, log *jobLog, seq int) {
+func poll(w http.ResponseWriter, r *http.Request, job string, seq int) {
 	var seconds int
-	fmt.Sscan(r.URL.Query().Get("wait"), &seconds)
+	fmt.Sscan(r.FormValue("wait"), &seconds)
 	fmt.Sscanf(r.Header.Get("Prefer"), "wait=%d", &seconds)
 	if seconds > 55 {
 		seconds = 55
 	}
-	events, status, done := log.read(r, seq, time.Duration(seconds)*time.Second)
-	page := append([]object{}, events...) // [] where there are none, not null
-	if len(page) > 1000 {
-		page, done = page[:1000], false
+	events := await(r.Context(), job, seq, time.Duration(seconds)*time.Second)
+	end := len(events)
+	if end > seq+1000 {
+		end = seq + 1000
 	}
-	place := object{"job": log.job, "epoch": log.epoch, "seq": seq, "from": log.cursor(seq), "cursor": log.cursor(seq + len(page)), "status": status, "done": done}
-	more := len(page) < len(events)
-	answer(w, 200, object{"protocol": 1, "heartbeatMs": heartbeat.Milliseconds(), "more": more, "jobs": []object{place}, "events": page})
+	here := place(events, seq)
+	here["from"], here["cursor"], here["done"] = cursor(seq), cursor(end), hasEnded(events[:end])
+	answer(w, 200, object{"protocol": 1, "heartbeatMs": 15000, "more": end < len(events), "jobs": []object{here}, "events": events[seq:end]})
 }
 
-func stream(w http.ResponseWriter, r *http.Request, log *jobLog, seq int) {
-	events, status, done := log.read(r, seq, 0)
-	if done && len(events) == 0 {
+func stream(w http.ResponseWriter, r *http.Request, job string, seq int) {
+	events := await(r.Context(), job, seq, 0)
+	if hasEnded(events[:seq]) {
 		w.WriteHeader(204)
 		return
 	}
@@ -148,24 +141,23 @@ func stream(w http.ResponseWriter, r *http.Request, log *jobLog, seq int) {
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	beat := ":\n\n"
-	write(w, "event: control", object{"control": "hello", "protocol": 1, "heartbeatMs": heartbeat.Milliseconds()})
-	if r.URL.Query().Get("pad") == "1" {
+	if r.FormValue("pad") == "1" {
 		beat = ":" + strings.Repeat(" ", 2048) + "\n\n"
-		fmt.Fprint(w, beat)
 	}
-	write(w, "event: control", object{"control": "subscribed", "job": log.job, "epoch": log.epoch, "seq": seq, "cursor": log.cursor(seq), "status": status})
-	for (len(events) > 0 || !done) && r.Context().Err() == nil {
-		if len(events) == 0 {
-			fmt.Fprint(w, beat)
-		}
-		for _, event := range events {
+	here := place(events, seq)
+	here["control"] = "subscribed"
+	write(w, "event: control", object{"control": "hello", "protocol": 1, "heartbeatMs": 15000})
+	write(w, "event: control", here)
+	for !hasEnded(events[:seq]) && r.Context().Err() == nil {
+		for _, event := range events[seq:] {
 			write(w, "id: "+event["id"].(string), event)
 		}
+		fmt.Fprint(w, beat)
 		w.(http.Flusher).Flush()
-		seq += len(events)
-		events, _, done = log.read(r, seq, heartbeat)
+		seq = len(events)
+		events = await(r.Context(), job, seq, 15*time.Second)
 	}
-	write(w, "event: control", object{"control": "done", "job": log.job, "cursor": log.cursor(seq)})
+	write(w, "event: control", object{"control": "done", "job": job, "cursor": cursor(seq)})
 }
 
 func write(w http.ResponseWriter, field string, frame object) {
@@ -184,17 +176,10 @@ func answer(w http.ResponseWriter, status int, body object) {
 }
 
 func main() {
-	listener, err := net.Listen("tcp", ":"+os.Args[1])
-	if err != nil {
-		panic(err)
-	}
-	fmt.Printf("http://localhost:%d/jobs\n", listener.Addr().(*net.TCPAddr).Port)
-	go http.Serve(listener, http.HandlerFunc(serve))
+	go func() { log.Fatal(http.ListenAndServe(":"+os.Args[1], http.HandlerFunc(serve))) }()
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		fields := append(strings.SplitN(lines.Text(), " ", 3), "null")
-		var data any
-		json.Unmarshal([]byte(fields[2]), &data)
-		publish(fields[0], fields[1], data)
+		publish(fields[0], fields[1], fields[2])
 	}
 	select {}
 }

@@ -1,35 +1,41 @@
 /** The servers of examples/ do what the protocol says, as `jobtail check` sees it. */
 
-import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import type { Readable, Writable } from 'node:stream'
 import { expect, test, vi } from 'vitest'
 import { check } from '../../src/cli/check/index.ts'
 import type { OnFinished } from '../cli/kit.ts'
+import { freePort } from '../server/redis-server.ts'
 import { findToolchain } from '../setup/toolchains.ts'
 
 const examples = join(import.meta.dirname, '../../examples')
+const files = { python: 'python/server.py', go: 'go/main.go' }
 const TEST_MS = 240_000
+const STARTED_MS = 30_000
 const OFFERED = ['log', 'sse', 'long-poll', 'short-poll']
 const ONE_JOB = 'a connection of this server carries one job'
 
 /** The command that starts it; what Go builds is gone after the test. */
 const commands = {
-  python: (python: string): string[] => [python, join(examples, 'python/server.py')],
+  python: (python: string): string[] => [python, join(examples, files.python)],
   go(go: string, onFinished: OnFinished): string[] {
     const folder = mkdtempSync(join(tmpdir(), 'jobtail-go-'))
     onFinished(() => rmSync(folder, { recursive: true, force: true }))
-    const { status, stderr } = spawnSync(go, ['build', '-o', join(folder, 'server'), join(examples, 'go/main.go')], { encoding: 'utf8' })
+    const { status, stderr } = spawnSync(go, ['build', '-o', join(folder, 'server'), join(examples, files.go)], { encoding: 'utf8' })
     expect(status, stderr).toBe(0)
     return [join(folder, 'server')]
   }
 }
 
 for (const language of ['python', 'go'] as const) {
+  test(`README shows the server in ${language} as it is`, () => {
+    const [, shown] = new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 's').exec(readFileSync(join(examples, '../README.md'), 'utf8')) ?? []
+    expect(shown).toBe(readFileSync(join(examples, files[language]), 'utf8'))
+  })
+
   const toolchain = findToolchain(language)
   test(`${language} meets every clause of what it offers`, { timeout: TEST_MS, concurrent: true, skip: toolchain === undefined }, async ({
     onTestFinished
@@ -45,7 +51,7 @@ for (const language of ['python', 'go'] as const) {
       publish('done', type, data)
     publish('running', 'started', {})
     publish('live', 'started', {})
-    await vi.waitFor(async () => expect((await fetch(`${base}/live`)).status).toBe(200), 20_000)
+    await vi.waitFor(async () => expect((await fetch(`${base}/live`)).status).toBe(200), STARTED_MS)
     const working = setInterval(() => publish('live', 'progress', {}), 250)
     onTestFinished(() => clearInterval(working))
 
@@ -66,14 +72,14 @@ async function start(
   [command = '', ...args]: string[],
   onFinished: OnFinished
 ): Promise<{ base: URL; publish(job: string, type: string, data: unknown): void }> {
-  const server: ChildProcessByStdio<Writable, Readable, null> = spawn(command, [...args, '0'], { stdio: ['pipe', 'pipe', 'ignore'] })
+  const port = await freePort()
+  const server = spawn(command, [...args, String(port)], { stdio: ['pipe', 'ignore', 'ignore'] })
   onFinished(async () => {
     server.kill('SIGKILL')
     if (server.exitCode === null && server.signalCode === null) await once(server, 'exit')
   })
-  const [line] = await once(createInterface(server.stdout), 'line')
   return {
-    base: new URL(String(line).replace('localhost', '127.0.0.1')),
+    base: new URL(`http://127.0.0.1:${port}/jobs`),
     publish: (job, type, data) => server.stdin.write(`${job} ${type} ${JSON.stringify(data)}\n`)
   }
 }
