@@ -7,6 +7,8 @@ import { isTerminal } from '../src/protocol/rules.ts'
 import type { Diagnostic } from '../src/types.ts'
 
 const pace = { events: 220, intervalMs: 25 }
+/** For a job that goes on until it is cancelled: no test takes so long. */
+export const lasting = { events: 5000 }
 
 /** The demo in a browser, both fresh. */
 export interface DemoPage {
@@ -18,11 +20,16 @@ export interface DemoPage {
   start(input?: { kind?: string; events?: number }): Promise<string>
   /** Resolves once the page has had so many of the job's events. */
   had(jobId: string, count: number): Promise<void>
+  /** Resolves once it has had as many more as make a whole job. */
+  goesOn(jobId: string): Promise<void>
+  cancel(jobId: string): Promise<void>
   /** Presses a switch or button of the page. */
   press(label: string): Promise<void>
   diagnostics(): Promise<Diagnostic[]>
-  /** How this transport was lost, each time that it was. */
-  lost(transport: string): Promise<Extract<Diagnostic, { type: 'lost' }>[]>
+  /** Resolves once this transport has been lost, with how. */
+  lost(transport: string): Promise<Extract<Diagnostic, { type: 'lost' }>>
+  /** Resolves once this transport ranks below the others. */
+  demoted(transport: string): Promise<void>
   /** Waits for the job's end on the page, and holds what it got against the server's own log. */
   expectExact(jobId: string): Promise<void>
   close(): Promise<void>
@@ -32,6 +39,7 @@ export async function openDemo(browser: Browser, query = ''): Promise<DemoPage> 
   const arrivals: Arrival[] = []
   const demo = await startDemo({ port: 0, host: '127.0.0.1', onArrival: (arrival) => arrivals.push(arrival) })
   const context = await browser.newContext()
+  context.setDefaultTimeout(100_000)
   const page = await context.newPage()
   const errors: string[] = []
   page.on('pageerror', (error) => {
@@ -41,21 +49,42 @@ export async function openDemo(browser: Browser, query = ''): Promise<DemoPage> 
   await page.goto(`${demo.url}/?auto=0&${query}`)
   await page.waitForFunction(() => 'demo' in window)
 
-  const diagnostics = (): Promise<Diagnostic[]> => page.evaluate(() => [...window.demo.diagnostics])
+  async function had(jobId: string, count: number): Promise<void> {
+    await page.waitForFunction(([id, least]) => window.demo.events(id).length >= least, [jobId, count] as const)
+  }
+
+  /** Resolves with the first diagnostic of this type about this transport. */
+  async function told<T extends Diagnostic['type']>(type: T, transport: string): Promise<Extract<Diagnostic, { type: T }>> {
+    const first = await page.waitForFunction(([wanted, name]) => window.demo.diagnostics.find((each) => each.type === wanted && each.transport === name), [
+      type,
+      transport
+    ] as const)
+    return (await first.jsonValue()) as Extract<Diagnostic, { type: T }> // as: it is of that type
+  }
 
   return {
     demo,
     page,
     arrivals,
     start: (input) => page.evaluate((all) => window.demo.start(all), { kind: 'hash', ...pace, ...input }),
-    async had(jobId, count) {
-      await page.waitForFunction(([id, least]) => window.demo.events(id).length >= least, [jobId, count] as const)
+    had,
+    async goesOn(jobId) {
+      await had(jobId, (await page.evaluate((id) => window.demo.events(id).length, jobId)) + pace.events)
+    },
+    async cancel(jobId) {
+      await page
+        .getByRole('article', { name: `job ${jobId}` })
+        .getByRole('button', { name: 'Cancel' })
+        .click()
     },
     async press(label) {
       await page.getByText(label, { exact: true }).click()
     },
-    diagnostics,
-    lost: async (transport) => (await diagnostics()).filter((each) => each.type === 'lost').filter((each) => each.transport === transport),
+    diagnostics: () => page.evaluate(() => [...window.demo.diagnostics]),
+    lost: (transport) => told('lost', transport),
+    async demoted(transport) {
+      await told('demoted', transport)
+    },
     async expectExact(jobId) {
       await page.evaluate((id) => window.demo.over(id), jobId)
       const received = await page.evaluate((id) => window.demo.events(id), jobId)

@@ -45,7 +45,7 @@ export function firstAfterMs(log: readonly WireEvent[], events: readonly Receive
 }
 
 /** Who carried the job, one after the other. */
-export const carriers = ({ diagnostics }: Report): string[] =>
+export const carriers = ({ diagnostics }: Pick<Report, 'diagnostics'>): string[] =>
   diagnostics
     .flatMap(({ type, transport = '' }) => (type === 'live' || type === 'switched' ? [transport] : []))
     .filter((name, index, all) => name !== all[index - 1])
