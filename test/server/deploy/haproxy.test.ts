@@ -8,8 +8,9 @@ import { sse } from '../../../src/transports/sse.ts'
 import { webSocket } from '../../../src/transports/websocket.ts'
 import type { Client, Diagnostic } from '../../../src/types.ts'
 import { findProxy } from '../../setup/proxies.ts'
-import { redisPath, startRedis } from '../redis-server.ts'
-import { freePort, type Node, startNode, startProxy } from './proxy.ts'
+import { freePort, redisPath, startRedis } from '../redis-server.ts'
+import { haproxyConfiguration } from './haproxy.ts'
+import { type Node, startNode, startProxy } from './proxy.ts'
 
 const TRANSPORTS = { websocket: webSocket, sse, 'long-poll': longPoll, 'short-poll': shortPoll }
 type Name = keyof typeof TRANSPORTS
@@ -28,26 +29,6 @@ interface Follower {
   longestMs: number
   over: Promise<void>
 }
-
-const configuration = (listen: number, nodes: readonly number[]): string => `
-defaults
-  mode http
-  timeout connect 5s
-  timeout check 30s
-  timeout client 60s
-  timeout server 60s
-  timeout tunnel 1h
-  option redispatch 1
-  retries 3
-  retry-on conn-failure empty-response
-frontend jobs
-  bind 127.0.0.1:${listen}
-  default_backend nodes
-backend nodes
-  balance roundrobin
-  option httpchk GET /health
-${nodes.map((port) => `  server n${port} 127.0.0.1:${port} check inter 200ms fall 3 rise 1`).join('\n')}
-`
 
 /** What all nodes read and write. */
 interface Shared {
@@ -107,7 +88,7 @@ test.skipIf(!findProxy('haproxy')).each(LOGS)(
     for (const job of JOBS) await log.append(job, 'started', {})
     const nodes: Node[] = [await startNode(create()), await startNode(create())]
     const ports = nodes.map(({ port }) => port)
-    const origin = await startProxy('haproxy', (port) => configuration(port, ports))
+    const origin = await startProxy('haproxy', (port) => haproxyConfiguration(port, ports))
     const said: (Diagnostic & { by: Name })[] = []
     const clients: Client[] = []
     onTestFinished(() => {
@@ -193,7 +174,7 @@ test.skipIf(!findProxy('haproxy'))(
     const create = () => createJobServer({ log: open(), pollMs: 100 })
     await log.append('42', 'started', {})
     const node = await startNode(create(), await freePort())
-    const origin = await startProxy('haproxy', (port) => configuration(port, [node.port]))
+    const origin = await startProxy('haproxy', (port) => haproxyConfiguration(port, [node.port]))
     const names = Object.keys(TRANSPORTS) as Name[] // as: Object.keys forgets them
     const clients = names.map((name) => createClient({ url: `${origin}/jobs`, transports: [TRANSPORTS[name]()], retry: { maxMs: 1000 } }))
     onTestFinished(() => {

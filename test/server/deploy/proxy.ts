@@ -1,66 +1,18 @@
-/** A real reverse proxy on loopback, with a folder of its own, until the test is over. */
+/** A real reverse proxy, and the job servers behind it, until the test is over. */
 
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
-import { type AddressInfo, connect, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 import type { JobServer } from '../../../src/server/types.ts'
-import { findProxy, type ProxyName } from '../../setup/proxies.ts'
-
-const ARGUMENTS: Record<ProxyName, (folder: string) => string[]> = {
-  haproxy: (folder) => ['-db', '-q', '-f', join(folder, 'haproxy.conf')],
-  nginx: (folder) => ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log'), '-g', 'daemon off;']
-}
+import type { ProxyName } from '../../setup/proxies.ts'
+import { openProxy } from './open-proxy.ts'
 
 /** `configure` is given the port to listen on, and a folder. Resolves with the proxy's origin, once it listens. */
 export async function startProxy(name: ProxyName, configure: (port: number, folder: string) => string): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), `jobtail-${name}-`))
-  const port = await freePort()
-  writeFileSync(join(folder, `${name}.conf`), configure(port, folder))
-  const child = spawn(findProxy(name) ?? name, ARGUMENTS[name](folder), { stdio: ['ignore', 'ignore', 'pipe'] })
-  let said = ''
-  child.stderr.on('data', (data) => {
-    said += data
-  })
-  const exited = once(child, 'exit')
-  onTestFinished(async () => {
-    child.kill()
-    await exited
-    rmSync(folder, { recursive: true, force: true })
-  })
-  const failed = exited.then(([code]) => {
-    throw new Error(`${name} ended with ${code}: ${said}`)
-  })
-  failed.catch(() => {}) // it ends some time
-  await Promise.race([failed, listens(port, () => child.exitCode !== null)])
-  return `http://127.0.0.1:${port}`
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo // as: it listens on TCP
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-/** Resolves once somebody listens on the port, or nobody ever will. */
-async function listens(port: number, isOver: () => boolean): Promise<void> {
-  while (!isOver()) {
-    const socket = connect(port, '127.0.0.1')
-    const isThere = await new Promise<boolean>((resolve) => {
-      socket.on('connect', () => resolve(true))
-      socket.on('error', () => resolve(false))
-    })
-    socket.destroy()
-    if (isThere) return
-    await new Promise((resolve) => setTimeout(resolve, 20)) // between two looks
-  }
+  const { origin, close } = await openProxy(name, configure)
+  onTestFinished(close)
+  return origin
 }
 
 export interface Node {
