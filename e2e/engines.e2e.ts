@@ -6,6 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Engine, installedEngines, startEngine } from './engines.ts'
 
+/** For what may take a while on a busy machine. */
+const patiently = { timeout: 60_000 }
+
 let server: http.Server
 let origin: string
 
@@ -32,7 +35,7 @@ describe.each(installedEngines())('%s', (name) => {
     await tab.goto(`${origin}/b`)
     expect(await tab.evaluate(`new Promise((resolve) => setTimeout(resolve, 10, { title: document.title }))`)).toEqual({ title: '/b' })
     await tab.back()
-    await expect.poll(() => tab.evaluate('document.title')).toBe('/a')
+    await expect.poll(() => tab.evaluate('document.title'), patiently).toBe('/a')
     await expect(tab.evaluate(`Promise.reject(new TypeError('this one'))`)).rejects.toThrow('this one')
     await tab.close()
   })
@@ -42,7 +45,7 @@ describe.each(installedEngines())('%s', (name) => {
     const [first, second] = tabs
     const waiting = first?.evaluate(`new Promise((resolve) => { window.go = resolve })`)
     expect(await second?.evaluate('[document.title, document.visibilityState]')).toEqual(['/2', 'visible'])
-    await expect.poll(() => first?.evaluate(`typeof window.go`)).toBe('function')
+    await expect.poll(() => first?.evaluate(`typeof window.go`), patiently).toBe('function')
     expect(await first?.evaluate('document.visibilityState')).toBe('visible')
     await first?.evaluate(`window.go('gone')`)
     expect(await waiting).toBe('gone')

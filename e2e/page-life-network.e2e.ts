@@ -45,6 +45,9 @@ describe.each(installedEngines())('in %s', (name) => {
     const page = await open(name, world.pageUrl(['42'], transports))
     const count = (): Promise<number> => page.evaluate(`life.events['42'].length`)
     const phase = (): Promise<string> => page.evaluate(`life.phases['42'].at(-1)`)
+    /** When the latest of the longest pauses is over; 0: there was none. */
+    const pauseEnd = (): Promise<number> =>
+      page.evaluate(`life.diagnostics.filter(({ type, ms }) => type === 'waiting' && ms >= 30_000).map(({ at, ms }) => at + ms).at(-1) ?? 0`)
     await expect.poll(() => page.evaluate('typeof life'), patiently).toBe('object')
     await expect.poll(count, patiently).toBeGreaterThan(20)
 
@@ -52,15 +55,14 @@ describe.each(installedEngines())('in %s', (name) => {
     await page.setOffline(true)
     await expect.poll(phase, patiently).toBe('offline')
     // Whatever it still tries, it has failed by now, and waits for as long as it ever does.
-    await expect.poll(() => page.evaluate(`life.diagnostics.findLast(({ type }) => type === 'waiting')?.ms ?? 0`), patiently).toBeGreaterThanOrEqual(30_000)
+    await expect.poll(pauseEnd, patiently).toBeGreaterThan(0)
     const had = await count()
 
     world.proxy.back()
-    const backAt = performance.now()
     await page.setOffline(false)
     await expect.poll(phase, patiently).toBe('live')
     await expect.poll(count, patiently).toBeGreaterThan(had)
-    expect(performance.now() - backAt).toBeLessThan(15_000)
+    expect(await page.evaluate(`life.diagnostics.findLast(({ type }) => type === 'live').at`)).toBeLessThan(await pauseEnd())
     expect(await page.evaluate(`life.diagnostics.map(({ type }) => type).filter((type) => /line$/.test(type))`)).toEqual(['offline', 'online'])
     await world.expectExact(page, '42', feed)
   })

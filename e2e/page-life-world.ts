@@ -14,7 +14,7 @@ import { createJobServer, memoryLog } from '../src/server/index.ts'
 import type { JobServerOptions } from '../src/server/types.ts'
 
 /** For what may take a while on a busy machine. */
-export const patiently = { timeout: 30_000 }
+export const patiently = { timeout: 60_000 }
 
 export interface Feed {
   /** How many events there are by now. */
