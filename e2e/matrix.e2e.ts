@@ -45,10 +45,10 @@ describe.concurrent('a fault from the start', { timeout: 240_000 }, () => {
   test.each(installedEngines().flatMap((name) => sample.map((each) => ({ name, ...each }))))('$fault, up to $upTo, in $name', async ({ name, fault, upTo }) => {
     const row = rows.find((each) => each.name === fault)
     if (!row) throw new Error(`no fault ${fault}`)
-    const { lost, repeated, outOfOrder, hasEnded, firstMs, lateMs } = await runEarly(started(name), row, upTo)
+    const { lost, repeated, outOfOrder, hasEnded, fetchMs, firstMs, lateMs } = await runEarly(started(name), row, upTo)
     expect({ lost, repeated, outOfOrder, hasEnded }).toEqual({ lost: 0, repeated: 0, outOfOrder: 0, hasEnded: true })
-    // A second on a machine that is not busy. Whoever waits for a probe to fail takes 5 s for the first event, and for heartbeats 19 s for the later ones.
-    expect(firstMs).toBeLessThan(4000)
-    expect(Math.max(...lateMs)).toBeLessThan(10_000)
+    // A second on a machine that is not busy; a bare fetch tells how busy it is. Whoever waits for a probe to fail takes 5 s for the first event, and for heartbeats 19 s for the later ones.
+    expect(firstMs).toBeLessThan(4000 + 1.5 * fetchMs)
+    expect(Math.max(...lateMs)).toBeLessThan(15_000)
   })
 })

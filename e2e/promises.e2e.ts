@@ -72,6 +72,6 @@ describe.concurrent.each(installedEngines())('%s', { timeout: 240_000 }, (name) 
       }
     )
     // 2.5 s on a machine that is not busy; the heartbeats alone would take 37.5 s.
-    expect(gapMs).toBeLessThan(10_000)
+    expect(gapMs).toBeLessThan(30_000)
   })
 })

@@ -26,11 +26,11 @@ const LIMIT_MS = 150_000
 
 const clock = (): number => performance.timeOrigin + performance.now()
 
-/** Appends the job's events when they are due. */
-async function runJob(stage: Stage, dueMs: readonly number[]): Promise<void> {
-  const startedAt = clock()
-  for (const [index, ms] of dueMs.entries()) {
-    const leftMs = startedAt + ms - clock()
+/** Appends the job's events from one on, up to another, when they are due: the first of them as long after now as after the one before it. */
+async function append(stage: Stage, dueMs: readonly number[], from: number, to = dueMs.length): Promise<void> {
+  const startedAt = clock() - (dueMs[from - 1] ?? 0)
+  for (let index = from; index < to; index += 1) {
+    const leftMs = startedAt + (dueMs[index] ?? 0) - clock()
     if (leftMs > 0) await delay(leftMs)
     await stage.publish(index === dueMs.length - 1 ? 'succeeded' : 'output', { index, text: `Ereignis № ${index} ${'·'.repeat(index % 40)}` })
   }
@@ -49,10 +49,9 @@ async function listenAgain({ proxy }: Stage): Promise<void> {
   }
 }
 
-/** Brings the fault and lifts it; when that was. */
+/** Brings the fault and lifts it, where it is one that lasts for so long; when that was. */
 async function bringFault(stage: Stage, row: Row, upTo: Path): Promise<{ at: number; liftedAt: number | undefined }> {
   const { proxy } = stage
-  await delay(row.afterMs)
   const at = clock()
   const isEverywhere = row.isEverywhere || upTo === 'short-poll'
   if (isEverywhere && row.isDownEverywhere) proxy.unlisten()
@@ -72,7 +71,10 @@ export async function runCell(engine: Engine, row: Row, upTo: Path): Promise<Out
   const tab = await engine.open(stage.pageUrl(row.isEverywhere ? paths.slice(paths.indexOf(upTo)) : paths, false))
   try {
     await stage.until(({ startedAt }) => startedAt > 0, signal)
-    const [fault] = await Promise.all([bringFault(stage, row, upTo), runJob(stage, schedule(row.pace))])
+    const due = schedule(row.pace)
+    await append(stage, due, 0, row.afterEvents)
+    await stage.until(({ events }) => events.length > row.afterEvents, signal) // `started` is one, too
+    const [fault] = await Promise.all([bringFault(stage, row, upTo), append(stage, due, row.afterEvents)])
     await stage.until(({ over }) => over !== undefined, signal).catch(() => {}) // then it has not ended, which is the outcome
     const log = await stage.readLog()
     const { seen } = stage

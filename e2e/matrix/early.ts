@@ -8,6 +8,7 @@ import type { Report } from './page.ts'
 import { faultsUpTo, type Row } from './rows.ts'
 import { type Stage, startStage } from './stage.ts'
 
+/** From when the page began to follow the job: what is asked is how late they come. */
 export const APPENDED_AFTER_MS: readonly number[] = [1000, 3000, 8000]
 
 export interface Early extends Exactness {

@@ -13,8 +13,8 @@ export interface Pace {
 export interface Row {
   name: string
   faults: Partial<Faults>
-  /** When it comes, from when the page began to follow the job. */
-  afterMs: number
+  /** It comes when the page has had so many of the job's events. */
+  afterEvents: number
   pace: Pace
   /** It spares no way of reading. So that each has to stand it, the job is followed without the better ones. */
   isEverywhere?: boolean
@@ -25,7 +25,7 @@ export interface Row {
 }
 
 const steady: Pace = { events: 260, intervalMs: 50 }
-const middle = { afterMs: 3000, pace: steady }
+const middle = { afterEvents: 60, pace: steady }
 
 export const rows: readonly Row[] = [
   { name: 'never answered', faults: { webSocket: 'unanswered', http: 'unanswered' }, ...middle, liftAfterMs: 6000 },
@@ -33,11 +33,11 @@ export const rows: readonly Row[] = [
   { name: 'reset at once', faults: { webSocket: 'reset', http: 'reset' }, ...middle, liftAfterMs: 6000 },
   { name: 'open and killed', faults: { webSocket: 'kill', http: 'kill' }, ...middle, liftAfterMs: 6000 },
   { name: 'muted', faults: { webSocket: 'mute', http: 'mute' }, ...middle, liftAfterMs: 6000 },
-  { name: 'dead after 5 s without a close', faults: { deadAfterMs: 5000 }, ...middle, afterMs: 5500 },
+  { name: 'dead after 5 s without a close', faults: { deadAfterMs: 5000 }, ...middle, afterEvents: 110 },
   // A WebSocket that is buffered until its end is one that is mute.
   { name: 'buffered until the end', faults: { webSocket: 'mute', bufferStreams: true }, ...middle },
   { name: 'body cut at 2 s', faults: { cutAfterMs: 2000 }, ...middle },
-  { name: 'idle cut at 3 s', faults: { idleLimitMs: 3000 }, afterMs: 2000, pace: { events: 240, intervalMs: 25, pause: { each: 60, ms: 4000 } } },
+  { name: 'idle cut at 3 s', faults: { idleLimitMs: 3000 }, afterEvents: 60, pace: { events: 240, intervalMs: 25, pause: { each: 60, ms: 4000 } } },
   { name: 'all bytes stalled for 10 s', faults: { stalled: true }, ...middle, pace: { events: 380, intervalMs: 50 }, isEverywhere: true, liftAfterMs: 10_000 },
   { name: 'random resets', faults: { resetAfterMs: 1500 }, ...middle },
   // Its handshakes are requests like others to such a gateway.
