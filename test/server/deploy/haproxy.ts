@@ -7,6 +7,7 @@ defaults
   timeout client 60s
   timeout server 60s
   timeout tunnel 1h
+  option http-no-delay
   option redispatch 1
   retries 3
   retry-on conn-failure empty-response
