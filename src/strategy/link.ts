@@ -92,8 +92,9 @@ export function runLink({ transport, open, probeTimeoutMs, onProved, onSuspect, 
   function rest(): void {
     clearTimeout(timer)
     if (signal.aborted) return
-    dueAt = Math.max(now(), Math.min((link.heardAt ?? 0) + deadAfterMs, link.eventAt + suspectAfterMs, challengedUntil))
-    timer = setTimeout(watch, dueAt - now())
+    const at = now()
+    dueAt = Math.max(at, Math.min((link.heardAt ?? 0) + deadAfterMs, link.eventAt + suspectAfterMs, challengedUntil))
+    timer = setTimeout(watch, dueAt - at)
   }
 
   function suspect(): void {

@@ -276,6 +276,22 @@ describe('quiet out of character', () => {
     alive.link.end()
     await alive.link.ended
   })
+
+  test('that is due already asks for no time in the past, of which Node warns', async () => {
+    const { link, wire } = await run()
+    wire.push(hello)
+    await pass(0)
+    const clock = performance.now.bind(performance)
+    let looks = 0
+    const slow = vi.spyOn(performance, 'now').mockImplementation(() => clock() + ++looks)
+    const timer = vi.spyOn(globalThis, 'setTimeout')
+    link.challenge(0)
+    slow.mockRestore()
+    expect(timer.mock.lastCall?.[1]).toBeGreaterThanOrEqual(0)
+    timer.mockRestore()
+    link.end()
+    await link.ended
+  })
 })
 
 test('its last byte is known: what says hello and no more has not lived', async () => {
