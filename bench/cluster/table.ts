@@ -12,9 +12,15 @@ function breaksOf(followed: readonly Followed[]): string {
   return [...byReason].map(([reason, count]) => `${number(count)} ${reason}`).join(', ') || '0'
 }
 
+/** Of what was new: after a gap a log is read from its start. */
 function medianLateMs(followed: readonly Followed[]): number {
-  const late = followed.flatMap(({ had }) => had.flatMap((each) => ('gap' in each ? [] : each.lateMs))).sort((a, b) => a - b)
-  return late[Math.floor(late.length / 2)] ?? Number.NaN
+  const late: number[] = []
+  for (const { had } of followed)
+    for (const each of had) {
+      if ('gap' in each) break
+      late.push(each.lateMs)
+    }
+  return late.sort((a, b) => a - b)[Math.floor(late.length / 2)] ?? Number.NaN
 }
 
 export function table({ byTransport, followed, kills, kept, wroteMs, busyRatio }: Outcome): string {
