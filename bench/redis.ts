@@ -104,6 +104,7 @@ async function costs(bytes: number): Promise<void> {
     const read = (after: readonly string[]) => (index: number) => log.read(`job-${index % JOBS}`, after[index % JOBS], 100)
     told('read of one event', EVENTS, await span(redis, () => times(EVENTS, read(last))))
     told('read of none', EVENTS, await span(redis, () => times(EVENTS, read(ids))))
+    told('snapshot', EVENTS, await span(redis, () => times(EVENTS, (index) => log.snapshot(`job-${index % JOBS}`))))
   })
 }
 
