@@ -1,5 +1,5 @@
 """Serves jobs to Jobtail clients: python3 server.py 8000. Each line of stdin is an event, such as: 42 progress {"ratio": 0.5}"""
-import json, re, secrets, sys, threading
+import json, re, secrets, signal, sys, threading
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -68,8 +68,6 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if body: self.wfile.write(json.dumps(body).encode())
 
-def publish_lines():
-    for line in sys.stdin: publish(*line.split(maxsplit=2))
-
-threading.Thread(target=publish_lines, daemon=True).start()
-ThreadingHTTPServer(("", int(sys.argv[1])), Handler).serve_forever()
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+threading.Thread(target=ThreadingHTTPServer(("", int(sys.argv[1])), Handler).serve_forever).start()
+for line in sys.stdin: publish(*line.split(maxsplit=2))
