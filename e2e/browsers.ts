@@ -5,10 +5,10 @@ export const browserNames: readonly BrowserName[] = ['chromium', 'firefox']
 
 export const isInstalled = (name: BrowserName): boolean => findBrowser(name) !== undefined
 
-/** Launches a real browser that is installed here. */
+/** Launches a real browser that is installed here. Firefox is that of somebody who wants no motion; in Chromium a context says so. */
 export async function launchBrowser(name: BrowserName): Promise<Browser> {
   const path = findBrowser(name)
   if (path === undefined) throw new Error(`no ${name} found`)
   const type = name === 'chromium' ? chromium : firefox
-  return type.launch({ ...launchOptions(name, path), timeout: 60_000 })
+  return type.launch({ ...launchOptions(name, path), firefoxUserPrefs: { 'ui.prefersReducedMotion': 1 }, timeout: 60_000 })
 }

@@ -39,13 +39,15 @@ async function untilFed({ feed }: Follower, more: number): Promise<void> {
   await expect.poll(() => feed.count, patiently).toBeGreaterThanOrEqual(wanted)
 }
 
-/** Until nothing has been asked for while so many events were appended. */
+/** Until nothing is asked for while so many events are appended. */
 async function untilQuiet(follower: Follower, events: number): Promise<void> {
   const { arrivals } = follower.world
-  for (let before = -1; before !== arrivals.length; ) {
-    before = arrivals.length
+  const askedMeanwhile = async (): Promise<number> => {
+    const before = arrivals.length
     await untilFed(follower, events)
+    return arrivals.length - before
   }
+  await expect.poll(askedMeanwhile, { ...patiently, message: follower.transport }).toBe(0)
 }
 
 /** Counted by the clock of whoever is asked, and from the first request on: on a slow machine that comes late. */
