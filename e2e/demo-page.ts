@@ -38,7 +38,7 @@ export interface DemoPage {
 export async function openDemo(browser: Browser, query = ''): Promise<DemoPage> {
   const arrivals: Arrival[] = []
   const demo = await startDemo({ port: 0, host: '127.0.0.1', onArrival: (arrival) => arrivals.push(arrival) })
-  // A timeline that moves takes more of the machine than all the rest of it. An installed Firefox is told when it is launched.
+  // A timeline that moves keeps the machine busy with what no test looks at. An installed Firefox is told when it is launched.
   const context = await browser.newContext({ reducedMotion: 'reduce' })
   context.setDefaultTimeout(100_000)
   const page = await context.newPage()
