@@ -48,8 +48,10 @@ interface Server {
   port: number
   /** Resolves when it has sent them. */
   send(count: number, pauseMs: number): Promise<void>
-  /** Memory in bytes, and the CPU time that it has used. */
-  usage(): Promise<{ rss: number; cpuMs: number }>
+  /** In bytes. */
+  memory(): Promise<number>
+  /** CPU time that it has used. */
+  cpuMs(): Promise<number>
   stop(): Promise<void>
 }
 
@@ -67,7 +69,8 @@ async function startServer(name: string): Promise<Server | undefined> {
   return {
     port,
     send: (count, pauseMs) => ask(child, { do: 'send', count, pauseMs }),
-    usage: () => ask(child, { do: 'usage' }),
+    memory: () => ask(child, { do: 'memory' }),
+    cpuMs: () => ask(child, { do: 'cpu' }),
     async stop() {
       child.kill()
       await once(child, 'exit')
@@ -101,17 +104,18 @@ async function measure({ server: name, label: _, ...asked }: Contestant, followe
   try {
     await open(FIRST)
     await fanOut(server, child, FIRST, BATCH, 0)
-    const empty = await server.usage()
+    const empty = await server.memory()
     await open(followers - FIRST)
-    const full = await server.usage()
+    const full = await server.memory()
+    const cpuBefore = await server.cpuMs()
     const batches: FanOut[] = []
     for (let sent = 0; sent < events; sent += BATCH) batches.push(await fanOut(server, child, followers, BATCH, 0))
-    const after = await server.usage()
+    const cpuAfter = await server.cpuMs()
     const { p50, p99 } = await fanOut(server, child, followers, LATENCY_EVENTS, LATENCY_PAUSE_MS)
     return {
-      bytesPerFollower: (full.rss - empty.rss) / (followers - FIRST),
+      bytesPerFollower: (full - empty) / (followers - FIRST),
       perSecond: (BATCH * followers * 1000) / median(batches.map(({ ms }) => ms)),
-      cpuMicros: ((after.cpuMs - full.cpuMs) * 1000) / (batches.length * BATCH * followers),
+      cpuMicros: ((cpuAfter - cpuBefore) * 1000) / (batches.length * BATCH * followers),
       busy: median(batches.map(({ busy }) => busy)),
       p50,
       p99

@@ -55,18 +55,25 @@ async function send(count: number, pauseMs: number): Promise<void> {
   }
 }
 
-async function usage(): Promise<{ rss: number; cpuMs: number }> {
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+/** After three collections of garbage. */
+async function memory(): Promise<number> {
   for (let round = 0; round < 3; round += 1) {
     globalThis.gc?.()
     await pause(100)
   }
-  const { user, system } = process.cpuUsage()
-  return { rss: process.memoryUsage.rss(), cpuMs: (user + system) / 1000 }
+  return process.memoryUsage.rss()
 }
 
-process.on('message', async (told: { do: 'usage' } | { do: 'send'; count: number; pauseMs: number }) => {
-  if (told.do === 'usage') return process.send?.(await usage())
-  await send(told.count, told.pauseMs)
-  process.send?.({ sent: told.count })
+type Told = { do: 'memory' } | { do: 'cpu' } | { do: 'send'; count: number; pauseMs: number }
+
+process.on('message', async (told: Told) => {
+  if (told.do === 'memory') return process.send?.(await memory())
+  if (told.do === 'send') await send(told.count, told.pauseMs)
+  process.send?.(cpuMs())
 })
 process.send?.({ port: (server.address() as AddressInfo).port }) // as: it listens on TCP

@@ -22,7 +22,8 @@ async function freePort(): Promise<number> {
 export interface Nchan {
   port: number
   send(count: number, pauseMs: number): Promise<void>
-  usage(): Promise<{ rss: number; cpuMs: number }>
+  memory(): Promise<number>
+  cpuMs(): Promise<number>
   stop(): Promise<void>
 }
 
@@ -73,11 +74,14 @@ http {
         if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
       }
     },
-    async usage() {
-      const rssKb = Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${nginx.pid}/status`, 'utf8'))?.[1])
+    async memory() {
+      const kb = Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${nginx.pid}/status`, 'utf8'))?.[1])
+      return kb * 1024
+    },
+    async cpuMs() {
       // Fields 14 and 15 of proc(5), counted behind the name, which may hold anything.
       const [user, system] = readFileSync(`/proc/${nginx.pid}/stat`, 'utf8').split(') ')[1]?.split(' ').slice(11, 13).map(Number) ?? []
-      return { rss: rssKb * 1024, cpuMs: (((user ?? 0) + (system ?? 0)) / TICKS_PER_SECOND) * 1000 }
+      return (((user ?? 0) + (system ?? 0)) / TICKS_PER_SECOND) * 1000
     },
     async stop() {
       agent.destroy()

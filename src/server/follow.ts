@@ -1,12 +1,12 @@
 import type { ByeReason, Control, Frame } from '../protocol/frames.ts'
-import { type Ask, type Budget, createJobReader, type JobReader } from './job-reader.ts'
-import type { EventLog } from './log/types.ts'
+import { type Advance, type Ask, type Budget, createJobReader, type JobReader } from './job-reader.ts'
+import type { SharedLog } from './log/shared.ts'
 import { isLogError } from './log/types.ts'
 import type { Meter } from './metrics.ts'
 import { asControl, Refusal, refusalOfLog } from './problem.ts'
 
 export interface FollowOptions {
-  log: EventLog
+  log: SharedLog
   heartbeatMs: number
   /** False for a reading that never waits: then wake-ups are not listened to. */
   listen: boolean
@@ -16,6 +16,9 @@ export interface FollowOptions {
   /** Told what is handed out. */
   meter?: Meter
 }
+
+/** One object for all, so that it is encoded once. */
+const HEARTBEAT: Control = { control: 'heartbeat' }
 
 /** Jobs read from the log as frames, at the pace of whoever pulls. */
 export interface Follow {
@@ -35,7 +38,7 @@ export interface Follow {
   /** Ends everything with a `bye`. */
   bye(reason: ByeReason, retryMs: number): void
   /** What there is now, without waiting for events; empty where there is nothing new. */
-  ready(budget: Budget): Promise<Frame[]>
+  ready(budget: Budget): Frame[] | Promise<Frame[]>
   /** Resolves when `ready` may have something, or at `wake`. */
   woken(): Promise<void>
   wake(): void
@@ -52,15 +55,14 @@ export function createFollow({ log, heartbeatMs, listen, signal, onError, meter 
   /** Jobs that may have news, longest waiting first. */
   const due = new Set<JobReader>()
   /** Heartbeats and pongs, which a slow reader must not pile up. */
-  const beats = new Set<'heartbeat' | 'pong'>()
+  const beats: Control[] = []
   let controls: Control[] = []
   let ended = false
   let waiting: PromiseWithResolvers<void> | undefined
 
   const heartbeat = setInterval(() => {
-    beats.add('heartbeat')
     for (const reader of readers.values()) due.add(reader)
-    wake()
+    say(HEARTBEAT)
   }, heartbeatMs)
   signal.addEventListener('abort', end)
   if (signal.aborted) end()
@@ -100,8 +102,8 @@ export function createFollow({ log, heartbeatMs, listen, signal, onError, meter 
 
   function say(control: Control): void {
     if (ended) return
-    if (control.control === 'heartbeat' || control.control === 'pong') beats.add(control.control)
-    else controls.push(control)
+    if (control.control !== 'heartbeat' && control.control !== 'pong') controls.push(control)
+    else if (beats.every((said) => said.control !== control.control)) beats.push(control)
     wake()
   }
 
@@ -110,20 +112,26 @@ export function createFollow({ log, heartbeatMs, listen, signal, onError, meter 
     say(asControl(refusal, job))
   }
 
-  /** Reads a page of one job; replaced or gone meanwhile, it no longer speaks for the job. */
-  async function advance(reader: JobReader, batch: Frame[], left: Budget): Promise<void> {
+  /** Reads a page of one job. */
+  function advance(reader: JobReader, batch: Frame[], left: Budget): Promise<void> | undefined {
     due.delete(reader)
+    const found = reader.advance(batch, left)
+    if (typeof found === 'string') settle(reader, found)
+    else return found.then((later) => settle(reader, later)).catch((error) => lose(reader, error))
+  }
+
+  /** Replaced or gone meanwhile, it no longer speaks for the job. */
+  function settle(reader: JobReader, found: Advance): void {
+    if (readers.get(reader.job) !== reader) return
+    if (found === 'behind') due.add(reader)
+    if (found === 'over') unsubscribe(reader.job)
+  }
+
+  function lose(reader: JobReader, error: unknown): void {
     const { job } = reader
-    try {
-      const found = await reader.advance(batch, left)
-      if (readers.get(job) !== reader) return
-      if (found === 'behind') due.add(reader)
-      if (found === 'over') unsubscribe(job)
-    } catch (error) {
-      // Whoever has been told where it stands keeps its connection, and is due again at the next wake-up or heartbeat.
-      const isPassing = reader.announced && isLogError(error, 'unavailable')
-      if (readers.get(job) === reader && !isPassing) fail(refusalOf(error), job)
-    }
+    // Whoever has been told where it stands keeps its connection, and is due again at the next wake-up or heartbeat.
+    const isPassing = reader.announced && isLogError(error, 'unavailable')
+    if (readers.get(job) === reader && !isPassing) fail(refusalOf(error), job)
   }
 
   function refusalOf(error: unknown): Refusal {
@@ -132,16 +140,29 @@ export function createFollow({ log, heartbeatMs, listen, signal, onError, meter 
     return refusalOfLog(error)
   }
 
-  async function ready(budget: Budget): Promise<Frame[]> {
+  /** At once, where nothing has to be read: a promise for each event and follower is most of what it would cost. */
+  function ready(budget: Budget): Frame[] | Promise<Frame[]> {
     const left = { ...budget }
-    const batch: Frame[] = [...takeControls(), ...[...beats].map((control) => ({ control }))]
-    beats.clear()
-    for (const reader of due) {
-      // A job's position is told even where the budget is used up: an answer has a member for every job.
-      const isWanted = !reader.announced || (left.events > 0 && left.bytes > 0)
-      if (isWanted) await advance(reader, batch, left)
+    const batch: Frame[] = takeControls()
+    if (beats.length > 0) batch.push(...beats.splice(0))
+    const jobs = due.values()
+    for (const reader of jobs) {
+      const reading = isWanted(reader, left) && advance(reader, batch, left)
+      if (reading) return reading.then(() => readRest(jobs, batch, left))
     }
-    batch.push(...takeControls())
+    return handOut(batch)
+  }
+
+  async function readRest(jobs: Iterable<JobReader>, batch: Frame[], left: Budget): Promise<Frame[]> {
+    for (const reader of jobs) if (isWanted(reader, left)) await advance(reader, batch, left)
+    return handOut(batch)
+  }
+
+  /** A job's position is told even where the budget is used up: an answer has a member for every job. */
+  const isWanted = (reader: JobReader, left: Budget) => !reader.announced || (left.events > 0 && left.bytes > 0)
+
+  function handOut(batch: Frame[]): Frame[] {
+    if (controls.length > 0) batch.push(...takeControls())
     meter?.frames(batch)
     return batch
   }
@@ -153,7 +174,7 @@ export function createFollow({ log, heartbeatMs, listen, signal, onError, meter 
   }
 
   function woken(): Promise<void> {
-    if (ended || due.size > 0 || controls.length > 0 || beats.size > 0) return Promise.resolve()
+    if (ended || due.size > 0 || controls.length > 0 || beats.length > 0) return Promise.resolve()
     waiting ??= Promise.withResolvers()
     return waiting.promise
   }
@@ -184,7 +205,8 @@ export function createFollow({ log, heartbeatMs, listen, signal, onError, meter 
     async next(budget, stay = false) {
       for (;;) {
         if (signal.aborted) return undefined
-        const batch = await ready(budget)
+        const found = ready(budget)
+        const batch = Array.isArray(found) ? found : await found
         if (batch.length > 0) return batch
         if (controls.length > 0) continue
         if (ended || (readers.size === 0 && !stay)) return undefined

@@ -1,7 +1,8 @@
 import { encodeEvent } from '../protocol/encode.ts'
 import type { Frame, JobStatus } from '../protocol/frames.ts'
 import { TAIL } from '../protocol/rules.ts'
-import type { EventLog, LogPage } from './log/types.ts'
+import type { SharedLog } from './log/shared.ts'
+import type { LogPage } from './log/types.ts'
 import { unknownJob } from './problem.ts'
 
 export interface Ask {
@@ -17,13 +18,15 @@ export interface Budget {
   bytes: number
 }
 
+export type Advance = 'behind' | 'waiting' | 'over'
+
 /** One job's place in its log, and what of it a reading has been told. */
 export interface JobReader {
   readonly job: string
   /** It has been told where it stands. */
   readonly announced: boolean
-  /** Reads a page into the batch, taking it from the budget. Throws the refusal, or what the log throws. */
-  advance(batch: Frame[], left: Budget): Promise<'behind' | 'waiting' | 'over'>
+  /** Reads a page into the batch, taking it from the budget: at once, where it has been read for all. Throws the refusal, or what the log throws. */
+  advance(batch: Frame[], left: Budget): Advance | Promise<Advance>
   close(): void
 }
 
@@ -31,18 +34,21 @@ export interface JobReader {
 const MAX_PAGE = 100
 
 /** Listens before it reads, where there is a `wake` to call: an event appended in between is never missed (PROTOCOL.md §8.2). */
-export function createJobReader({ job, after: asked, ref }: Ask, log: EventLog, wake: (() => void) | undefined): JobReader {
+export function createJobReader({ job, after: asked, ref }: Ask, log: SharedLog, wake: (() => void) | undefined): JobReader {
   let after = asked
   let at: { epoch: string; seq: number } | undefined
   /** How many events are read at once: fewer of large ones, so that few are read to be thrown away again. */
   let pageSize = MAX_PAGE
+  /** The last that was read for all: from another place than this reader's it is not taken. */
+  let ahead: LogPage | undefined
   let unwatch: (() => void) | undefined
   let closed = false
 
-  async function listen(): Promise<void> {
-    if (!wake || unwatch) return
-    const stop = await log.watch(job, () => {
-      if (!closed) wake()
+  async function listen(wake: () => void): Promise<void> {
+    const stop = await log.watch(job, (page) => {
+      if (closed) return
+      ahead = page
+      wake()
     })
     if (closed) stop()
     else unwatch = stop
@@ -68,27 +74,39 @@ export function createJobReader({ job, after: asked, ref }: Ask, log: EventLog, 
     return taken
   }
 
+  const hasMoved = ({ epoch, seq }: LogPage) => epoch !== at?.epoch || seq !== at.seq
+
+  async function read(batch: Frame[], left: Budget): Promise<Advance> {
+    if (wake && !unwatch) await listen(wake)
+    if (after === TAIL) after = (await log.snapshot(job))?.cursor
+    const page = await log.read(job, after, Math.max(1, Math.min(pageSize, left.events)))
+    const moved = page && hasMoved(page)
+    const snapshot = moved ? await log.snapshot(job) : undefined
+    if (closed) return 'over'
+    if (!page || (moved && !snapshot)) throw unknownJob()
+    if (snapshot) batch.push(subscribed(page, snapshot.status))
+    return tell(page, batch, left)
+  }
+
+  function tell(page: LogPage, batch: Frame[], left: Budget): Advance {
+    const taken = take(page, batch, left)
+    const whole = taken === page.events.length
+    pageSize = whole ? Math.min(MAX_PAGE, pageSize * 2) : Math.max(1, taken)
+    if (page.more || !whole) return 'behind'
+    if (!page.done) return 'waiting'
+    batch.push({ control: 'done', job, cursor: after ?? page.cursor })
+    return 'over'
+  }
+
   return {
     job,
     get announced() {
       return at !== undefined
     },
-    async advance(batch, left) {
-      await listen()
-      if (after === TAIL) after = (await log.snapshot(job))?.cursor
-      const page = await log.read(job, after, Math.max(1, Math.min(pageSize, left.events)))
-      const moved = page && (page.epoch !== at?.epoch || page.seq !== at.seq)
-      const snapshot = moved ? await log.snapshot(job) : undefined
-      if (closed) return 'over'
-      if (!page || (moved && !snapshot)) throw unknownJob()
-      if (snapshot) batch.push(subscribed(page, snapshot.status))
-      const taken = take(page, batch, left)
-      const whole = taken === page.events.length
-      pageSize = whole ? Math.min(MAX_PAGE, pageSize * 2) : Math.max(1, taken)
-      if (page.more || !whole) return 'behind'
-      if (!page.done) return 'waiting'
-      batch.push({ control: 'done', job, cursor: after ?? page.cursor })
-      return 'over'
+    advance(batch, left) {
+      const page = ahead
+      ahead = undefined
+      return page && !hasMoved(page) ? tell(page, batch, left) : read(batch, left)
     },
     close() {
       closed = true

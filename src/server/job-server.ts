@@ -8,6 +8,7 @@ import { createConnections } from './connections.ts'
 import type { Parts } from './handler.ts'
 import { healthOf } from './health.ts'
 import { memoryLog } from './log/memory.ts'
+import { type SharedLog, sharedLog } from './log/shared.ts'
 import { rememberLog } from './log-of.ts'
 import { countingLog, createMetrics } from './metrics.ts'
 import { pathBelow } from './routes.ts'
@@ -17,9 +18,8 @@ import type { JobServer, JobServerOptions, NodeRequest, Settings } from './types
 /** Makes a server of jobs: their logs, their readings, their runs. It listens on nothing itself. */
 export function createJobServer(options: JobServerOptions = {}): JobServer {
   const metrics = createMetrics()
-  const settings = settingsFrom(options)
-  settings.log = countingLog(settings.log, metrics)
-  const { log } = settings
+  const log = sharedLog(countingLog(options.log ?? memoryLog(), metrics))
+  const settings = settingsFrom(options, log)
   const connections = createConnections(settings, metrics)
   const runner = createRunner(settings)
   const parts: Parts = { settings, connections, bodies: createBodies(settings), runner, metrics }
@@ -59,9 +59,8 @@ export function createJobServer(options: JobServerOptions = {}): JobServer {
   return server
 }
 
-function settingsFrom(options: JobServerOptions): Settings {
+function settingsFrom(options: JobServerOptions, log: SharedLog): Settings {
   const settings: Settings = {
-    log: options.log ?? memoryLog(),
     authorize: () => true,
     origins: [],
     allowCredentials: false,
@@ -77,6 +76,7 @@ function settingsFrom(options: JobServerOptions): Settings {
     onError: (error) => console.error('jobtail:', error),
     // An option that is given as `undefined` has its default as well.
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
+    log,
     basePath: (options.basePath ?? '/jobs').replace(/\/+$/, '')
   }
   check(settings)

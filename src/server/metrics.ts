@@ -61,6 +61,13 @@ export function createMetrics(): MetricsStore {
     for (const bucket of lag.buckets) if (ms <= bucket.leMs) bucket.count += 1
   }
 
+  /** One event goes to many readers in a row. */
+  let parsed = { time: '', ms: 0 }
+  function msOf(time: string): number {
+    if (time !== parsed.time) parsed = { time, ms: Date.parse(time) }
+    return parsed.ms
+  }
+
   function rejected(status: number): void {
     metrics.rejected[status] = (metrics.rejected[status] ?? 0) + 1
   }
@@ -79,7 +86,7 @@ export function createMetrics(): MetricsStore {
               continue
             }
             metrics.delivered[kind] += 1
-            const appendedAt = Date.parse(frame.time)
+            const appendedAt = msOf(frame.time)
             // What is older than the reading was not waited for.
             if (appendedAt >= since) observeLag(Math.max(0, Date.now() - appendedAt))
           }

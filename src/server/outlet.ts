@@ -3,14 +3,14 @@ import { alarm } from './alarm.ts'
 /** A reader slower than this for as long as two heartbeats is too slow: 16 kB a second. */
 const MIN_BYTES_PER_MS = 16
 
-export interface Outlet {
-  /** Resolves when there is room for more: `true`, or `false` where the reader is too slow; later writes don't wait. */
-  write(text: string): Promise<boolean>
+export interface Outlet<T> {
+  /** Whether there is room for more, at once or when there is; `false` where the reader is too slow: later writes don't wait. */
+  write(text: T): true | Promise<boolean>
 }
 
-export interface OutletOptions {
+export interface OutletOptions<T> {
   /** Hands a piece on; calls back when it has left this process. */
-  send: (text: string, sent: () => void) => void
+  send: (text: T, sent: () => void) => void
   maxBufferedBytes: number
   heartbeatMs: number
   /** Aborted when the connection is gone: then there is room. */
@@ -24,7 +24,7 @@ export const patienceMs = (bytes: number, heartbeatMs: number): number => 2 * he
  * Writes to a socket no faster than it takes. It counts what was sent and not called back, since neither `drain` (which comes
  * at a mark of Node's own) nor `bufferedAmount` (which nothing announces) tells when less than `maxBufferedBytes` is left.
  */
-export function createOutlet({ send, maxBufferedBytes, heartbeatMs, signal }: OutletOptions): Outlet {
+export function createOutlet<T extends string | Buffer>({ send, maxBufferedBytes, heartbeatMs, signal }: OutletOptions<T>): Outlet<T> {
   let buffered = 0
   let slow = false
   let waiting: ((room: boolean) => void) | undefined
@@ -42,7 +42,7 @@ export function createOutlet({ send, maxBufferedBytes, heartbeatMs, signal }: Ou
         buffered -= bytes
         if (buffered <= maxBufferedBytes) settle(true)
       })
-      if (buffered <= maxBufferedBytes || slow || signal.aborted) return Promise.resolve(true)
+      if (buffered <= maxBufferedBytes || slow || signal.aborted) return true
       const { promise, resolve } = Promise.withResolvers<boolean>()
       const cancel = alarm(patienceMs(buffered, heartbeatMs), () => settle(false))
       const gone = () => settle(true)

@@ -4,6 +4,7 @@ import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { ProgressData, WireEvent } from '../protocol/frames.ts'
 import type { Health } from './health.ts'
+import type { SharedLog } from './log/shared.ts'
 import type { EventLog } from './log/types.ts'
 import type { ServerMetrics } from './metrics.ts'
 
@@ -97,4 +98,4 @@ export interface JobServerOptions {
 }
 
 /** The options with their defaults in place. */
-export type Settings = Required<Omit<JobServerOptions, 'start'>> & Pick<JobServerOptions, 'start'>
+export type Settings = Required<Omit<JobServerOptions, 'start' | 'log'>> & Pick<JobServerOptions, 'start'> & { log: SharedLog }

@@ -90,7 +90,7 @@ test('operations over a WebSocket', { timeout: 120_000 }, async () => {
     const over = Promise.withResolvers<void>()
     const operations = createOperations({
       follow: follow as Follow, // as: it has all that is called
-      request: new Request('http://localhost/jobs/42/events'),
+      request: () => new Request('http://localhost/jobs/42/events'),
       slot: { meter: createMetrics().open('websocket'), hold() {}, expireAt() {}, release() {} },
       settings: { authorize: () => true, mux: 128, onError: (error: unknown) => reported.push(error) } as unknown as Settings, // as: it has all that is read
       onDone: () => operations.pending === 0 && over.resolve(),

@@ -22,12 +22,12 @@ export function urlOf(req: NodeRequest): URL | undefined {
 }
 
 /** What `authorize` and the routes see of a Node request. Throws where it can't be one of the Fetch standard. */
-export function requestOf(req: NodeRequest, url: URL, extra: Record<string, string> = {}): Request {
+export function requestOf({ method, headers: given }: Pick<NodeRequest, 'method' | 'headers'>, url: URL | string, extra: Record<string, string> = {}): Request {
   const headers = new Headers()
-  for (const [name, value] of Object.entries(req.headers))
+  for (const [name, value] of Object.entries(given))
     if (!name.startsWith(':') && value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
   for (const [name, value] of Object.entries(extra)) headers.set(name, value)
-  return new Request(url, { method: req.method ?? 'GET', headers })
+  return new Request(url, { method: method ?? 'GET', headers })
 }
 
 /** Answers a Node request, at the pace of its reader. */
@@ -124,8 +124,7 @@ function discard({ body, delivery }: Answer): void {
 }
 
 async function stream(res: ServerResponse, body: Outflow, { maxBufferedBytes, heartbeatMs }: Settings, signal: AbortSignal): Promise<void> {
-  const write = (text: string, sent: () => void) => res.write(text, () => sent())
-  const outlet = createOutlet({ send: write, maxBufferedBytes, heartbeatMs, signal })
+  const outlet = createOutlet({ send: (text, sent) => void res.write(text, sent), maxBufferedBytes, heartbeatMs, signal })
   body.cut.addEventListener('abort', () => res.destroy())
   res.flushHeaders()
   for (let text = await body.next(); text !== undefined; text = await body.next()) if (!(await outlet.write(text))) body.bye('slow', 1000)

@@ -31,14 +31,14 @@ export function createUpgrade({ settings, connections, metrics }: Parts): Upgrad
   })
 
   return (req, socket, head) => {
-    socket.on('error', () => {}) // 'close' follows
-    let request: Request
+    socket.on('error', ignore) // 'close' follows
+    let request: () => Request
     try {
       request = checkHandshake(req, settings, connections)
     } catch (error) {
       return refuseHandshake(socket, counted(error))
     }
-    server.handleUpgrade(req, socket, head, (ws) => open(ws, request, req.socket.remoteAddress))
+    server.handleUpgrade(req, socket, head, (ws) => open(ws, socket, request, req.socket.remoteAddress))
   }
 
   function counted(error: unknown): Refusal {
@@ -47,20 +47,24 @@ export function createUpgrade({ settings, connections, metrics }: Parts): Upgrad
     return refusal
   }
 
-  function open(ws: WebSocket, request: Request, address: string | undefined): void {
+  function open(ws: WebSocket, socket: Duplex, request: () => Request, address: string | undefined): void {
     let asks: Ask[]
     let slot: Slot
     try {
-      asks = asksOf(request, settings)
+      asks = asksOf(request(), settings)
       slot = connections.admit(address, 'websocket')
     } catch (error) {
       return refuseSocket(ws, counted(error), settings)
     }
-    serveSocket(ws, request, asks, slot, settings)
+    serveSocket({ ws, socket, request, asks, slot, settings })
   }
 }
 
-function checkHandshake(req: IncomingMessage, settings: Settings, connections: Connections): Request {
+/** No listener that stays with the socket may be a closure of a place that knows the request: it would keep it. */
+const ignore = () => {}
+
+/** Returns how the request is made: each follower would hold more in it than in all the rest. */
+function checkHandshake(req: IncomingMessage, settings: Settings, connections: Connections): () => Request {
   if (connections.closing) throw closing()
   const url = urlOf(req)
   const path = url && pathBelow(settings.basePath, url.pathname)
@@ -68,13 +72,16 @@ function checkHandshake(req: IncomingMessage, settings: Settings, connections: C
   const offered = (req.headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim())
   if (!offered.includes(SUBPROTOCOL)) throw badRequest(`Sec-WebSocket-Protocol: expected ${SUBPROTOCOL}`)
   const token = bearerOf(offered)
-  const request = requestOf(req, url, {
+  const request = requestMaker(req.headers, url.href, {
     'sec-websocket-protocol': SUBPROTOCOL,
     ...(token === undefined || req.headers.authorization ? {} : { authorization: `Bearer ${token}` })
   })
-  checkOrigin(request, settings)
+  checkOrigin(request(), settings)
   return request
 }
+
+const requestMaker = (headers: IncomingMessage['headers'], url: string, extra: Record<string, string>) => (): Request =>
+  requestOf({ method: 'GET', headers }, url, extra)
 
 /** A token that came as a subprotocol (PROTOCOL.md §5); passed over where it is none of RFC 6750. */
 function bearerOf(offered: readonly string[]): string | undefined {

@@ -22,7 +22,7 @@ export interface Operations {
 
 interface OperationsOptions {
   follow: Follow
-  request: Request
+  request: () => Request
   slot: Slot
   settings: Settings
   /** Called after each. */
@@ -38,7 +38,7 @@ export function createOperations({ follow, request, slot, settings, onDone, onFl
 
   async function subscribe(ask: Ask): Promise<void> {
     if (ask.after !== undefined && !isCursor(ask.after)) throw badRequest('after: expected a cursor of 1 to 128 of [A-Za-z0-9._:~-]')
-    const { expiresAt } = await permit(settings, request, 'read', ask.job)
+    const { expiresAt } = await permit(settings, request(), 'read', ask.job)
     if (!follow.has(ask.job) && follow.size >= settings.mux) throw busy(429, `a connection carries at most ${settings.mux} jobs`, 1000)
     slot.expireAt(expiresAt)
     follow.subscribe(ask)

@@ -5,6 +5,7 @@ import type { Answer, Outflow } from '../call.ts'
 import type { Follow } from '../follow.ts'
 import type { Budget } from '../job-reader.ts'
 import { refusalFrom } from './json.ts'
+import { encodeOnce } from './stream.ts'
 
 const HEADERS = {
   'Content-Type': 'text/event-stream; charset=utf-8',
@@ -36,14 +37,15 @@ export async function readSse({ follow, hello, budget, single, hasCursor, pad, c
     close()
     return { status: 204, headers: {} }
   }
-  let opening: string | undefined = encodeAll([hello, ...first], pad)
+  const encode = pad ? encodePadded : encodePlain
+  let opening: string | undefined = encode([hello, ...first])
   const body: Outflow = {
     async next() {
       const text = opening
       opening = undefined
       if (text !== undefined) return text
       const frames = await follow.next(budget)
-      return frames && encodeAll(frames, pad)
+      return frames && encode(frames)
     },
     bye: follow.bye,
     cut,
@@ -54,9 +56,10 @@ export async function readSse({ follow, hello, budget, single, hasCursor, pad, c
 
 const isAtEnd = (frames: readonly Frame[]): boolean => frames.every(isControl) && frames.some((frame) => isControl(frame) && frame.control === 'done')
 
-const encodeAll = (frames: readonly Frame[], pad: boolean): string => frames.map((frame) => encode(frame, pad)).join('')
+const encodePlain = encodeOnce((frames) => frames.map((frame) => encodeFrame(frame, false)).join(''))
+const encodePadded = encodeOnce((frames) => frames.map((frame) => encodeFrame(frame, true)).join(''))
 
-function encode(frame: Frame, pad: boolean): string {
+function encodeFrame(frame: Frame, pad: boolean): string {
   if (!isControl(frame)) return `id: ${frame.id}\ndata: ${encodeEvent(frame)}\n\n`
   if (frame.control === 'heartbeat') return pad ? PADDING : ':\n\n'
   return `event: control\ndata: ${JSON.stringify(frame)}\n\n${pad && frame.control === 'hello' ? PADDING : ''}`

@@ -1,4 +1,4 @@
-import type { Hello } from '../../protocol/frames.ts'
+import type { Frame, Hello } from '../../protocol/frames.ts'
 import { PROTOCOL } from '../../protocol/rules.ts'
 import type { Budget } from '../job-reader.ts'
 import type { Settings } from '../types.ts'
@@ -10,3 +10,13 @@ export const helloFor = ({ heartbeatMs, mux }: Settings): Hello => ({ control: '
 
 /** What a stream reads between two writes. */
 export const streamBudget = ({ maxBufferedBytes }: Settings): Budget => ({ events: MAX_EVENTS, bytes: Math.min(MAX_BYTES, maxBufferedBytes) })
+
+/** Encodes what is to be written; the same frames once, however many readers in a row are served them: those of one job, woken by one event. */
+export function encodeOnce<T>(encode: (frames: readonly Frame[]) => T): (frames: readonly Frame[]) => T {
+  let last: { frames: readonly Frame[]; encoded: T } | undefined
+  return (frames) => {
+    const isSame = last?.frames.length === frames.length && frames.every((frame, index) => frame === last?.frames[index])
+    if (!last || !isSame) last = { frames, encoded: encode(frames) }
+    return last.encoded
+  }
+}

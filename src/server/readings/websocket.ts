@@ -1,6 +1,6 @@
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { encodeFrame } from '../../protocol/encode.ts'
-import type { Frame } from '../../protocol/frames.ts'
 import { isControl } from '../../protocol/frames.ts'
 import { alarm } from '../alarm.ts'
 import type { Slot } from '../connections.ts'
@@ -10,7 +10,8 @@ import { createOutlet } from '../outlet.ts'
 import { asControl, asProblem, type Refusal } from '../problem.ts'
 import type { Settings } from '../types.ts'
 import { createOperations } from './operations.ts'
-import { helloFor, streamBudget } from './stream.ts'
+import { encodeOnce, helloFor, streamBudget } from './stream.ts'
+import { textFrame } from './text-frame.ts'
 
 /** How long a socket without a subscription waits for another one. */
 const LINGER_MS = 10_000
@@ -27,13 +28,23 @@ export function refuseSocket(ws: WebSocket, refusal: Refusal, settings: Settings
   closeSocket(ws, 4000 + asProblem(refusal).status)
 }
 
+interface SocketReading {
+  ws: WebSocket
+  /** The one below `ws`: whole messages are written to it as they are, since `ws` would make them anew for each socket. */
+  socket: Duplex
+  request: () => Request
+  asks: readonly Ask[]
+  slot: Slot
+  settings: Settings
+}
+
 /** Serves one socket until it is closed. */
-export function serveSocket(ws: WebSocket, request: Request, asks: readonly Ask[], slot: Slot, settings: Settings): void {
+export function serveSocket({ ws, socket, request, asks, slot, settings }: SocketReading): void {
   const gone = new AbortController()
   const { signal } = gone
   const { log, heartbeatMs, maxBufferedBytes, onError } = settings
   const follow = createFollow({ log, heartbeatMs, listen: true, signal, onError, meter: slot.meter })
-  const outlet = createOutlet({ send: (text, sent) => ws.send(text, () => sent()), maxBufferedBytes, heartbeatMs, signal })
+  const outlet = createOutlet<Buffer>({ send, maxBufferedBytes, heartbeatMs, signal })
   const budget = streamBudget(settings)
   let cancelLinger: (() => void) | undefined
   /** Where the last that was sent is an error, and nothing is left to read. */
@@ -57,6 +68,11 @@ export function serveSocket(ws: WebSocket, request: Request, asks: readonly Ask[
     }
   })
 
+  function send(message: Buffer, sent: () => void): void {
+    if (ws.readyState === ws.OPEN) socket.write(message, sent)
+    else sent()
+  }
+
   function closeIfIdle(): void {
     const idle = follow.size === 0 && follow.backlog === 0 && operations.pending === 0
     if (idle && refused !== undefined) return closeSocket(ws, 4000 + refused)
@@ -70,13 +86,14 @@ export function serveSocket(ws: WebSocket, request: Request, asks: readonly Ask[
   }
 
   async function write(): Promise<void> {
-    await outlet.write(encodeFrame(helloFor(settings)))
+    await outlet.write(textFrame(encodeFrame(helloFor(settings))))
     operations.open(asks)
     closeIfIdle()
     for (let frames = await follow.next(budget, true); frames; frames = await follow.next(budget, true)) {
       const last = frames.at(-1)
-      refused = follow.size === 0 && last && isControl(last) && last.control === 'error' ? last.status : undefined
-      if (!(await outlet.write(encodeFrames(frames)))) follow.bye('slow', 1000)
+      refused = last && isControl(last) && last.control === 'error' && follow.size === 0 ? last.status : undefined
+      const room = outlet.write(encodeMessage(frames))
+      if (room !== true && !(await room)) follow.bye('slow', 1000)
       closeIfIdle()
     }
     closeSocket(ws, CLOSE_GOING_AWAY)
@@ -97,10 +114,10 @@ export function serveSocket(ws: WebSocket, request: Request, asks: readonly Ask[
   void write()
 }
 
-const encodeFrames = (frames: readonly Frame[]): string => {
+const encodeMessage = encodeOnce((frames) => {
   const texts = frames.map(encodeFrame)
-  return texts.length === 1 ? texts.join() : `[${texts.join(',')}]`
-}
+  return textFrame(texts.length === 1 ? texts.join() : `[${texts.join(',')}]`)
+})
 
 /** Closes, and does not wait for ever for the other side to agree. */
 function closeSocket(ws: WebSocket, code: number): void {

@@ -1,0 +1,97 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { EventLog, LogPage } from './types.ts'
+
+/** Called where reading may be worth while; with what was appended, where that has been read for all. */
+export type Wake = (page?: LogPage) => void
+
+/** A log as the readers of one server share it: a job is listened to once for all of them, and what is appended is read once for all who are at its end. */
+export interface SharedLog extends EventLog {
+  watch(jobId: string, wake: Wake): Promise<() => void>
+}
+
+/** Events that are read at once for all. */
+const MAX_PAGE = 100
+
+interface Tail {
+  readonly listeners: Set<Wake>
+  /** Resolves once listening is active, with how to stop. */
+  readonly listening: Promise<() => void>
+}
+
+export function sharedLog(log: EventLog): SharedLog {
+  const tails = new Map<string, Tail>()
+
+  function createTail(jobId: string): Tail {
+    const listeners = new Set<Wake>()
+    /** Where the next page begins; unknown at first, and where the log was out of reach. */
+    let cursor: string | undefined
+    let isAppended = false
+    let isReading = false
+
+    function tell(page?: LogPage): void {
+      for (const wake of [...listeners]) wake(page)
+    }
+
+    /** What is behind the cursor, if that is still a place in the log. Who is alone reads for itself, at its own pace. */
+    async function read(): Promise<void> {
+      if (listeners.size === 1) {
+        cursor = undefined
+        return tell()
+      }
+      const page = cursor === undefined ? undefined : await log.read(jobId, cursor, MAX_PAGE)
+      if (page && page.cursor === cursor) {
+        cursor = page.events.at(-1)?.id ?? cursor
+        isAppended ||= page.more
+        if (page.events.length > 0) tell(page)
+      } else {
+        cursor = (await log.snapshot(jobId))?.cursor
+        tell() // not before the cursor is known: what is appended in between would be told to nobody
+      }
+    }
+
+    async function wake(): Promise<void> {
+      isAppended = true
+      if (isReading) return
+      isReading = true
+      while (isAppended && listeners.size > 0) {
+        isAppended = false
+        try {
+          await read()
+        } catch {
+          cursor = undefined
+          tell() // each finds out for itself
+        }
+        await nextTurn() // what is appended in quick succession is one page
+      }
+      isReading = false
+    }
+
+    return { listeners, listening: log.watch(jobId, () => void wake()) }
+  }
+
+  function leave(jobId: string, tail: Tail, listener: Wake, stop?: () => void): void {
+    tail.listeners.delete(listener)
+    if (tail.listeners.size > 0) return
+    if (tails.get(jobId) === tail) tails.delete(jobId)
+    stop?.()
+  }
+
+  return {
+    append: (...entry) => log.append(...entry),
+    read: (...asked) => log.read(...asked),
+    snapshot: (...asked) => log.snapshot(...asked),
+    close: () => log.close(),
+    async watch(jobId, wake) {
+      const tail = tails.get(jobId) ?? createTail(jobId)
+      tails.set(jobId, tail)
+      tail.listeners.add(wake)
+      try {
+        const stop = await tail.listening
+        return () => leave(jobId, tail, wake, stop)
+      } catch (error) {
+        leave(jobId, tail, wake)
+        throw error
+      }
+    }
+  }
+}
