@@ -28,9 +28,12 @@ export async function startNodeProcess(settings: NodeSettings): Promise<NodeProc
     if (said.error === undefined) answer?.resolve(said.place)
     else answer?.reject(new Error(said.error))
   })
-  const exited = once(child, 'exit').then(([code, signal]) => {
+  const ended = once(child, 'exit').then(
+    ([code, signal]) => new Error(`the node ended with ${signal ?? code}`),
+    (error: Error) => error // it could not even be started
+  )
+  const exited = ended.then((error) => {
     isUp = false
-    const error = new Error(`the node ended with ${signal ?? code}`)
     ready.reject(error)
     for (const { reject } of asked.values()) reject(error)
   })

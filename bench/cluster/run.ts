@@ -1,19 +1,16 @@
 /** Two nodes and a Redis behind HAProxy, under followers; each node in turn, then Redis, is killed and brought back. */
 
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { globSync, statSync, truncateSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { EventLog } from '../../src/server/log/types.ts'
 import { redisLog } from '../../src/server/redis/index.ts'
 import { haproxyConfiguration } from '../../test/server/deploy/haproxy.ts'
 import { openProxy } from '../../test/server/deploy/open-proxy.ts'
-import { freePort, type RedisServer, startRedis } from '../../test/server/redis-server.ts'
-import type { Asked } from './followers.ts'
+import { freePort, startRedis } from '../../test/server/redis-server.ts'
+import { openCrowd } from './crowd.ts'
+import { createProgress, type Kill, killInTurn } from './kills.ts'
 import { type NodeProcess, startNodeProcess } from './nodes.ts'
-import { type Entry, type Followed, hashOf, TRANSPORTS, type Verdict, verdictOf } from './verdict.ts'
+import { type Entry, type Followed, hashOf, type Verdict, verdictOf } from './verdict.ts'
 import { createWriter, type Writer } from './writer.ts'
 
 export interface ClusterOptions {
@@ -31,11 +28,6 @@ export interface ClusterOptions {
   /** How long after the last event everybody may take to have it. */
   patienceMs: number
   say?: (what: string) => void
-}
-
-export interface Kill {
-  whom: string
-  at: number
 }
 
 export interface Outcome extends Verdict {
@@ -65,7 +57,7 @@ export async function runCluster(options: ClusterOptions): Promise<Outcome> {
   stack.defer(() => stopped.abort())
   const writers = names.map((name) => createWriter(name, () => nodes, stopped.signal))
   await Promise.all(writers.map((writer) => writer.write('queued', { at: Date.now() })))
-  const crowd = await openFollowers(`${proxy.origin}/jobs`, names, followers, processes, stack)
+  const crowd = await openCrowd(`${proxy.origin}/jobs`, names, followers, processes, stack)
   say(`${followers} followers have the first event of ${jobs} jobs`)
 
   const progress = createProgress()
@@ -102,111 +94,6 @@ async function work(writer: Writer, phase: number, { events, everyMs }: ClusterO
     count()
   }
   await writer.write('succeeded', { at: Date.now() })
-}
-
-/** Resolves once all are back, and at work. */
-async function killInTurn(
-  { jobs, events, appendfsync, awayMs }: ClusterOptions,
-  nodes: NodeProcess[],
-  start: (index: number) => Promise<NodeProcess>,
-  redis: RedisServer,
-  progress: Progress,
-  say: (what: string) => void
-): Promise<Kill[]> {
-  const kills: Kill[] = []
-  const share = (ratio: number): number => Math.ceil(ratio * jobs * events)
-  const further = (ratio: number): Promise<void> => progress.reached(progress.done + share(ratio))
-  const note = (whom: string): void => {
-    kills.push({ whom, at: Date.now() })
-    say(`${whom} is killed`)
-  }
-  for (const [index, node] of [...nodes.entries()]) {
-    await progress.reached(share(0.2 * (index + 1)))
-    note(`node ${index + 1}`)
-    await node.kill()
-    await further(0.05)
-    nodes[index] = await start(index)
-  }
-  await progress.reached(share(0.6))
-  const [file = ''] = globSync(join(redis.folder, '{appendonly.aof,appendonlydir/*.incr.aof}'))
-  const { size } = statSync(file)
-  await further(0.02)
-  note('Redis')
-  await redis.kill()
-  // A kill takes what a process holds, a power cut also what the system has not synced yet.
-  if (appendfsync === 'everysec') truncateSync(file, size)
-  await wait(awayMs)
-  await redis.start()
-  await further(0.1)
-  return kills
-}
-
-/** How many events have been appended, of all jobs. */
-interface Progress {
-  readonly done: number
-  count(): void
-  reached(goal: number): Promise<void>
-}
-
-function createProgress(): Progress {
-  const waiting = new Map<number, () => void>()
-  let done = 0
-  return {
-    get done() {
-      return done
-    },
-    count() {
-      done += 1
-      waiting.get(done)?.()
-    },
-    reached: (goal) => (goal <= done ? Promise.resolve() : new Promise((resolve) => waiting.set(goal, resolve)))
-  }
-}
-
-interface Crowd {
-  /** Resolves when the loops of all have ended. */
-  over: Promise<unknown>
-  report(): Promise<Followed[]>
-}
-
-/** Resolves once all have had the first event. The transports take turns, the followers of one job are in one process. */
-async function openFollowers(url: string, jobs: readonly string[], count: number, processes: number, stack: AsyncDisposableStack): Promise<Crowd[]> {
-  const all = Array.from({ length: count }, (_, n) => ({
-    index: Math.floor((n * jobs.length) / count),
-    transport: TRANSPORTS[n % TRANSPORTS.length] ?? 'sse'
-  }))
-  return Promise.all(
-    Array.from({ length: processes }, async (_, process) => {
-      const child = fork(join(import.meta.dirname, 'followers.ts'), { execArgv: [] })
-      const exited = once(child, 'exit')
-      stack.defer(async () => {
-        child.kill('SIGKILL')
-        await exited
-      })
-      const mine = all.filter(({ index }) => index % processes === process)
-      child.send({ url, followers: mine.map(({ index, transport }) => ({ job: jobs[index] ?? '', transport })) } satisfies Asked)
-      const over = told(child, 'over')
-      over.catch(() => {}) // whoever waits for it hears of it
-      await told(child, 'opened')
-      return {
-        over,
-        async report() {
-          child.send({ report: true })
-          return (await told(child, 'followed')) as Followed[] // as: what it answers
-        }
-      }
-    })
-  )
-}
-
-/** The next message that has this property. */
-function told(child: ChildProcess, property: string): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    child.on('message', (said: Record<string, unknown>) => {
-      if (said[property] !== undefined) resolve(said[property])
-    })
-    child.on('exit', (code, signal) => reject(new Error(`a process of followers ended with ${signal ?? code}`)))
-  })
 }
 
 async function entriesOf(log: EventLog, job: string): Promise<Entry[]> {
