@@ -24,7 +24,7 @@ export type Advance = 'behind' | 'waiting' | 'over'
 export interface JobReader {
   readonly job: string
   /** It has been told where it stands. */
-  readonly announced: boolean
+  announced(): boolean
   /** Reads a page into the batch, taking it from the budget: at once, where it has been read for all. Throws the refusal, or what the log throws. */
   advance(batch: Frame[], left: Budget): Advance | Promise<Advance>
   close(): void
@@ -100,9 +100,7 @@ export function createJobReader({ job, after: asked, ref }: Ask, log: SharedLog,
 
   return {
     job,
-    get announced() {
-      return at !== undefined
-    },
+    announced: () => at !== undefined,
     advance(batch, left) {
       const page = ahead
       ahead = undefined

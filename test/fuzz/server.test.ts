@@ -79,8 +79,8 @@ test('operations over a WebSocket', { timeout: 120_000 }, async () => {
     const calls: string[] = []
     const reported: unknown[] = []
     const follow: Pick<Follow, 'size' | 'backlog' | 'has' | 'subscribe' | 'unsubscribe' | 'say' | 'fail'> = {
-      size: 0,
-      backlog: 0,
+      size: () => 0,
+      backlog: () => 0,
       has: () => false,
       subscribe: ({ job, after, ref }) => calls.push(`subscribe ${job} ${after} ${ref}`),
       unsubscribe: (job) => calls.push(`unsubscribe ${job}`),
@@ -93,11 +93,11 @@ test('operations over a WebSocket', { timeout: 120_000 }, async () => {
       request: () => new Request('http://localhost/jobs/42/events'),
       slot: { meter: createMetrics().open('websocket'), hold() {}, expireAt() {}, release() {} },
       settings: { authorize: () => true, mux: 128, onError: (error: unknown) => reported.push(error) } as unknown as Settings, // as: it has all that is read
-      onDone: () => operations.pending === 0 && over.resolve(),
+      onDone: () => operations.pending() === 0 && over.resolve(),
       onFlood: () => {}
     })
     operations.take(message)
-    if (operations.pending > 0) await over.promise
+    if (operations.pending() > 0) await over.promise
     const expected = expectedCalls(message)
     tape.note(expected ? 'taken' : 'refused')
     // Each job's in order; what one job waits for, another doesn't.

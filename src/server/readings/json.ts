@@ -34,7 +34,7 @@ export async function readJson({ follow, single, waitMs, hurry, ifNoneMatch }: J
   await collect(follow, found)
   if (waitMs > 0 && !isNews(found) && (await waitForNews(follow, found, waitMs, hurry))) await refreshStatus(found, settings)
   checkErrors(found, single)
-  return toAnswer(found, follow.behind, ifNoneMatch, settings)
+  return toAnswer(found, follow.behind(), ifNoneMatch, settings)
 }
 
 /** Resolves with true where something has come. */

@@ -13,7 +13,7 @@ const MAX_BACKLOG = 1000
 /** What a client of a socket asks for, done in order for each job. */
 export interface Operations {
   /** How many are not done yet. */
-  readonly pending: number
+  pending(): number
   /** Subscribes what the URL names. */
   open(asks: readonly Ask[]): void
   /** Does what a message says; `undefined` for one that is not text. */
@@ -39,7 +39,7 @@ export function createOperations({ follow, request, slot, settings, onDone, onFl
   async function subscribe(ask: Ask): Promise<void> {
     if (ask.after !== undefined && !isCursor(ask.after)) throw badRequest('after: expected a cursor of 1 to 128 of [A-Za-z0-9._:~-]')
     const { expiresAt } = await permit(settings, request(), 'read', ask.job)
-    if (!follow.has(ask.job) && follow.size >= settings.mux) throw busy(429, `a connection carries at most ${settings.mux} jobs`, 1000)
+    if (!follow.has(ask.job) && follow.size() >= settings.mux) throw busy(429, `a connection carries at most ${settings.mux} jobs`, 1000)
     slot.expireAt(expiresAt)
     follow.subscribe(ask)
   }
@@ -65,7 +65,7 @@ export function createOperations({ follow, request, slot, settings, onDone, onFl
         if (!(error instanceof Refusal)) settings.onError(error)
         follow.fail(error instanceof Refusal ? error : internal(), job)
       }
-      if (follow.backlog > MAX_BACKLOG) onFlood()
+      if (follow.backlog() > MAX_BACKLOG) onFlood()
       pending -= 1
       if (last.get(job) === done) last.delete(job)
       onDone()
@@ -74,9 +74,7 @@ export function createOperations({ follow, request, slot, settings, onDone, onFl
   }
 
   return {
-    get pending() {
-      return pending
-    },
+    pending: () => pending,
     open(asks) {
       for (const { job, after } of asks) queue({ op: 'subscribe', job, ...(after === undefined ? {} : { after }) })
     },

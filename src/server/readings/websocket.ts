@@ -57,7 +57,7 @@ export function serveSocket({ ws, socket, request, asks, slot, settings }: Socke
     slot,
     settings,
     onDone() {
-      if (operations.pending === 0) ws.resume()
+      if (operations.pending() === 0) ws.resume()
       closeIfIdle()
     },
     onFlood() {
@@ -74,7 +74,7 @@ export function serveSocket({ ws, socket, request, asks, slot, settings }: Socke
   }
 
   function closeIfIdle(): void {
-    const idle = follow.size === 0 && follow.backlog === 0 && operations.pending === 0
+    const idle = follow.size() === 0 && follow.backlog() === 0 && operations.pending() === 0
     if (idle && refused !== undefined) return closeSocket(ws, 4000 + refused)
     if (idle) cancelLinger ??= alarm(LINGER_MS, () => closeSocket(ws, CLOSE_NORMAL))
     else stopLingering()
@@ -91,7 +91,7 @@ export function serveSocket({ ws, socket, request, asks, slot, settings }: Socke
     closeIfIdle()
     for (let frames = await follow.next(budget, true); frames; frames = await follow.next(budget, true)) {
       const last = frames.at(-1)
-      refused = last && isControl(last) && last.control === 'error' && follow.size === 0 ? last.status : undefined
+      refused = last && isControl(last) && last.control === 'error' && follow.size() === 0 ? last.status : undefined
       const room = outlet.write(encodeMessage(frames))
       if (room !== true && !(await room)) follow.bye('slow', 1000)
       closeIfIdle()
@@ -108,7 +108,7 @@ export function serveSocket({ ws, socket, request, asks, slot, settings }: Socke
   ws.on('message', (message, isBinary) => {
     operations.take(isBinary ? undefined : String(message))
     // A client that asks faster than it is answered is not read any further meanwhile.
-    if (operations.pending > 0) ws.pause()
+    if (operations.pending() > 0) ws.pause()
   })
   slot.hold({ bye: follow.bye, cut: () => ws.terminate() })
   void write()
