@@ -1,7 +1,7 @@
 import { type Browser, chromium } from 'playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findBrowser, launchOptions } from '../test/setup/browsers.ts'
-import { follows, growthMb, type Run, type Watched } from './backpressure.ts'
+import { follows, growthMb, type Run } from './backpressure.ts'
 
 const path = findBrowser('chromium')
 
@@ -13,13 +13,12 @@ describe.skipIf(path === undefined)('a reader that is slower than its server, in
   afterAll(() => browser.close())
 
   /** Its memory is what is left after a collection. */
-  async function open(url: string): Promise<Watched> {
+  async function open(url: string): Promise<{ memory(): Promise<number> }> {
     const page = await browser.newPage()
     await page.goto(url)
     const devTools = await page.context().newCDPSession(page)
     await devTools.send('Performance.enable')
     return {
-      evaluate: (expression) => page.evaluate(expression),
       async memory() {
         await devTools.send('HeapProfiler.collectGarbage')
         const { metrics } = await devTools.send('Performance.getMetrics')

@@ -7,13 +7,14 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as wait } from 'node:timers/promises'
+import { json } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { serveModule } from '../demo/modules.ts'
 import type { WireEvent } from '../src/protocol/frames.ts'
 import { createJobServer, memoryLog } from '../src/server/index.ts'
 import type { EventLog } from '../src/server/log/types.ts'
-import { type EngineName, installedEngines, startEngine } from './engines.ts'
+import { showPage } from './bare.ts'
+import { type EngineName, installedEngines } from './engines.ts'
 
 export interface Run {
   events: number
@@ -94,17 +95,23 @@ function bigLog({ events, bytes }: Run): EventLog {
   }
 }
 
-const html = `<!doctype html><title>Backpressure</title><link rel="icon" href="data:,">
+/** Follows the jobs once it is loaded, and tells the server what it has seen. */
+const page = (run: Run): string => `<!doctype html><title>Backpressure</title><link rel="icon" href="data:,">
 <script type="importmap">{ "imports": {
   "jobtail": "/src/index.ts",
   "eventsource-parser": "/node_modules/eventsource-parser/dist/index.js",
   "idb-keyval": "/node_modules/idb-keyval/dist/index.js"
-} }</script>`
+} }</script>
+<script type="module">import * as jobtail from 'jobtail'; (${follow})(jobtail, ${JSON.stringify(run)})</script>`
 
 /** Runs in the page, to which its text is sent. */
-async function follow({ createClient, webSocket, sse, longPoll, shortPoll }: typeof import('../src/index.ts'), { transports, bufferSize }: Run): Promise<void> {
+function follow({ createClient, webSocket, sse, longPoll, shortPoll }: typeof import('../src/index.ts'), { transports, bufferSize }: Run): void {
   const seen: Seen = { count: 0, hash: 0, pauses: 0, others: 0, othersSince: 0, disordered: 0, latestMs: 0, changes: 0, over: false, error: '' }
-  Object.assign(window, { seen })
+  const tell = async (): Promise<void> => {
+    await fetch('/seen', { method: 'POST', body: JSON.stringify(seen) })
+    setTimeout(tell, 250)
+  }
+  void tell()
   const client = createClient({
     memory: false,
     bufferSize,
@@ -167,10 +174,24 @@ function readProc(pid: string, file: string): string {
   }
 }
 
-async function serve(run: Run): Promise<{ origin: string; close(): Promise<void> }> {
+interface Served {
+  origin: string
+  /** Resolves with what the page tells next. */
+  seen(): Promise<Seen>
+  close(): Promise<void>
+}
+
+async function serve(run: Run): Promise<Served> {
+  let told = Promise.withResolvers<Seen>()
   const jobs = createJobServer({ log: bigLog(run), pollMs: 100 })
   const server = http.createServer((req, res) => {
-    if (req.url === '/') res.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(html)
+    if (req.url === '/') res.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page(run))
+    else if (req.url === '/seen')
+      void json(req).then((seen) => {
+        told.resolve(seen as Seen) // as: what the page sends
+        told = Promise.withResolvers()
+        res.writeHead(204).end()
+      })
     else if (!req.url?.startsWith('/jobs')) void serveModule(req, res)
   })
   jobs.attach(server)
@@ -182,6 +203,7 @@ async function serve(run: Run): Promise<{ origin: string; close(): Promise<void>
   }, 20)
   return {
     origin: `http://localhost:${(server.address() as AddressInfo).port}`, // as: it listens on TCP
+    seen: () => told.promise,
     async close() {
       clearInterval(beside)
       clearInterval(unread)
@@ -192,29 +214,22 @@ async function serve(run: Run): Promise<{ origin: string; close(): Promise<void>
   }
 }
 
-const SAMPLE_EACH_MS = 250
 /** Of all of a browser's processes, garbage that is yet to be collected among it. */
 const MAX_GROWTH_MB = 400
 
-/** A page in some browser, and how its memory is measured, in MB. */
-export interface Watched {
-  evaluate<T>(expression: string): Promise<T>
-  memory(): Promise<number> | number
-}
-
-/** Follows the jobs in the page that is opened, to the end of the slow one. */
-export async function follows(run: Run, open: (url: string) => Promise<Watched>): Promise<Result> {
-  const { origin, close } = await serve(run)
+/** Has the page opened, and follows the jobs in it to the end of the slow one. `memory`: the browser's, in MB. */
+export async function follows(run: Run, open: (url: string) => Promise<{ memory(): Promise<number> | number }>): Promise<Result> {
+  const { origin, seen, close } = await serve(run)
   try {
-    const { evaluate, memory } = await open(`${origin}/`)
+    const first = seen()
+    const { memory } = await open(`${origin}/`)
+    await first
     const memoryMb = [await memory()]
     const startedAt = performance.now()
-    await evaluate(`import('jobtail').then((jobtail) => (${follow})(jobtail, ${JSON.stringify(run)})).then(() => null)`)
     for (;;) {
-      const seen = await evaluate<Seen>('window.seen')
+      const told = await seen()
       memoryMb.push(await memory())
-      if (seen.over || seen.error) return { ...seen, memoryMb, expected: hashOf(run.events), seconds: (performance.now() - startedAt) / 1000 }
-      await wait(SAMPLE_EACH_MS)
+      if (told.over || told.error) return { ...told, memoryMb, expected: hashOf(run.events), seconds: (performance.now() - startedAt) / 1000 }
     }
   } finally {
     await close()
@@ -222,14 +237,14 @@ export async function follows(run: Run, open: (url: string) => Promise<Watched>)
 }
 
 async function measure(name: EngineName, run: Run): Promise<Result> {
-  const engine = await startEngine(name)
+  let browser: Awaited<ReturnType<typeof showPage>> | undefined
   try {
     return await follows(run, async (url) => {
-      const tab = await engine.open(url)
-      return { evaluate: tab.evaluate, memory: memoryOfChildrenMb }
+      browser = await showPage(name, url)
+      return { memory: memoryOfChildrenMb }
     })
   } finally {
-    await engine.close()
+    await browser?.close()
   }
 }
 
@@ -241,7 +256,8 @@ async function main(): Promise<void> {
     options: {
       events: { type: 'string', default: '1000000' },
       engines: { type: 'string', default: installedEngines().join(',') },
-      transports: { type: 'string', default: 'websocket;sse' }
+      transports: { type: 'string', default: 'websocket;sse' },
+      series: { type: 'boolean' }
     }
   })
   const isFlat = (result: Result): boolean => growthMb(result) < MAX_GROWTH_MB
@@ -257,6 +273,7 @@ async function main(): Promise<void> {
       const isRight = count === run.events && hash === expected && disordered === 0 && !error && isFlat(result)
       if (!isRight) process.exitCode = 1
       const memory = `${memoryMb[0]}, ${Math.max(...memoryMb)}, ${memoryMb.at(-1)}`
+      if (values.series) console.error(memoryMb.join(' '))
       const cells = [
         name,
         transports,

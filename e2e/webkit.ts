@@ -1,36 +1,14 @@
 /** WebKitGTK by W3C WebDriver (https://www.w3.org/TR/webdriver2/): Playwright's own WebKit is a build of its own, and this is the one that distributions ship. */
 
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { findWebKit } from '../test/setup/webkit.ts'
 import type { Engine, Tab } from './engines.ts'
+import { startProcess } from './process.ts'
 
 const START_MS = 30_000
 const POLL_MS = 25
-
-/** Starts a process that ends with this one, and with all that it starts itself. */
-function start(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): { child: ChildProcess; stop(): Promise<void> } {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, ...env }, detached: true })
-  const over = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()))
-  const kill = (): void => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
-    } catch {
-      // its group has ended already
-    }
-  }
-  process.once('exit', kill)
-  return {
-    child,
-    async stop() {
-      process.off('exit', kill)
-      kill()
-      await over
-    }
-  }
-}
 
 async function freePort(): Promise<number> {
   const server = net.createServer().listen(0, '127.0.0.1')
@@ -71,11 +49,11 @@ interface Session {
 export async function startWebKit(): Promise<Engine> {
   const found = findWebKit()
   if (!found) throw new Error('no WebKit found')
-  const display = start(found.display, ['-displayfd', '1', '-screen', '0', '1280x800x24', '-nolisten', 'tcp'])
+  const display = startProcess(found.display, ['-displayfd', '1', '-screen', '0', '1280x800x24', '-nolisten', 'tcp'])
   const { stdout } = display.child
   const [number] = await once(stdout as NonNullable<typeof stdout>, 'data', { signal: AbortSignal.timeout(START_MS) }) // as: `stdio` has a pipe there
   const port = await freePort()
-  const driver = start(found.driver, ['--host=127.0.0.1', `--port=${port}`], { DISPLAY: `:${String(number).trim()}`, GDK_BACKEND: 'x11' })
+  const driver = startProcess(found.driver, ['--host=127.0.0.1', `--port=${port}`], { DISPLAY: `:${String(number).trim()}`, GDK_BACKEND: 'x11' })
   driver.child.stdout?.resume()
   const stop = async (): Promise<void> => {
     await driver.stop()

@@ -67,7 +67,9 @@ export function createConnection(options: ConnectionOptions): Connection {
   let roundAt = 0
   /** The type of network that the history is of; null: nothing has been recalled yet. */
   let network: string | undefined | null = null
+  /** Followed while there are readers. */
   let page: Page
+  let watching: AbortController | undefined
   /** When the wait under way is over. */
   let retryAt: number | undefined
   /** The history without the last loss, and when that was. */
@@ -100,8 +102,8 @@ export function createConnection(options: ConnectionOptions): Connection {
       endOutgoing()
       stale = 0
     },
-    onStale() {
-      endOutgoing(round?.live)
+    onStale(isFlood) {
+      endOutgoing(isFlood ? undefined : round?.live)
       if (outgoing) round?.contenders.delete(outgoing)
       stale += 1
       callOff(stale > MAX_STALE ? { kind: 'busy', atLeastMs: 0 } : { kind: 'released' })
@@ -110,6 +112,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     onSubscribed() {
       reauthorized = false
     },
+    isAway: () => page.isAway,
     onUnauthorized(error, carrier) {
       if (!turn || turn.signal.aborted) return // another one's refusal, of the same token, came first
       if (carrier.startedAt < renewedAt) return carrier.end() // of a token from before
@@ -145,17 +148,25 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   function start(): void {
     if (turn) return
-    const watching = new AbortController()
-    page = followPage({ onLeave, onChange: reconsider, onNetwork: (type) => emit({ type }) }, watching.signal)
     run()
       .catch((cause) => failAll(new JobtailError('protocol', `the connection has failed: ${cause}`, { cause })))
       .finally(() => {
-        watching.abort()
         turn = undefined
         endOutgoing()
-        announce(jobs.areHeld() ? 'waiting' : 'idle')
+        rest()
         traffic.changed()
       })
+  }
+
+  /** Nothing is read by a link. */
+  function rest(): void {
+    const readers = jobs.all()
+    if (jobs.areHeld()) announce('waiting')
+    else if (readers.some(({ behind }) => behind)) announce('live', 'short-poll')
+    else announce('idle')
+    if (readers.length > 0) return
+    watching?.abort()
+    watching = undefined
   }
 
   async function run(): Promise<void> {
@@ -196,7 +207,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (now() - lostAt < FAREWELL_MS) history = blameless
     if (!retryAt) callOff({ kind: 'released' })
     endOutgoing()
-    traffic.endLooks()
+    traffic.leave()
   }
 
   /** What was waited for may have come, what is live may have died, and what is shown may be out of date. */
@@ -319,11 +330,16 @@ export function createConnection(options: ConnectionOptions): Connection {
   return {
     add(reader) {
       jobs.add(reader)
+      if (!watching) {
+        watching = new AbortController()
+        page = followPage({ onLeave, onChange: reconsider, onNetwork: (type) => emit({ type }) }, watching.signal)
+      }
       reader.connection(state)
       traffic.changed()
     },
     remove(reader) {
       jobs.remove(reader)
+      if (!turn) rest()
       traffic.changed()
     },
     changed: traffic.changed,

@@ -26,6 +26,7 @@ export interface PageListener {
 }
 
 export interface Page {
+  readonly isAway: boolean
   /** Resolves at once, unless the page is put away: then when it is back. */
   present(signal: AbortSignal): Promise<void>
   /** Resolves after so long, or with the next change that gives hope. */
@@ -71,6 +72,9 @@ export function followPage({ onLeave, onChange, onNetwork }: PageListener, signa
     })
 
   return {
+    get isAway() {
+      return away !== undefined
+    },
     present: async (until) => away && orAborted(away.promise, until),
     pause(ms, until) {
       const woken = Promise.withResolvers<void>()

@@ -64,18 +64,19 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
   /** Of the loop, or of the follower: that keeps state and result while nobody reads, and the result alone while the loop waits with a full buffer. */
   function join(position: Position, stopped: AbortSignal): Reader | undefined {
     const isLoop = stopped === loop.signal
-    let paused = false
+    let behind = false
     const own: Reader = {
       job: jobId,
       position,
       get full() {
         return isLoop && load() >= 1
       },
-      get paused() {
-        return paused
+      paused: false,
+      get behind() {
+        return behind
       },
-      set paused(value) {
-        paused = value
+      set behind(value) {
+        behind = value
         reconsider()
       },
       subscribed(status) {
@@ -147,7 +148,7 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
   // ---- when it connects
 
   const reads = (): boolean => isPulled && !loop.signal.aborted
-  const follows = (): boolean => !isKnown && (isPulled ? isAwaited && reader?.paused === true : isAwaited || store.listeners > 0)
+  const follows = (): boolean => !isKnown && (isPulled ? isAwaited && reader?.behind === true : isAwaited || store.listeners > 0)
 
   function reconsider(): void {
     if (reads() || follows()) begin()

@@ -19,7 +19,7 @@ export interface Jobs {
   remove(reader: Reader): void
   all(): Reader[]
   readers(job: string): Reader[]
-  /** The readers of a job that are not paused. */
+  /** The readers of a job that links read for. */
   active(job: string): Reader[]
   /** Of the jobs that fit those that have active readers and are not held. */
   wanted(): string[]
@@ -39,7 +39,7 @@ export function createJobs(capacity: () => number | undefined, onDue: (job: stri
   const jobs = new Map<string, Job>()
 
   const readers = (job: string): Reader[] => [...(jobs.get(job)?.readers ?? [])]
-  const active = (job: string): Reader[] => readers(job).filter(({ paused }) => !paused)
+  const active = (job: string): Reader[] => readers(job).filter(({ paused, behind }) => !paused && !behind)
 
   /** Those that fit in one list, in the order of their coming: a list's URL has a bound as well (PROTOCOL.md §2). */
   function fitting(room = capacity() ?? Infinity, ids = [...jobs.keys()]): string[] {

@@ -12,6 +12,8 @@ export interface Reader {
   readonly full: boolean
   /** Its job's reading is let go until it has room. */
   paused: boolean
+  /** There is more than it, or a link, takes at once: it is read for by single requests, as fast as it takes what they bring, until it has caught up. No link reads for it meanwhile. */
+  behind: boolean
   event(event: WireEvent): void
   gap(gap: Gap, before: Position): void
   subscribed(status: JobStatus): void

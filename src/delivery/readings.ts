@@ -24,6 +24,8 @@ interface Entry {
 }
 
 export interface Readings {
+  /** The readers of a job that take events from here now. */
+  active(job: string): readonly Reader[]
   /** Lets readers without a place take part where they ask for the very place that the reading is at. */
   join(): void
   /** Whether `ask` would change the list. */
@@ -52,8 +54,7 @@ function furthestBack(a: Reader, b: Reader): Reader {
 /** Whether the reading is, or will come to, where the reader is. */
 const isAhead = ({ position: { epoch, seq } }: Reader, at: Place | undefined): boolean => at !== undefined && epoch === at.epoch && seq >= at.seq
 
-/** `active`: the readers of a job that take events now. */
-export function createReadings(active: (job: string) => readonly Reader[]): Readings {
+export function createReadings(active: Readings['active']): Readings {
   const entries = new Map<string, Entry>()
   let refs = 0
 
@@ -76,6 +77,7 @@ export function createReadings(active: (job: string) => readonly Reader[]): Read
   }
 
   return {
+    active,
     join,
 
     differs: (wanted) => gone(wanted).length > 0 || wanted.some(missing),

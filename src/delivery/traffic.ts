@@ -22,6 +22,8 @@ export interface Carrier extends RunningLink {
   readonly readings: Readings
   /** A look: it reads these jobs, and no more than is known now. */
   readonly looksAt: readonly string[] | undefined
+  /** It reads for this one alone, who is behind. */
+  readonly behind: Reader | undefined
 }
 
 export interface TrafficOptions {
@@ -49,11 +51,13 @@ export interface Loop {
   onProved(carrier: Carrier): void
   /** A proved link's readings have changed, or what is wanted has. */
   onSettled(carrier: Carrier, serves: boolean): void
-  /** A proved link can't change what it reads to what is wanted now. */
-  onStale(): void
+  /** A proved link can't change what it reads to what is wanted now; with `isFlood` it brings what a reader who is behind can't take. */
+  onStale(isFlood: boolean): void
   onOver(carrier: Carrier, error: TransportError | undefined): void
   /** What was asked for can be read. */
   onSubscribed(): void
+  /** The page is put away: nothing may be open. */
+  isAway(): boolean
   onUnauthorized(error: JobtailError, carrier: Carrier): void
   /** The server is busy: wait at least so long. True where that was for this link to say. */
   onBusy(atLeastMs: number, carrier: Carrier): boolean
@@ -66,6 +70,8 @@ export interface Traffic {
   /** From now on, until `endLooks`, what is wanted while no link is live is asked for by JSON as well, once. */
   begin(): void
   endLooks(): void
+  /** The page is put away. */
+  leave(): void
   /** For what is opened from now on. */
   renew(credentials: Credentials): void
   /** Opens a link for what is wanted, or a look. */
@@ -75,7 +81,7 @@ export interface Traffic {
 }
 
 export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
-  const jobs = createJobs(options.capacity, (job) => open(options.look, [job]))
+  const jobs = createJobs(options.capacity, onDue)
   /** All that is open. */
   const carriers = new Set<Carrier>()
   /** Since something was last wanted for the first time. */
@@ -88,9 +94,9 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
 
   const { wanted } = jobs
 
-  function open(transport: Transport, looksAt?: readonly string[]): Carrier {
+  function open(transport: Transport, looksAt?: readonly string[], behind?: Reader): Carrier {
     const { request, probeTimeoutMs } = options
-    const readings = createReadings(jobs.active)
+    const readings = createReadings(behind ? () => (jobs.all().includes(behind) && !behind.paused ? [behind] : []) : jobs.active)
     const link = runLink({
       transport: transport.name,
       open: (signal) =>
@@ -106,12 +112,14 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
       isFull: () => overfull().length > 0,
       onFull: relieve
     })
-    const carrier: Carrier = Object.assign(link, { readings, looksAt })
+    const carrier: Carrier = Object.assign(link, { readings, looksAt, behind })
     carriers.add(carrier)
     carrier.ended.then((error) => {
       carriers.delete(carrier)
+      // At the end of what was known, or this path has failed: in both cases a link goes on.
+      if (behind) behind.behind = !error || behind.paused
       // Neither held again nor answered: that path has failed, so the job goes back to the others.
-      if (looksAt) for (const job of looksAt) jobs.free(job, true)
+      else if (looksAt) for (const job of looksAt) jobs.free(job, true)
       else loop.onOver(carrier, error)
       changed()
     })
@@ -136,7 +144,7 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
     const { readings } = carrier
     if (!isControl(frame)) {
       const { job, type } = frame
-      if (isTerminal(type) && jobs.active(job).length > 0) loop.emit({ type: 'ended', job, status: type })
+      if (isTerminal(type) && readings.active(job).length > 0) loop.emit({ type: 'ended', job, status: type })
       return readings.event(frame)
     }
     changed()
@@ -149,6 +157,9 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
         return readings.subscribed(frame)
       case 'done':
         return readings.done(frame)
+      case 'more':
+        for (const reader of readings.active(frame.job)) reader.behind = true
+        return void readings.drop(frame.job)
       case 'error':
         return refuse(frame, carrier)
     }
@@ -183,7 +194,7 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
   /** Lets go of the jobs of readers that can't hold more. */
   function relieve(): void {
     for (const reader of overfull()) {
-      reader.paused = true
+      reader.paused = reader.behind = true
       loop.emit({ type: 'paused' })
     }
     changed()
@@ -204,8 +215,9 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
 
     for (const { readings, looksAt, end } of carriers) {
       readings.join()
-      if (looksAt?.every((job) => jobs.active(job).length === 0)) end()
+      if (looksAt?.every((job) => readings.active(job).length === 0)) end()
     }
+    for (const reader of jobs.all()) if (reader.behind && !reader.paused) catchUp(reader)
     const jobsWanted = wanted()
     if (jobsWanted.length === 0) return letGo()
     loop.start()
@@ -213,11 +225,29 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
     for (const carrier of [...(loop.round()?.contenders ?? [])]) adjust(carrier, jobsWanted)
   }
 
+  function endLooks(): void {
+    isLooking = false
+    for (const { looksAt, behind, end } of carriers) if (looksAt && !behind) end()
+  }
+
   function letGo(): void {
     looked.clear()
     void macrotask().then(() => {
       if (wanted().length === 0) loop.release()
     })
+  }
+
+  /** Merely not reading a link bounds nothing; a request brings no more than one answer's worth. */
+  function catchUp(reader: Reader): void {
+    if (loop.isAway()) reader.behind = false
+    else if (![...carriers].some(({ behind }) => behind === reader)) open(options.look, [reader.job], reader)
+  }
+
+  /** A job that was not to be had is asked for again. */
+  function onDue(job: string): void {
+    if (!loop.isAway()) return void open(options.look, [job])
+    jobs.free(job)
+    changed()
   }
 
   /** What has become wanted since the looks were started. */
@@ -234,7 +264,7 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
     if (provedAt) loop.onSettled(carrier, readings.serves(jobsWanted))
     if (!readings.differs(jobsWanted)) return
     if (update) update(readings.ask(jobsWanted))
-    else if (provedAt) loop.onStale()
+    else if (provedAt) loop.onStale(readings.jobs().some((job) => !jobsWanted.includes(job) && jobs.readers(job).some(({ behind }) => behind)))
   }
 
   return {
@@ -247,9 +277,10 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
       isLooking = options.firstLook
       lookOn(wanted())
     },
-    endLooks() {
-      isLooking = false
-      for (const { looksAt, end } of carriers) if (looksAt) end()
+    endLooks,
+    leave() {
+      endLooks()
+      for (const { behind, end } of carriers) if (behind) end()
     },
     open,
     changed

@@ -37,6 +37,7 @@ const controls: ReadonlyMap<unknown, Rules> = new Map(
     hello: { protocol: positive, heartbeatMs: positive, mux: optional(positive), pollMs: optional(positive) },
     subscribed: { job, ref: optional(count), ...position },
     done: { job, cursor: id },
+    more: { job },
     error: { job: optional(job), status: positive, code: text, message: text, retryAfterMs: optional(count) },
     bye: { reason: text, retryMs: count },
     heartbeat: {},

@@ -10,6 +10,8 @@ export interface FollowOptions {
   heartbeatMs: number
   /** False for a reading that never waits: then wake-ups are not listened to. */
   listen: boolean
+  /** It can be told that there is `more`. */
+  saysMore?: boolean
   /** Ends it. */
   signal: AbortSignal
   onError: (error: unknown) => void
@@ -50,7 +52,7 @@ export interface Follow {
  * A wake-up, carrying no data, only makes a job due; what there is comes from the log, and is read again at each heartbeat
  * in case a wake-up was lost (PROTOCOL.md §8.2).
  */
-export function createFollow({ log, heartbeatMs, listen, signal, onError, meter }: FollowOptions): Follow {
+export function createFollow({ log, heartbeatMs, listen, saysMore, signal, onError, meter }: FollowOptions): Follow {
   const readers = new Map<string, JobReader>()
   /** Jobs that may have news, longest waiting first. */
   const due = new Set<JobReader>()
@@ -87,7 +89,7 @@ export function createFollow({ log, heartbeatMs, listen, signal, onError, meter 
       due.add(reader)
       wake()
     }
-    const reader = createJobReader(ask, log, listen ? makeDue : undefined)
+    const reader = createJobReader(ask, log, listen ? makeDue : undefined, saysMore)
     readers.set(ask.job, reader)
     makeDue()
   }

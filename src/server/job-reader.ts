@@ -30,17 +30,23 @@ export interface JobReader {
   close(): void
 }
 
+/** What comes of a job at once, to whoever can be told that there is more. */
+export const BURST: Budget = { events: 1000, bytes: 2 ** 20 }
+
 /** A page costs a reading this much memory at most, in events. */
 const MAX_PAGE = 100
 
 /** Listens before it reads, where there is a `wake` to call: an event appended in between is never missed (PROTOCOL.md §8.2). */
-export function createJobReader({ job, after: asked, ref }: Ask, log: SharedLog, wake: (() => void) | undefined): JobReader {
+export function createJobReader({ job, after: asked, ref }: Ask, log: SharedLog, wake: (() => void) | undefined, saysMore = false): JobReader {
   let after = asked
   let at: { epoch: string; seq: number } | undefined
   /** How many events are read at once: fewer of large ones, so that few are read to be thrown away again. */
   let pageSize = MAX_PAGE
   /** The last that was read for all: from another place than this reader's it is not taken. */
   let ahead: LogPage | undefined
+  /** What has come of the job since this was last at the log's end. */
+  let burstEvents = 0
+  let burstBytes = 0
   let unwatch: (() => void) | undefined
   let closed = false
 
@@ -61,6 +67,7 @@ export function createJobReader({ job, after: asked, ref }: Ask, log: SharedLog,
 
   function take({ events, epoch, seq, cursor }: LogPage, batch: Frame[], left: Budget): number {
     let taken = 0
+    const before = left.bytes
     after = cursor
     for (const event of events) {
       if (left.events <= 0 || left.bytes <= 0) break
@@ -71,6 +78,8 @@ export function createJobReader({ job, after: asked, ref }: Ask, log: SharedLog,
       left.bytes -= encodeEvent(event).length
     }
     at = { epoch, seq: seq + taken }
+    burstEvents += taken
+    burstBytes += before - left.bytes
     return taken
   }
 
@@ -92,7 +101,12 @@ export function createJobReader({ job, after: asked, ref }: Ask, log: SharedLog,
     const taken = take(page, batch, left)
     const whole = taken === page.events.length
     pageSize = whole ? Math.min(MAX_PAGE, pageSize * 2) : Math.max(1, taken)
-    if (page.more || !whole) return 'behind'
+    if (page.more || !whole) {
+      if (!saysMore || (burstEvents < BURST.events && burstBytes < BURST.bytes)) return 'behind'
+      batch.push({ control: 'more', job })
+      return 'over'
+    }
+    burstEvents = burstBytes = 0
     if (!page.done) return 'waiting'
     batch.push({ control: 'done', job, cursor: after ?? page.cursor })
     return 'over'

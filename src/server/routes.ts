@@ -55,6 +55,9 @@ export function asked(route: Route & { to: 'events' }, request: Request, mux: nu
   return jobs.map((job, index) => ask(job, afters[index]))
 }
 
+/** Whoever reads a stream can be told that there is `more` (PROTOCOL.md §6). */
+export const asksForMore = (request: Request): boolean => new URL(request.url).searchParams.get('more') === '1'
+
 /** How long a reading may be held: `?wait=`, else `Prefer: wait=`, in seconds, clamped to 1..55; 0 without either. */
 export function waitMs(request: Request): number {
   const preferred = /(?:^|[,;\s])wait=(\d+)/i.exec(request.headers.get('prefer') ?? '')?.[1]

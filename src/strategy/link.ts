@@ -157,11 +157,11 @@ export function runLink({ transport, open, probeTimeoutMs, onProved, onSuspect, 
         if (done) throw new TransportError('cut', 'the connection ended')
         signal.throwIfAborted()
         take([value].flat())
-        const hasRoom = !isFull()
+        const room = isFull() && macrotask()
         next = frames.next()
-        if (hasRoom) continue
+        if (!room) continue
         // What nobody takes would pile up before this: a socket is not held up by not being read.
-        await Promise.race([macrotask(), next])
+        await Promise.race([room, next])
         onFull()
       }
     } finally {

@@ -7,6 +7,9 @@ import { TAIL } from '../protocol/rules.ts'
 import { type Asked, eventsUrl, place, single } from '../protocol/urls.ts'
 import type { FailureReason, OpenRequest } from '../types.ts'
 
+/** Browsers hand over all that has come meanwhile in one chunk, dozens of megabytes: a reader that is full lets go in the middle of it. */
+const MAX_PIECE_BYTES = 2 ** 16
+
 /** What is asked for, from where, by which transport and in which content type; the server may hold the answer for `waitS`, in seconds. */
 export interface Question extends Omit<OpenRequest, 'jobs'> {
   jobs: readonly Asked[]
@@ -49,6 +52,7 @@ function addressOf({ base, jobs, token, credentials, signal, via, accept, waitS,
   headers.set('accept', accept)
   if (token) headers.set('authorization', `Bearer ${token}`)
   if (cursor) headers.set('last-event-id', cursor)
+  if (via === 'sse') url.searchParams.append('more', '1')
   if (isConstant) url.searchParams.append('via', via)
   if (waitS && isConstant) headers.set('prefer', `wait=${waitS}`)
   else if (waitS) url.searchParams.append('wait', `${waitS}`)
@@ -86,7 +90,7 @@ export async function* chunksOf({ body, url }: Response, signal: AbortSignal): A
     for (;;) {
       const chunk = await reader?.read().catch(failing('cut', `${place(url)} broke off`, signal))
       if (!chunk?.value) return
-      yield decoder.decode(chunk.value, { stream: true })
+      for (let at = 0; at < chunk.value.length; at += MAX_PIECE_BYTES) yield decoder.decode(chunk.value.subarray(at, at + MAX_PIECE_BYTES), { stream: true })
     }
   } finally {
     reader?.cancel().catch(() => {}) // it may have broken already

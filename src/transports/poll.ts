@@ -1,5 +1,6 @@
 /** JSON readings, one after the other (PROTOCOL.md §3). */
 
+import { macrotask } from '../async/clock.ts'
 import { child } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
 import { isHidden, untilSeen } from '../page.ts'
@@ -71,6 +72,8 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<readonly 
       if (!waitS) tookMs = performance.now() - askedAt
       const isIgnored = frames.every(isControl) && performance.now() - askedAt < waitS * 500
       waitS = 0
+      // A reader that is full now lets go within this task.
+      if (more) await macrotask()
       if (more || jobs.length === 0) continue
       if (mode === 'look') return
       if (mode === 'long-poll') {

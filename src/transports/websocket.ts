@@ -97,6 +97,7 @@ function* changes(told: Jobs, wanted: Jobs): Generator<Operation> {
 
 function connect({ base, token, WebSocket }: OpenRequest, jobs: Jobs): WebSocket {
   const url = eventsUrl(base, jobs)
+  url.searchParams.append('more', '1')
   url.protocol = url.protocol.replace('http', 'ws')
   const encoded = token && base64url(token)
   if (encoded) keepSecret(encoded)

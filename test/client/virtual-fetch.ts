@@ -24,6 +24,8 @@ export interface VirtualFetch {
   readonly asked: Asking[]
   readonly open: number
   faults: Partial<Record<Resource, Fault | undefined>>
+  /** How many events an answer has at most of a job. */
+  pageSize: number
 }
 
 export const page = (status: number) => (): Response => new Response('<h1>Not today</h1>', { status, headers: { 'content-type': 'text/html' } })
@@ -40,17 +42,21 @@ function resourceOf({ pathname }: URL, method: string): { resource: Resource; jo
   return { resource: 'snapshot', job: decodeURIComponent(job) }
 }
 
-function reading(log: VirtualLog, asked: readonly { job: string; after: string | undefined }[]): Reading {
+function reading(log: VirtualLog, asked: readonly { job: string; after: string | undefined }[], pageSize: number): Reading {
+  let more = false
   const events: WireEvent[] = []
   const jobs = asked.map(({ job, after }) => {
     if (!log.has(job)) return { job, error: { status: 404, code: 'unknown-job', message: 'no such job' } }
     const from = log.positionOf(job, after)
-    const { frames, seq, done } = log.framesAfter(job, from)
-    for (const frame of frames) if (!isControl(frame)) events.push(frame)
+    const { frames, seq: end, done: hasEnded } = log.framesAfter(job, from)
+    const seq = Math.min(end, from + pageSize)
+    const done = hasEnded && seq === end
+    more ||= seq < end
+    for (const frame of frames) if (!isControl(frame) && frame.seq <= seq) events.push(frame)
     const { epoch, status } = log.snapshot(job)
     return { job, epoch, seq: from, from: log.cursorAt(job, from), cursor: log.cursorAt(job, seq), status, done }
   })
-  return { protocol: 1, heartbeatMs: 15_000, mux: 128, more: false, jobs, events }
+  return { protocol: 1, heartbeatMs: 15_000, mux: 128, more, jobs, events }
 }
 
 export function virtualFetch(log: VirtualLog, delayMs = 10): VirtualFetch {
@@ -67,7 +73,7 @@ export function virtualFetch(log: VirtualLog, delayMs = 10): VirtualFetch {
       const after = url.searchParams.getAll('after')
       const several = url.searchParams.getAll('job').map((each, index) => ({ job: each, after: after[index] }))
       if (job && !log.has(job)) return problem(404, 'unknown-job')()
-      return Response.json(reading(log, job ? [{ job, after: headers.get('last-event-id') ?? after[0] }] : several))
+      return Response.json(reading(log, job ? [{ job, after: headers.get('last-event-id') ?? after[0] }] : several, virtual.pageSize))
     }
     if (!log.has(job)) return problem(404, 'unknown-job')()
     if (resource === 'cancel') log.append(job, 'cancelling', {})
@@ -80,6 +86,7 @@ export function virtualFetch(log: VirtualLog, delayMs = 10): VirtualFetch {
       return asked.filter(({ isOpen }) => isOpen).length
     },
     faults: {},
+    pageSize: 1000,
     fetch(input, { headers, signal, method = 'GET', body } = {}) {
       const url = new URL(String(input))
       const asking: Asking = {

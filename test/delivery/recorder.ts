@@ -15,6 +15,7 @@ export function record(job: string, after?: string): Recorder {
     position: startingAt(after),
     full: false,
     paused: false,
+    behind: false,
     heard,
     event: ({ id }) => heard.push(id),
     gap: ({ missed, reason }, { cursor }) => heard.push(`gap of ${missed} after ${cursor}: ${reason}`),

@@ -59,6 +59,7 @@ async function carry(readers: readonly Recorder[], options: Partial<TrafficOptio
       onStale() {},
       onOver: (_, error) => said.push(`over: ${error?.reason}`),
       onSubscribed: () => said.push('subscribed'),
+      isAway: () => false,
       onUnauthorized: ({ message }) => said.push(message),
       onBusy(atLeastMs) {
         said.push(`busy ${atLeastMs}`)

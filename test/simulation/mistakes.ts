@@ -54,14 +54,19 @@ export const mistakes: readonly Mistake[] = [
     find: 'if (reauthorized || !options.canReauthorize) return failAll(error)',
     replace: ''
   },
-  { name: 'the job of a paused reader is read on', file: 'delivery/traffic.ts', find: 'reader.paused = true', replace: 'reader.paused = false' },
+  {
+    name: 'the job of a paused reader is read on',
+    file: 'delivery/traffic.ts',
+    find: 'reader.paused = reader.behind = true',
+    replace: 'reader.paused = false'
+  },
   { name: 'a timer is not cleared', file: 'strategy/link.ts', find: '      clearTimeout(timer)\n      end()\n', replace: '      end()\n' },
   { name: 'a signal is listened to for ever', file: 'subscription.ts', find: 'release?.()', replace: 'void release' },
   { name: 'silence is never noticed', file: 'policy/rhythm.ts', find: 'heartbeatMs * DEAD_BEATS', replace: 'heartbeatMs * 1e6' },
   {
     name: 'a chunk is decoded by itself',
     file: 'transports/http.ts',
-    find: 'decoder.decode(chunk.value, { stream: true })',
+    find: 'MAX_PIECE_BYTES), { stream: true })',
     replace: 'decoder.decode(chunk.value)'
   },
   { name: 'a socket is left open', file: 'transports/websocket.ts', find: '      socket.close(1000)\n', replace: '' }

@@ -40,7 +40,7 @@ describe('a request to the own origin', () => {
   ])('has the cursor of a single job in the header, %s', async (_, origin) => {
     const authorization = `Bearer ${token}`
     expect(shape(await sent(sse, origin, single))).toEqual({
-      search: '?v=2',
+      search: '?v=2&more=1',
       headers: { ...accept, 'last-event-id': 'e-2' },
       cache: 'no-store',
       credentials: 'same-origin'
@@ -53,8 +53,11 @@ describe('a request to the own origin', () => {
   })
 
   it('has those of several in the URL, and the tail always', async () => {
-    expect(shape(await sent(sse, undefined, [...single, { job: '43' }]))).toMatchObject({ search: '?v=2&job=42&after=e-2&job=43&after=', headers: accept })
-    expect(shape(await sent(sse, undefined, [{ job: '42', after: 'tail' }]))).toMatchObject({ search: '?v=2&after=tail', headers: accept })
+    expect(shape(await sent(sse, undefined, [...single, { job: '43' }]))).toMatchObject({
+      search: '?v=2&job=42&after=e-2&job=43&after=&more=1',
+      headers: accept
+    })
+    expect(shape(await sent(sse, undefined, [{ job: '42', after: 'tail' }]))).toMatchObject({ search: '?v=2&after=tail&more=1', headers: accept })
   })
 })
 
@@ -63,7 +66,7 @@ describe('a request to another origin', () => {
 
   it('needs no preflight where there is neither a token nor a header', async () => {
     expect(shape(await sent(sse, origin, single, { credentials: 'include' }))).toEqual({
-      search: '?v=2&after=e-2',
+      search: '?v=2&after=e-2&more=1',
       headers: accept,
       cache: 'no-store',
       credentials: 'include'
@@ -77,7 +80,7 @@ describe('a request to another origin', () => {
   ])('needs one preflight, not one each, with %s', async (_, more, headers) => {
     const cursor = { 'last-event-id': 'e-2' }
     expect(shape(await sent(sse, origin, single, more))).toMatchObject({
-      search: '?v=2&via=sse',
+      search: '?v=2&more=1&via=sse',
       headers: { ...accept, ...cursor, ...headers },
       cache: 'default'
     })
@@ -92,7 +95,7 @@ describe('a request to another origin', () => {
 
   it('has several cursors in the URL all the same', async () => {
     const { search, headers } = shape(await sent(sse, origin, [...single, { job: '43' }], { token }))
-    expect(search).toBe('?v=2&job=42&after=e-2&job=43&after=')
+    expect(search).toBe('?v=2&job=42&after=e-2&job=43&after=&more=1')
     expect(headers).toEqual({ ...accept, authorization: `Bearer ${token}` })
   })
 })

@@ -109,6 +109,15 @@ describe('an event stream', () => {
     await expect(openBody(bodyOf([': ok\n\n'], cause)).toEnd()).rejects.toMatchObject({ reason: 'cut', cause, message: expect.stringContaining('broke') })
   })
 
+  it('hands over a large chunk in small pieces: whoever has enough leaves in the middle of it', async () => {
+    const all = Array.from({ length: 10_000 }, (_, index) => event(index + 1, 'é'.repeat(500)))
+    const reader = openBody(bodyOf([all.map((each) => `data: ${JSON.stringify(each)}\n\n`).join('')]))
+    await reader.untilEvents(1)
+    expect(reader.events.length).toBeLessThan(100)
+    await reader.toEnd()
+    expect(reader.events).toEqual(all)
+  })
+
   it('does not hold an event without an end', async () => {
     const cancel = vi.fn()
     const chunks = Array.from({ length: 20 }, () => encode('x'.repeat(2 ** 20)))

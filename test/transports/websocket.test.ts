@@ -48,7 +48,7 @@ describe('the operations', () => {
       { job: 'd', ref: 5 }
     ])
     await reader.until(({ had }) => had.length === 6)
-    expect(server.received[0]?.url.search).toBe('?job=a&after=&job=b&after=&job=c&after=')
+    expect(server.received[0]?.url.search).toBe('?job=a&after=&job=b&after=&job=c&after=&more=1')
     expect(server.received[0]?.operations).toEqual([
       { op: 'unsubscribe', job: 'c' },
       { op: 'subscribe', job: 'b', after: 'e-1', ref: 4 },

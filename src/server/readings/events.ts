@@ -4,7 +4,7 @@ import type { Connections, Slot } from '../connections.ts'
 import { createFollow, type Follow } from '../follow.ts'
 import type { Ask } from '../job-reader.ts'
 import { badRequest, Refusal } from '../problem.ts'
-import { asked, type Route, waitMs } from '../routes.ts'
+import { asked, asksForMore, type Route, waitMs } from '../routes.ts'
 import type { Settings } from '../types.ts'
 import { readJson } from './json.ts'
 import { readSse } from './sse.ts'
@@ -30,7 +30,15 @@ export async function readEvents(call: Call, route: Route & { to: 'events' }, se
   if (call.signal.aborted) close()
   try {
     const { log, heartbeatMs, onError } = settings
-    const follow = createFollow({ log, heartbeatMs, listen: streams || wait > 0, signal: over.signal, onError, meter: slot.meter })
+    const follow = createFollow({
+      log,
+      heartbeatMs,
+      listen: streams || wait > 0,
+      saysMore: streams && asksForMore(request),
+      signal: over.signal,
+      onError,
+      meter: slot.meter
+    })
     await subscribeAll(asks, single, follow, request, slot, settings)
     const cut = new AbortController()
     if (streams) {

@@ -6,11 +6,9 @@ import { PROTOCOL } from '../../protocol/rules.ts'
 import { alarm } from '../alarm.ts'
 import type { Answer } from '../call.ts'
 import type { Follow } from '../follow.ts'
+import { BURST } from '../job-reader.ts'
 import { Refusal } from '../problem.ts'
 import type { Settings } from '../types.ts'
-
-const MAX_EVENTS = 1000
-const MAX_BYTES = 2 ** 20
 
 interface JsonReading {
   follow: Follow
@@ -59,7 +57,7 @@ async function waitForNews(follow: Follow, found: Collected, waitMs: number, hur
 }
 
 async function collect(follow: Follow, found: Collected): Promise<void> {
-  for (const frame of await follow.ready({ events: MAX_EVENTS, bytes: MAX_BYTES })) add(frame, found)
+  for (const frame of await follow.ready(BURST)) add(frame, found)
 }
 
 function add(frame: Frame, { jobs, events }: Collected): void {

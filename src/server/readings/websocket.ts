@@ -8,6 +8,7 @@ import { createFollow } from '../follow.ts'
 import type { Ask } from '../job-reader.ts'
 import { createOutlet } from '../outlet.ts'
 import { asControl, asProblem, type Refusal } from '../problem.ts'
+import { asksForMore } from '../routes.ts'
 import type { Settings } from '../types.ts'
 import { createOperations } from './operations.ts'
 import { encodeOnce, helloFor, streamBudget } from './stream.ts'
@@ -43,7 +44,7 @@ export function serveSocket({ ws, socket, request, asks, slot, settings }: Socke
   const gone = new AbortController()
   const { signal } = gone
   const { log, heartbeatMs, maxBufferedBytes, onError } = settings
-  const follow = createFollow({ log, heartbeatMs, listen: true, signal, onError, meter: slot.meter })
+  const follow = createFollow({ log, heartbeatMs, listen: true, saysMore: asksForMore(request()), signal, onError, meter: slot.meter })
   const outlet = createOutlet<Buffer>({ send, maxBufferedBytes, heartbeatMs, signal })
   const budget = streamBudget(settings)
   let cancelLinger: (() => void) | undefined

@@ -38,6 +38,7 @@ export function createReader(after: string | undefined, said: () => Moment): Che
     position: startingAt(after),
     full: false,
     paused: false,
+    behind: false,
     ended: false,
     get last() {
       return last
