@@ -20,8 +20,8 @@ export default defineConfig({
           browser: { enabled: instances.length > 0, headless: true, screenshotFailures: false, instances }
         }
       },
-      // Once more where a busy machine was too slow for a real browser; the report says which.
-      { test: { name: 'e2e', include: ['e2e/**/*.e2e.ts'], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false, retry: 1 } }
+      // What runs side by side in a file mostly waits, for faults and for pauses.
+      { test: { name: 'e2e', include: ['e2e/**/*.e2e.ts'], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false, maxConcurrency: 8 } }
     ]
   }
 })
