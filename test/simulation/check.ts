@@ -3,7 +3,7 @@
 import { isTerminal } from '../../src/protocol/rules.ts'
 import type { Follower } from './follower.ts'
 import type { Epoch, Log } from './log.ts'
-import { Wrong } from './rules.ts'
+import { type Check, Wrong } from './wrong.ts'
 
 /** What makes an error right. */
 export interface Excuses {
@@ -14,8 +14,8 @@ export interface Excuses {
   graceMs: number
 }
 
-const fail = (what: string): never => {
-  throw new Wrong(what)
+const fail = (check: Check, what: string): never => {
+  throw new Wrong(check, what)
 }
 
 /** Where a reader may be: the epoch (by its place in the order) and the last seq; undefined where nothing has told yet. */
@@ -35,7 +35,7 @@ export function checkEvents({ events, began, read, tailFrom }: Follower, log: Lo
 
   for (const [index, event] of events.entries()) {
     const where = `event ${index} (${event.type} ${event.id})`
-    if (ended) fail(`${where} comes after the end`)
+    if (ended) fail('end', `${where} comes after the end`)
     if (event.type === 'gap') {
       const { missed } = event.data
       gap = { missed: missed === undefined || (gap && gap.missed === undefined) ? undefined : missed + (gap?.missed ?? 0) }
@@ -44,29 +44,29 @@ export function checkEvents({ events, began, read, tailFrom }: Follower, log: Lo
     const number = epochs.findIndex(({ name }) => name === event.id.split('-')[0])
     const epoch = epochs[number]
     const original = epoch?.events[event.seq - 1]
-    if (!epoch || !original || original.id !== event.id) return fail(`${where} was never in the log`)
-    if (JSON.stringify(original) !== JSON.stringify(event)) fail(`${where} is not what the log held`)
+    if (!epoch || !original || original.id !== event.id) return fail('exactly once', `${where} was never in the log`)
+    if (JSON.stringify(original) !== JSON.stringify(event)) fail('exactly once', `${where} is not what the log held`)
     const before = event.seq - 1
     const isSame = at?.epoch === number
-    if (at && number < at.epoch) fail(`${where} is of an epoch that was left`)
-    if (number < from) fail(`${where} is of an epoch from before its subscription`)
+    if (at && number < at.epoch) fail('start', `${where} is of an epoch that was left`)
+    if (number < from) fail('start', `${where} is of an epoch from before its subscription`)
 
     if (!gap) {
-      if (at && !isSame) fail(`${where}: another epoch, and no gap`)
-      else if (at && before !== at.seq) fail(`${where} comes after seq ${at.seq}, and no gap`)
-      else if (!at && !isTail && before !== 0) fail(`${where} is the first one, and no gap`)
-      else if (!at && number === from && before < tailFrom) fail(`${where} is from before the tail (${tailFrom})`)
+      if (at && !isSame) fail('gap', `${where}: another epoch, and no gap`)
+      else if (at && before !== at.seq) fail(before < at.seq ? 'exactly once' : 'gap', `${where} comes after seq ${at.seq}, and no gap`)
+      else if (!at && !isTail && before !== 0) fail('gap', `${where} is the first one, and no gap`)
+      else if (!at && number === from && before < tailFrom) fail('start', `${where} is from before the tail (${tailFrom})`)
     } else if (gap.missed !== undefined) {
-      if (at && !isSame) fail(`${where}: another epoch, but the gap says ${gap.missed}`)
+      if (at && !isSame) fail('gap', `${where}: another epoch, but the gap says ${gap.missed}`)
       const start = at?.seq ?? 0
       // Where a tail begins the server alone knows, but not before the subscription.
       const isFromTail = !at && isTail && before - gap.missed >= (number === from ? tailFrom : 0)
-      if (before !== start + gap.missed && !isFromTail) fail(`${where} comes after seq ${start} and a gap of ${gap.missed}`)
-      if (!wasDropped(epoch, before)) fail(`${where} comes after a gap, but retention has never begun at ${before}`)
+      if (before !== start + gap.missed && !isFromTail) fail('gap', `${where} comes after seq ${start} and a gap of ${gap.missed}`)
+      if (!wasDropped(epoch, before)) fail('gap', `${where} comes after a gap, but retention has never begun at ${before}`)
     } else {
-      if (isSame && at && before <= at.seq) fail(`${where} comes after a gap, and was had before`)
-      if (!wasDropped(epoch, before)) fail(`${where} comes after a gap, but no reading has begun at ${before}`)
-      if (isSame && hasHad) fail(`${where}: a gap of unknown size in one epoch`)
+      if (isSame && at && before <= at.seq) fail('exactly once', `${where} comes after a gap, and was had before`)
+      if (!wasDropped(epoch, before)) fail('gap', `${where} comes after a gap, but no reading has begun at ${before}`)
+      if (isSame && hasHad) fail('gap', `${where}: a gap of unknown size in one epoch`)
     }
     at = { epoch: number, seq: event.seq }
     gap = undefined
@@ -79,31 +79,31 @@ export function checkEvents({ events, began, read, tailFrom }: Follower, log: Lo
 function checkError({ error, read, left, controller, job }: Follower, log: Log, { isRevoked, createdAt, askedAt, graceMs }: Excuses): void {
   if (left === 'abort' && error === controller.signal.reason) return
   const { name, code } = (error ?? {}) as { name?: string; code?: string }
-  if (name !== 'JobtailError') fail(`job ${job}: threw ${error}`)
+  if (name !== 'JobtailError') fail('error', `job ${job}: threw ${error}`)
   if (left && code === 'closed') return
   if (code === 'unauthorized' && isRevoked) return
   if (code === 'forbidden' && log.refusal === 403) return
   if (code === 'history-gone' && log.refusal === 410) return
   if (code === 'unknown-job' && createdAt - askedAt >= graceMs) return
   if (code === 'gap' && read?.throwsGaps && (log.epochs.length > 1 || log.epoch.dropped > 0)) return
-  fail(`job ${job}: threw ${code}: ${(error as Error).message}`)
+  fail('error', `job ${job}: threw ${code}: ${(error as Error).message}`)
 }
 
 /** After the end of everything: it has ended, with the right result, or failed with a right error. */
 export async function checkEnd(follower: Follower, log: Log, excuses: Excuses): Promise<void> {
   const { events, state, left, leftWith, by, subscription, began, read } = follower
   if (by === 'loop') checkEvents(follower, log)
-  if (leftWith !== undefined && events.length > leftWith) fail('an event came after it had left')
+  if (leftWith !== undefined && events.length > leftWith) fail('end', 'an event came after it had left')
   if (state === 'threw') return checkError(follower, log, excuses)
   if (left) return
-  if (excuses.isRevoked && state === 'running') return fail('it goes on without a token')
+  if (excuses.isRevoked && state === 'running') return fail('error', 'it goes on without a token')
 
   const last = events.at(-1)
   if (by === 'loop' && !(last && isTerminal(last.type))) {
     // It may have begun at the end: then there was nothing to deliver.
     const isAtEnd = events.length === 0 && read && read.from !== 'start' && (began === undefined || isTerminal(began.epoch.events[began.seq - 1]?.type ?? ''))
     const isTail = events.length === 0 && read?.from === 'tail'
-    if (!isAtEnd && !isTail) fail(`the loop ended after ${last ? `${last.type} ${last.id}` : 'nothing'}`)
+    if (!isAtEnd && !isTail) fail('end', `the loop ended after ${last ? `${last.type} ${last.id}` : 'nothing'}`)
   }
   const ends = log.epochs.flatMap(({ events }) => events.filter(({ type }) => isTerminal(type)))
   const possible = last && isTerminal(last.type) ? ends.filter(({ id }) => id === last.id) : ends
@@ -113,7 +113,7 @@ export async function checkEnd(follower: Follower, log: Log, excuses: Excuses): 
     (failure) => ({ type: failure.event?.type, data: failure.event?.data, failure })
   )
   const isRight = possible.some(({ type, data }) => type === outcome.type && type === status && JSON.stringify(data) === JSON.stringify(outcome.data))
-  if (!isRight) fail(`the result is ${JSON.stringify(outcome)}, the state ${status}`)
-  if (by === 'loop' && last && lastEventId !== last.id) fail(`lastEventId is ${lastEventId} after ${last.id}`)
-  if (status === 'succeeded' && error) fail(`succeeded, with ${error}`)
+  if (!isRight) fail('end', `the result is ${JSON.stringify(outcome)}, the state ${status}`)
+  if (by === 'loop' && last && lastEventId !== last.id) fail('end', `lastEventId is ${lastEventId} after ${last.id}`)
+  if (status === 'succeeded' && error) fail('end', `succeeded, with ${error}`)
 }

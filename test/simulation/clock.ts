@@ -1,5 +1,7 @@
 /** Virtual time, in place of the process's own: one due task at a time, and whatever follows from it before the next. Import before the client. */
 
+import { Wrong } from './wrong.ts'
+
 export interface Task {
   at: number
   order: number
@@ -120,7 +122,7 @@ export const clock = {
       pop()
       if (!next.run) continue
       inOneInstant = next.at > now ? 0 : inOneInstant + 1
-      if (inOneInstant > MAX_TASKS_AT_ONCE) throw new Error(`more than ${MAX_TASKS_AT_ONCE} tasks at ${now} ms: a loop without a pause`)
+      if (inOneInstant > MAX_TASKS_AT_ONCE) throw new Wrong('connections', `more than ${MAX_TASKS_AT_ONCE} tasks at ${now} ms: a loop without a pause`)
       now = Math.max(now, next.at)
       next.run()
       await drain()

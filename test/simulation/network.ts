@@ -27,6 +27,9 @@ export interface Request {
   protocols: readonly string[]
 }
 
+/** The jobs that a URL asks for. */
+export const jobsOf = ({ url }: Request): string => `${url.pathname} ${url.searchParams.getAll('job')}`
+
 export interface Connection {
   readonly kind: Kind
   readonly client: number
@@ -37,6 +40,8 @@ export interface Connection {
   readonly isOpen: boolean
   /** Nothing passes any more, and nobody is told. */
   readonly isDead: boolean
+  /** The client has heard of it: a piece of the body has come. */
+  readonly isHeard: boolean
   server: ServerEnd | undefined
   // The client's.
   send(text: string): void
@@ -63,7 +68,8 @@ export interface Network {
   readonly open: ReadonlySet<Connection>
   /** How many were ever opened. */
   readonly opened: readonly Connection[]
-  connect(kind: Kind, client: number, request: Request, end: ClientEnd): Connection
+  /** `accept`: who answers it, where that is not the server. */
+  connect(kind: Kind, client: number, request: Request, end: ClientEnd, accept?: NetworkOptions['accept']): Connection
   add(window: Window): void
   /** From now on nothing goes wrong. */
   heal(): void
@@ -156,11 +162,12 @@ export function createNetwork(options: NetworkOptions): Network {
     return [0, ...cuts].map((from, index) => bytes.subarray(from, cuts[index] ?? bytes.length)).filter(({ length }) => length > 0)
   }
 
-  function connect(kind: Kind, client: number, request: Request, end: ClientEnd): Connection {
+  function connect(kind: Kind, client: number, request: Request, end: ClientEnd, accept = options.accept): Connection {
     const [up, down] = [createPipe(kind), createPipe(kind)]
     let isOpen = true
     let isDead = false
     let isHeadDelivered = false
+    let isHeard = false
     let callOffLimit: (() => void) | undefined
     /** What a proxy holds until the end. */
     let held: (() => void)[] | undefined
@@ -195,6 +202,7 @@ export function createNetwork(options: NetworkOptions): Network {
     }
 
     function deliver(piece: Uint8Array | string, sentAt: number): void {
+      isHeard = true
       const latest = arrived.get(client) ?? 0
       if (sentAt < latest) options.onOvertaken(kind)
       else arrived.set(client, sentAt)
@@ -221,6 +229,9 @@ export function createNetwork(options: NetworkOptions): Network {
       },
       get isDead() {
         return isDead
+      },
+      get isHeard() {
+        return isHeard
       },
       server: undefined,
       send(text) {
@@ -303,7 +314,7 @@ export function createNetwork(options: NetworkOptions): Network {
           connection.server = undefined
           answerInstead(504)
         })
-      up.send(() => options.accept(connection))
+      up.send(() => accept(connection))
     }
 
     /** Somebody in between answers. */

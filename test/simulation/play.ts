@@ -6,9 +6,10 @@ import { describeStep } from './faults.ts'
 import type { Follower } from './follower.ts'
 import { page } from './page.ts'
 import { appendProgress, endJob, perform } from './perform.ts'
-import { checkNothingLeft, checkQuiet, createBacklogRule, describeHang, Wrong } from './rules.ts'
+import { checkBackoff, checkNothingLeft, checkQuiet, checkSilence, createWatch, describeHang } from './rules.ts'
 import { JOBS, type Schedule } from './schedule.ts'
 import { createWorld, GRACE_MS, type Hit, type Trace, type World } from './world.ts'
+import { Wrong } from './wrong.ts'
 
 /** The longest that it may take until everybody is well again once nothing goes wrong any more, */
 const MAX_RECOVERY_MS = 180_000
@@ -17,8 +18,8 @@ const MAX_END_MS = 120_000
 const QUIET_SECONDS = 6
 /** Connections in vain of one client within ten seconds. */
 const MAX_IN_VAIN = 150
-/** How often one resource tells a client to come back later, by links that are opened together. */
-const MAX_POSTPONED = 16
+/** How often one kind of stream is told to come back no sooner than at one time: once a round, and again where a lesser one was still live. */
+const MAX_POSTPONED = 5
 
 export interface Report {
   hits: readonly Hit[]
@@ -30,6 +31,8 @@ export interface Report {
   busiest: number
   /** The most that it was told by one resource to come back no sooner than at one time. */
   postponed: number
+  /** The most tries of one kind where nothing lasted. */
+  hopeless: number
 }
 
 const rejections: unknown[] = []
@@ -52,14 +55,14 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
     world.server.create(late).append('queued')
   }
   clock.after(setup.lateMs, createLate)
-  const checkBacklog = createBacklogRule(world, setup)
+  const watch = createWatch(world, setup)
   const stopWork = work(world, setup.everyMs)
   for (const step of steps) {
-    await pass(step.afterMs, checkBacklog)
+    await pass(step.afterMs, watch)
     trace(`---- ${describeStep(step)}`)
     perform(step, world)
   }
-  await pass(1000, checkBacklog)
+  await pass(1000, watch)
   stopWork()
 
   trace('---- all is well again')
@@ -67,6 +70,15 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
   createLate()
   const recoveryMs = await recover(world)
   await checkQuiet(world, QUIET_SECONDS)
+  let hopeless = 0
+  if (setup.hopelessMs) {
+    trace('---- all that is open dies')
+    await checkSilence(world, setup)
+    trace('---- nothing lasts')
+    hopeless = await checkBackoff(world, setup.hopelessMs)
+    heal(world)
+    await recover(world)
+  }
   trace('---- all jobs end')
   const endMs = await end(world)
   const { followers, server } = world
@@ -78,12 +90,12 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
     if (log) await checkEnd(follower, log, { isRevoked: world.isRevoked, createdAt, askedAt, graceMs: GRACE_MS })
   }
   const busiest = busiestOf(world)
-  if (busiest > MAX_IN_VAIN) throw new Wrong(`a client opened ${busiest} connections in vain within ${WINDOW_MS} ms`)
+  if (busiest > MAX_IN_VAIN) throw new Wrong('connections', `a client opened ${busiest} connections in vain within ${WINDOW_MS} ms`)
   const postponed = Math.max(0, ...world.postponed.values())
-  if (postponed > MAX_POSTPONED) throw new Wrong(`a client was told ${postponed} times not to come back before one time`)
+  if (postponed > MAX_POSTPONED) throw new Wrong('Retry-After', `a client was told ${postponed} times not to come back before one time`)
   await checkNothingLeft(world)
-  if (rejections.length > 0) throw new Wrong(`an unhandled rejection: ${rejections[0]}`)
-  if (errors.length > 0) throw new Wrong(`console.error: ${errors[0]?.join(' ')}`)
+  if (rejections.length > 0) throw new Wrong('console', `an unhandled rejection: ${rejections[0]}`)
+  if (errors.length > 0) throw new Wrong('console', `console.error: ${errors[0]?.join(' ')}`)
   return {
     hits: world.hits,
     events: followers.reduce((sum, { events }) => sum + events.length, 0),
@@ -91,7 +103,8 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
     recoveryMs,
     endMs,
     busiest,
-    postponed
+    postponed,
+    hopeless
   }
 }
 
@@ -132,7 +145,7 @@ async function recover(world: World): Promise<number> {
   }
   await clock.runUntil(at + MAX_RECOVERY_MS, () => followers.every(isWell))
   const ill = followers.filter((follower) => !isWell(follower))
-  if (ill.length > 0) throw new Wrong(`${MAX_RECOVERY_MS} ms after everything was well again: ${describeHang(ill, world)}`)
+  if (ill.length > 0) throw new Wrong('progress', `${MAX_RECOVERY_MS} ms after everything was well again: ${describeHang(ill, world)}`)
   return clock.now - at
 }
 
@@ -144,6 +157,7 @@ async function end(world: World): Promise<number> {
   await clock.runUntil(at + MAX_END_MS, isOver)
   if (!isOver())
     throw new Wrong(
+      'progress',
       `${MAX_END_MS} ms after all jobs had ended: ${describeHang(
         followers.filter(({ state }) => state === 'running'),
         world

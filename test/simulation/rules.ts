@@ -3,39 +3,57 @@
 import { getEventListeners } from 'node:events'
 import { clock } from './clock.ts'
 import type { Follower } from './follower.ts'
+import { jobsOf } from './network.ts'
 import { page } from './page.ts'
 import { appendProgress } from './perform.ts'
 import type { Setup } from './schedule.ts'
 import type { World } from './world.ts'
+import { Wrong } from './wrong.ts'
 
-/** The simulation has found something wrong. */
-export class Wrong extends Error {
-  override readonly name = 'Wrong'
-}
+const HOPELESS_MS = 25_000
+/** The pauses are chance up to 250 ms, 500, 1000 … 30,000: 17 of them take less than that once in 50 million times. */
+const MAX_HOPELESS = 17
 
-/** From when a reader holds too much to when its job's reading has to be let go. */
-const LETTING_GO_MS = 5000
+/** From when a reader holds too much, or a job is read twice, to when a reading has to be let go: what is to replace it is tried for 5 s. */
+const LETTING_GO_MS = 7000
 
-/** A job whose only reader holds as much as it may is not read any more. To be asked for again and again. */
-export function createBacklogRule({ followers, sentTo, server, network }: World, { bufferSize }: Setup): () => void {
-  /** Since when they hold too much. */
-  const overfull = new Map<Follower, number>()
+/** A link is dead after two and a half heartbeats; a poll after one and what answers take here. */
+const DEAD_BEATS = 2.5
+const LATE_MS = 5000
+
+/** To be asked again and again: what holds at any moment, but for a while. */
+export function createWatch(world: World, { bufferSize }: Setup): () => void {
+  const { followers, sentTo, server, network } = world
+  /** Since when something is so. */
+  const since = new Map<string, number>()
+
+  /** For how long it has been so, but for the times when nobody could do anything about it. */
+  function lasting(what: string, isSo: boolean): number {
+    if (!isSo) since.delete(what)
+    else if (!since.has(what) || network.isHampered() || page.isAway) since.set(what, clock.now)
+    return clock.now - (since.get(what) ?? clock.now)
+  }
+
+  /** It can take no more. */
+  function isOverfull({ job, client, isStuck, left, events, state }: Follower): boolean {
+    const last = events.at(-1)
+    const sent = sentTo(client, job)
+    if (!isStuck || left || state !== 'running' || !last || !sent || sent.id.split('-')[0] !== last.id.split('-')[0]) return false
+    return sent.seq - Math.max(last.seq, server.logs.get(job)?.epoch.dropped ?? 0) > bufferSize
+  }
+
   return () => {
-    for (const follower of followers) {
-      const { job, client, isStuck, events, state } = follower
+    for (const [index, follower] of followers.entries()) {
+      const { job, client, subscription } = follower
+      // What can't be replaced yet is read on.
+      const isLive = subscription.state.connection.phase === 'live'
       const isAlone = followers.every((other) => other === follower || other.job !== job || other.client !== client)
-      const last = events.at(-1)
-      const sent = sentTo(client, job)
-      const isSame = last && sent?.id.split('-')[0] === last.id.split('-')[0]
-      if (!isStuck || !isAlone || state !== 'running' || !sent || !isSame || sent.seq - last.seq <= bufferSize) {
-        overfull.delete(follower)
-        continue
-      }
-      const since = overfull.get(follower) ?? clock.now
-      overfull.set(follower, since)
-      if (network.isHampered() || page.isAway) overfull.set(follower, clock.now)
-      else if (clock.now - since > LETTING_GO_MS && server.isFollowed(client, job))
-        throw new Wrong(`a reader of job ${job} holds ${bufferSize} events and takes none, and the job is read on for ${clock.now - since} ms`)
+      const readings = server.readingsOf(client, job)
+      const fullMs = lasting(`full ${index}`, isLive && isAlone && readings > 0 && isOverfull(follower))
+      if (fullMs > LETTING_GO_MS)
+        throw new Wrong('backpressure', `a reader of job ${job} holds ${bufferSize} events and takes none, and the job is read on for ${fullMs} ms`)
+      const twiceMs = lasting(`twice ${index}`, isLive && readings > 1)
+      if (twiceMs > LETTING_GO_MS) throw new Wrong('takeover', `client ${client} reads job ${job} on ${readings} connections for ${twiceMs} ms`)
     }
   }
 }
@@ -58,9 +76,41 @@ export async function checkQuiet({ network, followers, clients, server, leastMux
     const open = least[number] ?? 0
     if (open > most && open < Number.POSITIVE_INFINITY) {
       const what = [...network.open].filter(({ client }) => client === number).map(({ kind, openedAt }) => `${kind} since ${Math.round(openedAt)}`)
-      throw new Wrong(`client ${number} follows ${jobs.size} jobs and holds ${open} connections at ${Math.round(clock.now)}: ${what.join(', ')}`)
+      throw new Wrong('connections', `client ${number} follows ${jobs.size} jobs and holds ${open} connections at ${Math.round(clock.now)}: ${what.join(', ')}`)
     }
   }
+}
+
+/** What dies while no job has news is given up all the same. */
+export async function checkSilence({ network }: World, { heartbeatMs }: Setup): Promise<void> {
+  // A snapshot is a request by itself, with a patience of its own.
+  const dead = [...network.open].filter(({ request }) => request.url.pathname.endsWith('/events'))
+  for (const connection of dead) connection.die()
+  await clock.runUntil(clock.now + heartbeatMs * DEAD_BEATS + LATE_MS)
+  const held = dead.filter(({ isOpen }) => isOpen).map(({ kind, number }) => `${kind} #${number}`)
+  if (held.length > 0) throw new Wrong('silence', `long dead and still held: ${held.join(', ')}`)
+}
+
+/** Streams open and die, and nothing else passes: ever longer pauses. Returns how often one of them was tried and brought nothing. */
+export async function checkBackoff({ network, useful }: World, amount: number): Promise<number> {
+  const until = clock.now + HOPELESS_MS
+  const already = network.opened.length
+  network.add({ fault: 'killed', target: 'streams', until, amount, hit() {} })
+  for (const target of ['long-poll', 'json'] as const) network.add({ fault: 'refused', target, until, amount, hit() {} })
+  for (const connection of [...network.open]) connection.reset()
+  await clock.runUntil(until)
+  const tries = new Map<string, number>()
+  let most = 0
+  for (const { kind, client, request, number } of network.opened.slice(already)) {
+    if (kind !== 'websocket' && kind !== 'sse') continue
+    const what = `${client} ${kind} ${jobsOf(request)}`
+    // An event is a reason to begin anew.
+    const inVain = useful.has(number) ? 0 : (tries.get(what) ?? 0) + 1
+    tries.set(what, inVain)
+    most = Math.max(most, inVain)
+  }
+  if (most > MAX_HOPELESS) throw new Wrong('backoff', `${most} tries within ${HOPELESS_MS} ms though each ended at once`)
+  return most
 }
 
 export function describeHang(hung: readonly Follower[], { network, server }: World): string {
@@ -78,13 +128,13 @@ export function describeHang(hung: readonly Follower[], { network, server }: Wor
 
 /** Once the clients are closed. */
 export async function checkNothingLeft({ clients, network, followers, tooEarly }: World): Promise<void> {
-  if (tooEarly.length > 0) throw new Wrong(tooEarly.join(', '))
+  if (tooEarly.length > 0) throw new Wrong('takeover', tooEarly.join(', '))
   for (const client of clients) client?.close()
   await clock.runUntil(clock.now + 2)
   const open = [...network.open].map(({ kind, openedAt, request }) => `${kind} to ${request.url.pathname} since ${Math.round(openedAt)}`)
-  if (open.length > 0) throw new Wrong(`left open: ${open.join(', ')}`)
-  if (clock.timers > 0) throw new Wrong(`${clock.timers} timers are pending`)
-  if (page.listeners.length > 0) throw new Wrong(`still listening: ${page.listeners.join(', ')}`)
+  if (open.length > 0) throw new Wrong('leaks', `left open: ${open.join(', ')}`)
+  if (clock.timers > 0) throw new Wrong('leaks', `${clock.timers} timers are pending`)
+  if (page.listeners.length > 0) throw new Wrong('leaks', `still listening: ${page.listeners.join(', ')}`)
   const listening = followers.filter(({ controller }) => getEventListeners(controller.signal, 'abort').length > 0)
-  if (listening.length > 0) throw new Wrong(`${listening.length} signals of subscriptions are still listened to`)
+  if (listening.length > 0) throw new Wrong('leaks', `${listening.length} signals of subscriptions are still listened to`)
 }

@@ -38,6 +38,8 @@ export interface Setup {
   lateMs: number
   /** Each job is given an event so often; 0: only what the steps say. */
   everyMs: number
+  /** At last all that is open dies, and then nothing lasts longer than that for a while; 0: that is left out. */
+  hopelessMs: number
   // The client.
   bufferSize: number
   firstLook: boolean
@@ -74,6 +76,7 @@ const setup: fc.Arbitrary<Setup> = fc.record({
   hasTokens: fc.boolean(),
   lateMs: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, ms(4000), ms(12_000)),
   everyMs: fc.constantFrom(0, 100, 700, 3000),
+  hopelessMs: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, ms(300, 10)),
   bufferSize: fc.constantFrom(2, 10, 1000),
   firstLook: fc.boolean(),
   remembers: fc.boolean()

@@ -44,6 +44,7 @@ interface Stream {
 /** A JSON reading that waits. */
 interface Waiting {
   connection: Connection
+  jobs: ReadonlySet<string>
   answer(): void
   isNews(): boolean
 }
@@ -57,8 +58,8 @@ export interface Server {
   mux: number
   isDown: boolean
   busyUntil: number
-  /** A stream that is not lost reads the job for that client. */
-  isFollowed(client: number, job: string): boolean
+  /** On how many connections that are not lost a client hears of the job. */
+  readingsOf(client: number, job: string): number
   renewToken(): void
   revoke(): void
   /** How many streams it was said on. */
@@ -162,6 +163,7 @@ export function createServer(options: ServerOptions): Server {
     if (isNews || !waitS || options.ignoresWait) return answer(first)
     const each: Waiting = {
       connection,
+      jobs: follow.jobs,
       // Each time from where the first reading stood: nobody has been told of that.
       isNews: () => asks.some(({ job }) => follow.isNews(job)),
       answer() {
@@ -317,8 +319,11 @@ export function createServer(options: ServerOptions): Server {
     mux: options.mux,
     isDown: false,
     busyUntil: 0,
-    isFollowed: (client, job) =>
-      [...streams].some(({ connection, follow }) => connection.client === client && connection.isOpen && !connection.isDead && follow.jobs.has(job)),
+    readingsOf: (client, job) => {
+      const isMeant = ({ connection, follow }: Stream): boolean => connection.client === client && connection.isHeard && follow.jobs.has(job)
+      const isHeld = ({ connection, jobs }: Waiting): boolean => connection.client === client && jobs.has(job)
+      return [...[...streams].filter(isMeant), ...[...waiting].filter(isHeld)].filter(({ connection }) => connection.isOpen && !connection.isDead).length
+    },
     renewToken() {
       tokens += 1
     },

@@ -10,7 +10,7 @@ import { createFetch, createWebSocketClass } from './browser.ts'
 import { clock } from './clock.ts'
 import type { Fault, Kind, Step } from './faults.ts'
 import type { Follower } from './follower.ts'
-import { type Connection, createNetwork, type Network } from './network.ts'
+import { type Connection, createNetwork, jobsOf, type Network } from './network.ts'
 import { page } from './page.ts'
 import { createRandom } from './random.ts'
 import { JOBS, type Schedule, type TransportName } from './schedule.ts'
@@ -70,8 +70,9 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
   const server = createServer({
     ...setup,
     pollMs: 2000,
-    onPostponed({ client, request: { url } }, until) {
-      const key = `${client} ${url.pathname} ${until}`
+    onPostponed({ client, kind, request }, until) {
+      if (kind === 'json' || kind === 'long-poll') return // asked as well by looks, and several at a time
+      const key = `${client} ${kind} ${jobsOf(request)} ${until}`
       postponed.set(key, (postponed.get(key) ?? 0) + 1)
     },
     onSent(connection, frame) {
