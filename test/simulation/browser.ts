@@ -1,8 +1,9 @@
 /** What a page has to reach a server with, over the simulated network: `fetch` and `WebSocket`. */
 
 import { clock } from './clock.ts'
+import type { Connection } from './connection.ts'
 import type { Kind } from './faults.ts'
-import type { Connection, Network } from './network.ts'
+import type { Network } from './network.ts'
 
 const kindOf = (accept: string | null, isHeld: boolean): Kind => (accept === 'text/event-stream' ? 'sse' : isHeld ? 'long-poll' : 'json')
 

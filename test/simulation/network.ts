@@ -1,59 +1,8 @@
 /** The simulated path between pages and server: bytes that take time, arrive in pieces, and are lost in every way there is. */
 
 import { clock } from './clock.ts'
+import { type ClientEnd, type Connection, createConnection, type Request } from './connection.ts'
 import { isHit, type Kind, type PathFault, type Target } from './faults.ts'
-
-/** The client's end of a connection: what happens to it. */
-export interface ClientEnd {
-  /** The status line and the headers; of a socket: it opens. */
-  head(status: number, headers: Record<string, string>): void
-  /** A piece of the body; a message. */
-  data(piece: Uint8Array | string): void
-  end(code: number): void
-  /** It broke. */
-  fail(): void
-}
-
-/** The server's end of it. */
-export interface ServerEnd {
-  data(text: string): void
-  gone(): void
-}
-
-export interface Request {
-  url: URL
-  method: string
-  headers: Headers
-  protocols: readonly string[]
-}
-
-/** The jobs that a URL asks for. */
-export const jobsOf = ({ url }: Request): string => `${url.pathname} ${url.searchParams.getAll('job')}`
-
-export interface Connection {
-  readonly kind: Kind
-  readonly client: number
-  readonly number: number
-  readonly openedAt: number
-  readonly request: Request
-  /** The client holds it. */
-  readonly isOpen: boolean
-  /** Nothing passes any more, and nobody is told. */
-  readonly isDead: boolean
-  /** The client has heard of it: a piece of the body has come. */
-  readonly isHeard: boolean
-  server: ServerEnd | undefined
-  // The client's.
-  send(text: string): void
-  close(): void
-  // The server's.
-  head(status: number, headers: Record<string, string>): void
-  data(text: string): void
-  end(code?: number): void
-  // The path's.
-  reset(): void
-  die(): void
-}
 
 /** A fault of the path, while it lasts. */
 export interface Window {
@@ -90,10 +39,7 @@ export interface NetworkOptions {
   onOvertaken(kind: Kind): void
 }
 
-type Item = { due: number; run(): void }
-
 export function createNetwork(options: NetworkOptions): Network {
-  const { random, latencyMs, jitterMs } = options
   const open = new Set<Connection>()
   const opened: Connection[] = []
   let windows: Window[] = []
@@ -101,233 +47,26 @@ export function createNetwork(options: NetworkOptions): Network {
   const stalled = new Set<() => void>()
   /** By client: when that was sent which has arrived. */
   const arrived = new Map<number, number>()
-  const encoder = new TextEncoder()
-  const decoder = new TextDecoder()
 
   function windowFor(kind: Kind, ...faults: PathFault[]): Window | undefined {
     return windows.find(({ fault, target, until }) => faults.includes(fault) && until > clock.now && isHit(target, kind))
   }
 
-  /** One direction of a connection: in order, each after its latency, held while the path is stalled. */
-  function createPipe(kind: Kind): { send(run: () => void): void; clear(): void } {
-    const queue: Item[] = []
-    let callOff: (() => void) | undefined
-    let last = 0
-
-    function arm(): void {
-      const [first] = queue
-      if (first && !callOff) callOff = clock.after(first.due - clock.now, deliver)
-    }
-    function deliver(): void {
-      callOff = undefined
-      const stall = windowFor(kind, 'stalled')
-      if (stall) {
-        stall.hit(kind)
-        const goOn = (): void => {
-          callOff?.()
-          deliver()
-        }
-        stalled.add(goOn)
-        const callOffTimer = clock.after(stall.until - clock.now, goOn)
-        callOff = () => {
-          stalled.delete(goOn)
-          callOffTimer()
-        }
-        return
-      }
-      queue.shift()?.run()
-      arm()
-    }
-    return {
-      send(run) {
-        const slow = windowFor(kind, 'slow-path')
-        if (slow) slow.hit(kind)
-        last = Math.max(last, clock.now + latencyMs + random() * jitterMs + (slow ? random() * slow.amount : 0))
-        queue.push({ due: last, run })
-        arm()
-      },
-      clear() {
-        queue.length = 0
-        callOff?.()
-        callOff = undefined
-      }
-    }
-  }
-
-  /** Cuts a text anywhere, also in the middle of a character. */
-  function piecesOf(text: string): Uint8Array[] {
-    const bytes = encoder.encode(text)
-    const count = 1 + Math.floor(random() * options.pieces)
-    const cuts = Array.from({ length: count - 1 }, () => Math.floor(random() * bytes.length)).sort((a, b) => a - b)
-    return [0, ...cuts].map((from, index) => bytes.subarray(from, cuts[index] ?? bytes.length)).filter(({ length }) => length > 0)
-  }
-
   function connect(kind: Kind, client: number, request: Request, end: ClientEnd, accept = options.accept): Connection {
-    const [up, down] = [createPipe(kind), createPipe(kind)]
-    let isOpen = true
-    let isDead = false
-    let isHeadDelivered = false
-    let isHeard = false
-    let callOffLimit: (() => void) | undefined
-    /** What a proxy holds until the end. */
-    let held: (() => void)[] | undefined
-    /** The body is cut after so many more bytes. */
-    let left = Number.POSITIVE_INFINITY
-    let cutBy: Window | undefined
-
-    /** The client has it no more; the server learns that as bytes do. */
-    function letGo(): void {
-      if (!isOpen) return
-      isOpen = false
-      options.trace(`${name} is over`)
-      open.delete(connection)
-      callOffLimit?.()
-      down.clear()
-      if (!isDead) up.send(() => connection.server?.gone())
-    }
-
-    function fail(): void {
-      if (!isOpen) return
-      clock.ofPage(() => {
-        if (!isOpen) return
-        letGo()
-        end.fail()
-      })
-    }
-
-    function toClient(run: () => void): void {
-      if (!isOpen || isDead) return
-      if (held) held.push(run)
-      else down.send(() => clock.ofPage(() => isOpen && run()))
-    }
-
-    function deliver(piece: Uint8Array | string, sentAt: number): void {
-      isHeard = true
-      const latest = arrived.get(client) ?? 0
-      if (sentAt < latest) options.onOvertaken(kind)
-      else arrived.set(client, sentAt)
-      options.trace(`${name}: ${typeof piece === 'string' ? piece : decoder.decode(piece)}`)
-      if (piece.length <= left) {
-        left -= piece.length
-        return end.data(piece)
-      }
-      cutBy?.hit(kind)
-      if (typeof piece !== 'string' && left > 0) end.data(piece.subarray(0, left))
-      fail()
-    }
-
-    const name = `${kind} #${opened.length} of client ${client}`
-    options.trace(`${name} opens: ${request.url.href} ${request.headers.get('last-event-id') ?? ''}`)
-    const connection: Connection = {
-      kind,
-      client,
+    return createConnection({
+      ...options,
+      ...{ kind, client, request, end, accept, windowFor, stalled },
       number: opened.length,
-      openedAt: clock.now,
-      request,
-      get isOpen() {
-        return isOpen
+      onOpened(connection) {
+        open.add(connection)
+        opened.push(connection)
       },
-      get isDead() {
-        return isDead
+      onDelivered(sentAt) {
+        if (sentAt < (arrived.get(client) ?? 0)) options.onOvertaken(kind)
+        else arrived.set(client, sentAt)
       },
-      get isHeard() {
-        return isHeard
-      },
-      server: undefined,
-      send(text) {
-        options.trace(`${name} sends ${text}`)
-        if (isOpen && !isDead) up.send(() => connection.server?.data(text))
-      },
-      close: letGo,
-      head(status, headers) {
-        const buffering = kind === 'sse' && !held ? windowFor(kind, 'buffered') : undefined
-        buffering?.hit(kind)
-        const isHeadHeld = buffering && buffering.amount % 2 === 1
-        if (isHeadHeld) held = []
-        toClient(() => {
-          isHeadDelivered = true
-          const killed = windowFor(kind, 'killed')
-          if (killed)
-            clock.after(killed.amount, () => {
-              if (isOpen) killed.hit(kind)
-              connection.reset()
-            })
-          options.trace(`${name}: ${status}`)
-          end.head(status, headers)
-        })
-        if (buffering) held ??= []
-      },
-      data(text) {
-        const mute = windowFor(kind, 'mute')
-        if (mute) {
-          if (isOpen) mute.hit(kind)
-          connection.die()
-          return
-        }
-        const cut = windowFor(kind, 'cut')
-        if (cut && !cutBy) {
-          cutBy = cut
-          left = Math.floor(random() * cut.amount)
-        }
-        const sentAt = clock.now
-        for (const piece of kind === 'websocket' ? [text] : piecesOf(text)) toClient(() => deliver(piece, sentAt))
-      },
-      end(code = 1000) {
-        const all = held ?? []
-        held = undefined
-        for (const run of all) toClient(run)
-        toClient(() => {
-          letGo()
-          end.end(code)
-        })
-      },
-      reset() {
-        if (isDead) return
-        fail()
-      },
-      die() {
-        isDead = true
-        up.clear()
-        down.clear()
-        // The server's own end of it: it notices at last.
-        clock.after(60_000, () => connection.server?.gone())
-      }
-    }
-    open.add(connection)
-    opened.push(connection)
-    begin()
-    return connection
-
-    function begin(): void {
-      const fault = windowFor(kind, 'refused', 'unanswered', 'portal')
-      fault?.hit(kind)
-      if (fault?.fault === 'unanswered') return connection.die()
-      if (fault?.fault === 'refused') return down.send(fail)
-      if (fault?.fault === 'portal') return answerInstead(kind === 'websocket' ? undefined : 200)
-      const limit = windowFor(kind, 'gateway-timeout')
-      if (limit && kind !== 'websocket')
-        callOffLimit = clock.after(limit.amount, () => {
-          if (isHeadDelivered) return
-          limit.hit(kind)
-          held = undefined
-          connection.server?.gone()
-          connection.server = undefined
-          answerInstead(504)
-        })
-      up.send(() => accept(connection))
-    }
-
-    /** Somebody in between answers. */
-    function answerInstead(status: number | undefined): void {
-      if (!status) return down.send(fail)
-      down.send(() => end.head(status, { 'content-type': 'text/html' }))
-      down.send(() => isOpen && end.data(encoder.encode('<h1>Welcome</h1>')))
-      down.send(() => {
-        if (!isOpen) return
-        letGo()
-        end.end(1000)
-      })
-    }
+      onClosed: (connection) => void open.delete(connection)
+    })
   }
 
   return {

@@ -2,8 +2,8 @@
 
 import { getEventListeners } from 'node:events'
 import { clock } from './clock.ts'
+import { jobsOf } from './connection.ts'
 import type { Follower } from './follower.ts'
-import { jobsOf } from './network.ts'
 import { page } from './page.ts'
 import { appendProgress } from './perform.ts'
 import type { Setup } from './schedule.ts'

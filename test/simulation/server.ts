@@ -3,12 +3,14 @@
 import { encodeFrame } from '../../src/protocol/encode.ts'
 import { type ByeReason, type Frame, isControl, type Operation } from '../../src/protocol/frames.ts'
 import { SUBPROTOCOL } from '../../src/protocol/rules.ts'
+import { asksOf, refuse, reply } from './answer.ts'
 import { clock } from './clock.ts'
+import type { Connection } from './connection.ts'
 import type { Kind } from './faults.ts'
-import { type Ask, createFollow, type Follow } from './follow.ts'
+import { type Ask, createFollow } from './follow.ts'
 import { createLog, type Log } from './log.ts'
-import type { Connection } from './network.ts'
 import { readingOf } from './reading.ts'
+import { createStream, type Stream, sseText } from './stream.ts'
 
 export interface ServerOptions {
   heartbeatMs: number
@@ -28,17 +30,6 @@ export interface ServerOptions {
   onSent(connection: Connection, frame: Frame): void
   /** A client was told to come back no sooner. */
   onPostponed(connection: Connection, until: number): void
-}
-
-/** A streamed reading under way. */
-interface Stream {
-  connection: Connection
-  follow: Follow
-  pump(): void
-  /** The first time. */
-  open(): void
-  write(frames: readonly Frame[]): void
-  close(code: number): void
 }
 
 /** A JSON reading that waits. */
@@ -68,13 +59,12 @@ export interface Server {
   refuseJob(job: string, status: number, code: string, retryAfterMs?: number): Kind[]
 }
 
-const PROBLEM = { 'content-type': 'application/problem+json' }
 /** Events of a job in one JSON answer. */
 const ANSWER_SIZE = 30
 const LINGER_MS = 10_000
 
 export function createServer(options: ServerOptions): Server {
-  const { heartbeatMs, pollMs, pageSize, delayMs, hasTokens } = options
+  const { heartbeatMs, pollMs, delayMs, hasTokens } = options
   const logs = new Map<string, Log>()
   const streams = new Set<Stream>()
   const waiting = new Set<Waiting>()
@@ -104,26 +94,6 @@ export function createServer(options: ServerOptions): Server {
     if (clock.now < server.busyUntil) return { status: 503, code: 'busy', retryAfterMs: Math.ceil(server.busyUntil - clock.now) }
     if (hasTokens && (isRevoked || presented(connection) !== server.token)) return { status: 401, code: 'unauthorized' }
     return undefined
-  }
-
-  // ---- answers
-
-  function reply(connection: Connection, status: number, value: unknown, headers: Record<string, string> = { 'content-type': 'application/json' }): void {
-    connection.head(status, headers)
-    connection.data(JSON.stringify(value))
-    connection.end()
-  }
-
-  function refuse(connection: Connection, status: number, code: string, retryAfterMs?: number): void {
-    const retry: Record<string, string> = retryAfterMs ? { 'retry-after': `${Math.ceil(retryAfterMs / 1000)}` } : {}
-    reply(connection, status, { type: 'about:blank', title: code, status, code, ...(retryAfterMs && { retryAfterMs }) }, { ...PROBLEM, ...retry })
-  }
-
-  function asksOf({ request: { url, headers } }: Connection): Ask[] {
-    const [, job] = /^\/jobs\/([^/]+)\/events$/.exec(url.pathname) ?? []
-    const after = url.searchParams.getAll('after')
-    if (job) return [{ job: decodeURIComponent(job), after: headers.get('last-event-id') ?? (after[0] || undefined) }]
-    return url.searchParams.getAll('job').map((each, index) => ({ job: each, after: after[index] || undefined }))
   }
 
   function accept(connection: Connection): void {
@@ -184,56 +154,6 @@ export function createServer(options: ServerOptions): Server {
 
   // ---- streams
 
-  function stream(connection: Connection, follow: Follow, encode: (frames: readonly Frame[]) => void, over: (last: Frame | undefined) => void): Stream {
-    let callOff: (() => void) | undefined
-    const beat = (): void => {
-      encode([{ control: 'heartbeat' }])
-      pump()
-      callOffBeat = clock.after(heartbeatMs, beat)
-    }
-    let callOffBeat = clock.after(heartbeatMs, beat)
-
-    function write(frames: readonly Frame[]): void {
-      for (const frame of frames) options.onSent(connection, frame)
-      if (frames.length > 0) encode(frames)
-    }
-    function pump(): void {
-      if (callOff) return // the next page is due, or it is being opened
-      const frames = follow.read(pageSize)
-      write(frames)
-      if (follow.size === 0) over(frames.at(-1))
-      else if (follow.isBehind)
-        callOff = clock.after(1, () => {
-          callOff = undefined
-          pump()
-        })
-    }
-    const each: Stream = {
-      connection,
-      follow,
-      pump,
-      open() {
-        callOff = clock.after(options.openMs, () => {
-          callOff = undefined
-          pump()
-        })
-      },
-      write,
-      close(code) {
-        stop()
-        connection.end(code)
-      }
-    }
-    const stop = (): void => {
-      callOff?.()
-      callOffBeat()
-      streams.delete(each)
-    }
-    connection.server = { data() {}, gone: stop }
-    streams.add(each)
-    return each
-  }
-
   const hello = (): Frame => ({ control: 'hello', protocol: 1, heartbeatMs, mux: server.mux })
 
   function acceptStream(connection: Connection, asks: readonly Ask[]): void {
@@ -248,20 +168,15 @@ export function createServer(options: ServerOptions): Server {
     }
     const follow = createFollow(logs)
     for (const ask of asks) follow.subscribe(ask)
-    const each = stream(
-      connection,
-      follow,
-      (frames) => connection.data(frames.map(sseText).join('')),
-      () => each.close(1000)
-    )
+    const each = createStream({
+      ...options,
+      ...{ connection, follow, streams },
+      encode: (frames) => connection.data(frames.map(sseText).join('')),
+      over: () => each.close(1000)
+    })
     connection.head(200, { 'content-type': 'text/event-stream; charset=utf-8' })
     each.write([hello()])
     each.open()
-  }
-
-  function sseText(frame: Frame): string {
-    if (!isControl(frame)) return `id: ${frame.id}\ndata: ${encodeFrame(frame)}\n\n`
-    return frame.control === 'heartbeat' ? ':\n\n' : `event: control\ndata: ${encodeFrame(frame)}\n\n`
   }
 
   function acceptSocket(connection: Connection): void {
@@ -279,9 +194,13 @@ export function createServer(options: ServerOptions): Server {
       const texts = frames.map(encodeFrame)
       connection.data(texts.length === 1 ? texts.join() : `[${texts.join(',')}]`)
     }
-    const each = stream(connection, follow, encode, (last) => {
-      if (last && isControl(last) && last.control === 'error') return each.close(4000 + last.status)
-      callOffLinger ??= clock.after(LINGER_MS, () => each.close(1000))
+    const each = createStream({
+      ...options,
+      ...{ connection, follow, streams, encode },
+      over(last) {
+        if (last && isControl(last) && last.control === 'error') return each.close(4000 + last.status)
+        callOffLinger ??= clock.after(LINGER_MS, () => each.close(1000))
+      }
     })
     const gone = connection.server?.gone
     connection.server = {

@@ -1,0 +1,24 @@
+/** What a request to the simulated server asks for, and an answer to it. */
+
+import type { Connection } from './connection.ts'
+import type { Ask } from './follow.ts'
+
+const PROBLEM = { 'content-type': 'application/problem+json' }
+
+export function reply(connection: Connection, status: number, value: unknown, headers: Record<string, string> = { 'content-type': 'application/json' }): void {
+  connection.head(status, headers)
+  connection.data(JSON.stringify(value))
+  connection.end()
+}
+
+export function refuse(connection: Connection, status: number, code: string, retryAfterMs?: number): void {
+  const retry: Record<string, string> = retryAfterMs ? { 'retry-after': `${Math.ceil(retryAfterMs / 1000)}` } : {}
+  reply(connection, status, { type: 'about:blank', title: code, status, code, ...(retryAfterMs && { retryAfterMs }) }, { ...PROBLEM, ...retry })
+}
+
+export function asksOf({ request: { url, headers } }: Connection): Ask[] {
+  const [, job] = /^\/jobs\/([^/]+)\/events$/.exec(url.pathname) ?? []
+  const after = url.searchParams.getAll('after')
+  if (job) return [{ job: decodeURIComponent(job), after: headers.get('last-event-id') ?? (after[0] || undefined) }]
+  return url.searchParams.getAll('job').map((each, index) => ({ job: each, after: after[index] || undefined }))
+}

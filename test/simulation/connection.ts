@@ -1,0 +1,247 @@
+/** One connection over the simulated path: its two ends, and what goes wrong on the way. */
+
+import { clock } from './clock.ts'
+import type { Kind } from './faults.ts'
+import type { NetworkOptions, Window } from './network.ts'
+import { createPipe, type PipeOptions } from './pipe.ts'
+
+/** The client's end of a connection: what happens to it. */
+export interface ClientEnd {
+  /** The status line and the headers; of a socket: it opens. */
+  head(status: number, headers: Record<string, string>): void
+  /** A piece of the body; a message. */
+  data(piece: Uint8Array | string): void
+  end(code: number): void
+  /** It broke. */
+  fail(): void
+}
+
+/** The server's end of it. */
+export interface ServerEnd {
+  data(text: string): void
+  gone(): void
+}
+
+export interface Request {
+  url: URL
+  method: string
+  headers: Headers
+  protocols: readonly string[]
+}
+
+/** The jobs that a URL asks for. */
+export const jobsOf = ({ url }: Request): string => `${url.pathname} ${url.searchParams.getAll('job')}`
+
+export interface Connection {
+  readonly kind: Kind
+  readonly client: number
+  readonly number: number
+  readonly openedAt: number
+  readonly request: Request
+  /** The client holds it. */
+  readonly isOpen: boolean
+  /** Nothing passes any more, and nobody is told. */
+  readonly isDead: boolean
+  /** The client has heard of it: a piece of the body has come. */
+  readonly isHeard: boolean
+  server: ServerEnd | undefined
+  // The client's.
+  send(text: string): void
+  close(): void
+  // The server's.
+  head(status: number, headers: Record<string, string>): void
+  data(text: string): void
+  end(code?: number): void
+  // The path's.
+  reset(): void
+  die(): void
+}
+
+export interface ConnectionOptions extends PipeOptions, Pick<NetworkOptions, 'pieces' | 'trace' | 'accept'> {
+  kind: Kind
+  client: number
+  number: number
+  request: Request
+  end: ClientEnd
+  onOpened(connection: Connection): void
+  /** A piece that was sent then has come. */
+  onDelivered(sentAt: number): void
+  onClosed(connection: Connection): void
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** Cuts a text anywhere, also in the middle of a character. */
+function piecesOf(text: string, { random, pieces }: Pick<ConnectionOptions, 'random' | 'pieces'>): Uint8Array[] {
+  const bytes = encoder.encode(text)
+  const count = 1 + Math.floor(random() * pieces)
+  const cuts = Array.from({ length: count - 1 }, () => Math.floor(random() * bytes.length)).sort((a, b) => a - b)
+  return [0, ...cuts].map((from, index) => bytes.subarray(from, cuts[index] ?? bytes.length)).filter(({ length }) => length > 0)
+}
+
+export function createConnection({ kind, client, number, request, end, ...path }: ConnectionOptions): Connection {
+  const { windowFor, random } = path
+  const [up, down] = [createPipe(kind, path), createPipe(kind, path)]
+  let isOpen = true
+  let isDead = false
+  let isHeadDelivered = false
+  let isHeard = false
+  let callOffLimit: (() => void) | undefined
+  /** What a proxy holds until the end. */
+  let held: (() => void)[] | undefined
+  /** The body is cut after so many more bytes. */
+  let left = Number.POSITIVE_INFINITY
+  let cutBy: Window | undefined
+
+  /** The client has it no more; the server learns that as bytes do. */
+  function letGo(): void {
+    if (!isOpen) return
+    isOpen = false
+    path.trace(`${name} is over`)
+    path.onClosed(connection)
+    callOffLimit?.()
+    down.clear()
+    if (!isDead) up.send(() => connection.server?.gone())
+  }
+
+  function fail(): void {
+    if (!isOpen) return
+    clock.ofPage(() => {
+      if (!isOpen) return
+      letGo()
+      end.fail()
+    })
+  }
+
+  function toClient(run: () => void): void {
+    if (!isOpen || isDead) return
+    if (held) held.push(run)
+    else down.send(() => clock.ofPage(() => isOpen && run()))
+  }
+
+  function deliver(piece: Uint8Array | string, sentAt: number): void {
+    isHeard = true
+    path.onDelivered(sentAt)
+    path.trace(`${name}: ${typeof piece === 'string' ? piece : decoder.decode(piece)}`)
+    if (piece.length <= left) {
+      left -= piece.length
+      return end.data(piece)
+    }
+    cutBy?.hit(kind)
+    if (typeof piece !== 'string' && left > 0) end.data(piece.subarray(0, left))
+    fail()
+  }
+
+  const name = `${kind} #${number} of client ${client}`
+  path.trace(`${name} opens: ${request.url.href} ${request.headers.get('last-event-id') ?? ''}`)
+  const connection: Connection = {
+    kind,
+    client,
+    number,
+    openedAt: clock.now,
+    request,
+    get isOpen() {
+      return isOpen
+    },
+    get isDead() {
+      return isDead
+    },
+    get isHeard() {
+      return isHeard
+    },
+    server: undefined,
+    send(text) {
+      path.trace(`${name} sends ${text}`)
+      if (isOpen && !isDead) up.send(() => connection.server?.data(text))
+    },
+    close: letGo,
+    head(status, headers) {
+      const buffering = kind === 'sse' && !held ? windowFor(kind, 'buffered') : undefined
+      buffering?.hit(kind)
+      const isHeadHeld = buffering && buffering.amount % 2 === 1
+      if (isHeadHeld) held = []
+      toClient(() => {
+        isHeadDelivered = true
+        const killed = windowFor(kind, 'killed')
+        if (killed)
+          clock.after(killed.amount, () => {
+            if (isOpen) killed.hit(kind)
+            connection.reset()
+          })
+        path.trace(`${name}: ${status}`)
+        end.head(status, headers)
+      })
+      if (buffering) held ??= []
+    },
+    data(text) {
+      const mute = windowFor(kind, 'mute')
+      if (mute) {
+        if (isOpen) mute.hit(kind)
+        connection.die()
+        return
+      }
+      const cut = windowFor(kind, 'cut')
+      if (cut && !cutBy) {
+        cutBy = cut
+        left = Math.floor(random() * cut.amount)
+      }
+      const sentAt = clock.now
+      for (const piece of kind === 'websocket' ? [text] : piecesOf(text, path)) toClient(() => deliver(piece, sentAt))
+    },
+    end(code = 1000) {
+      const all = held ?? []
+      held = undefined
+      for (const run of all) toClient(run)
+      toClient(() => {
+        letGo()
+        end.end(code)
+      })
+    },
+    reset() {
+      if (isDead) return
+      fail()
+    },
+    die() {
+      isDead = true
+      up.clear()
+      down.clear()
+      // The server's own end of it: it notices at last.
+      clock.after(60_000, () => connection.server?.gone())
+    }
+  }
+  path.onOpened(connection)
+  begin()
+  return connection
+
+  function begin(): void {
+    const fault = windowFor(kind, 'refused', 'unanswered', 'portal')
+    fault?.hit(kind)
+    if (fault?.fault === 'unanswered') return connection.die()
+    if (fault?.fault === 'refused') return down.send(fail)
+    if (fault?.fault === 'portal') return answerInstead(kind === 'websocket' ? undefined : 200)
+    const limit = windowFor(kind, 'gateway-timeout')
+    if (limit && kind !== 'websocket')
+      callOffLimit = clock.after(limit.amount, () => {
+        if (isHeadDelivered) return
+        limit.hit(kind)
+        held = undefined
+        connection.server?.gone()
+        connection.server = undefined
+        answerInstead(504)
+      })
+    up.send(() => path.accept(connection))
+  }
+
+  /** Somebody in between answers. */
+  function answerInstead(status: number | undefined): void {
+    if (!status) return down.send(fail)
+    down.send(() => end.head(status, { 'content-type': 'text/html' }))
+    down.send(() => isOpen && end.data(encoder.encode('<h1>Welcome</h1>')))
+    down.send(() => {
+      if (!isOpen) return
+      letGo()
+      end.end(1000)
+    })
+  }
+}
