@@ -63,7 +63,7 @@ export const mistakes: readonly Mistake[] = [
   { name: 'taken over at hello', foundBy: ['takeover'], file: 'connection.ts', find: 'round?.offer(carrier, false)', replace: 'round?.offer(carrier, true)' },
   {
     name: 'the link before is not ended at a takeover',
-    foundBy: ['takeover'],
+    foundBy: ['takeover', 'connections'],
     file: 'strategy/round.ts',
     find: 'if (other !== contender && isNoBetter(other.transport)) other.end()',
     replace: 'void other'
