@@ -130,12 +130,12 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
   async function lookBeside(carrier: Carrier, silentMs: number): Promise<void> {
     if (second || wanted().length === 0 || carrier.transport === 'short-poll') return // that looks by itself
     loop.emit({ type: 'suspected', silentMs }, carrier.transport)
-    second = open(options.look, wanted())
-    const { startedAt } = second
-    const error = await second.ended
-    const isNews = second.events > 0
+    const look = open(options.look, wanted())
+    second = look
+    await look.ended
     second = undefined
-    if (carrier.eventAt < startedAt && (isNews || (error && isOffline()))) carrier.challenge(CHALLENGE_MS)
+    const isAnswered = look.provedAt !== undefined
+    if (carrier.eventAt < look.startedAt && (look.events > 0 || (!isAnswered && isOffline()))) carrier.challenge(CHALLENGE_MS)
   }
 
   // ---- what comes in

@@ -17,8 +17,8 @@ export interface Rhythm {
   readonly patience: number
 }
 
-/** Of a link of which nothing is known yet: it takes some fifty events before a second without one says anything. */
-export const rhythmOf = (heartbeatMs: number): Rhythm => ({ heartbeatMs, pauseMs: heartbeatMs, patience: 1 })
+/** Of a link of which nothing is known yet: half a heartbeat without an event is suspect, and it takes some thirty events before a second says anything. */
+export const rhythmOf = (heartbeatMs: number): Rhythm => ({ heartbeatMs, pauseMs: heartbeatMs / 4, patience: 1 })
 
 /** An event after so long. */
 export const heardAfter = (rhythm: Rhythm, quietMs: number): Rhythm => ({

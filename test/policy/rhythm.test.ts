@@ -7,8 +7,8 @@ const HEARTBEAT_MS = 15_000
 const heard = (...silences: number[]): Rhythm => silences.reduce(heardAfter, rhythmOf(HEARTBEAT_MS))
 const times = (count: number, silentMs: number): number[] => Array.from({ length: count }, () => silentMs)
 
-test('nothing is known at first: a little more than a heartbeat without an event is suspect', () => {
-  expect(suspectMs(rhythmOf(HEARTBEAT_MS), false)).toBe(18_750)
+test('nothing is known at first: half a heartbeat without an event is suspect', () => {
+  expect(suspectMs(rhythmOf(HEARTBEAT_MS), false)).toBe(7500)
   expect(deadMs(rhythmOf(HEARTBEAT_MS))).toBe(37_500)
 })
 
