@@ -10,16 +10,14 @@ import type { Reader } from './delivery/reader.ts'
 import { type Carrier, createTraffic, type TrafficOptions } from './delivery/traffic.ts'
 import { isJobtailError, JobtailError, type TransportError } from './errors.ts'
 import { followPage, isOffline, networkType, type Page } from './page.ts'
-import { candidates, disappoint, type End, emptyHistory, type History, next, type Outcome, ranking, record, retrialMs, type Step } from './policy/next.ts'
+import { candidates, type End, next, type Outcome, ranking, retrialMs, type Step } from './policy/next.ts'
 import { IDLE } from './state.ts'
+import { createExperience, type ExperienceOptions } from './strategy/experience.ts'
 import { describe, errorOf } from './strategy/failures.ts'
 import { type Round, startRound } from './strategy/round.ts'
 import type { ConnectionState, DiagnosticDetail, RetryOptions, Transport } from './types.ts'
 
-/** What outlasts a page. */
-export type Learnt = Pick<History, 'favourite' | 'records'>
-
-export interface ConnectionOptions extends TrafficOptions {
+export interface ConnectionOptions extends TrafficOptions, Pick<ExperienceOptions, 'recall' | 'remember'> {
   /** The supported ones, best first. */
   transports: readonly Transport[]
   staggerMs: number
@@ -28,9 +26,6 @@ export interface ConnectionOptions extends TrafficOptions {
   authorize(): Promise<Credentials>
   /** Whether asking again may give another token. */
   canReauthorize: boolean
-  /** What was learnt here before, on this type of network. */
-  recall(network: string | undefined, signal: AbortSignal): Promise<Learnt>
-  remember(network: string | undefined, learnt: Learnt & { favourite: string }, latencyMs: number): void
   emit(detail: DiagnosticDetail, attempt?: number, transport?: string): void
   /** A whole first round has failed. */
   warn(message: string): void
@@ -53,8 +48,7 @@ const MAX_STALE = 5
 const FAREWELL_MS = 1000
 
 export function createConnection(options: ConnectionOptions): Connection {
-  const { transports, retry } = options
-  let history = emptyHistory(transports.map(({ name }) => name))
+  const { transports, retry, recall, remember } = options
   let state = IDLE
   let attempt = 0
   /** The token source was asked again, and nothing has been read since. */
@@ -65,27 +59,23 @@ export function createConnection(options: ConnectionOptions): Connection {
   let turn: AbortController | undefined
   let round: Round<Carrier> | undefined
   let roundAt = 0
-  /** The type of network that the history is of; null: nothing has been recalled yet. */
-  let network: string | undefined | null = null
   /** Followed while there are readers. */
   let page: Page
   let watching: AbortController | undefined
   /** When the wait under way is over. */
   let retryAt: number | undefined
-  /** The history without the last loss, and when that was. */
-  let blameless = history
-  let lostAt = 0
   /** Links in a row that could not read all that was wanted. */
   let stale = 0
   /** It can't read what is wanted now, and is read on until another one does. */
   let outgoing: Carrier | undefined
 
   const emit = (detail: DiagnosticDetail, transport?: string): void => options.emit(detail, attempt, transport)
+  const experience = createExperience({ order: transports.map(({ name }) => name), recall, remember, emit })
 
   /** Ends the round; what carried it, or who it was called off for, comes first in the next one. */
   function callOff(end: End, cause?: Carrier): void {
     const carrier = cause && round?.contenders.has(cause) ? cause : round?.live
-    turn?.abort({ ...end, transport: carrier?.transport ?? history.favourite } satisfies Outcome)
+    turn?.abort({ ...end, transport: carrier?.transport ?? experience.history.favourite } satisfies Outcome)
   }
 
   const traffic = createTraffic(options, {
@@ -142,7 +132,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   function announce(phase: ConnectionState['phase'], transport?: string, retryAt?: number): void {
-    state = Object.freeze({ phase, transport, attempt: history.failures, retryAt })
+    state = Object.freeze({ phase, transport, attempt: experience.history.failures, retryAt })
     for (const reader of jobs.all()) reader.connection(state)
   }
 
@@ -175,7 +165,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       // The job's end and the link's come together; what was let go is not tried again.
       if (wanted().length === 0) await macrotask()
       if (wanted().length === 0) return
-      const step = next(history, retry, Math.random)
+      const step = next(experience.history, retry, Math.random)
       if (step?.do === 'stop') return failAll(errorOf(step, options.request.base, options.probeTimeoutMs))
       turn = new AbortController()
       const { signal } = turn
@@ -204,7 +194,7 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   /** The page is put away: nothing stays open, and nothing is opened until it is back. */
   function onLeave(): void {
-    if (now() - lostAt < FAREWELL_MS) history = blameless
+    experience.forgive(FAREWELL_MS)
     if (!retryAt) callOff({ kind: 'released' })
     endOutgoing()
     traffic.leave()
@@ -221,22 +211,10 @@ export function createConnection(options: ConnectionOptions): Connection {
     attempt += 1
     if (!outgoing) announce('connecting')
     const outcome = await carry(controller)
-    const { kind, transport = '' } = outcome
     round = undefined
     traffic.endLooks()
-    if (kind === 'failed' && attempt === 1 && wanted().length > 0) options.warn(describe(outcome.failures, options.request.base))
-    if (kind === 'lost') {
-      blameless = history
-      lostAt = now()
-    }
-    learn(record(history, outcome, now()), transport)
-  }
-
-  function learn(told: History, transport: string): void {
-    const untilMs = told.records[transport]?.demotedUntil ?? 0
-    const isNews = untilMs > now() && untilMs !== history.records[transport]?.demotedUntil
-    history = told
-    if (isNews) emit({ type: 'demoted', untilMs }, transport)
+    if (outcome.kind === 'failed' && attempt === 1 && wanted().length > 0) options.warn(describe(outcome.failures, options.request.base))
+    experience.record(outcome)
   }
 
   async function carry(controller: AbortController): Promise<Outcome> {
@@ -244,15 +222,11 @@ export function createConnection(options: ConnectionOptions): Connection {
     try {
       await authorize(signal)
       traffic.begin()
-      const type = networkType()
-      if (network !== type) {
-        history = { ...history, ...(await orAborted(options.recall(type, signal), signal)) }
-        network = type
-      }
+      await experience.recall(networkType(), signal)
       roundAt = now()
       round = startRound({
-        candidates: candidates(history, roundAt),
-        rank: () => ranking(history, now()),
+        candidates: candidates(experience.history, roundAt),
+        rank: () => ranking(experience.history, now()),
         staggerMs: options.staggerMs,
         pause: (tries, until) => page.pause(retrialMs(tries, Math.random), until),
         renew,
@@ -267,7 +241,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       if (isJobtailError(reason)) failAll(reason)
       // Never its text: there may be a token in it.
       const message = `the token or header source threw ${reason instanceof Error ? reason.name : typeof reason}`
-      return { kind: 'failed', failures: [{ transport: 'token', reason: 'network', message }], transport: history.favourite }
+      return { kind: 'failed', failures: [{ transport: 'token', reason: 'network', message }], transport: experience.history.favourite }
     }
   }
 
@@ -308,21 +282,20 @@ export function createConnection(options: ConnectionOptions): Connection {
     } else if (provedAt && round?.live === carrier) emit({ type: 'lost', afterMs: now() - provedAt, reason: error.reason, events }, transport)
     else {
       emit({ type: 'probe-failed', afterMs, reason: error.reason, status: error.status }, transport)
-      if (error.reason === 'mute') learn(disappoint(history, transport, now()), transport)
+      if (error.reason === 'mute') experience.disappointed(transport)
     }
   }
 
   function onLive({ transport, provedAt = 0, startedAt }: Carrier, replaced: Carrier | undefined): void {
     if (!replaced) emit({ type: 'live', afterMs: now() - roundAt }, transport)
     else if (replaced.transport !== transport) emit({ type: 'switched', from: replaced.transport }, transport)
-    options.remember(network ?? undefined, { favourite: transport, records: history.records }, provedAt - startedAt)
+    experience.proved(transport, provedAt - startedAt)
     announce('live', transport)
   }
 
   function failAll(error: JobtailError): void {
     for (const reader of jobs.all()) reader.fail(error)
-    history = emptyHistory(history.order)
-    network = null
+    experience.forget()
     attempt = 0
     reauthorized = false
   }
