@@ -36,9 +36,11 @@ const sound: Partial<Faults> = {
 
 const carriers = [['websocket'], ['sse'], ['long-poll'], ['short-poll'], ['websocket', 'sse', 'long-poll', 'short-poll']] as const
 const JOBS = 4
-/** Every so many batches there is no fault but a cut: then what is to live does, however busy the machine is. */
+/** Every so many batches there is no fault but a cut: then what is to live, to be read or to be paused is, however busy the machine is. */
 const SOUND_EACH = 3
-const LIMIT_MS = { sound: 1500, faulty: 400 }
+/** A cut connection comes back at once as a rule: what is to wait does so under the other faults. */
+const LIMIT_MS = { sound: 10_000, soundToWait: 1500, faulty: 400 }
+const CUT_AFTER_MS = 750
 /** At once, each by other transports, in other phases, left in other ways. */
 const BATCH = 25
 
@@ -65,14 +67,15 @@ export async function startStage(elsewhere?: http.RequestListener): Promise<Stag
   let batches = 0
   let made = 0
 
-  function nextCycle(limitMs: number): Cycle {
+  function nextCycle(isSound: boolean): Cycle {
     const index = made++
+    const phase = phases[Math.floor(index / carriers.length) % phases.length] ?? 'live'
     return {
       url: `${proxy.url}/jobs`,
       job: `${index % JOBS}`,
-      limitMs,
+      limitMs: LIMIT_MS[!isSound ? 'faulty' : phase === 'waiting' ? 'soundToWait' : 'sound'],
       transports: carriers[index % carriers.length] ?? carriers[0],
-      phase: phases[Math.floor(index / carriers.length) % phases.length] ?? 'live',
+      phase,
       way: ways[Math.floor(index / (carriers.length * phases.length)) % ways.length] ?? 'close'
     }
   }
@@ -85,8 +88,8 @@ export async function startStage(elsewhere?: http.RequestListener): Promise<Stag
         const isSound = batches % SOUND_EACH === 0
         proxy.set(isSound ? sound : { ...sound, ...failings[batches % failings.length] })
         batches += 1
-        const running = perform(Array.from({ length: Math.min(BATCH, left) }, () => nextCycle(isSound ? LIMIT_MS.sound : LIMIT_MS.faulty)))
-        const cut = isSound ? setTimeout(proxy.cut, LIMIT_MS.sound / 2) : undefined
+        const running = perform(Array.from({ length: Math.min(BATCH, left) }, () => nextCycle(isSound)))
+        const cut = isSound ? setTimeout(proxy.cut, CUT_AFTER_MS) : undefined
         for (const came of await running) for (const phase of came) counts.set(phase, (counts.get(phase) ?? 0) + 1)
         clearTimeout(cut)
       }
