@@ -68,11 +68,16 @@ export function runLink({ transport, open, probeTimeoutMs, onProved, onSuspect, 
   let heardDate = 0
   /** When the timer is due. */
   let dueAt = Infinity
-  let timer = setTimeout(expire, probeTimeoutMs)
+  let timer = expect(probeTimeoutMs)
 
-  function expire(): void {
-    if (link.heardAt) end(new TransportError('mute', `opened, but delivered nothing within ${probeTimeoutMs} ms`))
-    else end(new TransportError('timeout', `no answer within ${probeTimeoutMs} ms`))
+  /** The proof. A timer that comes late has what has come meanwhile behind it. */
+  function expect(ms: number): ReturnType<typeof setTimeout> {
+    const lateAt = now() + ms + LATE_MS
+    return setTimeout(() => {
+      if (now() > lateAt) timer = expect(LATE_MS)
+      else if (link.heardAt) end(new TransportError('mute', `opened, but delivered nothing within ${probeTimeoutMs} ms`))
+      else end(new TransportError('timeout', `no answer within ${probeTimeoutMs} ms`))
+    }, ms)
   }
 
   /** One timer that looks at the clock, instead of one anew for each frame. */

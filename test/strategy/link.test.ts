@@ -190,6 +190,21 @@ describe('after a sleep', () => {
     expect(running.ending).toMatchObject({ reason: 'silent', message: 'silent for 61250 ms' })
     vi.restoreAllMocks()
   })
+
+  test('or a long task before its proof, it has a moment more: the answer may be waiting', async () => {
+    const [slow, dead] = [await run(), await run()]
+    const start = performance.now()
+    vi.spyOn(performance, 'now').mockImplementation(() => start + 9000)
+    await pass(5000)
+    expect([slow.isOver, dead.isOver]).toEqual([false, false])
+    slow.wire.push(hello)
+    await pass(1000)
+    expect(slow.did).toEqual(['proved', 'hello'])
+    expect(dead.ending).toMatchObject({ reason: 'timeout' })
+    slow.link.end()
+    await slow.link.ended
+    vi.restoreAllMocks()
+  })
 })
 
 describe('quiet out of character', () => {
