@@ -46,7 +46,7 @@ for (const appendfsync of values.appendfsync.split(',')) {
     awayMs: Number(values.away) * 1000,
     pollMs: 2000,
     processes: 2,
-    patienceMs: 120_000,
+    patienceMs: 300_000,
     say: (what) => console.log(`  ${new Date().toISOString().slice(11, 19)} ${what}`)
   })
   console.log(`\n${table(outcome)}\nOf processor time all of it took ${Math.round(processorSeconds() - before)} s, with starting and connecting.\n`)
