@@ -80,14 +80,8 @@ function checkHandshake(req: IncomingMessage, settings: Settings, connections: C
   return request
 }
 
-function requestMaker(headers: IncomingMessage['headers'], url: string, extra: Record<string, string>): () => Request {
-  let made: WeakRef<Request> | undefined
-  return () => {
-    const request = made?.deref() ?? requestOf({ method: 'GET', headers }, url, extra)
-    made = new WeakRef(request)
-    return request
-  }
-}
+const requestMaker = (headers: IncomingMessage['headers'], url: string, extra: Record<string, string>) => (): Request =>
+  requestOf({ method: 'GET', headers }, url, extra)
 
 /** A token that came as a subprotocol (PROTOCOL.md §5); passed over where it is none of RFC 6750. */
 function bearerOf(offered: readonly string[]): string | undefined {
