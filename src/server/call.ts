@@ -1,4 +1,4 @@
-import type { ByeReason } from '../protocol/frames.ts'
+import type { Room } from './outlet.ts'
 
 /** One request, whatever it came through. */
 export interface Call {
@@ -28,10 +28,8 @@ export interface Delivery {
   close(): void
 }
 
-/** A body that goes on, pulled by the adapter at the pace of its reader. */
+/** A body that goes on, at the pace of its reader. */
 export interface Outflow extends Delivery {
-  /** The next piece, `undefined` at the end. */
-  next(): Promise<string | undefined>
-  /** For a reader that is too slow: the next piece is a `bye`, then the end. */
-  bye(reason: ByeReason, retryMs: number): void
+  /** Writes piece by piece, each when there is room after the one before; where there is none for too long, a `bye` and the end. */
+  pump(write: (piece: string) => Room, end: () => void): void
 }

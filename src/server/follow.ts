@@ -41,11 +41,13 @@ export interface Follow {
   bye(reason: ByeReason, retryMs: number): void
   /** What there is now, without waiting for events; empty where there is nothing new. */
   ready(budget: Budget): Frame[] | Promise<Frame[]>
-  /** Resolves when `ready` may have something, or at `wake`. */
-  woken(): Promise<void>
+  /** `ready` may have something. */
+  hasNews(): boolean
+  /** Calls once: when `ready` may have something, at the end, or at `wake`. */
+  onNews(call: () => void): void
   wake(): void
-  /** The next frames; `undefined` at the end: after a `bye`, after the last job unless told to stay, after the signal. */
-  next(budget: Budget, stay?: boolean): Promise<Frame[] | undefined>
+  /** Nothing will come any more: after a `bye`, after the last job unless told to stay, after the signal. */
+  isOver(stay: boolean): boolean
 }
 
 /**
@@ -60,7 +62,7 @@ export function createFollow({ log, heartbeatMs, listen, saysMore, signal, onErr
   const beats: Control[] = []
   let controls: Control[] = []
   let ended = false
-  let waiting: PromiseWithResolvers<void> | undefined
+  let waiting: (() => void) | undefined
 
   const heartbeat = setInterval(() => {
     for (const reader of readers.values()) due.add(reader)
@@ -77,21 +79,29 @@ export function createFollow({ log, heartbeatMs, listen, saysMore, signal, onErr
     wake()
   }
 
+  /** Not in this very call, so that what is said or subscribed together is one batch. */
   function wake(): void {
-    waiting?.resolve()
+    const call = takeWaiting()
+    if (call) queueMicrotask(call)
+  }
+
+  function takeWaiting(): (() => void) | undefined {
+    const call = waiting
     waiting = undefined
+    return call
   }
 
   function subscribe(ask: Ask): void {
     if (ended) return
     unsubscribe(ask.job)
-    const makeDue = () => {
+    const onAppended = () => {
       due.add(reader)
-      wake()
+      takeWaiting()?.()
     }
-    const reader = createJobReader(ask, log, listen ? makeDue : undefined, saysMore)
+    const reader = createJobReader(ask, log, listen ? onAppended : undefined, saysMore)
     readers.set(ask.job, reader)
-    makeDue()
+    due.add(reader)
+    wake()
   }
 
   function unsubscribe(job: string): void {
@@ -175,11 +185,7 @@ export function createFollow({ log, heartbeatMs, listen, saysMore, signal, onErr
     return taken
   }
 
-  function woken(): Promise<void> {
-    if (ended || due.size > 0 || controls.length > 0 || beats.length > 0) return Promise.resolve()
-    waiting ??= Promise.withResolvers()
-    return waiting.promise
-  }
+  const hasNews = () => !signal.aborted && (due.size > 0 || controls.length > 0 || beats.length > 0)
 
   return {
     size: () => readers.size,
@@ -196,18 +202,12 @@ export function createFollow({ log, heartbeatMs, listen, saysMore, signal, onErr
       end()
     },
     ready,
-    woken,
+    hasNews,
+    onNews(call) {
+      if (ended || hasNews()) call()
+      else waiting = call
+    },
     wake,
-    async next(budget, stay = false) {
-      for (;;) {
-        if (signal.aborted) return undefined
-        const found = ready(budget)
-        const batch = Array.isArray(found) ? found : await found
-        if (batch.length > 0) return batch
-        if (controls.length > 0) continue
-        if (ended || (readers.size === 0 && !stay)) return undefined
-        await woken()
-      }
-    }
+    isOver: (stay) => ended || (readers.size === 0 && !stay)
   }
 }

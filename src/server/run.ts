@@ -116,16 +116,18 @@ async function watchForCancel(job: string, { log, heartbeatMs, onError }: Settin
   const budget = { events: 1000, bytes: Number.POSITIVE_INFINITY }
   let after: string | undefined
   follow.subscribe({ job })
-  for (let frames = await follow.next(budget, true); frames; frames = await follow.next(budget, true))
-    for (const frame of frames) {
+  while (!follow.isOver(true)) {
+    for (const frame of await follow.ready(budget)) {
       if (!isControl(frame)) {
         after = frame.id
         if (frame.type === 'cancelling') cancel(Object(frame.data))
       } else if (frame.control === 'error') {
-        await delay(frame.retryAfterMs ?? RETRY_MS, signal).catch(() => {}) // over: the next `next` says so
+        await delay(frame.retryAfterMs ?? RETRY_MS, signal).catch(() => {}) // over: the loop ends
         follow.subscribe({ job, after })
       }
     }
+    await new Promise<void>(follow.onNews)
+  }
 }
 
 /** Calls one after the other. A call that nobody awaits is no unhandled rejection. */

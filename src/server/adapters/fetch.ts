@@ -1,7 +1,7 @@
 import { alarm } from '../alarm.ts'
 import type { Outflow } from '../call.ts'
 import { answer, type Parts } from '../handler.ts'
-import { patienceMs } from '../outlet.ts'
+import { patienceMs, type Room } from '../outlet.ts'
 import type { Settings } from '../types.ts'
 
 /** Answers a request of the Fetch standard; never rejects. */
@@ -17,22 +17,33 @@ export async function respondToFetch(request: Request, parts: Parts): Promise<Re
 /** Holds one piece at most. One that nobody takes for too long ends the stream. */
 function streamOf(body: Outflow, { heartbeatMs }: Settings): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
-  let cancelStall = () => {}
+  /** The reader waits for a piece. */
+  let isAsked = false
+  /** Set where the writer waits for the reader. */
+  let settle = (_room: boolean): void => {}
+  let isSlow = false
   let over = false
 
   function finish(): void {
     over = true
-    cancelStall()
+    settle(true)
     body.close()
   }
 
-  async function giveUp(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    over = true
-    body.bye('slow', 1000)
-    const bye = await body.next()
-    if (bye !== undefined) controller.enqueue(encoder.encode(bye))
-    controller.close()
-    finish()
+  function write(controller: ReadableStreamDefaultController<Uint8Array>, piece: string): Room {
+    if (over) return true
+    isAsked = false
+    const bytes = encoder.encode(piece)
+    controller.enqueue(bytes) // may ask for the next one
+    if (isAsked || isSlow) return true
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    const cancelStall = alarm(patienceMs(bytes.length, heartbeatMs), () => settle(false))
+    settle = (room) => {
+      isSlow ||= !room
+      cancelStall()
+      resolve(room)
+    }
+    return promise
   }
 
   return new ReadableStream(
@@ -43,19 +54,16 @@ function streamOf(body: Outflow, { heartbeatMs }: Settings): ReadableStream<Uint
           finish()
           controller.error(new Error('the server has ended the connection'))
         })
-      },
-      async pull(controller) {
-        cancelStall()
-        if (over) return
-        const text = await body.next()
-        if (over) return
-        if (text === undefined) {
+        const end = () => {
+          if (over) return
           finish()
-          return controller.close()
+          controller.close()
         }
-        const bytes = encoder.encode(text)
-        cancelStall = alarm(patienceMs(bytes.length, heartbeatMs), () => void giveUp(controller))
-        controller.enqueue(bytes)
+        body.pump((piece) => write(controller, piece), end)
+      },
+      pull() {
+        isAsked = true
+        settle(true)
       },
       cancel: finish
     },

@@ -104,7 +104,7 @@ function send(res: ServerResponse, found: Answer, settings: Settings, gone: Abor
   if (gone.aborted) return discard(found)
   if (typeof body === 'object') {
     res.writeHead(status, headers)
-    void stream(res, body, settings, gone)
+    stream(res, body, settings, gone)
     return
   }
   const bytes = Buffer.byteLength(body ?? '')
@@ -123,15 +123,15 @@ function discard({ body, delivery }: Answer): void {
   delivery?.close()
 }
 
-async function stream(res: ServerResponse, body: Outflow, { maxBufferedBytes, heartbeatMs }: Settings, signal: AbortSignal): Promise<void> {
-  const outlet = createOutlet({ send: (text, sent) => void res.write(text, sent), maxBufferedBytes, heartbeatMs, signal })
+function stream(res: ServerResponse, body: Outflow, { maxBufferedBytes, heartbeatMs }: Settings, signal: AbortSignal): void {
   body.cut.addEventListener('abort', () => res.destroy())
   res.flushHeaders()
-  for (let text = await body.next(); text !== undefined; text = await body.next()) if (!(await outlet.write(text))) body.bye('slow', 1000)
-  res.end()
-  if (!signal.aborted)
-    signal.addEventListener(
-      'abort',
-      alarm(CLOSING_MS, () => res.destroy())
-    )
+  body.pump(createOutlet({ stream: res, maxBufferedBytes, heartbeatMs, signal }), () => {
+    res.end()
+    if (!signal.aborted)
+      signal.addEventListener(
+        'abort',
+        alarm(CLOSING_MS, () => res.destroy())
+      )
+  })
 }

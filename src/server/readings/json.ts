@@ -46,7 +46,7 @@ async function waitForNews(follow: Follow, found: Collected, waitMs: number, hur
   hurry.addEventListener('abort', stop)
   try {
     while (!over && !isNews(found)) {
-      await follow.woken()
+      await new Promise<void>(follow.onNews)
       await collect(follow, found)
     }
   } finally {

@@ -4,6 +4,7 @@ import { isControl } from '../../protocol/frames.ts'
 import type { Answer, Outflow } from '../call.ts'
 import type { Follow } from '../follow.ts'
 import type { Budget } from '../job-reader.ts'
+import { pump } from '../pump.ts'
 import { refusalFrom } from './json.ts'
 import { encodeOnce } from './stream.ts'
 
@@ -38,16 +39,8 @@ export async function readSse({ follow, hello, budget, single, hasCursor, pad, c
     return { status: 204, headers: {} }
   }
   const encode = pad ? encodePadded : encodePlain
-  let opening: string | undefined = encode([hello, ...first])
   const body: Outflow = {
-    async next() {
-      const text = opening
-      opening = undefined
-      if (text !== undefined) return text
-      const frames = await follow.next(budget)
-      return frames && encode(frames)
-    },
-    bye: follow.bye,
+    pump: (write, end) => void pump({ follow, budget, first: [hello, ...first], write: (frames) => write(encode(frames)), end }),
     cut,
     close
   }

@@ -1,13 +1,14 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { encodeFrame } from '../../protocol/encode.ts'
-import { isControl } from '../../protocol/frames.ts'
+import { type Frame, isControl } from '../../protocol/frames.ts'
 import { alarm } from '../alarm.ts'
 import type { Slot } from '../connections.ts'
 import { createFollow } from '../follow.ts'
 import type { Ask } from '../job-reader.ts'
-import { createOutlet } from '../outlet.ts'
+import { createOutlet, type Room } from '../outlet.ts'
 import { asControl, asProblem, type Refusal } from '../problem.ts'
+import { pump } from '../pump.ts'
 import { asksForMore } from '../routes.ts'
 import type { Settings } from '../types.ts'
 import { createOperations } from './operations.ts'
@@ -45,8 +46,7 @@ export function serveSocket({ ws, socket, request, asks, slot, settings }: Socke
   const { signal } = gone
   const { log, heartbeatMs, maxBufferedBytes, onError } = settings
   const follow = createFollow({ log, heartbeatMs, listen: true, saysMore: asksForMore(request()), signal, onError, meter: slot.meter })
-  const outlet = createOutlet<Buffer>({ send, maxBufferedBytes, heartbeatMs, signal })
-  const budget = streamBudget(settings)
+  const outlet = createOutlet({ stream: socket, maxBufferedBytes, heartbeatMs, signal })
   let cancelLinger: (() => void) | undefined
   /** Where the last that was sent is an error, and nothing is left to read. */
   let refused: number | undefined
@@ -69,11 +69,6 @@ export function serveSocket({ ws, socket, request, asks, slot, settings }: Socke
     }
   })
 
-  function send(message: Buffer, sent: () => void): void {
-    if (ws.readyState === ws.OPEN) socket.write(message, sent)
-    else sent()
-  }
-
   function closeIfIdle(): void {
     const idle = follow.size() === 0 && follow.backlog() === 0 && operations.pending() === 0
     if (idle && refused !== undefined) return closeSocket(ws, 4000 + refused)
@@ -86,18 +81,10 @@ export function serveSocket({ ws, socket, request, asks, slot, settings }: Socke
     cancelLinger = undefined
   }
 
-  async function write(): Promise<void> {
-    await outlet.write(textFrame(encodeFrame(helloFor(settings))))
-    operations.open(asks)
-    closeIfIdle()
-    for (let frames = await follow.next(budget, true); frames; frames = await follow.next(budget, true)) {
-      const last = frames.at(-1)
-      refused = last && isControl(last) && last.control === 'error' && follow.size() === 0 ? last.status : undefined
-      const room = outlet.write(encodeMessage(frames))
-      if (room !== true && !(await room)) follow.bye('slow', 1000)
-      closeIfIdle()
-    }
-    closeSocket(ws, CLOSE_GOING_AWAY)
+  function write(frames: readonly Frame[]): Room {
+    const last = frames.at(-1)
+    refused = last && isControl(last) && last.control === 'error' && follow.size() === 0 ? last.status : undefined
+    return ws.readyState !== ws.OPEN || outlet(encodeMessage(frames))
   }
 
   ws.on('error', () => {}) // 'close' follows
@@ -112,7 +99,16 @@ export function serveSocket({ ws, socket, request, asks, slot, settings }: Socke
     if (operations.pending() > 0) ws.pause()
   })
   slot.hold({ bye: follow.bye, cut: () => ws.terminate() })
-  void write()
+  operations.open(asks)
+  void pump({
+    follow,
+    budget: streamBudget(settings),
+    first: [helloFor(settings)],
+    stay: true,
+    write,
+    onIdle: closeIfIdle,
+    end: () => closeSocket(ws, CLOSE_GOING_AWAY)
+  })
 }
 
 const encodeMessage = encodeOnce((frames) => {
