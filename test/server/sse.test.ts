@@ -1,3 +1,4 @@
+import { ServerResponse } from 'node:http'
 import { expect, test, vi } from 'vitest'
 import { memoryLog } from '../../src/server/log/memory.ts'
 import { openStream } from './clients.ts'
@@ -177,4 +178,21 @@ test('many thousand events in order, each once', async () => {
   await jobs.publish('42', 'succeeded')
   await stream.ended
   expect(stream.events().map(({ seq }) => seq)).toEqual(Array.from({ length: 5000 }, (_, n) => n + 1))
+})
+
+test('whoever stands between the answer and its socket, as what compresses does, is handed every piece', async () => {
+  const { jobs, base, server } = await serve()
+  const written: unknown[] = []
+  server.prependListener('request', (_, res) => {
+    vi.spyOn(res, 'write').mockImplementation(function (this: typeof res, piece: unknown) {
+      written.push(piece)
+      return ServerResponse.prototype.write.call(this, piece, 'utf8')
+    })
+  })
+  await jobs.publish('42', 'queued')
+  const stream = await openStream(`${base}/42/events`)
+  await vi.waitFor(() => expect(stream.events()).toHaveLength(1))
+  await jobs.publish('42', 'succeeded')
+  await stream.ended
+  expect(written.join('')).toBe(stream.text())
 })

@@ -7,6 +7,7 @@ import { answer, type Parts } from '../handler.ts'
 import { createOutlet, patienceMs } from '../outlet.ts'
 import { badRequest } from '../problem.ts'
 import type { NodeRequest, NodeResponse, Settings } from '../types.ts'
+import { chunkOf, socketBelow } from './chunk.ts'
 
 /** How long what was written may take to leave once the answer is complete. */
 const CLOSING_MS = 2000
@@ -126,7 +127,9 @@ function discard({ body, delivery }: Answer): void {
 function stream(res: ServerResponse, body: Outflow, { maxBufferedBytes, heartbeatMs }: Settings, signal: AbortSignal): void {
   body.cut.addEventListener('abort', () => res.destroy())
   res.flushHeaders()
-  body.pump(createOutlet({ stream: res, maxBufferedBytes, heartbeatMs, signal }), () => {
+  const socket = socketBelow(res)
+  const write = createOutlet({ stream: socket ?? res, maxBufferedBytes, heartbeatMs, signal })
+  body.pump(socket ? (text) => write(chunkOf(text)) : write, () => {
     res.end()
     if (!signal.aborted)
       signal.addEventListener(

@@ -1,0 +1,13 @@
+import { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+/** The socket below an answer in chunks, where nothing stands between the two, as what compresses would. */
+export const socketBelow = (res: ServerResponse): Socket | null => (res.chunkedEncoding && res.write === ServerResponse.prototype.write ? res.socket : null)
+
+let last = { text: '', chunk: Buffer.alloc(0) }
+
+/** A whole chunk (RFC 9112 §7.1): `http` would make four pieces of each text for each reader. The same bytes for all who are written the same text in a row. */
+export function chunkOf(text: string): Buffer {
+  if (text !== last.text) last = { text, chunk: Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`) }
+  return last.chunk
+}
