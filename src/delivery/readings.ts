@@ -42,13 +42,14 @@ export interface Readings {
   drop(job: string): Position | undefined
 }
 
-/** The reader to ask for: one whose place in the log isn't known yet, else the one furthest back. */
-function furthestBack(a: Reader, b: Reader): Reader {
-  const [here, there] = [a.position, b.position]
-  if (!here.epoch || !there.epoch) return here.epoch ? b : a
-  if (here.epoch === there.epoch) return here.seq <= there.seq ? a : b
-  // Epochs have no order, and a link that is asked for the reader in the later one doesn't serve the other: a fixed choice might be wrong for ever.
-  return Math.random() < 0.5 ? a : b
+/** The reader to ask for: one whose place in the log isn't known yet, else the one furthest back in its epoch. */
+function furthestBack(readers: readonly Reader[]): Reader | undefined {
+  const epochs = [...new Set(readers.map(({ position }) => position.epoch))]
+  // Epochs have no order, and a link that is asked for a reader in one doesn't serve the others: a fixed choice might be wrong for ever,
+  // and one by the number of readers, for very long.
+  const chosen = epochs.includes(undefined) ? undefined : epochs[Math.floor(Math.random() * epochs.length)]
+  const [first, ...others] = readers.filter(({ position }) => position.epoch === chosen)
+  return first && others.reduce((a, b) => (a.position.seq <= b.position.seq ? a : b), first)
 }
 
 /** Whether the reading is, or will come to, where the reader is. */
@@ -62,8 +63,7 @@ export function createReadings(active: Readings['active']): Readings {
   function missing(job: string): Reader | undefined {
     const entry = entries.get(job)
     if (entry?.isAsked) return undefined
-    const [first, ...others] = active(job).filter((reader) => !isAhead(reader, entry?.at))
-    return first && others.reduce(furthestBack, first)
+    return furthestBack(active(job).filter((reader) => !isAhead(reader, entry?.at)))
   }
 
   const gone = (wanted: readonly string[]): string[] => [...entries.keys()].filter((job) => !wanted.includes(job))

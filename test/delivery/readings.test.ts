@@ -106,6 +106,14 @@ describe('ask', () => {
     expect(create().ask(wants(front, unknown, back))).toEqual([{ job: '1', ref: 1, after: 'b-1' }])
   })
 
+  test('is for either of two epochs as often, however many readers each has', () => {
+    const at = (epoch: string): Recorder => Object.assign(record('1'), { position: { epoch, seq: 1, cursor: `${epoch}-1`, left: [] } })
+    const readers = wants(at('a'), ...Array.from({ length: 10 }, () => at('b')))
+    const asked = Array.from({ length: 100 }, () => create().ask(readers)[0]?.after)
+    // By readers it would be less than once in a thousand; by epochs it is less than 20 times of 100 once in a hundred million times.
+    expect(asked.filter((after) => after === 'a-1').length).toBeGreaterThan(20)
+  })
+
   test('asks anew where a reader that came later is behind, one asking at a time', () => {
     const [first, second] = [record('1'), record('1')]
     const readings = reading(0, first)
