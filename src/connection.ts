@@ -44,6 +44,9 @@ export interface Connection {
 /** What is wanted may change as often while a link is opened; more often it is the server that doesn't give it, and is asked ever more rarely. */
 const MAX_STALE = 5
 
+/** A token that is refused after a shorter time is not asked for anew at once each time. */
+const MIN_AUTHORIZED_MS = 5000
+
 /** WebKit cuts what a page reads some ms before it tells that the page is put away. */
 const FAREWELL_MS = 1000
 
@@ -53,6 +56,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   let attempt = 0
   /** The token source was asked again, and nothing has been read since. */
   let reauthorized = false
+  /** When that was. */
+  let reauthorizedAt = -Infinity
   /** When there was a token last. */
   let renewedAt = 0
   /** The pause or the round under way; aborted with its outcome when it is called off. Undefined where nothing runs. */
@@ -113,8 +118,11 @@ export function createConnection(options: ConnectionOptions): Connection {
         return
       }
       if (reauthorized || !options.canReauthorize) return failAll(error)
+      // Once more so soon, although something was read in between: an old answer out of a cache, or a server of two minds.
+      const isSoon = now() - reauthorizedAt < MIN_AUTHORIZED_MS
       reauthorized = true
-      callOff({ kind: 'released' })
+      reauthorizedAt = now()
+      callOff(isSoon ? { kind: 'busy', atLeastMs: 0 } : { kind: 'released' })
     },
     onBusy(atLeastMs, carrier) {
       // A candidate that is refused is no reason to leave what works.

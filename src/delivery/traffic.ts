@@ -116,8 +116,8 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
     carriers.add(carrier)
     carrier.ended.then((error) => {
       carriers.delete(carrier)
-      // At the end of what was known, or this path has failed: in both cases a link goes on.
-      if (behind) behind.behind = !error || behind.paused
+      // At the end of what was known, or this path has failed or been refused: in each case a link goes on.
+      if (behind) behind.behind = behind.paused
       // Neither held again nor answered: that path has failed, so the job goes back to the others.
       else if (looksAt) for (const job of looksAt) jobs.free(job, true)
       else loop.onOver(carrier, error)

@@ -1,0 +1,61 @@
+/** Refusals of a token where something was read before, or is read beside. */
+
+import { expect, test } from 'vitest'
+import { asked } from './page-phases.ts'
+import { problem } from './virtual-fetch.ts'
+import { elapse, elapseRoughly } from './virtual-time.ts'
+import type { Script } from './virtual-transport.ts'
+import { createWorld, expectNothingLeft, NAMES, run, upTo, useVirtualTime } from './world.ts'
+
+useVirtualTime()
+
+test('a token that is refused each time that something has been read is not asked for at full speed', async () => {
+  let tokens = 0
+  const world = createWorld({ firstLook: false, token: () => `token-${++tokens}` })
+  world.log.fill('42', 3)
+  // As where a cache answers what a server would not.
+  const refusing: Script = (link) =>
+    link.after(10, () => {
+      link.push({ control: 'hello', protocol: 1, heartbeatMs: 15_000, mux: 128 }, world.log.subscribed('42', 0), ...world.log.framesAfter('42', 0).frames)
+      link.after(10, () => link.push({ control: 'error', status: 401, code: 'unauthorized', message: 'revoked' }))
+    })
+  for (const name of NAMES) world.transports[name].script = refusing
+  const loop = run(world.client.subscribe('42'))
+  await elapseRoughly(60_000)
+  expect(tokens).toBeGreaterThan(2)
+  expect(tokens).toBeLessThan(40)
+  expect(loop.seqs).toEqual(upTo(3))
+})
+
+test.each([true, false])('the pages of a slow reader are refused once: a link asks for the rest (beside another job: %s)', async (isBeside) => {
+  let token = 'old'
+  const world = createWorld({ bufferSize: 20, firstLook: false, token: () => token })
+  world.http.pageSize = 10
+  world.log.fill('42', 30)
+  world.log.fill('43', 3)
+  if (isBeside) run(world.client.subscribe('43'))
+  const iterator = world.client.subscribe('42')[Symbol.asyncIterator]()
+  const seqs: number[] = []
+  const take = async (count: number): Promise<void> => {
+    for (let taken = 0; taken < count; taken += 1) {
+      const next = iterator.next()
+      await elapse(20)
+      seqs.push((await next).value?.seq)
+    }
+  }
+  await take(1)
+  await elapse(100)
+  expect(world.said('paused')).toHaveLength(1)
+  world.log.fill('42', 60)
+  token = 'new'
+  world.http.faults.events = problem(401, 'unauthorized')
+  const before = asked(world)
+  await take(25)
+  await elapse(1000)
+  expect(asked(world) - before).toBeLessThan(20)
+  world.http.faults = {}
+  await take(34)
+  expect(seqs).toEqual(upTo(60))
+  await iterator.return?.()
+  if (!isBeside) await expectNothingLeft(world)
+})
