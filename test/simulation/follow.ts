@@ -29,9 +29,12 @@ interface Reading extends Ask {
   at: Place | undefined
   /** To be said anew though nothing has changed. */
   isRewound?: boolean
+  /** Events since it was last at the log's end. */
+  inARow: number
 }
 
-export function createFollow(logs: ReadonlyMap<string, Log>): Follow {
+/** `moreAfter`: of a long log no more events come at once. */
+export function createFollow(logs: ReadonlyMap<string, Log>, moreAfter = Number.POSITIVE_INFINITY): Follow {
   const readings = new Map<string, Reading>()
   let isBehind = false
 
@@ -64,7 +67,11 @@ export function createFollow(logs: ReadonlyMap<string, Log>): Follow {
     frames.push(...page)
     place = { epoch: place.epoch, seq: place.seq + page.length }
     reading.at = place
-    if (place.seq < events.length) isBehind = true
+    reading.inARow = place.seq < events.length ? reading.inARow + page.length : 0
+    if (reading.inARow >= moreAfter) {
+      frames.push({ control: 'more', job })
+      readings.delete(job)
+    } else if (place.seq < events.length) isBehind = true
     else if (log.ended) {
       frames.push({ control: 'done', job, cursor: cursorOf(place) })
       readings.delete(job)
@@ -83,7 +90,7 @@ export function createFollow(logs: ReadonlyMap<string, Log>): Follow {
       return isBehind
     },
     subscribe(ask) {
-      readings.set(ask.job, { ...ask, at: undefined })
+      readings.set(ask.job, { ...ask, at: undefined, inARow: 0 })
     },
     unsubscribe: (job) => void readings.delete(job),
     read(limit) {

@@ -18,6 +18,8 @@ export interface ServerOptions {
   mux: number
   /** Events of a job in one write of a stream. */
   pageSize: number
+  /** Of a long log a stream brings no more events at once, to whoever asks for `more`; 0: all. */
+  moreAfter: number
   /** From a wake-up to the reading of the log. */
   delayMs: number
   /** From a stream's hello to what it reads: the log is slow. */
@@ -64,7 +66,7 @@ const ANSWER_SIZE = 30
 const LINGER_MS = 10_000
 
 export function createServer(options: ServerOptions): Server {
-  const { heartbeatMs, pollMs, delayMs, hasTokens } = options
+  const { heartbeatMs, pollMs, delayMs, hasTokens, moreAfter } = options
   const logs = new Map<string, Log>()
   const streams = new Set<Stream>()
   const waiting = new Set<Waiting>()
@@ -156,6 +158,8 @@ export function createServer(options: ServerOptions): Server {
 
   const hello = (): Frame => ({ control: 'hello', protocol: 1, heartbeatMs, mux: server.mux })
 
+  const limitOf = ({ request: { url } }: Connection): number | undefined => (url.searchParams.has('more') && moreAfter) || undefined
+
   function acceptStream(connection: Connection, asks: readonly Ask[]): void {
     const [only] = asks
     const log = asks.length === 1 && only ? logs.get(only.job) : undefined
@@ -166,7 +170,7 @@ export function createServer(options: ServerOptions): Server {
         return connection.end()
       }
     }
-    const follow = createFollow(logs)
+    const follow = createFollow(logs, limitOf(connection))
     for (const ask of asks) follow.subscribe(ask)
     const each = createStream({
       ...options,
@@ -188,7 +192,7 @@ export function createServer(options: ServerOptions): Server {
       connection.data(encodeFrame({ control: 'error', message: 'refused', ...refused }))
       return connection.end(4000 + refused.status)
     }
-    const follow = createFollow(logs)
+    const follow = createFollow(logs, limitOf(connection))
     let callOffLinger: (() => void) | undefined
     const encode = (frames: readonly Frame[]): void => {
       const texts = frames.map(encodeFrame)
