@@ -58,8 +58,9 @@ export function createConnection(options: ConnectionOptions): Connection {
   let reauthorized = false
   /** When that was. */
   let reauthorizedAt = -Infinity
-  /** When there was a token last. */
-  let renewedAt = 0
+  /** What is opened with now, and what of it was refused last. */
+  let latest: Credentials | undefined
+  let refused: Credentials | undefined
   /** The pause or the round under way; aborted with its outcome when it is called off. Undefined where nothing runs. */
   let turn: AbortController | undefined
   let round: Round<Carrier> | undefined
@@ -110,7 +111,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     isAway: () => page.isAway,
     onUnauthorized(error, carrier) {
       if (!turn || turn.signal.aborted) return // another one's refusal, of the same token, came first
-      if (carrier.startedAt < renewedAt) return carrier.end() // of a token from before
+      if (carrier.credentials !== latest || carrier.credentials === refused) return carrier.end() // of a token from before
       if (round?.live && round.live !== carrier) {
         // No reason to leave what works; what is opened next has a new token.
         carrier.end()
@@ -121,6 +122,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       // Once more so soon, although something was read in between: an old answer out of a cache, or a server of two minds.
       const isSoon = now() - reauthorizedAt < MIN_AUTHORIZED_MS
       reauthorized = true
+      refused = latest
       reauthorizedAt = now()
       callOff(isSoon ? { kind: 'busy', atLeastMs: 0 } : { kind: 'released' })
     },
@@ -254,8 +256,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   async function authorize(signal: AbortSignal): Promise<void> {
-    traffic.renew(await orAborted(options.authorize(), signal))
-    renewedAt = now()
+    latest = await orAborted(options.authorize(), signal)
+    traffic.renew(latest)
   }
 
   /** Nothing that fails here ends what is live. */

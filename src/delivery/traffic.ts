@@ -20,6 +20,8 @@ const CHALLENGE_MS = 250
 /** A link with what it reads. */
 export interface Carrier extends RunningLink {
   readonly readings: Readings
+  /** What it was opened with. */
+  readonly credentials: Credentials
   /** A look: it reads these jobs, and no more than is known now. */
   readonly looksAt: readonly string[] | undefined
   /** It reads for this one alone, who is behind. */
@@ -96,11 +98,11 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
 
   function open(transport: Transport, looksAt?: readonly string[], behind?: Reader): Carrier {
     const { request, probeTimeoutMs } = options
+    const own = credentials
     const readings = createReadings(behind ? () => (jobs.all().includes(behind) && !behind.paused ? [behind] : []) : jobs.active)
     const link = runLink({
       transport: transport.name,
-      open: (signal) =>
-        transport.open({ ...request, ...credentials, headers: new Headers(credentials.headers), jobs: readings.ask(looksAt ?? wanted()), signal }),
+      open: (signal) => transport.open({ ...request, ...own, headers: new Headers(own.headers), jobs: readings.ask(looksAt ?? wanted()), signal }),
       probeTimeoutMs,
       onProved() {
         if (!looksAt) loop.onProved(carrier)
@@ -112,7 +114,7 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
       isFull: () => overfull().length > 0,
       onFull: relieve
     })
-    const carrier: Carrier = Object.assign(link, { readings, looksAt, behind })
+    const carrier: Carrier = Object.assign(link, { readings, credentials: own, looksAt, behind })
     carriers.add(carrier)
     carrier.ended.then((error) => {
       carriers.delete(carrier)

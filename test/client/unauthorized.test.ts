@@ -59,3 +59,33 @@ test.each([true, false])('the pages of a slow reader are refused once: a link as
   await iterator.return?.()
   if (!isBeside) await expectNothingLeft(world)
 })
+
+test('two refusals of one token are one, also where the second comes while a new one is asked for', async () => {
+  let tokens = 0
+  const token = async (): Promise<string> => {
+    tokens += 1
+    if (tokens > 1) await new Promise((resolve) => setTimeout(resolve, 100))
+    return `token-${tokens}`
+  }
+  const world = createWorld({ bufferSize: 20, firstLook: false, token, httpDelayMs: 30 })
+  world.log.fill('42', 30)
+  const fast = run(world.client.subscribe('42'))
+  const slow = world.client.subscribe('42')[Symbol.asyncIterator]()
+  const first = slow.next()
+  await elapse(100)
+  await first
+  world.http.faults.events = problem(401, 'unauthorized')
+  for (let taken = 0; taken < 25; taken += 1) await slow.next()
+  await elapse(10)
+  expect(world.http.open).toBe(1)
+  world.open[0]?.push({ control: 'error', status: 401, code: 'unauthorized', message: 'expired' })
+  await elapse(50)
+  expect(world.http.open).toBe(0)
+  world.http.faults = {}
+  await elapse(200)
+  world.log.fill('42', 40)
+  await elapse(100)
+  expect(fast).toMatchObject({ state: 'running', seqs: upTo(40) })
+  expect(tokens).toBe(2)
+  await slow.return?.()
+})
