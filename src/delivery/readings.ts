@@ -5,7 +5,7 @@
 
 import { TransportError } from '../errors.ts'
 import { accept, type Place, type Position } from '../policy/position.ts'
-import type { Done, Subscribed, WireEvent } from '../protocol/frames.ts'
+import type { Done, More, Subscribed, WireEvent } from '../protocol/frames.ts'
 import type { OpenRequest } from '../types.ts'
 import type { Reader } from './reader.ts'
 
@@ -19,8 +19,9 @@ interface Entry {
   readonly byOpening: boolean
   /** Not answered by `subscribed` yet: until then the job's frames belong to the reading before. */
   isAsked: boolean
-  /** Where the reading is, if there is one. */
+  /** Where the reading is, if there is one, and where it was said to be. */
   at: Place | undefined
+  said: Place | undefined
 }
 
 export interface Readings {
@@ -37,6 +38,7 @@ export interface Readings {
   event(event: WireEvent): void
   subscribed(told: Subscribed): void
   done(told: Done): void
+  more(told: More): void
   jobs(): string[]
   /** Forgets the job, and tells from where it was asked for. */
   drop(job: string): Position | undefined
@@ -87,7 +89,7 @@ export function createReadings(active: Readings['active']): Readings {
       for (const job of gone(wanted)) entries.delete(job)
       for (const job of wanted) {
         const reader = missing(job)
-        if (reader) entries.set(job, { ref: ++refs, from: reader.position, reader, byOpening, isAsked: true, at: entries.get(job)?.at })
+        if (reader) entries.set(job, { ref: ++refs, from: reader.position, reader, byOpening, isAsked: true, at: entries.get(job)?.at, said: undefined })
       }
       return [...entries].map(([job, { ref, from }]) => ({ job, ref, ...(from.cursor && { after: from.cursor }) }))
     },
@@ -119,7 +121,7 @@ export function createReadings(active: Readings['active']): Readings {
       const origin = isAnswer ? from : ref === undefined ? at : undefined
       if (!origin) return
       const place = { epoch, seq, cursor }
-      entry.at = place
+      entry.at = entry.said = place
       if (isAnswer) entry.isAsked = false
       for (const reader of active(job)) {
         const before = reader.position
@@ -147,6 +149,15 @@ export function createReadings(active: Readings['active']): Readings {
       if (entry.at && entry.isAsked) entry.at = undefined
       else entries.delete(job)
       for (const reader of active(job)) if (reader.position.cursor === cursor) reader.done()
+    },
+
+    more({ job }) {
+      const entry = entries.get(job)
+      if (!entry || entry.isAsked) return
+      // Asked again it would say the same, for ever.
+      if (entry.at === entry.said) throw new TransportError('protocol', `job ${job}: more, but nothing has come`)
+      entries.delete(job)
+      for (const reader of active(job)) reader.behind = true
     },
 
     jobs: () => [...entries.keys()],

@@ -1,6 +1,6 @@
 /** Keeps the links in line with what the readers want, and the readers in line with what they can hold; says what a frame means to them. */
 
-import { macrotask } from '../async/clock.ts'
+import { macrotask, now } from '../async/clock.ts'
 import type { Credentials } from '../credentials.ts'
 import { type JobtailError, saidBy, TransportError } from '../errors.ts'
 import { isOffline } from '../page.ts'
@@ -16,6 +16,9 @@ import { createReadings, type Readings } from './readings.ts'
 
 /** What a look has brought, the link it runs beside brings within so long, or it is dead. */
 const CHALLENGE_MS = 250
+
+/** Where single requests fail, links have to do for so long. */
+const PAGES_AGAIN_MS = 5000
 
 /** A link with what it reads. */
 export interface Carrier extends RunningLink {
@@ -93,6 +96,8 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
   /** Runs beside a suspect link. */
   let second: Carrier | undefined
   let isSettling = false
+  /** When single requests brought nothing to one who was behind. */
+  let pagesFailedAt = -Infinity
 
   const { wanted } = jobs
 
@@ -119,7 +124,10 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
     carrier.ended.then((error) => {
       carriers.delete(carrier)
       // At the end of what was known, or this path has failed or been refused: in each case a link goes on.
-      if (behind) behind.behind = behind.paused
+      if (behind) {
+        behind.behind = behind.paused
+        if (error && !carrier.provedAt) pagesFailedAt = now()
+      }
       // Neither held again nor answered: that path has failed, so the job goes back to the others.
       else if (looksAt) for (const job of looksAt) jobs.free(job, true)
       else loop.onOver(carrier, error)
@@ -160,8 +168,7 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
       case 'done':
         return readings.done(frame)
       case 'more':
-        for (const reader of readings.active(frame.job)) reader.behind = true
-        return void readings.drop(frame.job)
+        return readings.more(frame)
       case 'error':
         return refuse(frame, carrier)
     }
@@ -241,7 +248,7 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
 
   /** Merely not reading a link bounds nothing; a request brings no more than one answer's worth. */
   function catchUp(reader: Reader): void {
-    if (loop.isAway()) reader.behind = false
+    if (loop.isAway() || now() - pagesFailedAt < PAGES_AGAIN_MS) reader.behind = false
     else if (![...carriers].some(({ behind }) => behind === reader)) open(options.look, [reader.job], reader)
   }
 

@@ -10,6 +10,9 @@ import type { FailureReason, OpenRequest } from '../types.ts'
 /** Browsers hand over all that has come meanwhile in one chunk, dozens of megabytes: a reader that is full lets go in the middle of it. */
 const MAX_PIECE_BYTES = 2 ** 16
 
+/** The problem of which nothing but the status has come. */
+const BUSY = '{"code":"busy","title":"busy"}'
+
 /** What is asked for, from where, by which transport and in which content type; the server may hold the answer for `waitS`, in seconds. */
 export interface Question extends Omit<OpenRequest, 'jobs'> {
   jobs: readonly Asked[]
@@ -66,8 +69,11 @@ export async function errorIn(response: Response, accept: string): Promise<Error
   if (response.ok && type.startsWith(accept)) return
   // 408 and 504 come from whoever lost patience in between, whatever they say.
   if (type.startsWith('application/problem+json') && status !== 408 && status !== 504) {
-    // Where the body breaks off, that is what has failed: a status alone would be taken for the path's own, and thrown.
-    const text = await response.text()
+    // Where the body breaks off, that is what has failed: a status alone would be taken for the path's own, and thrown. But a server that is busy has said so.
+    const text = await response.text().catch((cause) => {
+      if (status !== 429 && status !== 503) throw cause
+      return BUSY
+    })
     try {
       const { detail, title, ...problem } = JSON.parse(text)
       return parseError({ message: detail ?? title, retryAfterMs: Number(headers.get('retry-after')) * 1000 || undefined, ...problem, status })

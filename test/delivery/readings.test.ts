@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createReadings } from '../../src/delivery/readings.ts'
 import type { Position } from '../../src/policy/position.ts'
-import type { Done, Subscribed, WireEvent } from '../../src/protocol/frames.ts'
+import type { Done, More, Subscribed, WireEvent } from '../../src/protocol/frames.ts'
 import type { OpenRequest } from '../../src/types.ts'
 import { event, type Recorder, record, subscribed } from './recorder.ts'
 
@@ -19,6 +19,7 @@ interface Readings {
   event(event: WireEvent): void
   /** To whom it was told. */
   done(told: Done, active: Wants): Recorder[]
+  more(told: More): void
   jobs(): string[]
   drop(job: string): Position | undefined
 }
@@ -104,6 +105,20 @@ describe('ask', () => {
     front.position = { epoch: 'a', seq: 7, cursor: 'a-7', left: [] }
     expect(readings.ask(wants(front, back))).toEqual([{ job: '1', ref: 1, after: 'a-2' }])
     expect(create().ask(wants(front, unknown, back))).toEqual([{ job: '1', ref: 1, after: 'b-1' }])
+  })
+
+  test('is for nobody who is behind: where there is more than a link brings, or can bring', () => {
+    const [reader] = [record('1')]
+    const readings = reading(0, reader)
+    expect(() => readings.more({ control: 'more', job: '1' })).toThrow('more, but nothing has come')
+    readings.event(event('1', 'a', 1))
+    readings.more({ control: 'more', job: '2' })
+    expect(reader.behind).toBe(false)
+    readings.more({ control: 'more', job: '1' })
+    expect(reader.behind).toBe(true)
+    readings.event(event('1', 'a', 2))
+    expect(reader.position.seq).toBe(1)
+    expect(readings.jobs()).toEqual([])
   })
 
   test('is for either of two epochs as often, however many readers each has', () => {

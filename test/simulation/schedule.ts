@@ -71,7 +71,7 @@ const setup: fc.Arbitrary<Setup> = fc.record({
   heartbeatMs: fc.constantFrom(2000, 5000, 15_000),
   mux: fc.constantFrom(1, 2, 128, 128),
   pageSize: fc.constantFrom(1, 3, 100),
-  moreAfter: fc.constantFrom(0, 4, 20),
+  moreAfter: fc.constantFrom(0, 10, 40),
   delayMs: ms(5),
   openMs: fc.constantFrom(0, 0, 0, 400),
   ignoresWait: fc.constantFrom(false, false, false, true),

@@ -4,7 +4,7 @@ import { sse } from '../../src/transports/sse.ts'
 import { webSocket } from '../../src/transports/websocket.ts'
 import type { OpenRequest } from '../../src/types.ts'
 import { type Asked, openReader, type Reader } from './reader.ts'
-import { type Asking, reading, scriptFetch } from './scripted-fetch.ts'
+import { type Asking, bodyOf, reading, scriptFetch } from './scripted-fetch.ts'
 
 const base = new URL('https://api.example/jobs?v=2')
 const token = 'a.token'
@@ -121,6 +121,15 @@ describe('an error that is answered', () => {
   ])('speaks for the job as a problem, with its %s', async (_, body, message) => {
     const { had } = await read(JSON.stringify(body), 403, problem)
     expect(had).toEqual([{ control: 'error', status: 403, code: 'forbidden', message }])
+  })
+
+  it.each([429, 503])('of a busy server (%i) says so also where it breaks off', async (status) => {
+    const broken = bodyOf(['{"status":'], new TypeError('terminated'))
+    const { fetch } = scriptFetch(new Response(broken, { status, headers: { ...problem, 'retry-after': '3' } }))
+    const reader = openReader(shortPoll(), new URL('http://localhost/jobs'), undefined, { fetch })
+    const { value } = await reader.frames.next()
+    expect(value).toEqual([{ control: 'error', status, code: 'busy', message: 'busy', retryAfterMs: 3000 }])
+    reader.abort()
   })
 
   it('says nothing where it breaks off', async () => {
