@@ -24,8 +24,10 @@ let timerId = 0
 let inOneInstant = 0
 /** For how long the monotonic clock of the page has stood still. */
 let sleptMs = 0
-/** While it is not run: its tasks that are due. */
-let heldBack: (() => void)[] | undefined
+/** It is not run. */
+let isFrozen = false
+/** Its tasks that are due: those of a page that is not run, or has not come to them yet. */
+let heldBack: (() => void)[] = []
 /** Timers come in a throttled page when the second is full. */
 let isThrottled = false
 
@@ -68,6 +70,15 @@ function schedule(ms: number, run: () => void): Task {
   return task
 }
 
+/** What the page was kept from comes first, each in a task of its own. */
+function catchUp(): void {
+  clock.after(0, () => {
+    if (isFrozen) return
+    heldBack.shift()?.()
+    if (heldBack.length > 0) catchUp()
+  })
+}
+
 export const clock = {
   get now(): number {
     return now
@@ -85,19 +96,18 @@ export const clock = {
   },
   /** A task of the page: it waits while the page is not run. */
   ofPage(run: () => void): void {
-    if (heldBack) heldBack.push(run)
+    if (isFrozen || heldBack.length > 0) heldBack.push(run)
     else run()
   },
   /** From now on the page is not run. */
   freeze(): void {
-    heldBack ??= []
+    isFrozen = true
   },
   /** It is run again; its monotonic clock has stood still for so long. */
   thaw(sleptForMs = 0): void {
     sleptMs += sleptForMs
-    const all = heldBack ?? []
-    heldBack = undefined
-    for (const run of all) clock.after(0, () => clock.ofPage(run))
+    isFrozen = false
+    catchUp()
   },
   throttle(isHidden: boolean): void {
     isThrottled = isHidden
@@ -109,7 +119,8 @@ export const clock = {
     timers.clear()
     timerId = 0
     sleptMs = 0
-    heldBack = undefined
+    isFrozen = false
+    heldBack = []
     isThrottled = false
     inOneInstant = 0
   },

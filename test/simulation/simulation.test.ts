@@ -10,7 +10,7 @@ const RUN = join(import.meta.dirname, 'run.ts')
 const SEEDS = [20_261_121, 7_345_902]
 const RUNS = 5000
 /** Schedules within which a mistake has to be found, by the checks that are for it. */
-const MAX_RUNS = 500
+const MAX_RUNS = 1000
 
 const run = (...args: string[]): Promise<{ code: unknown; output: string }> =>
   new Promise((resolve) => {
