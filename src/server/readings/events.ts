@@ -12,7 +12,7 @@ import { helloFor, streamBudget } from './stream.ts'
 
 /** The JSON or event stream that a GET of events asks for. */
 export async function readEvents(call: Call, route: Route & { to: 'events' }, settings: Settings, connections: Connections): Promise<Answer> {
-  const { request } = call
+  const { request, signal } = call
   const asks = asked(route, request, settings.mux)
   const [first] = asks
   if (!first) throw badRequest('job: expected one at least')
@@ -24,10 +24,10 @@ export async function readEvents(call: Call, route: Route & { to: 'events' }, se
   const close = () => {
     over.abort()
     slot.release()
-    call.signal.removeEventListener('abort', close)
+    signal.removeEventListener('abort', close) // not `call.signal`: an open stream would hold its request
   }
-  call.signal.addEventListener('abort', close)
-  if (call.signal.aborted) close()
+  signal.addEventListener('abort', close)
+  if (signal.aborted) close()
   try {
     const { log, heartbeatMs, onError } = settings
     const follow = createFollow({
