@@ -8,6 +8,7 @@ import { createConnections } from './connections.ts'
 import type { Parts } from './handler.ts'
 import { healthOf } from './health.ts'
 import { memoryLog } from './log/memory.ts'
+import { watchOutages } from './log/outage.ts'
 import { type SharedLog, sharedLog } from './log/shared.ts'
 import { rememberLog } from './log-of.ts'
 import { countingLog, createMetrics } from './metrics.ts'
@@ -18,8 +19,10 @@ import type { JobServer, JobServerOptions, NodeRequest, Settings } from './types
 /** Makes a server of jobs: their logs, their readings, their runs. It listens on nothing itself. */
 export function createJobServer(options: JobServerOptions = {}): JobServer {
   const metrics = createMetrics()
-  const log = sharedLog(countingLog(options.log ?? memoryLog(), metrics))
+  const outages = watchOutages(countingLog(options.log ?? memoryLog(), metrics))
+  const log = sharedLog(outages.log)
   const settings = settingsFrom(options, log)
+  settings.onError = outages.tellOnce(settings.onError)
   const connections = createConnections(settings, metrics)
   const runner = createRunner(settings)
   const parts: Parts = { settings, connections, bodies: createBodies(settings), runner, metrics }

@@ -93,7 +93,7 @@ export interface JobServerOptions {
   bodyTimeoutMs?: number
   /** Readings older than this get `bye` `max-age`. Default: no limit. */
   maxConnectionAgeMs?: number
-  /** Told what the kit could only answer with a 500 or 503: a throw of `authorize` or of the log. Default: `console.error`. */
+  /** Told what the kit could only answer with a 500 or 503: a throw of `authorize` or of the log, whose outages are told once each. Default: `console.error`. */
   onError?: (error: unknown) => void
 }
 

@@ -29,6 +29,25 @@ describe('while the log is out of reach', () => {
     expect((await get('/a')).status).toBe(200)
   })
 
+  test('each outage is told to onError once, whoever finds out', async () => {
+    const gate = createGate()
+    const errors: unknown[] = []
+    const { jobs, get } = await serve({ log: gate.log, onError: (error) => errors.push(error) })
+    await jobs.publish('a', 'queued')
+    for (const outages of [1, 2]) {
+      const back = gate.outage()
+      for (const path of ['/a', '/a/events', '/events?job=a&job=b']) expect((await get(path)).status).toBe(503)
+      expect(errors.map(String)).toEqual(Array(outages).fill(expect.stringContaining('ECONNREFUSED')))
+      back()
+      expect((await get('/a')).status).toBe(200)
+    }
+    for (const told of [3, 4]) {
+      gate.failWith(new Error('broken'))
+      expect((await get('/a')).status).toBe(500)
+      expect(errors).toHaveLength(told)
+    }
+  })
+
   test('a socket is told so for the job that it asks for', async () => {
     const gate = createGate()
     const { jobs, base } = await serve({ log: gate.log })
