@@ -105,14 +105,14 @@ export function createConnection({ kind, client, number, request, end, ...path }
     if (!isDead) up.send(() => connection.server?.gone())
   }
 
-  function fail(): void {
+  /** In a task of the page. */
+  function failNow(): void {
     if (!isOpen) return
-    clock.ofPage(() => {
-      if (!isOpen) return
-      letGo()
-      end.fail()
-    })
+    letGo()
+    end.fail()
   }
+
+  const fail = (): void => void (isOpen && clock.ofPage(failNow))
 
   function toClient(run: () => void): void {
     if (!isOpen || isDead) return
@@ -130,7 +130,7 @@ export function createConnection({ kind, client, number, request, end, ...path }
     }
     cutBy?.hit(kind)
     if (typeof piece !== 'string' && left > 0) end.data(piece.subarray(0, left))
-    fail()
+    failNow()
   }
 
   const name = `${kind} #${number} of client ${client}`
