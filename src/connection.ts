@@ -44,7 +44,7 @@ export interface Connection {
 /** What is wanted may change as often while a link is opened; more often it is the server that doesn't give it, and is asked ever more rarely. */
 const MAX_STALE = 5
 
-/** A token that is refused after a shorter time is not asked for anew at once each time. */
+/** A token that is refused after a shorter time is not asked for anew at once each time, no more than a link that can't read what is wanted. */
 const MIN_AUTHORIZED_MS = 5000
 
 /** WebKit cuts what a page reads some ms before it tells that the page is put away. */
@@ -56,8 +56,9 @@ export function createConnection(options: ConnectionOptions): Connection {
   let attempt = 0
   /** The token source was asked again, and nothing has been read since. */
   let reauthorized = false
-  /** When that was. */
+  /** When that was, and how often in a row it was soon again. */
   let reauthorizedAt = -Infinity
+  let hasty = 0
   /** What is opened with now, and what of it was refused last. */
   let latest: Credentials | undefined
   let refused: Credentials | undefined
@@ -119,12 +120,12 @@ export function createConnection(options: ConnectionOptions): Connection {
         return
       }
       if (reauthorized || !options.canReauthorize) return failAll(error)
-      // Once more so soon, although something was read in between: an old answer out of a cache, or a server of two minds.
-      const isSoon = now() - reauthorizedAt < MIN_AUTHORIZED_MS
+      // Again and again so soon, although something was read in between: old answers out of a cache, or a server of two minds.
+      hasty = now() - reauthorizedAt < MIN_AUTHORIZED_MS ? hasty + 1 : 0
       reauthorized = true
       refused = latest
       reauthorizedAt = now()
-      callOff(isSoon ? { kind: 'busy', atLeastMs: 0 } : { kind: 'released' })
+      callOff(hasty > MAX_STALE ? { kind: 'busy', atLeastMs: 0 } : { kind: 'released' })
     },
     onBusy(atLeastMs, carrier) {
       // A candidate that is refused is no reason to leave what works.
