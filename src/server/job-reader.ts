@@ -1,7 +1,7 @@
 import { encodeEvent } from '../protocol/encode.ts'
 import type { Frame, JobStatus } from '../protocol/frames.ts'
 import { TAIL } from '../protocol/rules.ts'
-import type { SharedLog } from './log/shared.ts'
+import type { Listener, SharedLog } from './log/shared.ts'
 import type { LogPage } from './log/types.ts'
 import { unknownJob } from './problem.ts'
 
@@ -20,14 +20,12 @@ export interface Budget {
 
 export type Advance = 'behind' | 'waiting' | 'over'
 
-/** One job's place in its log, and what of it a reading has been told. */
-export interface JobReader {
-  readonly job: string
-  /** It has been told where it stands. */
-  announced(): boolean
-  /** Reads a page into the batch, taking it from the budget: at once, where it has been read for all. Throws the refusal, or what the log throws. */
-  advance(batch: Frame[], left: Budget): Advance | Promise<Advance>
-  close(): void
+export interface JobReaderOptions {
+  log: SharedLog
+  /** Told where there may be news; listened for before anything is read: an event appended in between is never missed (PROTOCOL.md §8.2). Without it nothing is listened to. */
+  onNews?: ((reader: JobReader) => void) | undefined
+  /** Whoever reads can be told that there is `more`. */
+  saysMore: boolean
 }
 
 /** What comes of a job at once, to whoever can be told that there is more. */
@@ -36,94 +34,121 @@ export const BURST: Budget = { events: 1000, bytes: 2 ** 20 }
 /** A page costs a reading this much memory at most, in events. */
 const MAX_PAGE = 100
 
-/** Listens before it reads, where there is a `wake` to call: an event appended in between is never missed (PROTOCOL.md §8.2). */
-export function createJobReader({ job, after: asked, ref }: Ask, log: SharedLog, wake: (() => void) | undefined, saysMore = false): JobReader {
-  let after = asked
-  let at: { epoch: string; seq: number } | undefined
+/** One job's place in its log, and what of it a reading has been told. A class, as all that each follower has one of: closures would be a kB more, and cold when an event comes. */
+export class JobReader implements Listener {
+  readonly job: string
+  /** It waits to be read. */
+  isDue = false
+  private readonly ref: number | undefined
+  private readonly options: JobReaderOptions
+  private after: string | undefined
+  /** Where it has been told that it stands. */
+  private epoch: string | undefined
+  private seq = 0
   /** How many events are read at once: fewer of large ones, so that few are read to be thrown away again. */
-  let pageSize = MAX_PAGE
+  private pageSize = MAX_PAGE
   /** The last that was read for all: from another place than this reader's it is not taken. */
-  let ahead: LogPage | undefined
+  private ahead: LogPage | undefined
   /** What has come of the job since this was last at the log's end. */
-  let burstEvents = 0
-  let burstBytes = 0
-  let unwatch: (() => void) | undefined
-  let closed = false
+  private burstEvents = 0
+  private burstBytes = 0
+  private isListening = false
+  private closed = false
 
-  async function listen(wake: () => void): Promise<void> {
-    const stop = await log.watch(job, (page) => {
-      if (closed) return
-      ahead = page
-      wake()
-    })
-    if (closed) stop()
-    else unwatch = stop
+  constructor({ job, after, ref }: Ask, options: JobReaderOptions) {
+    this.job = job
+    this.after = after
+    this.ref = ref
+    this.options = options
   }
 
-  function subscribed({ epoch, seq, cursor }: LogPage, status: JobStatus): Frame {
+  /** It has been told where it stands. */
+  announced(): boolean {
+    return this.epoch !== undefined
+  }
+
+  wake(page?: LogPage): void {
+    this.ahead = page
+    this.options.onNews?.(this)
+  }
+
+  /** Reads a page into the batch, taking it from the budget: at once, where it has been read for all. Throws the refusal, or what the log throws. */
+  advance(batch: Frame[], left: Budget): Advance | Promise<Advance> {
+    const page = this.ahead
+    this.ahead = undefined
+    return page && !this.hasMoved(page) ? this.tell(page, batch, left) : this.read(batch, left)
+  }
+
+  close(): void {
+    this.closed = true
+    if (this.isListening) this.options.log.unlisten(this.job, this)
+  }
+
+  private async read(batch: Frame[], left: Budget): Promise<Advance> {
+    const { job, options } = this
+    const { log, onNews } = options
+    if (onNews && !this.isListening) await this.listen()
+    if (this.after === TAIL) this.after = (await log.snapshot(job))?.cursor
+    const page = await log.read(job, this.after, Math.max(1, Math.min(this.pageSize, left.events)))
+    const moved = page && this.hasMoved(page)
+    const snapshot = moved ? await log.snapshot(job) : undefined
+    if (this.closed) return 'over'
+    if (!page || (moved && !snapshot)) throw unknownJob()
+    if (snapshot) batch.push(this.subscribed(page, snapshot.status))
+    return this.tell(page, batch, left)
+  }
+
+  private async listen(): Promise<void> {
+    this.isListening = true
+    try {
+      await this.options.log.listen(this.job, this)
+    } catch (error) {
+      this.isListening = false
+      throw error
+    }
+  }
+
+  private hasMoved({ epoch, seq }: LogPage): boolean {
+    return epoch !== this.epoch || seq !== this.seq
+  }
+
+  private subscribed({ epoch, seq, cursor }: LogPage, status: JobStatus): Frame {
+    const { job, ref } = this
     // Told anew, where the log was trimmed or replaced, there is no `ref` (PROTOCOL.md §6).
-    return { control: 'subscribed', job, ...(ref === undefined || at ? {} : { ref }), epoch, seq, cursor, status }
+    return { control: 'subscribed', job, ...(ref === undefined || this.announced() ? {} : { ref }), epoch, seq, cursor, status }
   }
 
-  function take({ events, epoch, seq, cursor }: LogPage, batch: Frame[], left: Budget): number {
+  private tell(page: LogPage, batch: Frame[], left: Budget): Advance {
+    const taken = this.take(page, batch, left)
+    const whole = taken === page.events.length
+    this.pageSize = whole ? Math.min(MAX_PAGE, this.pageSize * 2) : Math.max(1, taken)
+    if (page.more || !whole) {
+      if (!this.options.saysMore || (this.burstEvents < BURST.events && this.burstBytes < BURST.bytes)) return 'behind'
+      batch.push({ control: 'more', job: this.job })
+      return 'over'
+    }
+    this.burstEvents = this.burstBytes = 0
+    if (!page.done) return 'waiting'
+    batch.push({ control: 'done', job: this.job, cursor: this.after ?? page.cursor })
+    return 'over'
+  }
+
+  private take({ events, epoch, seq, cursor }: LogPage, batch: Frame[], left: Budget): number {
     let taken = 0
     const before = left.bytes
-    after = cursor
+    this.after = cursor
     for (const event of events) {
       if (left.events <= 0 || left.bytes <= 0) break
       batch.push(event)
-      after = event.id
+      this.after = event.id
       taken += 1
       left.events -= 1
       left.bytes -= encodeEvent(event).length
     }
-    at = { epoch, seq: seq + taken }
-    burstEvents += taken
-    burstBytes += before - left.bytes
+    this.epoch = epoch
+    this.seq = seq + taken
+    this.burstEvents += taken
+    this.burstBytes += before - left.bytes
     return taken
-  }
-
-  const hasMoved = ({ epoch, seq }: LogPage) => epoch !== at?.epoch || seq !== at.seq
-
-  async function read(batch: Frame[], left: Budget): Promise<Advance> {
-    if (wake && !unwatch) await listen(wake)
-    if (after === TAIL) after = (await log.snapshot(job))?.cursor
-    const page = await log.read(job, after, Math.max(1, Math.min(pageSize, left.events)))
-    const moved = page && hasMoved(page)
-    const snapshot = moved ? await log.snapshot(job) : undefined
-    if (closed) return 'over'
-    if (!page || (moved && !snapshot)) throw unknownJob()
-    if (snapshot) batch.push(subscribed(page, snapshot.status))
-    return tell(page, batch, left)
-  }
-
-  function tell(page: LogPage, batch: Frame[], left: Budget): Advance {
-    const taken = take(page, batch, left)
-    const whole = taken === page.events.length
-    pageSize = whole ? Math.min(MAX_PAGE, pageSize * 2) : Math.max(1, taken)
-    if (page.more || !whole) {
-      if (!saysMore || (burstEvents < BURST.events && burstBytes < BURST.bytes)) return 'behind'
-      batch.push({ control: 'more', job })
-      return 'over'
-    }
-    burstEvents = burstBytes = 0
-    if (!page.done) return 'waiting'
-    batch.push({ control: 'done', job, cursor: after ?? page.cursor })
-    return 'over'
-  }
-
-  return {
-    job,
-    announced: () => at !== undefined,
-    advance(batch, left) {
-      const page = ahead
-      ahead = undefined
-      return page && !hasMoved(page) ? tell(page, batch, left) : read(batch, left)
-    },
-    close() {
-      closed = true
-      unwatch?.()
-      unwatch = undefined
-    }
   }
 }

@@ -4,7 +4,7 @@ import { respond, urlOf } from './adapters/node.ts'
 import { createUpgrade } from './adapters/upgrade.ts'
 import { alarm } from './alarm.ts'
 import { createBodies } from './bodies.ts'
-import { createConnections } from './connections.ts'
+import { Connections } from './connections.ts'
 import type { Parts } from './handler.ts'
 import { healthOf } from './health.ts'
 import { memoryLog } from './log/memory.ts'
@@ -23,7 +23,7 @@ export function createJobServer(options: JobServerOptions = {}): JobServer {
   const log = sharedLog(outages.log)
   const settings = settingsFrom(options, log)
   settings.onError = outages.tellOnce(settings.onError)
-  const connections = createConnections(settings, metrics)
+  const connections = new Connections(settings, metrics)
   const runner = createRunner(settings)
   const parts: Parts = { settings, connections, bodies: createBodies(settings), runner, metrics }
   const upgrade = createUpgrade(parts)

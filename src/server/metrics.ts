@@ -27,18 +27,64 @@ export interface ServerMetrics {
   rejected: Record<number, number>
 }
 
-/** Counts for one reading. */
-export interface Meter {
-  frames(frames: readonly Frame[]): void
-  bye(reason: ByeReason): void
-  close(): void
-}
-
 export interface MetricsStore {
   open(kind: ConnectionKind): Meter
   appended(): void
   rejected(status: number): void
   read(): ServerMetrics
+}
+
+/** Counts for one reading. */
+export class Meter {
+  private readonly kind: ConnectionKind
+  private readonly metrics: ServerMetrics
+  private readonly since = Date.now()
+
+  constructor(kind: ConnectionKind, metrics: ServerMetrics) {
+    this.kind = kind
+    this.metrics = metrics
+    metrics.connections[kind] += 1
+    metrics.opened[kind] += 1
+  }
+
+  frames(frames: readonly Frame[]): void {
+    const { kind, metrics } = this
+    for (const frame of frames) {
+      if (isControl(frame)) {
+        if (kind === 'websocket' && frame.control === 'error') increase(metrics.rejected, frame.status)
+        continue
+      }
+      metrics.delivered[kind] += 1
+      const appendedAt = msOf(frame.time)
+      // What is older than the reading was not waited for.
+      if (appendedAt >= this.since) observe(metrics.lag, Math.max(0, Date.now() - appendedAt))
+    }
+  }
+
+  bye(reason: ByeReason): void {
+    increase(this.metrics.byes, reason)
+  }
+
+  close(): void {
+    this.metrics.connections[this.kind] -= 1
+  }
+}
+
+function observe(lag: ServerMetrics['lag'], ms: number): void {
+  lag.count += 1
+  lag.sumMs += ms
+  for (const bucket of lag.buckets) if (ms <= bucket.leMs) bucket.count += 1
+}
+
+/** One event goes to many readers in a row. */
+let parsed = { time: '', ms: 0 }
+function msOf(time: string): number {
+  if (time !== parsed.time) parsed = { time, ms: Date.parse(time) }
+  return parsed.ms
+}
+
+function increase(counts: Record<string, number>, key: string | number): void {
+  counts[key] = (counts[key] ?? 0) + 1
 }
 
 const zeros = (): Record<ConnectionKind, number> => ({ websocket: 0, sse: 0, 'long-poll': 0, 'short-poll': 0 })
@@ -54,56 +100,12 @@ export function createMetrics(): MetricsStore {
     rejected: {}
   }
 
-  function observeLag(ms: number): void {
-    const { lag } = metrics
-    lag.count += 1
-    lag.sumMs += ms
-    for (const bucket of lag.buckets) if (ms <= bucket.leMs) bucket.count += 1
-  }
-
-  /** One event goes to many readers in a row. */
-  let parsed = { time: '', ms: 0 }
-  function msOf(time: string): number {
-    if (time !== parsed.time) parsed = { time, ms: Date.parse(time) }
-    return parsed.ms
-  }
-
-  function rejected(status: number): void {
-    metrics.rejected[status] = (metrics.rejected[status] ?? 0) + 1
-  }
-
   return {
-    open(kind) {
-      const since = Date.now()
-      let isOpen = true
-      metrics.connections[kind] += 1
-      metrics.opened[kind] += 1
-      return {
-        frames(frames) {
-          for (const frame of frames) {
-            if (isControl(frame)) {
-              if (kind === 'websocket' && frame.control === 'error') rejected(frame.status)
-              continue
-            }
-            metrics.delivered[kind] += 1
-            const appendedAt = msOf(frame.time)
-            // What is older than the reading was not waited for.
-            if (appendedAt >= since) observeLag(Math.max(0, Date.now() - appendedAt))
-          }
-        },
-        bye(reason) {
-          metrics.byes[reason] = (metrics.byes[reason] ?? 0) + 1
-        },
-        close() {
-          if (isOpen) metrics.connections[kind] -= 1
-          isOpen = false
-        }
-      }
-    },
+    open: (kind) => new Meter(kind, metrics),
     appended() {
       metrics.appended += 1
     },
-    rejected,
+    rejected: (status) => increase(metrics.rejected, status),
     read: () => structuredClone(metrics)
   }
 }
@@ -120,33 +122,3 @@ export const countingLog = (log: EventLog, metrics: MetricsStore): EventLog => (
   watch: (...asked) => log.watch(...asked),
   close: () => log.close()
 })
-
-/** The metrics in Prometheus' text format, version 0.0.4, to be served as `text/plain; version=0.0.4`. */
-export function prometheusText(metrics: ServerMetrics): string {
-  const lines: string[] = []
-  const family = (name: string, type: string, help: string, samples: readonly (readonly [string, number])[]): void => {
-    lines.push(`# HELP jobtail_${name} ${help}`, `# TYPE jobtail_${name} ${type}`)
-    for (const [labels, value] of samples) lines.push(`jobtail_${name}${labels} ${value}`)
-  }
-  const by = (label: string, values: Readonly<Record<string, number>>): [string, number][] =>
-    Object.entries(values).map(([key, value]) => [`{${label}="${key.replace(/[\\"\n]/g, '_')}"}`, value])
-
-  const { connections, opened, appended, delivered, lag, byes, rejected } = metrics
-  family('connections', 'gauge', 'Readings open now.', by('transport', connections))
-  family('connections_opened_total', 'counter', 'Readings opened.', by('transport', opened))
-  family('events_appended_total', 'counter', 'Events appended through this server.', [['', appended]])
-  family('events_delivered_total', 'counter', 'Events handed to readers.', by('transport', delivered))
-  family('byes_total', 'counter', 'Readings ended by the server, by reason.', by('reason', byes))
-  family('rejected_total', 'counter', 'Requests and subscriptions refused.', by('status', rejected))
-  lines.push(
-    '# HELP jobtail_delivery_lag_seconds From an event to its being handed to a reader that waited for it.',
-    '# TYPE jobtail_delivery_lag_seconds histogram'
-  )
-  for (const { leMs, count } of lag.buckets) lines.push(`jobtail_delivery_lag_seconds_bucket{le="${leMs / 1000}"} ${count}`)
-  lines.push(
-    `jobtail_delivery_lag_seconds_bucket{le="+Inf"} ${lag.count}`,
-    `jobtail_delivery_lag_seconds_sum ${lag.sumMs / 1000}`,
-    `jobtail_delivery_lag_seconds_count ${lag.count}`
-  )
-  return `${lines.join('\n')}\n`
-}

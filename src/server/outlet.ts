@@ -8,37 +8,49 @@ const MIN_BYTES_PER_MS = 16
 export type Room = true | Promise<boolean>
 
 export interface OutletOptions {
-  stream: Pick<Writable, 'write' | 'writableLength'>
   maxBufferedBytes: number
   heartbeatMs: number
-  /** Aborted when the connection is gone: then there is room. */
-  signal: AbortSignal
 }
 
 /** How long a reader may take for what is buffered. A large event takes its time even on a good connection. */
 export const patienceMs = (bytes: number, heartbeatMs: number): number => 2 * heartbeatMs + bytes / MIN_BYTES_PER_MS
 
-/** Returns how to write to a socket no faster than it takes: where more than `maxBufferedBytes` would be left in this process, until all has left it. */
-export function createOutlet({ stream, maxBufferedBytes, heartbeatMs, signal }: OutletOptions): (piece: string | Buffer) => Room {
-  let slow = false
+/** Writes to a socket no faster than it takes: where more than `maxBufferedBytes` would be left in this process, the next write waits until all has left it. */
+export class Outlet {
+  private readonly stream: Pick<Writable, 'write' | 'writableLength'>
+  private readonly options: OutletOptions
+  /** Nothing is waited for any more: the reader is too slow, or gone. */
+  private isOver = false
+  /** Set where a write is waited for. */
+  private settle: ((room: boolean) => void) | undefined
 
-  return (piece) => {
-    const bytes = stream.writableLength + Buffer.byteLength(piece)
-    if (bytes <= maxBufferedBytes || slow || signal.aborted) {
-      stream.write(piece) // without a callback, each of which is a tick of its own
+  constructor(stream: Pick<Writable, 'write' | 'writableLength'>, options: OutletOptions) {
+    this.stream = stream
+    this.options = options
+  }
+
+  write(piece: string | Buffer): Room {
+    const { maxBufferedBytes, heartbeatMs } = this.options
+    const bytes = this.stream.writableLength + Buffer.byteLength(piece)
+    if (bytes <= maxBufferedBytes || this.isOver) {
+      this.stream.write(piece) // without a callback, each of which is a tick of its own
       return true
     }
     const { promise, resolve } = Promise.withResolvers<boolean>()
-    function settle(room: boolean): void {
-      slow ||= !room
+    const cancel = alarm(patienceMs(bytes, heartbeatMs), () => this.settle?.(false))
+    this.settle = (room) => {
+      this.settle = undefined
+      this.isOver ||= !room
       cancel()
-      signal.removeEventListener('abort', gone)
       resolve(room)
     }
-    const gone = () => settle(true)
-    const cancel = alarm(patienceMs(bytes, heartbeatMs), () => settle(false))
-    signal.addEventListener('abort', gone)
-    stream.write(piece, gone)
+    this.stream.write(piece, () => this.settle?.(true))
     return promise
+  }
+
+  /** To be called when the connection is gone: then there is room. */
+  close(): void {
+    this.isOver = true
+    this.settle?.(true)
   }
 }

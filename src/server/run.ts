@@ -1,6 +1,6 @@
 import { delay } from '../async/signals.ts'
 import { isControl } from '../protocol/frames.ts'
-import { createFollow } from './follow.ts'
+import { Follow } from './follow.ts'
 import type { EventLog } from './log/types.ts'
 import { isLogError, LogError } from './log/types.ts'
 import type { JobContext, Settings } from './types.ts'
@@ -112,9 +112,11 @@ async function begin(id: string, log: EventLog): Promise<void> {
 
 /** Follows the job's own log, since whoever cancels may have asked another process; until the signal, whatever the log goes through. */
 async function watchForCancel(job: string, { log, heartbeatMs, onError }: Settings, signal: AbortSignal, cancel: (data: object) => void): Promise<void> {
-  const follow = createFollow({ log, heartbeatMs, listen: true, signal, onError })
+  const follow = new Follow({ log, heartbeatMs, listen: true, onError })
   const budget = { events: 1000, bytes: Number.POSITIVE_INFINITY }
   let after: string | undefined
+  signal.addEventListener('abort', () => follow.end())
+  if (signal.aborted) follow.end()
   follow.subscribe({ job })
   while (!follow.isOver(true)) {
     for (const frame of await follow.ready(budget)) {
@@ -126,7 +128,7 @@ async function watchForCancel(job: string, { log, heartbeatMs, onError }: Settin
         follow.subscribe({ job, after })
       }
     }
-    await new Promise<void>(follow.onNews)
+    await new Promise<void>((resolve) => follow.onNews(resolve))
   }
 }
 

@@ -5,7 +5,7 @@
 
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { ErrorControl } from '../../src/protocol/frames.ts'
-import { createConnections } from '../../src/server/connections.ts'
+import { Connections } from '../../src/server/connections.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
 import type { Settings } from '../../src/server/types.ts'
 import { problem } from './virtual-fetch.ts'
@@ -121,7 +121,7 @@ async function serveAgain(herd: Herd, clients: number): Promise<void> {
 /** What the server kit says to so many when it closes. */
 function byeTo(clients: number): number {
   const settings = { maxConnections: clients, maxConnectionsPerAddress: clients, maxConnectionAgeMs: Infinity } as Settings // as: these are what is read
-  const connections = createConnections(settings, createMetrics())
+  const connections = new Connections(settings, createMetrics())
   let told = 0
   for (let client = 0; client < clients; client += 1) {
     const slot = connections.admit(undefined, 'sse')

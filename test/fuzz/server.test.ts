@@ -4,10 +4,11 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Reading } from '../../src/protocol/frames.ts'
+import { Connections } from '../../src/server/connections.ts'
 import type { Follow } from '../../src/server/follow.ts'
 import { createJobServer, type JobServer } from '../../src/server/index.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
-import { createOperations } from '../../src/server/readings/operations.ts'
+import { Operations } from '../../src/server/readings/operations.ts'
 import type { Settings } from '../../src/server/types.ts'
 import { serve } from '../server/serve.ts'
 import { damageBytes, damageText, spoil, text, value } from './damage.ts'
@@ -88,13 +89,14 @@ test('operations over a WebSocket', { timeout: 120_000 }, async () => {
       fail: ({ status }, job) => calls.push(job === undefined ? `refuse with ${status}` : `refuse ${job}`)
     }
     const over = Promise.withResolvers<void>()
-    const operations = createOperations({
+    // as: it has all that is read
+    const settings = { authorize: () => true, mux: 128, maxConnections: 1, onError: (error: unknown) => reported.push(error) } as unknown as Settings
+    const operations = new Operations({
       follow: follow as Follow, // as: it has all that is called
-      request: () => new Request('http://localhost/jobs/42/events'),
-      slot: { meter: createMetrics().open('websocket'), hold() {}, expireAt() {}, release() {} },
-      settings: { authorize: () => true, mux: 128, onError: (error: unknown) => reported.push(error) } as unknown as Settings, // as: it has all that is read
-      onDone: () => operations.pending() === 0 && over.resolve(),
-      onFlood: () => {}
+      makeRequest: () => new Request('http://localhost/jobs/42/events'),
+      slot: new Connections(settings, createMetrics()).admit(undefined, 'websocket'),
+      settings,
+      asker: { done: () => operations.pending() === 0 && over.resolve(), flood() {} }
     })
     operations.take(message)
     if (operations.pending() > 0) await over.promise

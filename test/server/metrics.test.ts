@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { memoryLog } from '../../src/server/index.ts'
-import { createMetrics, prometheusText } from '../../src/server/metrics.ts'
+import { createMetrics } from '../../src/server/metrics.ts'
+import { prometheusText } from '../../src/server/prometheus.ts'
 import { serve } from './serve.ts'
 
 describe('a server’s metrics', () => {

@@ -1,10 +1,16 @@
 import { describe, expect, test, vi } from 'vitest'
 import { memoryLog } from '../../src/server/log/memory.ts'
-import { sharedLog, type Wake } from '../../src/server/log/shared.ts'
+import { sharedLog } from '../../src/server/log/shared.ts'
 import type { LogPage } from '../../src/server/log/types.ts'
 import { openSocket, openStream } from './clients.ts'
 import { createGate } from './gate.ts'
 import { serve } from './serve.ts'
+
+/** Keeps what it is told. */
+const recorder = () => {
+  const pages: (LogPage | undefined)[] = []
+  return { pages, wake: (page?: LogPage) => void pages.push(page) }
+}
 
 const seqsOf = (pages: (LogPage | undefined)[]) => pages.map((page) => page?.events.map(({ seq }) => seq))
 
@@ -12,21 +18,38 @@ describe('a log that readers share', () => {
   test('is listened to once for all, until the last has left', async () => {
     const gate = createGate()
     const log = sharedLog(gate.log)
-    const stops = await Promise.all(Array.from({ length: 3 }, () => log.watch('42', () => {})))
+    const last = recorder()
+    const others = [recorder(), recorder()]
+    await Promise.all([last, ...others].map((each) => log.listen('42', each)))
     expect(gate.watching()).toBe(1)
-    for (const stop of stops.slice(1)) stop()
+    for (const each of others) log.unlisten('42', each)
+    log.unlisten('42', recorder()) // a stranger
+    expect(await log.snapshot('42')).toBe(undefined) // a turn later
     expect(gate.watching()).toBe(1)
-    stops[0]?.()
-    expect(gate.watching()).toBe(0)
-    await log.watch('42', () => {})
+    log.unlisten('42', last)
+    await vi.waitFor(() => expect(gate.watching()).toBe(0))
+    await log.listen('42', last)
     expect(gate.watching()).toBe(1)
+  })
+
+  test('is not listened to any more by who has left meanwhile', async () => {
+    const gate = createGate()
+    const log = sharedLog(gate.log)
+    const listener = recorder()
+    const listening = log.listen('42', listener)
+    log.unlisten('42', listener)
+    await listening
+    await vi.waitFor(() => expect(gate.watching()).toBe(0))
+    await log.append('42', 'queued', null)
+    expect(listener.pages).toEqual([])
   })
 
   test('hands the same page to all; first it has to find its place', async () => {
     const gate = createGate()
     const log = sharedLog(gate.log)
-    const told = Array.from({ length: 3 }, () => [] as (LogPage | undefined)[])
-    for (const pages of told) await log.watch('42', (page) => pages.push(page))
+    const listeners = Array.from({ length: 3 }, recorder)
+    for (const each of listeners) await log.listen('42', each)
+    const told = listeners.map(({ pages }) => pages)
     const count = (expected: number) => vi.waitFor(() => expect(told.map(({ length }) => length)).toEqual([expected, expected, expected]))
     await log.append('42', 'queued', null)
     await count(1)
@@ -40,8 +63,9 @@ describe('a log that readers share', () => {
   test('who is alone is told to read for itself', async () => {
     const gate = createGate()
     const log = sharedLog(gate.log)
-    const pages: (LogPage | undefined)[] = []
-    await log.watch('42', (page) => pages.push(page))
+    const alone = recorder()
+    const { pages } = alone
+    await log.listen('42', alone)
     for (let n = 1; n <= 3; n += 1) {
       await log.append('42', 'progress', null)
       await vi.waitFor(() => expect(pages).toHaveLength(n))
@@ -54,10 +78,10 @@ describe('a log that readers share', () => {
     const gate = createGate()
     const log = sharedLog(gate.log)
     const back = gate.outage()
-    const refused = await Promise.allSettled([log.watch('42', () => {}), log.watch('42', () => {})])
+    const refused = await Promise.allSettled([log.listen('42', recorder()), log.listen('42', recorder())])
     expect(refused.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     back()
-    await log.watch('42', () => {})
+    await log.listen('42', recorder())
     expect(gate.watching()).toBe(1)
   })
 
@@ -73,11 +97,11 @@ describe('a log that readers share', () => {
       }
     })
     const seen: number[] = []
-    const readAll: Wake = async () => {
+    const wake = async () => {
       seen.push((await inner.snapshot('42'))?.seq ?? 0)
     }
-    await log.watch('42', readAll)
-    await log.watch('42', () => {})
+    await log.listen('42', { wake })
+    await log.listen('42', recorder())
     await log.append('42', 'queued', null)
     await vi.waitFor(() => expect(seen.at(-1)).toBe(2))
   })

@@ -4,7 +4,7 @@ import { TLSSocket } from 'node:tls'
 import { alarm } from '../alarm.ts'
 import type { Answer, Call, Outflow } from '../call.ts'
 import { answer, type Parts } from '../handler.ts'
-import { createOutlet, patienceMs } from '../outlet.ts'
+import { Outlet, patienceMs } from '../outlet.ts'
 import { badRequest } from '../problem.ts'
 import type { NodeRequest, NodeResponse, Settings } from '../types.ts'
 import { chunkOf, socketBelow } from './chunk.ts'
@@ -124,15 +124,17 @@ function discard({ body, delivery }: Answer): void {
   delivery?.close()
 }
 
-function stream(res: ServerResponse, body: Outflow, { maxBufferedBytes, heartbeatMs }: Settings, signal: AbortSignal): void {
+function stream(res: ServerResponse, body: Outflow, settings: Settings, gone: AbortSignal): void {
   body.cut.addEventListener('abort', () => res.destroy())
   res.flushHeaders()
   const socket = socketBelow(res)
-  const write = createOutlet({ stream: socket ?? res, maxBufferedBytes, heartbeatMs, signal })
-  body.pump(socket ? (text) => write(chunkOf(text)) : write, () => {
+  const outlet = new Outlet(socket ?? res, settings)
+  gone.addEventListener('abort', () => outlet.close())
+  const write = (text: string) => outlet.write(socket ? chunkOf(text) : text)
+  body.pump(write, () => {
     res.end()
-    if (!signal.aborted)
-      signal.addEventListener(
+    if (!gone.aborted)
+      gone.addEventListener(
         'abort',
         alarm(CLOSING_MS, () => res.destroy())
       )

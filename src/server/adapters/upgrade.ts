@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { WebSocketServer } from 'ws'
 import { BEARER_PREFIX, SUBPROTOCOL } from '../../protocol/rules.ts'
-import type { Connections, Slot } from '../connections.ts'
+import type { Connections } from '../connections.ts'
 import { checkOrigin } from '../cors.ts'
 import type { Parts } from '../handler.ts'
 import type { Ask } from '../job-reader.ts'
 import { badRequest, closing, internal, notFound, problemBody, Refusal } from '../problem.ts'
 import { refuseSocket, serveSocket } from '../readings/websocket.ts'
-import { asked, findRoute, pathBelow } from '../routes.ts'
+import { asked, asksForMore, findRoute, pathBelow } from '../routes.ts'
 import type { Settings } from '../types.ts'
 import { requestOf, urlOf } from './node.ts'
 
@@ -32,13 +32,24 @@ export function createUpgrade({ settings, connections, metrics }: Parts): Upgrad
 
   return (req, socket, head) => {
     socket.on('error', ignore) // 'close' follows
-    let request: () => Request
+    let makeRequest: () => Request
+    let request: Request
     try {
-      request = checkHandshake(req, settings, connections)
+      makeRequest = checkHandshake(req, settings, connections)
+      request = makeRequest()
+      checkOrigin(request, settings)
     } catch (error) {
       return refuseHandshake(socket, counted(error))
     }
-    server.handleUpgrade(req, socket, head, (ws) => open(ws, socket, request, req.socket.remoteAddress))
+    server.handleUpgrade(req, socket, head, (ws) => {
+      try {
+        const asks = asksOf(request, settings)
+        const slot = connections.admit(req.socket.remoteAddress, 'websocket')
+        serveSocket({ ws, socket, makeRequest, asks, saysMore: asksForMore(request), slot, settings })
+      } catch (error) {
+        refuseSocket(ws, counted(error), settings)
+      }
+    })
   }
 
   function counted(error: unknown): Refusal {
@@ -46,38 +57,24 @@ export function createUpgrade({ settings, connections, metrics }: Parts): Upgrad
     metrics.rejected(refusal.status)
     return refusal
   }
-
-  function open(ws: WebSocket, socket: Duplex, request: () => Request, address: string | undefined): void {
-    let asks: Ask[]
-    let slot: Slot
-    try {
-      asks = asksOf(request(), settings)
-      slot = connections.admit(address, 'websocket')
-    } catch (error) {
-      return refuseSocket(ws, counted(error), settings)
-    }
-    serveSocket({ ws, socket, request, asks, slot, settings })
-  }
 }
 
 /** No listener that stays with the socket may be a closure of a place that knows the request: it would keep it. */
 const ignore = () => {}
 
 /** Returns how the request is made: each follower would hold more in it than in all the rest. */
-function checkHandshake(req: IncomingMessage, settings: Settings, connections: Connections): () => Request {
+function checkHandshake(req: IncomingMessage, { basePath }: Settings, connections: Connections): () => Request {
   if (connections.closing) throw closing()
   const url = urlOf(req)
-  const path = url && pathBelow(settings.basePath, url.pathname)
+  const path = url && pathBelow(basePath, url.pathname)
   if (!url || path === undefined || !path.endsWith('/events')) throw notFound()
   const offered = (req.headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim())
   if (!offered.includes(SUBPROTOCOL)) throw badRequest(`Sec-WebSocket-Protocol: expected ${SUBPROTOCOL}`)
   const token = bearerOf(offered)
-  const request = requestMaker(req.headers, url.href, {
+  return requestMaker(req.headers, url.href, {
     'sec-websocket-protocol': SUBPROTOCOL,
     ...(token === undefined || req.headers.authorization ? {} : { authorization: `Bearer ${token}` })
   })
-  checkOrigin(request(), settings)
-  return request
 }
 
 const requestMaker = (headers: IncomingMessage['headers'], url: string, extra: Record<string, string>) => (): Request =>

@@ -1,19 +1,24 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { EventLog, LogPage } from './types.ts'
 
-/** Called where reading may be worth while; with what was appended, where that has been read for all. */
-export type Wake = (page?: LogPage) => void
+export interface Listener {
+  /** Called where reading may be worth while; with what was appended, where that has been read for all. */
+  wake(page?: LogPage): void
+}
 
 /** A log as the readers of one server share it: a job is listened to once for all of them, and what is appended is read once for all who are at its end. */
 export interface SharedLog extends EventLog {
-  watch(jobId: string, wake: Wake): Promise<() => void>
+  /** Resolves once listening is active. */
+  listen(jobId: string, listener: Listener): Promise<void>
+  /** Also while `listen` is under way. */
+  unlisten(jobId: string, listener: Listener): void
 }
 
 /** Events that are read at once for all. */
 const MAX_PAGE = 100
 
 interface Tail {
-  readonly listeners: Set<Wake>
+  readonly listeners: Set<Listener>
   /** Resolves once listening is active, with how to stop. */
   readonly listening: Promise<() => void>
 }
@@ -22,14 +27,14 @@ export function sharedLog(log: EventLog): SharedLog {
   const tails = new Map<string, Tail>()
 
   function createTail(jobId: string): Tail {
-    const listeners = new Set<Wake>()
+    const listeners = new Set<Listener>()
     /** Where the next page begins; unknown at first, and where the log was out of reach. */
     let cursor: string | undefined
     let isAppended = false
     let isReading = false
 
     function tell(page?: LogPage): void {
-      for (const wake of [...listeners]) wake(page)
+      for (const listener of listeners) listener.wake(page)
     }
 
     /** What is behind the cursor, if that is still a place in the log. Who is alone reads for itself, at its own pace. */
@@ -69,29 +74,33 @@ export function sharedLog(log: EventLog): SharedLog {
     return { listeners, listening: log.watch(jobId, () => void wake()) }
   }
 
-  function leave(jobId: string, tail: Tail, listener: Wake, stop?: () => void): void {
-    tail.listeners.delete(listener)
-    if (tail.listeners.size > 0) return
-    if (tails.get(jobId) === tail) tails.delete(jobId)
-    stop?.()
+  function unlisten(jobId: string, listener: Listener): void {
+    const tail = tails.get(jobId)
+    if (!tail?.listeners.delete(listener) || tail.listeners.size > 0) return
+    tails.delete(jobId)
+    tail.listening.then(
+      (stop) => stop(),
+      () => {} // told to whoever listened
+    )
   }
 
   return {
     append: (...entry) => log.append(...entry),
     read: (...asked) => log.read(...asked),
     snapshot: (...asked) => log.snapshot(...asked),
+    watch: (...asked) => log.watch(...asked),
     close: () => log.close(),
-    async watch(jobId, wake) {
+    async listen(jobId, listener) {
       const tail = tails.get(jobId) ?? createTail(jobId)
       tails.set(jobId, tail)
-      tail.listeners.add(wake)
+      tail.listeners.add(listener)
       try {
-        const stop = await tail.listening
-        return () => leave(jobId, tail, wake, stop)
+        await tail.listening
       } catch (error) {
-        leave(jobId, tail, wake)
+        unlisten(jobId, listener)
         throw error
       }
-    }
+    },
+    unlisten
   }
 }

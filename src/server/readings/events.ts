@@ -1,7 +1,7 @@
 import { permit } from '../authorize.ts'
 import type { Answer, Call } from '../call.ts'
 import type { Connections, Slot } from '../connections.ts'
-import { createFollow, type Follow } from '../follow.ts'
+import { Follow } from '../follow.ts'
 import type { Ask } from '../job-reader.ts'
 import { badRequest, Refusal } from '../problem.ts'
 import { asked, asksForMore, type Route, waitMs } from '../routes.ts'
@@ -20,38 +20,37 @@ export async function readEvents(call: Call, route: Route & { to: 'events' }, se
   const streams = /text\/event-stream/i.test(request.headers.get('accept') ?? '')
   const wait = streams ? 0 : waitMs(request)
   const slot = connections.admit(call.address, streams ? 'sse' : wait > 0 ? 'long-poll' : 'short-poll')
-  const over = new AbortController()
+  const { log, heartbeatMs, onError } = settings
+  const follow = new Follow({
+    log,
+    heartbeatMs,
+    listen: streams || wait > 0,
+    saysMore: streams && asksForMore(request),
+    onError,
+    meter: slot.meter
+  })
   const close = () => {
-    over.abort()
+    follow.end()
     slot.release()
     signal.removeEventListener('abort', close) // not `call.signal`: an open stream would hold its request
   }
   signal.addEventListener('abort', close)
   if (signal.aborted) close()
   try {
-    const { log, heartbeatMs, onError } = settings
-    const follow = createFollow({
-      log,
-      heartbeatMs,
-      listen: streams || wait > 0,
-      saysMore: streams && asksForMore(request),
-      signal: over.signal,
-      onError,
-      meter: slot.meter
-    })
     await subscribeAll(asks, single, follow, request, slot, settings)
     const cut = new AbortController()
     if (streams) {
-      slot.hold({ bye: follow.bye, cut: () => cut.abort() })
+      slot.hold({ bye: (...said) => follow.bye(...said), cut: () => cut.abort() })
       const pad = new URL(request.url).searchParams.get('pad') === '1'
       const hasCursor = first.after !== undefined
       return await readSse({ follow, hello: helloFor(settings), budget: streamBudget(settings), single, hasCursor, pad, cut: cut.signal, close })
     }
-    const bye = new AbortController()
-    slot.hold({ bye: () => bye.abort(), cut: () => cut.abort() })
-    const hurry = AbortSignal.any([bye.signal, cut.signal, over.signal])
-    const found = await readJson({ follow, single, waitMs: wait, hurry, ifNoneMatch: request.headers.get('if-none-match') }, settings)
-    over.abort()
+    const hurry = new AbortController()
+    slot.hold({ bye: () => hurry.abort(), cut: () => cut.abort() })
+    cut.signal.addEventListener('abort', () => hurry.abort())
+    const ifNoneMatch = request.headers.get('if-none-match')
+    const found = await readJson({ follow, single, waitMs: wait, hurry: hurry.signal, ifNoneMatch }, settings)
+    follow.end()
     // The slot is held until the answer has left: one that nobody takes is memory as well.
     return { ...found, delivery: { cut: cut.signal, close } }
   } catch (error) {

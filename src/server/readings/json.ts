@@ -45,8 +45,8 @@ async function waitForNews(follow: Follow, found: Collected, waitMs: number, hur
   const cancel = alarm(waitMs, stop)
   hurry.addEventListener('abort', stop)
   try {
-    while (!over && !isNews(found)) {
-      await new Promise<void>(follow.onNews)
+    while (!over && !isNews(found) && !follow.isOver(true)) {
+      await new Promise<void>((resolve) => follow.onNews(resolve))
       await collect(follow, found)
     }
   } finally {

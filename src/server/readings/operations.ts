@@ -10,44 +10,80 @@ import type { Settings } from '../types.ts'
 /** Refusals that a client may leave unread. */
 const MAX_BACKLOG = 1000
 
-/** What a client of a socket asks for, done in order for each job. */
-export interface Operations {
-  /** How many are not done yet. */
-  pending(): number
-  /** Subscribes what the URL names. */
-  open(asks: readonly Ask[]): void
-  /** Does what a message says; `undefined` for one that is not text. */
-  take(message: string | undefined): void
+/** Whoever's client asks. */
+export interface Asker {
+  /** Called after each operation. */
+  done(): void
+  /** Called where a client leaves too many refusals unread. */
+  flood(): void
 }
 
 interface OperationsOptions {
   follow: Follow
-  request: () => Request
+  makeRequest: () => Request
   slot: Slot
   settings: Settings
-  /** Called after each. */
-  onDone: () => void
-  /** Called where a client leaves too many refusals unread. */
-  onFlood: () => void
+  asker: Asker
 }
 
-export function createOperations({ follow, request, slot, settings, onDone, onFlood }: OperationsOptions): Operations {
-  let pending = 0
+/** What a client of a socket asks for, done in order for each job. */
+export class Operations {
+  private readonly options: OperationsOptions
+  private count = 0
   /** What is under way, by job: one job's permission is not waited for by another's. */
-  const last = new Map<string | undefined, Promise<void>>()
+  private readonly last = new Map<string | undefined, Promise<void>>()
 
-  async function subscribe(ask: Ask): Promise<void> {
-    if (ask.after !== undefined && !isCursor(ask.after)) throw badRequest('after: expected a cursor of 1 to 128 of [A-Za-z0-9._:~-]')
-    const { expiresAt } = await permit(settings, request(), 'read', ask.job)
-    if (!follow.has(ask.job) && follow.size() >= settings.mux) throw busy(429, `a connection carries at most ${settings.mux} jobs`, 1000)
-    slot.expireAt(expiresAt)
-    follow.subscribe(ask)
+  constructor(options: OperationsOptions) {
+    this.options = options
   }
 
-  async function perform(operation: Operation): Promise<void> {
+  /** How many are not done yet. */
+  pending(): number {
+    return this.count
+  }
+
+  /** Subscribes what the URL names. */
+  open(asks: readonly Ask[]): void {
+    for (const { job, after } of asks) void this.queue({ op: 'subscribe', job, ...(after === undefined ? {} : { after }) })
+  }
+
+  /** Does what a message says; `undefined` for one that is not text. */
+  take(message: string | undefined): void {
+    try {
+      for (const operation of parseOperations(message)) void this.queue(operation)
+    } catch (error) {
+      this.options.follow.fail(error instanceof Refusal ? error : internal())
+    }
+  }
+
+  private queue(operation: Operation): void {
+    const job = 'job' in operation ? operation.job : undefined
+    this.count += 1
+    const done = this.performAfter(this.last.get(job), operation, job).finally(() => {
+      if (this.last.get(job) === done) this.last.delete(job)
+    })
+    this.last.set(job, done)
+  }
+
+  private async performAfter(before: Promise<void> | undefined, operation: Operation, job: string | undefined): Promise<void> {
+    const { follow, settings, asker } = this.options
+    await before
+    try {
+      await this.perform(operation)
+    } catch (error) {
+      if (!(error instanceof Refusal)) settings.onError(error)
+      follow.fail(error instanceof Refusal ? error : internal(), job)
+    }
+    if (follow.backlog() > MAX_BACKLOG) asker.flood()
+    this.count -= 1
+    asker.done()
+  }
+
+  private async perform(operation: Operation): Promise<void> {
+    const { follow } = this.options
     switch (operation.op) {
       case 'subscribe':
-        return subscribe({ job: operation.job, after: operation.after || undefined, ref: operation.ref })
+        return this.subscribe({ job: operation.job, after: operation.after || undefined, ref: operation.ref })
       case 'unsubscribe':
         return follow.unsubscribe(operation.job)
       case 'ping':
@@ -55,36 +91,13 @@ export function createOperations({ follow, request, slot, settings, onDone, onFl
     }
   }
 
-  function queue(operation: Operation): void {
-    pending += 1
-    const job = 'job' in operation ? operation.job : undefined
-    const done = (last.get(job) ?? Promise.resolve()).then(async () => {
-      try {
-        await perform(operation)
-      } catch (error) {
-        if (!(error instanceof Refusal)) settings.onError(error)
-        follow.fail(error instanceof Refusal ? error : internal(), job)
-      }
-      if (follow.backlog() > MAX_BACKLOG) onFlood()
-      pending -= 1
-      if (last.get(job) === done) last.delete(job)
-      onDone()
-    })
-    last.set(job, done)
-  }
-
-  return {
-    pending: () => pending,
-    open(asks) {
-      for (const { job, after } of asks) queue({ op: 'subscribe', job, ...(after === undefined ? {} : { after }) })
-    },
-    take(message) {
-      try {
-        for (const operation of parseOperations(message)) queue(operation)
-      } catch (error) {
-        follow.fail(error instanceof Refusal ? error : internal())
-      }
-    }
+  private async subscribe(ask: Ask): Promise<void> {
+    const { follow, makeRequest, slot, settings } = this.options
+    if (ask.after !== undefined && !isCursor(ask.after)) throw badRequest('after: expected a cursor of 1 to 128 of [A-Za-z0-9._:~-]')
+    const { expiresAt } = await permit(settings, makeRequest(), 'read', ask.job)
+    if (!follow.has(ask.job) && follow.size() >= settings.mux) throw busy(429, `a connection carries at most ${settings.mux} jobs`, 1000)
+    slot.expireAt(expiresAt)
+    follow.subscribe(ask)
   }
 }
 

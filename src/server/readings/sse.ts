@@ -40,7 +40,7 @@ export async function readSse({ follow, hello, budget, single, hasCursor, pad, c
   }
   const encode = pad ? encodePadded : encodePlain
   const body: Outflow = {
-    pump: (write, end) => void pump({ follow, budget, first: [hello, ...first], write: (frames) => write(encode(frames)), end }),
+    pump: (write, end) => pump([hello, ...first], { follow, budget, sink: { write: (frames) => write(encode(frames)), end } }),
     cut,
     close
   }

@@ -1,17 +1,16 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { encodeFrame } from '../../protocol/encode.ts'
-import { type Frame, isControl } from '../../protocol/frames.ts'
+import { type ByeReason, type Frame, isControl } from '../../protocol/frames.ts'
 import { alarm } from '../alarm.ts'
-import type { Slot } from '../connections.ts'
-import { createFollow } from '../follow.ts'
+import type { Connection, Slot } from '../connections.ts'
+import { Follow } from '../follow.ts'
 import type { Ask } from '../job-reader.ts'
-import { createOutlet, type Room } from '../outlet.ts'
+import { Outlet, type Room } from '../outlet.ts'
 import { asControl, asProblem, type Refusal } from '../problem.ts'
-import { pump } from '../pump.ts'
-import { asksForMore } from '../routes.ts'
+import { pump, type Sink } from '../pump.ts'
 import type { Settings } from '../types.ts'
-import { createOperations } from './operations.ts'
+import { type Asker, Operations } from './operations.ts'
 import { encodeOnce, helloFor, streamBudget } from './stream.ts'
 import { textFrame } from './text-frame.ts'
 
@@ -24,91 +23,114 @@ const CLOSE_GOING_AWAY = 1001
 
 /** Says what was wrong as a refused handshake can't, and closes (PROTOCOL.md §5). */
 export function refuseSocket(ws: WebSocket, refusal: Refusal, settings: Settings): void {
-  ws.on('error', () => {}) // 'close' follows
+  ws.on('error', ignore) // 'close' follows
   ws.send(encodeFrame(helloFor(settings)))
   ws.send(encodeFrame(asControl(refusal)))
   closeSocket(ws, 4000 + asProblem(refusal).status)
 }
 
-interface SocketReading {
+interface SocketReadingOptions {
   ws: WebSocket
   /** The one below `ws`: whole messages are written to it as they are, since `ws` would make them anew for each socket. */
   socket: Duplex
-  request: () => Request
+  /** Anew at each call: a request holds more than all the rest of a follower. */
+  makeRequest: () => Request
   asks: readonly Ask[]
+  saysMore: boolean
   slot: Slot
   settings: Settings
 }
 
 /** Serves one socket until it is closed. */
-export function serveSocket({ ws, socket, request, asks, slot, settings }: SocketReading): void {
-  const gone = new AbortController()
-  const { signal } = gone
-  const { log, heartbeatMs, maxBufferedBytes, onError } = settings
-  const follow = createFollow({ log, heartbeatMs, listen: true, saysMore: asksForMore(request()), signal, onError, meter: slot.meter })
-  const outlet = createOutlet({ stream: socket, maxBufferedBytes, heartbeatMs, signal })
-  let cancelLinger: (() => void) | undefined
-  /** Where the last that was sent is an error, and nothing is left to read. */
-  let refused: number | undefined
-  let flooded = false
-
-  const operations = createOperations({
-    follow,
-    request,
-    slot,
-    settings,
-    onDone() {
-      if (operations.pending() === 0) ws.resume()
-      closeIfIdle()
-    },
-    onFlood() {
-      if (flooded) return
-      flooded = true
-      follow.bye('slow', 1000)
-      terminateLater(ws) // the writer, who would close, may be waiting for room
-    }
-  })
-
-  function closeIfIdle(): void {
-    const idle = follow.size() === 0 && follow.backlog() === 0 && operations.pending() === 0
-    if (idle && refused !== undefined) return closeSocket(ws, 4000 + refused)
-    if (idle) cancelLinger ??= alarm(LINGER_MS, () => closeSocket(ws, CLOSE_NORMAL))
-    else stopLingering()
-  }
-
-  function stopLingering(): void {
-    cancelLinger?.()
-    cancelLinger = undefined
-  }
-
-  function write(frames: readonly Frame[]): Room {
-    const last = frames.at(-1)
-    refused = last && isControl(last) && last.control === 'error' && follow.size() === 0 ? last.status : undefined
-    return ws.readyState !== ws.OPEN || outlet(encodeMessage(frames))
-  }
-
-  ws.on('error', () => {}) // 'close' follows
+export function serveSocket(options: SocketReadingOptions): void {
+  const { ws, asks, slot, settings } = options
+  const reading = new SocketReading(options)
+  ws.on('error', ignore) // 'close' follows
   ws.on('close', () => {
-    gone.abort()
-    stopLingering()
+    reading.close()
     slot.release()
   })
-  ws.on('message', (message, isBinary) => {
-    operations.take(isBinary ? undefined : String(message))
+  ws.on('message', (message, isBinary) => reading.take(isBinary ? undefined : String(message)))
+  slot.hold(reading)
+  reading.operations.open(asks)
+  pump([helloFor(settings)], { follow: reading.follow, budget: streamBudget(settings), sink: reading, stay: true })
+}
+
+const ignore = () => {}
+
+class SocketReading implements Sink, Asker, Connection {
+  readonly follow: Follow
+  readonly operations: Operations
+  private readonly ws: WebSocket
+  private readonly outlet: Outlet
+  private cancelLinger: (() => void) | undefined
+  /** Where the last that was sent is an error, and nothing is left to read. */
+  private refused: number | undefined
+  private isFlooded = false
+
+  constructor({ ws, socket, makeRequest, saysMore, slot, settings }: SocketReadingOptions) {
+    const { log, heartbeatMs, onError } = settings
+    this.ws = ws
+    this.outlet = new Outlet(socket, settings)
+    this.follow = new Follow({ log, heartbeatMs, listen: true, saysMore, onError, meter: slot.meter })
+    this.operations = new Operations({ follow: this.follow, makeRequest, slot, settings, asker: this })
+  }
+
+  write(frames: readonly Frame[]): Room {
+    const last = frames.at(-1)
+    this.refused = last && isControl(last) && last.control === 'error' && this.follow.size() === 0 ? last.status : undefined
+    return this.ws.readyState !== this.ws.OPEN || this.outlet.write(encodeMessage(frames))
+  }
+
+  idle(): void {
+    const { ws, follow, operations, refused } = this
+    const isIdle = follow.size() === 0 && follow.backlog() === 0 && operations.pending() === 0
+    if (isIdle && refused !== undefined) closeSocket(ws, 4000 + refused)
+    else if (isIdle) this.cancelLinger ??= alarm(LINGER_MS, () => closeSocket(ws, CLOSE_NORMAL))
+    else this.stopLingering()
+  }
+
+  end(): void {
+    closeSocket(this.ws, CLOSE_GOING_AWAY)
+  }
+
+  take(message: string | undefined): void {
+    this.operations.take(message)
     // A client that asks faster than it is answered is not read any further meanwhile.
-    if (operations.pending() > 0) ws.pause()
-  })
-  slot.hold({ bye: follow.bye, cut: () => ws.terminate() })
-  operations.open(asks)
-  void pump({
-    follow,
-    budget: streamBudget(settings),
-    first: [helloFor(settings)],
-    stay: true,
-    write,
-    onIdle: closeIfIdle,
-    end: () => closeSocket(ws, CLOSE_GOING_AWAY)
-  })
+    if (this.operations.pending() > 0) this.ws.pause()
+  }
+
+  done(): void {
+    if (this.operations.pending() === 0) this.ws.resume()
+    this.idle()
+  }
+
+  flood(): void {
+    if (this.isFlooded) return
+    this.isFlooded = true
+    this.bye('slow', 1000)
+    terminateLater(this.ws) // the writer, who would close, may be waiting for room
+  }
+
+  bye(reason: ByeReason, retryMs: number): void {
+    this.follow.bye(reason, retryMs)
+  }
+
+  cut(): void {
+    this.ws.terminate()
+  }
+
+  /** The socket is closed. */
+  close(): void {
+    this.follow.end()
+    this.outlet.close()
+    this.stopLingering()
+  }
+
+  private stopLingering(): void {
+    this.cancelLinger?.()
+    this.cancelLinger = undefined
+  }
 }
 
 const encodeMessage = encodeOnce((frames) => {
