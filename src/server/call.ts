@@ -22,8 +22,8 @@ export interface Answer {
 
 /** What becomes of an answer that is complete. */
 export interface Delivery {
-  /** Aborted where the connection is to be ended at once. */
-  cut: AbortSignal
+  /** To be told how the connection is ended at once. */
+  onCut(cut: () => void): void
   /** It has been sent, or given up. */
   close(): void
 }

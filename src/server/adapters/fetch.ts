@@ -49,7 +49,7 @@ function streamOf(body: Outflow, { heartbeatMs }: Settings): ReadableStream<Uint
   return new ReadableStream(
     {
       start(controller) {
-        body.cut.addEventListener('abort', () => {
+        body.onCut(() => {
           if (over) return
           finish()
           controller.error(new Error('the server has ended the connection'))

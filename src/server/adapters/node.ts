@@ -109,7 +109,7 @@ function send(res: ServerResponse, found: Answer, settings: Settings, gone: Abor
     return
   }
   const bytes = Buffer.byteLength(body ?? '')
-  found.delivery?.cut.addEventListener('abort', () => res.destroy())
+  found.delivery?.onCut(() => res.destroy())
   const cancel = alarm(patienceMs(bytes, settings.heartbeatMs), () => res.destroy())
   gone.addEventListener('abort', () => {
     cancel()
@@ -125,7 +125,7 @@ function discard({ body, delivery }: Answer): void {
 }
 
 function stream(res: ServerResponse, body: Outflow, settings: Settings, gone: AbortSignal): void {
-  body.cut.addEventListener('abort', () => res.destroy())
+  body.onCut(() => res.destroy())
   res.flushHeaders()
   const socket = socketBelow(res)
   const outlet = new Outlet(socket ?? res, settings)

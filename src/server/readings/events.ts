@@ -38,21 +38,21 @@ export async function readEvents(call: Call, route: Route & { to: 'events' }, se
   if (signal.aborted) close()
   try {
     await subscribeAll(asks, single, follow, request, slot, settings)
-    const cut = new AbortController()
+    let cut = () => {}
+    const delivery = { onCut: (call: () => void) => (cut = call), close }
     if (streams) {
-      slot.hold({ bye: (...said) => follow.bye(...said), cut: () => cut.abort() })
+      slot.hold({ bye: (...said) => follow.bye(...said), cut: () => cut() })
       const pad = new URL(request.url).searchParams.get('pad') === '1'
       const hasCursor = first.after !== undefined
-      return await readSse({ follow, hello: helloFor(settings), budget: streamBudget(settings), single, hasCursor, pad, cut: cut.signal, close })
+      return await readSse({ follow, hello: helloFor(settings), budget: streamBudget(settings), single, hasCursor, pad, delivery })
     }
     const hurry = new AbortController()
-    slot.hold({ bye: () => hurry.abort(), cut: () => cut.abort() })
-    cut.signal.addEventListener('abort', () => hurry.abort())
+    slot.hold({ bye: () => hurry.abort(), cut: () => cut() })
     const ifNoneMatch = request.headers.get('if-none-match')
     const found = await readJson({ follow, single, waitMs: wait, hurry: hurry.signal, ifNoneMatch }, settings)
     follow.end()
     // The slot is held until the answer has left: one that nobody takes is memory as well.
-    return { ...found, delivery: { cut: cut.signal, close } }
+    return { ...found, delivery }
   } catch (error) {
     close()
     throw error

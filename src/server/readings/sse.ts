@@ -1,7 +1,7 @@
 import { encodeEvent } from '../../protocol/encode.ts'
 import type { Frame, Hello } from '../../protocol/frames.ts'
 import { isControl } from '../../protocol/frames.ts'
-import type { Answer, Outflow } from '../call.ts'
+import type { Answer, Delivery } from '../call.ts'
 import type { Follow } from '../follow.ts'
 import type { Budget } from '../job-reader.ts'
 import { pump } from '../pump.ts'
@@ -25,26 +25,27 @@ interface SseReading {
   /** The single job's reader was asked for from a cursor. */
   hasCursor: boolean
   pad: boolean
-  cut: AbortSignal
-  close: () => void
+  delivery: Delivery
 }
 
 /** A stream of PROTOCOL.md §4. For a single job it reads before it answers, since a refusal or an end already reached is a status. */
-export async function readSse({ follow, hello, budget, single, hasCursor, pad, cut, close }: SseReading): Promise<Answer> {
+export async function readSse({ follow, hello, budget, single, hasCursor, pad, delivery }: SseReading): Promise<Answer> {
   const first: Frame[] = single ? await follow.ready(budget) : []
   const refused = first.find((frame) => isControl(frame) && frame.control === 'error')
   if (refused && 'status' in refused && 'code' in refused) throw refusalFrom(refused)
   if (single && hasCursor && isAtEnd(first)) {
-    close()
+    delivery.close()
     return { status: 204, headers: {} }
   }
   const encode = pad ? encodePadded : encodePlain
-  const body: Outflow = {
-    pump: (write, end) => pump([hello, ...first], { follow, budget, sink: { write: (frames) => write(encode(frames)), end } }),
-    cut,
-    close
+  return {
+    status: 200,
+    headers: HEADERS,
+    body: {
+      ...delivery,
+      pump: (write, end) => pump([hello, ...first], { follow, budget, sink: { write: (frames) => write(encode(frames)), end } })
+    }
   }
-  return { status: 200, headers: HEADERS, body }
 }
 
 const isAtEnd = (frames: readonly Frame[]): boolean => frames.every(isControl) && frames.some((frame) => isControl(frame) && frame.control === 'done')
