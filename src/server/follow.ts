@@ -22,7 +22,7 @@ const HEARTBEAT: Control = { control: 'heartbeat' }
 
 /**
  * Jobs read from the log as frames, at the pace of whoever pulls, until its `end`. A wake-up, carrying no data, only makes a job due; what there is
- * comes from the log, and is read again at each heartbeat in case a wake-up was lost (PROTOCOL.md §8.2).
+ * comes from the log.
  */
 export class Follow {
   private readonly onError: (error: unknown) => void
@@ -153,7 +153,7 @@ export class Follow {
         continue
       }
       this.due.splice(place, 1)
-      reader.isDue = false
+      reader.isDue = reader.isLate = false
       const found = reader.advance(batch, left)
       if (typeof found === 'string') this.settle(reader, found)
       else return this.awaitRead(reader, found).then(() => this.readOn(0, batch, left))
@@ -181,8 +181,8 @@ export class Follow {
   private lose(reader: JobReader, error: unknown): void {
     const { job } = reader
     // Whoever has been told where it stands keeps its connection, and is due again at the next wake-up or heartbeat.
-    const isPassing = reader.announced() && isLogError(error, 'unavailable')
-    if (this.readers.get(job) === reader && !isPassing) this.fail(this.refusalOf(error), job)
+    reader.isLate = reader.announced() && isLogError(error, 'unavailable')
+    if (this.readers.get(job) === reader && !reader.isLate) this.fail(this.refusalOf(error), job)
   }
 
   private refusalOf(error: unknown): Refusal {
@@ -203,7 +203,7 @@ export class Follow {
   }
 
   private beat(): void {
-    for (const reader of this.readers.values()) this.makeDue(reader)
+    for (const reader of this.readers.values()) if (reader.isLate) this.makeDue(reader)
     this.say(HEARTBEAT)
   }
 

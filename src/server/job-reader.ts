@@ -39,6 +39,8 @@ export class JobReader implements Listener {
   readonly job: string
   /** It waits to be read. */
   isDue = false
+  /** The log was out of reach when it was read. */
+  isLate = false
   private readonly ref: number | undefined
   private readonly options: JobReaderOptions
   private after: string | undefined

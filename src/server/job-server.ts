@@ -9,7 +9,7 @@ import type { Parts } from './handler.ts'
 import { healthOf } from './health.ts'
 import { memoryLog } from './log/memory.ts'
 import { watchOutages } from './log/outage.ts'
-import { type SharedLog, sharedLog } from './log/shared.ts'
+import { sharedLog } from './log/shared.ts'
 import { rememberLog } from './log-of.ts'
 import { countingLog, createMetrics } from './metrics.ts'
 import { pathBelow } from './routes.ts'
@@ -20,9 +20,9 @@ import type { JobServer, JobServerOptions, NodeRequest, Settings } from './types
 export function createJobServer(options: JobServerOptions = {}): JobServer {
   const metrics = createMetrics()
   const outages = watchOutages(countingLog(options.log ?? memoryLog(), metrics))
-  const log = sharedLog(outages.log)
-  const settings = settingsFrom(options, log)
-  settings.onError = outages.tellOnce(settings.onError)
+  const chosen = choose(options)
+  const log = sharedLog(outages.log, chosen.heartbeatMs)
+  const settings: Settings = { ...chosen, log, onError: outages.tellOnce(chosen.onError) }
   const connections = new Connections(settings, metrics)
   const runner = createRunner(settings)
   const parts: Parts = { settings, connections, bodies: createBodies(settings), runner, metrics }
@@ -62,8 +62,8 @@ export function createJobServer(options: JobServerOptions = {}): JobServer {
   return server
 }
 
-function settingsFrom(options: JobServerOptions, log: SharedLog): Settings {
-  const settings: Settings = {
+function choose(options: JobServerOptions): Omit<Settings, 'log'> {
+  const settings: Omit<Settings, 'log'> = {
     authorize: () => true,
     origins: [],
     allowCredentials: false,
@@ -79,14 +79,13 @@ function settingsFrom(options: JobServerOptions, log: SharedLog): Settings {
     onError: (error) => console.error('jobtail:', error),
     // An option that is given as `undefined` has its default as well.
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
-    log,
     basePath: (options.basePath ?? '/jobs').replace(/\/+$/, '')
   }
   check(settings)
   return settings
 }
 
-function check(settings: Settings): void {
+function check(settings: Omit<Settings, 'log'>): void {
   const { basePath, origins, allowCredentials } = settings
   if (basePath !== '' && !basePath.startsWith('/')) throw new RangeError(`basePath: expected a path that begins with "/", got "${basePath}"`)
   if (origins === '*' && allowCredentials) throw new RangeError('origins: "*" with allowCredentials would let every page act as its visitor; name the origins')

@@ -8,6 +8,8 @@ export interface Gate {
   watched(job: string): Promise<void>
   /** How many listeners there are. */
   watching(): number
+  /** How often the log was read. */
+  reads(): number
   /** How many events were handed out. */
   eventsRead(): number
   /** From now on nobody is woken. */
@@ -32,6 +34,7 @@ export function createGate(options: { maxEvents?: number } = {}): Gate {
   let away = false
   let lossy = false
   let listeners = 0
+  let reads = 0
   let eventsRead = 0
   let onWatch: (job: string) => unknown = () => {}
   let onRead: () => unknown = () => {}
@@ -54,6 +57,7 @@ export function createGate(options: { maxEvents?: number } = {}): Gate {
       return event
     },
     async read(...args) {
+      reads += 1
       check()
       const page = await inner.read(...args)
       await onRead()
@@ -88,6 +92,7 @@ export function createGate(options: { maxEvents?: number } = {}): Gate {
         if (!watchers.get(job)?.size) throw new Error(`nobody listens to ${job}`)
       }),
     watching: () => listeners,
+    reads: () => reads,
     eventsRead: () => eventsRead,
     loseWakeUps() {
       lossy = true

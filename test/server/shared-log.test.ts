@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { memoryLog } from '../../src/server/log/memory.ts'
 import { sharedLog } from '../../src/server/log/shared.ts'
-import type { LogPage } from '../../src/server/log/types.ts'
+import { LogError, type LogPage } from '../../src/server/log/types.ts'
 import { openSocket, openStream } from './clients.ts'
 import { createGate } from './gate.ts'
 import { serve } from './serve.ts'
@@ -12,12 +12,13 @@ const recorder = () => {
   return { pages, wake: (page?: LogPage) => void pages.push(page) }
 }
 
+const MINUTE = 60_000
 const seqsOf = (pages: (LogPage | undefined)[]) => pages.map((page) => page?.events.map(({ seq }) => seq))
 
 describe('a log that readers share', () => {
   test('is listened to once for all, until the last has left', async () => {
     const gate = createGate()
-    const log = sharedLog(gate.log)
+    const log = sharedLog(gate.log, MINUTE)
     const last = recorder()
     const others = [recorder(), recorder()]
     await Promise.all([last, ...others].map((each) => log.listen('42', each)))
@@ -34,7 +35,7 @@ describe('a log that readers share', () => {
 
   test('is not listened to any more by who has left meanwhile', async () => {
     const gate = createGate()
-    const log = sharedLog(gate.log)
+    const log = sharedLog(gate.log, MINUTE)
     const listener = recorder()
     const listening = log.listen('42', listener)
     log.unlisten('42', listener)
@@ -46,7 +47,7 @@ describe('a log that readers share', () => {
 
   test('hands the same page to all; first it has to find its place', async () => {
     const gate = createGate()
-    const log = sharedLog(gate.log)
+    const log = sharedLog(gate.log, MINUTE)
     const listeners = Array.from({ length: 3 }, recorder)
     for (const each of listeners) await log.listen('42', each)
     const told = listeners.map(({ pages }) => pages)
@@ -62,7 +63,7 @@ describe('a log that readers share', () => {
 
   test('who is alone is told to read for itself', async () => {
     const gate = createGate()
-    const log = sharedLog(gate.log)
+    const log = sharedLog(gate.log, MINUTE)
     const alone = recorder()
     const { pages } = alone
     await log.listen('42', alone)
@@ -76,7 +77,7 @@ describe('a log that readers share', () => {
 
   test('that cannot be listened to says so to each, and is asked again', async () => {
     const gate = createGate()
-    const log = sharedLog(gate.log)
+    const log = sharedLog(gate.log, MINUTE)
     const back = gate.outage()
     const refused = await Promise.allSettled([log.listen('42', recorder()), log.listen('42', recorder())])
     expect(refused.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
@@ -88,14 +89,17 @@ describe('a log that readers share', () => {
   test('whatever is appended while its place is looked up is told of afterwards', async () => {
     const inner = memoryLog()
     let looked = 0
-    const log = sharedLog({
-      ...inner,
-      async snapshot(job) {
-        looked += 1
-        if (looked === 1) await inner.append(job, 'progress', null)
-        return inner.snapshot(job)
-      }
-    })
+    const log = sharedLog(
+      {
+        ...inner,
+        async snapshot(job) {
+          looked += 1
+          if (looked === 1) await inner.append(job, 'progress', null)
+          return inner.snapshot(job)
+        }
+      },
+      MINUTE
+    )
     const seen: number[] = []
     const wake = async () => {
       seen.push((await inner.snapshot('42'))?.seq ?? 0)
@@ -105,6 +109,44 @@ describe('a log that readers share', () => {
     await log.append('42', 'queued', null)
     await vi.waitFor(() => expect(seen.at(-1)).toBe(2))
   })
+})
+
+test('what a wake-up was lost for is found within a heartbeat, by one read for all followers of a job', async () => {
+  const gate = createGate()
+  const { jobs, base } = await serve({ log: gate.log, heartbeatMs: 50 })
+  await jobs.publish('42', 'queued')
+  const followers = Array.from({ length: 20 }, () => openSocket(`${base}/42/events`))
+  for (const each of followers) await vi.waitFor(() => expect(each.events()).toHaveLength(1))
+  await jobs.publish('42', 'started') // the log's end is known from here on
+  for (const each of followers) await vi.waitFor(() => expect(each.events()).toHaveLength(2))
+  const beats = () => Math.min(...followers.map((each) => each.controls('heartbeat').length))
+  const before = { beats: beats(), reads: gate.reads() }
+  await vi.waitFor(() => expect(beats()).toBeGreaterThan(before.beats + 5))
+  // Five heartbeats of twenty followers, with time for some more.
+  expect(gate.reads() - before.reads).toBeLessThan(50)
+  gate.loseWakeUps()
+  await jobs.publish('42', 'succeeded')
+  for (const each of followers) await vi.waitFor(() => expect(each.events()).toHaveLength(3))
+})
+
+test('who could not read on by itself for a moment does so at its next heartbeat, though all others are at the end', async () => {
+  const gate = createGate()
+  const { jobs, base } = await serve({ log: gate.log, heartbeatMs: 50 })
+  for (let n = 0; n < 150; n += 1) await jobs.publish('42', 'progress', n)
+  const others = [openSocket(`${base}/42/events`), openSocket(`${base}/42/events`)]
+  for (const each of others) await vi.waitFor(() => expect(each.events()).toHaveLength(150))
+  await jobs.publish('42', 'progress', 150)
+  for (const each of others) await vi.waitFor(() => expect(each.events()).toHaveLength(151))
+  const readBefore = gate.eventsRead()
+  let hasFailed = false
+  gate.onRead(() => {
+    if (gate.eventsRead() < readBefore + 100 || hasFailed) return
+    hasFailed = true // in the middle of its reading
+    throw new LogError('unavailable', 'away for a moment')
+  })
+  const late = openSocket(`${base}/42/events`)
+  await vi.waitFor(() => expect(late.events()).toHaveLength(151))
+  expect(hasFailed).toBe(true)
 })
 
 test('many followers get every event once, in order, in bursts of any size and through outages', async () => {

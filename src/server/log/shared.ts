@@ -21,9 +21,11 @@ interface Tail {
   readonly listeners: Set<Listener>
   /** Resolves once listening is active, with how to stop. */
   readonly listening: Promise<() => void>
+  readonly check: NodeJS.Timeout
 }
 
-export function sharedLog(log: EventLog): SharedLog {
+/** Each job that is listened to is read every `checkMs` as well, in case a wake-up was lost (PROTOCOL.md §8.2). */
+export function sharedLog(log: EventLog, checkMs: number): SharedLog {
   const tails = new Map<string, Tail>()
 
   function createTail(jobId: string): Tail {
@@ -71,13 +73,14 @@ export function sharedLog(log: EventLog): SharedLog {
       isReading = false
     }
 
-    return { listeners, listening: log.watch(jobId, () => void wake()) }
+    return { listeners, listening: log.watch(jobId, () => void wake()), check: setInterval(wake, checkMs) }
   }
 
   function unlisten(jobId: string, listener: Listener): void {
     const tail = tails.get(jobId)
     if (!tail?.listeners.delete(listener) || tail.listeners.size > 0) return
     tails.delete(jobId)
+    clearInterval(tail.check)
     tail.listening.then(
       (stop) => stop(),
       () => {} // told to whoever listened

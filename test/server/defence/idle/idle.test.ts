@@ -104,6 +104,6 @@ test('10,000 idle followers: what each costs, that all hear of an event, and tha
       `${((full.rss - before.rss) / CONNECTIONS / 1024).toFixed(1)} KiB of the process (bare: ${((bareFull.rss - bareBefore.rss) / CONNECTIONS / 1024).toFixed(1)}); ` +
       `left when they are gone: ${((after.bytes - before.bytes) / 1024).toFixed(0)} KiB`
   )
-  expect(each(full, before)).toBeLessThan(8 * each(bareFull, bareBefore))
+  expect(each(full, before)).toBeLessThan(3 * each(bareFull, bareBefore))
   expect(after.bytes - before.bytes).toBeLessThan((full.bytes - before.bytes) / 10)
 })
