@@ -158,7 +158,7 @@ async function followed(): Promise<void> {
     const busy = await span(redis, () => times(SLOWLY, append, 1))
     const perEvent = bytes / SLOWLY / FOLLOWERS
     const idle = await span(redis, () => pause(HEARTBEATS * HEARTBEAT_MS))
-    row(String(FOLLOWERS), number(perEvent), number(busy.calls('evalsha') / SLOWLY - 1, 2), number(idle.calls('evalsha') / HEARTBEATS / FOLLOWERS, 2))
+    row(String(FOLLOWERS), number(perEvent), number(busy.calls('evalsha') / SLOWLY - 1, 2), number(idle.calls('evalsha') / HEARTBEATS, 2))
     await jobs.close()
     await Promise.all(followers)
   })
@@ -193,7 +193,7 @@ table('Each costs', '', 'scripts', 'bytes to Redis', 'bytes from Redis', "µs of
 for (const bytes of SIZES) await costs(bytes)
 table('Each append, while nodes listen', 'nodes', 'wake-ups', 'bytes from Redis', "µs of Redis' processor")
 for (const nodes of [0, 1, 4]) await wakeUps(nodes)
-table('Followers of one job at one node', 'followers', 'bytes of an event to each', 'reads an event', 'reads a follower and heartbeat')
+table('Followers of one job at one node', 'followers', 'bytes of an event to each', 'reads an event', 'reads a heartbeat, for all')
 await followed()
 table('Appends of 200 bytes by one process', 'appendfsync', 'at once', 'a second', "µs of Redis' processor each", 'bytes on disk each')
 for (const fsync of ['none', 'everysec', 'always']) for (const atOnce of [1, AT_ONCE]) await throughput(fsync, atOnce)
