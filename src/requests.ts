@@ -7,7 +7,7 @@ import { backoffMs } from './policy/backoff.ts'
 import { isPassing } from './policy/next.ts'
 import type { JobSnapshot } from './protocol/frames.ts'
 import { parseSnapshot } from './protocol/parse.ts'
-import { cancelUrl, jobUrl } from './protocol/urls.ts'
+import { resourceUrl } from './protocol/urls.ts'
 import { errorIn } from './transports/http.ts'
 import type { OpenRequest, RetryOptions } from './types.ts'
 
@@ -85,8 +85,8 @@ export function createRequests({ request, retry, authorize, canReauthorize }: Re
 
   return {
     snapshot: (job, signal, once) =>
-      call({ what: `snapshot of job ${job}`, url: jobUrl(base, job), signal, own: { accept: JSON_TYPE }, read: parseSnapshot, once }),
-    cancel: (job, signal) => call({ what: `cancel job ${job}`, url: cancelUrl(base, job), signal, own: {}, init: { method: 'POST' }, read() {} }),
+      call({ what: `snapshot of job ${job}`, url: resourceUrl(base, job), signal, own: { accept: JSON_TYPE }, read: parseSnapshot, once }),
+    cancel: (job, signal) => call({ what: `cancel job ${job}`, url: resourceUrl(base, job, 'cancel'), signal, own: {}, init: { method: 'POST' }, read() {} }),
     async start(input, idempotencyKey, signal) {
       const own = { accept: JSON_TYPE, 'content-type': JSON_TYPE, 'idempotency-key': idempotencyKey }
       return call({ what: 'start a job', url: base, signal, own, init: { method: 'POST', body: jsonOf(input) }, read: parseSnapshot })

@@ -6,17 +6,13 @@ export interface Asked {
   after?: string
 }
 
-/** `{base}/{path}`, keeping the base's own query. */
-function below(base: URL, ...path: string[]): URL {
+/** `{base}/{path}`, keeping the base's own query: a job's is its id, and `cancel` behind it cancels. */
+export function resourceUrl(base: URL, ...path: string[]): URL {
   const url = new URL(base)
   url.pathname = [url.pathname.replace(/\/+$/, ''), ...path.map(encodeURIComponent)].join('/')
   url.hash = ''
   return url
 }
-
-export const jobUrl = (base: URL, job: string): URL => below(base, job)
-
-export const cancelUrl = (base: URL, job: string): URL => below(base, job, 'cancel')
 
 /** The one job of a list that has no other. */
 export const single = <J>(jobs: readonly J[]): J | undefined => (jobs.length === 1 ? jobs[0] : undefined)
@@ -24,7 +20,7 @@ export const single = <J>(jobs: readonly J[]): J | undefined => (jobs.length ===
 /** The events of one job (its own resource) or of several. */
 export function eventsUrl(base: URL, jobs: readonly Asked[]): URL {
   const only = single(jobs)
-  const url = only ? below(base, only.job, 'events') : below(base, 'events')
+  const url = only ? resourceUrl(base, only.job, 'events') : resourceUrl(base, 'events')
   for (const { job, after = '' } of jobs) {
     if (!only) url.searchParams.append('job', job)
     if (!only || after) url.searchParams.append('after', after)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isJobId } from '../../src/protocol/rules.ts'
-import { cancelUrl, eventsUrl, jobUrl } from '../../src/protocol/urls.ts'
+import { eventsUrl, resourceUrl } from '../../src/protocol/urls.ts'
 
 const base = new URL('https://api.example.com/v1/jobs')
 
@@ -13,7 +13,7 @@ test.each([
   ['https://a.example:8443/jobs?tenant=7', 'https://a.example:8443/jobs/42?tenant=7'],
   ['https://a.example/jobs#top', 'https://a.example/jobs/42']
 ])('below %s the job 42 is %s', (url, expected) => {
-  expect(jobUrl(new URL(url), '42').href).toBe(expected)
+  expect(resourceUrl(new URL(url), '42').href).toBe(expected)
 })
 
 test('the base stays as it is', () => {
@@ -22,7 +22,7 @@ test('the base stays as it is', () => {
 })
 
 test('a cancel has its own resource', () => {
-  expect(cancelUrl(base, 'a/b').href).toBe('https://api.example.com/v1/jobs/a%2Fb/cancel')
+  expect(resourceUrl(base, 'a/b', 'cancel').href).toBe('https://api.example.com/v1/jobs/a%2Fb/cancel')
 })
 
 describe('events', () => {

@@ -2,7 +2,7 @@
 
 import { delay } from '../../async/signals.ts'
 import { isTerminal } from '../../protocol/rules.ts'
-import { cancelUrl, jobUrl } from '../../protocol/urls.ts'
+import { resourceUrl } from '../../protocol/urls.ts'
 import { LeftOut } from './clause.ts'
 import { ask, type Exchange, type Fields, isFields, type Reach } from './http.ts'
 
@@ -70,10 +70,10 @@ export function startedBy({ status, json }: Exchange): string | undefined {
 }
 
 export const cancel = (reach: Reach, job: string, headers: Record<string, string> = {}): Promise<Exchange> =>
-  ask(reach, { method: 'POST', url: cancelUrl(reach.base, job), headers })
+  ask(reach, { method: 'POST', url: resourceUrl(reach.base, job, 'cancel'), headers })
 
 async function statusOf(reach: Reach, job: string): Promise<string> {
-  const { json } = await ask(reach, { url: jobUrl(reach.base, job), headers: { accept: 'application/json' } })
+  const { json } = await ask(reach, { url: resourceUrl(reach.base, job), headers: { accept: 'application/json' } })
   const { status } = isFields(json) ? json : ({} as Fields) // as: no fields
   return String(status)
 }

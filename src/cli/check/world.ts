@@ -1,7 +1,7 @@
 /** What the clauses look at: the server, the jobs that there are, and what several clauses look at together. */
 
 import { TAIL } from '../../protocol/rules.ts'
-import { type Asked, eventsUrl, jobUrl } from '../../protocol/urls.ts'
+import { type Asked, eventsUrl, resourceUrl } from '../../protocol/urls.ts'
 import { LeftOut, need } from './clause.ts'
 import { ask, type Exchange, type Fields, isFields, type Question, type Reach } from './http.ts'
 import { type Jobs, stillRunning } from './jobs.ts'
@@ -206,4 +206,4 @@ export async function endOf(world: World, job: string): Promise<string> {
 }
 
 export const snapshotOf = (world: World, job: string): Promise<Exchange> =>
-  world.ask({ url: jobUrl(world.reach.base, job), headers: { accept: 'application/json' } })
+  world.ask({ url: resourceUrl(world.reach.base, job), headers: { accept: 'application/json' } })

@@ -1,6 +1,6 @@
 /** §8: who may read, and from which pages. */
 
-import { cancelUrl, eventsUrl } from '../../../protocol/urls.ts'
+import { eventsUrl, resourceUrl } from '../../../protocol/urls.ts'
 import { type Clause, expect, LeftOut, need } from '../clause.ts'
 import { isRefusal } from '../http.ts'
 import { cancel } from '../jobs.ts'
@@ -73,7 +73,7 @@ export const accessClauses: readonly Clause[] = [
     const job = need(world.jobs.finished, world.jobs.why ?? '')
     for (const [url, method] of [
       [eventsUrl(world.reach.base, [{ job }]), 'GET'],
-      [cancelUrl(world.reach.base, job), 'POST']
+      [resourceUrl(world.reach.base, job, 'cancel'), 'POST']
     ] as const) {
       const preflight = { origin, 'access-control-request-method': method, 'access-control-request-headers': ALLOWED.join(',') }
       const { asked, headers, status, came } = await world.ask({ method: 'OPTIONS', url, headers: preflight, anonymous: true })

@@ -3,7 +3,7 @@
 import { messageOf } from '../../../errors.ts'
 import { parseSnapshot } from '../../../protocol/parse.ts'
 import { isTerminal } from '../../../protocol/rules.ts'
-import { jobUrl } from '../../../protocol/urls.ts'
+import { resourceUrl } from '../../../protocol/urls.ts'
 import { type Clause, expect, Finding, LeftOut, need } from '../clause.ts'
 import { type Exchange, type Fields, isFields, isRefusal } from '../http.ts'
 import { cancel, start, startedBy } from '../jobs.ts'
@@ -85,7 +85,7 @@ export const resourceClauses: readonly Clause[] = [
     const { exchange } = starting(world)
     const id = need(startedBy(exchange), 'no job was started')
     const location = exchange.headers.get('location')
-    const expected = jobUrl(world.reach.base, id).pathname
+    const expected = resourceUrl(world.reach.base, id).pathname
     const target = URL.canParse(location ?? '', world.reach.base) ? new URL(location ?? '', world.reach.base).pathname : undefined
     expect(location !== null && target === expected, exchange.asked, `Location: ${expected}`, location ?? 'none')
   }),
