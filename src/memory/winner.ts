@@ -1,7 +1,7 @@
 /** Which transport won at a base URL, on one type of network, and what is held against the others: a hint that goes bad after a day, and that nobody waits for long. */
 
 import { now } from '../async/clock.ts'
-import { child, delay } from '../async/signals.ts'
+import { delay } from '../async/signals.ts'
 import { MAX_DEMOTION_MS, type TransportRecord } from '../policy/next.ts'
 import type { Memory } from '../types.ts'
 
@@ -31,16 +31,17 @@ const isRecord = (value: unknown): boolean => {
 
 /** What was remembered; undefined for nothing, nothing of use, a failure, no answer within 50 ms, or an abort. */
 export async function recallWinner(memory: Memory, key: string, signal: AbortSignal): Promise<Winner | undefined> {
-  const waiting = child(signal)
+  let value: unknown
+  const read = async (): Promise<void> => {
+    value = await memory.read(key)
+  }
+  const reading = read().catch(() => {}) // a hint not to be had is no error
   try {
     // indexedDB.open may never answer (WebKit bug 226547).
-    const value = await Promise.race([memory.read(key), delay(MAX_WAIT_MS, waiting.signal)])
+    await delay(MAX_WAIT_MS, signal, reading)
     if (isWinner(value)) return value
   } catch {
-    // a hint not to be had is no error
-  } finally {
-    waiting.abort()
-    waiting.release()
+    // nor is one of another kind
   }
   return undefined
 }
