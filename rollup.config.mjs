@@ -26,7 +26,7 @@ export default {
     sourcemap: true,
     banner: '/*! Jobtail, MIT. Contains eventsource-parser (MIT) and idb-keyval (Apache-2.0), see THIRD-PARTY-NOTICES. */'
   },
-  plugins: [nodeResolve({ browser: true }), withSourceMaps(), terser({ ecma: 2022, compress: { passes: 4, keep_fargs: false }, format: { comments: /^!/ } })],
+  plugins: [nodeResolve({ browser: true }), withSourceMaps(), terser({ ecma: 2022, compress: { passes: 3, keep_fargs: false }, format: { comments: /^!/ } })],
   onwarn(warning) {
     throw new Error(warning.message)
   }

@@ -39,7 +39,7 @@ export interface JobtailErrorOptions {
 /** Delivery has failed for good: `code` says how, the message what was tried, `cause` keeps what was caught. */
 export class JobtailError extends Error {
   override readonly name = 'JobtailError'
-  readonly code: ErrorCode
+  declare readonly code: ErrorCode
   /** The transport that it happened on, where it was one. */
   declare readonly transport?: string
   /** The HTTP status that said so, where one did. */
@@ -58,9 +58,9 @@ export class JobtailError extends Error {
 export class JobFailedError extends Error {
   override readonly name = 'JobFailedError'
   /** The failure's own code; `cancelled` for a cancelled job. */
-  readonly code: string
+  declare readonly code: string
   /** The terminal event. */
-  readonly event: JobEvent
+  declare readonly event: JobEvent
 
   constructor(event: WireEvent) {
     const { code, message, reason } = (event.data ?? {}) as { code?: unknown; message?: unknown; reason?: unknown } // as: any JSON; each field is checked below
@@ -85,8 +85,8 @@ export interface TransportErrorOptions {
 /** A path has failed: what a transport's frames throw. Says nothing about the job; the next transport may do better. */
 export class TransportError extends Error {
   override readonly name = 'TransportError'
-  readonly reason: FailureReason
-  readonly status: number | undefined
+  declare readonly reason: FailureReason
+  declare readonly status: number | undefined
 
   constructor(reason: FailureReason, message: string, options: TransportErrorOptions = {}) {
     super(discreet(message), options)

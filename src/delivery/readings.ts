@@ -50,8 +50,7 @@ function furthestBack(readers: readonly Reader[]): Reader | undefined {
   // Epochs have no order, and a link that is asked for a reader in one doesn't serve the others: a fixed choice might be wrong for ever,
   // and one by the number of readers, for very long.
   const chosen = epochs.includes(undefined) ? undefined : epochs[Math.floor(Math.random() * epochs.length)]
-  const [first, ...others] = readers.filter(({ position }) => position.epoch === chosen)
-  return first && others.reduce((a, b) => (a.position.seq <= b.position.seq ? a : b), first)
+  return readers.filter(({ position }) => position.epoch === chosen).sort((a, b) => a.position.seq - b.position.seq)[0]
 }
 
 /** Whether the reading is, or will come to, where the reader is. */

@@ -145,10 +145,8 @@ export function next({ last, failures }: History, retry: Required<RetryOptions>,
 
 /** The candidates of the next round, in the order of their start. */
 export function candidates(history: History, now: number): readonly string[] {
-  const rank = ranking(history, now)
-  const { favourite } = history
-  const first = favourite !== undefined && rank.includes(favourite) ? [favourite] : []
-  return [...first, ...rank.filter((name) => name !== favourite)]
+  const isFavourite = (name: string): number => (name === history.favourite ? 1 : 0)
+  return ranking(history, now).sort((a, b) => isFavourite(b) - isFavourite(a))
 }
 
 /** The pause before what is better than the live transport is tried again, after so many such tries: the second half of it is chance. */

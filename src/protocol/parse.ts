@@ -101,14 +101,7 @@ const parser =
   }
 
 /** The frames of one WebSocket message or one event stream's `data`: an object, or an array of them. */
-export const parseText: (source: string) => Frame[] = parser((value) => {
-  const frames: Frame[] = []
-  for (const each of Array.isArray(value) ? value : [value]) {
-    const frame = parseFrame(each)
-    if (frame) frames.push(frame)
-  }
-  return frames
-})
+export const parseText: (source: string) => Frame[] = parser((value) => [value].flat().flatMap((each) => parseFrame(each) ?? []))
 
 /** A JSON reading as frames: hello, then for each job subscribed, its events, and done or error; with what a poller needs to ask on. */
 export interface Answer {

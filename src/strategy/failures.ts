@@ -2,8 +2,7 @@
 
 import { codeOf, JobtailError } from '../errors.ts'
 import type { Failure, Step } from '../policy/next.ts'
-
-const place = ({ origin, pathname }: URL): string => origin + pathname
+import { place } from '../protocol/urls.ts'
 
 /** The error that all readers throw. */
 export function errorOf({ status, failures }: Step & { do: 'stop' }, base: URL, probeTimeoutMs: number): JobtailError {

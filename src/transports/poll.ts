@@ -1,6 +1,6 @@
 /** JSON readings, one after the other (PROTOCOL.md §3). */
 
-import { macrotask } from '../async/clock.ts'
+import { macrotask, now } from '../async/clock.ts'
 import { child } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
 import { isHidden, untilSeen } from '../page.ts'
@@ -42,14 +42,14 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<readonly 
   /** How long the last answer took that was not held; the first is waited for by whoever has opened this. */
   let tookMs: number | undefined
   while (jobs.length > 0) {
-    const askedAt = performance.now()
+    const askedAt = now()
     const held = child(signal)
     let timer: ReturnType<typeof setTimeout> | undefined
     const expect = (ms: number): void => {
-      const dueAt = performance.now() + ms
+      const dueAt = now() + ms
       timer = setTimeout(() => {
         // After a sleep, or in a page held up, the answer may be waiting behind this timer.
-        if (performance.now() > dueAt + LATE_MS) expect(GRACE_MS)
+        if (now() > dueAt + LATE_MS) expect(GRACE_MS)
         else held.abort(new TransportError('silent', `no answer after a wait of ${waitS} s`))
       }, ms)
     }
@@ -69,8 +69,8 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<readonly 
 
       const { heartbeatMs, pollMs = DEFAULT_POLL_MS } = hello
       // An empty answer long before its time: whoever ignores `wait` is asked as by a short poll.
-      if (!waitS) tookMs = performance.now() - askedAt
-      const isIgnored = frames.every(isControl) && performance.now() - askedAt < waitS * 500
+      if (!waitS) tookMs = now() - askedAt
+      const isIgnored = frames.every(isControl) && now() - askedAt < waitS * 500
       waitS = 0
       // A reader that is full now lets go within this task.
       if (more) await macrotask()
