@@ -96,7 +96,13 @@ export const mistakes: readonly Mistake[] = [
     find: 'reader.paused = reader.behind = true',
     replace: 'reader.paused = false'
   },
-  { name: 'a timer is not cleared', foundBy: ['leaks'], file: 'strategy/link.ts', find: '      clearTimeout(timer)\n      end()\n', replace: '      end()\n' },
+  {
+    name: 'a timer is not cleared',
+    foundBy: ['leaks'],
+    file: 'strategy/silence.ts',
+    find: 'onAbort(controller.signal, () => clearTimeout(timer))',
+    replace: ''
+  },
   { name: 'a signal is listened to for ever', foundBy: ['leaks'], file: 'subscription.ts', find: 'release?.()', replace: 'void release' },
   { name: 'silence is never noticed', foundBy: ['silence'], file: 'policy/rhythm.ts', find: 'heartbeatMs * DEAD_BEATS', replace: 'heartbeatMs * 1e6' },
   {
