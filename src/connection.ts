@@ -208,7 +208,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     experience.forgive(FAREWELL_MS)
     if (!retryAt) callOff({ kind: 'released' })
     endOutgoing()
-    traffic.leave()
+    traffic.endLooks(true)
   }
 
   /** What was waited for may have come, what is live may have died, and what is shown may be out of date. */

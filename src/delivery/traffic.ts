@@ -1,9 +1,8 @@
 /** Keeps the links in line with what the readers want, and the readers in line with what they can hold; says what a frame means to them. */
 
-import { macrotask, now } from '../async/clock.ts'
+import { macrotask } from '../async/clock.ts'
 import type { Credentials } from '../credentials.ts'
 import { type JobtailError, saidBy, TransportError } from '../errors.ts'
-import { isOffline } from '../page.ts'
 import { type Verdict, verdict } from '../policy/verdict.ts'
 import { type ErrorControl, type Frame, isControl } from '../protocol/frames.ts'
 import { isTerminal, TAIL } from '../protocol/rules.ts'
@@ -11,14 +10,9 @@ import { type RunningLink, runLink } from '../strategy/link.ts'
 import type { Round } from '../strategy/round.ts'
 import type { DiagnosticDetail, OpenRequest, Transport } from '../types.ts'
 import { createJobs, type Jobs } from './jobs.ts'
+import { createLooks, type Looks } from './looks.ts'
 import type { Reader } from './reader.ts'
 import { createReadings, type Readings } from './readings.ts'
-
-/** What a look has brought, the link it runs beside brings within so long, or it is dead. */
-const CHALLENGE_MS = 250
-
-/** Where single requests fail, links have to do for so long. */
-const PAGES_AGAIN_MS = 5000
 
 /** A link with what it reads. */
 export interface Carrier extends RunningLink {
@@ -27,8 +21,6 @@ export interface Carrier extends RunningLink {
   readonly credentials: Credentials
   /** A look: it reads these jobs, and no more than is known now. */
   readonly looksAt: readonly string[] | undefined
-  /** It reads for this one alone, who is behind. */
-  readonly behind: Reader | undefined
 }
 
 export interface TrafficOptions {
@@ -69,18 +61,13 @@ export interface Loop {
   emit(detail: DiagnosticDetail, transport?: string): void
 }
 
-export interface Traffic {
+export interface Traffic extends Pick<Looks, 'begin' | 'endLooks'> {
   readonly jobs: Jobs
   wanted(): string[]
-  /** From now on, until `endLooks`, what is wanted while no link is live is asked for by JSON as well, once. */
-  begin(): void
-  endLooks(): void
-  /** The page is put away. */
-  leave(): void
   /** For what is opened from now on. */
   renew(credentials: Credentials): void
-  /** Opens a link for what is wanted, or a look. */
-  open(transport: Transport, looksAt?: readonly string[]): Carrier
+  /** Opens a link for what is wanted. */
+  open(transport: Transport): Carrier
   /** To be called whenever the readers, or what they can hold, have changed. */
   changed(): void
 }
@@ -89,22 +76,16 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
   const jobs = createJobs(options.capacity, onDue)
   /** All that is open. */
   const carriers = new Set<Carrier>()
-  /** Since something was last wanted for the first time. */
-  const looked = new Set<string>()
   let credentials: Credentials
-  let isLooking = false
-  /** Runs beside a suspect link. */
-  let second: Carrier | undefined
   let isSettling = false
-  /** When single requests brought nothing to one who was behind. */
-  let pagesFailedAt = -Infinity
 
   const { wanted } = jobs
+  const looks = createLooks(options.firstLook, jobs, loop, (at, active) => open(options.look, at, active))
 
-  function open(transport: Transport, looksAt?: readonly string[], behind?: Reader): Carrier {
+  function open(transport: Transport, looksAt?: readonly string[], active: Readings['active'] = jobs.active): Carrier {
     const { request, probeTimeoutMs } = options
     const own = credentials
-    const readings = createReadings(behind ? () => (jobs.all().includes(behind) && !behind.paused ? [behind] : []) : jobs.active)
+    const readings = createReadings(active)
     const link = runLink({
       transport: transport.name,
       open: (signal) => transport.open({ ...request, ...own, headers: new Headers(own.headers), jobs: readings.ask(looksAt ?? wanted()), signal }),
@@ -113,39 +94,20 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
         if (!looksAt) loop.onProved(carrier)
       },
       onSuspect(silentMs) {
-        if (loop.round()?.live === carrier) void lookBeside(carrier, silentMs)
+        if (loop.round()?.live === carrier) void looks.lookBeside(carrier, silentMs)
       },
       onFrame: (frame) => deliver(frame, carrier),
       isFull: () => overfull().length > 0,
       onFull: relieve
     })
-    const carrier: Carrier = Object.assign(link, { readings, credentials: own, looksAt, behind })
+    const carrier: Carrier = Object.assign(link, { readings, credentials: own, looksAt })
     carriers.add(carrier)
     carrier.ended.then((error) => {
       carriers.delete(carrier)
-      // At the end of what was known, or this path has failed or been refused: in each case a link goes on.
-      if (behind) {
-        behind.behind = behind.paused
-        if (error && !carrier.provedAt) pagesFailedAt = now()
-      }
-      // Neither held again nor answered: that path has failed, so the job goes back to the others.
-      else if (looksAt) for (const job of looksAt) jobs.free(job, true)
-      else loop.onOver(carrier, error)
+      if (!looksAt) loop.onOver(carrier, error)
       changed()
     })
     return carrier
-  }
-
-  /** What a silent link may have missed is read beside it: where something comes that the link didn't bring, it is dead. */
-  async function lookBeside(carrier: Carrier, silentMs: number): Promise<void> {
-    if (second || wanted().length === 0 || carrier.transport === 'short-poll') return // that looks by itself
-    loop.emit({ type: 'suspected', silentMs }, carrier.transport)
-    const look = open(options.look, wanted())
-    second = look
-    await look.ended
-    second = undefined
-    const isAnswered = look.provedAt !== undefined
-    if (carrier.eventAt < look.startedAt && (look.events > 0 || (!isAnswered && isOffline()))) carrier.challenge(CHALLENGE_MS)
   }
 
   // ---- what comes in
@@ -182,7 +144,7 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
     const decision = verdict(status, !!cursor && cursor !== TAIL)
     if (decision === 'reauthorize') return loop.onUnauthorized(saidBy(job ? `job ${job}` : 'all jobs', error), carrier)
     // Beside what works no refusal counts.
-    if (carrier === second) return
+    if (looks.isBeside(carrier)) return
     if (job) return refuseJob(job, decision, error)
     if (decision !== 'wait') for (const each of readings.jobs()) refuse({ ...error, job: each }, carrier)
     else if (!loop.onBusy(retryAfterMs, carrier)) carrier.end(new TransportError('status', message, { status }))
@@ -220,51 +182,32 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
     isSettling = false
     const surplus = jobs.beyond()
     for (const reader of surplus) jobs.remove(reader)
-    if (surplus.length > 0) options.onSurplus(surplus)
+    options.onSurplus(surplus)
 
     for (const { readings, looksAt, end } of carriers) {
       readings.join()
       if (looksAt?.every((job) => readings.active(job).length === 0)) end()
     }
-    for (const reader of jobs.all()) if (reader.behind && !reader.paused) catchUp(reader)
+    for (const reader of jobs.all()) if (reader.behind && !reader.paused) looks.catchUp(reader)
     const jobsWanted = wanted()
     if (jobsWanted.length === 0) return letGo()
     loop.start()
-    lookOn(jobsWanted)
+    looks.lookOn(jobsWanted)
     for (const carrier of [...(loop.round()?.contenders ?? [])]) adjust(carrier, jobsWanted)
   }
 
-  function endLooks(): void {
-    isLooking = false
-    for (const { looksAt, behind, end } of carriers) if (looksAt && !behind) end()
-  }
-
   function letGo(): void {
-    looked.clear()
+    looks.forget()
     void macrotask().then(() => {
       if (wanted().length === 0) loop.release()
     })
   }
 
-  /** Merely not reading a link bounds nothing; a request brings no more than one answer's worth. */
-  function catchUp(reader: Reader): void {
-    if (loop.isAway() || now() - pagesFailedAt < PAGES_AGAIN_MS) reader.behind = false
-    else if (![...carriers].some(({ behind }) => behind === reader)) open(options.look, [reader.job], reader)
-  }
-
   /** A job that was not to be had is asked for again. */
   function onDue(job: string): void {
-    if (!loop.isAway()) return void open(options.look, [job])
+    if (!loop.isAway()) return looks.look([job])
     jobs.free(job)
     changed()
-  }
-
-  /** What has become wanted since the looks were started. */
-  function lookOn(jobsWanted: readonly string[]): void {
-    if (!isLooking || loop.round()?.live) return
-    const fresh = jobsWanted.filter((job) => !looked.has(job))
-    for (const job of fresh) looked.add(job)
-    if (fresh.length > 0) open(options.look, fresh)
   }
 
   /** Has a link read what is wanted: in place where its transport can. */
@@ -282,15 +225,7 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
     renew(given) {
       credentials = given
     },
-    begin() {
-      isLooking = options.firstLook
-      lookOn(wanted())
-    },
-    endLooks,
-    leave() {
-      endLooks()
-      for (const { behind, end } of carriers) if (behind) end()
-    },
+    ...looks,
     open,
     changed
   }
