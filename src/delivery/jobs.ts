@@ -28,7 +28,7 @@ export interface Jobs {
   /** Whether the job is among them, or would fit. */
   takes(job: string): boolean
   /** Takes the job off what is wanted, and has it asked for after a pause, longer each time. False where it has been held for all of its grace. */
-  hold(job: string, atLeastMs: number, graceMs?: number): boolean
+  hold(job: string, atLeastMs?: number, graceMs?: number): boolean
   areHeld(): boolean
   /** Puts the job back among what is wanted; with `due`, only where its pause is over. */
   free(job: string, due?: boolean): void
@@ -76,7 +76,7 @@ export function createJobs(capacity: () => number | undefined, onDue: (job: stri
     wanted: () => fitting(capacity() ?? 1).filter((job) => !jobs.get(job)?.held && active(job).length > 0),
     beyond: () => [...jobs.keys()].slice(fitting().length).flatMap(readers),
     takes: (job) => jobs.has(job) || fitting(undefined, [...jobs.keys(), job]).length > jobs.size,
-    hold(job, atLeastMs, graceMs = Infinity) {
+    hold(job, atLeastMs = 0, graceMs = Infinity) {
       const entry = jobs.get(job)
       if (!entry) return false
       entry.held ??= { sinceMs: now(), pauseMs: FIRST_PAUSE_MS, isLast: false, timer: undefined }

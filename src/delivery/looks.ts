@@ -3,9 +3,9 @@
 import { now } from '../async/clock.ts'
 import { isOffline } from '../page.ts'
 import type { Jobs } from './jobs.ts'
+import type { Carrier, Loop } from './loop.ts'
 import type { Reader } from './reader.ts'
 import type { Readings } from './readings.ts'
-import type { Carrier, Loop } from './traffic.ts'
 
 /** What a look has brought, the link it runs beside brings within so long, or it is dead. */
 const CHALLENGE_MS = 250

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type Carrier, createTraffic, type Loop, type TrafficOptions } from '../../src/delivery/traffic.ts'
+import type { Carrier, Loop } from '../../src/delivery/loop.ts'
+import { createTraffic, type TrafficOptions } from '../../src/delivery/traffic.ts'
 import type { JobtailError } from '../../src/errors.ts'
 import type { ErrorControl, Frame } from '../../src/protocol/frames.ts'
 import { TAIL } from '../../src/protocol/rules.ts'
