@@ -4,8 +4,7 @@
  */
 
 import { macrotask, now } from './async/clock.ts'
-import { delay, orAborted } from './async/signals.ts'
-import type { Credentials } from './credentials.ts'
+import { delay } from './async/signals.ts'
 import type { Carrier } from './delivery/loop.ts'
 import type { Reader } from './delivery/reader.ts'
 import { createTraffic, type TrafficOptions } from './delivery/traffic.ts'
@@ -16,17 +15,14 @@ import { IDLE } from './state.ts'
 import { createExperience, type ExperienceOptions } from './strategy/experience.ts'
 import { describe, errorOf } from './strategy/failures.ts'
 import { type Round, startRound } from './strategy/round.ts'
+import { createTokens, type TokensOptions } from './strategy/tokens.ts'
 import type { ConnectionState, DiagnosticDetail, RetryOptions, Transport } from './types.ts'
 
-export interface ConnectionOptions extends TrafficOptions, Pick<ExperienceOptions, 'recall' | 'remember'> {
+export interface ConnectionOptions extends TrafficOptions, TokensOptions, Pick<ExperienceOptions, 'recall' | 'remember'> {
   /** The supported ones, best first. */
   transports: readonly Transport[]
   staggerMs: number
   retry: Required<RetryOptions>
-  /** Asks the token source. */
-  authorize(): Promise<Credentials>
-  /** Whether asking again may give another token. */
-  canReauthorize: boolean
   emit(detail: DiagnosticDetail, attempt?: number, transport?: string): void
   /** A whole first round has failed. */
   warn(message: string): void
@@ -43,10 +39,7 @@ export interface Connection {
 }
 
 /** What is wanted may change as often while a link is opened; more often it is the server that doesn't give it, and is asked ever more rarely. */
-const MAX_STALE = 5
-
-/** A token that is refused after a shorter time is not asked for anew at once each time, no more than a link that can't read what is wanted. */
-const MIN_AUTHORIZED_MS = 5000
+const MAX_AGAIN = 5
 
 /** WebKit cuts what a page reads some ms before it tells that the page is put away. */
 const FAREWELL_MS = 1000
@@ -55,14 +48,6 @@ export function createConnection(options: ConnectionOptions): Connection {
   const { transports, retry, recall, remember } = options
   let state = IDLE
   let attempt = 0
-  /** The token source was asked again, and nothing has been read since. */
-  let reauthorized = false
-  /** When that was, and how often in a row it was soon again. */
-  let reauthorizedAt = -Infinity
-  let hasty = 0
-  /** What is opened with now, and what of it was refused last. */
-  let latest: Credentials | undefined
-  let refused: Credentials | undefined
   /** The pause or the round under way; aborted with its outcome when it is called off. Undefined where nothing runs. */
   let turn: AbortController | undefined
   let round: Round<Carrier> | undefined
@@ -79,12 +64,19 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   const emit = (detail: DiagnosticDetail, transport?: string): void => options.emit(detail, attempt, transport)
   const experience = createExperience({ order: transports.map(({ name }) => name), recall, remember, emit })
+  const tokens = createTokens(options)
 
   /** Ends the round; what carried it, or who it was called off for, comes first in the next one. */
   function callOff(end: End, cause?: Carrier): void {
     const carrier = cause && round?.contenders.has(cause) ? cause : round?.live
     turn?.abort({ ...end, transport: carrier?.transport ?? experience.history.favourite } satisfies Outcome)
   }
+
+  /** Goes on with another round: at once, unless that has been so too often in a row. */
+  const again = (times: number): void => callOff(times > MAX_AGAIN ? { kind: 'busy', atLeastMs: 0 } : { kind: 'released' })
+
+  /** What becomes of it is no reason to leave what works. */
+  const isSpare = (carrier: Carrier): boolean => round?.live !== undefined && round.live !== carrier
 
   const traffic = createTraffic(options, {
     round: () => round,
@@ -104,33 +96,27 @@ export function createConnection(options: ConnectionOptions): Connection {
       endOutgoing(isFlood ? undefined : round?.live)
       if (outgoing) round?.contenders.delete(outgoing)
       stale += 1
-      callOff(stale > MAX_STALE ? { kind: 'busy', atLeastMs: 0 } : { kind: 'released' })
+      again(stale)
     },
     onOver,
-    onSubscribed() {
-      reauthorized = false
-    },
+    credentials: tokens.credentials,
+    onSubscribed: tokens.forget,
     isAway: () => page.isAway,
     onUnauthorized(error, carrier) {
       if (!turn || turn.signal.aborted) return // another one's refusal, of the same token, came first
-      if (carrier.credentials !== latest || carrier.credentials === refused) return carrier.end() // of a token from before
-      if (round?.live && round.live !== carrier) {
-        // No reason to leave what works; what is opened next has a new token.
+      if (tokens.areOld(carrier.credentials)) return carrier.end()
+      if (isSpare(carrier)) {
+        // What is opened next has a new token.
         carrier.end()
-        void renew(turn.signal).catch(() => {})
+        void tokens.authorize(turn.signal).catch(() => {})
         return
       }
-      if (reauthorized || !options.canReauthorize) return failAll(error)
-      // Again and again so soon, although something was read in between: old answers out of a cache, or a server of two minds.
-      hasty = now() - reauthorizedAt < MIN_AUTHORIZED_MS ? hasty + 1 : 0
-      reauthorized = true
-      refused = latest
-      reauthorizedAt = now()
-      callOff(hasty > MAX_STALE ? { kind: 'busy', atLeastMs: 0 } : { kind: 'released' })
+      const times = tokens.refuse()
+      if (times === undefined) failAll(error)
+      else again(times)
     },
     onBusy(atLeastMs, carrier) {
-      // A candidate that is refused is no reason to leave what works.
-      if (round?.live && round.live !== carrier) return false
+      if (isSpare(carrier)) return false
       callOff({ kind: 'busy', atLeastMs }, carrier)
       return true
     },
@@ -232,7 +218,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   async function carry(controller: AbortController): Promise<Outcome> {
     const { signal } = controller
     try {
-      await authorize(signal)
+      await tokens.authorize(signal)
       traffic.begin()
       await experience.recall(networkType(), signal)
       roundAt = now()
@@ -241,7 +227,7 @@ export function createConnection(options: ConnectionOptions): Connection {
         rank: () => ranking(experience.history, now()),
         staggerMs: options.staggerMs,
         pause: (tries, until) => page.pause(retrialMs(tries, Math.random), until),
-        renew,
+        renew: tokens.authorize,
         open,
         onLive,
         controller
@@ -254,20 +240,6 @@ export function createConnection(options: ConnectionOptions): Connection {
       // Never its text: there may be a token in it.
       const message = `the token or header source threw ${reason instanceof Error ? reason.name : typeof reason}`
       return { kind: 'failed', failures: [{ transport: 'token', reason: 'network', message }], transport: experience.history.favourite }
-    }
-  }
-
-  async function authorize(signal: AbortSignal): Promise<void> {
-    latest = await orAborted(options.authorize(), signal)
-    traffic.renew(latest)
-  }
-
-  /** Nothing that fails here ends what is live. */
-  async function renew(signal: AbortSignal): Promise<void> {
-    try {
-      await authorize(signal)
-    } catch {
-      signal.throwIfAborted()
     }
   }
 
@@ -309,7 +281,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     for (const reader of jobs.all()) reader.fail(error)
     experience.forget()
     attempt = 0
-    reauthorized = false
+    tokens.forget()
   }
 
   return {

@@ -20,6 +20,8 @@ export interface Carrier extends RunningLink {
 export interface Loop {
   /** The round under way. */
   round(): Round<Carrier> | undefined
+  /** What is opened with now. */
+  credentials(): Credentials
   /** Something is wanted: whatever runs goes on. */
   start(): void
   /** Nothing is wanted any more, for a task now. */

@@ -1,7 +1,6 @@
 /** Keeps the links in line with what the readers want, and the readers in line with what they can hold. */
 
 import { macrotask } from '../async/clock.ts'
-import type { Credentials } from '../credentials.ts'
 import { isControl } from '../protocol/frames.ts'
 import { runLink } from '../strategy/link.ts'
 import type { OpenRequest, Transport } from '../types.ts'
@@ -29,8 +28,6 @@ export interface TrafficOptions {
 export interface Traffic extends Pick<Looks, 'begin' | 'endLooks'> {
   readonly jobs: Jobs
   wanted(): string[]
-  /** For what is opened from now on. */
-  renew(credentials: Credentials): void
   /** Opens a link for what is wanted. */
   open(transport: Transport): Carrier
   /** To be called whenever the readers, or what they can hold, have changed. */
@@ -41,7 +38,6 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
   const jobs = createJobs(options.capacity, onDue)
   /** All that is open. */
   const carriers = new Set<Carrier>()
-  let credentials: Credentials
   let isSettling = false
 
   const { wanted } = jobs
@@ -50,11 +46,12 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
 
   function open(transport: Transport, looksAt?: readonly string[], active: Readings['active'] = jobs.active): Carrier {
     const { request, probeTimeoutMs } = options
-    const own = credentials
+    const credentials = loop.credentials()
     const readings = createReadings(active)
     const link = runLink({
       transport: transport.name,
-      open: (signal) => transport.open({ ...request, ...own, headers: new Headers(own.headers), jobs: readings.ask(looksAt ?? wanted()), signal }),
+      open: (signal) =>
+        transport.open({ ...request, ...credentials, headers: new Headers(credentials.headers), jobs: readings.ask(looksAt ?? wanted()), signal }),
       probeTimeoutMs,
       onProved() {
         if (!looksAt) loop.onProved(carrier)
@@ -69,7 +66,7 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
       isFull: () => overfull().length > 0,
       onFull: relieve
     })
-    const carrier: Carrier = Object.assign(link, { readings, credentials: own, looksAt })
+    const carrier: Carrier = Object.assign(link, { readings, credentials, looksAt })
     carriers.add(carrier)
     carrier.ended.then((error) => {
       carriers.delete(carrier)
@@ -139,9 +136,6 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
   return {
     jobs,
     wanted,
-    renew(given) {
-      credentials = given
-    },
     ...looks,
     open,
     changed

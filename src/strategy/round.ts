@@ -55,7 +55,8 @@ export function startRound<L extends RunningLink>({ candidates, rank, staggerMs,
       const better = rank().filter((transport) => round.live && !isNoBetter(transport) && ![...contenders].some((each) => each.transport === transport))
       if (better.length === 0) continue
       tries += 1
-      await renew(signal)
+      // Nothing that fails here ends what is live.
+      await renew(signal).catch(() => signal.throwIfAborted())
       await startAll(better)
     }
   }

@@ -53,6 +53,7 @@ async function carry(readers: readonly Recorder[], options: Partial<TrafficOptio
     },
     {
       round: () => undefined,
+      credentials: () => ({ headers, token: 'secret' }),
       start() {},
       release() {},
       onProved: () => said.push('proved'),
@@ -77,7 +78,6 @@ async function carry(readers: readonly Recorder[], options: Partial<TrafficOptio
     }
     traffic.jobs.add(reader)
   }
-  traffic.renew({ headers, token: 'secret' })
   traffic.begin()
   const carrier = traffic.open(transport('sse'))
   await pass(0)

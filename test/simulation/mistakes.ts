@@ -85,8 +85,8 @@ export const mistakes: readonly Mistake[] = [
   {
     name: 'a 401 is tried again for ever',
     foundBy: ['progress'],
-    file: 'connection.ts',
-    find: 'if (reauthorized || !options.canReauthorize) return failAll(error)',
+    file: 'strategy/tokens.ts',
+    find: 'if (reauthorized || !options.canReauthorize) return undefined',
     replace: ''
   },
   {

@@ -217,6 +217,8 @@ describe('better ones are tried again', () => {
     /** Lets the pause end. */
     resume(): Promise<void>
     renewed: number
+    /** Whether new credentials can't be had. */
+    isUnauthorized: boolean
     pauses: number[]
   }
 
@@ -232,10 +234,12 @@ describe('better ones are tried again', () => {
       },
       async renew() {
         retried.renewed += 1
+        if (retried.isUnauthorized) throw new Error('no token')
       }
     })
     const retried: Retried = Object.assign(played, {
       renewed: 0,
+      isUnauthorized: false,
       pauses,
       async resume() {
         ended.resolve()
@@ -275,6 +279,17 @@ describe('better ones are tried again', () => {
     expect(played.opened.map((each) => each.split(' ')[0])).toEqual(['websocket', 'sse', 'sse'])
     expect(played.pauses).toEqual([0, 1, 2])
     expect(played.end).toBeUndefined()
+    await callOff(played)
+  })
+
+  test('with those of before where no new credentials can be had: nothing ends', async () => {
+    const played = await onLongPoll()
+    played.isUnauthorized = true
+    await played.resume()
+    expect(played.renewed).toBe(1)
+    expect(played.opened).toEqual(['websocket 1000', 'sse 1250'])
+    expect(played.round.live?.transport).toBe('long-poll')
+    expect([played.end, played.error]).toEqual([undefined, undefined])
     await callOff(played)
   })
 
