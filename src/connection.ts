@@ -9,7 +9,7 @@ import type { Carrier } from './delivery/loop.ts'
 import type { Reader } from './delivery/reader.ts'
 import { createTraffic, type TrafficOptions } from './delivery/traffic.ts'
 import { isJobtailError, JobtailError, type TransportError } from './errors.ts'
-import { followPage, isOffline, networkType, type Page } from './page.ts'
+import { createPage, isOffline, networkType } from './page.ts'
 import { candidates, type End, next, type Outcome, ranking, retrialMs, type Step } from './policy/next.ts'
 import { IDLE } from './state.ts'
 import { createExperience, type ExperienceOptions } from './strategy/experience.ts'
@@ -52,9 +52,6 @@ export function createConnection(options: ConnectionOptions): Connection {
   let turn: AbortController | undefined
   let round: Round<Carrier> | undefined
   let roundAt = 0
-  /** Followed while there are readers. */
-  let page: Page
-  let watching: AbortController | undefined
   /** When the wait under way is over. */
   let retryAt: number | undefined
   /** Links in a row that could not read all that was wanted. */
@@ -65,6 +62,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   const emit = (detail: DiagnosticDetail, transport?: string): void => options.emit(detail, attempt, transport)
   const experience = createExperience({ order: transports.map(({ name }) => name), recall, remember, emit })
   const tokens = createTokens(options)
+  /** Followed while there are readers. */
+  const page = createPage({ onLeave, onChange: reconsider, onNetwork: (type) => emit({ type }) })
 
   /** Ends the round; what carried it, or who it was called off for, comes first in the next one. */
   function callOff(end: End, cause?: Carrier): void {
@@ -152,9 +151,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (jobs.areHeld()) announce('waiting')
     else if (readers.some(({ behind }) => behind)) announce('live', 'short-poll')
     else announce('idle')
-    if (readers.length > 0) return
-    watching?.abort()
-    watching = undefined
+    if (readers.length === 0) page.unfollow()
   }
 
   async function run(): Promise<void> {
@@ -287,10 +284,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   return {
     add(reader) {
       jobs.add(reader)
-      if (!watching) {
-        watching = new AbortController()
-        page = followPage({ onLeave, onChange: reconsider, onNetwork: (type) => emit({ type }) }, watching.signal)
-      }
+      page.follow()
       reader.connection(state)
       traffic.changed()
     },

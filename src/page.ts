@@ -26,6 +26,8 @@ export interface PageListener {
 }
 
 export interface Page {
+  follow(): void
+  unfollow(): void
   readonly isAway: boolean
   /** Resolves at once, unless the page is put away: then when it is back. */
   present(signal: AbortSignal): Promise<void>
@@ -33,13 +35,11 @@ export interface Page {
   pause(ms: number, signal: AbortSignal): Promise<void>
 }
 
-/** Tells of it until the signal aborts. */
-export function followPage({ onLeave, onChange, onNetwork }: PageListener, signal: AbortSignal): Page {
-  const { document } = globalThis
+/** Tells of it while it is followed. */
+export function createPage({ onLeave, onChange, onNetwork }: PageListener): Page {
+  let following: AbortController | undefined
   let away: PromiseWithResolvers<void> | undefined
   let wake = (): void => {}
-
-  const on = (target: EventTarget | undefined, type: string, callback: () => void): void => target?.addEventListener?.(type, callback, { signal })
 
   function leave(): void {
     if (away) return
@@ -59,19 +59,33 @@ export function followPage({ onLeave, onChange, onNetwork }: PageListener, signa
     onChange()
   }
 
-  on(globalThis, 'pagehide', leave)
-  on(globalThis, 'pageshow', comeBack)
-  on(document, 'freeze', leave)
-  on(document, 'resume', comeBack)
-  on(document, 'visibilitychange', () => isHidden() || change())
-  on(connection(), 'change', change)
-  for (const type of ['offline', 'online'] as const)
-    on(globalThis, type, () => {
-      onNetwork(type)
-      change()
-    })
+  function follow(): void {
+    if (following) return
+    following = new AbortController()
+    const { signal } = following
+    const { document } = globalThis
+    away = undefined
+    const on = (target: EventTarget | undefined, type: string, callback: () => void): void => target?.addEventListener?.(type, callback, { signal })
+
+    on(globalThis, 'pagehide', leave)
+    on(globalThis, 'pageshow', comeBack)
+    on(document, 'freeze', leave)
+    on(document, 'resume', comeBack)
+    on(document, 'visibilitychange', () => isHidden() || change())
+    on(connection(), 'change', change)
+    for (const type of ['offline', 'online'] as const)
+      on(globalThis, type, () => {
+        onNetwork(type)
+        change()
+      })
+  }
 
   return {
+    follow,
+    unfollow() {
+      following?.abort()
+      following = undefined
+    },
     get isAway() {
       return away !== undefined
     },
