@@ -335,7 +335,7 @@ describe('busy', () => {
     expect(world.starts).toEqual(['websocket@0'])
     expect(world.open).toEqual([])
     world.http.faults.events = undefined
-    await elapse(2200)
+    await elapse(3000)
     expect(loop.seqs).toEqual([1, 2])
   })
 
