@@ -41,6 +41,9 @@ export function need<T>(value: T, reason: string): Exclude<T, false | null | und
   return value as Exclude<T, false | null | undefined> // as: what is false, null or undefined has just been thrown for
 }
 
+/** What one reading can't say another one may. */
+export const attempt = <T>(look: () => Promise<T>): Promise<T | undefined> => look().catch(() => undefined)
+
 /** A finding unless it holds. */
 export function expect(holds: unknown, asked: string, expected: string, came: unknown): asserts holds {
   if (!holds) throw new Finding(asked, expected, brief(came))

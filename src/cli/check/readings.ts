@@ -6,7 +6,24 @@ import { type Exchange, type Fields, isFields } from './http.ts'
 export const FOREIGN = 'jobtail-check-foreign'
 export const MALFORMED = 'no cursor!'
 
+/** Of browsers' pages, none may have this one. */
+export const STRANGE_ORIGIN = 'https://jobtail-check.invalid'
+
 export const seqsOf = (events: readonly Fields[]): unknown[] => events.map(({ seq }) => seq)
+
+/** A JSON reading, taken apart. */
+export interface Reading {
+  exchange: Exchange
+  answer: Fields
+  members: Fields[]
+  events: Fields[]
+}
+
+export function readingIn(exchange: Exchange): Reading | undefined {
+  const { status, json } = exchange
+  if (status !== 200 || !isFields(json) || !Array.isArray(json.jobs) || !Array.isArray(json.events)) return undefined
+  return { exchange, answer: json, members: json.jobs.filter(isFields), events: json.events.filter(isFields) }
+}
 
 /** A status by which a server says that it has no such reading, and not that of this job. */
 export function isNotOffered({ status, json }: Pick<Exchange, 'status' | 'json'>): boolean {

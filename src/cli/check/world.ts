@@ -2,29 +2,14 @@
 
 import { TAIL } from '../../protocol/rules.ts'
 import { type Asked, eventsUrl, resourceUrl } from '../../protocol/urls.ts'
-import { LeftOut, need } from './clause.ts'
-import { ask, type Exchange, type Fields, isFields, type Question, type Reach } from './http.ts'
+import { attempt, LeftOut, need } from './clause.ts'
+import { ask, type Exchange, type Fields, type Question, type Reach } from './http.ts'
 import { type Jobs, stillRunning } from './jobs.ts'
+import { findLog, type Log, pagesFrom } from './log.ts'
+import { type Reading, readingIn } from './readings.ts'
 import { openSocket, type Socket, type SocketQuestion } from './socket.ts'
 import { answered, openStream, type Stream } from './stream.ts'
-import { controlsIn, eventsIn, type Transcript } from './transcript.ts'
-
-export interface Reading {
-  exchange: Exchange
-  answer: Fields
-  members: Fields[]
-  events: Fields[]
-}
-
-/** The finished job's log, from all that the readings deliver of it: what one of them leaves out shows. */
-export interface Log {
-  job: string
-  events: readonly Fields[]
-  last: Fields
-  /** An event in the middle, and what comes after it. */
-  middle: Fields
-  rest: readonly Fields[]
-}
+import { controlsIn, type Transcript } from './transcript.ts'
 
 type How = Pick<Question, 'headers' | 'limitMs' | 'anonymous'> & { params?: Record<string, string> }
 
@@ -68,18 +53,10 @@ export interface WorldOptions {
   required?: ReadonlySet<string> | undefined
 }
 
-const MAX_PAGES = 100
-
 /** Made at the first call, the same for all later ones. */
-export function once<T>(make: () => Promise<T>): () => Promise<T> {
+function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined
   return () => (made ??= make())
-}
-
-export function readingIn(exchange: Exchange): Reading | undefined {
-  const { status, json } = exchange
-  if (status !== 200 || !isFields(json) || !Array.isArray(json.jobs) || !Array.isArray(json.events)) return undefined
-  return { exchange, answer: json, members: json.jobs.filter(isFields), events: json.events.filter(isFields) }
 }
 
 export function createWorld({ reach, jobs, origin, anyOrigin = false, required = new Set() }: WorldOptions): World {
@@ -113,7 +90,7 @@ export function createWorld({ reach, jobs, origin, anyOrigin = false, required =
     stream: (asks, { params, ...how } = {}) => tracked(openStream(reach, { ...how, url: urlOf(asks, params) })),
     socket: (asks, how = {}) => tracked(openSocket(reach, { ...how, url: urlOf(asks) })),
     wholeJson: once(async () => world.read([{ job: finished() }])),
-    pages: once(async () => allPages(world, finished())),
+    pages: once(async () => pagesFrom(world, await world.wholeJson(), finished())),
     wholeStream: once(async () => {
       const stream = answered(await world.stream([{ job: finished() }]))
       await stream.until(() => controlsIn(stream, 'done').length > 0)
@@ -156,47 +133,6 @@ async function hello(world: World): Promise<Fields> {
 }
 
 const helloIn = (transcript: Transcript): Fields | undefined => controlsIn(transcript, 'hello')[0]
-
-/** What one reading can't say another one may. */
-export const attempt = <T>(look: () => Promise<T>): Promise<T | undefined> => look().catch(() => undefined)
-
-/** From each reading that there is, in words what was asked and the finished job's events. */
-export async function everyReading(world: World): Promise<{ asked: string; events: readonly Fields[] }[]> {
-  const job = need(world.jobs.finished, world.jobs.why ?? 'no finished job is known')
-  const found = await Promise.all([
-    attempt(async () => ({ asked: (await world.wholeJson()).exchange.asked, events: (await world.pages()).flatMap(({ events }) => events) })),
-    ...[world.wholeStream, world.wholeSocket].map((whole) =>
-      attempt(async () => {
-        const transcript = await whole()
-        return { asked: transcript.asked, events: eventsIn(transcript, job) }
-      })
-    )
-  ])
-  return found.filter((each) => each !== undefined)
-}
-
-async function findLog(world: World, job: string): Promise<Log> {
-  const events = inOrder((await everyReading(world)).flatMap(({ events }) => events))
-  const [middle, last] = [events[Math.floor((events.length - 1) / 2)], events.at(-1)]
-  if (!middle || !last || middle === last) throw new LeftOut(`${events.length} events of the finished job came: two at least are needed`)
-  return { job, events, last, middle, rest: events.slice(events.indexOf(middle) + 1) }
-}
-
-/** By `seq`, each once. */
-const inOrder = (events: readonly Fields[]): Fields[] =>
-  [...new Map(events.map((event) => [event.seq, event])).values()].sort((a, b) => Number(a.seq) - Number(b.seq))
-
-/** Every page of the finished job, for as long as there is more. */
-async function allPages(world: World, job: string): Promise<Reading[]> {
-  const pages = [await world.wholeJson()]
-  while (pages.length < MAX_PAGES) {
-    const page = pages.at(-1)
-    const after = page?.events.at(-1)?.id
-    if (page?.answer.more !== true || typeof after !== 'string') break
-    pages.push(await world.read([{ job, after }]))
-  }
-  return pages
-}
 
 /** Where the job's log ends now. */
 export async function endOf(world: World, job: string): Promise<string> {

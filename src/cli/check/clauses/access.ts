@@ -4,9 +4,9 @@ import { eventsUrl, resourceUrl } from '../../../protocol/urls.ts'
 import { type Clause, expect, LeftOut, need } from '../clause.ts'
 import { isRefusal } from '../http.ts'
 import { cancel } from '../jobs.ts'
+import { STRANGE_ORIGIN } from '../readings.ts'
 import { controlsIn } from '../transcript.ts'
 import type { World } from '../world.ts'
-import { STRANGE_ORIGIN } from './websocket.ts'
 
 type Check = (world: World) => Promise<void>
 

@@ -4,10 +4,11 @@ import { isDeepStrictEqual } from 'node:util'
 import { messageOf } from '../../../errors.ts'
 import { parseFrame } from '../../../protocol/parse.ts'
 import { isTerminal } from '../../../protocol/rules.ts'
-import { brief, type Clause, expect, Finding, need } from '../clause.ts'
+import { attempt, brief, type Clause, expect, Finding, need } from '../clause.ts'
 import { type Fields, isFields } from '../http.ts'
+import { everyReading } from '../log.ts'
 import { controlsIn, idsOf } from '../transcript.ts'
-import { attempt, everyReading, snapshotOf, type World } from '../world.ts'
+import { snapshotOf, type World } from '../world.ts'
 
 /** A clause that every event has to meet. */
 const each = (id: string, says: string, expected: string, isMet: (event: Fields, job: string) => boolean): Clause => ({

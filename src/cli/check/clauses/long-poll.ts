@@ -3,8 +3,8 @@
 import { TAIL } from '../../../protocol/rules.ts'
 import { type Clause, expect, LeftOut, need } from '../clause.ts'
 import { type Exchange, isRefusal } from '../http.ts'
-import { seqsOf } from '../readings.ts'
-import { readingIn, type World } from '../world.ts'
+import { readingIn, seqsOf } from '../readings.ts'
+import type { World } from '../world.ts'
 import { HELD_S, liveOf } from './live.ts'
 
 const clause = (id: string, section: string, says: string, check: (world: World) => Promise<void>): Clause => ({ id, group: 'long-poll', section, says, check })

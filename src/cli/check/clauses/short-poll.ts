@@ -5,8 +5,8 @@ import { parseAnswer } from '../../../protocol/parse.ts'
 import { PROTOCOL, TAIL } from '../../../protocol/rules.ts'
 import { type Clause, expect, Finding, LeftOut, need } from '../clause.ts'
 import { type Exchange, isFields, isRefusal } from '../http.ts'
-import { FOREIGN, isNotOffered, MALFORMED, seqsOf } from '../readings.ts'
-import { type Reading, readingIn, type World } from '../world.ts'
+import { FOREIGN, isNotOffered, MALFORMED, type Reading, readingIn, seqsOf } from '../readings.ts'
+import type { World } from '../world.ts'
 
 const clause = (id: string, section: string, says: string, check: (world: World) => Promise<void>): Clause => ({
   id,

@@ -2,20 +2,16 @@
 
 import { SUBPROTOCOL } from '../../../protocol/rules.ts'
 import { type Clause, expect, LeftOut, need } from '../clause.ts'
-import type { Fields } from '../http.ts'
-import { seqsOf } from '../readings.ts'
+import { STRANGE_ORIGIN } from '../readings.ts'
 import type { Socket } from '../socket.ts'
-import { controlsIn, eventsIn } from '../transcript.ts'
-import type { Log, World } from '../world.ts'
-import { liveOf } from './live.ts'
+import { controlsIn } from '../transcript.ts'
+import type { World } from '../world.ts'
+import { operationClauses } from './operations.ts'
 import { streamingClauses } from './streaming.ts'
 
 const clause = (id: string, section: string, says: string, check: (world: World) => Promise<void>): Clause => ({ id, group: 'websocket', section, says, check })
 
-/** Of browsers' pages, none may have this one. */
-export const STRANGE_ORIGIN = 'https://jobtail-check.invalid'
 const LINGER_S = 10
-const REF = 7
 
 export const websocketClauses: readonly Clause[] = [
   clause('ws-answers', '§5', 'Upgrade: websocket at {base}/{id}/events opens a socket', async (world) => {
@@ -67,95 +63,7 @@ export const websocketClauses: readonly Clause[] = [
     socket.close()
     expect(isOpen, socket.asked, 'a socket that stays open', socket.came())
   }),
-  clause('ws-ping', '§6', 'ping is answered with pong', async (world) => {
-    const socket = await bareSocket(world)
-    socket.send({ op: 'ping' })
-    expect(await socket.until(() => controlsIn(socket, 'pong').length > 0), told(socket, { op: 'ping' }), '"pong"', socket.came())
-    socket.close()
-  }),
-  clause('ws-subscribe', '§5', 'subscribe is answered with subscribed, which echoes ref, and the events after its cursor', async (world) => {
-    const { job, rest } = await world.log()
-    const { socket, asked } = await subscribed(world)
-    expect(controlsIn(socket, 'subscribed', job)[0]?.ref === REF, asked, `"subscribed" with "ref":${REF}`, socket.came())
-    expect(isServed(socket, job, rest), asked, `the events with seq ${seqsOf(rest)}`, socket.came())
-  }),
-  clause('ws-operations', '§5', 'Operations may come as an array', async (world) => {
-    const { job } = await subscribable(world)
-    const socket = await bareSocket(world)
-    const operations = [
-      { op: 'subscribe', job: world.unknown },
-      { op: 'subscribe', job, ref: 1 }
-    ]
-    socket.send(operations)
-    const isDone = () => controlsIn(socket, 'subscribed', job).length > 0
-    expect(await socket.until(isDone), told(socket, operations), '"subscribed" of the second', socket.came())
-    socket.close()
-  }),
-  clause('ws-again', '§5', 'A job that has ended can be subscribed again: the socket stays open for that', async (world) => {
-    const { job } = await subscribable(world)
-    const socket = await bareSocket(world)
-    const operation = { op: 'subscribe', job, ref: 1 }
-    socket.send(operation)
-    need(await socket.until(() => controlsIn(socket, 'done').length > 0), 'no done came')
-    if (socket.over() === undefined) socket.send({ ...operation, ref: 2 })
-    const isAnswered = () => controlsIn(socket, 'subscribed').some(({ ref }) => ref === 2)
-    expect(await socket.until(isAnswered), told(socket, operation, { ...operation, ref: 2 }), '"subscribed" with "ref":2', socket.came())
-    socket.close()
-  }),
-  clause('ws-replace', '§5', 'A subscribe of a job already subscribed replaces it', async (world) => {
-    const { job, middle, rest } = await subscribable(world)
-    const socket = await bareSocket(world)
-    const operations = [
-      { op: 'subscribe', job, ref: 1 },
-      { op: 'subscribe', job, after: middle.id, ref: 2 }
-    ]
-    socket.send(operations)
-    const replaced = () => socket.frames().findIndex(({ control, ref }) => control === 'subscribed' && ref === 2)
-    const cameAfter = () =>
-      replaced() === -1
-        ? []
-        : socket
-            .frames()
-            .slice(replaced())
-            .filter(({ control }) => control === undefined)
-    await socket.until(() => cameAfter().at(-1)?.seq === rest.at(-1)?.seq)
-    socket.close()
-    const expected = `"subscribed" with "ref":2, then the events with seq ${seqsOf(rest)}`
-    expect(String(seqsOf(cameAfter())) === String(seqsOf(rest)), told(socket, ...operations), expected, socket.came())
-  }),
-  clause('ws-unsubscribe', '§5', 'After unsubscribe nothing comes of that job', async (world) => {
-    const { job, unsubscribed, appended, after } = await liveOf(world)
-    need(appended.length, 'nothing was appended')
-    const socket = await unsubscribed
-    const pongs = controlsIn(socket, 'pong').length
-    if (socket.over() === undefined) socket.send({ op: 'ping' })
-    await socket.until(() => controlsIn(socket, 'pong').length > pongs)
-    const seqs = seqsOf(appended)
-    const came = eventsIn(socket, job).filter(({ seq }) => seqs.includes(seq))
-    expect(came.length === 0, told(socket, { op: 'unsubscribe', job }), `nothing of the job after ${after}`, came)
-  }),
-  clause('ws-passed-over', '§5', 'Unknown operations are passed over, and an unsubscribe of a job that is not subscribed', async (world) => {
-    const { job } = await world.log()
-    const socket = await bareSocket(world)
-    const operations = [{ op: 'jobtail-check' }, { op: 'unsubscribe', job }]
-    for (const operation of operations) socket.send(operation)
-    need(await pinged(world), 'no pong comes')
-    socket.send({ op: 'ping' })
-    const hasPong = await socket.until(() => controlsIn(socket, 'pong').length > 0)
-    socket.close()
-    expect(hasPong && controlsIn(socket, 'error').length === 0, told(socket, ...operations), 'no answer', socket.came())
-  }),
-  clause('ws-malformed', '§5', 'A malformed operation gets an error 400 without a job, then 4400', async (world) => {
-    for (const operation of ['no JSON', { op: 'subscribe' }, { op: 'subscribe', job: 7 }]) {
-      const socket = await bareSocket(world)
-      socket.send(operation)
-      await socket.until(() => false)
-      socket.close()
-      const errors = controlsIn(socket, 'error')
-      const isRefused = errors.length === 1 && errors[0]?.status === 400 && errors[0].job === undefined
-      expect(isRefused && socket.closeCode() === 4400, told(socket, operation), '"error" with 400 and no "job", then a close with 4400', socket.came())
-    }
-  }),
+  ...operationClauses,
   clause('ws-unknown', '§5', 'A job that cannot be read: hello, an error 404 with the code unknown-job, a close with 4404', async (world) => {
     await world.wholeSocket()
     const socket = await world.socket([{ job: world.unknown }])
@@ -180,58 +88,5 @@ export const websocketClauses: readonly Clause[] = [
   })
 ]
 
-interface Subscribed {
-  socket: Socket
-  asked: string
-}
-
-const plain = new WeakMap<World, Promise<Subscribed>>()
-
-/** One subscribe by message, from the middle of the finished job. */
-function subscribed(world: World): Promise<Subscribed> {
-  const found = plain.get(world) ?? subscribe(world)
-  plain.set(world, found)
-  return found
-}
-
-async function subscribe(world: World): Promise<Subscribed> {
-  const { job, middle, rest } = await world.log()
-  const socket = await bareSocket(world)
-  const operation = { op: 'subscribe', job, after: middle.id, ref: REF }
-  socket.send(operation)
-  await socket.until(() => eventsIn(socket, job).length >= rest.length)
-  const asked = told(socket, operation)
-  socket.close()
-  return { socket, asked }
-}
-
-const isServed = (socket: Socket, job: string, expected: readonly Fields[]): boolean => String(seqsOf(eventsIn(socket, job))) === String(seqsOf(expected))
-
-/** The finished job's log, where a plain subscribe is served. */
-async function subscribable(world: World): Promise<Log> {
-  const log = await world.log()
-  const { socket } = await subscribed(world)
-  need(controlsIn(socket, 'subscribed')[0]?.ref === REF && isServed(socket, log.job, log.rest), 'a subscribe is not served')
-  return log
-}
-
 /** The ws package gives up a socket whose subprotocol it did not offer, or that has none. */
 const isSubprotocolError = (socket: Socket): boolean => /subprotocol/i.test(socket.over() ?? '')
-
-const told = (socket: Socket, ...operations: unknown[]): string =>
-  [socket.asked, ...operations.map((each) => (typeof each === 'string' ? each : JSON.stringify(each)))].join(', then ')
-
-/** A socket without a job, for operations. */
-async function bareSocket(world: World): Promise<Socket> {
-  await world.wholeSocket()
-  const socket = await world.socket([])
-  return need(socket.opened && socket, 'no socket without a job')
-}
-
-async function pinged(world: World): Promise<boolean> {
-  const socket = await bareSocket(world)
-  socket.send({ op: 'ping' })
-  const hasPong = await socket.until(() => controlsIn(socket, 'pong').length > 0)
-  socket.close()
-  return hasPong
-}
