@@ -18,6 +18,11 @@ export interface Clause {
   check(world: World): Promise<void>
 }
 
+/** Makes the clauses of one group. */
+export const clauseOf =
+  (group: Group) =>
+  (id: string, section: string, says: string, check: Clause['check']): Clause => ({ id, group, section, says, check })
+
 /** A server that does otherwise: what it was asked, what the protocol has it answer, what came. */
 export class Finding extends Error {
   readonly asked: string

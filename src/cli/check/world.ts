@@ -59,6 +59,16 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   return () => (made ??= make())
 }
 
+/** What several clauses look at: made at a world's first call, the same for its later ones. */
+export function perWorld<T>(make: (world: World) => Promise<T>): (world: World) => Promise<T> {
+  const made = new WeakMap<World, Promise<T>>()
+  return (world) => {
+    const found = made.get(world) ?? make(world)
+    made.set(world, found)
+    return found
+  }
+}
+
 export function createWorld({ reach, jobs, origin, anyOrigin = false, required = new Set() }: WorldOptions): World {
   const opened = new Set<{ close(): void }>()
   const finished = (): string => need(jobs.finished, jobs.why ?? 'no finished job is known')

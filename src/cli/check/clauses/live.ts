@@ -7,7 +7,7 @@ import { cancel } from '../jobs.ts'
 import type { Socket } from '../socket.ts'
 import { answered } from '../stream.ts'
 import { controlsIn, type Transcript } from '../transcript.ts'
-import { endOf, type World } from '../world.ts'
+import { endOf, perWorld, type World } from '../world.ts'
 
 export interface Live {
   job: string
@@ -29,13 +29,7 @@ const APPEND_MS = 10_000
 const POLL_MS = 100
 export const HELD_S = 10
 
-const lives = new WeakMap<World, Promise<Live>>()
-
-export function liveOf(world: World): Promise<Live> {
-  const found = lives.get(world) ?? live(world)
-  lives.set(world, found)
-  return found
-}
+export const liveOf: (world: World) => Promise<Live> = perWorld(live)
 
 async function live(world: World): Promise<Live> {
   const { cancellable, running, why } = world.jobs

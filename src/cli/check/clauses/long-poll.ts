@@ -1,13 +1,13 @@
 /** §3: a JSON reading that is held until there is an event. */
 
 import { TAIL } from '../../../protocol/rules.ts'
-import { type Clause, expect, LeftOut, need } from '../clause.ts'
+import { type Clause, clauseOf, expect, LeftOut, need } from '../clause.ts'
 import { type Exchange, isRefusal } from '../http.ts'
 import { readingIn, seqsOf } from '../readings.ts'
 import type { World } from '../world.ts'
 import { HELD_S, liveOf } from './live.ts'
 
-const clause = (id: string, section: string, says: string, check: (world: World) => Promise<void>): Clause => ({ id, group: 'long-poll', section, says, check })
+const clause = clauseOf('long-poll')
 
 const WAIT_S = 1
 /** Longer than an answer may take. */

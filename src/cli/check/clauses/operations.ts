@@ -1,15 +1,15 @@
 /** §§5 and 6: what a client says over a WebSocket. */
 
-import { type Clause, expect, need } from '../clause.ts'
+import { type Clause, clauseOf, expect, need } from '../clause.ts'
 import type { Fields } from '../http.ts'
 import type { Log } from '../log.ts'
 import { seqsOf } from '../readings.ts'
 import type { Socket } from '../socket.ts'
 import { controlsIn, eventsIn } from '../transcript.ts'
-import type { World } from '../world.ts'
+import { perWorld, type World } from '../world.ts'
 import { liveOf } from './live.ts'
 
-const clause = (id: string, section: string, says: string, check: (world: World) => Promise<void>): Clause => ({ id, group: 'websocket', section, says, check })
+const clause = clauseOf('websocket')
 
 const REF = 7
 
@@ -105,21 +105,8 @@ export const operationClauses: readonly Clause[] = [
   })
 ]
 
-interface Subscribed {
-  socket: Socket
-  asked: string
-}
-
-const plain = new WeakMap<World, Promise<Subscribed>>()
-
 /** One subscribe by message, from the middle of the finished job. */
-function subscribed(world: World): Promise<Subscribed> {
-  const found = plain.get(world) ?? subscribe(world)
-  plain.set(world, found)
-  return found
-}
-
-async function subscribe(world: World): Promise<Subscribed> {
+const subscribed = perWorld(async (world) => {
   const { job, middle, rest } = await world.log()
   const socket = await bareSocket(world)
   const operation = { op: 'subscribe', job, after: middle.id, ref: REF }
@@ -128,7 +115,7 @@ async function subscribe(world: World): Promise<Subscribed> {
   const asked = told(socket, operation)
   socket.close()
   return { socket, asked }
-}
+})
 
 const isServed = (socket: Socket, job: string, expected: readonly Fields[]): boolean => String(seqsOf(eventsIn(socket, job))) === String(seqsOf(expected))
 

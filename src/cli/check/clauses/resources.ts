@@ -4,14 +4,14 @@ import { messageOf } from '../../../errors.ts'
 import { parseSnapshot } from '../../../protocol/parse.ts'
 import { isTerminal } from '../../../protocol/rules.ts'
 import { resourceUrl } from '../../../protocol/urls.ts'
-import { attempt, type Clause, expect, Finding, LeftOut, need } from '../clause.ts'
+import { attempt, type Clause, clauseOf, expect, Finding, LeftOut, need } from '../clause.ts'
 import { type Exchange, type Fields, isFields, isRefusal } from '../http.ts'
 import { cancel, start, startedBy } from '../jobs.ts'
 import { isNotOffered } from '../readings.ts'
 import { snapshotOf, type World } from '../world.ts'
 import { liveOf } from './live.ts'
 
-const clause = (id: string, section: string, says: string, check: (world: World) => Promise<void>): Clause => ({ id, group: 'resources', section, says, check })
+const clause = clauseOf('resources')
 
 const VARY = ['accept', 'origin', 'authorization', 'cookie', 'last-event-id', 'prefer']
 

@@ -3,18 +3,12 @@
 import { messageOf } from '../../../errors.ts'
 import { parseAnswer } from '../../../protocol/parse.ts'
 import { PROTOCOL, TAIL } from '../../../protocol/rules.ts'
-import { type Clause, expect, Finding, LeftOut, need } from '../clause.ts'
+import { type Clause, clauseOf, expect, Finding, LeftOut, need } from '../clause.ts'
 import { type Exchange, isFields, isRefusal } from '../http.ts'
 import { FOREIGN, isNotOffered, MALFORMED, type Reading, readingIn, seqsOf } from '../readings.ts'
 import type { World } from '../world.ts'
 
-const clause = (id: string, section: string, says: string, check: (world: World) => Promise<void>): Clause => ({
-  id,
-  group: 'short-poll',
-  section,
-  says,
-  check
-})
+const clause = clauseOf('short-poll')
 
 /** An answer has no more. */
 const MAX_EVENTS = 1000

@@ -1,7 +1,7 @@
 /** §4: server-sent events. */
 
 import { TAIL } from '../../../protocol/rules.ts'
-import { type Clause, expect, LeftOut, need } from '../clause.ts'
+import { type Clause, clauseOf, expect, LeftOut, need } from '../clause.ts'
 import { isFields, parse } from '../http.ts'
 import { isNotOffered, MALFORMED, seqsOf } from '../readings.ts'
 import { answered, type Item, type Stream } from '../stream.ts'
@@ -9,7 +9,7 @@ import { controlsIn, eventsIn } from '../transcript.ts'
 import type { World } from '../world.ts'
 import { streamingClauses } from './streaming.ts'
 
-const clause = (id: string, section: string, says: string, check: (world: World) => Promise<void>): Clause => ({ id, group: 'sse', section, says, check })
+const clause = clauseOf('sse')
 
 const isEvent = ({ data }: Item): boolean => isFields(data) && data.control === undefined
 const isControl = ({ data }: Item): boolean => isFields(data) && data.control !== undefined

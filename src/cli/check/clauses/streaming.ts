@@ -4,7 +4,7 @@ import { messageOf } from '../../../errors.ts'
 import { parseFrame } from '../../../protocol/parse.ts'
 import { PROTOCOL, TAIL } from '../../../protocol/rules.ts'
 import type { Asked } from '../../../protocol/urls.ts'
-import { type Clause, expect, Finding, type Group, LeftOut, need } from '../clause.ts'
+import { type Clause, clauseOf, expect, Finding, type Group, LeftOut, need } from '../clause.ts'
 import type { Fields } from '../http.ts'
 import { FOREIGN, seqsOf } from '../readings.ts'
 import { controlsIn, eventsIn, type Transcript } from '../transcript.ts'
@@ -22,13 +22,7 @@ export interface Streaming {
 }
 
 export function streamingClauses({ group, prefix, section, whole, open }: Streaming): readonly Clause[] {
-  const clause = (id: string, where: string, says: string, check: (world: World) => Promise<void>): Clause => ({
-    id: `${prefix}-${id}`,
-    group,
-    section: where,
-    says,
-    check
-  })
+  const clause = (id: string, ...rest: [where: string, says: string, check: Clause['check']]): Clause => clauseOf(group)(`${prefix}-${id}`, ...rest)
 
   /** Read from one place, until the last event or longer than is allowed. */
   async function readFrom(world: World, after: string): Promise<Transcript> {

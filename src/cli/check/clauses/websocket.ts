@@ -1,15 +1,14 @@
 /** §5: WebSocket. */
 
 import { SUBPROTOCOL } from '../../../protocol/rules.ts'
-import { type Clause, expect, LeftOut, need } from '../clause.ts'
+import { type Clause, clauseOf, expect, LeftOut, need } from '../clause.ts'
 import { STRANGE_ORIGIN } from '../readings.ts'
 import type { Socket } from '../socket.ts'
 import { controlsIn } from '../transcript.ts'
-import type { World } from '../world.ts'
 import { operationClauses } from './operations.ts'
 import { streamingClauses } from './streaming.ts'
 
-const clause = (id: string, section: string, says: string, check: (world: World) => Promise<void>): Clause => ({ id, group: 'websocket', section, says, check })
+const clause = clauseOf('websocket')
 
 const LINGER_S = 10
 
