@@ -24,7 +24,7 @@ jobtail <url of a job>
 
 jobtail check <base URL>
   It starts three jobs with POST, and cancels those that are still running in the end. Where nothing is to be started, name jobs:
-  --job <id>                    one that has ended, with two events or more
+  --job <id>                    one that has ended, with two events or more; with over 1,000, how a long log comes is looked at as well
   --running <id>                one that goes on for half a minute
   --cancellable <id>            another one like that, which will be cancelled
   --input <JSON>                what jobs are started with (default: {}); with named jobs, only those not named are started

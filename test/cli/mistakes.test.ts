@@ -2,9 +2,9 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { check, clauses } from '../../src/cli/check/index.ts'
+import { check, clauses, type Result } from '../../src/cli/check/index.ts'
 import { type Answer, type Fields, type Mistake, type Question, serveWith } from './front.ts'
-import { type Kit, serveKit } from './kit.ts'
+import { type Kit, type OnFinished, serveKit } from './kit.ts'
 
 const FOREIGN = 'jobtail-check-foreign'
 
@@ -60,7 +60,7 @@ const onNth = (seq: number, change: (event: Fields) => Fields | readonly Fields[
   frame.seq === seq && frame.control === undefined && frame.job === 'done' ? change(frame) : frame
 
 /** Of both streaming readings, each for itself. */
-const streaming = (id: string, what: string, onFrame: NonNullable<Mistake['frame']>): [string, string, Made][] => [
+const streaming = (id: string, what: string, onFrame: NonNullable<Mistake['frame']>): [string, string, Mistake][] => [
   [`sse-${id}`, what, { sse: onFrame }],
   [`ws-${id}`, what, { websocket: onFrame }]
 ]
@@ -347,10 +347,13 @@ test.concurrent.for(mistakes)('%s: %s', { timeout: TEST_MS }, async ([clause, , 
   expect(results.filter(({ outcome }) => outcome === 'finding').map(({ id }) => id)).toEqual([clause])
 })
 
+/** Clauses that have nothing to look at in a short log. */
+const LONG_ONLY = ['ws-more', 'ws-more-rest', 'ws-more-unasked', 'sse-more', 'sse-more-rest', 'sse-more-unasked', 'json-limits']
+
 test.concurrent('without a mistake nothing is found', { timeout: TEST_MS }, async ({ onTestFinished }) => {
   const kit = await serveKit(onTestFinished)
   const { results } = await check({ ...kit.options, base: await serveWith({}, kit.base, onTestFinished) })
-  expect(results.filter(({ outcome }) => outcome !== 'met').map(({ id }) => id)).toEqual(['json-limits'])
+  expect(results.filter(({ outcome }) => outcome !== 'met').map(({ id }) => id)).toEqual(LONG_ONLY)
 })
 
 const everything: Mistake = {
@@ -362,18 +365,83 @@ const everything: Mistake = {
   }
 }
 
-test.concurrent.for([
-  ['nothing, where they come in two answers', {}, []],
-  ['json-limits, where they come at once', everything, ['json-limits']]
-] as [string, Mistake, string[]][])('of more than 1,000 events: %s', { timeout: TEST_MS }, async ([, mistake, expected], { onTestFinished }) => {
+const MORE = { control: 'more', job: 'long' }
+/** Of a stream or a socket that has asked for `more`: what comes of the long job from its 500th event on. */
+const onLong =
+  (change: (frame: Fields, seq: number) => Fields | readonly Fields[] | undefined, isMeant = ({ url }: Question) => url.searchParams.has('more')) =>
+  (frame: Fields, question: Question) =>
+    frame.job === 'long' && isMeant(question) ? change(frame, frame.control === undefined ? Number(frame.seq) : Number.NaN) : frame
+/** `more` after the 500th event, and no other. */
+const early = (change: (event: Fields) => readonly Fields[]) =>
+  onLong((frame, seq) => (seq < 500 || frame.control === 'subscribed' ? frame : seq === 500 ? change(frame) : undefined))
+
+/** Of a log that is longer than an answer. */
+const longMistakes: [clause: string, what: string, mistake: Mistake][] = [
+  ['json-limits', 'all of it at once', everything],
+  ...streaming('more', 'neither more nor the rest', dropControl('more')),
+  ...streaming('more', 'of no job', changeControl('more', { job: undefined })),
+  ...streaming(
+    'more',
+    'before any event',
+    onLong((frame, seq) => (seq === 1 ? MORE : frame.control === 'subscribed' ? frame : undefined))
+  ),
+  ...streaming(
+    'more',
+    'the job is read on',
+    onLong((frame, seq) => (seq === 500 ? [frame, MORE] : frame))
+  ),
+  ...streaming(
+    'more',
+    'an event left out before it',
+    onLong((frame, seq) => (seq === 400 ? undefined : frame))
+  ),
+  ...streaming(
+    'more-rest',
+    'an event lost after it',
+    early((event) => [{ ...event, id: String(event.id).replace(/\d+$/, '501') }, MORE])
+  ),
+  ...streaming(
+    'more-rest',
+    'an event once more after it',
+    early((event) => [{ ...event, id: String(event.id).replace(/\d+$/, '499') }, MORE])
+  ),
+  ...(['sse', 'websocket'] as const).map((kind): [string, string, Mistake] => [
+    `${kind === 'sse' ? 'sse' : 'ws'}-more-rest`,
+    'nothing kept back',
+    {
+      request: ({ url }, of) => of === kind && url.searchParams.get('more') === '1' && url.searchParams.set('more', 'none'),
+      [kind]: onLong((frame) => (frame.control === 'done' ? MORE : frame))
+    }
+  ]),
+  ...streaming(
+    'more-unasked',
+    'it comes all the same',
+    onLong(
+      (frame, seq) => (seq === 500 ? [MORE, frame] : frame),
+      ({ url }) => !url.searchParams.has('more')
+    )
+  )
+]
+
+async function checkLong(mistake: Mistake, onTestFinished: OnFinished): Promise<readonly Result[]> {
   const kit = await serveKit(onTestFinished)
-  for (let seq = 1; seq <= 1001; seq++) await kit.jobs.publish('long', 'output', seq)
+  for (let seq = 1; seq <= 1500; seq++) await kit.jobs.publish('long', 'output', seq)
   await kit.jobs.publish('long', 'succeeded')
-  const { results } = await check({ ...kit.options, base: await serveWith(mistake, kit.base, onTestFinished), job: 'long', skip: SLOW })
-  expect(results.filter(({ outcome }) => outcome !== 'met').map(({ id }) => id)).toEqual(expected)
+  const base = await serveWith(mistake, kit.base, onTestFinished)
+  return (await check({ ...kit.options, base, job: 'long', skip: SLOW })).results
+}
+
+test.concurrent.for(longMistakes)('of more than 1,000 events: %s: %s', { timeout: TEST_MS }, async ([clause, , mistake], { onTestFinished }) => {
+  const results = await checkLong(mistake, onTestFinished)
+  expect(results.filter(({ outcome }) => outcome === 'finding').map(({ id }) => id)).toEqual([clause])
+})
+
+test.concurrent('of more than 1,000 events without a mistake every clause is met', { timeout: TEST_MS }, async ({ onTestFinished }) => {
+  const results = await checkLong({}, onTestFinished)
+  expect(results.filter(({ outcome }) => outcome !== 'met')).toEqual([])
 })
 
 test('each clause has a mistake here', () => {
-  const found = new Set(mistakes.map(([clause]) => clause))
-  expect(clauses.map(({ id }) => id).filter((id) => !found.has(id))).toEqual(['json-limits'])
+  const found = new Set([...mistakes, ...longMistakes].map(([clause]) => clause))
+  expect(clauses.map(({ id }) => id).filter((id) => !found.has(id))).toEqual([])
 })

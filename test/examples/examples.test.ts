@@ -45,10 +45,11 @@ for (const language of ['python', 'go'] as const) {
       ['queued', {}],
       ['started', {}],
       ['progress', { ratio: 0.5, message: 'a "quoted" <ü>' }],
-      ['output', [1, null]],
-      ['succeeded', { url: '/1' }]
+      ['output', [1, null]]
     ] as const)
       publish('done', type, data)
+    for (let current = 1; current <= 1200; current++) publish('done', 'progress', { current, total: 1200 })
+    publish('done', 'succeeded', { url: '/1' })
     publish('running', 'started', {})
     publish('live', 'started', {})
     await vi.waitFor(async () => expect((await fetch(`${base}/live`)).status).toBe(200), STARTED_MS)
@@ -62,7 +63,7 @@ for (const language of ['python', 'go'] as const) {
       'sse-several': ONE_JOB,
       'json-several': ONE_JOB,
       'json-several-refused': ONE_JOB,
-      'json-limits': 'the finished job has no more than 1,000 events',
+      'sse-more-rest': 'no "more" came after an event',
       'json-etag': 'the server sends no ETag'
     })
   })

@@ -16,6 +16,16 @@ export interface Log {
   rest: readonly Fields[]
 }
 
+/** An answer has no more. */
+export const MAX_EVENTS = 1000
+
+/** Where it is one that is not read at one go. */
+export async function longLog(world: World): Promise<Log> {
+  const log = await world.log()
+  if (log.events.length <= MAX_EVENTS) throw new LeftOut('the finished job has no more than 1,000 events')
+  return log
+}
+
 /** From each reading that there is, in words what was asked and the finished job's events. */
 export async function everyReading(world: World): Promise<{ asked: string; events: readonly Fields[] }[]> {
   const job = need(world.jobs.finished, world.jobs.why ?? 'no finished job is known')

@@ -30,7 +30,7 @@ export interface World {
   /** The same, taken apart; left out where none came. */
   read(asks: readonly Asked[], how?: How): Promise<Reading>
   stream(asks: readonly Asked[], how?: How): Promise<Stream>
-  socket(asks: readonly Asked[], how?: Omit<SocketQuestion, 'url'>): Promise<Socket>
+  socket(asks: readonly Asked[], how?: Omit<SocketQuestion, 'url'> & Pick<How, 'params'>): Promise<Socket>
   /** All of the finished job, by each reading. */
   wholeJson(): Promise<Reading>
   pages(): Promise<Reading[]>
@@ -98,7 +98,7 @@ export function createWorld({ reach, jobs, origin, anyOrigin = false, required =
       return need(readingIn(await world.askJson(asks, how)), 'no JSON reading came')
     },
     stream: (asks, { params, ...how } = {}) => tracked(openStream(reach, { ...how, url: urlOf(asks, params) })),
-    socket: (asks, how = {}) => tracked(openSocket(reach, { ...how, url: urlOf(asks) })),
+    socket: (asks, { params, ...how } = {}) => tracked(openSocket(reach, { ...how, url: urlOf(asks, params) })),
     wholeJson: once(async () => world.read([{ job: finished() }])),
     pages: once(async () => pagesFrom(world, await world.wholeJson(), finished())),
     wholeStream: once(async () => {

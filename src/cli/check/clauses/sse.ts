@@ -7,12 +7,21 @@ import { isNotOffered, MALFORMED, seqsOf } from '../readings.ts'
 import { answered, type Item, type Stream } from '../stream.ts'
 import { controlsIn, eventsIn } from '../transcript.ts'
 import type { World } from '../world.ts'
-import { streamingClauses } from './streaming.ts'
+import { moreClauses } from './more.ts'
+import { type Streaming, streamingClauses } from './streaming.ts'
 
 const clause = clauseOf('sse')
 
 const isEvent = ({ data }: Item): boolean => isFields(data) && data.control === undefined
 const isControl = ({ data }: Item): boolean => isFields(data) && data.control !== undefined
+
+const streaming: Streaming = {
+  group: 'sse',
+  prefix: 'sse',
+  section: '§4',
+  whole: (world) => world.wholeStream(),
+  open: (world, asks, params = {}) => world.stream(asks, { params })
+}
 
 export const sseClauses: readonly Clause[] = [
   clause('sse-answers', '§4', 'GET {base}/{id}/events with Accept: text/event-stream is answered with an event stream', async (world) => {
@@ -45,13 +54,8 @@ export const sseClauses: readonly Clause[] = [
     }
     for (const item of items.filter(isControl)) expect(item.event === 'control' && item.id === undefined, asked, 'event: control, and no id:', item)
   }),
-  ...streamingClauses({
-    group: 'sse',
-    prefix: 'sse',
-    section: '§4',
-    whole: (world) => world.wholeStream(),
-    open: (world, asks) => world.stream(asks)
-  }),
+  ...streamingClauses(streaming),
+  ...moreClauses(streaming),
   clause('sse-end', '§4', "The body ends after every job's done or error", async (world) => {
     const stream = await world.wholeStream()
     need(controlsIn(stream, 'done').length, 'no done came')

@@ -18,7 +18,7 @@ export interface Streaming {
   section: string
   whole(world: World): Promise<Transcript>
   /** Another one. */
-  open(world: World, asks: readonly Asked[]): Promise<Transcript>
+  open(world: World, asks: readonly Asked[], params?: Record<string, string>): Promise<Transcript>
 }
 
 export function streamingClauses({ group, prefix, section, whole, open }: Streaming): readonly Clause[] {

@@ -5,12 +5,21 @@ import { type Clause, clauseOf, expect, LeftOut, need } from '../clause.ts'
 import { STRANGE_ORIGIN } from '../readings.ts'
 import type { Socket } from '../socket.ts'
 import { controlsIn } from '../transcript.ts'
+import { moreClauses } from './more.ts'
 import { operationClauses } from './operations.ts'
-import { streamingClauses } from './streaming.ts'
+import { type Streaming, streamingClauses } from './streaming.ts'
 
 const clause = clauseOf('websocket')
 
 const LINGER_S = 10
+
+const streaming: Streaming = {
+  group: 'websocket',
+  prefix: 'ws',
+  section: '§5',
+  whole: (world) => world.wholeSocket(),
+  open: (world, asks, params = {}) => world.socket(asks, { params })
+}
 
 export const websocketClauses: readonly Clause[] = [
   clause('ws-answers', '§5', 'Upgrade: websocket at {base}/{id}/events opens a socket', async (world) => {
@@ -48,7 +57,8 @@ export const websocketClauses: readonly Clause[] = [
     need(controlsIn(socket, 'hello').length, 'no hello came')
     expect(!Array.isArray(socket.messages[0]), socket.asked, 'a message with "hello" and nothing else', socket.messages[0])
   }),
-  ...streamingClauses({ group: 'websocket', prefix: 'ws', section: '§5', whole: (world) => world.wholeSocket(), open: (world, asks) => world.socket(asks) }),
+  ...streamingClauses(streaming),
+  ...moreClauses(streaming),
   clause('ws-url', '§6', 'The subscribed of a job that the URL names has no ref', async (world) => {
     const socket = await world.wholeSocket()
     const [found] = need(controlsIn(socket, 'subscribed').length > 0 && controlsIn(socket, 'subscribed'), 'no subscribed came')
