@@ -91,7 +91,7 @@ export function createJobs(capacity: () => number | undefined, onDue: (job: stri
         onDue(job)
       }
       // Everybody who follows it was told the same: they come back over as long again.
-      held.timer = setTimeout(due, Math.min(leftMs, Math.max(held.pauseMs, atLeastMs * (1 + Math.random()))))
+      held.timer = setTimeout(due, Math.max(0, Math.min(leftMs, Math.max(held.pauseMs, atLeastMs * (1 + Math.random())))))
       held.pauseMs = Math.min(MAX_PAUSE_MS, held.pauseMs * 2)
       return true
     },
