@@ -7,7 +7,8 @@ import { place } from '../protocol/urls.ts'
 /** The error that all readers throw. */
 export function errorOf({ status, failures }: Step & { do: 'stop' }, base: URL, probeTimeoutMs: number): JobtailError {
   const [first] = failures
-  if (status) return new JobtailError(codeOf(status), `every path to ${place(base)} answered ${status}: ${first?.message}`, { status })
+  const answered = failures.find((failure) => failure.status === status)
+  if (status) return new JobtailError(codeOf(status), `every path to ${place(base)} answered ${status}: ${answered?.message}`, { status })
   if (!first) return new JobtailError('unreachable', `no connection to ${place(base)} lasted long enough to deliver anything`)
   const list = failures.map(({ transport, status, reason }) => `${transport} (${status ?? reason})`).join(', ')
   return new JobtailError('unreachable', `no transport delivered within ${probeTimeoutMs} ms from ${place(base)}: ${list}`, first)

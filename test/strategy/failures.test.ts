@@ -31,7 +31,10 @@ describe('what all readers throw', () => {
     [405, 'bad-request'],
     [410, 'history-gone']
   ] as const)('after %d everywhere is %s', (status, code) => {
-    const failed = [{ transport: 'sse', reason: 'status', status, message: `answered ${status}` } as const]
+    const failed = [
+      { transport: 'websocket', reason: 'refused', message: 'did not open: 1006' },
+      { transport: 'sse', reason: 'status', status, message: `answered ${status}` }
+    ] as const
     expect(errorOf({ do: 'stop', status, failures: failed }, base, 5000)).toMatchObject({
       code,
       status,
