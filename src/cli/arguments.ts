@@ -54,8 +54,12 @@ export function parseCommand(args: readonly string[]): Command {
   const { json = false, verbose = false } = values
   if (isCheck) {
     const { job, running, cancellable, input, origin, timeout } = values
-    const jobs = { job: idFrom(job), running: idFrom(running), cancellable: idFrom(cancellable), input: jsonFrom(input) }
-    return { run: 'check', json, options: { base: url, ...reach, ...jobs, only, origin, anyOrigin: values['any-origin'], limitMs: msFrom(timeout) } }
+    const jobs = { job: idFrom('job', job), running: idFrom('running', running), cancellable: idFrom('cancellable', cancellable), input: jsonFrom(input) }
+    return {
+      run: 'check',
+      json,
+      options: { base: url, ...reach, ...jobs, only, origin: originFrom(origin), anyOrigin: values['any-origin'], limitMs: msFrom(timeout) }
+    }
   }
   if (only?.includes('resources')) throw new UsageError('--only resources: only check knows that')
   if (values.after !== undefined && !isCursor(values.after)) throw new UsageError(`--after: expected an event's id or "tail", got ${values.after}`)
@@ -103,6 +107,7 @@ function refuse(names: readonly string[], values: object): void {
 function urlFrom(text: string): URL {
   const url = URL.canParse(text) && new URL(text)
   if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError(`expected an http: or https: URL, got ${text}`)
+  if (url.username || url.password) throw new UsageError("expected a URL without a user's name and password: --header 'authorization: Basic …' sends them")
   return url
 }
 
@@ -113,7 +118,7 @@ function headersFrom(lines: readonly string[]): Record<string, string> {
     try {
       headers.append(line.slice(0, colon), line.slice(colon + 1).trim())
     } catch {
-      throw new UsageError(`--header: expected '<name>: <value>', got ${line}`)
+      throw new UsageError(`--header: expected '<name>: <value>', in the characters that a header may have`)
     }
   }
   return Object.fromEntries(headers)
@@ -125,9 +130,15 @@ function groupFrom(name: string): (typeof GROUPS)[number] {
   return found
 }
 
-function idFrom(id: string | undefined): string | undefined {
-  if (id !== undefined && !isJobId(id)) throw new UsageError(`expected a job's id, got ${id}`)
+function idFrom(option: string, id: string | undefined): string | undefined {
+  if (id !== undefined && !isJobId(id)) throw new UsageError(`--${option}: expected a job's id, got ${id}`)
   return id
+}
+
+function originFrom(text: string | undefined): string | undefined {
+  if (text !== undefined && !(URL.canParse(text) && new URL(text).origin === text))
+    throw new UsageError(`--origin: expected an origin such as https://app.example.com, got ${text}`)
+  return text
 }
 
 function jsonFrom(text: string | undefined): string | undefined {
@@ -139,8 +150,11 @@ function jsonFrom(text: string | undefined): string | undefined {
   }
 }
 
+const MAX_TIMEOUT_S = 3600
+
 function msFrom(seconds: string | undefined): number | undefined {
-  if (seconds !== undefined && !(Number(seconds) > 0)) throw new UsageError(`--timeout: expected seconds, got ${seconds}`)
+  if (seconds !== undefined && !(Number(seconds) > 0 && Number(seconds) <= MAX_TIMEOUT_S))
+    throw new UsageError(`--timeout: expected seconds, up to ${MAX_TIMEOUT_S}, got ${seconds}`)
   return seconds === undefined ? undefined : Number(seconds) * 1000
 }
 

@@ -5,6 +5,7 @@ import { isJobtailError } from '../errors.ts'
 import { createClient, explain, longPoll, shortPoll, sse, webSocket } from '../index.ts'
 import { isTerminal } from '../protocol/rules.ts'
 import type { Diagnostic, JobEvent, Transport } from '../types.ts'
+import { reasonOf } from './network.ts'
 
 export interface FollowOptions {
   /** `{base}`. */
@@ -35,7 +36,18 @@ export async function follow(
   signal: AbortSignal
 ): Promise<Ending> {
   const transports = [webSocket(), sse(), longPoll(), shortPoll()].filter(({ name }: Transport) => !only || only.includes(name))
+  /** Of the last request. */
+  let reason = ''
   const client = createClient({
+    async fetch(...request) {
+      reason = ''
+      try {
+        return await fetch(...request)
+      } catch (error) {
+        if (error instanceof TypeError) reason = ` (${reasonOf(error)})` // what else ends a request is its own signal
+        throw error
+      }
+    },
     url,
     token,
     headers,
@@ -53,7 +65,7 @@ export async function follow(
   } catch (error) {
     if (signal.aborted) return { status: 'detached' }
     if (!isJobtailError(error)) throw error
-    return { status: 'lost', message: explain(error) }
+    return { status: 'lost', message: explain(error) + (error.code === 'unreachable' ? reason : '') }
   } finally {
     client.close()
   }

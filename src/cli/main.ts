@@ -4,7 +4,10 @@
 import { run } from './run.ts'
 
 const interrupted = new AbortController()
-process.once('SIGINT', () => interrupted.abort(new Error('interrupted')))
+const interrupt = (): void => interrupted.abort(new Error('interrupted'))
+process.once('SIGINT', interrupt)
+// Whoever read this has gone, as `head` does: that is no crash.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', interrupt)
 
 process.exitCode = await run(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),

@@ -33,7 +33,7 @@ export async function run(args: readonly string[], outside: Outside): Promise<nu
     return await (command.run === 'check' ? runCheck(command, outside) : runFollow(command, outside))
   } catch (error) {
     if (outside.signal.aborted) return DETACHED
-    err(`jobtail: ${plain(messageOf(error))}\n${error instanceof UsageError ? `\n${USAGE}\n` : ''}`)
+    err(`jobtail: ${plain(messageOf(error))}\n${error instanceof UsageError ? 'jobtail --help says what is possible\n' : ''}`)
     return COULD_NOT
   }
 }

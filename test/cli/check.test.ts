@@ -1,9 +1,10 @@
+import http from 'node:http'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { GROUPS } from '../../src/cli/check/clause.ts'
 import { check, clauses } from '../../src/cli/check/index.ts'
 import { serve } from '../server/serve.ts'
 import { jobtail } from './command.ts'
-import { serveKit, TOKEN } from './kit.ts'
+import { listen, serveKit, TOKEN } from './kit.ts'
 
 const TEST_MS = 120_000
 
@@ -86,7 +87,32 @@ describe('the command', { timeout: TEST_MS }, () => {
   test('ends with 2 where the server can not be reached', async () => {
     const { base, server } = await serve()
     server.close()
-    expect(await jobtail(['check', base])).toMatchObject({ code: 2, out: '', err: expect.stringContaining('ECONNREFUSED') })
+    const { code, out, err } = await jobtail(['check', `${base}?key=secret`])
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(err).toMatch(`jobtail: ${base}: expected an answer, got nothing (connect ECONNREFUSED`)
+  })
+
+  test('says of https: where http: is spoken that it may be that', async () => {
+    const { base } = await serve()
+    const { code, err } = await jobtail(['check', base.replace('http:', 'https:')])
+    expect(code).toBe(2)
+    expect(err).toContain('is it http:, and not https:?')
+  })
+
+  test.each([
+    ['a page', 200, { 'content-type': 'text/html' }, '200 text/html'],
+    ['a way to another one', 302, { location: '/login' }, '302 /login'],
+    ['nothing', 404, { 'content-type': 'text/plain' }, '404 text/plain']
+  ])('asks whether it is the base URL where there is %s', async (_, status, headers, said) => {
+    const base = await listen(
+      http.createServer((_, response) => response.writeHead(status, headers).end('<!doctype html>')),
+      onTestFinished
+    )
+    const { code, out } = await jobtail(['check', base])
+    expect(code).toBe(1)
+    expect(out).toContain(`Is ${base} where the jobs are`)
+    expect(out).toContain(`no job could be started: POST was answered with ${said}; name jobs with --job`)
+    expect(out).not.toContain('left out:')
   })
 
   test('ends at Ctrl-C', async () => {
@@ -102,6 +128,10 @@ describe('the command', { timeout: TEST_MS }, () => {
     [['check', 'http://host/jobs', '--only', 'pigeon'], 'one of resources, short-poll'],
     [['check', 'http://host/jobs', '--input', '{'], 'expected JSON'],
     [['check', 'http://host/jobs', '--timeout', 'soon'], 'expected seconds'],
+    [['check', 'http://host/jobs', '--timeout', '1e9'], 'up to 3600'],
+    [['check', 'http://host/jobs', '--running', '..'], '--running: expected'],
+    [['check', 'http://host/jobs', '--origin', 'app.example.com'], '--origin: expected'],
+    [['check', 'http://host/jobs', '--origin', 'https://app.example.com/'], '--origin: expected'],
     [['check', 'http://host/jobs', '--after', 'tail'], '--after does not go with'],
     [['check', 'http://host/jobs', '--header', 'x'], '--header'],
     [['http://host/jobs/42', '--job', '1'], '--job does not go with'],
@@ -112,6 +142,15 @@ describe('the command', { timeout: TEST_MS }, () => {
   ])('refuses %j', async (args, message) => {
     expect(await jobtail(args)).toMatchObject({ code: 2, out: '', err: expect.stringContaining(message) })
   })
+
+  test.each([[['http://me:secret@host/jobs/42']], [['check', 'http://host/jobs', '--header', 'authorization: ✓secret']]])(
+    'refuses %j without giving away what it holds',
+    async (args) => {
+      const { code, err } = await jobtail(args)
+      expect(code).toBe(2)
+      expect(err).not.toContain('secret')
+    }
+  )
 
   test('says how it is used', async () => {
     expect(await jobtail(['--help'])).toMatchObject({ code: 0, out: expect.stringContaining('jobtail check <base URL>') })

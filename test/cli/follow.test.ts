@@ -1,4 +1,7 @@
-import { describe, expect, test, vi } from 'vitest'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createPrinter } from '../../src/cli/print.ts'
 import type { JobEvent } from '../../src/types.ts'
 import { serve } from '../server/serve.ts'
@@ -57,6 +60,29 @@ describe('a job is followed to its end', () => {
 test('2 where there is no such job', { timeout: 60_000 }, async () => {
   const { base } = await serve()
   expect(await jobtail([`${base}/1`])).toMatchObject({ code: 2, err: expect.stringContaining('404 unknown-job') })
+})
+
+test('2 where the server is not to be reached, and why', { timeout: 120_000 }, async () => {
+  const { base, server } = await serve()
+  server.close()
+  const { code, err } = await jobtail([`${base}/1`])
+  expect(code).toBe(2)
+  expect(err).toContain('short-poll (network) (connect ECONNREFUSED')
+})
+
+test('it ends where nobody reads what it writes any more', async () => {
+  const { base, jobs } = await serve()
+  await jobs.publish('1', 'started')
+  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+  const running = spawn(process.execPath, [main, `${base}/1`], { stdio: ['ignore', 'pipe', 'pipe'] })
+  onTestFinished(() => void running.kill('SIGKILL'))
+  const ended = once(running, 'exit')
+  const err = running.stderr.toArray()
+  await once(running.stdout, 'data')
+  running.stdout.destroy()
+  await jobs.publish('1', 'output')
+  expect(await ended).toEqual([130, null])
+  expect(String(Buffer.concat(await err))).toBe('jobtail: detached; the job goes on\n')
 })
 
 test('Ctrl-C detaches', async () => {

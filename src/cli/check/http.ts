@@ -1,5 +1,6 @@
 /** Requests of a check: each bounded in time, each recorded in the words of a finding. */
 
+import { reasonOf } from '../network.ts'
 import { Finding } from './clause.ts'
 
 export type Fields = Record<string, unknown>
@@ -75,14 +76,10 @@ export async function ask(reach: Reach, question: Question): Promise<Exchange> {
 function failed(error: unknown, question: Question, { signal, limitMs }: Reach, after = ''): unknown {
   if (signal.aborted) return signal.reason
   const isLate = error instanceof Error && error.name === 'TimeoutError'
-  const came = isLate ? `no whole answer within ${(question.limitMs ?? limitMs) / 1000} s` : `a connection that broke (${causeOf(error)})`
+  const came = isLate
+    ? `no whole answer within ${(question.limitMs ?? limitMs) / 1000} s`
+    : `${after ? 'a connection that broke' : 'nothing'} (${reasonOf(error)})`
   return new Finding(inWords(question), 'an answer', came + after)
-}
-
-/** What `fetch` keeps behind "fetch failed". */
-export const causeOf = (error: unknown): string => {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  return cause instanceof Error ? ('code' in cause && typeof cause.code === 'string' ? cause.code : cause.message) : String(cause)
 }
 
 export function parse(text: string): unknown {
@@ -95,7 +92,7 @@ export function parse(text: string): unknown {
 
 export const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** What is wrong with an answer that should refuse with this status and code; `undefined` where nothing is. */
+/** An answer that refuses with this status and code. */
 export function isRefusal({ status, json }: Exchange, expectedStatus: number, code: string): boolean {
   return status === expectedStatus && isFields(json) && json.code === code
 }

@@ -1,6 +1,7 @@
 /** Puts the clauses of PROTOCOL.md to a server, and says what came of each. */
 
 import { messageOf } from '../../errors.ts'
+import { place } from '../../protocol/urls.ts'
 import { brief, type Clause, Finding, type Group, LeftOut } from './clause.ts'
 import { accessClauses } from './clauses/access.ts'
 import { eventClauses } from './clauses/events.ts'
@@ -57,7 +58,7 @@ const AT_ONCE = 8
 export async function check({ base, token, headers = {}, only, limitMs = 5000, skip = [], signal, ...options }: CheckOptions): Promise<Report> {
   const life = new AbortController()
   const reach: Reach = { base, headers, token, limitMs, signal: signal ? AbortSignal.any([signal, life.signal]) : life.signal }
-  await ask(reach, { url: base })
+  await expectAnswer(reach)
   const jobs = await findJobs(reach, options)
   const world = createWorld({ ...options, reach, jobs, required: new Set(only) })
   const chosen = clauses.filter(({ id, group }) => !skip.includes(id) && (group === 'log' || !only || only.includes(group)))
@@ -67,6 +68,15 @@ export async function check({ base, token, headers = {}, only, limitMs = 5000, s
     await cancelStarted(reach, jobs)
     world.close()
     life.abort(new Error('the check is over'))
+  }
+}
+
+async function expectAnswer(reach: Reach): Promise<void> {
+  try {
+    await ask(reach, { url: reach.base })
+  } catch (error) {
+    if (!(error instanceof Finding)) throw error
+    throw new Error(`${place(reach.base)}: expected ${error.expected}, got ${error.came}`, { cause: error })
   }
 }
 
@@ -90,7 +100,7 @@ async function put(clause: Clause, world: World): Promise<Outcome> {
     return { outcome: 'met' }
   } catch (error) {
     world.reach.signal.throwIfAborted()
-    if (error instanceof Finding) return { outcome: 'finding', asked: error.asked, expected: error.expected, came: brief(error.came) }
+    if (error instanceof Finding) return { outcome: 'finding', asked: error.asked, expected: brief(error.expected), came: brief(error.came) }
     if (error instanceof LeftOut) return { outcome: 'left out', reason: error.message }
     throw new Error(`${clause.id}: ${messageOf(error)}`, { cause: error })
   }

@@ -47,7 +47,8 @@ export async function findJobs(reach: Reach, { job, running, cancellable, input 
   const exchange = await start(reach, key, body)
   jobs.start = { key, input: body, exchange }
   const first = startedBy(exchange)
-  if (first === undefined) return { ...jobs, why: `no job could be started: POST was answered with ${exchange.status}` }
+  if (first === undefined)
+    return { ...jobs, why: `no job could be started: POST was answered with ${headOf(exchange)}; name jobs with --job, --running and --cancellable` }
   jobs.started.add(first)
   for (const name of ['running', 'cancellable'] as const) {
     const id = jobs[name] ?? startedBy(await start(reach, newKey(), body))
@@ -58,6 +59,9 @@ export async function findJobs(reach: Reach, { job, running, cancellable, input 
   if (job === undefined && (await finish(reach, first))) jobs.finished = first
   return { ...jobs, why: 'none of the jobs that were started is such a one' }
 }
+
+/** How an answer begins: what it is, or where it leads. */
+const headOf = ({ status, headers }: Exchange): string => [status, headers.get('location') ?? headers.get('content-type')].filter(Boolean).join(' ')
 
 export const newKey = (): string => `jobtail-check-${crypto.randomUUID()}`
 

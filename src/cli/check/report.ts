@@ -17,6 +17,9 @@ export type Verdict = 'met' | 'findings' | 'not run'
 const isAnswer = ({ id }: Result): boolean => id.endsWith('-answers')
 const isMet = ({ outcome }: Result): boolean => outcome === 'met'
 
+/** No reading of a job was there to look at, whatever else was. */
+const lacksReadings = ({ results }: Report): boolean => results.some(isAnswer) && !results.filter(isAnswer).some(isMet)
+
 /** `not run` where there was no reading to look at: what was left out is not passed. */
 export function verdictOf({ results }: Report): Verdict {
   if (results.some(({ outcome }) => outcome === 'finding')) return 'findings'
@@ -31,13 +34,19 @@ export function textOf(report: Report): string {
   return [
     `${base} against PROTOCOL.md, version 1`,
     '',
-    ...results.map(lineOf),
+    ...results.filter(({ outcome }) => outcome !== 'left out' || !lacksReadings(report)).map(lineOf),
     '',
     `${results.length} clauses: ${count('met')} met, ${findings} ${findings === 1 ? 'finding' : 'findings'}, ${count('left out')} left out`,
+    ...(lacksReadings(report) ? [lackOf(report)] : []),
     ...(verdictOf(report) === 'not run' ? ['There was nothing to look at: this says nothing about the server.'] : []),
     'Never checked from outside:',
     ...NEVER_CHECKED.map((each) => `  ${each}`)
   ].join('\n')
+}
+
+function lackOf({ base, results }: Report): string {
+  const reasons = new Set(results.flatMap((each) => (isAnswer(each) && each.outcome === 'left out' ? [each.reason] : [])))
+  return [`No reading of a job was found. Is ${base} where the jobs are, {base} in PROTOCOL.md §2?`, ...reasons].join('\n    ')
 }
 
 function lineOf(result: Result): string {
