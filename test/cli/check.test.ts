@@ -48,6 +48,23 @@ describe('the kit', { timeout: TEST_MS }, () => {
   })
 })
 
+test('interrupted, it leaves no job running', { timeout: TEST_MS }, async () => {
+  const started: string[] = []
+  const start = (job: { id: string; signal: AbortSignal }) => {
+    started.push(job.id)
+    return untilCancelled(job)
+  }
+  const { base, server, read } = await serve({ heartbeatMs: 300, start })
+  const isUnderWay = Promise.withResolvers<void>()
+  server.on('request', ({ url }) => url?.includes('/events') && isUnderWay.resolve())
+  const running = jobtail(['check', base])
+  await isUnderWay.promise
+  running.interrupt()
+  expect(await running).toMatchObject({ code: 130, out: '', err: '' })
+  expect(started).toHaveLength(3)
+  for (const id of started) expect((await read(`/${id}/events?wait=20`)).events.map(({ type }) => type)).toContain('cancelling')
+})
+
 describe('the command', { timeout: TEST_MS }, () => {
   const named = ['--token', TOKEN, '--job', 'done', '--running', 'running', '--cancellable', 'live']
 

@@ -58,15 +58,14 @@ const AT_ONCE = 8
 export async function check({ base, token, headers = {}, only, limitMs = 5000, skip = [], signal, ...options }: CheckOptions): Promise<Report> {
   const life = new AbortController()
   const reach: Reach = { base, headers, token, limitMs, signal: signal ? AbortSignal.any([signal, life.signal]) : life.signal }
-  await expectAnswer(reach)
-  const jobs = await findJobs(reach, options)
-  const world = createWorld({ ...options, reach, jobs, required: new Set(only) })
+  const started = new Set<string>()
   const chosen = clauses.filter(({ id, group }) => !skip.includes(id) && (group === 'log' || !only || only.includes(group)))
   try {
-    return { base: base.href, results: await putAll(chosen, world) }
+    await expectAnswer(reach)
+    const jobs = await findJobs(reach, options, started)
+    return { base: base.href, results: await putAll(chosen, createWorld({ ...options, reach, jobs, required: new Set(only) })) }
   } finally {
-    await cancelStarted(reach, jobs)
-    world.close()
+    await cancelStarted({ ...reach, signal: life.signal }, started) // not what ended the check may end this too
     life.abort(new Error('the check is over'))
   }
 }

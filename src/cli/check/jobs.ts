@@ -34,8 +34,8 @@ const SETTLE_MS = 2000
 const POLL_MS = 100
 
 /** Names jobs in these words; starts those that are not named, unless only named ones are to be looked at. */
-export async function findJobs(reach: Reach, { job, running, cancellable, input }: JobsOptions): Promise<Jobs> {
-  const jobs: Jobs = { started: new Set() }
+export async function findJobs(reach: Reach, { job, running, cancellable, input }: JobsOptions, started: Set<string>): Promise<Jobs> {
+  const jobs: Jobs = { started }
   if (job !== undefined) jobs.finished = job
   if (running !== undefined) jobs.running = running
   if (cancellable !== undefined) jobs.cancellable = cancellable
@@ -99,7 +99,7 @@ async function hasEnded(reach: Reach, job: string, withinMs: number): Promise<bo
 }
 
 /** Ends what was started here. Whether that succeeds is nobody's concern any more. */
-export async function cancelStarted(reach: Reach, { started }: Jobs): Promise<void> {
+export async function cancelStarted(reach: Reach, started: ReadonlySet<string>): Promise<void> {
   await Promise.allSettled([...started].map((job) => cancel(reach, job)))
 }
 

@@ -42,7 +42,6 @@ export interface World {
   heartbeatMs(): Promise<number>
   /** A job, by default the running one, as long as it is running. */
   stillRunning(job?: string): Promise<string>
-  close(): void
 }
 
 export interface WorldOptions {
@@ -70,19 +69,12 @@ export function perWorld<T>(make: (world: World) => Promise<T>): (world: World) 
 }
 
 export function createWorld({ reach, jobs, origin, anyOrigin = false, required = new Set() }: WorldOptions): World {
-  const opened = new Set<{ close(): void }>()
   const finished = (): string => need(jobs.finished, jobs.why ?? 'no finished job is known')
 
   function urlOf(asks: readonly Asked[], params: Record<string, string> = {}): URL {
     const url = eventsUrl(reach.base, asks)
     for (const [name, value] of Object.entries(params)) url.searchParams.append(name, value)
     return url
-  }
-
-  async function tracked<T extends { close(): void }>(opening: Promise<T>): Promise<T> {
-    const found = await opening
-    opened.add(found)
-    return found
   }
 
   const world: World = {
@@ -97,8 +89,8 @@ export function createWorld({ reach, jobs, origin, anyOrigin = false, required =
     async read(asks, how) {
       return need(readingIn(await world.askJson(asks, how)), 'no JSON reading came')
     },
-    stream: (asks, { params, ...how } = {}) => tracked(openStream(reach, { ...how, url: urlOf(asks, params) })),
-    socket: (asks, { params, ...how } = {}) => tracked(openSocket(reach, { ...how, url: urlOf(asks, params) })),
+    stream: (asks, { params, ...how } = {}) => openStream(reach, { ...how, url: urlOf(asks, params) }),
+    socket: (asks, { params, ...how } = {}) => openSocket(reach, { ...how, url: urlOf(asks, params) }),
     wholeJson: once(async () => world.read([{ job: finished() }])),
     pages: once(async () => pagesFrom(world, await world.wholeJson(), finished())),
     wholeStream: once(async () => {
@@ -121,10 +113,7 @@ export function createWorld({ reach, jobs, origin, anyOrigin = false, required =
       const { heartbeatMs } = await hello(world)
       return need(typeof heartbeatMs === 'number' && heartbeatMs, 'no heartbeatMs is known')
     }),
-    stillRunning: (job = jobs.running) => stillRunning(reach, job, jobs.why),
-    close() {
-      for (const each of opened) each.close()
-    }
+    stillRunning: (job = jobs.running) => stillRunning(reach, job, jobs.why)
   }
   return world
 }
