@@ -1,7 +1,7 @@
 /** Where a request's token and headers come from. */
 
 import { JobtailError, keepSecret } from './errors.ts'
-import { matches } from './protocol/rules.ts'
+import { BEARER_TOKEN, matches } from './protocol/rules.ts'
 import type { ClientOptions } from './types.ts'
 
 /** The names of headers whose values are nobody else's business. */
@@ -18,8 +18,8 @@ const ask = <T>(source: T | (() => T | Promise<T>)): T | Promise<T> => (source i
 /** Asks the token source and the header source, once each. */
 export async function askCredentials(options: Pick<ClientOptions, 'token' | 'headers'>): Promise<Credentials> {
   const [token, given] = await Promise.all([ask(options.token), ask(options.headers)])
-  // RFC 6750 §2.1. Never the value: it would end up in a log.
-  if (token !== undefined && !matches(token, /^[A-Za-z0-9._~+/-]+=*$/))
+  // Never the value: it would end up in a log.
+  if (token !== undefined && !matches(token, BEARER_TOKEN))
     throw new JobtailError('bad-request', `token: expected the characters of a bearer token (RFC 6750), got a ${typeof token} with others`)
   const headers = headersOf(given)
   if (token) keepSecret(token)

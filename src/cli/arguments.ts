@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util'
 import { messageOf } from '../errors.ts'
-import { isCursor, isJobId } from '../protocol/rules.ts'
+import { BEARER_TOKEN, isCursor, isJobId } from '../protocol/rules.ts'
 import { GROUPS } from './check/clause.ts'
 import type { CheckOptions } from './check/index.ts'
 import type { FollowOptions } from './follow.ts'
@@ -49,7 +49,7 @@ export function parseCommand(args: readonly string[]): Command {
   if (target === undefined || others.length > 0) throw new UsageError('expected one URL')
   refuse(isCheck ? FOLLOW_ONLY : CHECK_ONLY, values)
   const url = urlFrom(target)
-  const reach = { token: values.token, headers: headersFrom(values.header ?? []) }
+  const reach = { token: tokenFrom(values.token), headers: headersFrom(values.header ?? []) }
   const only = values.only?.map(groupFrom)
   const { json = false, verbose = false } = values
   if (isCheck) {
@@ -109,6 +109,12 @@ function urlFrom(text: string): URL {
   if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError(`expected an http: or https: URL, got ${text}`)
   if (url.username || url.password) throw new UsageError("expected a URL without a user's name and password: --header 'authorization: Basic …' sends them")
   return url
+}
+
+/** Neither it nor a header is quoted: both may be secrets. */
+function tokenFrom(token: string | undefined): string | undefined {
+  if (token !== undefined && !BEARER_TOKEN.test(token)) throw new UsageError('--token: expected the characters of a bearer token (RFC 6750)')
+  return token
 }
 
 function headersFrom(lines: readonly string[]): Record<string, string> {

@@ -160,14 +160,15 @@ describe('the command', { timeout: TEST_MS }, () => {
     expect(await jobtail(args)).toMatchObject({ code: 2, out: '', err: expect.stringContaining(message) })
   })
 
-  test.each([[['http://me:secret@host/jobs/42']], [['check', 'http://host/jobs', '--header', 'authorization: ✓secret']]])(
-    'refuses %j without giving away what it holds',
-    async (args) => {
-      const { code, err } = await jobtail(args)
-      expect(code).toBe(2)
-      expect(err).not.toContain('secret')
-    }
-  )
+  test.each([
+    [['http://me:secret@host/jobs/42']],
+    [['check', 'http://host/jobs', '--token', 'secret\nof two lines']],
+    [['check', 'http://host/jobs', '--header', 'authorization: ✓secret']]
+  ])('refuses %j without giving away what it holds', async (args) => {
+    const { code, err } = await jobtail(args)
+    expect(code).toBe(2)
+    expect(err).not.toContain('secret')
+  })
 
   test('says how it is used', async () => {
     expect(await jobtail(['--help'])).toMatchObject({ code: 0, out: expect.stringContaining('jobtail check <base URL>') })

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
-import { BEARER_PREFIX, SUBPROTOCOL } from '../../protocol/rules.ts'
+import { BEARER_PREFIX, BEARER_TOKEN, SUBPROTOCOL } from '../../protocol/rules.ts'
 import type { Connections } from '../connections.ts'
 import { checkOrigin } from '../cors.ts'
 import type { Parts } from '../handler.ts'
@@ -84,7 +84,7 @@ const requestMaker = (headers: IncomingMessage['headers'], url: string, extra: R
 function bearerOf(offered: readonly string[]): string | undefined {
   const encoded = offered.find((each) => each.startsWith(BEARER_PREFIX))?.slice(BEARER_PREFIX.length)
   const token = encoded && Buffer.from(encoded, 'base64url').toString('latin1')
-  return token && /^[A-Za-z0-9._~+/-]+=*$/.test(token) ? token : undefined
+  return token && BEARER_TOKEN.test(token) ? token : undefined
 }
 
 function asksOf(request: Request, { basePath, mux }: Settings): Ask[] {
