@@ -413,6 +413,14 @@ const longMistakes: [clause: string, what: string, mistake: Mistake][] = [
       [kind]: onLong((frame) => (frame.control === 'done' ? MORE : frame))
     }
   ]),
+  ...(['sse', 'websocket'] as const).map((kind): [string, string, Mistake] => [
+    `${kind === 'sse' ? 'sse' : 'ws'}-more-rest`,
+    'no JSON to read the rest by',
+    {
+      request: ({ url }, of) => of !== kind && url.searchParams.delete('more'),
+      ...status(200, 406, (question) => question.url.pathname.endsWith('/long/events') && !isSse(question))
+    }
+  ]),
   ...streaming(
     'more-unasked',
     'it comes all the same',

@@ -3,7 +3,7 @@
 import { type Clause, clauseOf, expect, need } from '../clause.ts'
 import type { Fields } from '../http.ts'
 import { longLog, pagesFrom } from '../log.ts'
-import { seqsOf } from '../readings.ts'
+import { readingIn, seqsOf } from '../readings.ts'
 import { controlsIn, eventsIn, type Transcript } from '../transcript.ts'
 import { perWorld, type World } from '../world.ts'
 import type { Streaming } from './streaming.ts'
@@ -54,14 +54,13 @@ export function moreClauses({ group, prefix, whole, open }: Streaming): readonly
       const after = need(saysMore && events.at(-1), 'no "more" came after an event')
       const rest = log.filter(({ seq }) => Number(seq) > Number(after.seq))
       expect(rest.length > 0, transcript.asked, 'no "more" at the end of the log', transcript.over() ?? '"more"')
-      const first = await world.read([{ job, after: String(after.id) }])
+      const exchange = await world.askJson([{ job, after: String(after.id) }])
+      const asked = `${transcript.asked}, then ${exchange.asked}`
+      const expected = `${rest.length} events from seq ${rest[0]?.seq} on`
+      const first = readingIn(exchange)
+      expect(first, asked, expected, exchange.came)
       const came = (await pagesFrom(world, first, job)).flatMap((page) => page.events)
-      expect(
-        String(seqsOf(came)) === String(seqsOf(rest)),
-        `${transcript.asked}, then ${first.exchange.asked}`,
-        `${rest.length} events from seq ${rest[0]?.seq} on`,
-        `${came.length} from seq ${came[0]?.seq ?? 'none'} on`
-      )
+      expect(String(seqsOf(came)) === String(seqsOf(rest)), asked, expected, `${came.length} from seq ${came[0]?.seq ?? 'none'} on`)
     }),
     clause(`${prefix}-more-unasked`, '§6', 'Without ?more=1 there is never a more', async (world) => {
       const transcript = await whole(world)
