@@ -10,7 +10,7 @@ export function errorOf({ status, failures }: Step & { do: 'stop' }, base: URL, 
   const answered = failures.find((failure) => failure.status === status)
   if (status) return new JobtailError(codeOf(status), `every path to ${place(base)} answered ${status}: ${answered?.message}`, { status })
   if (!first) return new JobtailError('unreachable', `no connection to ${place(base)} lasted long enough to deliver anything`)
-  const list = failures.map(({ transport, status, reason }) => `${transport} (${status ?? reason})`).join(', ')
+  const list = failures.map(({ transport, status, reason }) => `${transport} (${reason === 'status' ? status : reason})`).join(', ')
   return new JobtailError('unreachable', `no transport delivered within ${probeTimeoutMs} ms from ${place(base)}: ${list}`, first)
 }
 

@@ -10,10 +10,11 @@ const failures: readonly Failure[] = [
 
 describe('what all readers throw', () => {
   test('names every path that was tried, and for how long', () => {
-    expect(errorOf({ do: 'stop', status: undefined, failures }, base, 5000)).toMatchObject({
+    const page = { transport: 'short-poll', reason: 'content-type', status: 200, message: 'a page' } as const
+    expect(errorOf({ do: 'stop', status: undefined, failures: [...failures, page] }, base, 5000)).toMatchObject({
       name: 'JobtailError',
       code: 'unreachable',
-      message: 'no transport delivered within 5000 ms from https://api.example.com/jobs: websocket (mute), sse (406)'
+      message: 'no transport delivered within 5000 ms from https://api.example.com/jobs: websocket (mute), sse (406), short-poll (content-type)'
     })
   })
 
