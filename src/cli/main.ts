@@ -12,6 +12,6 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', interr
 process.exitCode = await run(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
-  isTerminal: process.stdout.isTTY,
+  columns: () => (process.stdout.isTTY ? process.stdout.columns || 80 : undefined), // of some it is not known
   signal: interrupted.signal
 })

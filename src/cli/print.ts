@@ -12,8 +12,8 @@ export interface Printer {
 const WIDTH = 30
 const CLEAR_LINE = '\r\x1b[K'
 
-/** A line for each event; on a terminal, progress is one line that moves. */
-export function createPrinter(write: (text: string) => void, isTerminal: boolean): Printer {
+/** A line for each event; on a terminal, which has `columns`, progress is one line that moves. */
+export function createPrinter(write: (text: string) => void, columns: () => number | undefined): Printer {
   let hasProgress = false
 
   function end(): void {
@@ -23,8 +23,9 @@ export function createPrinter(write: (text: string) => void, isTerminal: boolean
 
   return {
     event(event) {
-      if (isTerminal && event.type === 'progress') {
-        write(`${CLEAR_LINE}${plain(progressBar(event.data))}`)
+      const width = columns()
+      if (width !== undefined && event.type === 'progress') {
+        write(`${CLEAR_LINE}${plain(progressBar(event.data)).slice(0, width - 1)}`) // in the last column some terminals begin a line
         hasProgress = true
         return
       }
@@ -61,5 +62,5 @@ function inWords(data: ProgressData | null): string {
 function progressBar(data: ProgressData | null): string {
   const ratio = ratioOf(data ?? {})
   const filled = typeof ratio === 'number' ? Math.round(Math.min(1, Math.max(0, ratio)) * WIDTH) : 0
-  return `[${'#'.repeat(filled)}${' '.repeat(WIDTH - filled)}] ${inWords(data)}`.slice(0, 100)
+  return `[${'#'.repeat(filled)}${' '.repeat(WIDTH - filled)}] ${inWords(data)}`
 }

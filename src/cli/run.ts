@@ -12,8 +12,8 @@ import { createPrinter } from './print.ts'
 export interface Outside {
   out(text: string): void
   err(text: string): void
-  /** What is written to `out` is seen by a person, on a screen. */
-  isTerminal: boolean
+  /** How wide the terminal is that shows what is written to `out`; none where it is a file, or read by a program. */
+  columns(): number | undefined
   /** Ctrl-C. */
   signal: AbortSignal
 }
@@ -45,8 +45,8 @@ async function runCheck({ options, json }: Command & { run: 'check' }, { out, si
   return { met: 0, findings: 1, 'not run': COULD_NOT }[verdict]
 }
 
-async function runFollow({ options, json, verbose }: Command & { run: 'follow' }, { out, err, isTerminal, signal }: Outside): Promise<number> {
-  const printer = createPrinter(out, isTerminal)
+async function runFollow({ options, json, verbose }: Command & { run: 'follow' }, { out, err, columns, signal }: Outside): Promise<number> {
+  const printer = createPrinter(out, columns)
   const ending = await follow(
     options,
     {

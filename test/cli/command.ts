@@ -14,12 +14,12 @@ export interface Running extends Promise<Ran> {
   interrupt(): void
 }
 
-export function jobtail(args: readonly string[], { isTerminal = false }: { isTerminal?: boolean } = {}): Running {
+export function jobtail(args: readonly string[]): Running {
   const interrupted = new AbortController()
   const written = { out: '', err: '' }
   const writer = (to: 'out' | 'err') => (text: string) => {
     written[to] += text
   }
-  const ran = run(args, { out: writer('out'), err: writer('err'), isTerminal, signal: interrupted.signal }).then((code) => ({ code, ...written }))
+  const ran = run(args, { out: writer('out'), err: writer('err'), columns: () => undefined, signal: interrupted.signal }).then((code) => ({ code, ...written }))
   return Object.assign(ran, { out: () => written.out, interrupt: () => interrupted.abort(new Error('interrupted')) })
 }

@@ -97,28 +97,36 @@ test('Ctrl-C detaches', async () => {
 describe('printed', () => {
   const time = '2026-11-21T01:02:03.456Z'
   const event = (type: string, data: unknown) => ({ id: '1', seq: 1, job: '1', time, type, data }) as JobEvent // as: of any type
-  const printed = (isTerminal: boolean, ...events: JobEvent[]) => {
+  const printed = (columns: number | undefined, ...events: JobEvent[]) => {
     let text = ''
-    const printer = createPrinter((part) => {
-      text += part
-    }, isTerminal)
+    const printer = createPrinter(
+      (part) => {
+        text += part
+      },
+      () => columns
+    )
     for (const each of events) printer.event(each)
     printer.end()
     return text
   }
 
   test('on a terminal progress is one line that moves', () => {
-    const text = printed(true, event('progress', { ratio: 0.1 }), event('progress', { ratio: 0.5, stage: 'render' }), event('succeeded', null))
+    const text = printed(80, event('progress', { ratio: 0.1 }), event('progress', { ratio: 0.5, stage: 'render' }), event('succeeded', null))
     expect(text).toBe(`\r\x1b[K[${'#'.repeat(3)}${' '.repeat(27)}] 10%\r\x1b[K[${'#'.repeat(15)}${' '.repeat(15)}] 50% render\n${time} succeeded\n`)
   })
 
+  test('it has room for one line: what is longer would move down', () => {
+    const [, line = ''] = printed(60, event('progress', { ratio: 0.5, message: 'x'.repeat(200) })).split('\x1b[K')
+    expect(line).toBe(`[${'#'.repeat(15)}${' '.repeat(15)}] 50% ${'x'.repeat(22)}\n`)
+  })
+
   test('what a server sends moves no cursor', () => {
-    expect(printed(false, event('log', { level: 'info', message: 'a\x1b[2Jb\x9b31mc\r\nd' }))).toBe(`${time} log info a [2Jb 31mc d\n`)
+    expect(printed(undefined, event('log', { level: 'info', message: 'a\x1b[2Jb\x9b31mc\r\nd' }))).toBe(`${time} log info a [2Jb 31mc d\n`)
   })
 
   test('data of another shape is printed all the same', () => {
     const text = printed(
-      true,
+      80,
       event('progress', null),
       event('progress', { ratio: 'half' }),
       event('log', null),
