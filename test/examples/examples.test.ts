@@ -1,12 +1,14 @@
-/** The servers of examples/ do what the protocol says, as `jobtail check` sees it. */
+/** The servers of examples/ do what the protocol says, as `jobtail check` sees it, and the client follows their jobs. */
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { check } from '../../src/cli/check/index.ts'
+import { createClient, longPoll, sse } from '../../src/index.ts'
 import type { OnFinished } from '../cli/kit.ts'
 import { freePort } from '../server/redis-server.ts'
 import { findToolchain } from '../setup/toolchains.ts'
@@ -67,6 +69,76 @@ for (const language of ['python', 'go'] as const) {
       'json-etag': 'the server sends no ETag'
     })
   })
+
+  // A stream is one request; of long polls the first is answered with what there is, and the second is held.
+  for (const [transport, held] of [
+    [sse(), 1],
+    [longPoll(), 2]
+  ] as const)
+    test(`a job of ${language} is followed to its end by ${transport.name}, through a connection that is cut`, {
+      timeout: TEST_MS,
+      concurrent: true,
+      skip: toolchain === undefined
+    }, async ({ onTestFinished }) => {
+      const { base, publish } = await start(commands[language](toolchain ?? '', onTestFinished), onTestFinished)
+      publish('42', 'started', {})
+      await vi.waitFor(async () => expect((await fetch(`${base}/42`)).status).toBe(200), STARTED_MS)
+      const relay = await startRelay(Number(base.port), onTestFinished)
+      const client = createClient({ url: relay.base, transports: [transport], memory: false })
+      onTestFinished(() => client.close())
+
+      const job = client.subscribe('42')
+      const seen: string[] = []
+      let before = 0
+      for await (const { type } of job) {
+        seen.push(type)
+        if (type === 'started') {
+          await vi.waitFor(() => expect(relay.requests()).toBeGreaterThanOrEqual(held), STARTED_MS)
+          before = relay.requests()
+          relay.cut()
+          publish('42', 'progress', { ratio: 0.5 })
+        }
+        if (type === 'progress') publish('42', 'succeeded', { url: '/report.pdf' })
+      }
+      expect(seen).toEqual(['started', 'progress', 'succeeded'])
+      expect(relay.requests()).toBeGreaterThan(before)
+      const { lastEventId = '' } = job.state
+      // A reader at the end has the outcome of the snapshot.
+      await expect(client.subscribe('42', { after: lastEventId }).result).resolves.toEqual({ url: '/report.pdf' })
+    })
+}
+
+/** Stands before a server, and cuts the connections to it. */
+async function startRelay(port: number, onFinished: OnFinished): Promise<{ base: string; requests(): number; cut(): void }> {
+  const nears = new Set<Socket>()
+  let requests = 0
+  const relay = createServer((near) => {
+    nears.add(near)
+    const far = connect(port, '127.0.0.1')
+    for (const [from, to] of [
+      [near, far],
+      [far, near]
+    ] as const) {
+      from.pipe(to)
+      from.on('error', () => {}) // 'close' follows
+      from.on('close', () => to.destroy())
+    }
+    near.on('data', () => {
+      requests += 1 // small ones without a body come in one piece
+    })
+    near.on('close', () => nears.delete(near))
+  })
+  const cut = (): void => {
+    for (const near of nears) near.destroy()
+  }
+  relay.listen(0, '127.0.0.1')
+  await once(relay, 'listening')
+  onFinished(() => {
+    relay.close()
+    cut()
+  })
+  // as: it listens on TCP
+  return { base: `http://127.0.0.1:${(relay.address() as AddressInfo).port}/jobs`, requests: () => requests, cut }
 }
 
 async function start(
