@@ -57,6 +57,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self): self.send_error(405)  # no jobs are started here
 
+http.server.ThreadingHTTPServer.request_queue_size = 128  # of its 5, clients that come at once would wait for seconds
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 threading.Thread(target=http.server.ThreadingHTTPServer(("", int(sys.argv[1])), Handler).serve_forever).start()
 for line in sys.stdin: publish(*line.split(maxsplit=2))

@@ -17,6 +17,8 @@ const examples = join(import.meta.dirname, '../../examples')
 const files = { python: 'python/server.py', go: 'go/main.go' }
 const TEST_MS = 240_000
 const STARTED_MS = 30_000
+/** Five rounds of a second each. What finds the server's queue full tries again after 1, 3, 7, 15 and 31 s. */
+const BURST_MS = 30_000
 const OFFERED = ['log', 'sse', 'long-poll', 'short-poll']
 const ONE_JOB = 'a connection of this server carries one job'
 
@@ -68,6 +70,16 @@ for (const language of ['python', 'go'] as const) {
       'sse-more-rest': 'no "more" came after an event',
       'json-etag': 'the server sends no ETag'
     })
+  })
+
+  test(`${language} answers sixty polls that come at once`, { timeout: BURST_MS, skip: toolchain === undefined }, async ({ onTestFinished }) => {
+    const { base, publish } = await start(commands[language](toolchain ?? '', onTestFinished), onTestFinished)
+    publish('42', 'started', {})
+    await vi.waitFor(async () => expect((await fetch(`${base}/42`)).status).toBe(200), STARTED_MS)
+    for (let round = 0; round < 5; round++) {
+      const polls = Array.from({ length: 60 }, async () => (await fetch(`${base}/42/events?after=tail&wait=1`)).status)
+      expect(new Set(await Promise.all(polls))).toEqual(new Set([200]))
+    }
   })
 
   // A stream is one request; of long polls the first is answered with what there is, and the second is held.
