@@ -1,4 +1,4 @@
-const MAX_TIMER_MS = 2 ** 31 - 1
+export const MAX_TIMER_MS: number = 2 ** 31 - 1
 
 /** Calls once after `ms`, which may be longer than a timer can be; never for Infinity. Returns how to stop it. */
 export function alarm(ms: number, ring: () => void): () => void {

@@ -130,6 +130,11 @@ describe.skipIf(!redisPath)('several processes on one Redis', () => {
     await expect.poll(() => never.snapshot('a').catch((error) => error.code)).toSatisfy((found) => found === 'history-gone' || found === undefined)
   })
 
+  test('a call waits for as long as a timer can where timeoutMs is longer', async () => {
+    const log = newLog({ timeoutMs: Number.POSITIVE_INFINITY })
+    expect(await log.append('patient', 'queued', {})).toMatchObject({ seq: 1 })
+  })
+
   test('retains exactly maxEvents', async () => {
     const log = newLog({ maxEvents: 3 })
     for (let n = 1; n <= 10; n += 1) await log.append('trimmed', 'progress', { n })
@@ -149,7 +154,11 @@ describe.skipIf(!redisPath)('several processes on one Redis', () => {
 test.each([
   ['maxEvents', { maxEvents: 0 }],
   ['ttlMs', { ttlMs: -1 }],
-  ['timeoutMs', { timeoutMs: Number.NaN }]
-])('a wrong %s is refused', (name, options) => {
-  expect(() => redisLog(options)).toThrow(new RegExp(`${name}: expected`))
+  ['timeoutMs', { timeoutMs: Number.NaN }],
+  ['url', { url: [] }],
+  ['url', { url: '' }],
+  ['url', { url: 'localhost:6379' }],
+  ['url', { url: ['redis://localhost', 'redis://localhost:secret'] }]
+])('a wrong %s is refused: %j', (name, options) => {
+  expect(() => redisLog(options)).toThrow(new RegExp(`^${name}: expected(?!.*secret)`))
 })

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { EventLog } from '../../src/server/log/types.ts'
 import { type RedisLogOptions, redisLog } from '../../src/server/redis/index.ts'
 import { openStream } from './clients.ts'
@@ -156,6 +156,15 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
           )
       )
       .toBe(true)
+  })
+
+  test('a clock that is put back meanwhile makes no call wait longer', async () => {
+    await redis.kill()
+    const log = newLog({ timeoutMs: 500 })
+    await expect(log.snapshot('a')).rejects.toMatchObject({ code: 'unavailable' })
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 })
+    onTestFinished(() => void vi.useRealTimers())
+    await expect(log.snapshot('a')).rejects.toMatchObject({ code: 'unavailable' })
   })
 
   test('one that refuses to write says why', async () => {

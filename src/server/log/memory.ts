@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { JobSnapshot, WireEvent } from '../../protocol/frames.ts'
 import { isTerminal } from '../../protocol/rules.ts'
+import { MAX_TIMER_MS } from '../alarm.ts'
 import { checkEntry, snapshotAfter } from './entry.ts'
 import type { EventLog, LogPage } from './types.ts'
 import { LogError } from './types.ts'
@@ -18,8 +19,6 @@ interface Job {
   snapshot: JobSnapshot
   ended: boolean
 }
-
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** A log in this process: gone with it, and not shared with others. Jobs that never end are kept for ever. */
 export function memoryLog({ maxEvents = 10_000, ttlMs = 3_600_000 }: MemoryLogOptions = {}): EventLog {

@@ -84,7 +84,7 @@ export function createConnection({ urls, timeoutMs, prepare }: ConnectionOptions
       if (current) {
         current = undefined
         arrival = Promise.withResolvers()
-        awaySince = Date.now()
+        awaySince = performance.now()
       }
       next.destroy()
       await delay(pauseMs * (0.5 + Math.random() / 2), signal).catch(() => {}) // closed: the loop ends
@@ -124,15 +124,15 @@ export function createConnection({ urls, timeoutMs, prepare }: ConnectionOptions
       if (current) return current
       if (!started) {
         started = true
-        awaySince = Date.now()
+        awaySince = performance.now()
         void keep()
       }
-      const leftMs = awaySince + timeoutMs - Date.now()
+      const leftMs = awaySince + timeoutMs - performance.now()
       try {
         if (leftMs <= 0) throw cause
         return await within(arrival.promise, leftMs, signal)
       } catch {
-        throw signal.aborted ? closedError() : unavailable(`Redis has been away for ${Date.now() - awaySince} ms`, cause)
+        throw signal.aborted ? closedError() : unavailable(`Redis has been away for ${Math.round(performance.now() - awaySince)} ms`, cause)
       }
     },
     async answer(asked) {

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { RedisClient } from 'redis'
 import type { JobSnapshot, JobStatus, ProgressData, WireEvent } from '../../protocol/frames.ts'
 import { isTerminal } from '../../protocol/rules.ts'
 import { statusAfter } from '../../protocol/status.ts'
+import { MAX_TIMER_MS } from '../alarm.ts'
 import { checkEntry } from '../log/entry.ts'
 import type { EventLog, LogPage } from '../log/types.ts'
 import { LogError } from '../log/types.ts'
@@ -38,8 +40,10 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
   if (!(timeoutMs >= 1)) throw new RangeError(`timeoutMs: expected milliseconds from 1, got ${timeoutMs}`)
   const urls = typeof url === 'string' ? [url] : url
   if (urls.length === 0) throw new RangeError('url: expected one at least')
-  const scripts = createScripts({ urls, timeoutMs })
-  const wakeUps = createWakeUps({ urls, timeoutMs })
+  if (!urls.every(isRedisUrl)) throw new TypeError('url: expected "redis://…" or "rediss://…"') // not quoted: it may have a password
+  const where = { urls, timeoutMs: Math.min(timeoutMs, MAX_TIMER_MS) }
+  const scripts = createScripts(where)
+  const wakeUps = createWakeUps(where)
   const seen = createSeen()
   /** Reads that have not begun yet: the readers that one event has woken read it once. */
   const coming = new Map<string, Promise<unknown>>()
@@ -123,6 +127,15 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
       scripts.close()
       wakeUps.close()
     }
+  }
+}
+
+function isRedisUrl(url: string): boolean {
+  try {
+    RedisClient.parseURL(url)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -39,7 +39,7 @@ export function createScripts(options: Omit<ConnectionOptions, 'prepare'>): Scri
 
   return {
     async run(script, keys, args) {
-      const begun = Date.now()
+      const begun = performance.now()
       const [key = ''] = keys
       let isAgain = false
       /** Where this call, and no other yet, is sent. */
@@ -64,7 +64,8 @@ export function createScripts(options: Omit<ConnectionOptions, 'prepare'>): Scri
             places.forget(key)
             isAgain = true
           }
-          if (Date.now() - begun >= timeoutMs) throw unavailable(`Redis has not answered for ${Date.now() - begun} ms`, error)
+          const sinceMs = Math.round(performance.now() - begun)
+          if (sinceMs >= timeoutMs) throw unavailable(`Redis has not answered for ${sinceMs} ms`, error)
         }
       }
     },
