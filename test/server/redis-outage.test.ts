@@ -171,8 +171,17 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     const log = newLog()
     await log.append('a', 'queued', {})
     await redis.command('CONFIG', 'SET', 'maxmemory', '1')
-    await expect(log.append('a', 'started', {})).rejects.toMatchObject({ code: 'unavailable', message: expect.stringContaining('OOM') })
+    for (const job of ['a', 'new'])
+      await expect(log.append(job, 'started', {})).rejects.toMatchObject({ code: 'unavailable', message: expect.stringContaining('OOM') })
     expect(await log.snapshot('a')).toMatchObject({ seq: 1 })
+    expect(await log.snapshot('new')).toBeUndefined()
+  })
+
+  test('one that lets nobody be woken says so, and takes nothing either', async () => {
+    await redis.command('ACL', 'SETUSER', 'quiet', 'on', '>secret', '~*', '+@all', 'resetchannels')
+    const log = newLog({ url: redis.url.replace('//', '//quiet:secret@') })
+    await expect(log.append('a', 'queued', {})).rejects.toThrow(/publish|channel/)
+    expect(await log.snapshot('a')).toBeUndefined()
   })
 
   test('scripts that Redis has forgotten are sent again', async () => {

@@ -50,22 +50,21 @@ if epoch and ARGV[15] == '1' then
 end
 if expected ~= '' and tonumber(expected) ~= (seq or 0) then return { 'conflict', seq or 0 } end
 if isOver then return { 'ended', status } end
-if not epoch then
-  epoch, seq, status = freshEpoch, 0, 'queued'
-  redis.call('DEL', events, gone)
-end
+if not epoch then epoch, seq, status = freshEpoch, 0, 'queued' end
 seq = seq + 1
+-- What Redis may refuse comes first, and what it refuses when it is full before what it takes nevertheless: a script is not undone.
+redis.call('PUBLISH', channel, '')
+redis.call('HSET', state, 'epoch', epoch, 'run', run, 'seq', digits(seq), 'status', nextStatus == '' and status or nextStatus)
+if seq == 1 then redis.call('DEL', events, gone) end
 local time = redis.call('TIME')
 local ms = digits(tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
 redis.call('XADD', events, 'MAXLEN', '=', maxEvents, digits(seq) .. '-0', 'type', type, 'ms', ms, 'data', data, 'name', name)
-redis.call('HSET', state, 'epoch', epoch, 'run', run, 'seq', digits(seq), 'status', nextStatus == '' and status or nextStatus)
 if field ~= '' then redis.call('HSET', state, field, data) end
 if isLast and ttl ~= '' then
   redis.call('PEXPIRE', state, ttl)
   redis.call('PEXPIRE', events, ttl)
   redis.call('SET', gone, '1', 'PX', digits(tonumber(ttl) * 2))
 end
-redis.call('PUBLISH', channel, '')
 return { 'appended', epoch, seq, tonumber(ms) }
 `
 )
