@@ -114,6 +114,21 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     expect((await log.read('a', undefined, 10))?.events).toEqual(appended)
   })
 
+  test('an append that is tried again makes Redis look at nothing that was there before', async () => {
+    const relay = await startRelay(redis.port)
+    onTestFinished(relay.close)
+    const log = newLog({ url: relay.url })
+    const large = 'x'.repeat(1_000_000)
+    for (let n = 0; n < 20; n += 1) await log.append('a', 'output', large)
+    const memory = async (name: string) => Number(new RegExp(`${name}:(\\d+)`).exec(String(await redis.command('INFO', 'memory')))?.[1])
+    await redis.command('CONFIG', 'RESETSTAT')
+    const before = await memory('used_memory')
+    relay.swallowAnswer()
+    expect(await log.append('a', 'output', 1)).toMatchObject({ seq: 21 })
+    expect(relay.swallowed()).toBe(1)
+    expect((await memory('used_memory_peak')) - before).toBeLessThan(10_000_000)
+  })
+
   test('one that does not answer: calls end in time, and all goes on when it answers again', async () => {
     const log = newLog({ timeoutMs: 3000 })
     const patient = newLog()

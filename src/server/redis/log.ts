@@ -55,13 +55,15 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
   const keyOf = (job: string, part: string) => `${prefix}{${encodeURIComponent(job)}}:${part}`
   const channelOf = (job: string) => keyOf(job, 'wake')
 
+  function seenOf(job: string): string[] {
+    const { epoch, seq } = seen.get(job) ?? { epoch: '', seq: 0 }
+    return [epoch, String(seq)]
+  }
+
   function run(script: Script, job: string, args: readonly string[], ifAgain: readonly string[] = []): Promise<unknown[]> {
     if (closed) throw closedError()
     const keys = ['state', 'events', 'gone'].map((part) => keyOf(job, part))
-    return scripts.run(script, keys, (again) => {
-      const { epoch, seq } = seen.get(job) ?? { epoch: '', seq: 0 }
-      return [freshEpoch(), durable ? '1' : '0', epoch, String(seq), ...args, ...(again ? ifAgain : [])]
-    })
+    return scripts.run(script, keys, (again) => [freshEpoch(), durable ? '1' : '0', ...seenOf(job), ...args, ...(again ? ifAgain : [])])
   }
 
   async function append(job: string, type: string, data: unknown, { expectSeq }: { expectSeq?: number } = {}): Promise<WireEvent> {
@@ -70,7 +72,7 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
     appends += 1
     const ttl = ttlMs === Number.POSITIVE_INFINITY ? '' : String(Math.min(Number.MAX_SAFE_INTEGER / 4, Math.max(1, Math.round(ttlMs))))
     const args = [type, json, nextStatus(type), fieldOf(type), isTerminal(type) ? '1' : '0', String(expectSeq ?? ''), String(maxEvents), ttl]
-    const reply = await run(APPEND, job, [...args, channelOf(job), `${process}${appends}`], ['1'])
+    const reply = await run(APPEND, job, [...args, channelOf(job), `${process}${appends}`], seenOf(job))
     const name = JSON.stringify(job)
     if (reply[0] === 'conflict') throw new LogError('conflict', `job ${name}: expected ${expectSeq} events before "${type}", found ${reply[1]}`)
     if (reply[0] === 'ended') throw new LogError('ended', `job ${name} has ended with "${reply[1]}": "${type}" cannot be appended`)

@@ -34,16 +34,17 @@ local function digits(n) return string.format('%.0f', n) end
 
 /**
  * ARGV: 5 type, 6 data, 7 the status after it ('' as before), 8 the snapshot's field for the data ('' none), 9 '1' for the last event,
- * 10 the seq expected before it ('' any), 11 maxEvents, 12 ttlMs ('' for ever), 13 the channel, 14 a name of this append,
- * 15 '1' where it was tried before.
+ * 10 the seq expected before it ('' any), 11 maxEvents, 12 ttlMs ('' for ever), 13 the channel, 14 a name of this append.
+ * Where it was tried before: 15 the epoch and 16 the seq that were seen last when it was tried first. It is after them, if it is there.
  */
 export const APPEND: Script = script(
   FIND,
   `
 local type, data, nextStatus, field, isLast = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9] == '1'
 local expected, maxEvents, ttl, channel, name = ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14]
-if epoch and ARGV[15] == '1' then
-  for _, entry in ipairs(redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1000)) do
+if epoch and ARGV[15] then
+  local from = ARGV[15] == epoch and digits(tonumber(ARGV[16]) + 1) .. '-0' or '-'
+  for _, entry in ipairs(redis.call('XREVRANGE', events, '+', from, 'COUNT', 1000)) do
     local values = entry[2]
     if values[8] == name then return { 'appended', epoch, tonumber(string.match(entry[1], '^%d+')), tonumber(values[4]) } end
   end
