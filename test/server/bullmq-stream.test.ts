@@ -1,19 +1,21 @@
 import { expect, test } from 'vitest'
-import { compareIds, type Entry, progressOf, type QueuedJob } from '../../src/server/bullmq/entry.ts'
+import { compareIds, type Entry, type Logged, nextTowards, progressOf, type QueuedJob } from '../../src/server/bullmq/entry.ts'
 import type { Source } from '../../src/server/bullmq/source.ts'
 import { createStream } from '../../src/server/bullmq/stream.ts'
 
-/** A queue whose job makes a step, with its entry, each time that something else is asked for meanwhile. */
-function movingQueue(jobId: string, steps: number) {
+const job: QueuedJob = { name: 'x', state: 'active', attempts: 1, progress: 0, result: null, failedReason: undefined, finishedOn: undefined }
+
+/** A queue whose job makes a step, with its entry, each time that it is asked for. */
+function movingQueue(jobId: string, steps: number, event = 'active') {
   const written: Entry[] = []
-  const step = (of: string) => written.push({ id: `1-${written.length + 1}`, event: 'progress', jobId: of, fields: {} })
+  const step = (of: string, what: string, fields: Entry['fields'] = {}) => written.push({ id: `1-${written.length + 1}`, event: what, jobId: of, fields })
   const source: Pick<Source, 'entries' | 'job'> = {
     entries: async (after) => written.filter(({ id }) => compareIds(id, after) > 0),
     async job(id) {
-      const progress = written.filter((entry) => entry.jobId === id).length
-      if (progress < steps) step(jobId)
-      step('another')
-      return { name: 'x', state: 'active', attempts: 1, progress, result: null, failedReason: undefined, finishedOn: undefined } satisfies QueuedJob
+      const done = written.filter((entry) => entry.jobId === id).length
+      if (done < steps) step(jobId, event, { data: String(done + 1) })
+      step('another', 'active')
+      return event === 'progress' ? { ...job, progress: done } : { ...job, attempts: done }
     }
   }
   return { written, stream: createStream(source as Source) } // as: what a stream asks of it
@@ -23,11 +25,30 @@ test("a job's state is that of the entry it is said to be of, however often the 
   const { stream, written } = movingQueue('a', 3)
   const { job, at } = await stream.stateOf('a')
   const before = written.filter(({ id, jobId }) => jobId === 'a' && compareIds(id, at) <= 0)
-  expect(job?.progress).toBe(3)
+  expect(job?.attempts).toBe(3)
   expect(before).toHaveLength(3)
   expect(stream.isAhead('a')).toBe(true)
   expect(stream.take()).toEqual(written)
   expect([stream.isAhead('a'), stream.take()]).toEqual([false, []])
+})
+
+test('that of a job whose progress never pauses is known at once', async () => {
+  const { stream, written } = movingQueue('a', 50, 'progress')
+  const { job, at } = await stream.stateOf('a')
+  const before = written.filter(({ id, jobId }) => jobId === 'a' && compareIds(id, at) <= 0)
+  expect(before).toHaveLength(1)
+  expect(job).toMatchObject({ attempts: 1, progress: 1 })
+})
+
+test.each([
+  [{ bullmq: 1, stage: 'a' }, { stage: 'a' }],
+  [
+    { a: 1, b: { c: 2, d: 3 } },
+    { b: { d: 3, c: 2 }, a: 1 }
+  ]
+])('progress that is in the log already is not logged again: %j as %j', (progress, logged) => {
+  const before: Logged = { mark: { entry: '1-1', rows: 0, attempt: 1 }, status: 'running', progress: logged }
+  expect(nextTowards({ ...job, progress }, '1-2', false, before)).toBeUndefined()
 })
 
 test('calls in one turn are one read; a call during a read is another one', async () => {

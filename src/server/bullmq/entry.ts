@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { JobStatus, ProgressData } from '../../protocol/frames.ts'
 
 /** One entry of a queue's stream of events. */
@@ -73,7 +74,7 @@ export function eventOf({ id, event, fields }: Entry, { mark: before, status }: 
     case 'stalled':
       return wanted('log', { level: 'warn', message: 'stalled' })
     case 'progress':
-      return wanted('progress', progressOf(parse(fields.data)))
+      return wanted('progress', progressOf(progressIn(fields)))
     case 'completed':
       return wanted('succeeded', parse(fields.returnvalue))
     case 'failed':
@@ -93,7 +94,8 @@ export function nextTowards(job: QueuedJob, at: string, isNew: boolean, { mark: 
   if (compareIds(before.entry, at) > 0) return undefined
   if (job.attempts > before.attempt) return { type: 'started', data: { attempt: job.attempts }, mark: { ...mark, attempt: job.attempts } }
   const progress = progressOf(job.progress)
-  if (!isInitial(job.progress) && JSON.stringify(progress) !== JSON.stringify(logged)) return { type: 'progress', data: progress, mark }
+  // A log may keep members in another order.
+  if (!isInitial(job.progress) && !isDeepStrictEqual(progress, logged)) return { type: 'progress', data: progress, mark }
   if (job.state === 'completed') return { type: 'succeeded', data: job.result, mark }
   if (job.state === 'failed') return { type: 'failed', data: failure(job.failedReason, before.attempt), mark }
   return undefined
@@ -112,9 +114,13 @@ export const rowEvent = (message: string, { mark }: Logged): Wanted => ({
 export function progressOf(progress: unknown): ProgressData & Record<string, unknown> {
   if (typeof progress === 'number') return { ratio: Math.min(1, Math.max(0, progress / 100)) }
   if (typeof progress === 'string') return { message: progress }
-  if (typeof progress === 'object' && progress !== null && !Array.isArray(progress)) return { ...progress }
-  return { value: progress }
+  if (typeof progress !== 'object' || progress === null || Array.isArray(progress)) return { value: progress }
+  const { bullmq: _, ...data }: { bullmq?: unknown } = progress // where the mark stands in the log
+  return data
 }
+
+/** What an entry of progress says. */
+export const progressIn = (fields: Entry['fields']): unknown => parse(fields.data)
 
 /** A job's progress before it has any. */
 const isInitial = (progress: unknown): boolean => progress === 0 || progress === undefined || JSON.stringify(progress) === '{}'

@@ -1,4 +1,4 @@
-import type { Entry, QueuedJob } from './entry.ts'
+import { type Entry, progressIn, type QueuedJob } from './entry.ts'
 import type { Source } from './source.ts'
 
 /** A queue's stream of events, from its oldest entry on. */
@@ -47,12 +47,14 @@ export function createStream(source: Source): Stream {
     isAhead: (jobId) => untaken.some(isOf(jobId)),
     async stateOf(jobId) {
       for (;;) {
-        const at = last
         const known = untaken.length
         const job = await source.job(jobId)
         await read(1)
-        // A state and its entry are written together: without an entry in between it is that of `at`.
-        if (!untaken.slice(known).some(isOf(jobId))) return { job, at }
+        // A state and its entry are written together: what has come in between may be in it or not. Progress, which may never pause, is the entry's own.
+        const between = untaken.slice(known).filter(isOf(jobId))
+        const latest = between.at(-1)
+        if (!latest) return { job, at: last }
+        if (between.every(({ event }) => event === 'progress')) return { job: job && { ...job, progress: progressIn(latest.fields) }, at: last }
       }
     }
   }
