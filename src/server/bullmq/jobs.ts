@@ -46,7 +46,8 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
   function forget(jobId: string): void {
     views.delete(jobId)
     over.add(jobId)
-    for (const oldest of over) if (over.size > REMEMBERED) over.delete(oldest)
+    const [oldest] = over
+    if (over.size > REMEMBERED && oldest !== undefined) over.delete(oldest)
   }
 
   /** Whether it was so long ago that a log which isn't there has come and gone. */
