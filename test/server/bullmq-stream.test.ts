@@ -60,14 +60,42 @@ test('calls in one turn are one read; a call during a read is another one', asyn
   }
   const stream = createStream({ entries } as Source) // as: what a stream asks of it
   const both = Promise.all([stream.read(1), stream.read(1)])
-  await expect.poll(() => asked).toEqual(['0-0'])
+  await expect.poll(() => asked).toHaveLength(1)
   const late = stream.read(1)
   answers[0]?.()
   await both
-  await expect.poll(() => asked).toEqual(['0-0', '1-0'])
+  await expect.poll(() => asked).toHaveLength(2)
   answers[1]?.()
   await late
   expect(stream.take()).toHaveLength(2)
+})
+
+test('entries that were trimmed before they were read are noticed, once; those that had been read are not', async () => {
+  let written: Entry[] = []
+  const add = (...ids: string[]) => written.push(...ids.map((id) => ({ id, event: 'added', jobId: 'a', fields: {} })))
+  const entries: Source['entries'] = async (after) => written.filter(({ id }) => compareIds(id, after) > 0)
+  const stream = createStream({ entries } as Source) // as: what a stream asks of it
+  const readAll = async () => {
+    await stream.read(2)
+    return [stream.take().map(({ id }) => id), stream.hasLost()]
+  }
+  expect(await readAll()).toEqual([[], false])
+  add('7-0', '7-1')
+  expect(await readAll()).toEqual([['7-0', '7-1'], false])
+  add('7-2', '8-0')
+  written = written.slice(1) // up to what has been read
+  expect(await readAll()).toEqual([['7-2', '8-0'], false])
+  add('9-0')
+  expect(await readAll()).toEqual([['9-0'], false])
+  add('10-0', '11-0')
+  written = written.slice(-1)
+  expect(await readAll()).toEqual([['11-0'], true])
+  expect(await readAll()).toEqual([[], false])
+  written = []
+  expect(await readAll()).toEqual([[], true])
+  expect(await readAll()).toEqual([[], false])
+  add('12-0')
+  expect(await readAll()).toEqual([['12-0'], false])
 })
 
 test.each([

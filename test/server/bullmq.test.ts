@@ -1,6 +1,7 @@
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type BullmqBridge, type BullmqBridgeOptions, bullmqBridge } from '../../src/server/bullmq/index.ts'
+import { createSource } from '../../src/server/bullmq/source.ts'
 import { memoryLog } from '../../src/server/log/memory.ts'
 import { type EventLog, LogError } from '../../src/server/log/types.ts'
 import { redisLog } from '../../src/server/redis/index.ts'
@@ -287,6 +288,54 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     await hasEnded(log, 'a')
     expect(await typesOf(log, 'a')).toEqual(['queued', 'queued', 'started', 'progress', 'progress', 'succeeded'])
     expect(errors).toMatchObject([{ code: 'unavailable' }, { code: 'unavailable' }])
+  })
+
+  test('jobs of which the stream tells nothing any more when the log is back in reach are logged as well', async () => {
+    const queue = newQueue()
+    const log = memoryLog()
+    let isAway = false
+    const away: EventLog = {
+      ...log,
+      async append(...entry) {
+        if (isAway) throw new LogError('unavailable', 'away')
+        return log.append(...entry)
+      }
+    }
+    const refused = Promise.withResolvers<void>()
+    await newBridge(away, { checkEveryMs: 20, onError: () => refused.resolve() }).ready
+    newWorker(async ({ id }) => id)
+    isAway = true
+    await queue.add('x', {}, { jobId: 'before' })
+    await refused.promise
+    await queue.add('x', {}, { jobId: 'meanwhile' })
+    await vi.waitFor(async () => expect(await queue.getJobState('meanwhile')).toBe('completed'), PATIENCE)
+    await queue.trimEvents(0)
+    isAway = false
+    await hasEnded(log, 'before')
+    await hasEnded(log, 'meanwhile')
+    expect((await eventsOf(log, 'meanwhile')).at(-1)).toEqual(['succeeded', 'meanwhile'])
+  })
+
+  test('a queue that does not answer is not one without entries', async () => {
+    const own = await startRedis()
+    onTestFinished(() => own.remove())
+    const closing = new AbortController()
+    const source = createSource({
+      queue: 'q',
+      connection: { host: '127.0.0.1', port: own.port, maxRetriesPerRequest: null },
+      signal: closing.signal,
+      onError: () => {}
+    })
+    onTestFinished(() => source.close())
+    expect(await source.entries('0-0', 1)).toEqual([])
+    own.freeze()
+    const asked = expect(source.entries('0-0', 1)).rejects.toThrow('no answer')
+    const impatient = redisLog({ url: own.url, timeoutMs: 1500 }) // longer than BullMQ waits
+    onTestFinished(() => impatient.close())
+    await expect(impatient.snapshot('a')).rejects.toMatchObject({ code: 'unavailable' })
+    own.thaw()
+    await asked
+    await vi.waitFor(async () => expect(await source.entries('0-0', 1)).toEqual([]), PATIENCE)
   })
 
   test('a job whose id no log takes is reported and passed over', async () => {

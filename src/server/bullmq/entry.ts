@@ -49,6 +49,12 @@ export function compareIds(a: string, b: string): number {
   return aMs - bMs || aSeq - bSeq
 }
 
+/** The greatest id before it. */
+export function beforeId(id: string): string {
+  const [ms = 0, seq = 0] = id.split('-').map(Number)
+  return seq > 0 ? `${ms}-${seq - 1}` : `${ms - 1}-18446744073709551615`
+}
+
 export const timeOf = (entry: string): number => Number.parseInt(entry, 10)
 
 /** The event that an entry becomes; `undefined` for those that say nothing of a job's way. */

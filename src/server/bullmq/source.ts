@@ -23,6 +23,9 @@ export interface Source {
   close(): Promise<void>
 }
 
+/** How long after its time BullMQ gives a read up, as one that found nothing. */
+const LATE_MS = 1000
+
 const UNFINISHED: JobType[] = ['active', 'wait', 'delayed', 'prioritized', 'waiting-children']
 
 export function createSource({ queue: name, connection, prefix, signal, onError }: SourceOptions): Source {
@@ -41,7 +44,9 @@ export function createSource({ queue: name, connection, prefix, signal, onError 
   return {
     async entries(after, waitMs) {
       // Not by QueueEvents' own loop: it reads on whether or not anybody keeps up.
+      const begun = performance.now()
       const streams = (await ask(events.getBackend().readEvents(after, waitMs))) as [string, [string, string[]][]][] | null | undefined // as: XREAD's reply
+      if (!streams && performance.now() - begun >= waitMs + LATE_MS) throw new Error(`the queue's Redis gave no answer within ${waitMs + LATE_MS} ms`)
       return (streams?.[0]?.[1] ?? []).map(([id, flat]) => {
         const fields: Record<string, string> = {}
         for (let at = 0; at < flat.length; at += 2) fields[flat[at] ?? ''] = flat[at + 1] ?? ''

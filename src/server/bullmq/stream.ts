@@ -1,4 +1,4 @@
-import { type Entry, progressIn, type QueuedJob } from './entry.ts'
+import { beforeId, type Entry, progressIn, type QueuedJob } from './entry.ts'
 import type { Source } from './source.ts'
 
 /** A queue's stream of events, from its oldest entry on. */
@@ -9,19 +9,36 @@ export interface Stream {
   take(): Entry[]
   /** Whether an entry of the job has been read, but not taken. */
   isAhead(jobId: string): boolean
+  /** Whether entries were trimmed before they were read, since the last call. */
+  hasLost(): boolean
   /** A job as it stood at an entry: `at` and all before it are in its state, none after it is. */
   stateOf(jobId: string): Promise<{ job: QueuedJob | undefined; at: string }>
 }
 
 export function createStream(source: Source): Stream {
   let last = '0-0'
+  /** The stream had `last` when it was last looked at: once it has gone, so may entries after it that nobody has read. */
+  let isHere = false
+  let isTrimmed = false
   let untaken: Entry[] = []
   let latest: Promise<void> = Promise.resolve()
   let upcoming: Promise<void> | undefined
 
+  async function entriesAfterLast(waitMs: number): Promise<Entry[]> {
+    if (isHere) {
+      const entries = await source.entries(beforeId(last), 1)
+      isHere = entries[0]?.id === last
+      if (isHere) entries.shift()
+      else isTrimmed = true
+      if (entries.length > 0) return entries
+    }
+    return source.entries(last, waitMs)
+  }
+
   async function readOn(waitMs: number): Promise<void> {
-    const entries = await source.entries(last, waitMs)
+    const entries = await entriesAfterLast(waitMs)
     last = entries.at(-1)?.id ?? last
+    isHere ||= entries.length > 0
     for (const entry of entries) if (entry.jobId !== '') untaken.push(entry)
   }
 
@@ -45,6 +62,11 @@ export function createStream(source: Source): Stream {
       return entries
     },
     isAhead: (jobId) => untaken.some(isOf(jobId)),
+    hasLost() {
+      const hasLost = isTrimmed
+      isTrimmed = false
+      return hasLost
+    },
     async stateOf(jobId) {
       for (;;) {
         const known = untaken.length
