@@ -42,12 +42,12 @@ export function createRunner(settings: Settings): Runner {
     try {
       const result = await work(contextOf(id, stop.signal, append))
       stop.signal.throwIfAborted()
-      await end(append, 'succeeded', result)
+      await end(id, append, 'succeeded', result)
       return result
     } catch (error) {
       const reason: unknown = stop.signal.reason
       const ending = reason instanceof Stopped ? reason.ending : { type: 'failed', data: failure(error) }
-      await end(append, ending.type, ending.data).catch((refused) => {
+      await end(id, append, ending.type, ending.data).catch((refused) => {
         // It may have been ended by others, or by itself.
         if (!isLogError(refused, 'ended')) onError(refused)
       })
@@ -58,9 +58,10 @@ export function createRunner(settings: Settings): Runner {
   }
 
   /** The end is what readers wait for: while the log is out of reach, it is tried again until the server closes. */
-  async function end(append: Append, type: string, data: unknown): Promise<void> {
-    for (;;) {
+  async function end(id: string, append: Append, type: string, data: unknown): Promise<void> {
+    for (let isUnsure = false; ; isUnsure = true) {
       try {
+        if (isUnsure && (await log.snapshot(id))?.status === type) return // it was only the answer that was lost
         return await append(type, data)
       } catch (error) {
         if (!isLogError(error, 'unavailable') || closing.signal.aborted) throw error

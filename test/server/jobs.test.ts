@@ -100,6 +100,32 @@ describe('run', () => {
     expect(await types(served, '42')).toEqual(['queued', 'started', 'succeeded'])
   })
 
+  test.each([
+    ['succeeded', undefined],
+    ['failed', new Error('no')]
+  ])('an end whose answer was lost, %s, is there: the run settles as its work did', async (type, error) => {
+    const log = memoryLog()
+    let isLost = true
+    const losing: EventLog = {
+      ...log,
+      async append(...entry) {
+        const event = await log.append(...entry)
+        if (!isLost || event.type !== type) return event
+        isLost = false
+        throw new LogError('unavailable', 'the answer was lost')
+      }
+    }
+    const onError = vi.fn()
+    const served = await serve({ log: losing, onError })
+    const run = served.jobs.run('42', () => {
+      if (error) throw error
+      return 7
+    })
+    await (error ? expect(run).rejects.toBe(error) : expect(run).resolves.toBe(7))
+    expect(await types(served, '42')).toEqual(['queued', 'started', type])
+    expect(onError).toHaveBeenCalledTimes(1)
+  })
+
   test('listens to its log only while it runs', async () => {
     const gate = createGate()
     const { jobs } = await serve({ log: gate.log })

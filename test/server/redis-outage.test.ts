@@ -68,6 +68,19 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     expect(await redis.command('PUBSUB', 'NUMSUB', 'jobtail:{a}:wake')).toEqual(['jobtail:{a}:wake', 1])
   })
 
+  test('whoever begins to listen while the connection is cut listens to the next one', async () => {
+    const relay = await startRelay(redis.port)
+    onTestFinished(relay.close)
+    const log = newLog({ url: relay.url })
+    await log.watch('before', () => {})
+    relay.swallowAnswer('subscribe')
+    const woken = Promise.withResolvers<void>()
+    await log.watch('a', woken.resolve)
+    expect(relay.swallowed()).toBe(1)
+    await log.append('a', 'queued', {})
+    await woken.promise
+  })
+
   test('one connection listens, to what somebody follows', async () => {
     const log = newLog()
     const stops = await Promise.all(upTo(50).map((n) => log.watch(`job${n % 10}`, () => {})))

@@ -3,8 +3,8 @@ import { connect, createServer, type Socket } from 'node:net'
 
 export interface Relay {
   url: string
-  /** The next script still reaches Redis, and its answer nobody: the connection is cut instead. */
-  swallowAnswer(): void
+  /** The next script, or other command, still reaches Redis, and its answer nobody: the connection is cut instead. */
+  swallowAnswer(command?: string): void
   /** How many answers were swallowed. */
   swallowed(): number
   close(): void
@@ -12,7 +12,7 @@ export interface Relay {
 
 /** Stands between a log and its Redis. */
 export async function startRelay(port: number): Promise<Relay> {
-  let isArmed = false
+  let armedFor: RegExp | undefined
   let swallowed = 0
   const sockets = new Set<Socket>()
   const server = createServer((near) => {
@@ -28,12 +28,12 @@ export async function startRelay(port: number): Promise<Relay> {
       socket.on('close', cut)
     }
     near.on('data', (bytes) => {
-      isAsked ||= isArmed && /evalsha/i.test(bytes.toString('latin1'))
+      isAsked ||= armedFor?.test(bytes.toString('latin1')) ?? false
       far.write(bytes)
     })
     far.on('data', (bytes) => {
       if (!isAsked) return near.write(bytes)
-      isArmed = false
+      armedFor = undefined
       swallowed += 1
       cut()
     })
@@ -44,8 +44,8 @@ export async function startRelay(port: number): Promise<Relay> {
   if (address === null || typeof address === 'string') throw new Error('no port')
   return {
     url: `redis://127.0.0.1:${address.port}`,
-    swallowAnswer() {
-      isArmed = true
+    swallowAnswer(command = 'evalsha') {
+      armedFor = new RegExp(command, 'i')
     },
     swallowed: () => swallowed,
     close() {

@@ -1,3 +1,4 @@
+import { ErrorReply } from 'redis'
 import { LogError } from '../log/types.ts'
 import { type Client, type ConnectionOptions, createConnection, unavailable } from './connection.ts'
 
@@ -41,13 +42,21 @@ export function createWakeUps(options: Omit<ConnectionOptions, 'prepare'>): Wake
   }
 
   async function activate(name: string, channel: Channel): Promise<void> {
-    const client = await connection.client()
-    if (channel.client !== client) {
-      channel.client = client
-      channel.active = connection.answer(client.subscribe(name, dispatch))
-      channel.active.catch((cause) => connection.drop(client, cause))
+    const begun = performance.now()
+    for (;;) {
+      const client = await connection.client()
+      if (channel.client !== client) {
+        channel.client = client
+        channel.active = connection.answer(client.subscribe(name, dispatch))
+        channel.active.catch((cause) => connection.drop(client, cause))
+      }
+      try {
+        return await channel.active
+      } catch (error) {
+        const isLost = !(error instanceof LogError || error instanceof ErrorReply)
+        if (!isLost || performance.now() - begun >= options.timeoutMs) throw error
+      }
     }
-    await channel.active
   }
 
   /** Unless others have come to the channel meanwhile, who are subscribed by a command after this one. */
