@@ -248,10 +248,10 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
   })
 
   describe('close', () => {
-    test.each(['there', 'frozen', 'gone'])('ends every wait and leaves nothing, with a Redis that is %s', async (state) => {
+    test.each(['there', 'new', 'frozen', 'gone'])('ends every wait and leaves nothing, with a Redis that is %s', async (state) => {
       const before = resources().length
       const log = redisLog({ url: redis.url, timeoutMs: 60_000 })
-      if (state !== 'gone') {
+      if (state === 'there' || state === 'frozen') {
         await log.append('a', 'queued', {})
         await log.watch('a', () => {})
       }

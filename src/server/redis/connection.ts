@@ -71,9 +71,10 @@ export function createConnection({ urls, timeoutMs, prepare }: ConnectionOptions
       lose = lost.reject
       lost.promise.catch(() => {}) // it is waited for below, where that comes to it
       const next = openClient(urls[tried % urls.length], lost.reject)
+      const connecting = connect(next)
       tried += 1
       try {
-        await within(Promise.race([connect(next), lost.promise]), timeoutMs, signal)
+        await within(Promise.race([connecting, lost.promise]), timeoutMs, signal)
         pauseMs = MIN_PAUSE_MS
         current = next
         arrival.resolve(next)
@@ -87,6 +88,8 @@ export function createConnection({ urls, timeoutMs, prepare }: ConnectionOptions
         awaySince = performance.now()
       }
       next.destroy()
+      // It may still have been making its socket, and doesn't look again whether it is wanted.
+      connecting.finally(() => next.destroy()).catch(() => {})
       await delay(pauseMs * (0.5 + Math.random() / 2), signal).catch(() => {}) // closed: the loop ends
       pauseMs = Math.min(MAX_PAUSE_MS, pauseMs * 2)
     }
