@@ -372,6 +372,29 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     await early.close()
   })
 
+  test.each(['frozen', 'gone'])('close() waits for no Redis that is %s, and leaves no connection that comes back with it', async (state) => {
+    const own = await startRedis()
+    onTestFinished(() => own.remove())
+    const bridge = bullmqBridge({
+      queue: 'q',
+      connection: { host: '127.0.0.1', port: own.port, maxRetriesPerRequest: null },
+      jobs: memoryLog(),
+      checkEveryMs: 20,
+      onError: () => {}
+    })
+    await bridge.ready
+    if (state === 'frozen') own.freeze()
+    else await own.kill()
+    const impatient = redisLog({ url: own.url, timeoutMs: 2000 }) // so long that BullMQ gives a read up
+    await expect(impatient.snapshot('a')).rejects.toMatchObject({ code: 'unavailable' })
+    await impatient.close()
+    await bridge.close()
+    if (state === 'frozen') own.thaw()
+    else await own.start()
+    const clients = async () => String(await own.command('CLIENT', 'LIST')).match(/cmd=/g)
+    await vi.waitFor(async () => expect(await clients()).toHaveLength(1), PATIENCE)
+  })
+
   test('a Redis of the queue that goes and comes back', async () => {
     const own = await startRedis(['--appendonly', 'yes', '--appendfsync', 'always'])
     onTestFinished(() => own.remove())

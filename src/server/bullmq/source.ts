@@ -39,13 +39,17 @@ export function createSource({ queue: name, connection, prefix, signal, onError 
   queue.on('error', report)
   events.on('error', report)
 
+  let reading: Promise<unknown> = Promise.resolve()
+
   const ask = <T>(asked: Promise<T>): Promise<T> => orAborted(asked, signal)
 
   return {
     async entries(after, waitMs) {
       // Not by QueueEvents' own loop: it reads on whether or not anybody keeps up.
       const begun = performance.now()
-      const streams = (await ask(events.getBackend().readEvents(after, waitMs))) as [string, [string, string[]][]][] | null | undefined // as: XREAD's reply
+      const asked = events.getBackend().readEvents(after, waitMs)
+      reading = asked
+      const streams = (await ask(asked)) as [string, [string, string[]][]][] | null | undefined // as: XREAD's reply
       if (!streams && performance.now() - begun >= waitMs + LATE_MS) throw new Error(`the queue's Redis gave no answer within ${waitMs + LATE_MS} ms`)
       return (streams?.[0]?.[1] ?? []).map(([id, flat]) => {
         const fields: Record<string, string> = {}
@@ -63,7 +67,14 @@ export function createSource({ queue: name, connection, prefix, signal, onError 
     unfinished: () => ask(queue.getRanges(UNFINISHED, 0, -1, true)),
     finished: (state, from, count) => ask(queue.getRanges([state], from, from + count - 1, false)),
     async close() {
-      await Promise.allSettled([events.close(), queue.close()])
+      // By force: their own `close` waits for a Redis that is away.
+      await Promise.allSettled([events, queue].map((each) => each.getBackend().close(true)))
+      // A read that BullMQ has given up is connecting anew, and doesn't look whether it is closed.
+      reading
+        .catch(() => {})
+        .then(() => events.getBackend().client)
+        .then((client) => client.status === 'end' || client.disconnect())
+        .catch(() => {}) // it never was connected
     }
   }
 }
