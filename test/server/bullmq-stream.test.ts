@@ -70,6 +70,15 @@ test('calls in one turn are one read; a call during a read is another one', asyn
   expect(stream.take()).toHaveLength(2)
 })
 
+test('a read that does not wait asks for what is there, which Redis gives at once: its shortest wait takes up to a tenth of a second', async () => {
+  const first: Entry = { id: '7-0', event: 'added', jobId: 'a', fields: {} }
+  const entries: Source['entries'] = async (after) => (compareIds(first.id, after) > 0 ? [first] : new Promise(() => {}))
+  const stream = createStream({ entries } as Source) // as: what a stream asks of it
+  await stream.read(0)
+  await stream.read(0)
+  expect(stream.take()).toEqual([first])
+})
+
 test('entries that were trimmed before they were read are noticed, once; those that had been read are not', async () => {
   let written: Entry[] = []
   const add = (...ids: string[]) => written.push(...ids.map((id) => ({ id, event: 'added', jobId: 'a', fields: {} })))

@@ -112,7 +112,7 @@ export function bullmqBridge(options: BullmqBridgeOptions): BullmqBridge {
   }
 
   async function follow(): Promise<void> {
-    await patiently(() => stream.read(1))
+    await patiently(() => stream.read(0))
     await logEntries()
     await catchUp()
     await logEntries()
@@ -131,7 +131,7 @@ export function bullmqBridge(options: BullmqBridgeOptions): BullmqBridge {
         checkAt = performance.now() + checkEveryMs
       }
       const dueAt = Math.min(checkAt, running.length > 0 ? rowsAt : Number.POSITIVE_INFINITY)
-      await patiently(() => stream.read(Math.ceil(Math.min(IDLE_MS, Math.max(1, dueAt - performance.now())))))
+      await patiently(() => stream.read(Math.ceil(Math.min(IDLE_MS, Math.max(0, dueAt - performance.now())))))
       await logEntries()
     }
   }

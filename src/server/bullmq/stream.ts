@@ -3,7 +3,7 @@ import type { Source } from './source.ts'
 
 /** A queue's stream of events, from its oldest entry on. */
 export interface Stream {
-  /** Reads on, waiting `waitMs` (from 1) for the first entry. Calls in the same turn are one read, which begins after them. */
+  /** Reads on, waiting `waitMs` for the first entry. Calls in the same turn are one read, which begins after them. */
   read(waitMs: number): Promise<void>
   /** What has been read since the last call. */
   take(): Entry[]
@@ -30,9 +30,9 @@ export function createStream(source: Source): Stream {
       isHere = entries[0]?.id === last
       if (isHere) entries.shift()
       else isTrimmed = true
-      if (entries.length > 0) return entries
+      if (entries.length > 0 || (isHere && waitMs === 0)) return entries
     }
-    return source.entries(last, waitMs)
+    return source.entries(last, Math.max(1, waitMs))
   }
 
   async function readOn(waitMs: number): Promise<void> {
@@ -71,7 +71,7 @@ export function createStream(source: Source): Stream {
       for (;;) {
         const known = untaken.length
         const job = await source.job(jobId)
-        await read(1)
+        await read(0)
         // A state and its entry are written together: what has come in between may be in it or not. Progress, which may never pause, is the entry's own.
         const between = untaken.slice(known).filter(isOf(jobId))
         const latest = between.at(-1)
