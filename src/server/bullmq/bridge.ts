@@ -103,7 +103,9 @@ export function bullmqBridge(options: BullmqBridgeOptions): BullmqBridge {
   }
 
   async function catchUp(): Promise<void> {
-    await catchUpWith((await patiently(source.unfinished)) ?? [])
+    const unfinished = (await patiently(source.unfinished)) ?? []
+    // A part at a time, so that what happens meanwhile is logged meanwhile.
+    for (let at = 0; at < unfinished.length; at += CHECKED_AT_ONCE) await catchUpWith(unfinished.slice(at, at + CHECKED_AT_ONCE))
     for (const state of ['completed', 'failed'] as const)
       for (let from = 0; ; from += FINISHED_PAGE) {
         const ids = (await patiently(() => source.finished(state, from, FINISHED_PAGE))) ?? []
