@@ -65,7 +65,8 @@ describe.skipIf(!redisPath)('on a Redis Cluster', { timeout: 60_000 }, () => {
   test('jobs are spread over the nodes, and those of a node that is gone are out of reach alone', async () => {
     const log = redisLog({ url: urls(), timeoutMs: 3000, prefix: 'spread:' })
     const listener = redisLog({ url: [...urls()].reverse(), prefix: 'spread:' })
-    onTestFinished(() => Promise.all([log.close(), listener.close()]).then(() => {}))
+    const knowing = redisLog({ url: urls(), timeoutMs: 3000, prefix: 'spread:' })
+    onTestFinished(() => Promise.all([log.close(), listener.close(), knowing.close()]).then(() => {}))
     const jobs = Array.from({ length: 30 }, (_, n) => `job${n}`)
     let woken = 0
     for (const job of jobs) {
@@ -76,6 +77,8 @@ describe.skipIf(!redisPath)('on a Redis Cluster', { timeout: 60_000 }, () => {
     }
     for (const node of nodes) expect(Number(await node.command('DBSIZE'))).toBeGreaterThan(0)
     await expect.poll(() => woken, { timeout: 30_000 }).toBe(30)
+    const [one = '', other = ''] = jobs.filter((job) => owner(job) === 1)
+    for (const job of [one, other]) expect(await knowing.snapshot(job)).toMatchObject({ seq: 1 })
 
     await nodes[1]?.kill()
     const found = { there: new Set<unknown>(), gone: new Set<unknown>() }
@@ -87,6 +90,12 @@ describe.skipIf(!redisPath)('on a Redis Cluster', { timeout: 60_000 }, () => {
       found[owner(job) === 1 ? 'gone' : 'there'].add(seq)
     }
     expect(found).toEqual({ there: new Set([1]), gone: new Set(['unavailable']) })
+
+    // Another node takes its place: whoever knows that it is gone looks for it.
+    await expect(knowing.snapshot(one)).rejects.toMatchObject({ code: 'unavailable' })
+    await nodes[0]?.command('CLUSTER', 'SETSLOT', String(slotOf(`{${other}}`)), 'NODE', String(await nodes[0].command('CLUSTER', 'MYID')))
+    expect(await knowing.snapshot(other)).toBeUndefined()
+    expect(await knowing.append(other, 'queued', {})).toMatchObject({ seq: 1 })
   })
 })
 

@@ -28,25 +28,23 @@ export function createScripts(options: Omit<ConnectionOptions, 'prepare'>): Scri
   const { timeoutMs } = options
   const places = createPlaces({ ...options, prepare: load })
 
-  async function clientOf(node: ReturnType<typeof places.at>, key: string): Promise<Client> {
-    try {
-      return await node.client()
-    } catch (error) {
-      places.forget(key)
-      throw error
-    }
-  }
-
   return {
     async run(script, keys, args) {
       const begun = performance.now()
       const [key = ''] = keys
       let isAgain = false
+      let hasLooked = false
       /** Where this call, and no other yet, is sent. */
       let asked: string | undefined
       for (;;) {
         const node = asked === undefined ? places.find(key) : places.at(asked)
-        const client = await clientOf(node, key)
+        const client = await node.client().catch((error) => {
+          places.forget(key)
+          if (hasLooked || places.find(key) === node) throw error
+          hasLooked = true // somebody may have taken its place, whom the others know
+          asked = undefined
+        })
+        if (!client) continue
         try {
           const call = { keys, arguments: args(isAgain) }
           return (await node.answer(evaluate(client, script, call, asked !== undefined))) as unknown[] // as: what each script returns
