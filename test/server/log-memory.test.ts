@@ -43,6 +43,18 @@ describe('memory log', () => {
       expect(vi.getTimerCount()).toBe(0)
     })
 
+    test('a ttlMs longer than a timer can be is kept', async () => {
+      const ttlMs = 2 ** 31 + 1000
+      const log = memoryLog({ ttlMs })
+      await log.append('a', 'succeeded', 1)
+      vi.advanceTimersByTime(ttlMs - 1)
+      expect(await log.snapshot('a')).toMatchObject({ status: 'succeeded' })
+      vi.advanceTimersByTime(1)
+      await expect(log.snapshot('a')).rejects.toMatchObject({ code: 'history-gone' })
+      await log.close()
+      expect(vi.getTimerCount()).toBe(0)
+    })
+
     test('a job made anew under the name has another epoch', async () => {
       const log = memoryLog({ ttlMs: 1000 })
       const old = await log.append('a', 'succeeded', 1)

@@ -31,14 +31,15 @@ export function memoryLog({ maxEvents = 10_000, ttlMs = 3_600_000 }: MemoryLogOp
   const timers = new Set<NodeJS.Timeout>()
   let closed = false
 
-  function later(run: () => void): void {
+  function later(run: () => void, leftMs = ttlMs): void {
     if (ttlMs === Number.POSITIVE_INFINITY) return
     const timer = setTimeout(
       () => {
         timers.delete(timer)
-        run()
+        if (leftMs > MAX_TIMER_MS) later(run, leftMs - MAX_TIMER_MS)
+        else run()
       },
-      Math.min(ttlMs, MAX_TIMER_MS)
+      Math.min(leftMs, MAX_TIMER_MS)
     )
     timer.unref()
     timers.add(timer)
