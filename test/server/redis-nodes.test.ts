@@ -135,6 +135,12 @@ describe.skipIf(!redisPath)('several processes on one Redis', () => {
     expect(await log.append('patient', 'queued', {})).toMatchObject({ seq: 1 })
   })
 
+  test('a limit of Infinity is none', async () => {
+    const log = newLog()
+    for (let n = 1; n <= 3; n += 1) await log.append('unlimited', 'progress', { n })
+    expect(await log.read('unlimited', undefined, Number.POSITIVE_INFINITY)).toMatchObject({ events: [{ seq: 1 }, { seq: 2 }, { seq: 3 }], more: false })
+  })
+
   test('retains exactly maxEvents', async () => {
     const log = newLog({ maxEvents: 3 })
     for (let n = 1; n <= 10; n += 1) await log.append('trimmed', 'progress', { n })

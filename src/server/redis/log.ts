@@ -83,7 +83,7 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
 
   async function readPage(job: string, after: string | undefined, limit: number): Promise<LogPage | undefined> {
     const [, afterEpoch = '', afterSeq = ''] = /^(.+)-(0|[1-9]\d{0,14})$/.exec(after ?? '') ?? []
-    const reply = await run(READ, job, [afterEpoch, afterSeq, String(limit)])
+    const reply = await run(READ, job, [afterEpoch, afterSeq, String(Math.min(limit, Number.MAX_SAFE_INTEGER))])
     if (isMissing(reply, job)) return undefined
     const [, epoch, last, seq, isOver, entries] = reply as [string, string, number, number, number, [string, string[]][]] // as: see the script
     seen.set(job, epoch, last)
