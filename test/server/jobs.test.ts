@@ -327,6 +327,23 @@ describe('POST cancel', () => {
     expect(response.status).toBe(202)
   })
 
+  test('asks for a hundred events at once at most: they may be large', async () => {
+    const log = memoryLog()
+    const limits: number[] = []
+    const asked: EventLog = {
+      ...log,
+      read(job, after, limit) {
+        limits.push(limit)
+        return log.read(job, after, limit)
+      }
+    }
+    const served = await serve({ log: asked })
+    for (let n = 0; n < 250; n += 1) await served.jobs.publish('42', 'output', n)
+    expect((await served.post('/42/cancel')).status).toBe(202)
+    expect(limits).toHaveLength(3)
+    expect(Math.max(...limits)).toBe(100)
+  })
+
   test('of an unknown job: 404; with GET: 405', async () => {
     const { post, get } = await serve()
     expect(await (await post('/none/cancel')).json()).toMatchObject({ status: 404, code: 'unknown-job' })

@@ -27,7 +27,7 @@ export interface Ledger {
   append(view: View, decide: (view: View) => Wanted | undefined): Promise<void>
 }
 
-const PAGE = 1000
+const PAGE = 100
 
 const blank = (): Omit<View, 'job'> => ({
   epoch: undefined,
