@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
 import { compareIds, type Entry, type Logged, nextTowards, progressOf, type QueuedJob } from '../../src/server/bullmq/entry.ts'
+import { createJobs } from '../../src/server/bullmq/jobs.ts'
+import { createLedger } from '../../src/server/bullmq/ledger.ts'
 import type { Source } from '../../src/server/bullmq/source.ts'
-import { createStream } from '../../src/server/bullmq/stream.ts'
+import { createStream, type Stream } from '../../src/server/bullmq/stream.ts'
+import { memoryLog } from '../../src/server/log/memory.ts'
 
 const job: QueuedJob = { name: 'x', state: 'active', attempts: 1, progress: 0, result: null, failedReason: undefined, finishedOn: undefined }
 
@@ -51,6 +54,19 @@ test.each([
   expect(nextTowards({ ...job, progress }, '1-2', false, before)).toBeUndefined()
 })
 
+test('of jobs that ended before what was lost nothing is logged again, though their logs have expired', async () => {
+  const log = memoryLog()
+  const finished: QueuedJob = { ...job, state: 'completed', finishedOn: 1000 }
+  const { stream } = movingQueue('a', 0)
+  const stateOf: Stream['stateOf'] = async () => ({ job: finished, at: '2000-0' })
+  const source = { rows: async () => [] as string[] } as unknown as Source // as: what jobs ask of it
+  const jobs = createJobs({ source, stream: { ...stream, stateOf }, ledger: createLedger(log), idOf: (id) => id, since: 0 })
+  expect(await jobs.catchUp('a', 1001)).toBe('past')
+  expect(await log.snapshot('a')).toBeUndefined()
+  expect(await jobs.catchUp('b', 1000)).toBe('done')
+  expect(await log.snapshot('b')).toMatchObject({ status: 'succeeded' })
+})
+
 test('calls in one turn are one read; a call during a read is another one', async () => {
   const asked: string[] = []
   const answers: (() => void)[] = []
@@ -86,25 +102,25 @@ test('entries that were trimmed before they were read are noticed, once; those t
   const stream = createStream({ entries } as Source) // as: what a stream asks of it
   const readAll = async () => {
     await stream.read(2)
-    return [stream.take().map(({ id }) => id), stream.hasLost()]
+    return [stream.take().map(({ id }) => id), stream.lostAfter()]
   }
-  expect(await readAll()).toEqual([[], false])
+  expect(await readAll()).toEqual([[], undefined])
   add('7-0', '7-1')
-  expect(await readAll()).toEqual([['7-0', '7-1'], false])
+  expect(await readAll()).toEqual([['7-0', '7-1'], undefined])
   add('7-2', '8-0')
   written = written.slice(1) // up to what has been read
-  expect(await readAll()).toEqual([['7-2', '8-0'], false])
+  expect(await readAll()).toEqual([['7-2', '8-0'], undefined])
   add('9-0')
-  expect(await readAll()).toEqual([['9-0'], false])
+  expect(await readAll()).toEqual([['9-0'], undefined])
   add('10-0', '11-0')
   written = written.slice(-1)
-  expect(await readAll()).toEqual([['11-0'], true])
-  expect(await readAll()).toEqual([[], false])
+  expect(await readAll()).toEqual([['11-0'], '9-0'])
+  expect(await readAll()).toEqual([[], undefined])
   written = []
-  expect(await readAll()).toEqual([[], true])
-  expect(await readAll()).toEqual([[], false])
+  expect(await readAll()).toEqual([[], '11-0'])
+  expect(await readAll()).toEqual([[], undefined])
   add('12-0')
-  expect(await readAll()).toEqual([['12-0'], false])
+  expect(await readAll()).toEqual([['12-0'], undefined])
 })
 
 test.each([

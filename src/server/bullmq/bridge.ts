@@ -4,6 +4,7 @@ import type { EventLog } from '../log/types.ts'
 import { isLogError, LogError } from '../log/types.ts'
 import { logOf } from '../log-of.ts'
 import type { JobServer } from '../types.ts'
+import { timeOf } from './entry.ts'
 import { createJobs } from './jobs.ts'
 import { createLedger } from './ledger.ts'
 import { inParallel } from './parallel.ts'
@@ -42,6 +43,8 @@ const RETRY_MS = 1000
 const FINISHED_PAGE = 100
 const CATCH_UP_ROUNDS = 10
 const CHECKED_AT_ONCE = 1000
+/** A job's end has its worker's time, an entry that of Redis. */
+const CLOCK_SKEW_MS = 60_000
 
 /** Makes logs of a queue's jobs, as its workers go. Any number of bridges may do so for one queue and one log: each event is logged once. */
 export function bullmqBridge(options: BullmqBridgeOptions): BullmqBridge {
@@ -84,15 +87,15 @@ export function bullmqBridge(options: BullmqBridgeOptions): BullmqBridge {
     }
   }
 
-  /** What the stream no longer tells. Resolves with whether all of these jobs are recent ones. */
-  async function catchUpWith(jobIds: readonly string[]): Promise<boolean> {
+  /** What the stream no longer tells. Resolves with whether none of these jobs ended before `earliest`. */
+  async function catchUpWith(jobIds: readonly string[], earliest?: number): Promise<boolean> {
     let isRecent = true
     let left = jobIds
     // A job that never pauses is left to its entries.
     for (let round = 0; left.length > 0 && round < CATCH_UP_ROUNDS; round += 1) {
       const ahead: string[] = []
       await inParallel(left, async (id) => {
-        const outcome = await patiently(() => jobs.catchUp(id))
+        const outcome = await patiently(() => jobs.catchUp(id, earliest))
         if (outcome === 'ahead') ahead.push(id)
         if (outcome === 'past') isRecent = false
       })
@@ -102,14 +105,14 @@ export function bullmqBridge(options: BullmqBridgeOptions): BullmqBridge {
     return isRecent
   }
 
-  async function catchUp(): Promise<void> {
+  async function catchUp(earliest?: number): Promise<void> {
     const unfinished = (await patiently(source.unfinished)) ?? []
     // A part at a time, so that what happens meanwhile is logged meanwhile.
-    for (let at = 0; at < unfinished.length; at += CHECKED_AT_ONCE) await catchUpWith(unfinished.slice(at, at + CHECKED_AT_ONCE))
+    for (let at = 0; at < unfinished.length; at += CHECKED_AT_ONCE) await catchUpWith(unfinished.slice(at, at + CHECKED_AT_ONCE), earliest)
     for (const state of ['completed', 'failed'] as const)
       for (let from = 0; ; from += FINISHED_PAGE) {
         const ids = (await patiently(() => source.finished(state, from, FINISHED_PAGE))) ?? []
-        if (!(await catchUpWith(ids)) || ids.length < FINISHED_PAGE) break
+        if (!(await catchUpWith(ids, earliest)) || ids.length < FINISHED_PAGE) break
       }
   }
 
@@ -129,7 +132,9 @@ export function bullmqBridge(options: BullmqBridgeOptions): BullmqBridge {
       }
       if (checkAt <= performance.now()) {
         // No sooner: the events of a busy queue may be kept for less time than it takes to catch up.
-        await (stream.hasLost() ? catchUp() : catchUpWith(jobs.unheard(CHECKED_AT_ONCE)))
+        const lost = stream.lostAfter()
+        if (lost !== undefined) await catchUp(timeOf(lost) - CLOCK_SKEW_MS)
+        await catchUpWith(jobs.unheard(CHECKED_AT_ONCE))
         checkAt = performance.now() + checkEveryMs
       }
       const dueAt = Math.min(checkAt, running.length > 0 ? rowsAt : Number.POSITIVE_INFINITY)

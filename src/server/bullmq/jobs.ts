@@ -17,8 +17,11 @@ export interface JobsOptions {
 export interface Jobs {
   /** Logs an entry, where nobody has. */
   log(entry: Entry): Promise<void>
-  /** Logs what the log lacks of the job's state, which the stream no longer tells. `ahead`: entries are to be logged before. */
-  catchUp(jobId: string): Promise<'done' | 'ahead' | 'past'>
+  /**
+   * Logs what the log lacks of the job's state, which the stream no longer tells. `ahead`: entries are to be logged before;
+   * `past`: it ended before `earliest` (default `since`), and is left alone.
+   */
+  catchUp(jobId: string, earliest?: number): Promise<'done' | 'ahead' | 'past'>
   /** Logs new log rows, of which the stream says nothing. */
   logRows(jobId: string): Promise<void>
   running(): string[]
@@ -51,7 +54,7 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
   }
 
   /** Whether it was so long ago that a log which isn't there has come and gone. */
-  const isPast = (time: number, { isGone }: View): boolean => time < (isGone ? begunAt : since)
+  const isPast = (time: number, { isGone }: View, earliest = since): boolean => time < (isGone ? Math.max(begunAt, earliest) : earliest)
 
   /** The first that is heard of a job. Resolves with whether the entry is to be logged. */
   async function begin(view: View, { id, event, jobId }: Entry): Promise<boolean> {
@@ -63,8 +66,8 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
     return !over.has(jobId)
   }
 
-  async function advance(view: View, jobId: string, job: QueuedJob, at: string): Promise<boolean> {
-    if (job.finishedOn !== undefined && view.seq === 0 && isPast(job.finishedOn, view)) {
+  async function advance(view: View, jobId: string, job: QueuedJob, at: string, earliest?: number): Promise<boolean> {
+    if (job.finishedOn !== undefined && view.seq === 0 && isPast(job.finishedOn, view, earliest)) {
       forget(jobId)
       return false
     }
@@ -108,12 +111,13 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
       await ledger.append(view, (now) => (compareIds(id, now.mark.entry) > 0 ? eventOf(entry, now, job) : undefined))
       if (view.isOver) forget(jobId)
     },
-    async catchUp(jobId) {
+    async catchUp(jobId, earliest) {
       if (over.has(jobId)) return 'done'
       const view = await viewOf(jobId)
+      if (view.isOver) return 'done'
       const { job, at } = await stream.stateOf(jobId)
       if (stream.isAhead(jobId)) return 'ahead'
-      if (job && !view.isOver) return (await advance(view, jobId, job, at)) ? 'done' : 'past'
+      if (job) return (await advance(view, jobId, job, at, earliest)) ? 'done' : 'past'
       if (view.seq > 0) await ledger.append(view, (now) => (compareIds(now.mark.entry, at) > 0 ? undefined : goneEvent(at, now)))
       if (view.isOver || view.seq === 0) forget(jobId)
       return 'done'

@@ -9,8 +9,8 @@ export interface Stream {
   take(): Entry[]
   /** Whether an entry of the job has been read, but not taken. */
   isAhead(jobId: string): boolean
-  /** Whether entries were trimmed before they were read, since the last call. */
-  hasLost(): boolean
+  /** The entry after which some were trimmed before they were read, if any were since the last call. */
+  lostAfter(): string | undefined
   /** A job as it stood at an entry: `at` and all before it are in its state, none after it is. */
   stateOf(jobId: string): Promise<{ job: QueuedJob | undefined; at: string }>
 }
@@ -19,7 +19,7 @@ export function createStream(source: Source): Stream {
   let last = '0-0'
   /** The stream had `last` when it was last looked at: once it has gone, so may entries after it that nobody has read. */
   let isHere = false
-  let isTrimmed = false
+  let lost: string | undefined
   let untaken: Entry[] = []
   let latest: Promise<void> = Promise.resolve()
   let upcoming: Promise<void> | undefined
@@ -29,7 +29,7 @@ export function createStream(source: Source): Stream {
       const entries = await source.entries(beforeId(last), 1)
       isHere = entries[0]?.id === last
       if (isHere) entries.shift()
-      else isTrimmed = true
+      else lost ??= last
       if (entries.length > 0 || (isHere && waitMs === 0)) return entries
     }
     return source.entries(last, Math.max(1, waitMs))
@@ -62,10 +62,10 @@ export function createStream(source: Source): Stream {
       return entries
     },
     isAhead: (jobId) => untaken.some(isOf(jobId)),
-    hasLost() {
-      const hasLost = isTrimmed
-      isTrimmed = false
-      return hasLost
+    lostAfter() {
+      const after = lost
+      lost = undefined
+      return after
     },
     async stateOf(jobId) {
       for (;;) {
