@@ -35,11 +35,12 @@ export function createRunner(settings: Settings): Runner {
   const closing = new AbortController()
 
   async function execute<T>(id: string, work: (job: JobContext) => T | Promise<T>, stop: AbortController): Promise<T> {
-    await begin(id, log)
+    await patiently(() => begin(id, log))
     const over = new AbortController()
     const append = inOrder((type, data) => log.append(id, type, data))
     void watchForCancel(id, settings, over.signal, (data) => stop.abort(new Stopped(`job ${JSON.stringify(id)} was cancelled`, { type: 'cancelled', data })))
     try {
+      stop.signal.throwIfAborted()
       const result = await work(contextOf(id, stop.signal, append))
       stop.signal.throwIfAborted()
       await end(id, append, 'succeeded', result)
@@ -57,12 +58,18 @@ export function createRunner(settings: Settings): Runner {
     }
   }
 
-  /** The end is what readers wait for: while the log is out of reach, it is tried again until the server closes. */
-  async function end(id: string, append: Append, type: string, data: unknown): Promise<void> {
-    for (let isUnsure = false; ; isUnsure = true) {
+  /** The end is what readers wait for. */
+  const end = (id: string, append: Append, type: string, data: unknown): Promise<void> =>
+    patiently(async (isAgain) => {
+      // It may have been only the answer that was lost.
+      if (!isAgain || (await log.snapshot(id))?.status !== type) await append(type, data)
+    })
+
+  /** While the log is out of reach it is tried again, until the server closes. */
+  async function patiently(attempt: (isAgain: boolean) => Promise<void>): Promise<void> {
+    for (let isAgain = false; ; isAgain = true) {
       try {
-        if (isUnsure && (await log.snapshot(id))?.status === type) return // it was only the answer that was lost
-        return await append(type, data)
+        return await attempt(isAgain)
       } catch (error) {
         if (!isLogError(error, 'unavailable') || closing.signal.aborted) throw error
         onError(error)

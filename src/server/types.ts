@@ -23,7 +23,7 @@ export interface JobServer {
   fetch(request: Request): Promise<Response>
   /** Appends an event, creating the job with its first one. Rejects after a terminal event, and for what is not an event. */
   publish(jobId: string, type: string, data?: unknown): Promise<WireEvent>
-  /** Runs work as a job: `queued`, `started`, what `work` publishes, then `succeeded` with its result, `failed`, or `cancelled`. Settles as `work` does; rejects after a cancel. */
+  /** Runs work as a job: `queued`, `started`, what `work` publishes, then `succeeded` with its result, `failed`, or `cancelled`. Settles as `work` does; rejects after a cancel. While the log is out of reach, the beginning and the end are tried again. */
   run<T>(jobId: string, work: (job: JobContext) => T | Promise<T>): Promise<T>
   /** What it has done so far and does now, for `prometheusText` or for whatever else. */
   metrics(): ServerMetrics

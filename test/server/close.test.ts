@@ -95,7 +95,12 @@ describe('close', () => {
     const socket = openSocket(`${base}/42/events`)
     await vi.waitFor(() => expect(socket.events()).toHaveLength(1))
     socket.ws.pause()
-    void jobs.run('stubborn', () => new Promise(() => {}))
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+    void jobs.run('stubborn', () => {
+      begin()
+      return new Promise(() => {})
+    })
+    await begun
     await jobs.close({ graceMs: 50 })
     socket.ws.resume()
     expect(await socket.closed).toBe(1001)

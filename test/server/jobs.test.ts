@@ -126,6 +126,20 @@ describe('run', () => {
     expect(onError).toHaveBeenCalledTimes(1)
   })
 
+  test('what could not begin before its server was closed has not begun', async () => {
+    const gate = createGate()
+    const onError = vi.fn()
+    const { jobs } = await serve({ log: gate.log, onError })
+    gate.outage()
+    const work = vi.fn()
+    const run = jobs.run('42', work)
+    run.catch(() => {}) // below
+    await vi.waitFor(() => expect(onError).toHaveBeenCalled())
+    await jobs.close()
+    await expect(run).rejects.toMatchObject({ code: 'unavailable' })
+    expect(work).not.toHaveBeenCalled()
+  })
+
   test('listens to its log only while it runs', async () => {
     const gate = createGate()
     const { jobs } = await serve({ log: gate.log })
@@ -144,6 +158,24 @@ describe('publish', () => {
 })
 
 describe('POST start', () => {
+  test('a job that was created is begun once its log can be reached again', async () => {
+    const gate = createGate()
+    let back = () => {}
+    const log: EventLog = {
+      ...gate.log,
+      async append(...entry) {
+        const event = await gate.log.append(...entry)
+        if (event.type === 'queued') back = gate.outage()
+        return event
+      }
+    }
+    const ids: string[] = []
+    const served = await serve({ log, start: ({ id }) => ids.push(id), onError: () => back() })
+    expect((await served.post('', '1')).status).toBe(503) // its snapshot is out of reach
+    await vi.waitFor(() => expect(ids).toHaveLength(1), { timeout: 5000 })
+    expect(await types(served, ids[0] ?? '')).toEqual(['queued', 'started', 'succeeded'])
+  })
+
   test('202, Location, the snapshot; the work gets the input', async () => {
     const inputs: unknown[] = []
     const served = await serve({ start: (_, input) => inputs.push(input) })
