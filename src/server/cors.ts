@@ -4,16 +4,25 @@ import type { Settings } from './types.ts'
 const EXPOSED = 'ETag, Retry-After, Location'
 const REQUEST_HEADERS = 'authorization, last-event-id, if-none-match, prefer, content-type, idempotency-key'
 
-type Origins = Pick<Settings, 'origins' | 'allowCredentials'>
+type Origins = Pick<Settings, 'origins' | 'allowCredentials' | 'onError'>
 
 /** The scheme is left out: behind a proxy that ends TLS, the server doesn't know its own. */
 function isOwn(origin: string, url: URL): boolean {
   return URL.canParse(origin) && new URL(origin).host === url.host
 }
 
-function isAllowed(origin: string, { origins }: Origins): boolean {
+/** A function that throws, or says neither yes nor no, as an async one does, lets nobody in. */
+function isAllowed(origin: string, { origins, onError }: Origins): boolean {
   if (origins === '*') return true
-  return typeof origins === 'function' ? origins(origin) : origins.includes(origin)
+  if (typeof origins !== 'function') return origins.includes(origin)
+  try {
+    const answer: unknown = origins(origin)
+    if (typeof answer === 'boolean') return answer
+    throw new TypeError(`origins: expected true or false for ${origin}, got ${answer instanceof Promise ? 'a promise' : typeof answer}`)
+  } catch (error) {
+    onError(error)
+    return false
+  }
 }
 
 /** Refuses what a page of a strange origin may not do: browsers send it cookies and all, and CORS doesn't stop them (PROTOCOL.md §8.4). */

@@ -191,6 +191,26 @@ test.each([
   await vi.waitFor(() => expect(socket.events()).toHaveLength(1))
 })
 
+test('a function of origins that throws, or is async, lets nobody in, breaks nothing, and is told', async () => {
+  for (const origins of [
+    () => {
+      throw new Error('no list')
+    },
+    async () => true
+  ]) {
+    const onError = vi.fn()
+    // as: what a user without types may pass
+    const { jobs, get, post, base } = await serve({ origins: origins as unknown as (origin: string) => boolean, onError, start: () => 1 })
+    await jobs.publish('a', 'queued')
+    const origin = 'https://app.example'
+    const answer = await get('/a/events', { origin })
+    expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([200, null])
+    expect((await post('', '{}', { origin })).status).toBe(403)
+    await expect(openSocket(`${base}/a/events`, { headers: { origin } }).closed).rejects.toThrow(/403/)
+    expect(String(onError.mock.calls[0])).toMatch(/no list|origins: expected true or false for https:\/\/app.example, got a promise/)
+  }
+})
+
 test('an origin beside those configured stays out', async () => {
   const { jobs, get, post, base } = await serve({ origins: ['https://app.example'], start: () => 1 })
   await jobs.publish('a', 'queued')
