@@ -140,12 +140,14 @@ export class Follow {
     const left = { ...budget }
     const batch = this.takeControls()
     if (this.beats.length > 0) batch.push(...this.beats.splice(0))
-    return this.readOn(0, batch, left)
+    return this.readOn(batch, left)
   }
 
-  /** From the place in `due` on; who is not wanted now stays there. */
-  private readOn(from: number, batch: Frame[], left: Budget): Frame[] | Promise<Frame[]> {
-    let place = from
+  /** Who is not wanted now stays in `due`. */
+  private readOn(batch: Frame[], left: Budget): Frame[] | Promise<Frame[]> {
+    // What was said while a job was read is said before the next one is: a refusal of that one's reading before this.
+    if (this.controls.length > 0) batch.push(...this.takeControls())
+    let place = 0
     while (place < this.due.length) {
       const reader = this.due[place] as JobReader // as: the place is in it
       if (!isWanted(reader, left)) {
@@ -156,9 +158,8 @@ export class Follow {
       reader.isDue = reader.isLate = false
       const found = reader.advance(batch, left)
       if (typeof found === 'string') this.settle(reader, found)
-      else return this.awaitRead(reader, found).then(() => this.readOn(0, batch, left))
+      else return this.awaitRead(reader, found).then(() => this.readOn(batch, left))
     }
-    if (this.controls.length > 0) batch.push(...this.takeControls())
     this.meter?.frames(batch)
     return batch
   }

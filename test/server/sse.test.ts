@@ -96,8 +96,8 @@ test('a refusal of a single job is a status; of one among several an error, and 
   await stream.ended
   expect(stream.controls()).toMatchObject([
     { control: 'hello' },
-    { control: 'subscribed', job: 'a' },
     { control: 'error', job: 'none', status: 404, code: 'unknown-job', message: 'no such job' },
+    { control: 'subscribed', job: 'a' },
     { control: 'done', job: 'a' }
   ])
 })

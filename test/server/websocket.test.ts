@@ -207,3 +207,25 @@ test('hello does not wait for authorize, nor one job for another', async () => {
   pending.resolve(true)
   await vi.waitFor(() => expect(socket.events()).toMatchObject([{ job: 'a' }, { job: 'slow' }]))
 })
+
+test('what is refused is said before what is subscribed after it, also where another job is being read meanwhile', async () => {
+  const gate = createGate()
+  let asked = 0
+  const { jobs, base } = await serve({ log: gate.log, authorize: ({ jobId }) => jobId !== 'b' || ++asked > 1 })
+  for (const job of ['a', 'b']) await jobs.publish(job, 'queued')
+  const { promise: held, resolve: release } = Promise.withResolvers<void>()
+  gate.onRead(() => held)
+  const socket = openSocket(`${base}/a/events`)
+  await gate.watched('a')
+  socket.send([
+    { op: 'subscribe', job: 'b', ref: 1 },
+    { op: 'subscribe', job: 'b', ref: 2 }
+  ])
+  await vi.waitFor(() => expect(asked).toBe(2))
+  release()
+  await vi.waitFor(() => expect(socket.events()).toHaveLength(2))
+  expect(socket.controls().filter(({ job }) => job === 'b')).toMatchObject([
+    { control: 'error', status: 401 },
+    { control: 'subscribed', ref: 2 }
+  ])
+})
