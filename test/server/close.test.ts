@@ -106,6 +106,21 @@ describe('close', () => {
     expect(await socket.closed).toBe(1001)
   })
 
+  test('waits no longer than graceMs for an authorize or a log that gives no answer', async () => {
+    const never = new Promise<never>(() => {})
+    const { jobs, base, get } = await serve({
+      log: { ...memoryLog(), read: () => never },
+      authorize: ({ jobId }) => jobId !== 'unsure' || never
+    })
+    const asked = ['/unsure/events', '/42/events', '/events?job=42'].flatMap((path) => [get(path), get(path, { accept: 'text/event-stream' })])
+    for (const each of asked) each.catch(() => {}) // cut when the test is over
+    const socket = openSocket(`${base}/events?job=42&job=unsure`)
+    await vi.waitFor(() => expect(jobs.metrics().opened).toEqual({ websocket: 1, sse: 3, 'long-poll': 0, 'short-poll': 3 }))
+    await jobs.close({ graceMs: 50 })
+    await socket.closed
+    await vi.waitFor(() => expect(jobs.metrics().connections).toEqual({ websocket: 0, sse: 0, 'long-poll': 0, 'short-poll': 0 }))
+  })
+
   test('the more leave, the longer they spread', async () => {
     const { jobs } = await serve()
     await jobs.publish('42', 'queued')

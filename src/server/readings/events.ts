@@ -36,18 +36,18 @@ export async function readEvents(call: Call, route: Route & { to: 'events' }, se
   }
   signal.addEventListener('abort', close)
   if (signal.aborted) close()
+  /** Until there is an answer there is nothing to cut: `authorize`, or the log, is not waited for any more. */
+  let cut = close
+  const delivery = { onCut: (call: () => void) => (cut = call), close }
+  const hurry = streams ? undefined : new AbortController()
+  slot.hold({ bye: (...said) => (hurry ? hurry.abort() : follow.bye(...said)), cut: () => cut() })
   try {
     await subscribeAll(asks, single, follow, request, slot, settings)
-    let cut = () => {}
-    const delivery = { onCut: (call: () => void) => (cut = call), close }
-    if (streams) {
-      slot.hold({ bye: (...said) => follow.bye(...said), cut: () => cut() })
+    if (!hurry) {
       const pad = new URL(request.url).searchParams.get('pad') === '1'
       const hasCursor = first.after !== undefined
       return await readSse({ follow, hello: helloFor(settings), budget: streamBudget(settings), single, hasCursor, pad, delivery })
     }
-    const hurry = new AbortController()
-    slot.hold({ bye: () => hurry.abort(), cut: () => cut() })
     const ifNoneMatch = request.headers.get('if-none-match')
     const found = await readJson({ follow, single, waitMs: wait, hurry: hurry.signal, ifNoneMatch }, settings)
     follow.end()
