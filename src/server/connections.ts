@@ -109,6 +109,7 @@ export class Slot {
   }
 
   release(): void {
+    this.expiresAt = Number.NEGATIVE_INFINITY // a permission that comes later sets no alarm
     this.cancelAge?.()
     this.cancelExpiry?.()
     this.connections.leave(this)

@@ -1,6 +1,7 @@
-import { expect, test, vi } from 'vitest'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createJobServer } from '../../src/server/index.ts'
-import type { Authorize } from '../../src/server/types.ts'
+import type { Authorize, Permission } from '../../src/server/types.ts'
 import { openSocket, openStream } from './clients.ts'
 import { createGate } from './gate.ts'
 import { serve } from './serve.ts'
@@ -114,6 +115,21 @@ test('a permission that expires: bye auth then, over a stream and a socket; the 
   expect(stream.controls().at(-1)).toEqual({ control: 'bye', reason: 'auth', retryMs: 0 })
   expect(await socket.closed).toBe(1001)
   expect(socket.controls().at(-1)).toEqual({ control: 'bye', reason: 'auth', retryMs: 0 })
+})
+
+test('a permission that comes when the socket has gone leaves no timer', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const pending = Promise.withResolvers<Permission>()
+  const { jobs, base } = await serve({ authorize: () => pending.promise })
+  const socket = openSocket(`${base}/a/events`)
+  await vi.waitFor(() => expect(socket.controls('hello')).toHaveLength(1))
+  socket.ws.terminate()
+  await vi.waitFor(() => expect(jobs.metrics().connections.websocket).toBe(0))
+  expect(vi.getTimerCount()).toBe(0)
+  pending.resolve({ expiresAt: Date.now() + 3_600_000 })
+  await nextTurn()
+  expect(vi.getTimerCount()).toBe(0)
 })
 
 test('one that expires in a month is no timer of now; one that has expired is 401', async () => {

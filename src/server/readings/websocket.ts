@@ -84,6 +84,7 @@ class SocketReading implements Sink, Asker, Connection {
 
   idle(): void {
     const { ws, follow, operations, refused } = this
+    if (follow.isOver(true)) return
     const isIdle = follow.size() === 0 && follow.backlog() === 0 && operations.pending() === 0
     if (isIdle && refused !== undefined) closeSocket(ws, 4000 + refused)
     else if (isIdle) this.cancelLinger ??= alarm(LINGER_MS, () => closeSocket(ws, CLOSE_NORMAL))
