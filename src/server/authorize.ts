@@ -1,5 +1,6 @@
+import { show } from './log/entry.ts'
 import { forbidden, internal, unauthorized } from './problem.ts'
-import type { Action, Settings } from './types.ts'
+import type { Action, Permission, Settings } from './types.ts'
 
 export interface Grant {
   /** Ms since 1970, or Infinity. */
@@ -10,9 +11,9 @@ export interface Grant {
 
 /** Resolves with what was granted; throws the refusal otherwise. */
 export async function permit({ authorize, onError }: Settings, request: Request, action: Action, jobId?: string): Promise<Grant> {
-  let answer: Awaited<ReturnType<typeof authorize>>
+  let answer: Permission | undefined
   try {
-    answer = await authorize({ request, action, ...(jobId === undefined ? {} : { jobId }) })
+    answer = checkPermission(await authorize({ request, action, ...(jobId === undefined ? {} : { jobId }) }))
   } catch (error) {
     onError(error)
     throw internal()
@@ -24,4 +25,15 @@ export async function permit({ authorize, onError }: Settings, request: Request,
   const { expiresAt = Number.POSITIVE_INFINITY, subject = credentials ?? '' } = answer
   if (expiresAt <= Date.now()) throw unauthorized()
   return { expiresAt, subject }
+}
+
+/** What is none of these may have been meant as a no. */
+function checkPermission(answer: Permission | undefined): Permission | undefined {
+  if (typeof answer === 'boolean' || answer == null) return answer
+  if (!['status', 'expiresAt', 'subject'].some((name) => name in Object(answer)))
+    throw new TypeError(`authorize: expected true, false, or an object with status, expiresAt or subject, got ${show(answer)}`)
+  // An alarm takes NaN and text for "at once": clients would come back and be sent away without end.
+  if ('expiresAt' in answer && answer.expiresAt !== undefined && Number(answer.expiresAt) !== answer.expiresAt)
+    throw new TypeError(`authorize: expected expiresAt to be ms since 1970, got ${show(answer.expiresAt)}`)
+  return answer
 }

@@ -132,6 +132,23 @@ test('a permission that comes when the socket has gone leaves no timer', async (
   expect(vi.getTimerCount()).toBe(0)
 })
 
+test.each([
+  ['nothing that is known', {}],
+  ['a list', []],
+  ['text', 'yes'],
+  ['an expiry that is no number', { expiresAt: Number.NaN }],
+  ['an expiry that is a text', { expiresAt: '2999-01-01' }]
+])('an answer of authorize that is %s permits nothing, and is told', async (_, answer) => {
+  const onError = vi.fn()
+  // as: what a user without types may return
+  const { jobs, get, base } = await serve({ authorize: () => answer as Permission, onError })
+  await jobs.publish('a', 'queued')
+  expect((await get('/a/events')).status).toBe(500)
+  expect((await get('/a/events', { accept: 'text/event-stream' })).status).toBe(500)
+  expect(await openSocket(`${base}/a/events`).closed).toBe(4503)
+  expect(String(onError.mock.calls[0])).toMatch(/^TypeError: authorize: expected /)
+})
+
 test('one that expires in a month is no timer of now; one that has expired is 401', async () => {
   const { jobs, base, get } = await serve({ authorize })
   await jobs.publish('a', 'queued')

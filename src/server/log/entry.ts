@@ -2,7 +2,8 @@ import type { JobSnapshot, ProgressData } from '../../protocol/frames.ts'
 import { isEventType, isJobId, isTerminal } from '../../protocol/rules.ts'
 import { statusAfter } from '../../protocol/status.ts'
 
-const show = (value: unknown): string => {
+/** A value as an error's message quotes it. */
+export const show = (value: unknown): string => {
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return text.length > 80 ? `${text.slice(0, 80)}…` : text
 }
