@@ -14,13 +14,15 @@ import { rememberLog } from './log-of.ts'
 import { countingLog, createMetrics } from './metrics.ts'
 import { pathBelow } from './routes.ts'
 import { createRunner } from './run.ts'
+import { checkOptions, settingsFrom } from './settings.ts'
 import type { JobServer, JobServerOptions, NodeRequest, Settings } from './types.ts'
 
 /** Makes a server of jobs: their logs, their readings, their runs. It listens on nothing itself. */
 export function createJobServer(options: JobServerOptions = {}): JobServer {
+  checkOptions(options)
   const metrics = createMetrics()
   const outages = watchOutages(countingLog(options.log ?? memoryLog(), metrics))
-  const chosen = choose(options)
+  const chosen = settingsFrom(options)
   const log = sharedLog(outages.log, chosen.heartbeatMs)
   const settings: Settings = { ...chosen, log, onError: outages.tellOnce(chosen.onError) }
   const connections = new Connections(settings, metrics)
@@ -53,52 +55,12 @@ export function createJobServer(options: JobServerOptions = {}): JobServer {
     run: runner.run,
     metrics: metrics.read,
     health: (options) => healthOf(log, connections, options),
-    close({ graceMs = 5000 } = {}) {
+    async close({ graceMs = 5000 } = {}) {
+      if (!(graceMs >= 0)) throw new RangeError(`graceMs: expected ms from 0, got ${graceMs}`)
       closed ??= closeAll(graceMs)
       return closed
     }
   }
   rememberLog(server, log)
   return server
-}
-
-function choose(options: JobServerOptions): Omit<Settings, 'log'> {
-  const settings: Omit<Settings, 'log'> = {
-    authorize: () => true,
-    origins: [],
-    allowCredentials: false,
-    heartbeatMs: 15_000,
-    pollMs: 2000,
-    mux: 128,
-    maxConnections: 10_000,
-    maxConnectionsPerAddress: Number.POSITIVE_INFINITY,
-    maxBufferedBytes: 2 ** 20,
-    maxBodyBytes: 2 ** 20,
-    bodyTimeoutMs: 30_000,
-    maxConnectionAgeMs: Number.POSITIVE_INFINITY,
-    onError: (error) => console.error('jobtail:', error),
-    // An option that is given as `undefined` has its default as well.
-    ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
-    basePath: (options.basePath ?? '/jobs').replace(/\/+$/, '')
-  }
-  check(settings)
-  return settings
-}
-
-function check(settings: Omit<Settings, 'log'>): void {
-  const { basePath, origins, allowCredentials } = settings
-  if (basePath !== '' && !basePath.startsWith('/')) throw new RangeError(`basePath: expected a path that begins with "/", got "${basePath}"`)
-  if (origins === '*' && allowCredentials) throw new RangeError('origins: "*" with allowCredentials would let every page act as its visitor; name the origins')
-  for (const name of [
-    'heartbeatMs',
-    'pollMs',
-    'mux',
-    'maxConnections',
-    'maxConnectionsPerAddress',
-    'maxBufferedBytes',
-    'maxBodyBytes',
-    'bodyTimeoutMs',
-    'maxConnectionAgeMs'
-  ] as const)
-    if (!(settings[name] >= 1)) throw new RangeError(`${name}: expected a number from 1, got ${settings[name]}`)
 }

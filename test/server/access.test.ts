@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createJobServer } from '../../src/server/index.ts'
-import type { Authorize, Permission } from '../../src/server/types.ts'
+import type { Authorize, JobServerOptions, Permission } from '../../src/server/types.ts'
 import { openSocket, openStream } from './clients.ts'
 import { createGate } from './gate.ts'
 import { serve } from './serve.ts'
@@ -266,10 +266,37 @@ test('the own origin needs no configuration, whatever ends TLS before the server
   }
 })
 
-test('"*" with credentials is refused when the server is made; so are numbers that make no sense', () => {
+test('"*" with credentials is refused when the server is made', () => {
   expect(() => createJobServer({ origins: '*', allowCredentials: true })).toThrow(/name the origins/)
-  expect(() => createJobServer({ heartbeatMs: 0 })).toThrow('heartbeatMs: expected a number from 1, got 0')
-  expect(() => createJobServer({ basePath: 'jobs' })).toThrow(/basePath/)
+})
+
+test.each([
+  [{ heartbeatMs: 0 }, 'heartbeatMs: expected a number from 1 to 2147483647, got 0'],
+  [{ heartbeatMs: '15000' }, 'heartbeatMs: expected a number from 1 to 2147483647, got "15000"'],
+  // To setInterval that would be a millisecond.
+  [{ heartbeatMs: Number.POSITIVE_INFINITY }, 'heartbeatMs: expected a number from 1 to 2147483647, got Infinity'],
+  [{ pollMs: Number.NaN }, 'pollMs: expected a number from 1 to 2147483647, got NaN'],
+  [{ mux: 1.5 }, 'mux: expected an integer from 1, got 1.5'],
+  [{ maxBodyBytes: -1 }, 'maxBodyBytes: expected a number from 1, got -1'],
+  [{ basePath: 'jobs' }, 'basePath: expected a path that begins with "/", as URLs write it, got "jobs"'],
+  [{ basePath: '/jöbs' }, 'basePath: expected a path that begins with "/", as URLs write it, got "/jöbs"'],
+  // Of a text every part would be allowed.
+  [
+    { origins: 'https://app.example.com' },
+    'origins: expected "*", a function, or a list of origins such as "https://app.example", got "https://app.example.com"'
+  ],
+  [{ origins: ['https://app.example/'] }, 'origins: expected "*", a function, or a list of origins such as "https://app.example", got https://app.example/'],
+  [{ authorize: true }, 'authorize: expected a function, got true'],
+  [{ log: {} }, 'log: expected an EventLog, such as memoryLog(), got [object Object]'],
+  [{ authorise: () => false }, /^createJobServer: there is no option "authorise", expected basePath, /]
+])('an option that makes no sense is refused when the server is made: %o', (options, message) => {
+  expect(() => createJobServer(options as JobServerOptions)).toThrow(message) // as: what a user without types may pass
+})
+
+test('options that are unusual, or undefined, are taken', () => {
+  const origins = ['http://localhost:5173', 'capacitor://localhost', 'https://[::1]:8080', 'null']
+  expect(() => createJobServer({ basePath: '/', origins, maxConnections: Number.POSITIVE_INFINITY })).not.toThrow()
+  expect(() => createJobServer({ basePath: '/%C3%BC/', ...({ authorize: undefined } as object) })).not.toThrow() // as: exactOptionalPropertyTypes forbids it
 })
 
 test('maxConnections: 503 beyond it, by every reading, until one is free', async () => {
