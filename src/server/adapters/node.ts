@@ -16,10 +16,11 @@ const CLOSING_MS = 2000
 export function urlOf(req: NodeRequest): URL | undefined {
   const target = 'originalUrl' in req && typeof req.originalUrl === 'string' ? req.originalUrl : (req.url ?? '/')
   const scheme = req.socket instanceof TLSSocket ? 'https' : 'http'
-  const host = req.headers[':authority'] ?? req.headers.host ?? 'localhost'
+  const host = String(req.headers[':authority'] || req.headers.host || 'localhost') // an empty one is one (RFC 9112 §3.2)
+  if (/[/?#\\]/.test(host)) return undefined // a part of the path would come from it
   // Not `new URL(target, origin)`: a target of `//x` would name another host.
-  const url = target.startsWith('/') ? `${scheme}://${host}${target}` : target
-  return URL.canParse(url) ? new URL(url) : undefined
+  const url = URL.parse(target.startsWith('/') ? `${scheme}://${host}${target}` : target)
+  return url && url.username + url.password === '' ? url : undefined
 }
 
 /** What `authorize` and the routes see of a Node request. Throws where it can't be one of the Fetch standard. */

@@ -57,6 +57,30 @@ test('pings that are not read are not answered without bound', async () => {
 }, 60_000)
 
 test.each([
+  ['a path', 'Host: x/jobs', '/42/events'],
+  ['a query', 'Host: x?', '/jobs/42/events'],
+  ['a backslash', 'Host: x\\jobs', '/42/events'],
+  ['credentials', 'Host: a:b@x', '/jobs/42/events'],
+  ['nothing, and a target with credentials', 'Host:', 'http://a:b@x/jobs/42/events']
+])('a Host of %s is refused: nothing of the path may come from it', async (_, host, target) => {
+  const onError = vi.fn()
+  const { port, jobs } = await serve({ onError })
+  await jobs.publish('42', 'queued')
+  const raw = await openRaw(port, `GET ${target} HTTP/1.1\r\n${host}\r\n\r\n`)
+  await vi.waitFor(() => expect(raw.text()).toMatch(/^HTTP\/1.1 400 /), PATIENCE)
+  const socket = await openRaw(port, `GET ${target} HTTP/1.1\r\n${host}\r\n${UPGRADE}`)
+  await vi.waitFor(() => expect(socket.text()).toMatch(/^HTTP\/1.1 404 /), PATIENCE)
+  expect(onError).not.toHaveBeenCalled()
+})
+
+test('an empty Host is one', async () => {
+  const { port, jobs } = await serve()
+  await jobs.publish('42', 'queued')
+  const raw = await openRaw(port, 'GET /jobs/42/events HTTP/1.1\r\nHost:\r\n\r\n')
+  await vi.waitFor(() => expect(raw.text()).toMatch(/^HTTP\/1.1 200 /), PATIENCE)
+})
+
+test.each([
   ['no HTTP', 'hello\r\n\r\n'],
   ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc'],
   ['headers of 100 kB', `GET /jobs/42/events HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`],
