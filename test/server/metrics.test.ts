@@ -2,6 +2,8 @@ import { describe, expect, test, vi } from 'vitest'
 import { memoryLog } from '../../src/server/index.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
 import { prometheusText } from '../../src/server/prometheus.ts'
+import { openRaw, PATIENCE, UPGRADE } from './defence/raw.ts'
+import { createGate } from './gate.ts'
 import { serve } from './serve.ts'
 
 describe('a server’s metrics', () => {
@@ -38,6 +40,20 @@ describe('a server’s metrics', () => {
     await held
     expect(jobs.metrics()).toMatchObject({ rejected: { 401: 1, 404: 1 }, connections: { 'long-poll': 0 } })
     server.closeAllConnections()
+  })
+
+  test('count nothing for a socket that is being closed, nor is a log read for it', async () => {
+    const gate = createGate()
+    const { jobs, port } = await serve({ log: gate.log, authorize: ({ jobId }) => jobId !== 'secret' })
+    await jobs.publish('42', 'queued')
+    const raw = await openRaw(port, `GET /jobs/secret/events HTTP/1.1\r\nHost: x\r\n${UPGRADE}`)
+    const close = Buffer.from([0x88, 2, 4401 >> 8, 4401 & 0xff]).toString('latin1')
+    await vi.waitFor(() => expect(raw.text()).toContain(close), PATIENCE)
+    const text = Buffer.from('{"op":"subscribe","job":"42"}')
+    raw.socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), text]))
+    await raw.closed
+    expect(jobs.metrics().delivered.websocket).toBe(0)
+    expect(gate.eventsRead()).toBe(0)
   })
 
   test('are a copy', async () => {

@@ -83,16 +83,16 @@ class SocketReading implements Sink, Asker, Connection {
   }
 
   idle(): void {
-    const { ws, follow, operations, refused } = this
+    const { follow, operations, refused } = this
     if (follow.isOver(true)) return
     const isIdle = follow.size() === 0 && follow.backlog() === 0 && operations.pending() === 0
-    if (isIdle && refused !== undefined) closeSocket(ws, 4000 + refused)
-    else if (isIdle) this.cancelLinger ??= alarm(LINGER_MS, () => closeSocket(ws, CLOSE_NORMAL))
+    if (isIdle && refused !== undefined) this.leave(4000 + refused)
+    else if (isIdle) this.cancelLinger ??= alarm(LINGER_MS, () => this.leave(CLOSE_NORMAL))
     else this.stopLingering()
   }
 
   end(): void {
-    closeSocket(this.ws, CLOSE_GOING_AWAY)
+    this.leave(CLOSE_GOING_AWAY)
   }
 
   take(message: string | undefined): void {
@@ -126,6 +126,12 @@ class SocketReading implements Sink, Asker, Connection {
     this.follow.end()
     this.outlet.close()
     this.stopLingering()
+  }
+
+  /** What is asked for from now on is not read: it could not be sent. */
+  private leave(code: number): void {
+    this.follow.end()
+    closeSocket(this.ws, code)
   }
 
   private stopLingering(): void {
