@@ -48,7 +48,7 @@ export interface JobContext {
 
 export type Action = 'read' | 'start' | 'cancel'
 
-/** `true`, or more about the permission; `false` is 401 without credentials (Authorization, Cookie) and 403 with them. */
+/** `true`, or more about the permission; `false`, or nothing, is 401 without credentials (Authorization, Cookie) and 403 with them. What is none of these permits nothing: a 500. */
 export type Permission =
   | boolean
   | { status: 401 | 403 }

@@ -33,7 +33,7 @@ test.skipIf(!findProxy('nginx')).each([
   ['by default, which buffers and knows no WebSocket, but heeds X-Accel-Buffering', '', 'sse'],
   [
     'set up for WebSocket',
-    'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade; proxy_set_header Host $host;',
+    'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade; proxy_set_header Host $http_host;',
     'websocket'
   ],
   ['that buffers streams whatever they say', 'proxy_ignore_headers X-Accel-Buffering;', 'long-poll']
