@@ -30,6 +30,8 @@ interface OperationsOptions {
 export class Operations {
   private readonly options: OperationsOptions
   private count = 0
+  /** Something malformed has ended all: it is closed as soon as that is said. */
+  private isRefused = false
   /** What is under way, by job: one job's permission is not waited for by another's. */
   private readonly last = new Map<string | undefined, Promise<void>>()
 
@@ -52,6 +54,7 @@ export class Operations {
     try {
       for (const operation of parseOperations(message)) void this.queue(operation)
     } catch (error) {
+      this.isRefused = true
       this.options.follow.fail(error instanceof Refusal ? error : internal())
     }
   }
@@ -95,6 +98,7 @@ export class Operations {
     const { follow, makeRequest, slot, settings } = this.options
     if (ask.after !== undefined && !isCursor(ask.after)) throw badRequest('after: expected a cursor of 1 to 128 of [A-Za-z0-9._:~-]')
     const { expiresAt } = await permit(settings, makeRequest(), 'read', ask.job)
+    if (this.isRefused) return
     if (!follow.has(ask.job) && follow.size() >= settings.mux) throw busy(429, `a connection carries at most ${settings.mux} jobs`, 1000)
     slot.expireAt(expiresAt)
     follow.subscribe(ask)

@@ -41,6 +41,22 @@ test.each(FRAMES)('a socket that sends %s is closed, and harms nobody', async (_
   expect(onError).not.toHaveBeenCalled()
 })
 
+test('after a malformed operation nothing is subscribed, not even what waits for its permission, and the socket is closed', async () => {
+  const pending = Promise.withResolvers<boolean>()
+  const { port, jobs } = await serve({ authorize: ({ jobId }) => jobId === '42' || pending.promise })
+  for (const job of ['42', 'slow']) await jobs.publish(job, 'queued')
+  const raw = await openRaw(port, `GET /jobs/events HTTP/1.1\r\nHost: x\r\n${UPGRADE}`)
+  await vi.waitFor(() => expect(raw.text()).toContain('"hello"'), PATIENCE)
+  const message = (operation: string) => bytes(0x81, 0x80 + operation.length, ...MASK, operation)
+  // At once, so that none is answered before the next is there.
+  raw.socket.write(bytes(message('{"op":"subscribe","job":"slow"}'), message('{}'), message('{"op":"subscribe","job":"42"}')))
+  await vi.waitFor(() => expect(raw.text()).toContain('"status":400'), PATIENCE)
+  pending.resolve(true)
+  await raw.closed
+  expect(raw.text()).not.toContain('subscribed')
+  expect(raw.text().endsWith(Buffer.from([0x88, 2, 4400 >> 8, 4400 & 0xff]).toString('latin1'))).toBe(true)
+})
+
 test('pings that are not read are not answered without bound', async () => {
   const { port, jobs } = await serve()
   await jobs.publish('42', 'queued')
