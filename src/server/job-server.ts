@@ -14,7 +14,7 @@ import { rememberLog } from './log-of.ts'
 import { countingLog, createMetrics } from './metrics.ts'
 import { pathBelow } from './routes.ts'
 import { createRunner } from './run.ts'
-import { checkOptions, settingsFrom } from './settings.ts'
+import { checkOptions, settingsFrom, unfailing } from './settings.ts'
 import type { JobServer, JobServerOptions, NodeRequest, Settings } from './types.ts'
 
 /** Makes a server of jobs: their logs, their readings, their runs. It listens on nothing itself. */
@@ -24,7 +24,7 @@ export function createJobServer(options: JobServerOptions = {}): JobServer {
   const outages = watchOutages(countingLog(options.log ?? memoryLog(), metrics))
   const chosen = settingsFrom(options)
   const log = sharedLog(outages.log, chosen.heartbeatMs)
-  const settings: Settings = { ...chosen, log, onError: outages.tellOnce(chosen.onError) }
+  const settings: Settings = { ...chosen, log, onError: outages.tellOnce(unfailing(chosen.onError)) }
   const connections = new Connections(settings, metrics)
   const runner = createRunner(settings)
   const parts: Parts = { settings, connections, bodies: createBodies(settings), runner, metrics }

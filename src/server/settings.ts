@@ -71,3 +71,14 @@ export function settingsFrom(options: JobServerOptions): Omit<Settings, 'log'> {
     basePath: (options.basePath ?? '/jobs').replace(/\/+$/, '')
   }
 }
+
+/** A logger that fails, also later, is no reason to leave a request without an answer, or to end the process. */
+export const unfailing =
+  (onError: Settings['onError']): Settings['onError'] =>
+  async (error) => {
+    try {
+      await onError(error)
+    } catch (failure) {
+      console.error('jobtail: onError has failed:', failure, error)
+    }
+  }

@@ -185,6 +185,24 @@ test('a throw is a 500 without its message, which does not speak for the job; on
   expect(onError.mock.calls).toEqual([[secret], [secret], [secret], [secret]])
 })
 
+test.each([
+  [
+    'throws',
+    () => {
+      throw new Error('no logger')
+    }
+  ],
+  ['rejects', () => Promise.reject(new Error('no logger'))]
+])('an onError that %s breaks nothing, and is heard of', async (_, onError) => {
+  const printed = vi.spyOn(console, 'error').mockImplementation(() => {})
+  onTestFinished(() => printed.mockRestore())
+  const secret = new Error('secret')
+  const { get, base } = await serve({ onError, authorize: () => Promise.reject(secret) })
+  expect((await get('/a/events')).status).toBe(500)
+  expect(await openSocket(`${base}/a/events`).closed).toBe(4503)
+  expect(printed).toHaveBeenCalledWith(expect.stringMatching(/onError/), expect.objectContaining({ message: 'no logger' }), secret)
+})
+
 test('CORS: own origin only, unless configured', async () => {
   const { jobs, get, base } = await serve()
   await jobs.publish('a', 'queued')
