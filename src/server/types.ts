@@ -93,7 +93,7 @@ export interface JobServerOptions {
   bodyTimeoutMs?: number
   /** Readings older than this get `bye` `max-age`. Default: no limit. */
   maxConnectionAgeMs?: number
-  /** Told what the kit could only answer with a 500 or 503: a throw of `authorize` or of the log, whose outages are told once each. Default: `console.error`. */
+  /** Told of failures that those who ask are not told of: of `authorize`, of `origins`, and of the log, whose outages are told once each. Default: `console.error`. */
   onError?: (error: unknown) => void
 }
 
