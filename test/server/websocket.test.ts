@@ -85,6 +85,16 @@ test('refused: accepted, hello, error, then 4000 + status', async () => {
   }
 })
 
+test('refused, beside a job that has ended: nothing is left to read, and the code is that of the refusal', async () => {
+  const { jobs, base } = await serve()
+  await jobs.publish('over', 'succeeded')
+  for (const list of ['job=none&job=over', 'job=over&job=none']) {
+    const socket = openSocket(`${base}/events?${list}`)
+    expect(await socket.closed).toBe(4404)
+    expect(socket.controls('done')).toMatchObject([{ job: 'over' }])
+  }
+})
+
 test('an error beside a job that is read closes nothing', async () => {
   const { jobs, base } = await serve()
   await jobs.publish('a', 'queued')

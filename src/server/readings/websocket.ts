@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { encodeFrame } from '../../protocol/encode.ts'
-import { type ByeReason, type Frame, isControl } from '../../protocol/frames.ts'
+import { type ByeReason, type ErrorControl, type Frame, isControl } from '../../protocol/frames.ts'
 import { alarm } from '../alarm.ts'
 import type { Connection, Slot } from '../connections.ts'
 import { Follow } from '../follow.ts'
@@ -64,7 +64,7 @@ class SocketReading implements Sink, Asker, Connection {
   private readonly ws: WebSocket
   private readonly outlet: Outlet
   private cancelLinger: (() => void) | undefined
-  /** Where the last that was sent is an error, and nothing is left to read. */
+  /** Where an error is in what was sent last, and nothing is left to read. */
   private refused: number | undefined
   private isFlooded = false
 
@@ -77,8 +77,7 @@ class SocketReading implements Sink, Asker, Connection {
   }
 
   write(frames: readonly Frame[]): Room {
-    const last = frames.at(-1)
-    this.refused = last && isControl(last) && last.control === 'error' && this.follow.size() === 0 ? last.status : undefined
+    this.refused = this.follow.size() === 0 ? frames.findLast(isError)?.status : undefined
     return this.ws.readyState !== this.ws.OPEN || this.outlet.write(encodeMessage(frames))
   }
 
@@ -139,6 +138,8 @@ class SocketReading implements Sink, Asker, Connection {
     this.cancelLinger = undefined
   }
 }
+
+const isError = (frame: Frame): frame is ErrorControl => isControl(frame) && frame.control === 'error'
 
 const encodeMessage = encodeOnce((frames) => {
   const texts = frames.map(encodeFrame)
