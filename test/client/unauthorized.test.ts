@@ -23,7 +23,7 @@ test('a token that is refused each time that something has been read is not aske
   const loop = run(world.client.subscribe('42'))
   await elapseRoughly(60_000)
   expect(tokens).toBeGreaterThan(2)
-  expect(tokens).toBeLessThan(40)
+  expect(tokens).toBeLessThan(100) // at full speed it were 3,000; chance makes it 20 to 50
   expect(loop.seqs).toEqual(upTo(3))
 })
 
