@@ -1,6 +1,7 @@
 /**
  * What a server holds and how fast it fans out, beside bare `ws`, socket.io, better-sse and, where nginx has it, Nchan, on the same machine in the same run:
- * memory per idle follower, events × followers a second, latency from sending to receipt. `npm run bench:server -- --followers 1000,10000`
+ * memory per idle follower, events × followers a second, latency from sending to receipt. `npm run bench:server -- --followers 1000,10000 --runs 3`:
+ * one run after another of all, and the medians of each figure and of each run's ratio to bare `ws`.
  */
 
 import { type ChildProcess, fork } from 'node:child_process'
@@ -33,6 +34,7 @@ const { values } = parseArgs({
   options: {
     followers: { type: 'string', default: '1000,10000' },
     events: { type: 'string', default: '200' },
+    runs: { type: 'string', default: '1' },
     only: { type: 'string', default: '' }
   }
 })
@@ -139,30 +141,32 @@ const median = (values: readonly number[]): number => values.toSorted((a, b) => 
 const number = (value: number, digits = 0): string => value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits })
 
 for (const followers of values.followers.split(',').map(Number)) {
+  const rows = new Map<string, (Row & { ofBare: number })[]>()
+  for (let run = 0; run < Number(values.runs); run += 1) {
+    let bare = Number.NaN
+    for (const contestant of contestants) {
+      const { label, server } = contestant
+      if (!label.includes(values.only)) continue
+      const row = await measure(contestant, followers, Number(values.events))
+      if (server === 'ws' && row) bare = row.perSecond
+      rows.set(label, [...(rows.get(label) ?? []), ...(row ? [{ ...row, ofBare: row.perSecond / bare }] : [])])
+    }
+  }
   console.log(`\n${number(followers)} followers of one job, events of about 180 bytes\n`)
   console.log(
     '| | kB a follower | events × followers a second | of bare ws | CPU µs each | median ms | 99th percentile ms | followers busy |\n|---|---|---|---|---|---|---|---|'
   )
-  let bare = Number.NaN
-  for (const contestant of contestants) {
-    const { label } = contestant
-    if (!label.includes(values.only)) continue
-    const row = await measure(contestant, followers, Number(values.events))
-    if (!row) {
-      console.log(`| ${label} | left out: nginx with libnginx-mod-nchan is not installed | | | | | | |`)
-      continue
-    }
-    if (contestant.server === 'ws') bare = row.perSecond
-    const { bytesPerFollower, perSecond, cpuMicros, busy, p50, p99 } = row
+  for (const [label, runs] of rows) {
+    const middle = (pick: (row: Row & { ofBare: number }) => number, digits = 0): string => number(median(runs.map(pick)), digits)
     const cells = [
-      number(bytesPerFollower / 1000, 1),
-      number(perSecond),
-      number(perSecond / bare, 2),
-      number(cpuMicros, 1),
-      number(p50, 1),
-      number(p99, 1),
-      `${number(busy * 100)} %`
+      middle(({ bytesPerFollower }) => bytesPerFollower / 1000, 1),
+      middle(({ perSecond }) => perSecond),
+      middle(({ ofBare }) => ofBare, 2),
+      middle(({ cpuMicros }) => cpuMicros, 1),
+      middle(({ p50 }) => p50, 1),
+      middle(({ p99 }) => p99, 1),
+      `${middle(({ busy }) => busy * 100)} %`
     ]
-    console.log(`| ${label} | ${cells.join(' | ')} |`)
+    console.log(`| ${label} | ${runs.length > 0 ? cells.join(' | ') : 'left out: nginx with libnginx-mod-nchan is not installed | | | | | | '} |`)
   }
 }
