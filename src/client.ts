@@ -100,7 +100,7 @@ function wireUp(settings: Settings, emit: (detail: DiagnosticDetail, attempt?: n
   const shared = {
     ...settings,
     request: { base, credentials, fetch, WebSocket },
-    transports: settings.transports.filter((transport) => transport.isSupported()),
+    transports: settings.transports.filter((transport) => transport.isSupported({ fetch, WebSocket })),
     look: look(),
     authorize: () => askCredentials(settings),
     canReauthorize: [token, headers].some((source) => typeof source === 'function'),

@@ -129,7 +129,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   function announce(phase: ConnectionState['phase'], transport?: string, retryAt?: number): void {
-    state = Object.freeze({ phase, transport, attempt: experience.history.failures, retryAt })
+    state = Object.freeze({ phase, transport, attempt: experience.history.failures, retryAt, problem: undefined })
     for (const reader of jobs.all()) reader.connection(state)
   }
 

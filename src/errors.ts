@@ -75,10 +75,25 @@ export class JobFailedError extends Error {
 export const isJobtailError = (value: unknown): value is JobtailError => value instanceof Error && value.name === 'JobtailError'
 
 /** How a path failed. */
-export type FailureReason = 'unsupported' | 'refused' | 'mute' | 'timeout' | 'cut' | 'silent' | 'status' | 'content-type' | 'protocol' | 'bye' | 'network'
+export type FailureReason =
+  | 'unsupported'
+  | 'refused'
+  | 'mute'
+  | 'timeout'
+  | 'cut'
+  | 'silent'
+  | 'status'
+  | 'content-type'
+  | 'redirected'
+  | 'stale'
+  | 'protocol'
+  | 'bye'
+  | 'network'
 
 export interface TransportErrorOptions {
   status?: number | undefined
+  /** What `Retry-After` asked for, whoever sent it. */
+  retryAfterMs?: number | undefined
   cause?: unknown
 }
 
@@ -87,13 +102,18 @@ export class TransportError extends Error {
   override readonly name = 'TransportError'
   declare readonly reason: FailureReason
   declare readonly status: number | undefined
+  declare readonly retryAfterMs: number | undefined
 
   constructor(reason: FailureReason, message: string, options: TransportErrorOptions = {}) {
     super(discreet(message), options)
     this.reason = reason
     this.status = options.status
+    this.retryAfterMs = options.retryAfterMs
   }
 }
+
+/** True for a `TransportError`, also one made by another copy of this library. */
+export const isTransportError = (value: unknown): value is TransportError => value instanceof Error && value.name === 'TransportError'
 
 /** What a status says, where nothing says it better (PROTOCOL.md §7). */
 export const codeOf = (status: number): ErrorCode =>

@@ -12,6 +12,8 @@ const REASONS: Readonly<Record<FailureReason, string>> = {
   silent: 'it fell silent',
   status: 'the server, or something before it, answered with an error',
   'content-type': 'the answer was of another kind than asked for',
+  redirected: 'it was redirected to somewhere else, such as a login page',
+  stale: 'the answer was an old one, or from somewhere else in the log than asked for',
   protocol: 'what came does not follow the protocol',
   bye: 'the server said goodbye',
   network: 'the network failed'

@@ -10,7 +10,8 @@ import type { ConnectionState, JobState } from './types.ts'
 /** The state before its `result` is given a type. */
 export type AnyState = JobState<{ succeeded: unknown }>
 
-const unconnected = (phase: 'idle' | 'closed'): ConnectionState => Object.freeze({ phase, transport: undefined, attempt: 0, retryAt: undefined })
+const unconnected = (phase: 'idle' | 'closed'): ConnectionState =>
+  Object.freeze({ phase, transport: undefined, attempt: 0, retryAt: undefined, problem: undefined })
 export const IDLE: ConnectionState = unconnected('idle')
 export const CLOSED: ConnectionState = unconnected('closed')
 

@@ -3,7 +3,7 @@
 
 import type { FailureReason, JobFailedError, JobtailError } from './errors.ts'
 import type { JobEvent, StandardEvents } from './protocol/events.ts'
-import type { Frame, ProgressData } from './protocol/frames.ts'
+import type { Frame, JobSnapshot, ProgressData } from './protocol/frames.ts'
 
 export type { FailureReason } from './errors.ts'
 export type { Events, JobEvent, StandardEvents } from './protocol/events.ts'
@@ -21,10 +21,21 @@ export interface ConnectionState {
   readonly phase: ConnectionPhase
   /** The transport that carries the job now. */
   readonly transport: string | undefined
-  /** Failed rounds in a row. */
+  /** Fruitless races in a row. */
   readonly attempt: number
   /** When the next attempt begins, in ms since 1970, where `phase` is `waiting`. */
   readonly retryAt: number | undefined
+  /** What failed last, while nothing is delivered: undefined where `phase` is `live`, and before anything has failed. */
+  readonly problem: ConnectionProblem | undefined
+}
+
+/** How a path failed, for a person to read and a program to tell apart. */
+export interface ConnectionProblem {
+  readonly transport: string
+  readonly reason: FailureReason
+  /** The HTTP status, where there was one. */
+  readonly status: number | undefined
+  readonly message: string
 }
 
 /** A frozen snapshot; a new object at each change. */
@@ -90,6 +101,8 @@ export interface ClientOptions {
   url?: string | URL | undefined
   /** Best first: this order is the rank. Default `[webSocket(), sse(), longPoll(), shortPoll()]`. */
   transports?: readonly Transport[] | undefined
+  /** What the server speaks. Default: Jobtail's own protocol. */
+  backend?: Backend | undefined
   /** A bearer token (RFC 6750), or a function that gets one: asked at each connect, once for all candidates, and once more after a 401. */
   token?: Provided<string | undefined> | undefined
   /** Further headers, for the fetch-based transports. */
@@ -141,31 +154,101 @@ export type DiagnosticDetail =
 
 /** A way to read jobs. It knows nothing of retry, rank, memory, or its siblings. */
 export interface Transport {
+  /** Unique among a client's transports. */
   readonly name: string
-  /** False where this environment has no such thing. */
-  isSupported(): boolean
+  readonly traits?: TransportTraits
+  /** False where this environment has no such thing. `environment` holds what the client was given in place of the globals. */
+  isSupported(environment: Environment): boolean
+  /** Where it is there at some times only, as a connection that another tab holds. Default: always. */
+  readonly availability?: Availability
   /** Nothing happens before the first `next()` of the link's frames. */
   open(request: OpenRequest): Link
 }
 
-export interface OpenRequest {
+/** What a client has to know of a transport beyond its name. */
+export interface TransportTraits {
+  /** A refusal's HTTP status can't be seen (a WebSocket handshake): it has no vote where every path gives the same 4xx. */
+  readonly hidesStatus?: boolean
+  /** It asks by itself, again and again: its silence is never suspect. */
+  readonly polls?: boolean
+}
+
+export interface Availability {
+  readonly isAvailable: boolean
+  /** Calls back after each change; returns how to stop. */
+  onChange(listener: () => void): () => void
+}
+
+/** In place of the globals, or the globals themselves; undefined where there is none. */
+export interface Environment {
+  fetch: typeof fetch
+  WebSocket: typeof WebSocket | undefined
+}
+
+/** What every request of one connect carries. */
+export interface RequestContext {
+  /** `url` of the client's options, absolute. */
   base: URL
-  /** What to read. `ref` numbers each asking; the matching `subscribed` carries it. */
-  jobs: readonly { job: string; after?: string; ref: number }[]
   token?: string | undefined
   headers: Headers
   credentials: RequestCredentials
-  /** Its abort rejects a pending `next()` with `signal.reason` within a tick and releases everything. */
+  /** Its abort rejects what is pending with `signal.reason` within a tick and releases everything. */
   signal: AbortSignal
   fetch: typeof fetch
-  WebSocket: typeof WebSocket
+}
+
+/** One job to be read, and where its reader is. */
+export interface JobCursor {
+  job: string
+  /** A cursor, or `tail`; absent: from the oldest event retained. */
+  after?: string
+  /** The log's epoch, and the seq of the last event had in it; absent before a `subscribed` has told them. */
+  epoch?: string
+  seq?: number
+  /** Numbers each asking; the matching `subscribed` carries it. */
+  ref: number
+}
+
+export interface OpenRequest extends RequestContext {
+  /** What to read. */
+  jobs: readonly JobCursor[]
+  /** How many bytes may be on their way before the page has read any: what its readers can hold. */
+  windowBytes: number
+  /** An answer came from somewhere else than asked for, or again: ask so that no cache has seen it, the cursor in each place that can carry it. */
+  isFresh: boolean
+  WebSocket: typeof WebSocket | undefined
+}
+
+/** Frames that came together. */
+export interface Batch extends ReadonlyArray<Frame> {
+  /** The length of the text that they came as, where the transport knows it. */
+  readonly textLength?: number
 }
 
 export interface Link {
   /** Frames as they arrive, several at once where they came together; an empty array where bytes came that make no frame yet. The first frame proves the path; `open` events and 200s prove nothing. A broken network throws, a clean end returns. */
-  readonly frames: AsyncIterable<Frame | readonly Frame[]>
+  readonly frames: AsyncIterable<Frame | Batch>
   /** Changes the jobs in place. Without it, the owner opens another link for the new list. */
   update?(jobs: OpenRequest['jobs']): void
+}
+
+/**
+ * What speaks to one kind of server: how each reading is opened, how to read once, and, where the server has them, snapshot, start and cancel.
+ * Its methods throw `TransportError` where the path has failed, `JobtailError` where the server has refused.
+ */
+export interface Backend {
+  /** The readings that there are, best first: the default of the client's `transports`. */
+  readonly transports: readonly Transport[]
+  /** Reads what is known now, to its end, and ends. Without it nothing is read beside a connection. */
+  readonly readOnce?: Transport
+  /** What a job id, or an `after`, has to be, in words, where `value` isn't that; undefined where it is. Default: a string that isn't empty. */
+  expected?(what: 'job id' | 'after', value: unknown): string | undefined
+  /** How a job stands. Without it, state and result come from the events alone. */
+  snapshot?(request: RequestContext, job: string): Promise<JobSnapshot>
+  /** Starts a job; repeated with the same key it starts nothing. Without it, `start` rejects with `unsupported`. */
+  start?(request: RequestContext, input: unknown, idempotencyKey: string): Promise<{ id: string }>
+  /** Asks for a job's cancellation. Without it, `cancel` rejects with `unsupported`. */
+  cancel?(request: RequestContext, job: string): Promise<void>
 }
 
 /** Where a client keeps what it learnt. A hint: failing, it changes nothing but the order. */

@@ -51,7 +51,15 @@ export function createTraffic(options: TrafficOptions, loop: Loop): Traffic {
     const link = runLink({
       transport: transport.name,
       open: (signal) =>
-        transport.open({ ...request, ...credentials, headers: new Headers(credentials.headers), jobs: readings.ask(looksAt ?? wanted()), signal }),
+        transport.open({
+          ...request,
+          ...credentials,
+          headers: new Headers(credentials.headers),
+          jobs: readings.ask(looksAt ?? wanted()),
+          windowBytes: 2 ** 24,
+          isFresh: false,
+          signal
+        }),
       probeTimeoutMs,
       onProved() {
         if (!looksAt) loop.onProved(carrier)

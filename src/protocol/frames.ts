@@ -22,7 +22,8 @@ export type JobStatus = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancell
 export interface Hello {
   control: 'hello'
   protocol: number
-  heartbeatMs: number
+  /** Absent, from a backend that promises none: then silence is never a death. Jobtail's own servers always say it. */
+  heartbeatMs?: number
   /** How many jobs one connection may carry; absent: one. */
   mux?: number
   /** JSON readings only: how long a short poller should pause. */

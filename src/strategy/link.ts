@@ -58,7 +58,7 @@ export function runLink({ transport, open, probeTimeoutMs, onProved, onSuspect, 
       if (!isControl(frame)) link.events += 1
       else if (frame.control === 'hello') {
         if (frame.protocol !== PROTOCOL) throw new TransportError('protocol', `the server speaks protocol ${frame.protocol}, expected ${PROTOCOL}`)
-        silence.beats(frame.heartbeatMs)
+        if (frame.heartbeatMs) silence.beats(frame.heartbeatMs)
       } else if (frame.control === 'bye') {
         link.byeMs = frame.retryMs
         end(new TransportError('bye', 'the server is closing this connection'))

@@ -67,7 +67,7 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<readonly 
       jobs = next
       yield frames
 
-      const { heartbeatMs, pollMs = DEFAULT_POLL_MS } = hello
+      const { heartbeatMs = 15_000, pollMs = DEFAULT_POLL_MS } = hello
       // An empty answer long before its time: whoever ignores `wait` is asked as by a short poll.
       if (!waitS) tookMs = now() - askedAt
       const isIgnored = frames.every(isControl) && now() - askedAt < waitS * 500

@@ -27,7 +27,7 @@ function wordOf(code: number, message: string): Control | undefined {
 /** One socket, whose jobs can be changed in place. */
 export const webSocket = (): Transport => ({
   name: 'websocket',
-  isSupported: () => typeof WebSocket === 'function',
+  isSupported: ({ WebSocket }) => typeof WebSocket === 'function',
   open: openWebSocket
 })
 
@@ -102,6 +102,7 @@ function connect({ base, token, WebSocket }: OpenRequest, jobs: Jobs): WebSocket
   const encoded = token && base64url(token)
   if (encoded) keepSecret(encoded)
   try {
+    if (!WebSocket) throw new TypeError('there is no WebSocket')
     return new WebSocket(url, [SUBPROTOCOL, ...(encoded ? [BEARER_PREFIX + encoded] : [])])
   } catch (cause) {
     throw new TransportError('unsupported', `${place(url)}: no WebSocket can be made here (mixed content)`, { cause })
