@@ -1,19 +1,18 @@
 /** createClient: wiring, no logic. */
 
-import { callOut } from './async/callback.ts'
-import { now } from './async/clock.ts'
-import { createConnection } from './connection.ts'
+import { createConnection } from './connection/connection.ts'
 import { askCredentials } from './credentials.ts'
+import { createEmit, type Emit } from './diagnostics.ts'
 import { JobtailError } from './errors.ts'
-import { recallWinner, rememberWinner, type Winner } from './memory/winner.ts'
+import { createHints } from './hints.ts'
+import { createPage } from './page.ts'
 import { createPool } from './pool.ts'
 import { isCursor, isJobId } from './protocol/rules.ts'
 import { createRequests } from './requests.ts'
 import { type CoreOptions, type Settings, settingsOf } from './settings.ts'
-import type { Learnt } from './strategy/experience.ts'
 import { createSubscription, type Wired } from './subscription.ts'
 import { look } from './transports/poll.ts'
-import type { Client, DiagnosticDetail, StartOptions, SubscribeOptions, Subscription } from './types.ts'
+import type { Client, StartOptions, SubscribeOptions, Subscription } from './types.ts'
 
 const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
 
@@ -21,14 +20,11 @@ const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.disp
 export function createClient(options: CoreOptions): Client {
   const settings = settingsOf(options)
   const life = new AbortController()
+  const emit = createEmit(settings.onDiagnostic)
   let wired: Wired | undefined
 
   /** What needs the environment is made at the first use: a server that renders a page has no location. */
   const wire = (): Wired => (wired ??= wireUp(settings, emit))
-
-  function emit(detail: DiagnosticDetail, attempt = 0, transport?: string): void {
-    if (settings.onDiagnostic) callOut(settings.onDiagnostic, { at: now(), attempt, transport, ...detail })
-  }
 
   function subscribe(jobId: string, { after, signal, onGap }: SubscribeOptions = {}): Subscription {
     if (!isJobId(jobId)) throw refused('job id', '1 to 256 bytes of UTF-8 other than ".", "..", "events"', jobId)
@@ -62,35 +58,10 @@ function baseOf(url: string | URL): URL {
   return base
 }
 
-function wireUp(settings: Settings, emit: (detail: DiagnosticDetail, attempt?: number, transport?: string) => void): Wired {
+function wireUp(settings: Settings, emit: Emit): Wired {
   const { fetch = globalThis.fetch, WebSocket = globalThis.WebSocket, credentials, token, headers, memory } = settings
   const base = baseOf(settings.url)
-  const winners = new Map<string, Winner>()
   let hasWarned = false
-
-  /** Per base URL and, where the browser tells it, type of network. */
-  const keyOf = (network: string | undefined): string => base.href + (network ? ` ${network}` : '')
-
-  async function recall(network: string | undefined, signal: AbortSignal): Promise<Learnt> {
-    const key = keyOf(network)
-    if (memory && !winners.has(key)) {
-      const winner = await recallWinner(memory, key, signal)
-      if (winner) {
-        winners.set(key, winner)
-        emit({ type: 'recalled', latencyMs: winner.latencyMs }, 0, winner.transport)
-      }
-    }
-    const { transport: favourite, records = {} } = winners.get(key) ?? {}
-    return { favourite, records }
-  }
-
-  function remember(network: string | undefined, { favourite: transport, records }: Learnt & { favourite: string }, latencyMs: number): void {
-    const winner = { transport, latencyMs, at: now(), records }
-    winners.set(keyOf(network), winner)
-    if (!memory) return
-    void rememberWinner(memory, keyOf(network), winner)
-    emit({ type: 'remembered', latencyMs }, 0, transport)
-  }
 
   function warn(message: string): void {
     if (!hasWarned) console.warn(message)
@@ -101,11 +72,11 @@ function wireUp(settings: Settings, emit: (detail: DiagnosticDetail, attempt?: n
     ...settings,
     request: { base, credentials, fetch, WebSocket },
     transports: settings.transports.filter((transport) => transport.isSupported({ fetch, WebSocket })),
-    look: look(),
+    readOnce: look(),
     authorize: () => askCredentials(settings),
     canReauthorize: [token, headers].some((source) => typeof source === 'function'),
-    recall,
-    remember,
+    hints: createHints(memory, base, emit),
+    page: createPage((type) => emit({ type })),
     emit,
     warn
   }

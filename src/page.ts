@@ -1,6 +1,6 @@
 /** What the page goes through, as far as a connection has to know: nothing of it happens outside of a browser. */
 
-import { delay, orAborted } from './async/signals.ts'
+import { delay } from './async/signals.ts'
 
 /** The Network Information API: not in every browser, and so not among TypeScript's types. */
 interface NetworkInformation extends EventTarget {
@@ -22,49 +22,40 @@ export interface PageListener {
   onLeave(): void
   /** It is back, is seen again, is on another network, or on none: what was open may be dead, what was not to be had may have come. */
   onChange(): void
-  onNetwork(type: 'offline' | 'online'): void
 }
 
 export interface Page {
-  follow(): void
-  unfollow(): void
+  /** Tells of it from now on; returns how to stop. */
+  follow(listener: PageListener): () => void
   readonly isAway: boolean
-  /** Resolves at once, unless the page is put away: then when it is back. */
-  present(signal: AbortSignal): Promise<void>
-  /** Resolves after so long, or with the next change that gives hope. */
-  pause(ms: number, signal: AbortSignal): Promise<void>
 }
 
-/** Tells of it while it is followed. */
-export function createPage({ onLeave, onChange, onNetwork }: PageListener): Page {
-  let following: AbortController | undefined
-  let away: PromiseWithResolvers<void> | undefined
-  let wake = (): void => {}
+/** One watch for all listeners, kept while there are any. */
+export function createPage(onNetwork: (type: 'offline' | 'online') => void): Page {
+  const listeners = new Set<PageListener>()
+  let watching: AbortController | undefined
+  let isAway = false
 
   function leave(): void {
-    if (away) return
-    away = Promise.withResolvers()
-    wake()
-    onLeave()
+    if (isAway) return
+    isAway = true
+    for (const { onLeave } of listeners) onLeave()
   }
 
   function comeBack(): void {
-    away?.resolve()
-    away = undefined
+    isAway = false
     change()
   }
 
   function change(): void {
-    if (!isOffline()) wake()
-    onChange()
+    for (const { onChange } of listeners) onChange()
   }
 
-  function follow(): void {
-    if (following) return
-    following = new AbortController()
-    const { signal } = following
+  function watch(): void {
+    watching = new AbortController()
+    const { signal } = watching
     const { document } = globalThis
-    away = undefined
+    isAway = false
     const on = (target: EventTarget | undefined, type: string, callback: () => void): void => target?.addEventListener?.(type, callback, { signal })
 
     on(globalThis, 'pagehide', leave)
@@ -81,19 +72,18 @@ export function createPage({ onLeave, onChange, onNetwork }: PageListener): Page
   }
 
   return {
-    follow,
-    unfollow() {
-      following?.abort()
-      following = undefined
+    follow(listener) {
+      if (!watching) watch()
+      listeners.add(listener)
+      return () => {
+        listeners.delete(listener)
+        if (listeners.size > 0) return
+        watching?.abort()
+        watching = undefined
+      }
     },
     get isAway() {
-      return away !== undefined
-    },
-    present: async (until) => away && orAborted(away.promise, until),
-    pause(ms, until) {
-      const woken = Promise.withResolvers<void>()
-      wake = woken.resolve
-      return delay(ms, until, woken.promise)
+      return isAway
     }
   }
 }

@@ -2,6 +2,7 @@
 /** The public types. Their promises are documented here, once, and in docs/API.md. */
 
 import type { FailureReason, JobFailedError, JobtailError } from './errors.ts'
+import type { WaitReason } from './policy/race.ts'
 import type { JobEvent, StandardEvents } from './protocol/events.ts'
 import type { Frame, JobSnapshot, ProgressData } from './protocol/frames.ts'
 
@@ -144,7 +145,7 @@ export type DiagnosticDetail =
   | { type: 'switched'; from: string }
   | { type: 'lost'; afterMs: number; reason: FailureReason; events: number }
   | { type: 'suspected'; silentMs: number }
-  | { type: 'waiting'; ms: number; reason: string }
+  | { type: 'waiting'; ms: number; reason: WaitReason }
   | { type: 'remembered' | 'recalled'; latencyMs: number }
   | { type: 'demoted'; untilMs: number }
   | { type: 'paused' | 'resumed' }
@@ -169,8 +170,8 @@ export interface Transport {
 export interface TransportTraits {
   /** A refusal's HTTP status can't be seen (a WebSocket handshake): it has no vote where every path gives the same 4xx. */
   readonly hidesStatus?: boolean
-  /** It asks by itself, again and again: its silence is never suspect. */
-  readonly polls?: boolean
+  /** It asks again and again, each answer from where the last one ended: held by the server until there is something, or at once, so that its silence is never suspect. */
+  readonly polls?: 'long' | 'short'
 }
 
 export interface Availability {

@@ -2,7 +2,7 @@
 
 import { now } from '../async/clock.ts'
 import { delay } from '../async/signals.ts'
-import { MAX_DEMOTION_MS, type TransportRecord } from '../policy/next.ts'
+import { MAX_DEMOTION_MS, type TransportRecord } from '../policy/ranking.ts'
 import type { Memory } from '../types.ts'
 
 export interface Winner {

@@ -1,9 +1,9 @@
-/** One who only wants to know how a job stands: goes on from where the last one was, or from where the job is now. */
+/** Follows a job for its state and result alone, without a queue: from where the last one was, or from where the job is now. */
 
 import type { Position } from '../policy/position.ts'
 import type { Reader } from './reader.ts'
 
-export interface FollowerOptions {
+export interface StateReaderOptions {
   /** Where to follow from at first. */
   locate(signal: AbortSignal): Promise<Position>
   /** Follows from there; undefined where that has failed. The signal aborts when it follows no more. */
@@ -11,13 +11,13 @@ export interface FollowerOptions {
   leave(reader: Reader): void
 }
 
-export interface Follower {
+export interface StateReader {
   start(): void
   /** Lets go; the next `start` goes on from there. */
   stop(): void
 }
 
-export function createFollower({ locate, join, leave }: FollowerOptions): Follower {
+export function createStateReader({ locate, join, leave }: StateReaderOptions): StateReader {
   let running: AbortController | undefined
   let position: Position | undefined
   let reader: Reader | undefined

@@ -1,16 +1,17 @@
 /**
- * What one link reads, job by job. A reading is a reader's own once `accept` has said so, from then on the reader's position says it:
- * in the epoch of the reading, and nowhere that the reading has passed.
+ * The jobs of one link, and what a frame means to their readers. What a link says of a job is a reader's own once `accept` has said so; from then on the
+ * reader's position says it: in the same epoch, and nowhere that the link has passed.
  */
 
 import { TransportError } from '../errors.ts'
 import { accept, type Place, type Position } from '../policy/position.ts'
-import type { Done, More, Subscribed, WireEvent } from '../protocol/frames.ts'
-import type { OpenRequest } from '../types.ts'
+import type { Done, Subscribed, WireEvent } from '../protocol/frames.ts'
+import type { JobCursor } from '../types.ts'
 import type { Reader } from './reader.ts'
+import { sizeOf } from './size.ts'
 
 /** One job on this link. */
-interface Entry {
+interface LinkJob {
   /** What was asked for, from where, and for whom. */
   readonly ref: number
   readonly from: Position
@@ -19,29 +20,31 @@ interface Entry {
   readonly byOpening: boolean
   /** Not answered by `subscribed` yet: until then the job's frames belong to the reading before. */
   isAsked: boolean
-  /** Where the reading is, if there is one, and where it was said to be. */
+  /** How far this link has come in the job's log; undefined before `subscribed`. */
   at: Place | undefined
-  said: Place | undefined
 }
 
-export interface Readings {
-  /** The readers of a job that take events from here now. */
-  active(job: string): readonly Reader[]
-  /** Lets readers without a place take part where they ask for the very place that the reading is at. */
+export interface LinkJobs {
+  /** How many events came over this link that a reader had not had. */
+  readonly news: number
+  /** Readers that took an event and have no room for another; whoever relieves them empties it. */
+  readonly full: Set<Reader>
+  /** Lets readers without a place take part where they ask for the very place that the link is at. */
   join(): void
   /** Whether `ask` would change the list. */
-  differs(wanted: readonly string[]): boolean
-  /** Asks for every reader whose reading this is not, one a job at a time: the whole list. */
-  ask(wanted: readonly string[]): OpenRequest['jobs']
-  /** Whether it is the reading of every reader: this link can take over. */
-  serves(wanted: readonly string[]): boolean
-  event(event: WireEvent): void
-  subscribed(told: Subscribed): void
+  needsUpdate(wanted: readonly string[]): boolean
+  /** Asks for every reader that this link isn't read for yet, one a job at a time: the whole list. */
+  ask(wanted: readonly string[]): JobCursor[]
+  /** Whether every reader of them is read for: this link can take over. */
+  coversAll(wanted: readonly string[]): boolean
+  /** Delivers it to those who haven't had it. Throws where events are missing before it. */
+  event(event: WireEvent, bytes: number | undefined): void
+  /** False where it begins before the place that was asked for: the cursor was lost on the way, or the answer is an old one. */
+  subscribed(told: Subscribed): boolean
   done(told: Done): void
-  more(told: More): void
   jobs(): string[]
   /** Forgets the job, and tells from where it was asked for. */
-  drop(job: string): Position | undefined
+  remove(job: string): Position | undefined
 }
 
 /** The reader to ask for: one whose place in the log isn't known yet, else the one furthest back in its epoch. */
@@ -53,12 +56,15 @@ function furthestBack(readers: readonly Reader[]): Reader | undefined {
   return readers.filter(({ position }) => position.epoch === chosen).sort((a, b) => a.position.seq - b.position.seq)[0]
 }
 
-/** Whether the reading is, or will come to, where the reader is. */
+/** Whether the link is, or will come to, where the reader is. */
 const isAhead = ({ position: { epoch, seq } }: Reader, at: Place | undefined): boolean => at !== undefined && epoch === at.epoch && seq >= at.seq
 
-export function createReadings(active: Readings['active']): Readings {
-  const entries = new Map<string, Entry>()
+/** `active`: the readers of a job that take events from this link now. */
+export function createLinkJobs(active: (job: string) => readonly Reader[]): LinkJobs {
+  const entries = new Map<string, LinkJob>()
+  const full = new Set<Reader>()
   let refs = 0
+  let news = 0
 
   /** Who has to be asked for in this job. */
   function missing(job: string): Reader | undefined {
@@ -78,49 +84,66 @@ export function createReadings(active: Readings['active']): Readings {
   }
 
   return {
-    active,
+    get news() {
+      return news
+    },
+    full,
     join,
 
-    differs: (wanted) => gone(wanted).length > 0 || wanted.some(missing),
+    needsUpdate: (wanted) => gone(wanted).length > 0 || wanted.some(missing),
 
     ask(wanted) {
       const byOpening = refs === 0
       for (const job of gone(wanted)) entries.delete(job)
       for (const job of wanted) {
         const reader = missing(job)
-        if (reader) entries.set(job, { ref: ++refs, from: reader.position, reader, byOpening, isAsked: true, at: entries.get(job)?.at, said: undefined })
+        if (reader) entries.set(job, { ref: ++refs, from: reader.position, reader, byOpening, isAsked: true, at: entries.get(job)?.at })
       }
-      return [...entries].map(([job, { ref, from }]) => ({ job, ref, ...(from.cursor && { after: from.cursor }) }))
+      return [...entries].map(
+        ([
+          job,
+          {
+            ref,
+            from: { epoch, seq, cursor }
+          }
+        ]) => ({ job, ref, ...(epoch && { epoch, seq }), ...(cursor && { after: cursor }) })
+      )
     },
 
-    serves: (wanted) => wanted.every((job) => entries.get(job)?.isAsked === false && !missing(job)),
+    coversAll: (wanted) => wanted.every((job) => entries.get(job)?.isAsked === false && !missing(job)),
 
-    event(event) {
+    event(event, bytes) {
       const { id, seq, job } = event
       const entry = entries.get(job)
       const at = entry?.at
-      if (!at) return
+      // What this link has brought already it may bring again.
+      if (!at || seq <= at.seq) return
       if (seq !== at.seq + 1) throw new TransportError('protocol', `event ${id} of job ${job}: expected seq ${at.seq + 1}, got ${seq}`)
-      entry.at = { ...at, seq, cursor: id }
+      entry.at = { epoch: at.epoch, seq, cursor: id }
+      let own = event
       for (const reader of active(job)) {
         const { position } = reader
         if (position.epoch !== at.epoch || position.seq !== at.seq) continue
-        reader.position = { ...position, seq, cursor: id }
-        reader.event(event)
+        news += 1
+        reader.position = { epoch: at.epoch, seq, cursor: id, left: position.left }
+        reader.event(own, bytes ?? sizeOf(event.data))
+        if (reader.roomBytes() <= 0) full.add(reader)
+        // What one reader does to its event is nothing to the next.
+        own = { ...event, data: structuredClone(event.data) }
       }
     },
 
     subscribed({ job, ref, epoch, seq, cursor, status }) {
       const entry = entries.get(job)
-      if (!entry) return
-      join() // or one whose place has just been reached would be taken to where the reading goes now
+      if (!entry) return true
+      join() // or one whose place has just been reached would be taken to where the link goes now
       const { at, from, reader: asker } = entry
       const isAnswer = entry.isAsked && (ref === entry.ref || (ref === undefined && entry.byOpening && !at))
-      // Without a ref it is said anew of the reading under way: trimmed, replaced, or another answer to a poll.
+      // Without a ref it is said anew of what is being read: trimmed, replaced, or another answer to a poll.
       const origin = isAnswer ? from : ref === undefined ? at : undefined
-      if (!origin) return
+      if (!origin) return true
       const place = { epoch, seq, cursor }
-      entry.at = entry.said = place
+      entry.at = place
       if (isAnswer) entry.isAsked = false
       for (const reader of active(job)) {
         const before = reader.position
@@ -134,6 +157,7 @@ export function createReadings(active: Readings['active']): Readings {
           throw new TransportError('protocol', `job ${job}: subscribed in epoch ${epoch}, which ${from.epoch} has replaced`)
         }
       }
+      return origin.epoch !== epoch || seq >= origin.seq
     },
 
     done({ job, cursor }) {
@@ -141,7 +165,7 @@ export function createReadings(active: Readings['active']): Readings {
       const end = entry?.at ?? entry?.from
       if (!entry || !end) return
       if (end.cursor !== cursor) {
-        // Without a reading it may be the end of one that was given up.
+        // Before `subscribed` it may be the end of what was read before.
         if (!entry.at) return
         throw new TransportError('protocol', `job ${job}: done at ${cursor}, but what was read ends at ${end.cursor}`)
       }
@@ -150,18 +174,9 @@ export function createReadings(active: Readings['active']): Readings {
       for (const reader of active(job)) if (reader.position.cursor === cursor) reader.done()
     },
 
-    more({ job }) {
-      const entry = entries.get(job)
-      if (!entry || entry.isAsked) return
-      // Asked again it would say the same, for ever.
-      if (entry.at === entry.said) throw new TransportError('protocol', `job ${job}: more, but nothing has come`)
-      entries.delete(job)
-      for (const reader of active(job)) reader.behind = true
-    },
-
     jobs: () => [...entries.keys()],
 
-    drop(job) {
+    remove(job) {
       const from = entries.get(job)?.from
       entries.delete(job)
       return from

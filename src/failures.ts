@@ -1,8 +1,8 @@
 /** What is said of a round in which nothing was delivered. */
 
-import { codeOf, JobtailError } from '../errors.ts'
-import type { Failure, Step } from '../policy/next.ts'
-import { place } from '../protocol/urls.ts'
+import { codeOf, JobtailError } from './errors.ts'
+import type { Failure, Step } from './policy/race.ts'
+import { place } from './protocol/urls.ts'
 
 /** The error that all readers throw. */
 export function errorOf({ status, failures }: Step & { do: 'stop' }, base: URL, probeTimeoutMs: number): JobtailError {

@@ -1,5 +1,7 @@
 /** When a link's silence is out of character: pure. */
 
+/** Before its hello, and where a backend promises none, a link is judged as if it had this heartbeat. */
+const DEFAULT_HEARTBEAT_MS = 15_000
 /** Dead after so many heartbeats without a byte. */
 const DEAD_BEATS = 2.5
 /** Without an event it is suspect after so many at the latest. */
@@ -11,17 +13,25 @@ const MAX_PATIENCE = 32
 /** How events have come over a link so far. */
 export interface Rhythm {
   readonly heartbeatMs: number
-  /** The longest pause between two of late: what was once long is forgotten little by little. */
+  /** How long without a byte is a death: Infinity where no heartbeat is promised, since then silence proves nothing. */
+  readonly deadMs: number
+  /** The longest pause between two events of late: what was once long is forgotten little by little. */
   readonly pauseMs: number
   /** Doubled by each suspicion that was wrong: a quiet job costs its server almost nothing. */
   readonly patience: number
 }
 
 /** Of a link of which nothing is known yet: half a heartbeat without an event is suspect, and it takes some thirty events before a second says anything. */
-export const rhythmOf = (heartbeatMs: number): Rhythm => ({ heartbeatMs, pauseMs: heartbeatMs / 4, patience: 1 })
+export function rhythmOf(promisedMs: number | undefined): Rhythm {
+  const heartbeatMs = promisedMs ?? DEFAULT_HEARTBEAT_MS
+  return { heartbeatMs, deadMs: (promisedMs ?? Infinity) * DEAD_BEATS, pauseMs: heartbeatMs / 4, patience: 1 }
+}
 
-/** An event after so long. */
-export const heardAfter = (rhythm: Rhythm, quietMs: number): Rhythm => ({
+/** The rhythm before a server has told its own. */
+export const INITIAL_RHYTHM: Rhythm = rhythmOf(DEFAULT_HEARTBEAT_MS)
+
+/** After an event that came so long after the one before it. */
+export const afterEvent = (rhythm: Rhythm, quietMs: number): Rhythm => ({
   ...rhythm,
   pauseMs: Math.max(quietMs, (rhythm.pauseMs * 15) / 16),
   patience: quietMs < suspectMs(rhythm, false) ? rhythm.patience : Math.min(MAX_PATIENCE, 2 * rhythm.patience)
@@ -32,6 +42,3 @@ export function suspectMs({ heartbeatMs, pauseMs, patience }: Rhythm, isHidden: 
   const longestMs = patience * heartbeatMs * SUSPECT_BEATS
   return isHidden ? longestMs : Math.min(longestMs, Math.max(MIN_SUSPECT_MS, 2 * patience * pauseMs))
 }
-
-/** How long without a byte is a death. */
-export const deadMs = ({ heartbeatMs }: Rhythm): number => heartbeatMs * DEAD_BEATS
