@@ -22,8 +22,9 @@ let order = 0
 const timers = new Map<number, Task>()
 let timerId = 0
 let inOneInstant = 0
-/** For how long the monotonic clock of the page has stood still. */
+/** For how long the monotonic clock of the page has stood still, and since when it does. */
 let sleptMs = 0
+let asleepSince: number | undefined
 /** It is not run. */
 let isFrozen = false
 /** Its tasks that are due: those of a page that is not run, or has not come to them yet. */
@@ -99,13 +100,15 @@ export const clock = {
     if (isFrozen || heldBack.length > 0) heldBack.push(run)
     else run()
   },
-  /** From now on the page is not run. */
-  freeze(): void {
+  /** From now on the page is not run; where the machine sleeps, its monotonic clock stands still. */
+  freeze(isAsleep = false): void {
     isFrozen = true
+    if (isAsleep) asleepSince = now
   },
-  /** It is run again; its monotonic clock has stood still for so long. */
-  thaw(sleptForMs = 0): void {
-    sleptMs += sleptForMs
+  /** It is run again. */
+  thaw(): void {
+    sleptMs += now - (asleepSince ?? now)
+    asleepSince = undefined
     isFrozen = false
     catchUp()
   },
@@ -119,6 +122,7 @@ export const clock = {
     timers.clear()
     timerId = 0
     sleptMs = 0
+    asleepSince = undefined
     isFrozen = false
     heldBack = []
     isThrottled = false
@@ -201,7 +205,7 @@ export function install(): void {
     clearInterval: stopTimer,
     MessageChannel: VirtualChannel
   })
-  performance.now = () => now - sleptMs
+  performance.now = () => (asleepSince ?? now) - sleptMs
   Object.defineProperty(performance, 'timeOrigin', { value: EPOCH_MS })
   Date.now = () => EPOCH_MS + now
 }

@@ -109,11 +109,10 @@ export const page = {
   sleep(ms: number): void {
     if (isAway) return
     isAway = true
-    const at = clock.now
-    clock.freeze()
+    clock.freeze(true)
     later(ms, () => {
       isAway = false
-      clock.thaw(clock.now - at)
+      clock.thaw()
     })
   }
 }
