@@ -25,6 +25,8 @@ const { values } = parseArgs({
 const seconds = Number(values.seconds)
 if (!(seconds >= 1 && seconds <= 60)) throw new RangeError(`--seconds: expected 1 to 60, got ${values.seconds}`)
 
+/** Longer than the short timeouts are. */
+const REST_MS = 3000
 const NO_PROXY = 'no proxy'
 const isWanted = (name: string): boolean => values.only.split(',').some((part) => name.includes(part))
 const chosen: readonly (Setup | undefined)[] = [undefined, ...setups].filter((setup) => isWanted(setup ? nameOf(setup) : NO_PROXY))
@@ -40,7 +42,7 @@ async function run(setup: Setup | undefined): Promise<Line> {
   const name = setup ? nameOf(setup) : NO_PROXY
   if (setup && !findProxy(setup.proxy)) return { name, outcome: 'left out: not installed' }
   try {
-    return { name, outcome: await runSetup(setup, seconds) }
+    return { name, outcome: await runSetup(setup, { seconds, restMs: REST_MS }) }
   } catch (error) {
     process.exitCode = 1
     return { name, outcome: `failed: ${error instanceof Error ? error.message.trim().replaceAll('\n', ' ') : error}` }

@@ -1,6 +1,7 @@
 /** Forward proxies, as Debian's packages configure them, on a port of their own. */
 
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Place, Setup } from './setups.ts'
 
 const forward = (proxy: Setup['proxy'], label: string, configure: (place: Place) => string): Setup => ({ proxy, label, kind: 'forward', configure })
@@ -30,19 +31,24 @@ shutdown_lifetime 0 seconds
 `
   )
 
-/** The package's own filters and actions. */
+/** The package's own filters and actions: by these it holds each text back to its end, to search it. */
 const privoxyFolder = '/etc/privoxy'
+const privoxyFiles = [
+  ['actionsfile', 'match-all.action'],
+  ['actionsfile', 'default.action'],
+  ['filterfile', 'default.filter']
+] as const
 
-const privoxy = (label: string, further: string): Setup =>
+const privoxy = (label: string, actions: string): Setup =>
   forward('privoxy', label, ({ port, folder }) => {
-    const file = (kind: string, name: string): string => (existsSync(`${privoxyFolder}/${name}`) ? `${kind} ${name}` : '')
+    writeFileSync(join(folder, 'own.action'), actions)
+    const present = privoxyFiles.filter(([, name]) => existsSync(join(privoxyFolder, name)))
     return `
 confdir ${privoxyFolder}
 logdir ${folder}
 listen-address 127.0.0.1:${port}
-${further || file('actionsfile', 'match-all.action')}
-${file('actionsfile', 'default.action')}
-${file('filterfile', 'default.filter')}
+${present.map(([kind, name]) => `${kind} ${name}`).join('\n')}
+actionsfile ${folder}/own.action
 toggle 1
 buffer-limit 4096
 keep-alive-timeout 5
@@ -73,6 +79,7 @@ export const forwardSetups: readonly Setup[] = [
   squid('', 'http_access deny CONNECT !SSL_ports'),
   squid('tunnels to any port', ''),
   privoxy('', ''),
+  privoxy('tunnels to 443 only', '{+limit-connect{443}}\n/\n'),
   tinyproxy('', ''),
   tinyproxy('tunnels to 443 only', 'ConnectPort 443')
 ]

@@ -3,7 +3,7 @@
  * `?report=` where to, `?limit=` for how long in ms.
  */
 
-import { createClient, type Diagnostic } from 'jobtail'
+import { createClient, type Diagnostic, JobtailError } from 'jobtail'
 import type { Received, Report } from '../../e2e/matrix/page.ts'
 
 export type Who = 'client' | 'EventSource' | 'WebSocket'
@@ -40,7 +40,7 @@ async function followByClient(): Promise<void> {
     const job = await client.start({}, { signal: AbortSignal.timeout(5000) })
     await job.result
   } catch (error) {
-    started = String(error)
+    started = error instanceof JobtailError ? `no (${error.code})` : `no (${error})`
   }
   client.close()
   await tell({ who, startedAt, events, diagnostics, over, started })

@@ -41,7 +41,7 @@ const apache = (label: string, modules: readonly string[], further: (upstream: n
 ServerName localhost
 DefaultRuntimeDir ${folder}
 PidFile ${folder}/pid
-ErrorLog /dev/stderr
+ErrorLog ${folder}/error.log
 ${all.map((name) => `LoadModule ${name}_module ${from}/mod_${name}.so`).join('\n')}
 ${process.getuid?.() === 0 ? 'User #65534\nGroup #65534' : ''}
 Listen 127.0.0.1:${port}

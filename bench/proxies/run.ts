@@ -2,70 +2,41 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { showPage } from '../../e2e/bare.ts'
-import { carriers, type Exactness, exactness, longestGapMs } from '../../e2e/matrix/measure.ts'
-import type { WireEvent } from '../../src/protocol/frames.ts'
+import { carriers } from '../../e2e/matrix/measure.ts'
 import { openProxy } from '../../test/server/deploy/open-proxy.ts'
-import type { Told, Who } from './page.ts'
+import { type Figures, figuresOf, type Outcome } from './figures.ts'
+import type { Who } from './page.ts'
 import type { Setup } from './setups.ts'
 import { type Stage, startStage } from './stage.ts'
 
-export interface Figures extends Exactness {
-  firstMs: number
-  /** The longest wait for an event that was there to be had. */
-  gapMs: number
-  /** From append to receipt, of those appended meanwhile: the 95th percentile. */
-  lateMs: number
-  events: number
-  over: string | undefined
-}
-
-export interface Outcome {
-  client: Figures & { carriers: string[]; started: string | undefined }
-  eventSource: Figures
-  webSocket: Figures
-}
-
-export const PAUSE_MS = 50
-/** Without an event, in the middle of the job: longer than the short timeouts are. */
-export const REST_MS = 3000
+const PAUSE_MS = 50
 /** Who isn't through this long after the last event never will be. */
 const PATIENCE_MS = 12_000
 const LOAD_MS = 30_000
 
 const clock = (): number => performance.timeOrigin + performance.now()
 
-async function append(stage: Stage, job: string, seconds: number): Promise<void> {
+/** How the jobs go. */
+export interface Pace {
+  /** With an event each 50 ms. */
+  seconds: number
+  /** Without an event, in the middle. */
+  restMs: number
+}
+
+async function append(stage: Stage, job: string, { seconds, restMs }: Pace): Promise<void> {
   const count = Math.max(2, Math.round((seconds * 1000) / PAUSE_MS))
   const startedAt = clock()
   for (let index = 1; index <= count; index += 1) {
-    const dueAt = startedAt + index * PAUSE_MS + (index > count / 2 ? REST_MS : 0)
+    const dueAt = startedAt + index * PAUSE_MS + (index > count / 2 ? restMs : 0)
     const leftMs = dueAt - clock()
     if (leftMs > 0) await delay(leftMs)
     await stage.publish(job, index === count ? 'succeeded' : 'output', { index, text: `Ereignis № ${index} ${'·'.repeat(index % 40)}` })
   }
 }
 
-const percentile = (values: readonly number[], share: number): number =>
-  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN
-
-export function figuresOf(log: readonly WireEvent[], told: Told): Figures {
-  const appended = new Map(log.map(({ seq, time }) => [seq, Date.parse(time)]))
-  const late = told.events.flatMap(({ seq, at }) => {
-    const appendedAt = appended.get(seq) ?? Number.NaN
-    return appendedAt > told.startedAt ? [Math.max(0, at - appendedAt)] : []
-  })
-  return {
-    ...exactness(log, told),
-    firstMs: (told.events[0]?.at ?? Number.NaN) - told.startedAt,
-    gapMs: longestGapMs(log, told),
-    lateMs: percentile(late, 0.95),
-    events: told.events.length,
-    over: told.over
-  }
-}
-
 /** `undefined` as the setup: no proxy at all. */
-export async function runSetup(setup: Setup | undefined, seconds: number): Promise<Outcome> {
+export async function runSetup(setup: Setup | undefined, pace: Pace): Promise<Outcome> {
   await using stack = new AsyncDisposableStack()
   const stage = await startStage()
   stack.defer(stage.close)
@@ -77,8 +48,7 @@ export async function runSetup(setup: Setup | undefined, seconds: number): Promi
   const origin = isForward || !proxy ? direct : proxy.origin
   const through = isForward && proxy ? [`--proxy-server=${proxy.origin}`, `--proxy-bypass-list=<-loopback>;127.0.0.1:${reportPort}`] : []
 
-  const jobMs = seconds * 1000 + REST_MS
-  const limitMs = jobMs + PATIENCE_MS
+  const limitMs = pace.seconds * 1000 + pace.restMs + PATIENCE_MS
   const signal = AbortSignal.timeout(LOAD_MS + 2 * (limitMs + PATIENCE_MS))
   for (const job of ['client', 'bare']) await stage.publish(job, 'started', {})
   const page = await showPage('chromium', stage.pageUrl(origin, limitMs), through)
@@ -86,7 +56,7 @@ export async function runSetup(setup: Setup | undefined, seconds: number): Promi
 
   async function follow(job: string, who: readonly Who[]): Promise<Figures[]> {
     await Promise.all(who.map((each) => stage.begun(each, signal)))
-    await append(stage, job, seconds)
+    await append(stage, job, pace)
     const told = await Promise.all(who.map((each) => stage.over(each, signal)))
     const log = await stage.readLog(job)
     return told.map((each) => figuresOf(log, each))

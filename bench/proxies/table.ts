@@ -1,7 +1,7 @@
 /** The outcomes as Markdown, a line for each setup. Pure. */
 
 import { isExact } from '../../e2e/matrix/measure.ts'
-import type { Figures, Outcome } from './run.ts'
+import type { Figures, Outcome } from './figures.ts'
 
 export interface Line {
   name: string
