@@ -28,7 +28,7 @@ if (!(seconds >= 1 && seconds <= 60)) throw new RangeError(`--seconds: expected 
 /** Longer than the short timeouts are. */
 const REST_MS = 3000
 const NO_PROXY = 'no proxy'
-const isWanted = (name: string): boolean => values.only.split(',').some((part) => name.includes(part))
+const isWanted = (name: string): boolean => values.only.split(',').some((part) => name.includes(part.trim()))
 const chosen: readonly (Setup | undefined)[] = [undefined, ...setups].filter((setup) => isWanted(setup ? nameOf(setup) : NO_PROXY))
 if (chosen.length === 0) throw new RangeError(`--only: expected parts of ${[NO_PROXY, ...setups.map(nameOf)].join('; ')}, got ${values.only}`)
 

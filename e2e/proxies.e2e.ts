@@ -9,11 +9,11 @@ import { findProxy } from '../test/setup/proxies.ts'
 /** What the proxy doesn't pass on can't have carried the job, however busy the machine. */
 const sample = [
   { name: 'nginx', cannot: ['websocket'] },
-  { name: 'nginx, ignores X-Accel-Buffering', cannot: ['websocket'] },
-  { name: 'haproxy, timeouts 2 s', cannot: [] }
+  { name: 'nginx: ignores X-Accel-Buffering', cannot: ['websocket'] },
+  { name: 'haproxy: timeouts 2 s', cannot: [] }
 ]
 
-describe.concurrent('behind a real proxy, as somebody in a hurry configures it', { timeout: 60_000 }, () => {
+describe.concurrent('behind a real proxy, as somebody in a hurry configures it', { timeout: 120_000 }, () => {
   const found = sample.flatMap((each) => {
     const setup = setups.find((known) => nameOf(known) === each.name)
     if (!setup) throw new Error(`no setup ${each.name}`)

@@ -24,4 +24,4 @@ export interface Setup {
 
 export const setups: readonly Setup[] = [...reverseSetups, ...forwardSetups]
 
-export const nameOf = ({ proxy, label }: Pick<Setup, 'proxy' | 'label'>): string => (label ? `${proxy}, ${label}` : proxy)
+export const nameOf = ({ proxy, label }: Pick<Setup, 'proxy' | 'label'>): string => (label ? `${proxy}: ${label}` : proxy)
