@@ -56,16 +56,20 @@ export async function openProxy(name: ProxyName, configure: (port: number, folde
       said = (said + data).slice(-MAX_SAID)
     })
   }
-  const kill = (): void => void child.kill()
-  process.once('exit', kill)
+  const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  const abandon = (): void => {
+    child.kill()
+    remove()
+  }
+  process.once('exit', abandon)
   const exited = once(child, 'exit')
   async function close(): Promise<void> {
-    process.off('exit', kill)
-    kill()
+    process.off('exit', abandon)
+    child.kill()
     const timer = setTimeout(() => child.kill('SIGKILL'), END_MS)
     await exited
     clearTimeout(timer)
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+    remove()
   }
   const failed = exited.then(([code]) => {
     throw new Error(`${name} ended with ${code}: ${said}`)
