@@ -9,7 +9,7 @@ import { recallWinner, rememberWinner, type Winner } from './memory/winner.ts'
 import { createPool } from './pool.ts'
 import { isCursor, isJobId } from './protocol/rules.ts'
 import { createRequests } from './requests.ts'
-import { type CoreOptions, type Settings, settingsOf } from './settings.ts'
+import { baseOf, type CoreOptions, check, refused, type Settings, START, SUBSCRIBE, settingsOf } from './settings.ts'
 import type { Learnt } from './strategy/experience.ts'
 import { createSubscription, type Wired } from './subscription.ts'
 import { look } from './transports/poll.ts'
@@ -30,7 +30,9 @@ export function createClient(options: CoreOptions): Client {
     if (settings.onDiagnostic) callOut(settings.onDiagnostic, { at: now(), attempt, transport, ...detail })
   }
 
-  function subscribe(jobId: string, { after, signal, onGap }: SubscribeOptions = {}): Subscription {
+  function subscribe(jobId: string, options: SubscribeOptions = {}): Subscription {
+    check(SUBSCRIBE, options)
+    const { after, signal, onGap } = options
     if (!isJobId(jobId)) throw refused('job id', '1 to 256 bytes of UTF-8 other than ".", "..", "events"', jobId)
     if (after !== undefined && !isCursor(after)) throw refused('after', 'an event\'s id or "tail"', after)
     return createSubscription({ ...settings, jobId, after, signal, onGap, life: life.signal, wire, emit })
@@ -38,7 +40,9 @@ export function createClient(options: CoreOptions): Client {
 
   const close = (): void => life.abort(new JobtailError('closed', 'the client is closed'))
 
-  async function start(input: unknown, { idempotencyKey = randomKey(), ...rest }: StartOptions = {}): Promise<Subscription> {
+  async function start(input: unknown, options: StartOptions = {}): Promise<Subscription> {
+    check(START, options)
+    const { idempotencyKey = randomKey(), ...rest } = options
     const signal = rest.signal ? AbortSignal.any([rest.signal, life.signal]) : life.signal
     const { id } = await wire().requests.start(input, idempotencyKey, signal)
     return subscribe(id, rest)
@@ -48,19 +52,8 @@ export function createClient(options: CoreOptions): Client {
   return { subscribe, start, close, [dispose]: close } as unknown as Client
 }
 
-const refused = (what: string, expected: string, got: unknown): JobtailError =>
-  new JobtailError('bad-request', `${what}: expected ${expected}, got ${JSON.stringify(got)}`)
-
 /** 128 random bits. Not crypto.randomUUID(), which a page without TLS doesn't have. */
 const randomKey = (): string => crypto.getRandomValues(new Uint32Array(4)).join('-')
-
-/** `{base}` as an absolute URL. */
-function baseOf(url: string | URL): URL {
-  const page = globalThis.location?.href
-  const base = URL.canParse(url, page) && new URL(url, page)
-  if (!base || !/^https?:$/.test(base.protocol)) throw refused('url', 'an http: or https: URL, absolute outside of a page', url)
-  return base
-}
 
 function wireUp(settings: Settings, emit: (detail: DiagnosticDetail, attempt?: number, transport?: string) => void): Wired {
   const { fetch = globalThis.fetch, WebSocket = globalThis.WebSocket, credentials, token, headers, memory } = settings

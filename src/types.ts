@@ -88,16 +88,17 @@ export interface Client extends Disposable {
 type Provided<T> = T | (() => T | Promise<T>)
 
 export interface RetryOptions {
-  /** Default 250. */
+  /** From 1. Default 250. */
   baseMs?: number
-  /** Default 30,000. */
+  /** From 1. Default 30,000. */
   maxMs?: number
-  /** Failed rounds in a row before `unreachable` is thrown. Default: Infinity. */
+  /** Fruitless races in a row before `unreachable` is thrown: from 1. Default: Infinity. */
   attempts?: number
 }
 
+/** Checked when the client is made. A time is in ms, and no longer than a timer can wait, 24.8 days: what is more, `Infinity` as well, is that. */
 export interface ClientOptions {
-  /** `{base}` of PROTOCOL.md, absolute or relative to the page. Default `'/jobs'`. */
+  /** `{base}` of PROTOCOL.md, absolute, or relative to the document's base as in `fetch`. Default `'/jobs'`. */
   url?: string | URL | undefined
   /** Best first: this order is the rank. Default `[webSocket(), sse(), longPoll(), shortPoll()]`. */
   transports?: readonly Transport[] | undefined
@@ -109,7 +110,7 @@ export interface ClientOptions {
   headers?: Provided<HeadersInit> | undefined
   /** Default `'same-origin'`. */
   credentials?: RequestCredentials | undefined
-  /** A candidate starts this long after the one before it, or the moment that one fails. Default 250. */
+  /** A candidate starts this long after the one before it, or the moment that one fails; `Infinity`: only then. 0: all at once. Default 250. */
   staggerMs?: number | undefined
   /** Without a first frame by then a candidate has failed. Default 5000. */
   probeTimeoutMs?: number | undefined
@@ -118,11 +119,11 @@ export interface ClientOptions {
   /** Where the winner is remembered. Default `indexedDbMemory()`; `false` for nowhere. */
   memory?: Memory | false | undefined
   retry?: RetryOptions | undefined
-  /** How long a job that the server doesn't know yet is asked for again. Default 5000. */
+  /** How long a job that the server doesn't know yet is asked for again; 0: not once. Default 5000. */
   unknownJobGraceMs?: number | undefined
-  /** Events held for a slow reader before its job's reading is let go. Default 1000. */
+  /** Events held for a slow reader before its job's reading is let go: from 1 to Infinity. Default 100,000. */
   bufferSize?: number | undefined
-  /** The same in bytes, estimated. Default 4 MiB. */
+  /** The same in bytes, estimated. Default 16 MiB. */
   bufferBytes?: number | undefined
   /** Told everything that the connection does. */
   onDiagnostic?: ((diagnostic: Diagnostic) => void) | undefined
@@ -131,6 +132,9 @@ export interface ClientOptions {
   /** Default: the global one. */
   WebSocket?: typeof WebSocket | undefined
 }
+
+/** Why nothing is tried for a while: no transport has delivered; what delivered did not last; the server is closing connections (`bye`), or has asked for the pause. */
+export type WaitReason = 'unreachable' | 'unstable' | 'bye' | 'busy'
 
 /** What the connection did, and when: `at` in ms since 1970 with the page's monotonic clock; `attempt` the round it belongs to. */
 export type Diagnostic = { at: number; transport?: string | undefined; attempt: number } & DiagnosticDetail
@@ -144,7 +148,7 @@ export type DiagnosticDetail =
   | { type: 'switched'; from: string }
   | { type: 'lost'; afterMs: number; reason: FailureReason; events: number }
   | { type: 'suspected'; silentMs: number }
-  | { type: 'waiting'; ms: number; reason: string }
+  | { type: 'waiting'; ms: number; reason: WaitReason }
   | { type: 'remembered' | 'recalled'; latencyMs: number }
   | { type: 'demoted'; untilMs: number }
   | { type: 'paused' | 'resumed' }
@@ -251,9 +255,13 @@ export interface Backend {
   cancel?(request: RequestContext, job: string): Promise<void>
 }
 
-/** Where a client keeps what it learnt. A hint: failing, it changes nothing but the order. */
+/**
+ * Where a client keeps what it learnt: which transport won, when and how soon, and what is held against the others; no job, no token. One entry per base URL and,
+ * where the browser tells it, type of network, which are the key. A value is plain data, as JSON or a structured clone keeps it, and is good for a day.
+ * A hint: failing, or with anything in it, it changes nothing but order and patience.
+ */
 export interface Memory {
+  /** What was written last under this key, or undefined. Waited for no longer than 50 ms. */
   read(key: string): Promise<unknown>
   write(key: string, value: unknown): Promise<void>
-  clear(key: string): Promise<void>
 }
