@@ -3,7 +3,7 @@
  * A round is a set of candidates probed together, and the life of the one that won.
  */
 
-import type { FailureReason, RetryOptions } from '../types.ts'
+import type { FailureReason, RetryOptions, WaitReason } from '../types.ts'
 import { backoffMs } from './backoff.ts'
 
 /** A live link that lasted this long has been useful: the same transport is taken again at once. */
@@ -66,7 +66,7 @@ export interface History {
 /** What comes before the next round. */
 export type Step =
   /** Firm: the server has asked for it. Another pause may be cut short where there is reason to hope. */
-  | { do: 'wait'; ms: number; reason: string; isFirm: boolean }
+  | { do: 'wait'; ms: number; reason: WaitReason; isFirm: boolean }
   /** The attempts are used up; or every path gave the same 4xx, `status`, and asking again won't help. */
   | { do: 'stop'; status: number | undefined; failures: readonly Failure[] }
 
@@ -127,17 +127,17 @@ export function next({ last, failures }: History, retry: Required<RetryOptions>,
     case 'failed': {
       const status = unanimous(last.failures)
       if (status || isGivenUp) return { do: 'stop', status, failures: last.failures }
-      return { do: 'wait', ms, reason: 'no transport delivered', isFirm: false }
+      return { do: 'wait', ms, reason: 'unreachable', isFirm: false }
     }
     case 'lost': {
       const { byeMs = 0 } = last
-      if (isUseful(last)) return byeMs ? { do: 'wait', ms: random() * byeMs, reason: 'the server is closing connections', isFirm: true } : undefined
+      if (isUseful(last)) return byeMs ? { do: 'wait', ms: random() * byeMs, reason: 'bye', isFirm: true } : undefined
       if (isGivenUp) return { do: 'stop', status: undefined, failures: [] }
-      return { do: 'wait', ms: Math.max(ms, random() * byeMs), reason: 'the connection did not last', isFirm: byeMs > 0 }
+      return { do: 'wait', ms: Math.max(ms, random() * byeMs), reason: 'unstable', isFirm: byeMs > 0 }
     }
     case 'busy':
       // Everybody was told the same: they come back over as long again.
-      return { do: 'wait', ms: last.atLeastMs + Math.max(ms, random() * last.atLeastMs), reason: 'the server is busy', isFirm: true }
+      return { do: 'wait', ms: last.atLeastMs + Math.max(ms, random() * last.atLeastMs), reason: 'busy', isFirm: true }
     default:
       return last satisfies never
   }
