@@ -41,7 +41,8 @@ export interface ConnectionProblem {
 /** A frozen snapshot; a new object at each change. */
 export interface JobState<E = None> {
   readonly status: 'unknown' | 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
-  readonly progress: ProgressData | undefined
+  /** Of the latest `progress`; frozen, and not the event's own object. */
+  readonly progress: Readonly<ProgressData> | undefined
   readonly result: Result<E> | undefined
   readonly error: JobtailError | JobFailedError | undefined
   /** The id of the last event taken: persist it and pass it as `after` to go on from there. */
