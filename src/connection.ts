@@ -63,7 +63,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   const experience = createExperience({ order: transports.map(({ name }) => name), recall, remember, emit })
   const tokens = createTokens(options)
   /** Followed while there are readers. */
-  const page = createPage({ onLeave, onChange: reconsider, onNetwork: (type) => emit({ type }) })
+  const page = createPage((type) => emit({ type }))
+  let unfollow: (() => void) | undefined
 
   /** Ends the round; what carried it, or who it was called off for, comes first in the next one. */
   function callOff(end: End, cause?: Carrier): void {
@@ -151,7 +152,9 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (jobs.areHeld()) announce('waiting')
     else if (readers.some(({ behind }) => behind)) announce('live', 'short-poll')
     else announce('idle')
-    if (readers.length === 0) page.unfollow()
+    if (readers.length > 0) return
+    unfollow?.()
+    unfollow = undefined
   }
 
   async function run(): Promise<void> {
@@ -284,7 +287,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   return {
     add(reader) {
       jobs.add(reader)
-      page.follow()
+      unfollow ??= page.follow({ onLeave, onChange: reconsider })
       reader.connection(state)
       traffic.changed()
     },

@@ -22,12 +22,11 @@ export interface PageListener {
   onLeave(): void
   /** It is back, is seen again, is on another network, or on none: what was open may be dead, what was not to be had may have come. */
   onChange(): void
-  onNetwork(type: 'offline' | 'online'): void
 }
 
 export interface Page {
-  follow(): void
-  unfollow(): void
+  /** The page is watched while anybody follows it; returns how to stop. */
+  follow(listener: PageListener): () => void
   readonly isAway: boolean
   /** Resolves at once, unless the page is put away: then when it is back. */
   present(signal: AbortSignal): Promise<void>
@@ -35,17 +34,27 @@ export interface Page {
   pause(ms: number, signal: AbortSignal): Promise<void>
 }
 
-/** Tells of it while it is followed. */
-export function createPage({ onLeave, onChange, onNetwork }: PageListener): Page {
-  let following: AbortController | undefined
+/** Watches the page for several listeners; `onNetwork` is told once, however many they are. */
+export function createPage(onNetwork: (type: 'offline' | 'online') => void): Page {
+  const listeners = new Set<PageListener>()
+  const wakers = new Set<() => void>()
+  let watch: AbortController | undefined
   let away: PromiseWithResolvers<void> | undefined
-  let wake = (): void => {}
+
+  const wake = (): void => {
+    for (const waker of wakers) waker()
+  }
 
   function leave(): void {
     if (away) return
     away = Promise.withResolvers()
     wake()
-    onLeave()
+    for (const listener of listeners) listener.onLeave()
+  }
+
+  function change(): void {
+    if (!isOffline()) wake()
+    for (const listener of listeners) listener.onChange()
   }
 
   function comeBack(): void {
@@ -54,37 +63,45 @@ export function createPage({ onLeave, onChange, onNetwork }: PageListener): Page
     change()
   }
 
-  function change(): void {
-    if (!isOffline()) wake()
-    onChange()
-  }
-
-  function follow(): void {
-    if (following) return
-    following = new AbortController()
-    const { signal } = following
+  function start(): void {
+    watch = new AbortController()
+    const { signal } = watch
     const { document } = globalThis
-    away = undefined
-    const on = (target: EventTarget | undefined, type: string, callback: () => void): void => target?.addEventListener?.(type, callback, { signal })
-
-    on(globalThis, 'pagehide', leave)
-    on(globalThis, 'pageshow', comeBack)
-    on(document, 'freeze', leave)
-    on(document, 'resume', comeBack)
-    on(document, 'visibilitychange', () => isHidden() || change())
-    on(connection(), 'change', change)
-    for (const type of ['offline', 'online'] as const)
-      on(globalThis, type, () => {
-        onNetwork(type)
-        change()
-      })
+    const on = (target: EventTarget | undefined, callback: () => void, ...types: string[]): void => {
+      for (const type of types) target?.addEventListener?.(type, callback, { signal, capture: true })
+    }
+    on(globalThis, leave, 'pagehide')
+    on(document, leave, 'freeze')
+    on(globalThis, comeBack, 'pageshow')
+    on(document, comeBack, 'resume')
+    on(document, () => isHidden() || comeBack(), 'visibilitychange')
+    // Android and installed apps freeze a page and let it go on without `resume` and `pageshow`: whatever shows that it lives will do.
+    on(globalThis, () => away && comeBack(), 'focus', 'pointerdown', 'keydown')
+    on(connection(), change, 'change')
+    for (const [type, then] of [
+      ['offline', change],
+      ['online', comeBack]
+    ] as const)
+      on(
+        globalThis,
+        () => {
+          onNetwork(type)
+          then()
+        },
+        type
+      )
   }
 
   return {
-    follow,
-    unfollow() {
-      following?.abort()
-      following = undefined
+    follow(listener) {
+      listeners.add(listener)
+      if (!watch) start()
+      return () => {
+        listeners.delete(listener)
+        if (listeners.size > 0) return
+        watch?.abort()
+        watch = away = undefined
+      }
     },
     get isAway() {
       return away !== undefined
@@ -92,8 +109,8 @@ export function createPage({ onLeave, onChange, onNetwork }: PageListener): Page
     present: async (until) => away && orAborted(away.promise, until),
     pause(ms, until) {
       const woken = Promise.withResolvers<void>()
-      wake = woken.resolve
-      return delay(ms, until, woken.promise)
+      wakers.add(woken.resolve)
+      return delay(ms, until, woken.promise).finally(() => wakers.delete(woken.resolve))
     }
   }
 }

@@ -151,7 +151,7 @@ describe('what an event makes of the state', () => {
     data.pages.push({ done: false })
     data.details.stage.name = 'hacked'
     expect(state.progress).toEqual({ ratio: 0.5, pages: [{ done: true }], details: { stage: { name: 'render' } } })
-    const { progress } = state as { progress: typeof data } // as: see above
+    const { progress } = state as unknown as { progress: typeof data } // as: see above
     for (const change of [() => (progress.ratio = 1), () => progress.pages.pop(), () => (progress.details.stage.name = '')]) expect(change).toThrow(TypeError)
   })
 

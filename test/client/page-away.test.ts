@@ -14,7 +14,8 @@ const page = useVirtualPage()
 describe.each(Object.entries(phases))('put away while %s', (_, phase) => {
   test.each([
     ['pagehide', 'pageshow'],
-    ['freeze', 'resume']
+    ['freeze', 'resume'],
+    ['freeze', 'focus'] // Android says no more than that
   ] as const)('by %s: everything is let go at once, and taken up at %s', async (leave, back) => {
     const { world, loop } = await reach(phase)
     page.say(leave)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { brotliCompressSync, constants } from 'node:zlib'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
-import { rollup } from 'rollup'
+import { type Plugin, rollup } from 'rollup'
 import { root } from './tarball.ts'
 
 export interface Budget {
@@ -41,7 +41,7 @@ async function bundled(code: string): Promise<string> {
     load: (id: string) => (id === 'page' ? code : undefined)
   }
   const build = await rollup({ input: 'page', plugins: [page, nodeResolve({ browser: true })] })
-  const { output } = await build.generate({ format: 'es', plugins: [terser()] })
+  const { output } = await build.generate({ format: 'es', plugins: [(terser as unknown as () => Plugin)()] }) // as: its types are those of its CommonJS form
   await build.close()
   return output[0].code
 }
