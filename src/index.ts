@@ -25,8 +25,10 @@ let shared: { options: object; client: Client }[] = []
 const MAX_SHARED = 16
 
 function sharedClient(given: ClientOptions): Client {
-  const { url = '/jobs' } = given
+  const { url = '/jobs', headers } = given
   const options = { ...given, url: `${absolute(url) ?? url}` }
+  // A copy: who changes a header of it and comes again is somebody else.
+  if (headers?.constructor === Object) options.headers = { ...(headers as Record<string, string>) } // as: it is no list of pairs
   const known = shared.find((each) => isEqual(each.options, options, 2)) ?? { options, client: createClient(options) }
   shared = [known, ...shared.filter((each) => each !== known)].slice(0, MAX_SHARED)
   return known.client

@@ -109,16 +109,16 @@ const given = (options: object = {}): object =>
 
 /** @throws JobtailError `bad-request`, with the option's name, what was expected and what came. */
 export function settingsOf(options: CoreOptions): Settings {
-  check(CLIENT, options)
   const { url = '/jobs', transports, retry = {} } = options
-  if (!parse(url, 'http://x')) throw refused('url', BASE, url)
   if (
     !Array.isArray(transports) ||
     transports.some((each) => !each?.name || !fits(each, TRANSPORT)) ||
     new Set(transports.map(({ name }) => name)).size < transports.length
   )
     throw refused('transports', 'a list of transports with methods isSupported, open and each a name of its own', transports)
+  check(CLIENT, options)
   check(RETRY, retry, 'retry.')
+  if (!parse(url, 'http://x')) throw refused('url', BASE, url)
   // as: a default or what was given, of the same type
   return { ...DEFAULTS, ...given(options), retry: { baseMs: 250, maxMs: 30_000, attempts: Infinity, ...given(retry) } } as Settings
 }

@@ -110,6 +110,7 @@ describe('subscribe', () => {
     return readings() - before
   }
 
+  const changed: Record<string, string> = {}
   const own = { token: () => 'abc', transports: [jobtail.webSocket()], memory: { read: async () => undefined, write: async () => {} } }
 
   test.each<[string, (index: number) => object]>([
@@ -129,6 +130,13 @@ describe('subscribe', () => {
     ['closures, whatever they read like', (index) => ({ token: () => `token-${index}` })],
     ['headers', (index) => ({ headers: { 'x-tenant': `${index}` } })],
     ['numbers', (index) => ({ staggerMs: 100 + index })],
+    [
+      'values of one object that is changed',
+      (index) => {
+        changed['x-tenant'] = `${index}`
+        return { headers: changed }
+      }
+    ],
     ['queries', (index) => ({ url: `${server.base.href}?tenant=${index}` })],
     ['objects that are more than their fields', () => ({ headers: new Headers({ 'x-tenant': 'a' }) })],
     ['a member more', (index) => ({ retry: index ? { attempts: 7, [['baseMs', 'maxMs'][index - 1] as string]: 100 } : { attempts: 7 } })] // as: of two
