@@ -60,15 +60,14 @@ export const START: Rules<StartOptions> = { ...SUBSCRIBE, idempotencyKey: 'strin
 /** A value as an error shows it: objects by their class, transports by their names. */
 const show = (value: unknown): string => {
   if (Array.isArray(value)) return `[${value.map((each) => each?.name ?? show(each))}]`
-  return typeof value === 'string' ? JSON.stringify(value) : Object(value) === value ? Object.prototype.toString.call(value).slice(8, -1) : `${String(value)}`
+  return typeof value === 'string' ? JSON.stringify(value) : Object(value) === value ? {}.toString.call(value).slice(8, -1) : String(value)
 }
 
 /** Whether a value is one of the alternatives: a literal, a class, or a type with the least that a number may be, or methods. */
 const fits = (value: unknown, expected: string): boolean =>
   expected.split(' or ').some((kind) => {
     const [type, ...needs] = kind.split(/ from | with methods |, /)
-    if (type === show(value)) return true
-    return type === typeof value && value !== null && needs.every((need) => Number(value) >= Number(need) || typeof Object(value)[need] === 'function')
+    return type === show(value) || (type === typeof value && value !== null && needs.every((need) => Number(value) >= +need || Object(value)[need]?.call))
   })
 
 /** Throws where an option isn't what it has to be, and for a name that is none: a misspelt option would count for nothing. */
