@@ -2,6 +2,5 @@
 
 export { createClient } from './client.ts'
 export { type ErrorCode, isJobtailError, JobFailedError, JobtailError, TransportError } from './errors.ts'
-export { explain } from './explain.ts'
 export type { CoreOptions } from './settings.ts'
 export type * from './types.ts'

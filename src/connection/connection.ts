@@ -413,7 +413,10 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
       table.remove(reader)
       core.schedule()
     },
-    changed: core.schedule,
+    changed() {
+      table.modesChanged()
+      core.schedule()
+    },
     has: table.has,
     // Until a hello has told, the others wait for it behind the first.
     takes: (job) => table.has(job) || table.size < (options.capacity() ?? Infinity)

@@ -63,21 +63,10 @@ describe('imported in Node', () => {
   test.each([
     [
       'jobtail',
-      [
-        'createClient',
-        'subscribe',
-        'webSocket',
-        'sse',
-        'longPoll',
-        'shortPoll',
-        'indexedDbMemory',
-        'JobtailError',
-        'JobFailedError',
-        'isJobtailError',
-        'explain'
-      ]
+      ['createClient', 'subscribe', 'start', 'webSocket', 'sse', 'longPoll', 'shortPoll', 'indexedDbMemory', 'JobtailError', 'JobFailedError', 'isJobtailError']
     ],
-    ['jobtail/core', ['createClient']]
+    ['jobtail/core', ['createClient']],
+    ['jobtail/explain', ['explain']]
   ])('%s touches no global', async (specifier, names) => {
     const result = await imported(specifier)
     expect(result).toMatchObject({ touched: [], added: [] })

@@ -92,8 +92,7 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
   const kept = new Map<string, unknown>()
   const memory: Memory = {
     read: (key) => new Promise((resolve) => clock.after(5, () => resolve(kept.get(key)))),
-    write: async (key, value) => void kept.set(key, value),
-    clear: async (key) => void kept.delete(key)
+    write: async (key, value) => void kept.set(key, value)
   }
 
   const tooEarly: string[] = []
