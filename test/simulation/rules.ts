@@ -2,7 +2,7 @@
 
 import { getEventListeners } from 'node:events'
 import { clock } from './clock.ts'
-import { jobsOf } from './connection.ts'
+import { type Connection, jobsOf } from './connection.ts'
 import type { Follower } from './follower.ts'
 import { page } from './page.ts'
 import { appendProgress } from './perform.ts'
@@ -58,15 +58,21 @@ export function createWatch(world: World, { bufferSize }: Setup): () => void {
   }
 }
 
+/** A first frame is waited for no longer, however often in a row that was in vain. */
+const MAX_PATIENCE_MS = 60_000
+
 /** A client that nothing disturbs needs no more connections than its jobs do, and none where nobody follows. */
 export async function checkQuiet({ network, followers, clients, server, leastMux }: World, seconds: number): Promise<void> {
+  const wellAt = clock.now
+  /** What a proxy holds is waited for as long as anything is. */
+  const isHeld = ({ isHeard, openedAt }: Connection): boolean => !isHeard && openedAt <= wellAt && clock.now - openedAt < MAX_PATIENCE_MS
   const least = clients.map(() => Number.POSITIVE_INFINITY)
   // Not at a rhythm that could be the client's own.
   for (let sample = 0; sample < seconds * 3; sample += 1) {
     if (sample % 3 === 0) for (const log of server.logs.values()) appendProgress(log)
     await clock.runUntil(clock.now + 290 + 17 * (sample % 5))
     for (const number of clients.keys()) {
-      const open = [...network.open].filter(({ client, isDead }) => client === number && !isDead).length
+      const open = [...network.open].filter((each) => each.client === number && !each.isDead && !isHeld(each)).length
       least[number] = Math.min(least[number] ?? open, open)
     }
   }
