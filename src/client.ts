@@ -2,18 +2,18 @@
 
 import { callOut } from './async/callback.ts'
 import { now } from './async/clock.ts'
+import { jobtailBackend } from './backend/jobtail.ts'
 import { createConnection } from './connection.ts'
 import { askCredentials } from './credentials.ts'
 import { JobtailError } from './errors.ts'
 import { recallWinner, rememberWinner, type Winner } from './memory/winner.ts'
+import { createOperations } from './operations.ts'
 import { createPool } from './pool.ts'
 import { isCursor, isJobId } from './protocol/rules.ts'
-import { createRequests } from './requests.ts'
 import { type CoreOptions, type Settings, settingsOf } from './settings.ts'
 import type { Learnt } from './strategy/experience.ts'
 import { createSubscription, type Wired } from './subscription.ts'
-import { look } from './transports/poll.ts'
-import type { Client, DiagnosticDetail, StartOptions, SubscribeOptions, Subscription } from './types.ts'
+import type { Client, DiagnosticDetail, RequestContext, StartOptions, SubscribeOptions, Subscription, Transport } from './types.ts'
 
 const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
 
@@ -97,11 +97,12 @@ function wireUp(settings: Settings, emit: (detail: DiagnosticDetail, attempt?: n
     hasWarned = true
   }
 
+  const backend = jobtailBackend()
   const shared = {
     ...settings,
     request: { base, credentials, fetch, WebSocket },
     transports: settings.transports.filter((transport) => transport.isSupported({ fetch, WebSocket })),
-    look: look(),
+    look: backend.readOnce as Transport, // as: Jobtail's own has one
     authorize: () => askCredentials(settings),
     canReauthorize: [token, headers].some((source) => typeof source === 'function'),
     recall,
@@ -109,5 +110,6 @@ function wireUp(settings: Settings, emit: (detail: DiagnosticDetail, attempt?: n
     emit,
     warn
   }
-  return { pool: createPool((capacity) => createConnection({ ...shared, ...capacity })), requests: createRequests(shared) }
+  const context = async (signal: AbortSignal): Promise<RequestContext> => ({ base, credentials, fetch, signal, ...(await shared.authorize()) })
+  return { pool: createPool((capacity) => createConnection({ ...shared, ...capacity })), requests: createOperations({ ...shared, backend, context }) }
 }

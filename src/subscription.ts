@@ -7,17 +7,17 @@ import { createFollower } from './delivery/follower.ts'
 import type { Reader } from './delivery/reader.ts'
 import { sizeOf } from './delivery/size.ts'
 import { JobFailedError, JobtailError } from './errors.ts'
+import type { Operations } from './operations.ts'
 import { type Position, startingAt } from './policy/position.ts'
 import type { JobSnapshot, WireEvent } from './protocol/frames.ts'
 import { isTerminal, TAIL } from './protocol/rules.ts'
-import type { Requests } from './requests.ts'
 import { CLOSED, createStore, endOf, IDLE } from './state.ts'
 import type { DiagnosticDetail, SubscribeOptions, Subscription } from './types.ts'
 
 /** What carries it. */
 export interface Wired {
   pool: Record<'join' | 'leave' | 'resume', (reader: Reader) => void>
-  requests: Requests
+  requests: Operations
 }
 
 export interface SubscriptionOptions extends SubscribeOptions {
