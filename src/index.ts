@@ -1,5 +1,6 @@
 /** jobtail: the public surface. */
 
+import { jobtailBackend } from './backend/jobtail.ts'
 import { createClient as createCoreClient } from './client.ts'
 import { indexedDbMemory } from './memory/indexed-db.ts'
 import { absolute, CLIENT, check, START, SUBSCRIBE } from './settings.ts'
@@ -9,13 +10,14 @@ import { webSocket } from './transports/websocket.ts'
 import type { Client, ClientOptions, StartOptions, SubscribeOptions, Subscription } from './types.ts'
 
 export { type ErrorCode, isJobtailError, JobFailedError, JobtailError, TransportError } from './errors.ts'
+export { fetchReading } from './transports/http.ts'
 export type * from './types.ts'
 export { indexedDbMemory, longPoll, shortPoll, sse, webSocket }
 
 /** A client for the jobs at one base URL. Inert until something is followed. */
 export const createClient = ({
-  backend,
-  transports = backend?.transports ?? [webSocket(), sse(), longPoll(), shortPoll()],
+  backend = jobtailBackend([webSocket(), sse(), longPoll(), shortPoll()]),
+  transports = backend?.transports ?? [], // a caller without types may give anything
   memory = indexedDbMemory(),
   ...rest
 }: ClientOptions = {}): Client => createCoreClient({ ...rest, backend, transports, memory })

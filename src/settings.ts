@@ -38,6 +38,7 @@ export const CLIENT: Rules<ClientOptions> = {
   url: 'string or URL',
   transports: 'object',
   backend: 'object',
+  share: 'function',
   token: 'string or function',
   headers: 'object or function',
   credentials: '"omit" or "same-origin" or "include"',

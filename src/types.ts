@@ -1,11 +1,14 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The public types. Their promises are documented here, once, and in docs/API.md. */
 
+import type { Reader } from './delivery/reader.ts'
 import type { FailureReason, JobFailedError, JobtailError } from './errors.ts'
 import type { JobEvent, StandardEvents } from './protocol/events.ts'
 import type { Frame, JobSnapshot, ProgressData } from './protocol/frames.ts'
 
+export type { Mode, Reader } from './delivery/reader.ts'
 export type { FailureReason } from './errors.ts'
+export type { Gap, Position } from './policy/position.ts'
 export type { Events, JobEvent, StandardEvents } from './protocol/events.ts'
 export type { Control, Frame, JobSnapshot, JobStatus, ProgressData, WireEvent } from './protocol/frames.ts'
 
@@ -126,6 +129,8 @@ export interface ClientOptions {
   bufferSize?: number | undefined
   /** The same in bytes, estimated. Default 16 MiB. */
   bufferBytes?: number | undefined
+  /** Shares what is read with others, as with the same page's other tabs. Default: with nobody. */
+  share?: Share | undefined
   /** Told everything that the connection does. */
   onDiagnostic?: ((diagnostic: Diagnostic) => void) | undefined
   /** Default: the global one. */
@@ -254,6 +259,26 @@ export interface Backend {
   start?(request: RequestContext, input: unknown, idempotencyKey: string): Promise<{ id: string }>
   /** Asks for a job's cancellation. Without it, `cancel` rejects with `unsupported`. */
   cancel?(request: RequestContext, job: string): Promise<void>
+}
+
+/**
+ * Lets somebody else carry what this client follows, and this client carry what somebody else follows: other tabs, or frames. Called once, at the client's
+ * first use; what it gives ranks above the client's own transports, and its `availability` says whether somebody else carries now. While nobody does,
+ * the readers that it adds are read for by the client's own transports.
+ */
+export type Share = (host: ShareHost) => Transport
+
+export interface ShareHost {
+  /** With `credentials`, what says whose jobs these are; what an identity is, the application knows. */
+  readonly base: URL
+  readonly credentials: RequestCredentials
+  /** Aborts when the client is closed. */
+  readonly signal: AbortSignal
+  /** Has the client read a job for somebody else: each event from the reader's position on, once, in order. */
+  join(reader: Reader): void
+  leave(reader: Reader): void
+  /** To be called whenever the reader's mode has changed. */
+  changed(reader: Reader): void
 }
 
 /**

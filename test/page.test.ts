@@ -5,7 +5,6 @@ import { createPage, type Page, type PageListener } from '../src/page.ts'
 import { type LifeEvent, useVirtualPage } from './client/virtual-page.ts'
 
 const virtual = useVirtualPage()
-const never = new AbortController().signal
 
 interface Spied extends PageListener {
   heard: string[]
@@ -36,20 +35,15 @@ const signs: [string, () => void][] = [
 ]
 
 describe.each<LifeEvent>(['pagehide', 'freeze'])('after %s', (leave) => {
-  test.each(signs)('%s is a sign of life', async (_, sign) => {
+  test.each(signs)('%s is a sign of life', (_, sign) => {
     const listener = spy()
     const unfollow = page.follow(listener)
     virtual.show(false)
     virtual.say(leave)
     expect(page.isAway).toBe(true)
-    const back = vi.fn()
-    void page.present(never).then(back)
-    await vi.advanceTimersByTimeAsync(60_000)
-    expect(back).not.toHaveBeenCalled()
+    expect(listener.heard).toEqual(['leave'])
     sign()
     expect(page.isAway).toBe(false)
-    await vi.advanceTimersByTimeAsync(0)
-    expect(back).toHaveBeenCalledOnce()
     expect(listener.heard).toEqual(['leave', 'change'])
     unfollow()
   })
@@ -105,20 +99,4 @@ test('nobody knows that it is away once nobody has followed it for a while', () 
   virtual.say('freeze')
   unfollow()
   expect(page.isAway).toBe(false)
-})
-
-test('each pause ends with a change, but for one that gives no hope', async () => {
-  const unfollow = page.follow(spy())
-  const over = vi.fn()
-  for (const ms of [60_000, 90_000]) void page.pause(ms, never).then(over)
-  virtual.connect(false)
-  await vi.advanceTimersByTimeAsync(0)
-  expect(over).not.toHaveBeenCalled()
-  virtual.connect(true)
-  await vi.advanceTimersByTimeAsync(0)
-  expect(over).toHaveBeenCalledTimes(2)
-  void page.pause(1000, never).then(over)
-  await vi.advanceTimersByTimeAsync(1000)
-  expect(over).toHaveBeenCalledTimes(3)
-  unfollow()
 })

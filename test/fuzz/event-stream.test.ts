@@ -17,6 +17,8 @@ function open(pieces: readonly Uint8Array<ArrayBuffer>[], failure?: Error): Link
   return sse().open({
     base: new URL('http://localhost/jobs'),
     jobs: [{ job: '42', ref: 1 }],
+    windowBytes: Infinity,
+    isFresh: false,
     headers: new Headers(),
     credentials: 'same-origin',
     signal: new AbortController().signal,

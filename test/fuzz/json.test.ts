@@ -4,7 +4,7 @@ import { test } from 'vitest'
 import { TransportError } from '../../src/errors.ts'
 import { parseAnswer, parseSnapshot } from '../../src/protocol/parse.ts'
 import { errorIn } from '../../src/transports/http.ts'
-import { look } from '../../src/transports/poll.ts'
+import { readOnce } from '../../src/transports/read-once.ts'
 import { bodyOf } from '../transports/scripted-fetch.ts'
 import { damageBytes, damageText, split, spoil, text, value } from './damage.ts'
 import { reading, snapshot } from './frames.ts'
@@ -55,12 +55,14 @@ test('a reading that is fetched, cut anywhere', { timeout: 120_000 }, async () =
     const answer = reference.attempt(() => reference.answer(json))
     let asked = 0
     const outcome = await outcomeOf(
-      look().open({
+      readOnce().open({
         base: new URL('http://localhost/jobs'),
         jobs: [
           { job: '42', ref: 1 },
           { job: '43', ref: 2 }
         ],
+        windowBytes: Infinity,
+        isFresh: false,
         headers: new Headers(),
         credentials: 'same-origin',
         signal: new AbortController().signal,

@@ -27,6 +27,8 @@ function open(messages: readonly unknown[], code: number): Link {
   return webSocket().open({
     base: new URL('http://localhost/jobs'),
     jobs: [{ job: '42', ref: 1 }],
+    windowBytes: Infinity,
+    isFresh: false,
     headers: new Headers(),
     credentials: 'same-origin',
     signal: new AbortController().signal,

@@ -183,7 +183,7 @@ describe('source maps', () => {
 
   test('of the bundle lead to TypeScript', async () => {
     const { sources }: { sources: string[] } = JSON.parse(await readFile(join(installed, 'dist/jobtail.min.js.map'), 'utf8'))
-    expect(sources).toEqual(expect.arrayContaining(['../src/client.ts', '../src/connection.ts']))
+    expect(sources).toEqual(expect.arrayContaining(['../src/core.ts', '../src/connection.ts']))
     expect(sources.filter((source) => source.startsWith('dist/') || source.startsWith('./'))).toEqual([])
   })
 })

@@ -216,7 +216,7 @@ export function createServer(options: ServerOptions): Server {
         const operation = JSON.parse(text) as Operation // as: the client's
         if (operation.op === 'ping') return encode([{ control: 'pong' }])
         if (operation.op === 'unsubscribe') follow.unsubscribe(operation.job)
-        else follow.subscribe(operation)
+        else if (operation.op === 'subscribe') follow.subscribe(operation)
         if (follow.size > 0) {
           callOffLinger?.()
           callOffLinger = undefined

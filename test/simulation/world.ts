@@ -1,6 +1,6 @@
 /** A page with its clients, a path, and a server, for one schedule. */
 
-import { createClient } from '../../src/client.ts'
+import { createClient } from '../../src/core.ts'
 import { isControl, type WireEvent } from '../../src/protocol/frames.ts'
 import { longPoll, shortPoll } from '../../src/transports/poll.ts'
 import { sse } from '../../src/transports/sse.ts'
