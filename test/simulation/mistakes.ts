@@ -56,8 +56,9 @@ export const mistakes: readonly Mistake[] = [
     name: 'the end of a body is taken for that of the job',
     foundBy: ['end', 'error'],
     file: 'connection/connection.ts',
-    find: 'core.emit({ type: \'lost\', afterMs',
-    replace: "for (const job of reason === 'cut' ? jobs.jobs() : []) for (const reader of table.active(job)) reader.fail(new JobtailError('closed', message))\n core.emit({ type: 'lost', afterMs"
+    find: 'if (!core.isSpare(own)) core.problem',
+    replace:
+      "if (reason === 'cut') for (const job of jobs.jobs()) for (const reader of table.active(job)) reader.fail(new JobtailError('closed', message))\n    if (!core.isSpare(own)) core.problem"
   },
   { name: 'taken over at hello', foundBy: ['takeover'], file: 'connection/connection.ts', find: 'if (isProved && jobs.coversAll(wanted)) {', replace: 'if (isProved) {' },
   {
