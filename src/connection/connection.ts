@@ -5,7 +5,7 @@
 
 import { macrotask, now } from '../async/clock.ts'
 import { orAborted, within } from '../async/signals.ts'
-import { createAlarm } from '../async/timer.ts'
+import { createAlarm } from '../async/alarm.ts'
 import type { LinkJobs } from '../delivery/link-jobs.ts'
 import type { Reader } from '../delivery/reader.ts'
 import { isJobtailError, isTransportError, JobtailError, TransportError } from '../errors.ts'
