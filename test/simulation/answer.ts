@@ -19,6 +19,7 @@ export function refuse(connection: Connection, status: number, code: string, ret
 export function asksOf({ request: { url, headers } }: Connection): Ask[] {
   const [, job] = /^\/jobs\/([^/]+)\/events$/.exec(url.pathname) ?? []
   const after = url.searchParams.getAll('after')
-  if (job) return [{ job: decodeURIComponent(job), after: headers.get('last-event-id') ?? (after[0] || undefined) }]
-  return url.searchParams.getAll('job').map((each, index) => ({ job: each, after: after[index] || undefined }))
+  const jobs = job ? [decodeURIComponent(job)] : url.searchParams.getAll('job')
+  const single = jobs.length === 1 ? headers.get('last-event-id') : undefined
+  return jobs.map((each, index) => ({ job: each, after: single ?? (after[index] || undefined) }))
 }

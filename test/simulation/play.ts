@@ -33,6 +33,8 @@ export interface Report {
   postponed: number
   /** The most tries of one kind where nothing lasted. */
   hopeless: number
+  /** The most timers that fired within one second. */
+  timers: number
 }
 
 const rejections: unknown[] = []
@@ -104,7 +106,8 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
     endMs,
     busiest,
     postponed,
-    hopeless
+    hopeless,
+    timers: clock.busiest
   }
 }
 

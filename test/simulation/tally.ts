@@ -27,7 +27,7 @@ export function createTally(): Tally {
   const all = new Map<Fault, number>()
   const byKind = new Map<string, number>()
   const faults: number[] = []
-  const most = { recoveryMs: 0, endMs: 0, busiest: 0, postponed: 0, hopeless: 0, connections: 0 }
+  const most = { recoveryMs: 0, endMs: 0, busiest: 0, postponed: 0, hopeless: 0, timers: 0, connections: 0 }
   const sums = { events: 0, connections: 0 }
 
   const count = <K>(map: Map<K, number>, key: K): void => void map.set(key, (map.get(key) ?? 0) + 1)
@@ -49,7 +49,7 @@ export function createTally(): Tally {
       faults.push(felt.size)
       sums.events += events
       sums.connections += connections
-      for (const name of ['recoveryMs', 'endMs', 'busiest', 'postponed', 'hopeless'] as const) most[name] = Math.max(most[name], rest[name])
+      for (const name of ['recoveryMs', 'endMs', 'busiest', 'postponed', 'hopeless', 'timers'] as const) most[name] = Math.max(most[name], rest[name])
       most.connections = Math.max(most.connections, connections)
     },
     shortcomings() {
@@ -63,7 +63,7 @@ export function createTally(): Tally {
         `${'felt'.padEnd(18)}${'in all'.padStart(8)}${KINDS.map((kind) => kind.padStart(10)).join('')}`,
         ...rows.map(([fault, total]) => `${fault.padEnd(18)}${String(total).padStart(8)}${cells(fault)}`),
         `faults felt in a schedule: median ${medianOf(faults)}, least ${faults[0]}, most ${faults.at(-1)}`,
-        `${sums.events} events, ${sums.connections} connections; at most ${most.connections} in a schedule, ${most.busiest} of a client in vain in 10 s; told ${most.postponed} times to come back later; ${most.hopeless} tries where nothing lasts`,
+        `${sums.events} events, ${sums.connections} connections; at most ${most.connections} in a schedule, ${most.busiest} of a client in vain in 10 s; told ${most.postponed} times to come back later; ${most.hopeless} tries where nothing lasts; ${most.timers} timers in a second`,
         `well again after at most ${Math.round(most.recoveryMs)} ms, ended after at most ${Math.round(most.endMs)} ms`
       ].join('\n')
     }

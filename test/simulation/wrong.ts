@@ -22,6 +22,8 @@ export type Check =
   | 'connections'
   /** Ever longer pauses where nothing lasts. */
   | 'backoff'
+  /** No number makes timers fire in a loop. */
+  | 'timers'
   /** A server that asks for a pause is given it. */
   | 'Retry-After'
   /** Nothing is left of a closed client. */
