@@ -1,5 +1,7 @@
 /** What a request to the simulated server asks for, and an answer to it. */
 
+import { encodeFrame } from '../../src/protocol/encode.ts'
+import type { Frame } from '../../src/protocol/frames.ts'
 import type { Connection } from './connection.ts'
 import type { Ask } from './follow.ts'
 
@@ -8,6 +10,14 @@ const PROBLEM = { 'content-type': 'application/problem+json' }
 export function reply(connection: Connection, status: number, value: unknown, headers: Record<string, string> = { 'content-type': 'application/json' }): void {
   connection.head(status, headers)
   connection.data(JSON.stringify(value))
+  connection.end()
+}
+
+export const LINES = 'application/x-ndjson'
+
+export function replyLines(connection: Connection, frames: readonly Frame[]): void {
+  connection.head(200, { 'content-type': LINES })
+  connection.data(frames.map((frame) => `${encodeFrame(frame)}\n`).join(''))
   connection.end()
 }
 

@@ -60,7 +60,13 @@ export const mistakes: readonly Mistake[] = [
     replace:
       "if (reason === 'cut') for (const job of jobs.jobs()) for (const reader of table.active(job)) reader.fail(new JobtailError('closed', message))\n    if (!core.isSpare(own)) core.problem"
   },
-  { name: 'taken over at hello', foundBy: ['takeover'], file: 'connection/connection.ts', find: 'if (isProved && jobs.coversAll(wanted)) {', replace: 'if (isProved) {' },
+  {
+    name: 'taken over at hello',
+    foundBy: ['takeover'],
+    file: 'connection/connection.ts',
+    find: 'if (isProved && jobs.coversAll(wanted)) {',
+    replace: 'if (isProved) {'
+  },
   {
     name: 'the link before is not ended at a takeover',
     foundBy: ['takeover', 'connections'],

@@ -67,6 +67,9 @@ export const page = {
   get isAway(): boolean {
     return isAway
   },
+  get isHidden(): boolean {
+    return document.hidden
+  },
   get listeners(): string[] {
     return [window, document, connection].flatMap(({ listeners }) => [...listeners].map(({ type }) => type))
   },

@@ -3,7 +3,7 @@
 import { checkEnd } from './check.ts'
 import { clock } from './clock.ts'
 import { describeStep } from './faults.ts'
-import type { Follower } from './follower.ts'
+import { type Follower, leave } from './follower.ts'
 import { page } from './page.ts'
 import { appendProgress, endJob, perform } from './perform.ts'
 import { checkBackoff, checkNothingLeft, checkQuiet, checkSilence, createWatch, describeHang } from './rules.ts'
@@ -63,6 +63,8 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
     await pass(step.afterMs, watch)
     trace(`---- ${describeStep(step)}`)
     perform(step, world)
+    // Only after minutes are its timers a minute apart.
+    if (step.do === 'long-hidden') await pass(step.forMs, watch)
   }
   await pass(1000, watch)
   stopWork()
@@ -70,6 +72,7 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
   trace('---- all is well again')
   heal(world)
   createLate()
+  letGoOfSilent(world)
   const recoveryMs = await recover(world)
   await checkQuiet(world, QUIET_SECONDS)
   let hopeless = 0
@@ -89,7 +92,15 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
     const others = followers.filter(({ job, client }) => job === follower.job && client === follower.client)
     const askedAt = Math.min(...others.map(({ startedAt }) => startedAt))
     const createdAt = follower.job === late ? world.createdAt : 0
-    if (log) await checkEnd(follower, log, { isRevoked: world.isRevoked, createdAt, askedAt, graceMs: GRACE_MS })
+    if (log)
+      await checkEnd(follower, log, {
+        isRevoked: world.isRevoked,
+        createdAt,
+        askedAt,
+        graceMs: GRACE_MS,
+        statuses: world.statusesFor(follower.client),
+        attempts: world.attempts
+      })
   }
   const busiest = busiestOf(world)
   if (busiest > MAX_IN_VAIN) throw new Wrong('connections', `a client opened ${busiest} connections in vain within ${WINDOW_MS} ms`)
@@ -120,7 +131,7 @@ function work({ server }: World, everyMs: number): () => void {
   let callOff = (): void => {}
   const next = (): void => {
     for (const log of server.logs.values()) appendProgress(log)
-    callOff = clock.after(everyMs, next)
+    callOff = clock.after(page.isHidden ? Math.max(everyMs, 3000) : everyMs, next)
   }
   if (everyMs) callOff = clock.after(everyMs, next)
   return () => callOff()
@@ -132,6 +143,13 @@ function heal({ network, server, followers }: World): void {
   server.busyUntil = 0
   page.comeBack()
   for (const { hurry } of followers) hurry()
+}
+
+/** Who was asked to stay away for weeks does so: nobody waits for that. */
+function letGoOfSilent({ followers, silentUntil }: World): void {
+  for (const follower of followers)
+    if (silentUntil(follower.client) > clock.now + MAX_RECOVERY_MS && follower.subscription.state.connection.phase !== 'live' && follower.state === 'running')
+      leave(follower, 'close')
 }
 
 /** Until each has all that there is. */

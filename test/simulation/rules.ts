@@ -30,7 +30,7 @@ export function createWatch(world: World, { bufferSize }: Setup): () => void {
   /** For how long it has been so, but for the times when nobody could do anything about it. */
   function lasting(what: string, isSo: boolean): number {
     if (!isSo) since.delete(what)
-    else if (!since.has(what) || network.isHampered() || page.isAway) since.set(what, clock.now)
+    else if (!since.has(what) || network.isHampered() || page.isAway || page.isHidden) since.set(what, clock.now)
     return clock.now - (since.get(what) ?? clock.now)
   }
 
@@ -47,6 +47,7 @@ export function createWatch(world: World, { bufferSize }: Setup): () => void {
       const { job, client, subscription } = follower
       // What can't be replaced yet is read on.
       const isLive = subscription.state.connection.phase === 'live'
+      if (isLive) follower.liveAt = clock.now
       const isAlone = followers.every((other) => other === follower || other.job !== job || other.client !== client)
       const readings = server.readingsOf(client, job)
       const fullMs = lasting(`full ${index}`, isLive && isAlone && readings > 0 && isOverfull(follower))
@@ -133,7 +134,8 @@ export function describeHang(hung: readonly Follower[], { network, server }: Wor
 }
 
 /** Once the clients are closed. */
-export async function checkNothingLeft({ clients, network, followers, tooEarly }: World): Promise<void> {
+export async function checkNothingLeft({ clients, network, followers, tooEarly, wrong: [wrong] }: World): Promise<void> {
+  if (wrong) throw new Wrong(...wrong)
   if (tooEarly.length > 0) throw new Wrong('takeover', tooEarly.join(', '))
   for (const client of clients) client?.close()
   await clock.runUntil(clock.now + 2)

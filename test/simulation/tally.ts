@@ -5,6 +5,7 @@ import type { Report } from './play.ts'
 
 const FAULTS: readonly Fault[] = [
   ...(['refused', 'unanswered', 'killed', 'mute', 'buffered', 'cut', 'gateway-timeout', 'portal', 'stalled', 'slow-path', 'repeated-answer'] as const),
+  ...(['not-found', 'login', 'too-many', 'no-content', 'redirected', 'ignorant-cache', 'stripped', 'sent-again', 'long-hidden', 'window'] as const),
   ...(['reset', 'dead', 'busy', 'job-busy', 'new-token', 'revoked', 'restart', 'trimmed', 'replaced', 'said-again', 'bye', 'mux'] as const),
   ...(['forbidden', 'expired', 'offline', 'page-cache', 'frozen', 'sleep', 'hidden', 'network-change'] as const),
   ...(['leave', 'slow-reader', 'delivered-twice', 'overtaken'] as const)
@@ -12,7 +13,7 @@ const FAULTS: readonly Fault[] = [
 const KINDS = ['websocket', 'sse', 'long-poll', 'json'] as const
 
 /** What readers do, or what happens by itself: no faults. */
-const NO_FAULTS: readonly Fault[] = ['leave', 'slow-reader', 'delivered-twice', 'overtaken']
+const NO_FAULTS: readonly Fault[] = ['leave', 'window', 'slow-reader', 'delivered-twice', 'overtaken']
 
 export interface Tally {
   add(report: Report): void
