@@ -19,7 +19,7 @@ interface Told {
   error?: string
 }
 
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 30_000
 /** Beyond the page's own: for loading it, and for one that hangs. */
 const GRACE_MS = 15_000
 

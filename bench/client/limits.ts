@@ -31,6 +31,12 @@ export function ratioOf(runs: Runs, others: Runs, metric: Metric, plus = 0): num
   return median(runs.map((run, index) => Math.max(0, figureOf(run, metric) - plus) / figureOf(others[index], metric)))
 }
 
+/** That of the fastest of each: what a busy machine leaves to be seen. It decides nothing. */
+export function fastestRatioOf(runs: Runs, others: Runs, metric: Metric, plus = 0): number {
+  const fastest = (of: Runs): number => of.reduce((least, run) => Math.min(least, run?.[metric] ?? Number.POSITIVE_INFINITY), Number.POSITIVE_INFINITY)
+  return Math.max(0, fastest(runs) - plus) / fastest(others)
+}
+
 export type Verdict = 'held' | 'MISSED' | 'not measured'
 
 export function verdictOf(runs: Runs, others: Runs, metric: Metric, { times, plus }: Limit): Verdict {

@@ -73,12 +73,16 @@ async function measureOnce(control: Control, origin: string, { contestant, task 
 
 async function measureRow(control: Control, origin: string, row: Row, runs: number): Promise<RowResult> {
   const results = new Map<string, (Measured | undefined)[]>(row.entries.map(({ label }) => [label, []]))
+  /** Not tried again: each time might cost all the time that there is. */
+  const failed = new Set<Entry>()
   for (let run = -1; run < runs; run += 1) {
     for (let index = 0; index < row.entries.length; index += 1) {
       const entry = row.entries[(index + run + 1) % row.entries.length] as Entry // as: within the list
+      if (failed.has(entry)) continue
       const measured = await measureOnce(control, origin, entry).catch((error: unknown) => {
         console.error(`${row.id}, ${entry.label}: ${error instanceof Error ? error.message : error}`)
         process.exitCode = 1
+        failed.add(entry)
         return undefined
       })
       if (run >= 0) results.get(entry.label)?.push(measured) // the run before the first warms up

@@ -17,7 +17,7 @@ export type Order =
   /** Jobs with an event each: `topic`, or `topic-0` and so on. */
   | { do: 'prepare'; source: Source; topic: string; count?: number }
   /** Answered once all is appended. */
-  | { do: 'burst'; source: Source; topic: string; events: number; perTurn: number }
+  | { do: 'burst'; source: Source; topic: string; events: number; isPaced: boolean }
   /** An event each few ms from now on, for a while. */
   | { do: 'tick'; source: Source; topic: string; everyMs: number; forMs: number }
 
@@ -37,11 +37,11 @@ const publishers: Record<Source, (topic: string, type: string, data: unknown) =>
 }
 
 /** Events of about 150 bytes. */
-async function append(source: Source, topic: string, count: number, perTurn: number): Promise<void> {
+async function append(source: Source, topic: string, count: number, isPaced: boolean): Promise<void> {
   const publish = publishers[source]
   for (let current = 1; current <= count; current += 1) {
     await publish(topic, 'progress', { current, total: count })
-    if (current % perTurn === 0) await nextTurn()
+    if (isPaced) await nextTurn()
   }
 }
 
@@ -56,7 +56,7 @@ async function carryOut(order: Order): Promise<object> {
   const { source, topic } = order
   const startedAt = clock()
   if (order.do === 'tick') await tick(source, topic, order.everyMs, order.forMs)
-  else if (order.do === 'burst') await append(source, topic, order.events, order.perTurn)
+  else if (order.do === 'burst') await append(source, topic, order.events, order.isPaced)
   else if (order.count === undefined) await publishers[source](topic, 'started', {})
   else for (let index = 0; index < order.count; index += 1) await publishers[source](`${topic}-${index}`, 'started', {})
   return { startedAt, endedAt: clock() }
@@ -64,7 +64,7 @@ async function carryOut(order: Order): Promise<object> {
 
 for (const source of ['kit', 'plain'] as const)
   for (const events of REPLAYED) {
-    await append(source, replayed(events), events - 1, 1000)
+    await append(source, replayed(events), events - 1, false)
     await publishers[source](replayed(events), 'succeeded', {})
   }
 

@@ -5,8 +5,8 @@ export type Source = 'kit' | 'plain'
 
 export type Task =
   | { do: 'replay'; events: number }
-  /** `perTurn`: how many events are appended before the server's sockets have a turn. `idle`: jobs followed beside. */
-  | { do: 'burst'; events: number; perTurn: number; idle: number }
+  /** `isPaced`: each event in a turn of the server's own, else one after another as fast as each is taken. `idle`: jobs followed beside. */
+  | { do: 'burst'; events: number; isPaced: boolean; idle: number }
   | { do: 'join'; jobs: number }
   | { do: 'first' }
 

@@ -1,6 +1,6 @@
 /** The figures as text. */
 
-import { medianOf, type Runs, ratioOf, verdictOf } from './limits.ts'
+import { fastestRatioOf, medianOf, type Runs, ratioOf, verdictOf } from './limits.ts'
 import type { Column } from './rows.ts'
 import type { RowResult } from './run.ts'
 
@@ -42,10 +42,11 @@ export function limits(results: readonly RowResult[]): Table {
       const [own, other] = [runs.get(row.own) ?? none, runs.get(row.other) ?? none]
       const granted = `${times(limit.times)}${limit.plus ? ` + ${limit.plus}` : ''}`
       const figures = [medianOf(own, metric), medianOf(other, metric)].map(number)
-      return [[`${row.table}: ${title}`, ...figures, times(ratioOf(own, other, metric, limit.plus)), granted, verdictOf(own, other, metric, limit)]]
+      const ratios = [ratioOf(own, other, metric, limit.plus), fastestRatioOf(own, other, metric, limit.plus)].map(times)
+      return [[`${row.table}: ${title}`, ...figures, ...ratios, granted, verdictOf(own, other, metric, limit)]]
     })
   )
-  return [['', 'jobtail', 'compared with', 'ratio', 'limit', ''], ...lines]
+  return [['', 'jobtail', 'compared with', 'ratio', 'of the fastest', 'limit', ''], ...lines]
 }
 
 export function markdown([head = [], ...lines]: Table): string {

@@ -20,6 +20,8 @@ type OnEvent = (event: Pick<WireEvent, 'seq' | 'job' | 'data'>) => void
 
 export interface Contestant {
   source: Source
+  /** It reads what there is, and nothing that comes. */
+  isOnce?: true
   /** `fail` is told what has gone wrong, also after `stop()`. */
   follow(topics: readonly string[], onEvent: OnEvent, fail: (error: unknown) => void): Following
 }
@@ -81,9 +83,9 @@ function fetchStream(source: Source, urlOf: (topics: readonly string[]) => strin
 /** As many jobs as a list may have by the kit's default. */
 const LIST = 100
 
-/** What there is, and nothing that comes. */
 const fetchJson: Contestant = {
   source: 'kit',
+  isOnce: true,
   follow(topics, onEvent, fail) {
     const aborting = new AbortController()
     const read = async (list: readonly string[]): Promise<void> => {

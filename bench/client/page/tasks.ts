@@ -36,7 +36,7 @@ const replay: Run<Task & { do: 'replay' }> = async ({ contestant: { source }, id
   return { ms: (await last) - startedAt }
 }
 
-const burst: Run<Task & { do: 'burst' }> = async ({ contestant: { source }, id, begin, follow }, { events, perTurn, idle }) => {
+const burst: Run<Task & { do: 'burst' }> = async ({ contestant: { source }, id, begin, follow }, { events, isPaced, idle }) => {
   await order({ do: 'prepare', source, topic: id, count: idle + 1 })
   const joined = Promise.withResolvers<void>()
   let count = 0
@@ -49,7 +49,7 @@ const burst: Run<Task & { do: 'burst' }> = async ({ contestant: { source }, id, 
   await live
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
   await begin()
-  const { startedAt } = await order({ do: 'burst', source, topic: `${id}-0`, events, perTurn })
+  const { startedAt } = await order({ do: 'burst', source, topic: `${id}-0`, events, isPaced })
   return { ms: (await last) - startedAt }
 }
 
@@ -66,17 +66,17 @@ const join: Run<Task & { do: 'join' }> = async ({ contestant: { source }, id, be
 }
 
 /** The first live event is the first one that was appended after the page had the first. */
-const first: Run<Task & { do: 'first' }> = async ({ contestant: { source }, id, begin, follow }) => {
+const first: Run<Task & { do: 'first' }> = async ({ contestant: { source, isOnce }, id, begin, follow }) => {
   await order({ do: 'tick', source, topic: id, everyMs: TICK_MS, forMs: 5000 })
   await begin()
   const startedAt = clock()
   let firstAt = 0
   const { last } = follow([id], ({ data }) => {
     firstAt ||= clock()
-    return (data as { at: number }).at > firstAt // as: what the server appends
+    return isOnce || (data as { at: number }).at > firstAt // as: what the server appends
   })
   const liveAt = await last
-  return { firstMs: firstAt - startedAt, liveMs: liveAt - startedAt }
+  return { firstMs: firstAt - startedAt, ...(!isOnce && { liveMs: liveAt - startedAt }) }
 }
 
 function perform(stage: Stage, task: Task): Promise<Measured> {
