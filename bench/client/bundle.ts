@@ -23,15 +23,6 @@ const stripTypes: Plugin = {
   }
 }
 
-const ENTRY = 'entry.js'
-
-/** One module that is not in a file. */
-const virtual = (code: string): Plugin => ({
-  name: 'virtual',
-  resolveId: (id) => (id === ENTRY ? fileURLToPath(new URL(ENTRY, import.meta.url)) : null),
-  load: (id) => (id.endsWith(ENTRY) ? code : null)
-})
-
 async function generate(input: string, plugins: Plugin[]): Promise<string> {
   const bundle = await rollup({
     input,
@@ -46,6 +37,3 @@ async function generate(input: string, plugins: Plugin[]): Promise<string> {
 }
 
 export const bundlePage = (): Promise<string> => generate(fileURLToPath(new URL('page/main.ts', import.meta.url)), [])
-
-/** A module of this text, with all that it imports, minified. */
-export const bundleText = (code: string): Promise<string> => generate(ENTRY, [virtual(code)])
