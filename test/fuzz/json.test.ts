@@ -141,6 +141,7 @@ test('lines that are fetched, cut anywhere', { timeout: 120_000 }, async () => {
     const source = damaged.map((line) => line + tape.pick(['\n', '\r\n', '\n\n'])).join('') + (tape.oneIn(3) ? '' : '{"control":"end","more":false}\n')
     const bytes = encoder.encode(source)
     const isCut = tape.oneIn(6)
+    let asked = 0
     const outcome = await outcomeOf(
       readOnce().open({
         base: new URL('http://localhost/jobs'),
@@ -150,8 +151,9 @@ test('lines that are fetched, cut anywhere', { timeout: 120_000 }, async () => {
         headers: new Headers(),
         credentials: 'same-origin',
         signal: new AbortController().signal,
-        async fetch(input) {
-          if (new URL(String(input)).searchParams.has('after')) throw new TypeError('no more')
+        async fetch() {
+          asked += 1
+          if (asked > 1) throw new TypeError('no more')
           return new Response(bodyOf(split(tape, bytes), isCut ? new TypeError('network') : undefined), { headers: { 'content-type': 'application/x-ndjson' } })
         },
         WebSocket
