@@ -54,6 +54,12 @@ export interface More {
   job: string
 }
 
+/** The last line of an NDJSON reading: a body without it was cut. `more`: ask again at once. */
+export interface End {
+  control: 'end'
+  more: boolean
+}
+
 /** This job's reading has failed as PROTOCOL.md §7 says; without `job`, all have. */
 export interface ErrorControl {
   control: 'error'
@@ -64,7 +70,7 @@ export interface ErrorControl {
   retryAfterMs?: number
 }
 
-export type ByeReason = 'shutdown' | 'max-age' | 'slow' | 'auth'
+export type ByeReason = 'shutdown' | 'max-age' | 'slow' | 'auth' | 'window'
 
 /** A planned close: come back after a random time up to `retryMs`, cursors in hand. */
 export interface Bye {
@@ -77,14 +83,18 @@ export interface Heartbeat {
   control: 'heartbeat' | 'pong'
 }
 
-export type Control = Hello | Subscribed | Done | More | ErrorControl | Bye | Heartbeat
+export type Control = Hello | Subscribed | Done | More | End | ErrorControl | Bye | Heartbeat
 
 export type Frame = WireEvent | Control
 
 export const isControl = <E>(frame: E | Control): frame is Control => 'control' in (frame as object)
 
 /** What a WebSocket client may send. */
-export type Operation = { op: 'subscribe'; job: string; after?: string; ref?: number } | { op: 'unsubscribe'; job: string } | { op: 'ping' }
+export type Operation =
+  | { op: 'subscribe'; job: string; after?: string; ref?: number }
+  | { op: 'unsubscribe'; job: string }
+  | { op: 'window'; bytes: number }
+  | { op: 'ping' }
 
 /** One member of `jobs` in a JSON reading. */
 export type ReadingJob =

@@ -4,8 +4,8 @@ import type { JobStatus } from './frames.ts'
 
 export const PROTOCOL = 1
 export const SUBPROTOCOL = 'jobtail.v1'
-/** RFC 6750 §2.1. */
-export const BEARER_TOKEN: RegExp = /^[A-Za-z0-9._~+/-]+=*$/
+/** What a header's value can carry (RFC 9110 §5.5), without spaces: many issue tokens beyond RFC 6750's characters. */
+export const BEARER_TOKEN: RegExp = /^[\x21-\x7e\x80-\xff]+$/
 /** Prefix of the offered subprotocol that carries a bearer token, base64url. */
 export const BEARER_PREFIX = 'bearer.'
 export const TAIL = 'tail'

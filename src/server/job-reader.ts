@@ -1,6 +1,6 @@
-import { encodeEvent } from '../protocol/encode.ts'
 import type { Frame, JobStatus } from '../protocol/frames.ts'
 import { TAIL } from '../protocol/rules.ts'
+import { bytesOf } from './encode.ts'
 import type { Listener, SharedLog } from './log/shared.ts'
 import type { LogPage } from './log/types.ts'
 import { unknownJob } from './problem.ts'
@@ -14,7 +14,7 @@ export interface Ask {
 /** How much is read at once: the bound of what a reading holds. */
 export interface Budget {
   events: number
-  /** About: one event is always taken. */
+  /** Of the events' JSON in UTF-8, about: an event is taken whole. Finite: what was taken is reckoned from what is left. */
   bytes: number
 }
 
@@ -24,12 +24,7 @@ export interface JobReaderOptions {
   log: SharedLog
   /** Told where there may be news; listened for before anything is read: an event appended in between is never missed (PROTOCOL.md §8.2). Without it nothing is listened to. */
   onNews?: ((reader: JobReader) => void) | undefined
-  /** Whoever reads can be told that there is `more`. */
-  saysMore: boolean
 }
-
-/** What comes of a job at once, to whoever can be told that there is more. */
-export const BURST: Budget = { events: 1000, bytes: 2 ** 20 }
 
 /** A page costs a reading this much memory at most, in events. */
 const MAX_PAGE = 100
@@ -51,9 +46,6 @@ export class JobReader implements Listener {
   private pageSize = MAX_PAGE
   /** The last that was read for all: from another place than this reader's it is not taken. */
   private ahead: LogPage | undefined
-  /** What has come of the job since this was last at the log's end. */
-  private burstEvents = 0
-  private burstBytes = 0
   private isListening = false
   private closed = false
 
@@ -124,12 +116,7 @@ export class JobReader implements Listener {
     const taken = this.take(page, batch, left)
     const whole = taken === page.events.length
     this.pageSize = whole ? Math.min(MAX_PAGE, this.pageSize * 2) : Math.max(1, taken)
-    if (page.more || !whole) {
-      if (!this.options.saysMore || (this.burstEvents < BURST.events && this.burstBytes < BURST.bytes)) return 'behind'
-      batch.push({ control: 'more', job: this.job })
-      return 'over'
-    }
-    this.burstEvents = this.burstBytes = 0
+    if (page.more || !whole) return 'behind'
     if (!page.done) return 'waiting'
     batch.push({ control: 'done', job: this.job, cursor: this.after ?? page.cursor })
     return 'over'
@@ -137,7 +124,6 @@ export class JobReader implements Listener {
 
   private take({ events, epoch, seq, cursor }: LogPage, batch: Frame[], left: Budget): number {
     let taken = 0
-    const before = left.bytes
     this.after = cursor
     for (const event of events) {
       if (left.events <= 0 || left.bytes <= 0) break
@@ -145,12 +131,10 @@ export class JobReader implements Listener {
       this.after = event.id
       taken += 1
       left.events -= 1
-      left.bytes -= encodeEvent(event).length
+      left.bytes -= bytesOf(event)
     }
     this.epoch = epoch
     this.seq = seq + taken
-    this.burstEvents += taken
-    this.burstBytes += before - left.bytes
     return taken
   }
 }
