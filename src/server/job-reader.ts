@@ -26,8 +26,10 @@ export interface JobReaderOptions {
   onNews?: ((reader: JobReader) => void) | undefined
 }
 
+/** Events of the first page, before it is known how large they are. */
+const FIRST_PAGE = 100
 /** A page costs a reading this much memory at most, in events. */
-const MAX_PAGE = 100
+const MAX_PAGE = 1000
 
 /** One job's place in its log, and what of it a reading has been told. A class, as all that each follower has one of: closures would be a kB more, and cold when an event comes. */
 export class JobReader implements Listener {
@@ -42,8 +44,8 @@ export class JobReader implements Listener {
   /** Where it has been told that it stands. */
   private epoch: string | undefined
   private seq = 0
-  /** How many events are read at once: fewer of large ones, so that few are read to be thrown away again. */
-  private pageSize = MAX_PAGE
+  /** How large the events of the last page were; 0 before it. */
+  private eventBytes = 0
   /** The last that was read for all: from another place than this reader's it is not taken. */
   private ahead: LogPage | undefined
   private isListening = false
@@ -83,13 +85,19 @@ export class JobReader implements Listener {
     const { log, onNews } = options
     if (onNews && !this.isListening) await this.listen()
     if (this.after === TAIL) this.after = (await log.snapshot(job))?.cursor
-    const page = await log.read(job, this.after, Math.max(1, Math.min(this.pageSize, left.events)))
+    const page = await log.read(job, this.after, this.pageFor(left))
     const moved = page && this.hasMoved(page)
     const snapshot = moved ? await log.snapshot(job) : undefined
     if (this.closed) return 'over'
     if (!page || (moved && !snapshot)) throw unknownJob()
     if (snapshot) batch.push(this.subscribed(page, snapshot.status))
     return this.tell(page, batch, left)
+  }
+
+  /** As many as there is room for by the size of those before: what is read beyond that is thrown away again. */
+  private pageFor({ events, bytes }: Budget): number {
+    const fitting = this.eventBytes === 0 ? FIRST_PAGE : Math.ceil(bytes / this.eventBytes)
+    return Math.max(1, Math.min(fitting, events, MAX_PAGE))
   }
 
   private async listen(): Promise<void> {
@@ -115,7 +123,6 @@ export class JobReader implements Listener {
   private tell(page: LogPage, batch: Frame[], left: Budget): Advance {
     const taken = this.take(page, batch, left)
     const whole = taken === page.events.length
-    this.pageSize = whole ? Math.min(MAX_PAGE, this.pageSize * 2) : Math.max(1, taken)
     if (page.more || !whole) return 'behind'
     if (!page.done) return 'waiting'
     batch.push({ control: 'done', job: this.job, cursor: this.after ?? page.cursor })
@@ -124,6 +131,7 @@ export class JobReader implements Listener {
 
   private take({ events, epoch, seq, cursor }: LogPage, batch: Frame[], left: Budget): number {
     let taken = 0
+    const before = left.bytes
     this.after = cursor
     for (const event of events) {
       if (left.events <= 0 || left.bytes <= 0) break
@@ -133,6 +141,7 @@ export class JobReader implements Listener {
       left.events -= 1
       left.bytes -= bytesOf(event)
     }
+    if (taken > 0) this.eventBytes = (before - left.bytes) / taken
     this.epoch = epoch
     this.seq = seq + taken
     return taken

@@ -119,9 +119,11 @@ export const refusalFrom = ({ status, code, message, retryAfterMs }: Problem): R
 
 function toAnswer({ jobs, events }: Collected, more: boolean, ifNoneMatch: string | null, { heartbeatMs, mux, pollMs }: Settings): Answer {
   const head: Omit<Reading, 'events'> = { protocol: PROTOCOL, heartbeatMs, mux, pollMs, more, jobs: [...jobs.values()] }
-  const body = `${JSON.stringify(head).slice(0, -1)},"events":[${events.map(encodeEvent).join(',')}]}`
-  const etag = `"${createHash('sha256').update(body).digest('base64url')}"`
+  const text = JSON.stringify(head)
+  // Of the events too: they are those from `from` to `cursor` of an epoch, and never change.
+  const etag = `"${createHash('sha256').update(text).digest('base64url')}"`
   if (events.length === 0 && matches(ifNoneMatch, etag)) return { status: 304, headers: { ETag: etag } }
+  const body = Buffer.from(`${text.slice(0, -1)},"events":[${events.map(encodeEvent).join(',')}]}`)
   return { status: 200, headers: { 'Content-Type': 'application/json', ETag: etag }, body }
 }
 

@@ -50,4 +50,4 @@ export async function readNdjson({ follow, hello, budget, single, delivery }: Nd
 
 /** Without `bye`: what it would say, `end` says with `more`. */
 const encodeLines = (frames: readonly Frame[]): string =>
-  frames.map((frame) => (isControl(frame) && frame.control === 'bye' ? '' : `${encodeFrame(frame)}\n`)).join('')
+  [...frames.filter((frame) => !isControl(frame) || frame.control !== 'bye').map(encodeFrame), ''].join('\n')
