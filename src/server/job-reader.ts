@@ -141,7 +141,7 @@ export class JobReader implements Listener {
       left.events -= 1
       left.bytes -= bytesOf(event)
     }
-    if (taken > 0) this.eventBytes = (before - left.bytes) / taken
+    if (taken > 0) this.eventBytes = Math.ceil((before - left.bytes) / taken)
     this.epoch = epoch
     this.seq = seq + taken
     return taken
