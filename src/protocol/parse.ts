@@ -11,59 +11,65 @@ import type { Asked } from './urls.ts'
 /** Leaves credentials out of what is quoted. */
 export type Redact = (text: string) => string
 type Fields = Record<string, unknown>
-/** What a field must be, in words and as a test; `optional` ones may be absent or null. */
-type Rule = readonly [expected: string, fits: (value: unknown) => boolean, optional?: boolean]
-type Rules = Readonly<Record<string, Rule>>
+/** What a field must be, in words and as a test. */
+type Rule = readonly [expected: string, fits: (value: unknown) => boolean]
+/** By name; what ends in `?` may be absent or null. */
+type Rules = readonly (readonly [name: string, rule: Rule, isOptional: boolean])[]
 
-const optional = ([expected, fits]: Rule): Rule => [expected, fits, true]
 const like = (pattern: RegExp): Rule => [`a string like ${pattern}`, (value) => matches(value, pattern)]
 const integer = (least: number): Rule => [`an integer from ${least}`, (value) => Number.isSafeInteger(value) && Number(value) >= least]
 
-const text: Rule = ['a string', (value) => typeof value === 'string']
-const count = integer(0)
-const positive = integer(1)
-const flag: Rule = ['true or false', (value) => typeof value === 'boolean']
-const list: Rule = ['an array', Array.isArray]
-const id = like(EVENT_ID)
-// A job that nobody asked for is nobody's: which strings can be job ids matters where one is asked for.
-const job = text
-
-const position: Rules = { epoch: text, seq: count, cursor: id, status: like(STATUS) }
-const event: Rules = { id, seq: positive, job, type: like(EVENT_TYPE), time: text }
-const snapshot: Rules = { id: job, ...position }
-const answer: Rules = { jobs: list, events: list, more: optional(flag) }
-const member: Rules = { job, ...position, from: id, done: flag }
-const controls: ReadonlyMap<unknown, Rules> = new Map(
-  Object.entries({
-    hello: { protocol: positive, heartbeatMs: positive, mux: optional(positive), pollMs: optional(positive) },
-    subscribed: { job, ref: optional(count), ...position },
-    done: { job, cursor: id },
-    error: { job: optional(job), status: positive, code: text, message: text, retryAfterMs: optional(count) },
-    bye: { reason: text, retryMs: count },
-    end: { more: flag },
-    heartbeat: {},
-    pong: {}
-  })
-)
-
-const asItIs: Redact = (text) => text
-
-/** How it begins. What is left out is left out first: half a credential would not be known for one. */
-function preview(value: unknown, redact: Redact): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing')
-  const shown = redact(text.slice(0, 2000))
-  return shown.length > 80 ? `${shown.slice(0, 80)}…` : shown
+const KINDS: Readonly<Record<string, Rule>> = {
+  text: ['a string', (value) => typeof value === 'string'],
+  flag: ['true or false', (value) => typeof value === 'boolean'],
+  list: ['an array', Array.isArray],
+  count: integer(0),
+  positive: integer(1),
+  id: like(EVENT_ID),
+  type: like(EVENT_TYPE),
+  status: like(STATUS)
 }
 
-/** The fields that there are rules for; milliseconds no longer than a timer can wait. Throws where one doesn't keep its rule: says which, what was expected, and in what. */
-function pick(value: unknown, rules: Rules, redact: Redact): Fields {
+/** `name:kind name?:kind …` */
+const rulesOf = (text: string): Rules =>
+  text.split(' ').map((each) => {
+    const [name = '', kind = ''] = each.split(':')
+    return [name.replace('?', ''), KINDS[kind] as Rule, name.endsWith('?')] // as: it is one of those above
+  })
+
+// A job that nobody asked for is nobody's: which strings can be job ids matters where one is asked for.
+const position = ' epoch:text seq:count cursor:id status:status'
+const event = rulesOf('id:id seq:positive job:text type:type time:text')
+const snapshot = rulesOf(`id:text${position}`)
+const answer = rulesOf('jobs:list events:list more?:flag')
+const failedMember = rulesOf('job:text')
+const member = rulesOf(`job:text from:id done:flag${position}`)
+const named = rulesOf('control:text')
+const controls: ReadonlyMap<unknown, Rules> = new Map([
+  ['hello', rulesOf('protocol:positive heartbeatMs:positive mux?:positive pollMs?:positive')],
+  ['subscribed', rulesOf(`job:text ref?:count${position}`)],
+  ['done', rulesOf('job:text cursor:id')],
+  ['error', rulesOf('job?:text status:positive code:text message:text retryAfterMs?:count')],
+  ['bye', rulesOf('reason:text retryMs:count')],
+  ['end', rulesOf('more:flag')],
+  ['heartbeat', []],
+  ['pong', []]
+])
+
+/** How it begins; what is to be left out is left out first, since half a credential would not be known for one. */
+const preview = (text: string, redact: Redact): string => {
+  const shown = redact(text.slice(0, 2000))
+  return shown.length > 160 ? `${shown.slice(0, 160)}…` : shown
+}
+
+/** The fields that there are rules for; milliseconds no longer than a timer can wait. Throws where one doesn't keep its rule: says which, what was expected, and what came. */
+function pick(value: unknown, rules: Rules): Fields {
   const fields = (value ?? {}) as Fields // as: whatever is not null can be asked for fields
   const picked: Fields = {}
-  for (const name in rules) {
-    const [expected, fits, isOptional] = rules[name] as Rule // as: `name` is one of its own
+  for (const [name, [expected, fits], isOptional] of rules) {
     const field = fields[name]
     if (isOptional && field == null) continue
-    if (!fits(field)) throw new TransportError('protocol', `${name}: expected ${expected}, got ${preview(field, redact)}, in ${preview(value, redact)}`)
+    if (!fits(field)) throw new TransportError('protocol', `${name}: expected ${expected}, got ${JSON.stringify(field) ?? 'nothing'}`)
     picked[name] = name.endsWith('Ms') ? Math.min(Number(field), MAX_TIMER_MS) : field
   }
   return picked
@@ -81,52 +87,47 @@ const ratioOf = (part: number, whole: number): number => Math.min(1, Math.max(0,
 
 // as, below: the rules are those of the type
 
-function parseEvent(value: unknown, redact: Redact): WireEvent {
-  const fields = pick(value, event, redact)
+function parseEvent(value: unknown): WireEvent {
+  const fields = pick(value, event)
   const { data = null } = value as Fields
   fields.data = fields.type === 'progress' ? progressOf(data) : data
   return fields as unknown as WireEvent
 }
 
-function parseControl(control: unknown, value: unknown, redact: Redact): Control | undefined {
+function parseControl(control: unknown, value: unknown): Control | undefined {
   const rules = controls.get(control)
-  if (!rules) return
-  const fields = { control, ...pick(value, rules, redact) } as Control
-  if (fields.control === 'error') {
-    fields.code = redact(fields.code)
-    fields.message = redact(fields.message)
-  }
-  return fields
+  return rules && ({ control, ...pick(value, rules) } as Control)
 }
 
 /** One frame; `undefined` for a control that this version doesn't know. */
-export function parseFrame(value: unknown, redact: Redact = asItIs): Frame | undefined {
+export function parseFrame(value: unknown): Frame | undefined {
   const { control } = (value ?? {}) as Fields
-  if (control === undefined) return parseEvent(value, redact)
-  pick(value, { control: text }, redact)
-  return parseControl(control, value, redact)
+  if (control === undefined) return parseEvent(value)
+  pick(value, named)
+  return parseControl(control, value)
 }
 
 /** What is wrong, as the server says it: the fields of an `error` control. */
-export const parseError = (value: object, redact: Redact = asItIs): ErrorControl => parseControl('error', value, redact) as ErrorControl
+export const parseError = (value: object): ErrorControl => parseControl('error', value) as ErrorControl
 
 /** A parser of text, whose errors show how the text begins. */
 const parser =
-  <T>(parse: (value: unknown, redact: Redact) => T) =>
-  (source: string, redact: Redact = asItIs): T => {
+  <T>(parse: (value: unknown) => T) =>
+  (source: string, redact: Redact = (text) => text): T => {
     try {
-      return parse(JSON.parse(source), redact)
+      return parse(JSON.parse(source))
     } catch (cause) {
       // Without the cause, and without what the engine has to say of JSON: both quote the source.
-      throw new TransportError('protocol', `${cause instanceof SyntaxError ? 'expected JSON' : messageOf(cause)} (it begins ${preview(`${source}`, redact)})`)
+      const message = cause instanceof SyntaxError ? 'expected JSON' : messageOf(cause)
+      throw new TransportError('protocol', `${preview(message, redact)} (it begins ${preview(`${source}`, redact)})`)
     }
   }
 
 /** The frames of one WebSocket message, one line of NDJSON or one event stream's `data`: an object, or an array of them. */
-export const parseText: (source: string, redact?: Redact) => Frame[] = parser((value, redact) => {
+export const parseText: (source: string, redact?: Redact) => Frame[] = parser((value) => {
   const frames: Frame[] = []
   for (const each of Array.isArray(value) ? value : [value]) {
-    const frame = parseFrame(each, redact)
+    const frame = parseFrame(each)
     if (frame) frames.push(frame)
   }
   return frames
@@ -142,29 +143,29 @@ export interface Answer {
 }
 
 /** Reads the body of a JSON reading (PROTOCOL.md §3). */
-export const parseAnswer: (source: string, redact?: Redact) => Answer = parser((value, redact) => {
-  const hello = parseControl('hello', value, redact) as Hello
-  const { events, jobs, more = false } = pick(value, answer, redact) as { events: unknown[]; jobs: Fields[]; more?: boolean }
+export const parseAnswer: (source: string, redact?: Redact) => Answer = parser((value) => {
+  const hello = parseControl('hello', value) as Hello
+  const { events, jobs, more = false } = pick(value, answer) as { events: unknown[]; jobs: Fields[]; more?: boolean }
   const heads: Frame[] = []
   const tails: Frame[] = []
   const next: Asked[] = []
   for (const each of jobs) {
     if (each.error) {
-      tails.push(parseError({ ...each.error, ...pick(each, { job }, redact) }, redact))
+      tails.push(parseError({ ...each.error, ...pick(each, failedMember) }))
       continue
     }
-    const { from, done, ...place } = pick(each, member, redact) as Extract<ReadingJob, { done: boolean }>
+    const { from, done, ...place } = pick(each, member) as Extract<ReadingJob, { done: boolean }>
     heads.push({ control: 'subscribed', ...place, cursor: from })
     if (done) tails.push({ control: 'done', job: place.job, cursor: place.cursor })
     else next.push({ job: place.job, after: place.cursor })
   }
-  return { hello, frames: [hello, ...heads, ...events.map((each) => parseEvent(each, redact)), ...tails], more, next }
+  return { hello, frames: [hello, ...heads, ...events.map(parseEvent), ...tails], more, next }
 })
 
 /** Reads the body of `GET {base}/{id}` (PROTOCOL.md §2). */
-export const parseSnapshot: (source: string, redact?: Redact) => JobSnapshot = parser((value, redact) => {
+export const parseSnapshot: (source: string, redact?: Redact) => JobSnapshot = parser((value) => {
   const { result, error, progress } = value as Fields
-  const fields = { ...pick(value, snapshot, redact), result, error } as JobSnapshot
+  const fields = { ...pick(value, snapshot), result, error } as JobSnapshot
   const known = progressOf(progress)
   // A job is not to be refused for what somebody published as its progress.
   if (known instanceof Object && !Array.isArray(known)) fields.progress = known

@@ -1,10 +1,19 @@
 /** What a link hands on, and where that leaves it. */
 
 import { type Frame, isControl } from '../protocol/frames.ts'
+import type { Redact } from '../protocol/parse.ts'
 import type { Asked } from '../protocol/urls.ts'
 import type { Batch } from '../types.ts'
 
-export const batchOf = (frames: Frame[], textLength: number): Batch => Object.assign(frames, { textLength })
+/** Frames that came as so long a text; what an error quotes is left out as `redact` has it. */
+export function batchOf(frames: Frame[], textLength: number, redact: Redact): Batch {
+  for (const frame of frames)
+    if (isControl(frame) && frame.control === 'error') {
+      frame.code = redact(frame.code)
+      frame.message = redact(frame.message)
+    }
+  return Object.assign(frames, { textLength })
+}
 
 /** Where a reading is in each of its jobs, so that it can be gone on with. */
 export interface Cursors<J> {

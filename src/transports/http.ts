@@ -7,6 +7,7 @@ import { parseError, type Redact } from '../protocol/parse.ts'
 import { MAX_TIMER_MS, TAIL } from '../protocol/rules.ts'
 import { place } from '../protocol/urls.ts'
 import type { FailureReason, RequestContext } from '../types.ts'
+import { batchOf } from './batches.ts'
 import { redactorOf } from './redact.ts'
 
 /** Browsers hand over all that has come meanwhile in one chunk, dozens of megabytes: a reader that is full lets go in the middle of it. */
@@ -133,7 +134,9 @@ export async function errorIn(response: Response, accept = '', redact: Redact = 
     })
     try {
       const { detail, title, ...problem } = JSON.parse(text)
-      return parseError({ message: detail ?? title, retryAfterMs, ...problem, status }, redact)
+      const error = parseError({ message: detail ?? title, retryAfterMs, ...problem, status })
+      batchOf([error], 0, redact)
+      return error
     } catch {
       // not the protocol's: somebody else's
     }

@@ -68,7 +68,7 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<Batch, vo
       }
       const { hello, frames, more, next } = parseAnswer(text, answer.redact)
       jobs = next
-      yield batchOf(frames, text.length)
+      yield batchOf(frames, text.length, answer.redact)
 
       const { heartbeatMs = 15_000, pollMs = DEFAULT_POLL_MS } = hello
       // An empty answer long before its time: whoever ignores `wait` is asked as by a short poll.

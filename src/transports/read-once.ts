@@ -30,7 +30,7 @@ async function* read(request: OpenRequest): AsyncGenerator<Batch, void> {
         text += chunk
       }
       const { frames, more, next } = parseAnswer(text, answer.redact)
-      yield batchOf(frames, text.length)
+      yield batchOf(frames, text.length, answer.redact)
       isMore = more
       jobs = next
     }
@@ -60,7 +60,7 @@ async function* linesOf({ chunks, redact }: Answer, take: (frames: readonly Fram
       lines.forEach(parse)
     } finally {
       take(frames)
-      yield batchOf(frames, chunk.length) // what came before a failure as well
+      yield batchOf(frames, chunk.length, redact) // what came before a failure as well
     }
   }
   frames = []
@@ -70,7 +70,7 @@ async function* linesOf({ chunks, redact }: Answer, take: (frames: readonly Fram
     // half a line
   }
   take(frames)
-  yield frames
+  yield batchOf(frames, 0, redact)
   if (isMore === undefined) throw new TransportError('cut', 'the body ended before its last line')
   return isMore
 }

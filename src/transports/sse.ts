@@ -1,7 +1,6 @@
 /** Server-sent events over fetch (PROTOCOL.md §4): unlike EventSource, with headers, an end that is told apart from a failure, and backpressure where the browser has it. */
 
 import { createParser } from 'eventsource-parser'
-import { child } from '../async/signals.ts'
 import { isTransportError, TransportError } from '../errors.ts'
 import { type Control, type Frame, isControl } from '../protocol/frames.ts'
 import { parseText } from '../protocol/parse.ts'
@@ -19,69 +18,66 @@ export const sse = (): Transport => ({ name: 'sse', isSupported: () => true, ope
 interface Stream {
   batches: AsyncGenerator<Batch, void>
   /** Aborted where the next one has taken over. */
-  life: ReturnType<typeof child>
+  life: AbortController
 }
 
 async function* read(request: OpenRequest): AsyncGenerator<Batch, void> {
-  const { windowBytes } = request
-  const life = child(request.signal)
+  const { windowBytes, signal } = request
   const cursors = createCursors(request.jobs)
-  let current = open({ ...request, signal: life.signal })
+  let current = open(request)
+  let next: Stream | undefined
   try {
     for (;;) {
-      let next: Stream | undefined
       let chars = 0
-      let hasEvents = false
       try {
         for await (const batch of current.batches) {
           cursors.take(batch)
           chars += batch.textLength ?? 0
-          hasEvents ||= batch.some((frame) => !isControl(frame))
-          // A window that holds no event is not to be opened again and again: that is the owner's to see.
-          const isUsedUp = hasEvents && batch.some((frame) => isControl(frame) && frame.control === 'bye' && frame.reason === 'window')
-          const jobs = cursors.left()
-          if (!next && jobs.length > 0 && (isUsedUp || 2 * chars >= windowBytes)) next = openBeside({ ...request, jobs, signal: life.signal }, current)
+          // The server counts bytes, of which a character has up to three.
+          const isUsedUp = 4 * chars >= windowBytes && batch.some((frame) => isControl(frame) && frame.control === 'bye' && frame.reason === 'window')
+          if (!next && (isUsedUp || 2 * chars >= windowBytes)) {
+            const jobs = cursors.left()
+            if (jobs.length > 0) next = openBeside({ ...request, jobs }, current)
+          }
           yield isUsedUp && next ? batch.slice(0, -1) : batch
         }
       } catch (error) {
         // Cut off by the next one; or by something else, and then the next one is what is left.
-        if (!next || life.signal.aborted) throw error
-      } finally {
-        current.life.release()
+        if (!next || signal.aborted) throw error
       }
       if (!next) return
       current = next
+      next = undefined
     }
   } finally {
-    life.abort()
-    life.release()
+    current.life.abort()
+    next?.life.abort()
   }
 }
 
 function open(request: OpenRequest): Stream {
-  const life = child(request.signal)
-  return { life, batches: readBody({ ...request, signal: life.signal }) }
+  const life = new AbortController()
+  return { life, batches: readBody({ ...request, signal: AbortSignal.any([request.signal, life.signal]) }) }
 }
 
 /** Opens the stream after another one, which it cuts off once every job is subscribed. */
 function openBeside(request: OpenRequest, before: Stream): Stream {
   const { life, batches } = open(request)
-  const head = readHead(batches, request.jobs, before)
+  const missing = new Set(request.jobs.map(({ job }) => job))
+  const readHead = async (): Promise<Batch[]> => {
+    const head: Batch[] = []
+    while (missing.size > 0) {
+      const { done, value } = await batches.next()
+      if (done) return head
+      head.push(value)
+      for (const frame of value) if (isControl(frame) && 'job' in frame) missing.delete(`${frame.job}`)
+    }
+    before.life.abort()
+    return head
+  }
+  const head = readHead()
   head.catch(() => {}) // thrown where it is read
   return { life, batches: chain(head, batches) }
-}
-
-async function readHead(batches: AsyncIterator<Batch>, jobs: OpenRequest['jobs'], before: Stream): Promise<Batch[]> {
-  const head: Batch[] = []
-  const missing = new Set(jobs.map(({ job }) => job))
-  while (missing.size > 0) {
-    const { done, value } = await batches.next()
-    if (done) return head
-    head.push(value)
-    for (const frame of value) if (isControl(frame) && 'job' in frame && frame.job) missing.delete(frame.job)
-  }
-  before.life.abort()
-  return head
 }
 
 async function* chain(head: Promise<Batch[]>, rest: AsyncGenerator<Batch, void>): AsyncGenerator<Batch, void> {
@@ -114,7 +110,7 @@ async function* readBody(request: OpenRequest): AsyncGenerator<Batch, void> {
     try {
       parser.feed(chunk)
     } finally {
-      yield batchOf(frames, chunk.length) // what came before a failure as well
+      yield batchOf(frames, chunk.length, answer.redact) // what came before a failure as well
     }
   }
 }

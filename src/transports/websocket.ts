@@ -83,7 +83,7 @@ function openWebSocket(request: OpenRequest): Link {
         const frames = parseText(data, redact)
         last = frames.at(-1) ?? last
         received += data.length
-        inbox.push(batchOf(frames, data.length))
+        inbox.push(batchOf(frames, data.length, redact))
       } catch (error) {
         end(error)
       }

@@ -1,7 +1,7 @@
 /** What a request to the simulated server asks for, and an answer to it. */
 
-import { encodeFrame } from '../../src/protocol/encode.ts'
 import type { Frame } from '../../src/protocol/frames.ts'
+import { encodeFrame } from '../../src/server/encode.ts'
 import type { Connection } from './connection.ts'
 import type { Ask } from './follow.ts'
 

@@ -59,7 +59,7 @@ export interface Connection {
   die(): void
 }
 
-export interface ConnectionOptions extends PipeOptions, Pick<NetworkOptions, 'pieces' | 'trace' | 'accept' | 'farMs' | 'onInstead'> {
+export interface ConnectionOptions extends PipeOptions, Pick<NetworkOptions, 'pieces' | 'trace' | 'accept' | 'farMs' | 'onInstead' | 'isStart'> {
   kind: Kind
   client: number
   number: number
@@ -273,6 +273,9 @@ export function createConnection({ kind, client, number, request: asked, end, ..
     const headers = new Headers(given.headers)
     if (stripping.amount % 2) url.searchParams.delete('after')
     else headers.delete('last-event-id')
+    const isOnly = !given.headers.has('last-event-id')
+    // Whoever begins at a cursor that is nowhere else can't know that it was lost.
+    if (stripping.amount % 2 && isOnly && after.some(path.isStart)) return given
     if (stripping.amount % 2 ? after.some(Boolean) : given.headers.has('last-event-id')) stripping.hit(kind)
     return { ...given, url, headers }
   }

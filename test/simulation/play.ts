@@ -72,15 +72,15 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
   trace('---- all is well again')
   heal(world)
   createLate()
-  letGoOfSilent(world)
   const recoveryMs = await recover(world)
-  await checkQuiet(world, QUIET_SECONDS)
+  // What is read beside a link takes longer than that on a long way.
+  if (!setup.farMs) await checkQuiet(world, QUIET_SECONDS)
   let hopeless = 0
   if (setup.hopelessMs) {
     trace('---- all that is open dies')
     await checkSilence(world, setup)
     trace('---- nothing lasts')
-    hopeless = await checkBackoff(world, setup.hopelessMs)
+    hopeless = await checkBackoff(world, setup)
     heal(world)
     await recover(world)
   }
@@ -145,11 +145,13 @@ function heal({ network, server, followers }: World): void {
   for (const { hurry } of followers) hurry()
 }
 
-/** Who was asked to stay away for weeks does so: nobody waits for that. */
-function letGoOfSilent({ followers, silentUntil }: World): void {
-  for (const follower of followers)
-    if (silentUntil(follower.client) > clock.now + MAX_RECOVERY_MS && follower.subscription.state.connection.phase !== 'live' && follower.state === 'running')
-      leave(follower, 'close')
+/** Whether all are so; who was asked to stay away for weeks does that, and is not waited for. */
+function areAll({ followers, silentUntil }: World, isSo: (follower: Follower) => boolean): boolean {
+  const rest = followers.filter((follower) => !isSo(follower))
+  const isSilent = ({ client, subscription, left }: Follower): boolean =>
+    !left && silentUntil(client) > clock.now + MAX_RECOVERY_MS && (subscription.state.connection.retryAt ?? 0) > Date.now() + MAX_RECOVERY_MS
+  for (const follower of rest) if (isSilent(follower)) leave(follower, 'close')
+  return rest.length === 0
 }
 
 /** Until each has all that there is. */
@@ -164,7 +166,7 @@ async function recover(world: World): Promise<number> {
     if (by === 'onChange') return subscription.state.status !== 'unknown'
     return by === 'result' || events.at(-1)?.id === log?.epoch.events.at(-1)?.id || (events.length === 0 && subscription.state.connection.phase === 'live')
   }
-  await clock.runUntil(at + MAX_RECOVERY_MS, () => followers.every(isWell))
+  await clock.runUntil(at + MAX_RECOVERY_MS, () => areAll(world, isWell))
   const ill = followers.filter((follower) => !isWell(follower))
   if (ill.length > 0) throw new Wrong('progress', `${MAX_RECOVERY_MS} ms after everything was well again: ${describeHang(ill, world)}`)
   return clock.now - at
@@ -174,7 +176,7 @@ async function end(world: World): Promise<number> {
   const { server, followers } = world
   const at = clock.now
   for (const log of server.logs.values()) endJob(log)
-  const isOver = (): boolean => followers.every(({ state }) => state !== 'running')
+  const isOver = (): boolean => areAll(world, ({ state }) => state !== 'running')
   await clock.runUntil(at + MAX_END_MS, isOver)
   if (!isOver())
     throw new Wrong(

@@ -11,6 +11,7 @@ import { clock } from './clock.ts'
 import { type Connection, jobsOf } from './connection.ts'
 import type { Fault, Kind, Step } from './faults.ts'
 import type { Follower } from './follower.ts'
+import { cursorOf } from './log.ts'
 import { createNetwork, type Network } from './network.ts'
 import { page } from './page.ts'
 import { createRandom } from './random.ts'
@@ -82,15 +83,17 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
   const statuses = new Map<number, Set<number>>()
   const statusesFor = (client: number): Set<number> => statuses.get(client) ?? statuses.set(client, new Set()).get(client) ?? new Set()
   const silences = new Map<number, number>()
-  /** By client, kind and jobs: until when it was to be silent, and how often it was told meanwhile. */
-  const told = new Map<string, { until: number; times: number }>()
-  function onPostponed({ client, kind, request }: Connection, until: number): void {
+  /** By client, kind and jobs: until when it was to be silent, and on which connections it was told so. */
+  const told = new Map<string, { until: number; by: Connection[] }>()
+  function onPostponed(connection: Connection, until: number): void {
+    const { client, kind, request } = connection
     silences.set(client, Math.max(silences.get(client) ?? 0, until))
     const key = `${client} ${kind} ${jobsOf(request)}`
     const before = told.get(key)
-    const times = before && clock.now < before.until ? before.times + 1 : 1
-    told.set(key, { until: Math.max(until, before?.until ?? 0), times })
-    postponed.set(key, Math.max(times, postponed.get(key) ?? 0))
+    // What it has not heard it can't heed.
+    const by = before && clock.now < before.until ? [...before.by.filter(({ isHeard }) => isHeard), connection] : [connection]
+    told.set(key, { until: Math.max(until, before?.until ?? 0), by })
+    postponed.set(key, Math.max(by.length, postponed.get(key) ?? 0))
   }
   const byes = new Map<string, number>()
 
@@ -117,6 +120,7 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
     trace,
     accept: server.accept,
     onOvertaken: (kind) => hit('overtaken', kind),
+    isStart: (cursor) => world.followers.some(({ began }) => began && cursorOf(began) === cursor),
     onInstead(connection, status, retryAfterMs) {
       statusesFor(connection.client).add(status)
       if (retryAfterMs) onPostponed(connection, clock.now + retryAfterMs - 1000)
@@ -162,7 +166,7 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
     })
 
   for (const job of JOBS.slice(0, setup.lateMs ? -1 : undefined)) server.create(job).append('queued')
-  return {
+  const world: World = {
     network,
     server,
     followers: [],
@@ -184,4 +188,5 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
     tokenAt: Number.NEGATIVE_INFINITY,
     createdAt: 0
   }
+  return world
 }
