@@ -1,6 +1,6 @@
 /** What the page goes through, as far as a connection has to know: nothing of it happens outside of a browser. */
 
-import { delay, orAborted } from './async/signals.ts'
+import { delay } from './async/signals.ts'
 
 /** The Network Information API: not in every browser, and so not among TypeScript's types. */
 interface NetworkInformation extends EventTarget {
@@ -22,78 +22,78 @@ export interface PageListener {
   onLeave(): void
   /** It is back, is seen again, is on another network, or on none: what was open may be dead, what was not to be had may have come. */
   onChange(): void
-  onNetwork(type: 'offline' | 'online'): void
 }
 
 export interface Page {
-  follow(): void
-  unfollow(): void
+  /** The page is watched while anybody follows it; returns how to stop. */
+  follow(listener: PageListener): () => void
   readonly isAway: boolean
-  /** Resolves at once, unless the page is put away: then when it is back. */
-  present(signal: AbortSignal): Promise<void>
-  /** Resolves after so long, or with the next change that gives hope. */
-  pause(ms: number, signal: AbortSignal): Promise<void>
 }
 
-/** Tells of it while it is followed. */
-export function createPage({ onLeave, onChange, onNetwork }: PageListener): Page {
-  let following: AbortController | undefined
-  let away: PromiseWithResolvers<void> | undefined
-  let wake = (): void => {}
+/** Watches the page for several listeners; `onNetwork` is told once, however many they are. */
+export function createPage(onNetwork: (type: 'offline' | 'online') => void): Page {
+  const listeners = new Set<PageListener>()
+  let watch: AbortController | undefined
+  let isAway = false
 
   function leave(): void {
-    if (away) return
-    away = Promise.withResolvers()
-    wake()
-    onLeave()
-  }
-
-  function comeBack(): void {
-    away?.resolve()
-    away = undefined
-    change()
+    if (isAway) return
+    isAway = true
+    for (const listener of listeners) listener.onLeave()
   }
 
   function change(): void {
-    if (!isOffline()) wake()
-    onChange()
+    for (const listener of listeners) listener.onChange()
   }
 
-  function follow(): void {
-    if (following) return
-    following = new AbortController()
-    const { signal } = following
-    const { document } = globalThis
-    away = undefined
-    const on = (target: EventTarget | undefined, type: string, callback: () => void): void => target?.addEventListener?.(type, callback, { signal })
+  function comeBack(): void {
+    isAway = false
+    change()
+  }
 
-    on(globalThis, 'pagehide', leave)
-    on(globalThis, 'pageshow', comeBack)
-    on(document, 'freeze', leave)
-    on(document, 'resume', comeBack)
-    on(document, 'visibilitychange', () => isHidden() || change())
-    on(connection(), 'change', change)
-    for (const type of ['offline', 'online'] as const)
-      on(globalThis, type, () => {
-        onNetwork(type)
-        change()
-      })
+  function start(): void {
+    watch = new AbortController()
+    const { signal } = watch
+    const { document } = globalThis
+    const on = (target: EventTarget | undefined, callback: () => void, ...types: string[]): void => {
+      for (const type of types) target?.addEventListener?.(type, callback, { signal, capture: true })
+    }
+    on(globalThis, leave, 'pagehide')
+    on(document, leave, 'freeze')
+    on(globalThis, comeBack, 'pageshow')
+    on(document, comeBack, 'resume')
+    on(document, () => isHidden() || comeBack(), 'visibilitychange')
+    // Android and installed apps freeze a page and let it go on without `resume` and `pageshow`: whatever shows that it lives will do.
+    on(globalThis, () => isAway && comeBack(), 'focus', 'pointerdown', 'keydown')
+    on(connection(), change, 'change')
+    for (const [type, then] of [
+      ['offline', change],
+      ['online', comeBack]
+    ] as const)
+      on(
+        globalThis,
+        () => {
+          onNetwork(type)
+          then()
+        },
+        type
+      )
   }
 
   return {
-    follow,
-    unfollow() {
-      following?.abort()
-      following = undefined
+    follow(listener) {
+      listeners.add(listener)
+      if (!watch) start()
+      return () => {
+        listeners.delete(listener)
+        if (listeners.size > 0) return
+        watch?.abort()
+        watch = undefined
+        isAway = false
+      }
     },
     get isAway() {
-      return away !== undefined
-    },
-    present: async (until) => away && orAborted(away.promise, until),
-    pause(ms, until) {
-      const woken = Promise.withResolvers<void>()
-      wake = woken.resolve
-      return delay(ms, until, woken.promise)
+      return isAway
     }
   }
 }

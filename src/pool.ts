@@ -1,35 +1,26 @@
 /** The connections of one client: one, unless the server carries fewer jobs on each than are followed. */
 
-import type { Connection } from './connection.ts'
+import type { Capacity, Connection } from './connection/connection.ts'
 import type { Reader } from './delivery/reader.ts'
 
 export interface Pool {
   join(reader: Reader): void
   leave(reader: Reader): void
-  resume(reader: Reader): void
-}
-
-/** What a connection needs of its pool. */
-export interface Capacity {
-  capacity(): number | undefined
-  onHello(mux: number): void
-  onSurplus(readers: readonly Reader[]): void
+  /** A reader's mode has changed. */
+  changed(reader: Reader): void
 }
 
 export function createPool(connect: (capacity: Capacity) => Connection): Pool {
   const connections: Connection[] = []
+  const carriers = new Map<Reader, Connection>()
   let mux: number | undefined
-
-  function changed(): void {
-    for (const connection of connections) connection.changed()
-  }
 
   const capacity: Capacity = {
     capacity: () => mux,
     onHello(told) {
       if (told === mux) return
       mux = told
-      changed()
+      for (const connection of connections) connection.changed()
     },
     onSurplus: (readers) => readers.forEach(join)
   }
@@ -42,18 +33,17 @@ export function createPool(connect: (capacity: Capacity) => Connection): Pool {
 
   function join(reader: Reader): void {
     const { job } = reader
-    const connection = connections.find((each) => each.follows(job)) ?? connections.find((each) => each.takes(job)) ?? open()
+    const connection = connections.find((each) => each.has(job)) ?? connections.find((each) => each.takes(job)) ?? open()
+    carriers.set(reader, connection)
     connection.add(reader)
   }
 
   return {
     join,
     leave(reader) {
-      for (const connection of connections) connection.remove(reader)
+      carriers.get(reader)?.remove(reader)
+      carriers.delete(reader)
     },
-    resume(reader) {
-      reader.paused = false
-      changed()
-    }
+    changed: (reader) => carriers.get(reader)?.changed()
   }
 }

@@ -2,28 +2,30 @@
 
 import { macrotask } from './async/clock.ts'
 import { createQueue } from './async/queue.ts'
-import { onAbort } from './async/signals.ts'
-import { createFollower } from './delivery/follower.ts'
-import type { Reader } from './delivery/reader.ts'
-import { sizeOf } from './delivery/size.ts'
+import { delay, onAbort } from './async/signals.ts'
+import type { Mode, Reader } from './delivery/reader.ts'
+import { createStateReader } from './delivery/state-reader.ts'
 import { JobFailedError, JobtailError } from './errors.ts'
 import type { Operations } from './operations.ts'
+import { backoffMs } from './policy/backoff.ts'
 import { type Position, startingAt } from './policy/position.ts'
+import type { Pool } from './pool.ts'
 import type { JobSnapshot, WireEvent } from './protocol/frames.ts'
 import { isTerminal, TAIL } from './protocol/rules.ts'
 import { CLOSED, createStore, endOf, IDLE } from './state.ts'
-import type { DiagnosticDetail, SubscribeOptions, Subscription } from './types.ts'
+import type { DiagnosticDetail, RetryOptions, SubscribeOptions, Subscription } from './types.ts'
 
 /** What carries it. */
 export interface Wired {
-  pool: Record<'join' | 'leave' | 'resume', (reader: Reader) => void>
-  requests: Operations
+  pool: Pool
+  operations: Operations
 }
 
 export interface SubscriptionOptions extends SubscribeOptions {
   jobId: string
   bufferSize: number
   bufferBytes: number
+  retry: Required<RetryOptions>
   /** The client's: its abort closes the subscription. */
   life: AbortSignal
   /** Throws where the client can't be used here. */
@@ -40,7 +42,8 @@ interface Item {
 
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
-export function createSubscription({ jobId, after, signal, onGap, bufferSize, bufferBytes, life, wire, emit }: SubscriptionOptions): Subscription {
+export function createSubscription(options: SubscriptionOptions): Subscription {
+  const { jobId, after, signal, bufferSize, bufferBytes, retry, life, wire, emit } = options
   const store = createStore(after === TAIL ? undefined : after)
   const result = Promise.withResolvers<unknown>()
   result.promise.catch(() => {}) // never an unhandled rejection
@@ -57,34 +60,33 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
   /** The result is settled. */
   let isKnown = false
   /** Lets go of both signals, when nobody wants anything any more; there from the first time that somebody does. */
-  let held: (() => void) | undefined
+  let release: (() => void) | undefined
 
   // ---- what comes in
 
-  /** Of the loop, or of the follower: that keeps state and result while nobody reads, and the result alone while the loop waits with a full buffer. */
+  /** A reader for the loop; or for state and result while nobody reads, and for the result alone while the loop waits with a full buffer. */
   function join(position: Position, stopped: AbortSignal): Reader | undefined {
     const isLoop = stopped === loop.signal
-    let behind = false
+    let mode: Mode = 'link'
+    let contradictions = 0
     const own: Reader = {
       job: jobId,
       position,
-      get full() {
-        return isLoop && load() >= 1
+      get mode() {
+        return mode
       },
-      paused: false,
-      get behind() {
-        return behind
-      },
-      set behind(value) {
-        behind = value
+      setMode(next) {
+        mode = next
+        wire().pool.changed(own)
         reconsider()
       },
+      roomBytes: () => (!isLoop ? Infinity : queue.length >= bufferSize ? 0 : bufferBytes - queue.weight),
       subscribed(status) {
         if (store.state.status === 'unknown' && !isTerminal(status)) store.set({ status })
       },
-      event(event) {
+      event(event, bytes = 0) {
         const { epoch } = own.position
-        if (isLoop) queue.push({ event, epoch, bytes: sizeOf(event.data) })
+        if (isLoop) queue.push({ event, epoch, bytes })
         else if (!isPulled) store.take(event, epoch)
         if (isTerminal(event.type)) end(event, isLoop)
       },
@@ -92,18 +94,21 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
         const { missed, reason } = gap
         emit({ type: 'gap', job: jobId, missed })
         if (!isLoop) return
-        if (onGap === 'throw')
+        if (options.onGap === 'throw')
           return fail(new JobtailError('gap', `job ${jobId}: ${missed ?? 'an unknown number of'} events after ${cursor ?? 'the start'} are lost (${reason})`))
         const event = { id: cursor ?? '', seq, job: jobId, type: 'gap', time: new Date().toISOString(), data: gap }
         queue.push({ event, epoch: own.position.epoch, bytes: 0 })
       },
       /** The cursor was at the end already: what the end was, the snapshot tells. */
       async done() {
-        leave(own)
+        wire().pool.leave(own)
         try {
-          const told = await wire().requests.snapshot(jobId, stopped, false)
-          if (!stopped.aborted && !learn(told, isLoop))
-            throw new JobtailError('protocol', `job ${jobId}: its log has ended, but its snapshot says that it goes on`)
+          const told = await wire().operations.snapshot(jobId, stopped, false)
+          if (stopped.aborted || learn(told, isLoop)) return
+          // Somebody in between has said so (a stray 204): the job goes on, and is asked for again.
+          contradictions += 1
+          await delay(backoffMs(contradictions, retry, Math.random), stopped)
+          wire().pool.join(own)
         } catch (error) {
           if (!stopped.aborted) fail(error)
         }
@@ -120,12 +125,10 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
     }
   }
 
-  const leave = (own: Reader): void => wire().pool.leave(own)
-
-  const follower = createFollower({
+  const stateReader = createStateReader({
     async locate(stopped) {
       try {
-        const told = await wire().requests.snapshot(jobId, stopped, true)
+        const told = await wire().operations.snapshot(jobId, stopped, true)
         if (!stopped.aborted) learn(told, false)
         return { ...startingAt(told.cursor), epoch: told.epoch, seq: told.seq }
       } catch {
@@ -134,7 +137,7 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
       }
     },
     join,
-    leave
+    leave: (own) => wire().pool.leave(own)
   })
 
   /** Whether it tells of the end. */
@@ -148,33 +151,33 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
   // ---- when it connects
 
   const reads = (): boolean => isPulled && !loop.signal.aborted
-  const follows = (): boolean => !isKnown && (isPulled ? isAwaited && reader?.behind === true : isAwaited || store.listeners > 0)
+  const followsState = (): boolean => !isKnown && (isPulled ? isAwaited && reader !== undefined && reader.mode !== 'link' : isAwaited || store.listeners > 0)
 
   function reconsider(): void {
-    if (reads() || follows()) begin()
+    if (reads() || followsState()) begin()
     if (reads()) reader ??= join(startingAt(after), loop.signal)
-    if (follows()) follower.start()
-    else if (isPulled) follower.stop()
+    if (followsState()) stateReader.start()
+    else if (isPulled) stateReader.stop()
     else void macrotask().then(rest)
   }
 
   function begin(): void {
-    if (held) return
+    if (release) return
     if (signal?.aborted) return abort()
     if (life.aborted) return fail(life.reason)
     // Not by the listeners' own `signal` option: of several on one target Node forgets all but the last.
     const releases = [signal && onAbort(signal, abort), onAbort(life, close)]
-    held = () => {
-      for (const release of releases) release?.()
+    release = () => {
+      for (const each of releases) each?.()
     }
   }
 
   /** Lets go of everything, if nobody wants anything and nothing is left to take. */
   function rest(): void {
-    if (reads() || follows() || queue.length > 0) return
-    follower.stop()
-    held?.()
-    held = undefined
+    if (reads() || followsState() || queue.length > 0) return
+    stateReader.stop()
+    release?.()
+    release = undefined
     store.set({ connection: isKnown ? CLOSED : IDLE })
   }
 
@@ -190,7 +193,7 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
 
   function know(): void {
     isKnown = true
-    follower.stop()
+    stateReader.stop()
     rest()
   }
 
@@ -198,7 +201,7 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
   function endLoop(error?: unknown, thrown?: unknown): void {
     result.reject(error)
     loop.abort()
-    if (reader) leave(reader)
+    if (reader) wire().pool.leave(reader)
     queue.end(thrown)
     know()
   }
@@ -220,19 +223,34 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
 
   // ---- what is seen
 
-  async function next(): Promise<IteratorResult<WireEvent, undefined>> {
-    isPulled = true
-    reconsider()
-    const item = await queue.next()
-    if (item.done) return item
-    const { event, epoch } = item.value
+  function next(): Promise<IteratorResult<WireEvent, undefined>> {
+    if (!isPulled) {
+      isPulled = true
+      reconsider()
+    }
+    const item = queue.shift()
+    return item ? Promise.resolve({ done: false, value: take(item) }) : queue.next().then(taken)
+  }
+
+  const taken = (item: IteratorResult<Item, undefined>): IteratorResult<WireEvent, undefined> => (item.done ? item : { done: false, value: take(item.value) })
+
+  function take({ event, epoch }: Item): WireEvent {
     if (event.type !== 'gap') store.take(event, epoch)
-    if (reader?.paused && load() <= 1 / 2) {
+    if (reader?.mode === 'paused' && load() <= 1 / 2) {
       emit({ type: 'resumed' })
-      wire().pool.resume(reader)
+      reader.setMode('paging')
     }
     if (loop.signal.aborted) rest()
-    return { done: false, value: event }
+    return event
+  }
+
+  const iterator = {
+    next,
+    async return() {
+      close()
+      return { done: true, value: undefined }
+    },
+    [Symbol.asyncIterator]: () => iterator
   }
 
   const subscription = {
@@ -253,19 +271,13 @@ export function createSubscription({ jobId, after, signal, onGap, bufferSize, bu
       reconsider()
       return result.promise
     },
-    cancel: async () => wire().requests.cancel(jobId, life),
+    cancel: async () => wire().operations.cancel(jobId, life),
     close,
     [asyncDispose]: async () => close(),
     [Symbol.asyncIterator]() {
       if (isIterated) throw new TypeError(`the subscription to job ${jobId} is being iterated already: one reader each, subscribe again for another`)
       isIterated = true
-      return {
-        next,
-        async return() {
-          close()
-          return { done: true, value: undefined }
-        }
-      }
+      return iterator
     }
   }
   // as: the type parameter says what the application sends, no code depends on it; and TypeScript doesn't see the computed key

@@ -7,6 +7,8 @@ export interface Queue<T> extends AsyncIterator<T, undefined> {
   /** After what is queued: the end, or the error. Later pushes and ends are ignored. */
   end(error?: unknown): void
   next(): Promise<IteratorResult<T, undefined>>
+  /** What is queued first, at once; undefined where nothing is. */
+  shift(): T | undefined
   readonly length: number
   /** The sum of `weigh` over what is queued. */
   readonly weight: number
@@ -53,6 +55,7 @@ export function createQueue<T>(weigh: (value: T) => number = () => 1): Queue<T> 
       ending ??= error === undefined ? [] : [error]
       for (const waiter of waiting.splice(0)) waiter(finish(ending))
     },
+    shift: () => (length ? take() : undefined),
     next: () =>
       new Promise((resolve) => {
         if (length) resolve({ done: false, value: take() })

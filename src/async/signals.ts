@@ -1,5 +1,7 @@
 /** Waiting that can be called off. */
 
+import { bounded } from './bounds.ts'
+
 /** Calls back with the reason once the signal aborts, at once where it has; returns how to take that back. */
 export function onAbort(signal: AbortSignal, callback: (reason: unknown) => void): () => void {
   const listener = (): void => callback(signal.reason)
@@ -11,7 +13,7 @@ export function onAbort(signal: AbortSignal, callback: (reason: unknown) => void
 /** Resolves after `ms`, or with `woken`; rejects with the signal's reason, the timer cleared, where that comes first. */
 export function delay(ms: number, signal: AbortSignal, woken?: Promise<void>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, ms)
+  const timer = setTimeout(resolve, bounded(ms))
   woken?.then(resolve)
   return orAborted(promise, signal).finally(() => clearTimeout(timer))
 }
@@ -27,4 +29,16 @@ export const orAborted = <T>(promise: Promise<T>, signal: AbortSignal): Promise<
 export function child(signal: AbortSignal): AbortController & { release(): void } {
   const controller = new AbortController()
   return Object.assign(controller, { release: onAbort(signal, (reason) => controller.abort(reason)) })
+}
+
+/** The promise's outcome; rejects with what `late` makes where it takes longer than `ms`, or with the signal's reason. */
+export async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal, late: () => Error): Promise<T> {
+  const limit = child(signal)
+  const timer = setTimeout(() => limit.abort(late()), bounded(ms))
+  try {
+    return await orAborted(promise, limit.signal)
+  } finally {
+    clearTimeout(timer)
+    limit.release()
+  }
 }

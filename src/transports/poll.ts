@@ -28,7 +28,12 @@ export const longPoll = (): Transport => poll('long-poll')
 /** Requests that are answered at once, with the pause between them that the server asks for. */
 export const shortPoll = (): Transport => poll('short-poll')
 
-const poll = (name: Mode): Transport => ({ name, traits: { polls: true }, isSupported: () => true, open: overLists((request) => read(request, name)) })
+const poll = (name: Mode): Transport => ({
+  name,
+  traits: { polls: name === 'long-poll' ? 'long' : 'short' },
+  isSupported: () => true,
+  open: overLists((request) => read(request, name))
+})
 
 async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<Batch, void> {
   const { signal } = request

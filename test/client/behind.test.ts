@@ -1,48 +1,43 @@
 /** A reader who is behind, by its own slowness or by a long log, is read for by single requests, at its pace, until it has caught up. */
 
 import { describe, expect, test } from 'vitest'
-import { isControl } from '../../src/protocol/frames.ts'
+import type { Frame } from '../../src/protocol/frames.ts'
 import { asked, openOf } from './page-phases.ts'
 import { problem } from './virtual-fetch.ts'
 import type { VirtualLog } from './virtual-log.ts'
 import { useVirtualPage } from './virtual-page.ts'
 import { elapse } from './virtual-time.ts'
-import { failing, type Script, serving } from './virtual-transport.ts'
-import { createWorld, expectNothingLeft, type Loop, NAMES, run, upTo, useVirtualTime, type World } from './world.ts'
+import { type Script, serving } from './virtual-transport.ts'
+import { createWorld, expectNothingLeft, NAMES, run, upTo, useVirtualTime, type World } from './world.ts'
 
 useVirtualTime()
 const page = useVirtualPage()
 
-/** Serves, but no more than so many events of a job at once: then it says that there is more, and stops. */
-const sayingMore =
-  (log: VirtualLog, most: number): Script =>
+/** What each event weighs on the wire. */
+const CHARS = 100
+
+/** Serves ten events at a time, and no more in all than the window that it was opened with: then it says goodbye, as a stream does (PROTOCOL.md §4). */
+const windowed =
+  (log: VirtualLog): Script =>
   (link) => {
-    const over = new Set<string>()
+    let left = link.request.windowBytes / CHARS
+    let queue: Frame[] = []
+    const flush = (): void => {
+      const batch = queue.splice(0, 10)
+      left -= batch.length
+      link.pushBatch(Object.assign(batch, { textLength: CHARS * batch.length }))
+      if (left <= 0) {
+        queue = []
+        link.push({ control: 'bye', reason: 'window', retryMs: 0 })
+      } else if (queue.length > 0) link.after(1, flush)
+    }
     const push: typeof link.push = (...frames) => {
-      let left = most
-      for (const frame of frames) {
-        const job = 'job' in frame ? (frame.job ?? '') : ''
-        if (isControl(frame)) {
-          if (frame.control === 'subscribed') over.delete(job)
-          if (!over.has(job)) link.push(frame)
-          continue
-        }
-        if (over.has(job)) continue
-        link.push(frame)
-        left -= 1
-        if (left > 0) continue
-        over.add(job)
-        link.push({ control: 'more', job })
-      }
+      const isIdle = queue.length === 0
+      queue.push(...frames)
+      if (isIdle) flush()
     }
     serving(log)(Object.create(link, { push: { value: push } }))
   }
-
-function createStingyWorld(most: number, options: Parameters<typeof createWorld>[0] = {}): World {
-  const world = createWorld({ firstLook: false, ...options })
-  for (const name of NAMES) world.transports[name].script = sayingMore(world.log, most)
-  return world
-}
 
 /** Takes so many, one every few ms. */
 async function take(iterator: AsyncIterator<{ seq: number }>, count: number, seqs: number[]): Promise<void> {
@@ -72,7 +67,7 @@ describe('a slow reader', () => {
     // No link meanwhile, and nothing asked for twice.
     expect(world.links).toHaveLength(1)
     expect(openOf(world).filter((name) => name !== 'events')).toEqual([])
-    expect(slow.state.connection).toMatchObject({ phase: 'live', transport: 'short-poll' })
+    expect(slow.state.connection).toMatchObject({ phase: 'live', transport: 'read-once' })
     await take(iterator, 49, seqs)
     await elapse(100)
     expect(pages(world)).toBeLessThanOrEqual(2 * 12)
@@ -164,73 +159,30 @@ describe('a slow reader', () => {
 })
 
 describe('a long log', () => {
-  test.each([true, false])('comes by pages once the link says that there is more (update: %s)', async (canUpdate) => {
-    const world = createStingyWorld(50, { canUpdate })
-    world.http.pageSize = 50
+  test.each([3000, 6000, 20_000])('over streams with a window of %s bytes: the next one is there before the last is used up', async (bufferBytes) => {
+    const world = createWorld({ canUpdate: false, firstLook: false, bufferBytes })
+    for (const name of NAMES) world.transports[name].script = windowed(world.log)
+    world.log.fill('42', 500)
+    world.log.append('42', 'succeeded')
+    const loop = run(world.client.subscribe('42'))
+    await elapse(3000)
+    expect(loop.seqs).toEqual(upTo(501))
+    expect(loop.state).toBe('ended')
+    expect(world.links.length).toBeGreaterThan(50_000 / bufferBytes - 1)
+    expect(world.links.length).toBeLessThan((4 * 50_000) / bufferBytes + 2)
+    // No transport loses its rank for a window that was used up.
+    expect(world.said('demoted')).toEqual([])
+    expect(new Set(world.links.map(({ transport }) => transport))).toEqual(new Set(['websocket']))
+    await expectNothingLeft(world)
+  })
+
+  test('over a link whose window is opened in place is read without another one', async () => {
+    const world = createWorld({ firstLook: false, bufferBytes: 3000 })
     world.log.fill('42', 500)
     const loop = run(world.client.subscribe('42'))
     await elapse(1000)
     expect(loop.seqs).toEqual(upTo(500))
-    expect(world.said('paused')).toEqual([])
-    expect(pages(world)).toBe(9)
-    world.log.fill('42', 510)
-    await elapse(50)
-    expect(loop.seqs).toEqual(upTo(510))
-    expect(world.open).toHaveLength(1)
-    expect(pages(world)).toBe(9)
-  })
-
-  test.each([true, false])('leaves the other jobs on their link (update: %s)', async (canUpdate) => {
-    const world = createStingyWorld(50, { canUpdate })
-    world.http.pageSize = 10
-    world.log.fill('long', 500)
-    world.log.fill('short', 5)
-    const loops: Loop[] = [run(world.client.subscribe('short')), run(world.client.subscribe('long'))]
-    await elapse(300)
-    for (let seq = 6; seq <= 50; seq += 1) {
-      world.log.fill('short', seq)
-      await elapse(2)
-      expect(loops[0]?.seqs).toEqual(upTo(seq))
-    }
-    await elapse(1000)
-    for (const job of ['short', 'long']) world.log.append(job, 'succeeded')
-    await elapse(100)
-    expect(loops.map(({ seqs }) => seqs)).toEqual([upTo(51), upTo(501)])
-    expect(loops.map(({ state }) => state)).toEqual(['ended', 'ended'])
-    expect(world.said('lost')).toEqual([])
-    await expectNothingLeft(world)
-  })
-
-  test('that has been read beside its link meanwhile is followed on the link', async () => {
-    const world = createStingyWorld(50, { firstLook: true })
-    world.log.fill('42', 500)
-    const loop = run(world.client.subscribe('42'))
-    await elapse(500)
-    world.log.append('42', 'succeeded')
-    await elapse(50)
-    expect(loop.seqs).toEqual(upTo(501))
-    expect(loop.state).toBe('ended')
-    await expectNothingLeft(world)
-  })
-
-  test('of which nothing but the start comes by any path but the link: it is asked for again and again, and comes', async () => {
-    const world = createStingyWorld(50)
-    world.http.faults.events = 'break'
-    world.log.fill('42', 200)
-    const loop = run(world.client.subscribe('42'))
-    await elapse(5000)
-    expect(loop.seqs).toEqual(upTo(200))
-  })
-
-  test('on a path that has died has its pages, and another link', async () => {
-    const world = createStingyWorld(50)
-    world.http.pageSize = 10
-    world.log.fill('42', 300)
-    const loop = run(world.client.subscribe('42'))
-    await elapse(60)
-    world.transports.websocket.script = failing('refused')
-    await elapse(2000)
-    expect(loop.seqs).toEqual(upTo(300))
-    expect(world.open.map(({ transport }) => transport)).toEqual(['sse'])
+    expect(world.links).toHaveLength(1)
+    expect(pages(world)).toBe(0)
   })
 })

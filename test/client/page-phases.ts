@@ -27,8 +27,6 @@ export interface Phase extends WorldOptions {
   /** Until the phase is reached. */
   ms: number
   check(world: World, job: Subscription): void
-  /** Timers that go on while the page is away: a pause that the server has asked for. */
-  timers?: number
   /** What has to happen before the job can go on. */
   mend?(world: World): void
 }
@@ -53,7 +51,7 @@ export const phases: Record<string, Phase> = {
     }
   },
   'recalling what was learnt': {
-    memory: { read: () => new Promise(() => {}), write: async () => {}, clear: async () => {} },
+    memory: { read: () => new Promise(() => {}), write: async () => {} },
     ms: 20,
     check: (world) => expect(world.links).toEqual([])
   },
@@ -84,7 +82,6 @@ export const phases: Record<string, Phase> = {
     begin: ({ http }) => Object.assign(http.faults, { events: problem(503, 'busy', { 'retry-after': '20' }) }),
     ms: 200,
     check: (_, job) => expect(job.state.connection.phase).toBe('waiting'),
-    timers: 1,
     mend
   },
   'paused, reading slowly': {
@@ -95,7 +92,7 @@ export const phases: Record<string, Phase> = {
   }
 }
 
-export async function reach({ begin, ms, check, timers: _, mend: __, ...options }: Phase): Promise<{ world: World; job: Subscription; loop: Loop }> {
+export async function reach({ begin, ms, check, mend: _, ...options }: Phase): Promise<{ world: World; job: Subscription; loop: Loop }> {
   const world = createWorld(options)
   world.log.fill('42', 3)
   begin?.(world)

@@ -236,7 +236,13 @@ describe('where nothing delivers', () => {
 
   test('one warning, however many links the jobs need', async () => {
     const world = createWorld({ scripts: all(failing('network')), firstLook: false })
-    for (let index = 0; index < 200; index += 1) run(world.client.subscribe(`job-with-a-rather-long-name-${index}`))
+    let isFirst = true
+    world.transports.websocket.script = (link) => {
+      if (isFirst) link.after(10, () => link.push({ control: 'hello', protocol: 1, heartbeatMs: 15_000, mux: 128 }))
+      else link.fail('network')
+      isFirst = false
+    }
+    for (let index = 0; index < 300; index += 1) run(world.client.subscribe(`job-${index}`))
     await elapse(50)
     expect(startsOf(world, 'websocket').length).toBeGreaterThan(2)
     expect(spies.warn).toHaveBeenCalledTimes(1)
@@ -251,7 +257,7 @@ describe('where nothing delivers', () => {
     expect(loop.state).toBe('running')
     await elapseRoughly(10_000)
     expect(loop.error).toMatchObject({ name: 'JobtailError', code: 'unreachable' })
-    for (const word of ['websocket (timeout)', 'sse (502)', 'long-poll (timeout)', 'short-poll (timeout)', '1000 ms'])
+    for (const word of ['websocket (timeout)', 'sse (502)', 'long-poll (timeout)', 'short-poll (timeout)', '4000 ms'])
       expect(String(loop.error)).toContain(word)
     expect(startsOf(world, 'websocket')).toHaveLength(3)
     expect(job.state).toMatchObject({ error: { code: 'unreachable' }, connection: { phase: 'closed' } })

@@ -440,13 +440,10 @@ describe('refused at once, with what was expected', () => {
     expect(() => client.subscribe(job, options)).toThrow(expect.objectContaining({ code: 'bad-request', message: expect.stringContaining(message) }))
   })
 
-  test.each([
-    ['/jobs', 'url: expected an http: or https: URL, absolute outside of a page, got "/jobs"'],
-    ['ftp://example.test/jobs', 'got "ftp://example.test/jobs"'],
-    ['http://', 'url']
-  ])('a url that is none: %s', async (url, message) => {
+  test('a url that is relative, where there is no page', async () => {
     const world = createWorld()
-    const client = world.another({ url })
+    const client = world.another({ url: '/jobs' })
+    const message = 'url: expected an http: or https: URL, absolute outside of a page, got "/jobs"'
     const job = client.subscribe('42')
     const loop = run(job)
     await elapse(0)

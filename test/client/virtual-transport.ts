@@ -3,7 +3,7 @@
 import { createQueue } from '../../src/async/queue.ts'
 import { type FailureReason, TransportError } from '../../src/errors.ts'
 import type { Frame } from '../../src/protocol/frames.ts'
-import type { OpenRequest, Transport } from '../../src/types.ts'
+import type { Batch, OpenRequest, Transport } from '../../src/types.ts'
 import type { VirtualLog } from './virtual-log.ts'
 
 export interface VirtualLink {
@@ -17,6 +17,8 @@ export interface VirtualLink {
   /** Each list that it was asked for. */
   readonly lists: OpenRequest['jobs'][]
   push(...frames: Frame[]): void
+  /** The same, with how long they are on the wire. */
+  pushBatch(frames: Batch): void
   /** Bytes that make no frame yet: it has opened. */
   opened(): void
   end(): void
@@ -43,9 +45,10 @@ export function virtualTransport(name: string, links: VirtualLink[], script: Scr
   const transport: VirtualTransport = {
     name,
     script,
+    traits: { hidesStatus: name === 'websocket', ...(name.endsWith('-poll') && { polls: name === 'long-poll' ? 'long' : 'short' }) },
     isSupported: () => true,
     open(request) {
-      const queue = createQueue<readonly Frame[]>()
+      const queue = createQueue<Batch>()
       const life = new AbortController()
       const lists = [request.jobs]
       let update = (): void => {}
@@ -65,6 +68,7 @@ export function virtualTransport(name: string, links: VirtualLink[], script: Scr
         },
         lists,
         push: (...frames) => queue.push(frames),
+        pushBatch: (frames) => queue.push(frames),
         opened: () => queue.push([]),
         end: () => over(),
         fail: (reason, status) => over(new TransportError(reason, `made to fail: ${reason}`, { status })),

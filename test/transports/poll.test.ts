@@ -201,5 +201,5 @@ describe.each([longPoll, shortPoll])('either poll (%o)', (make) => {
 })
 
 it.each([longPoll, shortPoll])('asks by itself, which its owner has to know (%o)', (make) => {
-  expect(make().traits).toEqual({ polls: true })
+  expect(make().traits).toEqual({ polls: make === longPoll ? 'long' : 'short' })
 })

@@ -1,0 +1,424 @@
+/**
+ * Keeps what is open in line with what the readers want. When to open, wait and give up is policy's (`policy/race.ts`), how is the transports', what a
+ * frame means to a reader is delivery's; here their answers are carried out. Everything that happens ends in one `reconcile()`.
+ */
+
+import { macrotask, now } from '../async/clock.ts'
+import { orAborted, within } from '../async/signals.ts'
+import { createAlarm } from '../async/alarm.ts'
+import type { LinkJobs } from '../delivery/link-jobs.ts'
+import type { Reader } from '../delivery/reader.ts'
+import { isJobtailError, isTransportError, JobtailError, TransportError } from '../errors.ts'
+import { errorOf } from '../failures.ts'
+import type { LinkEvent } from '../link/link.ts'
+import { isOffline, networkType } from '../page.ts'
+import { patienceMs } from '../policy/backoff.ts'
+import { begin, type Failure, goneLive, isBetter, lost, nobodyDelivered, opened, plan, probeEnded, raceOf, restarted, woken } from '../policy/race.ts'
+import { type Control, type Frame, isControl } from '../protocol/frames.ts'
+import { isTerminal } from '../protocol/rules.ts'
+import { IDLE } from '../state.ts'
+import type { ConnectionState, Transport } from '../types.ts'
+import { activeReaders, type ConnectionOptions, createCore } from './core.ts'
+import type { JobLink } from './job-link.ts'
+import { createReads } from './reads.ts'
+import { heed, refuse } from './refusals.ts'
+import { stateOf } from './state.ts'
+
+export type { ConnectionOptions } from './core.ts'
+
+/** What a connection needs of its pool. */
+export interface Capacity extends Pick<ConnectionOptions, 'capacity'> {
+  onHello(mux: number): void
+  /** Readers of jobs that this connection can't carry. */
+  onSurplus(readers: readonly Reader[]): void
+}
+
+export interface Connection {
+  add(reader: Reader): void
+  remove(reader: Reader): void
+  /** A reader's mode, or the capacity, has changed. */
+  changed(): void
+  has(job: string): boolean
+  /** Whether it carries the job, or could. */
+  takes(job: string): boolean
+}
+
+/** WebKit cuts what a page reads some ms before it tells that the page is put away. */
+const FAREWELL_MS = 1000
+
+export function createConnection(options: ConnectionOptions & Capacity): Connection {
+  const { transports, readOnce, hints, page } = options
+  const core = createCore(options, reconcile, onLinkEvent)
+  const reads = createReads(core, readOnce)
+  const { table, auth, links, policy } = core
+  const alarm = createAlarm(reconcile)
+  let state = IDLE
+  /** The type of network that the race knows; null: nothing has been recalled yet. */
+  let network: string | undefined | null = null
+  let raceAt = 0
+  /** Links in a row that could not read all that was wanted. */
+  let stale = 0
+  /** The race before the last loss, and when that was. */
+  let beforeLoss = core.race
+  let lostAt = -Infinity
+  /** While there are readers. */
+  let unfollow: (() => void)[] | undefined
+
+  // ---- one way in: everything that changes comes here
+
+  function reconcile(): void {
+    const surplus = table.beyond()
+    for (const reader of surplus) table.remove(reader)
+    options.onSurplus(surplus)
+
+    for (const { jobs, use, link } of links) {
+      jobs.join()
+      if (use.kind === 'read' && use.jobs.every((job) => activeReaders(table, use)(job).length === 0)) link.end()
+    }
+    const wanted = table.wanted()
+    if (!page.isAway) {
+      reads.readDue()
+      if (wanted.length > 0) carry(wanted)
+      else void macrotask().then(letGo)
+    }
+    announce()
+    if (table.size === 0) stopFollowing()
+  }
+
+  /** The links read what is wanted, and others are opened when it is time. */
+  function carry(wanted: readonly string[]): void {
+    if (transports.length === 0) return failAll(new JobtailError('unsupported', 'none of the transports is supported here'))
+    for (const own of [...links]) keepInLine(own, wanted)
+    for (;;) {
+      const step = plan(core.race, now())
+      switch (step.do) {
+        case 'open':
+          core.race = opened(core.race, now(), policy)
+          core.emit({ type: 'probe-started' }, step.transport)
+          core.open(transportOf(step.transport), { kind: 'probe' })
+          continue
+        case 'prepare':
+          if (!core.preparing) void prepare()
+          return setAlarm(Infinity)
+        case 'wait':
+          return setAlarm(step.until)
+        case 'stop':
+          return failAll(errorOf(step, options.request.base, patienceMs(core.race.failures - 1, options.probeTimeoutMs, core.latencyMs)))
+        default:
+          return step satisfies never
+      }
+    }
+  }
+
+  const setAlarm = (at: number): void => alarm.set(Math.min(at, core.mayRead() ? table.nextDueAt() : Infinity))
+
+  const transportOf = (name: string): Transport => transports.find((each) => each.name === name) as Transport // as: a race knows no others
+
+  /** Lets go of everything once nothing has been wanted for one task. */
+  function letGo(): void {
+    if (table.wanted().length > 0) return
+    core.dropLinks()
+    if (core.race.phase.kind !== 'waiting' || !core.race.phase.isFirm) core.race = restarted(core.race)
+    setAlarm(Infinity)
+    announce()
+  }
+
+  // ---- links
+
+  /** Has a link read what is wanted, in place where its transport can; it takes over where it does and is better. */
+  function keepInLine(own: JobLink, wanted: readonly string[]): void {
+    const { link, jobs, transport, use } = own
+    if (use.kind !== 'probe' && use.kind !== 'live') return
+    const isProved = link.provedAt !== undefined
+    if (isProved && jobs.coversAll(wanted)) {
+      if (own !== core.live && isBetter(core.race, transport.name, now())) goLive(own)
+      if (own === core.live) {
+        stale = 0
+        if (core.draining) core.drop(core.draining)
+        core.draining = undefined
+      }
+    }
+    if (!isSpent(own) && !jobs.needsUpdate(wanted)) return
+    if (link.update) link.update(jobs.ask(wanted))
+    else if (isProved) replace(own, wanted)
+  }
+
+  /** Half of its window is used. A stream's can't be opened further: the next one is asked for before it is used up. */
+  const isSpent = (own: JobLink): boolean => own === core.live && !own.link.update && own.link.textLength > options.bufferBytes / 2
+
+  /** Another link has to be opened for what is wanted now; the live one is read on meanwhile, unless it brings what a reader has no room for. */
+  function replace({ jobs, transport }: JobLink, wanted: readonly string[]): void {
+    const floods = jobs.jobs().some((job) => !wanted.includes(job) && table.readers(job).some(({ mode }) => mode !== 'link'))
+    const next = core.live ?? core.draining
+    if (core.draining && core.draining !== next) core.drop(core.draining)
+    if (next && floods) core.drop(next)
+    else if (next) next.use = { kind: 'draining' }
+    core.draining = floods ? undefined : next
+    core.dropRace()
+    stale += 1
+    core.again(stale, transport.name)
+  }
+
+  function goLive(own: JobLink): void {
+    const { transport, link } = own
+    const replaced = core.live
+    if (replaced) core.drop(replaced)
+    core.live = own
+    own.use = { kind: 'live' }
+    core.problem = undefined
+    core.turn(goneLive(core.race, transport.name, now(), policy))
+    if (!replaced) core.emit({ type: 'live', afterMs: now() - raceAt }, transport.name)
+    else if (replaced.transport !== transport) core.emit({ type: 'switched', from: replaced.transport.name }, transport.name)
+    core.latencyMs = (link.provedAt ?? 0) - link.startedAt
+    hints.remember(network ?? undefined, transport.name, core.latencyMs, core.race.records)
+    for (const each of links) if (each.use.kind === 'probe' && !isBetter(core.race, each.transport.name, now())) core.drop(each)
+  }
+
+  /** Credentials first, then what was learnt here before, for which single reads don't wait. */
+  async function prepare(): Promise<void> {
+    const controller = new AbortController()
+    core.preparing = controller
+    const { signal } = controller
+    const isUpgrade = core.race.phase.kind === 'live'
+    if (!isUpgrade) core.races += 1
+    try {
+      auth.set(await within(options.authorize(), core.patience(), signal, () => new TransportError('timeout', 'the token or header source gave no answer')))
+      if (!isUpgrade) {
+        if (options.firstLook) table.setUnknownDue()
+        core.schedule()
+        await recall(signal)
+        raceAt = now()
+      }
+    } catch (error) {
+      if (signal.aborted) return
+      if (isJobtailError(error)) return failAll(error)
+      // A token that can't be had ends nothing that is live.
+      if (!isUpgrade) return onNoCredentials(error)
+    } finally {
+      if (core.preparing === controller) core.preparing = undefined
+    }
+    core.turn(begin(core.race, now(), policy))
+  }
+
+  async function recall(signal: AbortSignal): Promise<void> {
+    const type = networkType()
+    if (type === network) return
+    const hint = await orAborted(hints.recall(type, signal), signal)
+    network = type
+    core.latencyMs = hint?.latencyMs
+    core.race = { ...core.race, favourite: hint?.transport, records: hint?.records ?? {} }
+  }
+
+  function onNoCredentials(error: unknown): void {
+    // Never its text: there may be a token in it.
+    const { reason, message } = isTransportError(error)
+      ? error
+      : { reason: 'network' as const, message: `the token or header source threw ${error instanceof Error ? error.name : typeof error}` }
+    core.emit({ type: 'probe-failed', afterMs: core.patience(), reason }, 'token')
+    core.problem = { transport: 'token', reason, status: undefined, message }
+    core.turn(nobodyDelivered({ ...core.race, failed: [core.problem] }, now(), policy))
+  }
+
+  // ---- what links tell
+
+  function onLinkEvent(own: JobLink, event: LinkEvent): void {
+    switch (event.type) {
+      case 'proved':
+        return onProved(own)
+      case 'frames':
+        return onFrames(own, event.frames, event.bytesEach)
+      case 'suspect':
+        return reads.verify(own, event.quietMs)
+      case 'ended':
+        // What was opened with an old token says nothing.
+        return onEnded(own, event.error?.status === 401 && auth.isSuperseded(own.credentials) ? undefined : event.error)
+      default:
+        return event satisfies never
+    }
+  }
+
+  function onProved(own: JobLink): void {
+    if (own.use.kind !== 'probe') return
+    core.emit({ type: 'probe-proved', afterMs: now() - own.link.startedAt }, own.transport.name)
+    if (!core.live) goLive(own)
+    core.schedule()
+  }
+
+  function onFrames(own: JobLink, frames: readonly Frame[], bytesEach: number | undefined): void {
+    const { jobs } = own
+    // More has come before a full reader has taken anything.
+    if (jobs.full.size > 0) relieve(jobs)
+    for (const frame of frames) {
+      if (isControl(frame)) onControl(own, frame)
+      else {
+        if (isTerminal(frame.type) && table.active(frame.job).length > 0) core.emit({ type: 'ended', job: frame.job, status: frame.type })
+        jobs.event(frame, bytesEach)
+      }
+    }
+    // A full reader has a task's time to take what it has.
+    if (jobs.full.size > 0) void macrotask().then(() => relieve(jobs))
+    if (isSpent(own)) core.schedule()
+  }
+
+  /** Lets go of the jobs of readers that can't hold more. */
+  function relieve({ full }: LinkJobs): void {
+    for (const reader of full) {
+      if (reader.roomBytes() > 0 || reader.mode === 'paused') continue
+      reader.setMode('paused')
+      core.emit({ type: 'paused' })
+      core.schedule()
+    }
+    full.clear()
+  }
+
+  function onControl(own: JobLink, frame: Control): void {
+    core.schedule()
+    switch (frame.control) {
+      case 'hello':
+        return options.onHello(frame.mux ?? 1)
+      case 'subscribed':
+        auth.accept()
+        table.known(frame.job)
+        if (!own.jobs.subscribed(frame)) onStaleAnswer(own, frame.job)
+        return
+      case 'done':
+        return own.jobs.done(frame)
+      case 'error': {
+        const error = refuse(core, own, frame, reads.isVerifying(own))
+        if (error) failAll(error)
+      }
+    }
+  }
+
+  /** What was asked for from further on. A stream that was asked in every way there is still gets there; an answer never does. */
+  function onStaleAnswer({ link, transport, use }: JobLink, job: string): void {
+    if (use.kind === 'read' || transport.traits?.polls || !core.isFresh)
+      link.end(new TransportError('stale', `job ${job}: the answer begins before the cursor that was asked for: it was lost on the way, or a cache answered`))
+    core.isFresh = true
+  }
+
+  function onEnded(own: JobLink, error: TransportError | undefined): void {
+    links.delete(own)
+    const { use, transport, link, jobs } = own
+    core.schedule()
+    switch (use.kind) {
+      case 'draining':
+        core.draining = undefined
+        return
+      case 'dropped':
+        return tellAbandoned(own)
+      case 'read':
+        reads.onEnded(own, use, error)
+        if (error && link.provedAt === undefined) heed(core, own, error)
+        return
+      case 'live': {
+        if (!error || table.wanted().length === 0) {
+          core.dropRace()
+          return core.turn(restarted(core.race))
+        }
+        fail(own, error)
+        if (heed(core, own, error)) return
+        const { heardAt, provedAt = 0, byeMs } = link
+        const untilMs = error.reason === 'silent' ? heardAt : undefined
+        beforeLoss = core.race
+        lostAt = now()
+        core.dropRace()
+        return core.turn(lost(core.race, { livedMs: (untilMs ?? now()) - provedAt, events: jobs.news, byeMs }, now(), policy))
+      }
+      case 'probe': {
+        // What ends when nothing is left to read has neither failed nor been lost, and needs nothing in its place.
+        const failure = error && table.wanted().length > 0 ? fail(own, error) : undefined
+        if (!failure) tellAbandoned(own)
+        else if (error && heed(core, own, error)) return
+        return core.turn(probeEnded(core.race, transport.name, failure, now(), policy))
+      }
+      default:
+        return use satisfies never
+    }
+  }
+
+  function tellAbandoned({ link, transport }: JobLink): void {
+    if (link.provedAt === undefined) core.emit({ type: 'probe-abandoned', afterMs: now() - link.startedAt }, transport.name)
+  }
+
+  /** Tells of a failure of the path's own, and keeps it as what is wrong now. */
+  function fail(own: JobLink, { reason, status, message }: TransportError): Failure {
+    const { transport, link, jobs } = own
+    const { name, traits } = transport
+    if (!core.isSpare(own)) core.problem = { transport: name, reason, status, message }
+    if (link.provedAt !== undefined) core.emit({ type: 'lost', afterMs: now() - link.provedAt, reason, events: jobs.news }, name)
+    else core.emit({ type: 'probe-failed', afterMs: now() - link.startedAt, reason, status }, name)
+    return { transport: name, reason, status, message, hidesStatus: traits?.hidesStatus ?? false }
+  }
+
+  // ---- the page, and the end
+
+  /** The page is put away: nothing stays open, and nothing is opened until it is back. */
+  function onLeave(): void {
+    if (now() - lostAt < FAREWELL_MS) core.race = restarted(beforeLoss)
+    else if (core.race.phase.kind !== 'waiting') core.race = restarted(core.race)
+    core.dropLinks()
+    core.endReads()
+    alarm.set(Infinity)
+    announce()
+  }
+
+  /** What was waited for may have come, what is live may have died, and what is shown may be out of date. */
+  function onChange(): void {
+    if (!isOffline()) core.race = woken(core.race, now())
+    core.live?.link.check()
+    announce()
+    core.schedule()
+  }
+
+  function onAvailability(): void {
+    const { race } = core
+    const next = { ...race, order: core.order() }
+    const isStuck = race.phase.kind === 'racing' && links.size === 0
+    core.race = isStuck ? restarted(next) : next.order.some((name) => !race.order.includes(name)) ? woken(next, now()) : next
+    core.schedule()
+  }
+
+  function failAll(error: JobtailError): void {
+    core.dropLinks()
+    core.race = raceOf(core.order())
+    core.races = 0
+    network = null
+    auth.accept()
+    for (const reader of table.all()) reader.fail(error)
+    core.schedule()
+  }
+
+  function announce(): void {
+    const next = stateOf(core)
+    if ((Object.keys(next) as (keyof ConnectionState)[]).every((key) => next[key] === state[key])) return // as: its own keys
+    state = Object.freeze(next)
+    for (const reader of table.all()) reader.connection(state)
+  }
+
+  function stopFollowing(): void {
+    for (const stop of unfollow ?? []) stop()
+    unfollow = undefined
+  }
+
+  return {
+    add(reader) {
+      // A race that is yet to begin makes what is unknown due by itself.
+      table.add(reader, options.firstLook && core.race.phase.kind === 'racing' ? 0 : Infinity)
+      unfollow ??= [page.follow({ onLeave, onChange }), ...transports.map(({ availability }) => availability?.onChange(onAvailability) ?? (() => {}))]
+      reader.connection(state)
+      core.schedule()
+    },
+    remove(reader) {
+      table.remove(reader)
+      core.schedule()
+    },
+    changed() {
+      table.modesChanged()
+      core.schedule()
+    },
+    has: table.has,
+    // Until a hello has told, the others wait for it behind the first.
+    takes: (job) => table.has(job) || table.size < (options.capacity() ?? Infinity)
+  }
+}

@@ -1,0 +1,204 @@
+/** What a connection has, and the steps that its parts share: its jobs, its links, its race. Decides nothing. */
+
+import { macrotask, now } from '../async/clock.ts'
+import { type Auth, createAuth } from '../auth.ts'
+import type { Credentials } from '../credentials.ts'
+import { createJobTable, type JobTable } from '../delivery/job-table.ts'
+import { createLinkJobs } from '../delivery/link-jobs.ts'
+import type { Reader } from '../delivery/reader.ts'
+import type { Emit } from '../diagnostics.ts'
+import { describe } from '../failures.ts'
+import type { Hints } from '../hints.ts'
+import { type LinkEvent, runLink } from '../link/link.ts'
+import { isOffline, type Page } from '../page.ts'
+import { patienceMs } from '../policy/backoff.ts'
+import { paused, prolonged, type Race, type RacePolicy, raceOf, restarted } from '../policy/race.ts'
+import type { Settings } from '../settings.ts'
+import type { ConnectionState, DiagnosticDetail, OpenRequest, Transport } from '../types.ts'
+import type { JobLink, Use } from './job-link.ts'
+
+export interface ConnectionOptions extends Pick<Settings, 'firstLook' | 'staggerMs' | 'probeTimeoutMs' | 'unknownJobGraceMs' | 'bufferBytes' | 'retry'> {
+  /** The supported ones, best first. */
+  transports: readonly Transport[]
+  readOnce: Transport | undefined
+  request: Pick<OpenRequest, 'base' | 'credentials' | 'fetch' | 'WebSocket'>
+  /** Asks the token and the header source. */
+  authorize(): Promise<Credentials>
+  /** Whether asking again may give another token. */
+  canReauthorize: boolean
+  hints: Hints
+  page: Page
+  emit: Emit
+  /** The first race has delivered nothing. */
+  warn(message: string): void
+  /** How many jobs one connection may carry; undefined until a hello has told. */
+  capacity(): number | undefined
+}
+
+export interface Core {
+  readonly options: ConnectionOptions
+  readonly policy: RacePolicy
+  readonly table: JobTable
+  readonly auth: Auth
+  readonly links: Set<JobLink>
+  /** To be written by `turn`, but for what nobody is told of. */
+  race: Race
+  live: JobLink | undefined
+  draining: JobLink | undefined
+  /** Credentials and hints are being asked for. */
+  preparing: AbortController | undefined
+  /** Races so far. */
+  races: number
+  /** How long the transport that worked last needed for its first frame. */
+  latencyMs: number | undefined
+  /** What failed last. */
+  problem: ConnectionState['problem']
+  /** An answer came from somewhere else than asked for: what is opened asks so that it can't be lost, or out of a cache. */
+  isFresh: boolean
+  /** Has everything brought in line with what is wanted, once all that happens now has happened. */
+  schedule(): void
+  emit(detail: DiagnosticDetail, transport?: string): void
+  /** The names of the transports that are there now, best first. */
+  order(): string[]
+  patience(): number
+  /** False without credentials, and while the server has asked for silence. */
+  mayRead(): boolean
+  /** True while another link is live: a failure of this one changes nothing. */
+  isSpare(own: JobLink): boolean
+  open(transport: Transport, use: Use): JobLink
+  drop(own: JobLink): void
+  /** Ends the live link and those that are tried, and what was to be opened. */
+  dropRace(): void
+  /** The same, and what is read on until something is live. */
+  dropLinks(): void
+  endReads(): void
+  /** The race goes on to its next state; who listens is told what is new. */
+  turn(next: Race): void
+  /** Another race: at once, unless that has been so too often in a row. */
+  again(times: number, favourite?: string): void
+  /** Somebody has asked for silence, on every transport. */
+  pause(own: JobLink, atLeastMs: number): void
+}
+
+/** What is wanted may change as often while a link is opened; more often it is the server that doesn't give it, and is asked ever more rarely. */
+const MAX_AGAIN = 5
+/** A reader that has little room is still sent so much at once: an event may be that large. */
+const MIN_WINDOW_BYTES = 2 ** 16
+
+/** The readers that take part in what a link reads. */
+export function activeReaders(table: JobTable, use: Use): (job: string) => readonly Reader[] {
+  if (use.kind !== 'read' || !use.reader) return table.active
+  const { reader } = use
+  return (job) => (reader.mode === 'paging' && table.readers(job).includes(reader) ? [reader] : [])
+}
+
+export function createCore(options: ConnectionOptions, reconcile: () => void, onLinkEvent: (own: JobLink, event: LinkEvent) => void): Core {
+  const { transports, retry } = options
+  const order = (): string[] => transports.filter(({ availability }) => availability?.isAvailable !== false).map(({ name }) => name)
+  let isScheduled = false
+
+  function announceTurn(before: Race): void {
+    const { phase, failed, records } = core.race
+    if (phase.kind === 'waiting' && before.phase.kind !== 'waiting') core.emit({ type: 'waiting', ms: phase.ms, reason: phase.reason })
+    // Where the first race has delivered nothing, a developer should know; unless the server's own word comes in the same task.
+    if (core.races === 1 && phase !== before.phase && phase.kind !== 'racing' && failed.length > 0)
+      void macrotask().then(() => core.table.wanted().length > 0 && options.warn(describe(failed, options.request.base)))
+    for (const [name, { demotedUntil }] of Object.entries(records))
+      if (demotedUntil > now() && demotedUntil !== before.records[name]?.demotedUntil) core.emit({ type: 'demoted', untilMs: demotedUntil }, name)
+  }
+
+  const core: Core = {
+    options,
+    policy: { staggerMs: options.staggerMs, retry, random: Math.random },
+    table: createJobTable(options.capacity),
+    auth: createAuth(options.canReauthorize),
+    links: new Set(),
+    race: raceOf(order()),
+    live: undefined,
+    draining: undefined,
+    preparing: undefined,
+    races: 0,
+    latencyMs: undefined,
+    problem: undefined,
+    isFresh: false,
+
+    schedule() {
+      if (isScheduled) return
+      isScheduled = true
+      queueMicrotask(() => {
+        isScheduled = false
+        reconcile()
+      })
+    },
+    emit: (detail, transport) => options.emit(detail, transport, core.races),
+    order,
+    patience: () => patienceMs(core.race.failures, options.probeTimeoutMs, core.latencyMs),
+    mayRead() {
+      const { phase } = core.race
+      return core.auth.latest !== undefined && !(phase.kind === 'waiting' && phase.isFirm && now() < phase.until)
+    },
+    isSpare: (own) => core.live !== undefined && core.live !== own,
+
+    open(transport, use) {
+      const { table } = core
+      const jobs = createLinkJobs(activeReaders(table, use))
+      const credentials = core.auth.latest as Credentials // as: nothing is opened before they are there
+      const windowBytes = use.kind === 'read' && use.reader ? Math.max(MIN_WINDOW_BYTES, use.reader.roomBytes()) : options.bufferBytes
+      const own: JobLink = {
+        transport,
+        use,
+        jobs,
+        credentials,
+        link: runLink({
+          patienceMs: core.patience(),
+          open(signal) {
+            const asked = jobs.ask(use.kind === 'read' ? use.jobs : table.wanted())
+            const isRepeated = asked.filter(({ job, after }) => table.asksAgain(job, transport.name, after)).length > 0
+            const headers = new Headers(credentials.headers)
+            return transport.open({ ...options.request, ...credentials, headers, jobs: asked, windowBytes, isFresh: core.isFresh || isRepeated, signal })
+          },
+          onEvent: (event) => onLinkEvent(own, event)
+        })
+      }
+      core.links.add(own)
+      return own
+    },
+
+    drop(own) {
+      own.use = { kind: 'dropped' }
+      own.link.end()
+    },
+    dropRace() {
+      core.preparing?.abort()
+      core.preparing = undefined
+      for (const own of core.links) if (own.use.kind === 'live' || own.use.kind === 'probe') core.drop(own)
+      core.live = undefined
+    },
+    dropLinks() {
+      core.dropRace()
+      if (core.draining) core.drop(core.draining)
+      core.draining = undefined
+    },
+    endReads() {
+      for (const { use, link } of core.links) if (use.kind === 'read') link.end()
+    },
+
+    turn(next) {
+      const before = core.race
+      // Not for ever: browsers have been wrong about being offline.
+      core.race = next.phase.kind !== before.phase.kind && isOffline() ? prolonged(next, retry.maxMs, now()) : next
+      announceTurn(before)
+      core.schedule()
+    },
+    again(times, favourite) {
+      core.turn(times > MAX_AGAIN ? paused(core.race, 0, favourite, now(), core.policy) : restarted(core.race, favourite))
+    },
+    pause(own, atLeastMs) {
+      const favourite = own.use.kind === 'read' ? core.race.favourite : own.transport.name
+      core.dropRace()
+      core.endReads()
+      core.turn(paused(core.race, atLeastMs, favourite, now(), core.policy))
+    }
+  }
+  return core
+}

@@ -1,0 +1,87 @@
+/** Single reads, each to the end of what is known now: until a link is live, beside one that is suspect, for held jobs, and for those who are behind. */
+
+import { now } from '../async/clock.ts'
+import type { TransportError } from '../errors.ts'
+import { isOffline } from '../page.ts'
+import type { Transport } from '../types.ts'
+import type { Core } from './core.ts'
+import type { JobLink, ReadUse } from './job-link.ts'
+
+/** What a read beside a silent link has brought, that one brings within so long, or it is dead. */
+const CHALLENGE_MS = 250
+/** Where single reads have failed, links have to do for so long. */
+const PAGING_AGAIN_MS = 5000
+
+export interface Reads {
+  /** Reads once what is due, and who is behind. */
+  readDue(): void
+  /** The live link has brought no event for so long: what it may have missed is read beside it. */
+  verify(own: JobLink, silentMs: number): void
+  /** Runs beside a suspect link: no refusal of it counts. */
+  isVerifying(own: JobLink): boolean
+  onEnded(own: JobLink, use: ReadUse, error: TransportError | undefined): void
+}
+
+/** `transport` reads once; undefined: nothing can, and links have to do. */
+export function createReads(core: Core, transport: Transport | undefined): Reads {
+  const { table, links } = core
+  let verifying: JobLink | undefined
+  let pagingAgainAt = 0
+
+  function readPages(): void {
+    for (const reader of table.all()) {
+      if (reader.mode !== 'paging' || [...links].some(({ use }) => use.kind === 'read' && use.reader === reader)) continue
+      if (transport && now() >= pagingAgainAt) core.open(transport, { kind: 'read', jobs: [reader.job], reader })
+      else reader.setMode('link')
+    }
+  }
+
+  function read(by: Transport, jobs: readonly string[], verifies?: JobLink): JobLink {
+    for (const job of jobs) table.reading(job, true)
+    return core.open(by, { kind: 'read', jobs, verifies })
+  }
+
+  return {
+    readDue() {
+      if (!core.mayRead()) return
+      readPages()
+      const due = table.due(now())
+      const wanted = table.wanted()
+      for (const job of due) table.setDue(job, Infinity)
+      if (!transport) for (const job of due) table.release(job)
+      else {
+        // What a live link reads needs no first look.
+        const jobs = core.live ? due.filter((job) => !wanted.includes(job)) : due
+        if (jobs.length > 0) read(transport, jobs)
+      }
+    },
+
+    verify(own, silentMs) {
+      const wanted = table.wanted()
+      if (own !== core.live || own.transport.traits?.polls === 'short' || !transport || verifying || wanted.length === 0) return
+      core.emit({ type: 'suspected', silentMs }, own.transport.name)
+      verifying = read(transport, wanted, own)
+    },
+
+    isVerifying: (own) => own === verifying,
+
+    onEnded({ jobs, link }, { jobs: asked, reader, verifies }, error) {
+      const hasFailed = error !== undefined && link.provedAt === undefined
+      if (reader) {
+        if (hasFailed) pagingAgainAt = now() + Math.max(PAGING_AGAIN_MS, error.retryAfterMs ?? 0)
+        // At the end of what was known, or this path has failed: in each case links go on.
+        if (reader.mode === 'paging') reader.setMode('link')
+        return
+      }
+      for (const job of asked) {
+        table.reading(job, false)
+        // Neither held again nor answered: that path has failed, so the job goes back to links.
+        table.release(job)
+      }
+      if (!verifies) return
+      verifying = undefined
+      const isSilent = verifies.link.eventAt < link.startedAt
+      if (isSilent && (jobs.news > 0 || (link.provedAt === undefined && isOffline()))) verifies.link.requireEventWithin(CHALLENGE_MS)
+    }
+  }
+}

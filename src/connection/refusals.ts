@@ -1,0 +1,70 @@
+/** What becomes of jobs and links when a server, or somebody before it, says no (PROTOCOL.md §7, RFC 9110). */
+
+import { now } from '../async/clock.ts'
+import type { JobtailError } from '../errors.ts'
+import { saidBy, TransportError } from '../errors.ts'
+import { decide } from '../policy/decide.ts'
+import { upgradePaused } from '../policy/race.ts'
+import type { ErrorControl } from '../protocol/frames.ts'
+import { TAIL } from '../protocol/rules.ts'
+import type { Core } from './core.ts'
+import type { JobLink } from './job-link.ts'
+
+/** The server's own word about a job, or about all; `isVerifying`: it came beside what works, where no refusal counts. Returns the error that everybody has to be told. */
+export function refuse(core: Core, own: JobLink, error: ErrorControl, isVerifying: boolean): JobtailError | undefined {
+  const { job, status, message, retryAfterMs = 0 } = error
+  const cursor = job && own.jobs.remove(job)?.cursor
+  const decision = decide(status, !!cursor && cursor !== TAIL)
+  if (decision === 'reauthorize') return reauthorize(core, own) ? undefined : saidBy(job ? `job ${job}` : 'all jobs', error)
+  if (isVerifying) return undefined
+  if (!job) {
+    if (decision !== 'wait') for (const each of own.jobs.jobs()) refuse(core, own, { ...error, job: each }, isVerifying)
+    else if (core.isSpare(own)) own.link.end(new TransportError('status', message, { status }))
+    else core.pause(own, retryAfterMs)
+    return undefined
+  }
+  const { table, options } = core
+  const readers = table.readers(job)
+  if (decision === 'wait') table.hold(job, retryAfterMs, Infinity)
+  // Where another path has it already, this one spoke too early.
+  else if (decision !== 'ask-again' || !(readers.some(({ position }) => position.epoch) || table.hold(job, 0, options.unknownJobGraceMs)))
+    for (const reader of readers) reader.fail(saidBy(`job ${job}`, error, decision === 'history-gone' ? decision : undefined))
+  return undefined
+}
+
+/** The token was refused: another one is asked for. False where that is of no use. */
+function reauthorize(core: Core, own: JobLink): boolean {
+  const { auth, options } = core
+  if (own.use.kind === 'dropped') return true // another one's refusal, of the same token, came first
+  if (auth.isSuperseded(own.credentials)) own.link.end()
+  else if (core.isSpare(own)) {
+    // What is opened next has a new token.
+    own.link.end()
+    void options.authorize().then(auth.set, () => {})
+  } else {
+    const times = auth.refuse()
+    if (times === undefined) return false
+    core.dropRace()
+    core.again(times)
+  }
+  return true
+}
+
+/** What a failed link's status says whoever sent it: 401, another token; `Retry-After` or 429, silence (RFC 9110 §10.2.3). True where that was all there was to do. */
+export function heed(core: Core, own: JobLink, { status, retryAfterMs }: TransportError): boolean {
+  const { auth, options } = core
+  const isRefused = status === 401 && !auth.isSuperseded(own.credentials)
+  const asksForSilence = retryAfterMs !== undefined || status === 429
+  if (core.isSpare(own)) {
+    // What is opened next has a new token, and is opened later.
+    if (isRefused) void options.authorize().then(auth.set, () => {})
+    if (asksForSilence) core.race = upgradePaused(core.race, retryAfterMs ?? 0, now())
+    return false
+  }
+  const times = isRefused ? auth.refuse() : undefined
+  if (times !== undefined) {
+    core.dropRace()
+    core.again(times)
+  } else if (asksForSilence) core.pause(own, retryAfterMs ?? 0)
+  return times !== undefined || asksForSilence
+}

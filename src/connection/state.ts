@@ -1,0 +1,24 @@
+/** What a connection says of itself to its readers. */
+
+import { isOffline } from '../page.ts'
+import type { ConnectionState } from '../types.ts'
+import type { Core } from './core.ts'
+
+/** What its links, its race and its jobs come to. */
+export function stateOf({ race, live, draining, table, problem, options }: Core): ConnectionState {
+  const state = (phase: ConnectionState['phase'], transport?: string, retryAt?: number): ConnectionState => ({
+    phase,
+    transport,
+    attempt: race.failures,
+    retryAt,
+    problem: phase === 'live' || phase === 'idle' ? undefined : problem
+  })
+  const carrying = live ?? draining
+  if (carrying) return state('live', carrying.transport.name)
+  if (table.wanted().length === 0) {
+    if (table.isHeld()) return state('waiting', undefined, table.nextDueAt())
+    return table.all().some(({ mode }) => mode !== 'link') ? state('live', options.readOnce?.name) : state('idle')
+  }
+  if (race.phase.kind === 'waiting') return state(isOffline() ? 'offline' : 'waiting', undefined, race.phase.until)
+  return state('connecting')
+}
