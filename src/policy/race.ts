@@ -160,8 +160,9 @@ export function probeEnded(race: Race, transport: string, failure: Failure | und
     nextAt: isLatest ? now : race.nextAt,
     records: failure?.reason === 'mute' ? recordShortLife(race.records, transport, now) : race.records
   }
-  const isOver = next.phase.kind === 'racing' && next.queue.length === 0 && next.probing.length === 0
-  return isOver ? nobodyDelivered(next, now, policy) : next
+  if (next.phase.kind !== 'racing' || next.queue.length > 0 || next.probing.length > 0) return next
+  // What only ended has not failed: nobody needed it, or it had an old token.
+  return next.failed.length > 0 ? nobodyDelivered(next, now, policy) : restarted(next)
 }
 
 /** Nobody has delivered; or no credentials were to be had, which is the one failure then. */
