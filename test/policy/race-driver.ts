@@ -1,24 +1,10 @@
 /** Carries out what `plan` says, as a connection does, in virtual time: one transport's link is nothing but its name. */
 
-import {
-  begin,
-  type Failure,
-  goneLive,
-  isBetter,
-  type Loss,
-  lost,
-  nobodyDelivered,
-  opened,
-  paused,
-  plan,
-  probeEnded,
-  type Race,
-  type RacePolicy,
-  raceOf,
-  restarted,
-  upgradePaused,
-  woken
-} from '../../src/policy/race.ts'
+import type { Failure, Loss, Race, RacePolicy } from '../../src/policy/race.ts'
+import * as racing from '../../src/policy/race.ts'
+
+/** The pure functions, or others in their place. */
+export type Rules = typeof racing
 
 export const NAMES: readonly string[] = ['websocket', 'sse', 'long-poll', 'short-poll']
 
@@ -38,6 +24,9 @@ export interface Driven {
   readonly opened: string[]
   /** When credentials were asked for. */
   readonly preparedAt: number[]
+  /** Told at each of both, before anything else happens. */
+  onOpened: (transport: string) => void
+  onPrepare: () => void
   /** The links that are being tried. */
   readonly probes: Set<string>
   live: string | undefined
@@ -57,6 +46,8 @@ export interface Driven {
   busyBeside(transport: string, atLeastMs: number): void
   noCredentials(): void
   wake(): void
+  /** The browser is sure that there is no network. */
+  prolong(ms: number): void
   /** Nobody reads any more: as a connection does then. */
   letGo(): void
 }
@@ -64,7 +55,7 @@ export interface Driven {
 /** More steps at one moment than any state asks for. */
 const MAX_STEPS = 20
 
-export function drive(order: readonly string[] = NAMES, policy: Partial<RacePolicy> = {}): Driven {
+export function drive(order: readonly string[] = NAMES, policy: Partial<RacePolicy> = {}, rules: Rules = racing): Driven {
   const full: RacePolicy = { staggerMs: 250, retry: { baseMs: 250, maxMs: 30_000, attempts: Infinity }, random: () => 1, ...policy }
 
   function drop(): void {
@@ -75,26 +66,28 @@ export function drive(order: readonly string[] = NAMES, policy: Partial<RacePoli
   function goLive(transport: string): void {
     driven.probes.delete(transport)
     driven.live = transport
-    driven.race = goneLive(driven.race, transport, driven.now, full)
-    for (const name of driven.probes) if (!isBetter(driven.race, name, driven.now)) driven.probes.delete(name)
+    driven.race = rules.goneLive(driven.race, transport, driven.now, full)
+    for (const name of driven.probes) if (!rules.isBetter(driven.race, name, driven.now)) driven.probes.delete(name)
   }
 
   /** Until when there is nothing to do. */
   function run(): number {
     for (let steps = 0; ; steps += 1) {
       if (steps > MAX_STEPS) throw new Error(`no end of steps: ${JSON.stringify(driven.race)}`)
-      const step = plan(driven.race, driven.now)
+      const step = rules.plan(driven.race, driven.now)
       switch (step.do) {
         case 'prepare':
           driven.preparedAt.push(driven.now)
-          driven.race = begin(driven.race, driven.now, full)
+          driven.onPrepare()
+          driven.race = rules.begin(driven.race, driven.now, full)
           break
         case 'open': {
           const { transport } = step
           if (driven.probes.has(transport) || driven.live === transport) throw new Error(`${transport} is open already`)
-          driven.race = opened(driven.race, driven.now, full)
+          driven.race = rules.opened(driven.race, driven.now, full)
           driven.probes.add(transport)
           driven.opened.push(`${transport}@${driven.now}`)
+          driven.onOpened(transport)
           break
         }
         case 'wait':
@@ -109,10 +102,12 @@ export function drive(order: readonly string[] = NAMES, policy: Partial<RacePoli
   }
 
   const driven: Driven = {
-    race: raceOf(order),
+    race: rules.raceOf(order),
     now: 0,
     opened: [],
     preparedAt: [],
+    onOpened() {},
+    onPrepare() {},
     probes: new Set(),
     live: undefined,
     run,
@@ -124,7 +119,7 @@ export function drive(order: readonly string[] = NAMES, policy: Partial<RacePoli
     },
     fail(transport, why = failure(transport)) {
       driven.probes.delete(transport)
-      driven.race = probeEnded(driven.race, transport, why ?? undefined, driven.now, full)
+      driven.race = rules.probeEnded(driven.race, transport, why ?? undefined, driven.now, full)
       run()
     },
     prove(transport) {
@@ -132,35 +127,39 @@ export function drive(order: readonly string[] = NAMES, policy: Partial<RacePoli
       run()
     },
     serve(transport) {
-      if (driven.live !== transport && isBetter(driven.race, transport, driven.now)) goLive(transport)
+      if (driven.live !== transport && rules.isBetter(driven.race, transport, driven.now)) goLive(transport)
       run()
     },
     lose(loss) {
       drop()
-      driven.race = lost(driven.race, { livedMs: 200, events: 0, byeMs: undefined, ...loss }, driven.now, full)
+      driven.race = rules.lost(driven.race, { livedMs: 200, events: 0, byeMs: undefined, ...loss }, driven.now, full)
       run()
     },
     busy(atLeastMs) {
       const favourite = driven.live ?? driven.race.favourite
       drop()
-      driven.race = paused(driven.race, atLeastMs, favourite, driven.now, full)
+      driven.race = rules.paused(driven.race, atLeastMs, favourite, driven.now, full)
       run()
     },
     busyBeside(transport, atLeastMs) {
-      driven.race = upgradePaused(driven.race, atLeastMs, driven.now)
+      driven.race = rules.upgradePaused(driven.race, atLeastMs, driven.now)
       driven.fail(transport, failure(transport, 503))
     },
     noCredentials() {
-      driven.race = nobodyDelivered({ ...driven.race, failed: [failure('token', undefined, 'network')] }, driven.now, full)
+      driven.race = rules.nobodyDelivered({ ...driven.race, failed: [failure('token', undefined, 'network')] }, driven.now, full)
       run()
     },
     wake() {
-      driven.race = woken(driven.race, driven.now)
+      driven.race = rules.woken(driven.race, driven.now)
+      run()
+    },
+    prolong(ms) {
+      driven.race = rules.prolonged(driven.race, ms, driven.now)
       run()
     },
     letGo() {
       drop()
-      if (driven.race.phase.kind !== 'waiting' || !driven.race.phase.isFirm) driven.race = restarted(driven.race)
+      if (driven.race.phase.kind !== 'waiting' || !driven.race.phase.isFirm) driven.race = rules.restarted(driven.race)
     }
   }
   return driven
