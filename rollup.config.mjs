@@ -16,18 +16,21 @@ const withSourceMaps = () => ({
   }
 })
 
-export default {
-  input: 'dist/index.js',
-  output: {
-    file: 'dist/jobtail.min.js',
-    format: 'iife',
-    name: 'Jobtail',
-    exports: 'named',
-    sourcemap: true,
-    banner: '/*! Jobtail, MIT. Contains eventsource-parser (MIT) and idb-keyval (Apache-2.0), see THIRD-PARTY-NOTICES. */'
-  },
+/** A script that adds what a module exports to the global `Jobtail`, in whatever order such scripts come. */
+const script = (input, file, banner) => ({
+  input,
+  output: { file, banner, format: 'iife', name: 'Jobtail', extend: true, exports: 'named', sourcemap: true },
   plugins: [nodeResolve({ browser: true }), withSourceMaps(), terser({ ecma: 2022, compress: { passes: 3, keep_fargs: false }, format: { comments: /^!/ } })],
   onwarn(warning) {
     throw new Error(warning.message)
   }
-}
+})
+
+export default [
+  script(
+    'dist/index.js',
+    'dist/jobtail.min.js',
+    '/*! Jobtail, MIT. Contains eventsource-parser (MIT) and idb-keyval (Apache-2.0), see THIRD-PARTY-NOTICES. */'
+  ),
+  script('dist/explain.js', 'dist/jobtail-explain.min.js', '/*! Jobtail, MIT. */')
+]

@@ -20,8 +20,8 @@ const FIREFOX_PREFERENCES = {
   'browser.safebrowsing.update.enabled': false
 }
 
-/** Shows a page, and nothing more. WebKit has its driver, which hears of no network. */
-export async function showPage(name: EngineName, url: string): Promise<{ close(): Promise<void> }> {
+/** Shows a page, and nothing more. WebKit has its driver, which hears of no network. `further` are arguments for Chromium. */
+export async function showPage(name: EngineName, url: string, further: readonly string[] = []): Promise<{ close(): Promise<void> }> {
   if (name === 'webkit') {
     const engine = await startEngine(name)
     await engine.open(url)
@@ -39,7 +39,7 @@ export async function showPage(name: EngineName, url: string): Promise<{ close()
   const args =
     name === 'firefox'
       ? ['--headless', '--no-remote', '--profile', profile, url]
-      : ['--headless', `--user-data-dir=${profile}`, ...(launchOptions(name, path).args ?? []), url]
+      : ['--headless', `--user-data-dir=${profile}`, ...(launchOptions(name, path).args ?? []), ...further, url]
   const { child, stop } = startProcess(path, args)
   child.stdout?.resume()
   return {

@@ -15,24 +15,14 @@ export type ErrorCode =
   | 'bad-request'
   | 'closed'
 
-/** The latest credentials of this page, whatever they went with. */
-let secrets: string[] = []
-
-/** From now on no error says it: a server may echo what it was sent, and errors end up in logs. */
-export function keepSecret(secret: string): void {
-  secrets = [secret, ...secrets.filter((each) => each !== secret)].slice(0, 8)
-}
-
-/** Without parts of credentials either, since what is quoted is often cut short: eight characters give one away. */
-function discreet(message: string): string {
-  let text = message.slice(0, 2000) // it may be the server's, of any length
-  for (const secret of secrets) for (let at = 8; at <= secret.length; at++) text = text.replaceAll(secret.slice(at - 8, at), '…')
-  return text
-}
+/** What a server says may be of any length, and may give back what it was sent: what is known to be a credential is left out where it is quoted, what looks like one is here. */
+const redact = (message: string): string => message.slice(0, 2000).replace(/(Bearer |bearer\.)[^\s"]+/g, '$1…')
 
 export interface JobtailErrorOptions {
   transport?: string | undefined
   status?: number | undefined
+  /** How long the server asked for a pause. */
+  retryAfterMs?: number | undefined
   cause?: unknown
 }
 
@@ -44,13 +34,16 @@ export class JobtailError extends Error {
   declare readonly transport?: string
   /** The HTTP status that said so, where one did. */
   declare readonly status?: number
+  /** The pause that the server asked for, where it did. */
+  declare readonly retryAfterMs?: number
 
   constructor(code: ErrorCode, message: string, options: JobtailErrorOptions = {}) {
-    super(discreet(message), options)
+    super(redact(message), options)
     this.code = code
-    const { transport, status } = options
+    const { transport, status, retryAfterMs } = options
     if (transport !== undefined) this.transport = transport
     if (status !== undefined) this.status = status
+    if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs
   }
 }
 
@@ -105,7 +98,7 @@ export class TransportError extends Error {
   declare readonly retryAfterMs: number | undefined
 
   constructor(reason: FailureReason, message: string, options: TransportErrorOptions = {}) {
-    super(discreet(message), options)
+    super(redact(message), options)
     this.reason = reason
     this.status = options.status
     this.retryAfterMs = options.retryAfterMs
@@ -120,7 +113,7 @@ export const codeOf = (status: number): ErrorCode =>
   (({ 401: 'unauthorized', 403: 'forbidden', 404: 'unknown-job', 410: 'history-gone' }) as Partial<Record<number, ErrorCode>>)[status] ?? 'bad-request' // as: any number may be asked for
 
 /** The server's own word as an error. */
-export const saidBy = (subject: string, { status, code, message }: Problem, as: ErrorCode = codeOf(status)): JobtailError =>
-  new JobtailError(as, `${subject}: the server said ${status} ${code}${message && `: ${message}`}`, { status })
+export const saidBy = (subject: string, { status, code, message, retryAfterMs }: Problem, as: ErrorCode = codeOf(status)): JobtailError =>
+  new JobtailError(as, `${subject}: the server said ${status} ${code}${message && `: ${message}`}`, { status, retryAfterMs })
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

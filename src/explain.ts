@@ -1,7 +1,7 @@
-/** Diagnostics and errors in words. */
+/** jobtail/explain: diagnostics and errors in words. */
 
 import type { JobFailedError, JobtailError } from './errors.ts'
-import type { Diagnostic, FailureReason } from './types.ts'
+import type { Diagnostic, FailureReason, WaitReason } from './types.ts'
 
 const REASONS: Readonly<Record<FailureReason, string>> = {
   unsupported: 'this browser has no such thing',
@@ -17,6 +17,13 @@ const REASONS: Readonly<Record<FailureReason, string>> = {
   protocol: 'what came does not follow the protocol',
   bye: 'the server said goodbye',
   network: 'the network failed'
+}
+
+const WAITS: Readonly<Record<WaitReason, string>> = {
+  unreachable: 'no transport delivered',
+  unstable: 'the connection did not last',
+  bye: 'the server is closing connections',
+  busy: 'the server is busy'
 }
 
 const seconds = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`)
@@ -43,7 +50,7 @@ export function explain(subject: Diagnostic | JobtailError | JobFailedError): st
     case 'suspected':
       return `${name} has been silent for ${seconds(subject.silentMs)}, out of character`
     case 'waiting':
-      return `waiting ${seconds(subject.ms)}: ${subject.reason}`
+      return `waiting ${seconds(subject.ms)}: ${WAITS[subject.reason]}`
     case 'remembered':
       return `${name} is remembered as the winner`
     case 'recalled':

@@ -25,21 +25,25 @@ export interface PageListener {
 }
 
 export interface Page {
-  /** Tells of it from now on; returns how to stop. */
+  /** The page is watched while anybody follows it; returns how to stop. */
   follow(listener: PageListener): () => void
   readonly isAway: boolean
 }
 
-/** One watch for all listeners, kept while there are any. */
+/** Watches the page for several listeners; `onNetwork` is told once, however many they are. */
 export function createPage(onNetwork: (type: 'offline' | 'online') => void): Page {
   const listeners = new Set<PageListener>()
-  let watching: AbortController | undefined
+  let watch: AbortController | undefined
   let isAway = false
 
   function leave(): void {
     if (isAway) return
     isAway = true
-    for (const { onLeave } of listeners) onLeave()
+    for (const listener of listeners) listener.onLeave()
+  }
+
+  function change(): void {
+    for (const listener of listeners) listener.onChange()
   }
 
   function comeBack(): void {
@@ -47,39 +51,45 @@ export function createPage(onNetwork: (type: 'offline' | 'online') => void): Pag
     change()
   }
 
-  function change(): void {
-    for (const { onChange } of listeners) onChange()
-  }
-
-  function watch(): void {
-    watching = new AbortController()
-    const { signal } = watching
+  function start(): void {
+    watch = new AbortController()
+    const { signal } = watch
     const { document } = globalThis
-    isAway = false
-    const on = (target: EventTarget | undefined, type: string, callback: () => void): void => target?.addEventListener?.(type, callback, { signal })
-
-    on(globalThis, 'pagehide', leave)
-    on(globalThis, 'pageshow', comeBack)
-    on(document, 'freeze', leave)
-    on(document, 'resume', comeBack)
-    on(document, 'visibilitychange', () => isHidden() || change())
-    on(connection(), 'change', change)
-    for (const type of ['offline', 'online'] as const)
-      on(globalThis, type, () => {
-        onNetwork(type)
-        change()
-      })
+    const on = (target: EventTarget | undefined, callback: () => void, ...types: string[]): void => {
+      for (const type of types) target?.addEventListener?.(type, callback, { signal, capture: true })
+    }
+    on(globalThis, leave, 'pagehide')
+    on(document, leave, 'freeze')
+    on(globalThis, comeBack, 'pageshow')
+    on(document, comeBack, 'resume')
+    on(document, () => isHidden() || comeBack(), 'visibilitychange')
+    // Android and installed apps freeze a page and let it go on without `resume` and `pageshow`: whatever shows that it lives will do.
+    on(globalThis, () => isAway && comeBack(), 'focus', 'pointerdown', 'keydown')
+    on(connection(), change, 'change')
+    for (const [type, then] of [
+      ['offline', change],
+      ['online', comeBack]
+    ] as const)
+      on(
+        globalThis,
+        () => {
+          onNetwork(type)
+          then()
+        },
+        type
+      )
   }
 
   return {
     follow(listener) {
-      if (!watching) watch()
       listeners.add(listener)
+      if (!watch) start()
       return () => {
         listeners.delete(listener)
         if (listeners.size > 0) return
-        watching?.abort()
-        watching = undefined
+        watch?.abort()
+        watch = undefined
+        isAway = false
       }
     },
     get isAway() {

@@ -3,8 +3,9 @@
 import { callOut } from './async/callback.ts'
 import { macrotask } from './async/clock.ts'
 import { JobFailedError } from './errors.ts'
-import type { JobSnapshot, ProgressData, WireEvent } from './protocol/frames.ts'
+import type { JobSnapshot, JobStatus, WireEvent } from './protocol/frames.ts'
 import { isTerminal } from './protocol/rules.ts'
+import { statusAfter } from './protocol/status.ts'
 import type { ConnectionState, JobState } from './types.ts'
 
 /** The state before its `result` is given a type. */
@@ -27,11 +28,21 @@ export interface Store {
 }
 
 export function createStore(lastEventId: string | undefined): Store {
-  let state: AnyState = Object.freeze({ status: 'unknown', progress: undefined, result: undefined, error: undefined, lastEventId, connection: IDLE })
+  const fields: { -readonly [Name in keyof AnyState]: AnyState[Name] } = {
+    status: 'unknown',
+    progress: undefined,
+    result: undefined,
+    error: undefined,
+    lastEventId,
+    connection: IDLE
+  }
+  /** Made when it is read: most events come while nobody looks. */
+  let state: AnyState | undefined
   let telling = false
   const listeners = new Set<() => void>()
   /** How far the state is: a reader who comes later than it doesn't take it back. */
-  let shown: { epoch: string | undefined; seq: number } = { epoch: undefined, seq: 0 }
+  let shownEpoch: string | undefined
+  let shownSeq = 0
 
   async function tell(): Promise<void> {
     telling = true
@@ -40,28 +51,49 @@ export function createStore(lastEventId: string | undefined): Store {
     for (const listener of [...listeners]) if (listeners.has(listener)) callOut(listener)
   }
 
-  function set(change: Partial<AnyState>): void {
-    if (Object.entries(change).every(([key, value]) => value === state[key as keyof AnyState])) return // as: it is one of them
-    state = Object.freeze({ ...state, ...change })
+  function changed(): void {
+    state = undefined
     if (!telling && listeners.size > 0) void tell()
+  }
+
+  /** What an event says of the job. */
+  function apply(event: WireEvent): void {
+    const { type, data } = event
+    fields.status = statusAfter(type, fields.status as JobStatus) // as: what says nothing of it leaves `unknown` as it is
+    if (type === 'progress' && isObject(data)) fields.progress = copyOf(data)
+    else if (type === 'succeeded') fields.result = data
+    else if (isTerminal(type)) fields.error = new JobFailedError(event)
   }
 
   return {
     get state() {
+      state ??= Object.freeze({ ...fields })
       return state
     },
-    set,
+    set(change) {
+      const before = { ...fields }
+      Object.assign(fields, change)
+      if (Object.keys(change).some((key) => before[key as keyof AnyState] !== fields[key as keyof AnyState])) changed() // as: it is one of them
+    },
     take(event, epoch) {
-      const { seq, id: lastEventId } = event
-      const isKnown = epoch === shown.epoch && seq <= shown.seq
-      if (!isKnown) shown = { epoch, seq }
-      set({ ...(!isKnown && changeBy(event, state.status)), lastEventId })
+      const { seq, id } = event
+      if (epoch !== shownEpoch || seq > shownSeq) {
+        shownEpoch = epoch
+        shownSeq = seq
+        apply(event)
+      } else if (id === fields.lastEventId) return
+      fields.lastEventId = id
+      changed()
     },
     takeSnapshot(snapshot) {
-      const { epoch, seq, cursor, status, progress } = snapshot
       const event = endOf(snapshot)
-      shown = { epoch, seq }
-      set({ status, ...(progress && { progress }), ...(event && changeBy(event, status)), lastEventId: cursor })
+      shownEpoch = snapshot.epoch
+      shownSeq = snapshot.seq
+      fields.status = snapshot.status
+      fields.lastEventId = snapshot.cursor
+      if (snapshot.progress) fields.progress = copyOf(snapshot.progress)
+      if (event) apply(event)
+      changed()
     },
     onChange(listener) {
       const own = (): void => listener() // the same function twice is two listeners
@@ -74,29 +106,17 @@ export function createStore(lastEventId: string | undefined): Store {
   }
 }
 
-/** What one event says of a job of that status. `queued` says nothing new of a job that is known: a retry doesn't take it back. */
-function changeBy(event: WireEvent, status: AnyState['status']): Partial<AnyState> | undefined {
-  const { type, data } = event
-  switch (type) {
-    case 'queued':
-      return status === 'unknown' ? { status: type } : undefined
-    case 'progress':
-      return { status: 'running', ...(isObject(data) && { progress: data }) }
-    case 'started':
-    case 'output':
-    case 'retrying':
-      return { status: 'running' }
-    case 'succeeded':
-      return { status: type, result: data }
-    case 'failed':
-    case 'cancelled':
-      return { status: type, error: new JobFailedError(event) }
-    default:
-      return undefined
-  }
-}
+const isObject = (data: unknown): data is object => typeof data === 'object' && data !== null
 
-const isObject = (data: unknown): data is ProgressData => typeof data === 'object' && data !== null
+/** Frozen, and a copy, since an event's reader may do with its data what he likes. Data nested deeper than that is shared. */
+function copyOf<T extends object>(data: T, depth = 32): T {
+  const copy = (Array.isArray(data) ? [...data] : { ...data }) as T // as: of the same members
+  for (const key in copy) {
+    const value: unknown = copy[key]
+    if (depth && isObject(value)) copy[key] = copyOf(value, depth - 1) as (typeof copy)[typeof key] // as: the same
+  }
+  return Object.freeze(copy)
+}
 
 /** The terminal event that a snapshot stands for; undefined while the job goes on. */
 export function endOf({ id, status, seq, cursor, result, error }: JobSnapshot): WireEvent | undefined {

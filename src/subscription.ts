@@ -6,19 +6,19 @@ import { delay, onAbort } from './async/signals.ts'
 import type { Mode, Reader } from './delivery/reader.ts'
 import { createStateReader } from './delivery/state-reader.ts'
 import { JobFailedError, JobtailError } from './errors.ts'
+import type { Operations } from './operations.ts'
 import { backoffMs } from './policy/backoff.ts'
 import { type Position, startingAt } from './policy/position.ts'
 import type { Pool } from './pool.ts'
 import type { JobSnapshot, WireEvent } from './protocol/frames.ts'
 import { isTerminal, TAIL } from './protocol/rules.ts'
-import type { Requests } from './requests.ts'
 import { CLOSED, createStore, endOf, IDLE } from './state.ts'
 import type { DiagnosticDetail, RetryOptions, SubscribeOptions, Subscription } from './types.ts'
 
 /** What carries it. */
 export interface Wired {
   pool: Pool
-  requests: Requests
+  operations: Operations
 }
 
 export interface SubscriptionOptions extends SubscribeOptions {
@@ -103,7 +103,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       async done() {
         wire().pool.leave(own)
         try {
-          const told = await wire().requests.snapshot(jobId, stopped, false)
+          const told = await wire().operations.snapshot(jobId, stopped, false)
           if (stopped.aborted || learn(told, isLoop)) return
           // Somebody in between has said so (a stray 204): the job goes on, and is asked for again.
           contradictions += 1
@@ -128,7 +128,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   const stateReader = createStateReader({
     async locate(stopped) {
       try {
-        const told = await wire().requests.snapshot(jobId, stopped, true)
+        const told = await wire().operations.snapshot(jobId, stopped, true)
         if (!stopped.aborted) learn(told, false)
         return { ...startingAt(told.cursor), epoch: told.epoch, seq: told.seq }
       } catch {
@@ -271,7 +271,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       reconsider()
       return result.promise
     },
-    cancel: async () => wire().requests.cancel(jobId, life),
+    cancel: async () => wire().operations.cancel(jobId, life),
     close,
     [asyncDispose]: async () => close(),
     [Symbol.asyncIterator]() {

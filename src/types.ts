@@ -1,12 +1,14 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The public types. Their promises are documented here, once, and in docs/API.md. */
 
+import type { Reader } from './delivery/reader.ts'
 import type { FailureReason, JobFailedError, JobtailError } from './errors.ts'
-import type { WaitReason } from './policy/race.ts'
 import type { JobEvent, StandardEvents } from './protocol/events.ts'
 import type { Frame, JobSnapshot, ProgressData } from './protocol/frames.ts'
 
+export type { Mode, Reader } from './delivery/reader.ts'
 export type { FailureReason } from './errors.ts'
+export type { Gap, Position } from './policy/position.ts'
 export type { Events, JobEvent, StandardEvents } from './protocol/events.ts'
 export type { Control, Frame, JobSnapshot, JobStatus, ProgressData, WireEvent } from './protocol/frames.ts'
 
@@ -42,7 +44,8 @@ export interface ConnectionProblem {
 /** A frozen snapshot; a new object at each change. */
 export interface JobState<E = None> {
   readonly status: 'unknown' | 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
-  readonly progress: ProgressData | undefined
+  /** Of the latest `progress`; frozen, and not the event's own object. */
+  readonly progress: Readonly<ProgressData> | undefined
   readonly result: Result<E> | undefined
   readonly error: JobtailError | JobFailedError | undefined
   /** The id of the last event taken: persist it and pass it as `after` to go on from there. */
@@ -89,16 +92,17 @@ export interface Client extends Disposable {
 type Provided<T> = T | (() => T | Promise<T>)
 
 export interface RetryOptions {
-  /** Default 250. */
+  /** From 1. Default 250. */
   baseMs?: number
-  /** Default 30,000. */
+  /** From 1. Default 30,000. */
   maxMs?: number
-  /** Failed rounds in a row before `unreachable` is thrown. Default: Infinity. */
+  /** Fruitless races in a row before `unreachable` is thrown: from 1. Default: Infinity. */
   attempts?: number
 }
 
+/** Checked when the client is made. A time is in ms, and no longer than a timer can wait, 24.8 days: what is more, `Infinity` as well, is that. */
 export interface ClientOptions {
-  /** `{base}` of PROTOCOL.md, absolute or relative to the page. Default `'/jobs'`. */
+  /** `{base}` of PROTOCOL.md, absolute, or relative to the document's base as in `fetch`. Default `'/jobs'`. */
   url?: string | URL | undefined
   /** Best first: this order is the rank. Default `[webSocket(), sse(), longPoll(), shortPoll()]`. */
   transports?: readonly Transport[] | undefined
@@ -110,7 +114,7 @@ export interface ClientOptions {
   headers?: Provided<HeadersInit> | undefined
   /** Default `'same-origin'`. */
   credentials?: RequestCredentials | undefined
-  /** A candidate starts this long after the one before it, or the moment that one fails. Default 250. */
+  /** A candidate starts this long after the one before it, or the moment that one fails; `Infinity`: only then. 0: all at once. Default 250. */
   staggerMs?: number | undefined
   /** Without a first frame by then a candidate has failed. Default 5000. */
   probeTimeoutMs?: number | undefined
@@ -119,12 +123,14 @@ export interface ClientOptions {
   /** Where the winner is remembered. Default `indexedDbMemory()`; `false` for nowhere. */
   memory?: Memory | false | undefined
   retry?: RetryOptions | undefined
-  /** How long a job that the server doesn't know yet is asked for again. Default 5000. */
+  /** How long a job that the server doesn't know yet is asked for again; 0: not once. Default 5000. */
   unknownJobGraceMs?: number | undefined
-  /** Events held for a slow reader before its job's reading is let go. Default 1000. */
+  /** Events held for a slow reader before its job's reading is let go: from 1 to Infinity. Default 100,000. */
   bufferSize?: number | undefined
-  /** The same in bytes, estimated. Default 4 MiB. */
+  /** The same in bytes, estimated. Default 16 MiB. */
   bufferBytes?: number | undefined
+  /** Shares what is read with others, as with the same page's other tabs. Default: with nobody. */
+  share?: Share | undefined
   /** Told everything that the connection does. */
   onDiagnostic?: ((diagnostic: Diagnostic) => void) | undefined
   /** Default: the global one. */
@@ -132,6 +138,9 @@ export interface ClientOptions {
   /** Default: the global one. */
   WebSocket?: typeof WebSocket | undefined
 }
+
+/** Why nothing is tried for a while: no transport has delivered; what delivered did not last; the server is closing connections (`bye`), or has asked for the pause. */
+export type WaitReason = 'unreachable' | 'unstable' | 'bye' | 'busy'
 
 /** What the connection did, and when: `at` in ms since 1970 with the page's monotonic clock; `attempt` the round it belongs to. */
 export type Diagnostic = { at: number; transport?: string | undefined; attempt: number } & DiagnosticDetail
@@ -252,9 +261,33 @@ export interface Backend {
   cancel?(request: RequestContext, job: string): Promise<void>
 }
 
-/** Where a client keeps what it learnt. A hint: failing, it changes nothing but the order. */
+/**
+ * Lets somebody else carry what this client follows, and this client carry what somebody else follows: other tabs, or frames. Called once, at the client's
+ * first use; what it gives ranks above the client's own transports, and its `availability` says whether somebody else carries now. While nobody does,
+ * the readers that it adds are read for by the client's own transports.
+ */
+export type Share = (host: ShareHost) => Transport
+
+export interface ShareHost {
+  /** With `credentials`, what says whose jobs these are; what an identity is, the application knows. */
+  readonly base: URL
+  readonly credentials: RequestCredentials
+  /** Aborts when the client is closed. */
+  readonly signal: AbortSignal
+  /** Has the client read a job for somebody else: each event from the reader's position on, once, in order. */
+  join(reader: Reader): void
+  leave(reader: Reader): void
+  /** To be called whenever the reader's mode has changed. */
+  changed(reader: Reader): void
+}
+
+/**
+ * Where a client keeps what it learnt: which transport won, when and how soon, and what is held against the others; no job, no token. One entry per base URL and,
+ * where the browser tells it, type of network, which are the key. A value is plain data, as JSON or a structured clone keeps it, and is good for a day.
+ * A hint: failing, or with anything in it, it changes nothing but order and patience.
+ */
 export interface Memory {
+  /** What was written last under this key, or undefined. Waited for no longer than 50 ms. */
   read(key: string): Promise<unknown>
   write(key: string, value: unknown): Promise<void>
-  clear(key: string): Promise<void>
 }

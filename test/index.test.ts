@@ -17,16 +17,16 @@ test('exports', () => {
     'JobtailError',
     'TransportError',
     'createClient',
-    'explain',
     'indexedDbMemory',
     'isJobtailError',
     'longPoll',
     'shortPoll',
     'sse',
+    'start',
     'subscribe',
     'webSocket'
   ])
-  expect(Object.keys(core).sort()).toEqual(['JobFailedError', 'JobtailError', 'TransportError', 'createClient', 'explain', 'isJobtailError'])
+  expect(Object.keys(core).sort()).toEqual(['JobFailedError', 'JobtailError', 'TransportError', 'createClient', 'isJobtailError'])
 })
 
 test('an error of another copy of the library is told by its name', () => {
@@ -39,20 +39,21 @@ test('an error of another copy of the library is told by its name', () => {
   ])
 })
 
-test('importing, subscribing and making a client touch no global: a server can do it, without a page', () => {
+test('importing and making a client touch no global, subscribing only asks where the page is: a server can do it, without one', () => {
   const script = `
     const touched = []
     for (const name of ['fetch', 'WebSocket', 'indexedDB', 'location', 'document', 'window', 'localStorage', 'navigator', 'BroadcastChannel', 'setTimeout', 'setInterval'])
       Object.defineProperty(globalThis, name, { configurable: true, get() { touched.push(name) } })
     const { subscribe, createClient } = await import(${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)})
-    subscribe('42').state
-    subscribe('42', { after: 'tail', token: 'x' })[Symbol.asyncIterator]()
     const client = createClient({ url: '/somewhere' })
     client.subscribe('42').close()
     client.close()
-    process.stdout.write(JSON.stringify(touched))`
+    process.stdout.write(JSON.stringify(touched.splice(0)))
+    subscribe('42').state
+    subscribe('42', { after: 'tail', token: 'x' })[Symbol.asyncIterator]()
+    process.stdout.write(JSON.stringify([...new Set(touched)]))`
   const node = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url))
-  expect(execFileSync(node, ['--input-type=module', '--eval', script], { encoding: 'utf8' })).toBe('[]')
+  expect(execFileSync(node, ['--input-type=module', '--eval', script], { encoding: 'utf8' })).toBe('[]["document","location"]')
 })
 
 describe('subscribe', () => {
@@ -97,18 +98,107 @@ describe('subscribe', () => {
     await eventually(() => expect(server.open).toBe(0))
   })
 
-  test('has a client of its own with any other option', async () => {
+  /** How many connections it takes to follow the three jobs, each with the options made for it. */
+  async function connections(options: (index: number) => object): Promise<number> {
     for (const job of jobs) server.append(job)
-    const shared = jobtail.subscribe('1', { url: server.base.href })
-    const own = jobtail.subscribe('2', { url: server.base.href, firstLook: true })
-    const both = [shared, own].map(async (job) => {
-      for await (const event of job) return event.seq
-    })
-    expect(await Promise.all(both)).toEqual([1, 1])
-    const again = [jobtail.subscribe('1', { url: server.base.href }), jobtail.subscribe('2', { url: server.base.href, transports: [jobtail.sse()] })]
-    for (const job of again) job.onChange(() => {})
-    await eventually(() => expect(again.map(({ state }) => state.connection.transport)).toEqual(['websocket', 'sse']))
-    for (const job of again) job.close()
+    const before = readings()
+    const subscriptions = jobs.map((job, index) => jobtail.subscribe(job, { url: server.base.href, ...options(index) }))
+    for (const subscription of subscriptions) subscription.onChange(() => {})
+    await eventually(() => expect(subscriptions.map(({ state }) => state.connection.phase)).toEqual(['live', 'live', 'live']))
+    for (const subscription of subscriptions) subscription.close()
+    await eventually(() => expect(server.open).toBe(0))
+    return readings() - before
+  }
+
+  const changed: Record<string, string> = {}
+  const own = { token: () => 'abc', transports: [jobtail.webSocket()], memory: { read: async () => undefined, write: async () => {} } }
+
+  test.each<[string, (index: number) => object]>([
+    ['a token', () => ({ token: 'abc' })],
+    ['a token function', () => ({ token: own.token })],
+    ['headers', () => ({ headers: { 'x-tenant': 'a' } })],
+    ['retry, of the same values', () => ({ retry: { attempts: 30, baseMs: 10 } })],
+    ['the same transports in a list of its own', () => ({ transports: [...own.transports] })],
+    ['the IndexedDB memory', () => ({ memory: jobtail.indexedDbMemory() })],
+    ['everything at once, and options of the subscription', (index) => ({ ...own, staggerMs: 100, ...(index === 1 && { after: 'tail', onGap: 'throw' }) })]
+  ])('shares it with equal options too: %s', async (_, options) => {
+    expect(await connections(options)).toBe(1)
+  })
+
+  test.each<[string, (index: number) => object]>([
+    ['tokens', (index) => ({ token: `token-${index}` })],
+    ['closures, whatever they read like', (index) => ({ token: () => `token-${index}` })],
+    ['headers', (index) => ({ headers: { 'x-tenant': `${index}` } })],
+    ['numbers', (index) => ({ staggerMs: 100 + index })],
+    [
+      'values of one object that is changed',
+      (index) => {
+        changed['x-tenant'] = `${index}`
+        return { headers: changed }
+      }
+    ],
+    ['queries', (index) => ({ url: `${server.base.href}?tenant=${index}` })],
+    ['objects that are more than their fields', () => ({ headers: new Headers({ 'x-tenant': 'a' }) })],
+    ['a member more', (index) => ({ retry: index ? { attempts: 7, [['baseMs', 'maxMs'][index - 1] as string]: 100 } : { attempts: 7 } })] // as: of two
+  ])('never shares it across different %s', async (_, options) => {
+    expect(await connections(options)).toBe(3)
+  })
+
+  test('at /jobs is at the absolute URL of it', async () => {
+    for (const job of jobs) server.append(job)
+    vi.stubGlobal('location', new URL('/page', server.base))
+    const subscriptions = [jobtail.subscribe('1', { token: 'one' }), jobtail.subscribe('2', { url: new URL('/jobs', server.base).href, token: 'one' })]
+    for (const subscription of subscriptions) subscription.onChange(() => {})
+    await eventually(() => expect(subscriptions.map(({ state }) => state.connection.phase)).toEqual(['live', 'live']))
+    expect(readings()).toBe(1)
+    for (const subscription of subscriptions) subscription.close()
+    await eventually(() => expect(server.open).toBe(0))
+  })
+
+  test('lets go of a client that sixteen others came after', async () => {
+    for (const job of jobs) server.append(job)
+    const first = jobtail.subscribe('1', { url: server.base.href, token: 'first' })
+    first.onChange(() => {})
+    await eventually(() => expect(first.state.connection.phase).toBe('live'))
+    for (let index = 0; index < 16; index += 1) jobtail.subscribe('1', { url: server.base.href, token: `token-${index}` })
+    const second = jobtail.subscribe('2', { url: server.base.href, token: 'first' })
+    second.onChange(() => {})
+    await eventually(() => expect([first, second].map(({ state }) => state.connection.phase)).toEqual(['live', 'live']))
+    expect(readings()).toBe(2)
+    for (const subscription of [first, second]) subscription.close()
+    await eventually(() => expect(server.open).toBe(0))
+  })
+
+  test('has a client of its own for other transports', async () => {
+    for (const job of jobs) server.append(job)
+    const both = [jobtail.subscribe('1', { url: server.base.href }), jobtail.subscribe('2', { url: server.base.href, transports: [jobtail.sse()] })]
+    for (const job of both) job.onChange(() => {})
+    await eventually(() => expect(both.map(({ state }) => state.connection.transport)).toEqual(['websocket', 'sse']))
+    for (const job of both) job.close()
+    await eventually(() => expect(server.open).toBe(0))
+  })
+
+  test('refuses what is no option, of the client or of its own', () => {
+    expect(() => jobtail.subscribe('1', { afer: 'tail' } as object)).toThrow(/^option: expected one of url, .*, after, signal, onGap, got "afer"$/)
+    expect(() => jobtail.subscribe('1', { bufferSize: 0 })).toThrow('bufferSize')
+    expect(() => jobtail.subscribe('1', { onGap: 'ignore' } as object)).toThrow('onGap')
+  })
+
+  test('start is on the same client', async () => {
+    server.append('1')
+    vi.stubGlobal('fetch', async (input: URL, init: RequestInit) =>
+      init?.method === 'POST' ? Response.json({ id: '1', status: 'running', epoch: 'a', seq: 1, cursor: 'a-1' }, { status: 202 }) : fetched(input, init)
+    )
+    const followed = jobtail.subscribe('1', { url: server.base.href, token: 'starts' })
+    followed.onChange(() => {})
+    const started = await jobtail.start({ report: 'yearly' }, { url: server.base.href, token: 'starts', idempotencyKey: 'a' })
+    started.onChange(() => {})
+    await eventually(() => expect([followed, started].map(({ state }) => state.connection.phase)).toEqual(['live', 'live']))
+    expect(readings()).toBe(1)
+    for (const subscription of [followed, started]) subscription.close()
+    await expect(jobtail.start({}, { token: 7 } as object)).rejects.toMatchObject({ code: 'bad-request' })
     await eventually(() => expect(server.open).toBe(0))
   })
 })
+
+const fetched = globalThis.fetch

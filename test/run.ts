@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { startWebKit } from '../e2e/webkit.ts'
 import { type BrowserName, startableBrowser, useBrowser } from './setup/browsers.ts'
-import { installBrowser, installGo, installHaproxy, installRedis, installWebKit, succeeds } from './setup/install.ts'
-import { findProxy } from './setup/proxies.ts'
+import { installBrowser, installGo, installProxies, installRedis, installWebKit, succeeds } from './setup/install.ts'
+import { findProxy, knownProxies } from './setup/proxies.ts'
 import { findRedis } from './setup/redis.ts'
 import { findToolchain } from './setup/toolchains.ts'
 import { findWebKit, useNoWebKit } from './setup/webkit.ts'
@@ -78,10 +78,16 @@ async function webKit(): Promise<void> {
 }
 
 function proxies(): void {
-  if (!findProxy('haproxy')) installHaproxy()
-  console.log(`haproxy: ${findProxy('haproxy') ?? 'none'}`)
-  console.log(`nginx: ${findProxy('nginx') ?? 'none, its tests are skipped: say where it is in NGINX_PATH'}`)
-  if (!findProxy('haproxy')) leftOut.push('deploys behind HAProxy: none is installed. Install haproxy, or say where it is in HAPROXY_PATH')
+  const wanted = [
+    ['haproxy', 'deploys behind HAProxy'],
+    ['nginx', 'everything behind nginx']
+  ] as const
+  installProxies(wanted.map(([name]) => name))
+  for (const [name, what] of wanted) {
+    const path = findProxy(name)
+    console.log(`${name}: ${path ?? 'none'}`)
+    if (!path) leftOut.push(`${what}: none is installed. Install ${name}, or say where it is in ${knownProxies[name].variable}`)
+  }
 }
 
 function redis(): void {

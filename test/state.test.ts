@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { macrotask } from '../src/async/clock.ts'
 import type { JobSnapshot, WireEvent } from '../src/protocol/frames.ts'
+import { statusAfter } from '../src/protocol/status.ts'
 import { type AnyState, createStore, endOf } from '../src/state.ts'
 
 describe('the store', () => {
@@ -115,8 +116,8 @@ describe('what an event makes of the state', () => {
     ['retrying', {}, { status: 'running' }],
     ['cancelling', {}, { status: 'unknown' }],
     ['log', { level: 'info', message: '' }, { status: 'unknown' }],
-    ['thumbnail', { url: '/' }, { status: 'unknown' }],
-    ['__proto__', {}, { status: 'unknown' }],
+    ['thumbnail', { url: '/' }, { status: 'running' }],
+    ['__proto__', {}, { status: 'running' }],
     ['succeeded', { url: '/video' }, { status: 'succeeded', result: { url: '/video' }, error: undefined }]
   ])('%s %j: %j', (type, data, changed) => {
     expect(stateOf(event(type, data))).toMatchObject({ ...changed, lastEventId: 'a-1' })
@@ -131,8 +132,43 @@ describe('what an event makes of the state', () => {
     expect(stateOf(event(type, data))).toMatchObject({ status: type, result: undefined, error: { name: 'JobFailedError', ...error } })
   })
 
-  test('queued again, by a retry, takes nothing back', () => {
-    expect(stateOf(event('started'), event('queued', {}, 2))).toMatchObject({ status: 'running', lastEventId: 'a-2' })
+  test('the status is the one that the server’s snapshot has, after any events', () => {
+    const types = ['queued', 'started', 'progress', 'thumbnail', 'output', 'log', 'cancelling', 'retrying']
+    for (const first of types)
+      for (const second of types) {
+        const before = statusAfter(first, 'queued')
+        // Where nothing has said anything of it yet, the state doesn't either.
+        const expected = ['log', 'cancelling'].includes(first) && ['log', 'cancelling'].includes(second) ? 'unknown' : statusAfter(second, before)
+        expect(stateOf(event(first), event(second, null, 2)).status, `${first}, ${second}`).toBe(expected)
+      }
+  })
+
+  test('is made of progress without sharing it, in either direction', () => {
+    const data = { ratio: 0.5, pages: [{ done: true }], details: { stage: { name: 'render' } } }
+    const state = stateOf(event('progress', data))
+    expect(state.progress).toEqual(data)
+    data.ratio = 99
+    data.pages.push({ done: false })
+    data.details.stage.name = 'hacked'
+    expect(state.progress).toEqual({ ratio: 0.5, pages: [{ done: true }], details: { stage: { name: 'render' } } })
+    const { progress } = state as unknown as { progress: typeof data } // as: see above
+    for (const change of [() => (progress.ratio = 1), () => progress.pages.pop(), () => (progress.details.stage.name = '')]) expect(change).toThrow(TypeError)
+  })
+
+  test('survives progress of any depth, and names that are traps', () => {
+    const deep = JSON.parse(`${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`)
+    expect(stateOf(event('progress', deep)).status).toBe('running')
+    const trap = stateOf(event('progress', JSON.parse('{"__proto__":{"ratio":1},"current":1}')))
+    expect(trap.progress?.ratio).toBeUndefined()
+    expect(Object.keys(trap.progress ?? {})).toEqual(['__proto__', 'current'])
+  })
+
+  test('is the same object where the same event is taken again', () => {
+    const store = createStore(undefined)
+    store.take(event('log'), 'a')
+    const before = store.state
+    store.take(event('log'), 'a')
+    expect(store.state).toBe(before)
   })
 
   test('an event that is known already moves only the cursor', () => {

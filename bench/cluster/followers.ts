@@ -1,6 +1,6 @@
 /** Followers of jobs in a process of their own, told what to do by their parent. Each is a page: a client with a connection of its own, over one transport. */
 
-import { createClient } from '../../src/client.ts'
+import { createClient } from '../../src/core.ts'
 import { longPoll, shortPoll } from '../../src/transports/poll.ts'
 import { sse } from '../../src/transports/sse.ts'
 import { webSocket } from '../../src/transports/websocket.ts'

@@ -1,4 +1,5 @@
-import { type Diagnostic, explain } from 'jobtail'
+import type { Diagnostic } from 'jobtail'
+import { explain } from 'jobtail/explain'
 import { el, now, say } from './dom.ts'
 import { createHistory } from './history.ts'
 import { createPicture } from './picture.ts'

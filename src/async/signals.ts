@@ -1,6 +1,6 @@
 /** Waiting that can be called off. */
 
-import { bounded } from './timer.ts'
+import { bounded } from './bounds.ts'
 
 /** Calls back with the reason once the signal aborts, at once where it has; returns how to take that back. */
 export function onAbort(signal: AbortSignal, callback: (reason: unknown) => void): () => void {

@@ -113,7 +113,7 @@ function urlFrom(text: string): URL {
 
 /** Neither it nor a header is quoted: both may be secrets. */
 function tokenFrom(token: string | undefined): string | undefined {
-  if (token !== undefined && !BEARER_TOKEN.test(token)) throw new UsageError('--token: expected the characters of a bearer token (RFC 6750)')
+  if (token !== undefined && !BEARER_TOKEN.test(token)) throw new UsageError('--token: expected what a header can carry, without spaces')
   return token
 }
 

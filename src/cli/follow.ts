@@ -2,7 +2,7 @@
 
 import { WebSocket } from 'ws'
 import { isJobtailError } from '../errors.ts'
-import { createClient, explain, longPoll, shortPoll, sse, webSocket } from '../index.ts'
+import { createClient, longPoll, shortPoll, sse, webSocket } from '../index.ts'
 import { isTerminal } from '../protocol/rules.ts'
 import type { Diagnostic, JobEvent, Transport } from '../types.ts'
 import { reasonOf } from './network.ts'
@@ -65,7 +65,7 @@ export async function follow(
   } catch (error) {
     if (signal.aborted) return { status: 'detached' }
     if (!isJobtailError(error)) throw error
-    return { status: 'lost', message: explain(error) + (error.code === 'unreachable' ? reason : '') }
+    return { status: 'lost', message: error.message + (error.code === 'unreachable' ? reason : '') }
   } finally {
     client.close()
   }

@@ -1,7 +1,7 @@
 /** The commands, with the world outside as an argument. */
 
 import { messageOf } from '../errors.ts'
-import { explain } from '../index.ts'
+import { explain } from '../explain.ts'
 import { type Command, parseCommand, USAGE, UsageError } from './arguments.ts'
 import { check } from './check/index.ts'
 import { textOf, verdictOf } from './check/report.ts'

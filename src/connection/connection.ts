@@ -5,7 +5,7 @@
 
 import { macrotask, now } from '../async/clock.ts'
 import { orAborted, within } from '../async/signals.ts'
-import { createAlarm } from '../async/timer.ts'
+import { createAlarm } from '../async/alarm.ts'
 import type { LinkJobs } from '../delivery/link-jobs.ts'
 import type { Reader } from '../delivery/reader.ts'
 import { isJobtailError, isTransportError, JobtailError, TransportError } from '../errors.ts'
@@ -413,7 +413,10 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
       table.remove(reader)
       core.schedule()
     },
-    changed: core.schedule,
+    changed() {
+      table.modesChanged()
+      core.schedule()
+    },
     has: table.has,
     // Until a hello has told, the others wait for it behind the first.
     takes: (job) => table.has(job) || table.size < (options.capacity() ?? Infinity)

@@ -86,7 +86,7 @@ const MAX_AGAIN = 5
 const MIN_WINDOW_BYTES = 2 ** 16
 
 /** The readers that take part in what a link reads. */
-export function activeReaders(table: JobTable, use: Use): (job: string) => Reader[] {
+export function activeReaders(table: JobTable, use: Use): (job: string) => readonly Reader[] {
   if (use.kind !== 'read' || !use.reader) return table.active
   const { reader } = use
   return (job) => (reader.mode === 'paging' && table.readers(job).includes(reader) ? [reader] : [])

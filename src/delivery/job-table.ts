@@ -17,6 +17,8 @@ interface Hold {
 
 interface Job {
   readonly readers: Set<Reader>
+  /** Those that links read for, until that changes: looked up for each event. */
+  active: readonly Reader[] | undefined
   /** When it is read once, beside links or in place of them; Infinity: not at all. */
   dueAt: number
   /** A single read of it is under way. */
@@ -37,7 +39,9 @@ export interface JobTable {
   all(): Reader[]
   readers(job: string): Reader[]
   /** The readers of a job that links read for. */
-  active(job: string): Reader[]
+  active(job: string): readonly Reader[]
+  /** A reader's mode has changed. */
+  modesChanged(): void
   /** The jobs that links are to read. */
   wanted(): string[]
   /** The readers of the jobs beyond capacity. */
@@ -65,7 +69,13 @@ export interface JobTable {
 export function createJobTable(capacity: () => number | undefined): JobTable {
   const jobs = new Map<string, Job>()
   const readers = (job: string): Reader[] => [...(jobs.get(job)?.readers ?? [])]
-  const active = (job: string): Reader[] => readers(job).filter(({ mode }) => mode === 'link')
+
+  function active(job: string): readonly Reader[] {
+    const entry = jobs.get(job)
+    if (!entry) return []
+    entry.active ??= [...entry.readers].filter(({ mode }) => mode === 'link')
+    return entry.active
+  }
 
   const isReadable = ([job, { isReading }]: [string, Job]): boolean => !isReading && active(job).length > 0
 
@@ -78,12 +88,16 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
   return {
     add(reader, dueAt) {
       const entry = jobs.get(reader.job)
-      if (entry) entry.readers.add(reader)
-      else jobs.set(reader.job, { readers: new Set([reader]), dueAt, isReading: false, hold: undefined, isKnown: false, asked: new Map() })
+      if (entry) {
+        entry.readers.add(reader)
+        entry.active = undefined
+      } else jobs.set(reader.job, { readers: new Set([reader]), active: undefined, dueAt, isReading: false, hold: undefined, isKnown: false, asked: new Map() })
     },
     remove(reader) {
       const entry = jobs.get(reader.job)
-      if (entry?.readers.delete(reader) && entry.readers.size === 0) jobs.delete(reader.job)
+      if (!entry?.readers.delete(reader)) return
+      entry.active = undefined
+      if (entry.readers.size === 0) jobs.delete(reader.job)
     },
     get size() {
       return jobs.size
@@ -92,6 +106,9 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
     all: () => [...jobs.values()].flatMap((entry) => [...entry.readers]),
     readers,
     active,
+    modesChanged() {
+      for (const entry of jobs.values()) entry.active = undefined
+    },
     wanted: () => [...jobs.keys()].slice(0, capacity() ?? 1).filter((job) => !jobs.get(job)?.hold && active(job).length > 0),
     beyond: () => (jobs.size > (capacity() ?? Infinity) ? [...jobs.keys()].slice(capacity()).flatMap(readers) : []),
     due: (at) => [...jobs].filter((each) => each[1].dueAt <= at && isReadable(each)).map(([job]) => job),

@@ -1,22 +1,45 @@
 /** What a client learnt, kept in IndexedDB. */
 
 import { createStore, promisifyRequest } from 'idb-keyval'
+import { now } from '../async/clock.ts'
 import type { Memory } from '../types.ts'
 
-/** Keeps entries in the IndexedDB database `jobtail`, opened at the first use. Whatever it can't do rejects; a client goes on without. */
-export function indexedDbMemory(): Memory {
-  // Not idb-keyval's `get`, `set` and `del`, which bring a store of their own for who has none.
-  const store = createStore('jobtail', 'memory')
+/** `indexedDB.open` may never answer (WebKit bug 226547): after so long the next use opens it anew. */
+const MAX_OPEN_MS = 1000
 
-  const change = async (make: (entries: IDBObjectStore) => void): Promise<void> =>
-    store('readwrite', (entries) => {
-      make(entries)
-      return promisifyRequest(entries.transaction)
+let memory: Memory | undefined
+
+/**
+ * Keeps entries in the IndexedDB database `jobtail`, store `memory`, opened at the first use. Whatever it can't do rejects; a client goes on without.
+ * It is one database, and so always the same object.
+ */
+export const indexedDbMemory = (): Memory => (memory ??= open())
+
+function open(): Memory {
+  // Not idb-keyval's `get` and `set`, which bring a store of their own for who has none.
+  const connect = (): ReturnType<typeof createStore> => createStore('jobtail', 'memory')
+  let store = connect()
+  /** Since when nothing has been answered that was asked; undefined where nothing is waited for. */
+  let askedAt: number | undefined
+
+  function use<T>(mode: IDBTransactionMode, ask: (entries: IDBObjectStore) => Promise<T>): Promise<T> {
+    // The store keeps an open that hangs for ever, unlike one that has failed.
+    if (now() - (askedAt ?? Infinity) > MAX_OPEN_MS) {
+      store = connect()
+      askedAt = undefined
+    }
+    askedAt ??= now()
+    return store(mode, ask).finally(() => {
+      askedAt = undefined
     })
+  }
 
   return {
-    read: async (key) => store('readonly', (entries) => promisifyRequest(entries.get(key))),
-    write: (key, value) => change((entries) => entries.put(value, key)),
-    clear: (key) => change((entries) => entries.delete(key))
+    read: async (key) => use('readonly', (entries) => promisifyRequest(entries.get(key))),
+    write: async (key, value) =>
+      use('readwrite', (entries) => {
+        entries.put(value, key)
+        return promisifyRequest(entries.transaction)
+      })
   }
 }

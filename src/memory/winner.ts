@@ -17,12 +17,16 @@ export interface Winner {
 
 const MAX_AGE_MS = 24 * 3600 * 1000
 const MAX_WAIT_MS = 50
+/** The longest latency believed. Patience starts from it. */
+const MAX_LATENCY_MS = 3600 * 1000
 
 const isWinner = (value: unknown): value is Winner => {
   const { transport, latencyMs, at, records } = (value ?? {}) as Partial<Record<keyof Winner, unknown>> // as: anything may be stored there; each field is checked
   const isRecent = typeof at === 'number' && at <= now() && at > now() - MAX_AGE_MS
-  return isRecent && typeof transport === 'string' && Number.isFinite(latencyMs) && Object.values(records ?? [undefined]).every(isRecord)
+  return isRecent && typeof transport === 'string' && isWithin(latencyMs, MAX_LATENCY_MS) && Object.values(records ?? [undefined]).every(isRecord)
 }
+
+const isWithin = (value: unknown, most: number): boolean => typeof value === 'number' && value >= 0 && value <= most
 
 const isRecord = (value: unknown): boolean => {
   const { shortLives, demotedUntil } = (value ?? {}) as Partial<TransportRecord> // as: the same

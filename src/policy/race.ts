@@ -5,7 +5,7 @@
  * and take over once they serve. It ends where nobody has delivered, or with the live link.
  */
 
-import type { FailureReason, RetryOptions } from '../types.ts'
+import type { FailureReason, RetryOptions, WaitReason } from '../types.ts'
 import { backoffMs } from './backoff.ts'
 import { betterThan, type Ranked, ranking, recordShortLife, recordUsefulLife, USEFUL_LIFE_MS } from './ranking.ts'
 
@@ -25,8 +25,6 @@ export interface Failure {
   /** Its status can't be seen, so that it has no vote. */
   readonly hidesStatus?: boolean
 }
-
-export type WaitReason = 'no-transport-delivered' | 'connection-did-not-last' | 'server-closing' | 'server-busy'
 
 export type Phase =
   /** A race may begin at once. */
@@ -172,7 +170,7 @@ export function nobodyDelivered(race: Race, now: number, policy: RacePolicy): Ra
   const status = isDeploy ? undefined : unanimous(race.failed)
   const next = { ...race, failures }
   if (status !== undefined || failures >= policy.retry.attempts) return { ...next, phase: { kind: 'stopped', status, failures: race.failed } }
-  return wait(next, backoffMs(failures - 1, policy.retry, policy.random), 'no-transport-delivered', false, now)
+  return wait(next, backoffMs(failures - 1, policy.retry, policy.random), 'unreachable', false, now)
 }
 
 /** The transport is live, in place of the one before. Of the others only better ones are still wanted. */
@@ -199,15 +197,15 @@ export function lost(race: Race, { livedMs, events, byeMs }: Loss, now: number, 
     records: isUseful ? recordUsefulLife(race.records, transport) : isShort ? recordShortLife(race.records, transport, now) : race.records
   }
   const byePauseMs = random() * (byeMs ?? 0)
-  if (isUseful) return byePauseMs > 0 ? wait(next, byePauseMs, 'server-closing', true, now) : next
+  if (isUseful) return byePauseMs > 0 ? wait(next, byePauseMs, 'bye', true, now) : next
   if (failures > 0 && failures >= retry.attempts) return { ...next, phase: { kind: 'stopped', status: undefined, failures: [] } }
-  return wait(next, Math.max(backoffMs(Math.max(0, failures - 1), retry, random), byePauseMs), 'connection-did-not-last', byePauseMs > 0, now)
+  return wait(next, Math.max(backoffMs(Math.max(0, failures - 1), retry, random), byePauseMs), 'unstable', byePauseMs > 0, now)
 }
 
 /** The server, or somebody before it, asks for a pause of at least so long (`Retry-After`). Everybody was told the same: they come back over as long again. */
 export function paused(race: Race, atLeastMs: number, transport: string | undefined, now: number, { retry, random }: RacePolicy): Race {
   const next = { ...restarted(race, transport), failures: race.failures + 1 }
-  return wait(next, atLeastMs + Math.max(backoffMs(race.failures, retry, random), random() * atLeastMs), 'server-busy', true, now)
+  return wait(next, atLeastMs + Math.max(backoffMs(race.failures, retry, random), random() * atLeastMs), 'busy', true, now)
 }
 
 /** A better transport than the live one was asked not to come before so long. */

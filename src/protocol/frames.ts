@@ -64,7 +64,7 @@ export interface ErrorControl {
   retryAfterMs?: number
 }
 
-export type ByeReason = 'shutdown' | 'max-age' | 'slow' | 'auth'
+export type ByeReason = 'shutdown' | 'max-age' | 'slow' | 'auth' | 'window'
 
 /** A planned close: come back after a random time up to `retryMs`, cursors in hand. */
 export interface Bye {
@@ -73,18 +73,30 @@ export interface Bye {
   retryMs: number
 }
 
+/** The last line of NDJSON that is read once; without it the body was cut. */
+export interface End {
+  control: 'end'
+  /** There is more: ask again at once, from the cursors. */
+  more: boolean
+}
+
 export interface Heartbeat {
   control: 'heartbeat' | 'pong'
 }
 
-export type Control = Hello | Subscribed | Done | More | ErrorControl | Bye | Heartbeat
+export type Control = Hello | Subscribed | Done | More | ErrorControl | Bye | End | Heartbeat
 
 export type Frame = WireEvent | Control
 
 export const isControl = <E>(frame: E | Control): frame is Control => 'control' in (frame as object)
 
 /** What a WebSocket client may send. */
-export type Operation = { op: 'subscribe'; job: string; after?: string; ref?: number } | { op: 'unsubscribe'; job: string } | { op: 'ping' }
+export type Operation =
+  | { op: 'subscribe'; job: string; after?: string; ref?: number }
+  | { op: 'unsubscribe'; job: string }
+  | { op: 'ping' }
+  /** From now on so many more may be sent. */
+  | { op: 'window'; bytes: number }
 
 /** One member of `jobs` in a JSON reading. */
 export type ReadingJob =

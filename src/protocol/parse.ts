@@ -3,72 +3,94 @@
  * unknown controls are passed over (PROTOCOL.md §6), anything else that doesn't fit fails the path as `protocol`.
  */
 
-import { TransportError } from '../errors.ts'
+import { messageOf, TransportError } from '../errors.ts'
 import type { Control, ErrorControl, Frame, Hello, JobSnapshot, ReadingJob, WireEvent } from './frames.ts'
-import { EVENT_ID, EVENT_TYPE, matches, STATUS } from './rules.ts'
+import { EVENT_ID, EVENT_TYPE, MAX_TIMER_MS, matches, STATUS } from './rules.ts'
 import type { Asked } from './urls.ts'
 
+/** Leaves credentials out of what is quoted. */
+export type Redact = (text: string) => string
 type Fields = Record<string, unknown>
-/** What a field must be, in words and as a test; `optional` ones may be absent or null. */
-type Rule = readonly [expected: string, fits: (value: unknown) => boolean, optional?: boolean]
-type Rules = Readonly<Record<string, Rule>>
+/** What a field must be, in words and as a test. */
+type Rule = readonly [expected: string, fits: (value: unknown) => boolean]
+/** By name; what ends in `?` may be absent or null. */
+type Rules = readonly (readonly [name: string, rule: Rule, isOptional: boolean])[]
 
-const optional = ([expected, fits]: Rule): Rule => [expected, fits, true]
 const like = (pattern: RegExp): Rule => [`a string like ${pattern}`, (value) => matches(value, pattern)]
 const integer = (least: number): Rule => [`an integer from ${least}`, (value) => Number.isSafeInteger(value) && Number(value) >= least]
 
-const text: Rule = ['a string', (value) => typeof value === 'string']
-const count = integer(0)
-const positive = integer(1)
-const flag: Rule = ['true or false', (value) => typeof value === 'boolean']
-const list: Rule = ['an array', Array.isArray]
-const object: Rule = ['an object', (value) => typeof value === 'object' && !Array.isArray(value)]
-const id = like(EVENT_ID)
-// A job that nobody asked for is nobody's: which strings can be job ids matters where one is asked for.
-const job = text
-
-const position: Rules = { epoch: text, seq: count, cursor: id, status: like(STATUS) }
-const event: Rules = { id, seq: positive, job, type: like(EVENT_TYPE), time: text }
-const snapshot: Rules = { id: job, ...position, progress: optional(object) }
-const answer: Rules = { jobs: list, events: list, more: optional(flag) }
-const member: Rules = { job, ...position, from: id, done: flag }
-const controls: ReadonlyMap<unknown, Rules> = new Map(
-  Object.entries({
-    hello: { protocol: positive, heartbeatMs: positive, mux: optional(positive), pollMs: optional(positive) },
-    subscribed: { job, ref: optional(count), ...position },
-    done: { job, cursor: id },
-    more: { job },
-    error: { job: optional(job), status: positive, code: text, message: text, retryAfterMs: optional(count) },
-    bye: { reason: text, retryMs: count },
-    heartbeat: {},
-    pong: {}
-  })
-)
-
-const preview = (value: unknown): string => {
-  const shown = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing')
-  return shown.length > 80 ? `${shown.slice(0, 80)}…` : shown
+const KINDS: Readonly<Record<string, Rule>> = {
+  text: ['a string', (value) => typeof value === 'string'],
+  flag: ['true or false', (value) => typeof value === 'boolean'],
+  list: ['an array', Array.isArray],
+  count: integer(0),
+  positive: integer(1),
+  id: like(EVENT_ID),
+  type: like(EVENT_TYPE),
+  status: like(STATUS)
 }
 
-/** The fields that there are rules for. Throws where one doesn't keep its rule: says which, what was expected, and in what. */
+/** `name:kind name?:kind …` */
+const rulesOf = (text: string): Rules =>
+  text.split(' ').map((each) => {
+    const [name = '', kind = ''] = each.split(':')
+    return [name.replace('?', ''), KINDS[kind] as Rule, name.endsWith('?')] // as: it is one of those above
+  })
+
+// A job that nobody asked for is nobody's: which strings can be job ids matters where one is asked for.
+const position = ' epoch:text seq:count cursor:id status:status'
+const event = rulesOf('id:id seq:positive job:text type:type time:text')
+const snapshot = rulesOf(`id:text${position}`)
+const answer = rulesOf('jobs:list events:list more?:flag')
+const failedMember = rulesOf('job:text')
+const member = rulesOf(`job:text from:id done:flag${position}`)
+const named = rulesOf('control:text')
+const controls: ReadonlyMap<unknown, Rules> = new Map([
+  ['hello', rulesOf('protocol:positive heartbeatMs:positive mux?:positive pollMs?:positive')],
+  ['subscribed', rulesOf(`job:text ref?:count${position}`)],
+  ['done', rulesOf('job:text cursor:id')],
+  ['error', rulesOf('job?:text status:positive code:text message:text retryAfterMs?:count')],
+  ['bye', rulesOf('reason:text retryMs:count')],
+  ['end', rulesOf('more:flag')],
+  ['heartbeat', []],
+  ['pong', []]
+])
+
+/** How it begins; what is to be left out is left out first, since half a credential would not be known for one. */
+const preview = (text: string, redact: Redact): string => {
+  const shown = redact(text.slice(0, 2000))
+  return shown.length > 160 ? `${shown.slice(0, 160)}…` : shown
+}
+
+/** The fields that there are rules for; milliseconds no longer than a timer can wait. Throws where one doesn't keep its rule: says which, what was expected, and what came. */
 function pick(value: unknown, rules: Rules): Fields {
   const fields = (value ?? {}) as Fields // as: whatever is not null can be asked for fields
   const picked: Fields = {}
-  for (const name in rules) {
-    const [expected, fits, isOptional] = rules[name] as Rule // as: `name` is one of its own
+  for (const [name, [expected, fits], isOptional] of rules) {
     const field = fields[name]
     if (isOptional && field == null) continue
-    if (!fits(field)) throw new TransportError('protocol', `${name}: expected ${expected}, got ${preview(field)}, in ${preview(value)}`)
-    picked[name] = field
+    if (!fits(field)) throw new TransportError('protocol', `${name}: expected ${expected}, got ${JSON.stringify(field) ?? 'nothing'}`)
+    picked[name] = name.endsWith('Ms') ? Math.min(Number(field), MAX_TIMER_MS) : field
   }
   return picked
 }
+
+/** `progress` with a ratio wherever one can be known: a bare number up to 1 is one, a larger one a percentage. */
+function progressOf(data: unknown): unknown {
+  if (typeof data === 'number') return { ratio: ratioOf(data, data > 1 ? 100 : 1) }
+  const { ratio, current, total } = (data ?? {}) as Fields // as: whatever is not null can be asked for fields
+  if (typeof ratio !== 'number' && typeof current === 'number' && typeof total === 'number' && total > 0) (data as Fields).ratio = ratioOf(current, total) // as: it has fields
+  return data
+}
+
+const ratioOf = (part: number, whole: number): number => Math.min(1, Math.max(0, part / whole))
 
 // as, below: the rules are those of the type
 
 function parseEvent(value: unknown): WireEvent {
   const fields = pick(value, event)
-  fields.data = (value as Fields).data ?? null
+  const { data = null } = value as Fields
+  fields.data = fields.type === 'progress' ? progressOf(data) : data
   return fields as unknown as WireEvent
 }
 
@@ -81,7 +103,7 @@ function parseControl(control: unknown, value: unknown): Control | undefined {
 export function parseFrame(value: unknown): Frame | undefined {
   const { control } = (value ?? {}) as Fields
   if (control === undefined) return parseEvent(value)
-  pick(value, { control: text })
+  pick(value, named)
   return parseControl(control, value)
 }
 
@@ -91,17 +113,25 @@ export const parseError = (value: object): ErrorControl => parseControl('error',
 /** A parser of text, whose errors show how the text begins. */
 const parser =
   <T>(parse: (value: unknown) => T) =>
-  (source: string): T => {
+  (source: string, redact: Redact = (text) => text): T => {
     try {
       return parse(JSON.parse(source))
     } catch (cause) {
-      // Without its cause, which quotes the source.
-      throw new TransportError('protocol', `${cause instanceof Error && cause.message} (it begins ${preview(source)})`)
+      // Without the cause, and without what the engine has to say of JSON: both quote the source.
+      const message = cause instanceof SyntaxError ? 'expected JSON' : messageOf(cause)
+      throw new TransportError('protocol', `${preview(message, redact)} (it begins ${preview(`${source}`, redact)})`)
     }
   }
 
-/** The frames of one WebSocket message or one event stream's `data`: an object, or an array of them. */
-export const parseText: (source: string) => Frame[] = parser((value) => [value].flat().flatMap((each) => parseFrame(each) ?? []))
+/** The frames of one WebSocket message, one line of NDJSON or one event stream's `data`: an object, or an array of them. */
+export const parseText: (source: string, redact?: Redact) => Frame[] = parser((value) => {
+  const frames: Frame[] = []
+  for (const each of Array.isArray(value) ? value : [value]) {
+    const frame = parseFrame(each)
+    if (frame) frames.push(frame)
+  }
+  return frames
+})
 
 /** A JSON reading as frames: hello, then for each job subscribed, its events, and done or error; with what a poller needs to ask on. */
 export interface Answer {
@@ -113,7 +143,7 @@ export interface Answer {
 }
 
 /** Reads the body of a JSON reading (PROTOCOL.md §3). */
-export const parseAnswer: (source: string) => Answer = parser((value) => {
+export const parseAnswer: (source: string, redact?: Redact) => Answer = parser((value) => {
   const hello = parseControl('hello', value) as Hello
   const { events, jobs, more = false } = pick(value, answer) as { events: unknown[]; jobs: Fields[]; more?: boolean }
   const heads: Frame[] = []
@@ -121,7 +151,7 @@ export const parseAnswer: (source: string) => Answer = parser((value) => {
   const next: Asked[] = []
   for (const each of jobs) {
     if (each.error) {
-      tails.push(parseError({ ...each.error, ...pick(each, { job }) }))
+      tails.push(parseError({ ...each.error, ...pick(each, failedMember) }))
       continue
     }
     const { from, done, ...place } = pick(each, member) as Extract<ReadingJob, { done: boolean }>
@@ -133,7 +163,11 @@ export const parseAnswer: (source: string) => Answer = parser((value) => {
 })
 
 /** Reads the body of `GET {base}/{id}` (PROTOCOL.md §2). */
-export const parseSnapshot: (source: string) => JobSnapshot = parser((value) => {
-  const { result, error } = value as Fields
-  return { ...pick(value, snapshot), result, error } as JobSnapshot
+export const parseSnapshot: (source: string, redact?: Redact) => JobSnapshot = parser((value) => {
+  const { result, error, progress } = value as Fields
+  const fields = { ...pick(value, snapshot), result, error } as JobSnapshot
+  const known = progressOf(progress)
+  // A job is not to be refused for what somebody published as its progress.
+  if (known instanceof Object && !Array.isArray(known)) fields.progress = known
+  return fields
 })

@@ -4,13 +4,15 @@ import type { JobStatus } from './frames.ts'
 
 export const PROTOCOL = 1
 export const SUBPROTOCOL = 'jobtail.v1'
-/** RFC 6750 §2.1. */
-export const BEARER_TOKEN: RegExp = /^[A-Za-z0-9._~+/-]+=*$/
-/** Prefix of the offered subprotocol that carries a bearer token, base64url. */
+/** Whatever the value of an HTTP header can carry but blanks: visible ASCII and obs-text (RFC 9110 §5.5). */
+export const BEARER_TOKEN: RegExp = /^[\x21-\x7e\x80-\xff]+$/
+/** Prefix of the offered subprotocol that carries a bearer token: base64url of the bytes that the header would have. */
 export const BEARER_PREFIX = 'bearer.'
 export const TAIL = 'tail'
 /** Lists of jobs in a URL are split above this many characters. */
 export const MAX_LIST_CHARS = 4000
+/** The longest that a timer can wait: with more it fires at once (WHATWG HTML §8.6). No number of a server's may exceed it. */
+export const MAX_TIMER_MS: number = 2 ** 31 - 1
 
 /** What may stand after `?after=`. */
 const CURSOR = /^[\w.:~-]{1,128}$/

@@ -10,8 +10,8 @@ export interface FollowOptions {
   heartbeatMs: number
   /** False for a reading that never waits: then wake-ups are not listened to. */
   listen: boolean
-  /** It can be told that there is `more`. */
-  saysMore?: boolean
+  /** How many bytes of events may be read, until `grant`. Default: as many as there are. */
+  windowBytes?: number | undefined
   onError: (error: unknown) => void
   /** Told what is handed out. */
   meter?: Meter
@@ -36,12 +36,15 @@ export class Follow {
   /** Heartbeats and pongs, which a slow reader must not pile up. */
   private beats: Control[] = []
   private ended = false
+  /** What is left of the window. */
+  private windowBytes: number
   private waiting: (() => void) | undefined
 
-  constructor({ log, heartbeatMs, listen, saysMore = false, onError, meter }: FollowOptions) {
+  constructor({ log, heartbeatMs, listen, windowBytes = Number.POSITIVE_INFINITY, onError, meter }: FollowOptions) {
     this.onError = onError
     this.meter = meter
-    this.ofReaders = { log, saysMore, onNews: listen ? (reader) => this.hear(reader) : undefined }
+    this.windowBytes = windowBytes
+    this.ofReaders = { log, onNews: listen ? (reader) => this.hear(reader) : undefined }
     this.heartbeat = setInterval(() => this.beat(), heartbeatMs)
   }
 
@@ -55,9 +58,20 @@ export class Follow {
     return this.controls.length
   }
 
-  /** There is more to read at once. */
+  /** There is more than was handed out, or may be: the end came first, or the log was out of reach. */
   behind(): boolean {
-    return this.due.length > 0
+    return this.ended || this.due.length > 0 || [...this.readers.values()].some(({ isLate }) => isLate)
+  }
+
+  /** From now on so many bytes of events may be read. */
+  grant(windowBytes: number): void {
+    this.windowBytes = windowBytes
+    this.wake()
+  }
+
+  /** The window is used up: events are read no further, while controls, heartbeats and where a job stands are still handed out. */
+  isSpent(): boolean {
+    return this.windowBytes <= 0
   }
 
   has(job: string): boolean {
@@ -112,7 +126,7 @@ export class Follow {
 
   /** `ready` may have something. */
   hasNews(): boolean {
-    return this.due.length > 0 || this.controls.length > 0 || this.beats.length > 0
+    return this.controls.length > 0 || this.beats.length > 0 || (this.isSpent() ? this.due.some(isNew) : this.due.length > 0)
   }
 
   /** Calls once: when `ready` may have something, at the end, or at `wake`. */
@@ -137,14 +151,14 @@ export class Follow {
    * follower is most of what it would cost.
    */
   ready(budget: Budget): Frame[] | Promise<Frame[]> {
-    const left = { ...budget }
+    const left = { events: budget.events, bytes: Math.min(budget.bytes, this.windowBytes) }
     const batch = this.takeControls()
     if (this.beats.length > 0) batch.push(...this.beats.splice(0))
-    return this.readOn(batch, left)
+    return this.readOn(batch, left, left.bytes)
   }
 
   /** Who is not wanted now stays in `due`. */
-  private readOn(batch: Frame[], left: Budget): Frame[] | Promise<Frame[]> {
+  private readOn(batch: Frame[], left: Budget, bytes: number): Frame[] | Promise<Frame[]> {
     // What was said while a job was read is said before the next one is: a refusal of that one's reading before this.
     if (this.controls.length > 0) batch.push(...this.takeControls())
     let place = 0
@@ -158,8 +172,9 @@ export class Follow {
       reader.isDue = reader.isLate = false
       const found = reader.advance(batch, left)
       if (typeof found === 'string') this.settle(reader, found)
-      else return this.awaitRead(reader, found).then(() => this.readOn(batch, left))
+      else return this.awaitRead(reader, found).then(() => this.readOn(batch, left, bytes))
     }
+    this.windowBytes -= bytes - left.bytes
     this.meter?.frames(batch)
     return batch
   }
@@ -229,4 +244,5 @@ export class Follow {
 }
 
 /** A job's position is told even where the budget is used up: an answer has a member for every job. */
-const isWanted = (reader: JobReader, left: Budget) => !reader.announced() || (left.events > 0 && left.bytes > 0)
+const isWanted = (reader: JobReader, left: Budget) => isNew(reader) || (left.events > 0 && left.bytes > 0)
+const isNew = (reader: JobReader) => !reader.announced()

@@ -1,6 +1,6 @@
-import { encodeEvent } from '../protocol/encode.ts'
 import type { Frame, JobStatus } from '../protocol/frames.ts'
 import { TAIL } from '../protocol/rules.ts'
+import { bytesOf } from './encode.ts'
 import type { Listener, SharedLog } from './log/shared.ts'
 import type { LogPage } from './log/types.ts'
 import { unknownJob } from './problem.ts'
@@ -14,7 +14,7 @@ export interface Ask {
 /** How much is read at once: the bound of what a reading holds. */
 export interface Budget {
   events: number
-  /** About: one event is always taken. */
+  /** Of the events' JSON in UTF-8, about: an event is taken whole. Finite: what was taken is reckoned from what is left. */
   bytes: number
 }
 
@@ -24,15 +24,12 @@ export interface JobReaderOptions {
   log: SharedLog
   /** Told where there may be news; listened for before anything is read: an event appended in between is never missed (PROTOCOL.md §8.2). Without it nothing is listened to. */
   onNews?: ((reader: JobReader) => void) | undefined
-  /** Whoever reads can be told that there is `more`. */
-  saysMore: boolean
 }
 
-/** What comes of a job at once, to whoever can be told that there is more. */
-export const BURST: Budget = { events: 1000, bytes: 2 ** 20 }
-
+/** Events of the first page, before it is known how large they are. */
+const FIRST_PAGE = 100
 /** A page costs a reading this much memory at most, in events. */
-const MAX_PAGE = 100
+const MAX_PAGE = 1000
 
 /** One job's place in its log, and what of it a reading has been told. A class, as all that each follower has one of: closures would be a kB more, and cold when an event comes. */
 export class JobReader implements Listener {
@@ -47,13 +44,10 @@ export class JobReader implements Listener {
   /** Where it has been told that it stands. */
   private epoch: string | undefined
   private seq = 0
-  /** How many events are read at once: fewer of large ones, so that few are read to be thrown away again. */
-  private pageSize = MAX_PAGE
+  /** How large the events of the last page were; 0 before it. */
+  private eventBytes = 0
   /** The last that was read for all: from another place than this reader's it is not taken. */
   private ahead: LogPage | undefined
-  /** What has come of the job since this was last at the log's end. */
-  private burstEvents = 0
-  private burstBytes = 0
   private isListening = false
   private closed = false
 
@@ -91,13 +85,19 @@ export class JobReader implements Listener {
     const { log, onNews } = options
     if (onNews && !this.isListening) await this.listen()
     if (this.after === TAIL) this.after = (await log.snapshot(job))?.cursor
-    const page = await log.read(job, this.after, Math.max(1, Math.min(this.pageSize, left.events)))
+    const page = await log.read(job, this.after, this.pageFor(left))
     const moved = page && this.hasMoved(page)
     const snapshot = moved ? await log.snapshot(job) : undefined
     if (this.closed) return 'over'
     if (!page || (moved && !snapshot)) throw unknownJob()
     if (snapshot) batch.push(this.subscribed(page, snapshot.status))
     return this.tell(page, batch, left)
+  }
+
+  /** As many as there is room for by the size of those before: what is read beyond that is thrown away again. */
+  private pageFor({ events, bytes }: Budget): number {
+    const fitting = this.eventBytes === 0 ? FIRST_PAGE : Math.ceil(bytes / this.eventBytes)
+    return Math.max(1, Math.min(fitting, events, MAX_PAGE))
   }
 
   private async listen(): Promise<void> {
@@ -123,13 +123,7 @@ export class JobReader implements Listener {
   private tell(page: LogPage, batch: Frame[], left: Budget): Advance {
     const taken = this.take(page, batch, left)
     const whole = taken === page.events.length
-    this.pageSize = whole ? Math.min(MAX_PAGE, this.pageSize * 2) : Math.max(1, taken)
-    if (page.more || !whole) {
-      if (!this.options.saysMore || (this.burstEvents < BURST.events && this.burstBytes < BURST.bytes)) return 'behind'
-      batch.push({ control: 'more', job: this.job })
-      return 'over'
-    }
-    this.burstEvents = this.burstBytes = 0
+    if (page.more || !whole) return 'behind'
     if (!page.done) return 'waiting'
     batch.push({ control: 'done', job: this.job, cursor: this.after ?? page.cursor })
     return 'over'
@@ -145,12 +139,11 @@ export class JobReader implements Listener {
       this.after = event.id
       taken += 1
       left.events -= 1
-      left.bytes -= encodeEvent(event).length
+      left.bytes -= bytesOf(event)
     }
+    if (taken > 0) this.eventBytes = Math.ceil((before - left.bytes) / taken)
     this.epoch = epoch
     this.seq = seq + taken
-    this.burstEvents += taken
-    this.burstBytes += before - left.bytes
     return taken
   }
 }

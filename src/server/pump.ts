@@ -18,13 +18,15 @@ export interface PumpOptions {
   sink: Sink
   /** Writes on when there are no jobs any more, too. */
   stay?: boolean
+  /** Ends where everything has been written for now. */
+  once?: boolean
 }
 
 /**
  * Writes what is followed, after the first frames, no faster than there is room for it. It waits as a callback, not as a promise: an event that has been
  * read for all is written in the very call that tells of it. A promise for each event and follower is most of what it would cost.
  */
-export function pump(first: Frame[], { follow, budget, sink, stay = false }: PumpOptions): void {
+export function pump(first: Frame[], { follow, budget, sink, stay = false, once = false }: PumpOptions): void {
   /** True where it has been written, and there is room. */
   function put(frames: readonly Frame[]): boolean {
     const room = frames.length === 0 || sink.write(frames)
@@ -43,7 +45,7 @@ export function pump(first: Frame[], { follow, budget, sink, stay = false }: Pum
       if (!Array.isArray(found)) return void found.then((frames) => put(frames) && run())
       if (!put(found)) return
     }
-    if (follow.isOver(stay)) return sink.end()
+    if (once || follow.isOver(stay)) return sink.end()
     sink.idle?.()
     follow.onNews(run)
   }

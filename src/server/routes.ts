@@ -45,18 +45,27 @@ function ask(job: string, after: string | null | undefined): Asked {
 /** The jobs that a reading asks for, each with its cursor (PROTOCOL.md §2). Empty only where the request names none. */
 export function asked(route: Route & { to: 'events' }, request: Request, mux: number): Asked[] {
   const query = new URL(request.url).searchParams
-  if (route.job !== undefined) return [ask(route.job, request.headers.get('last-event-id') || query.get('after'))]
+  const last = request.headers.get('last-event-id')
+  if (route.job !== undefined) return [ask(route.job, last || query.get('after'))]
   const jobs = query.getAll('job').map(checkJob)
   const afters = query.getAll('after')
   if (jobs.length > mux) throw badRequest(`job: expected at most ${mux}, got ${jobs.length}`)
   if (new Set(jobs).size < jobs.length) throw badRequest('job: one is named twice')
   if (afters.length > 0 && afters.length !== jobs.length)
     throw badRequest(`after: expected one for each job, empty for "from the oldest", got ${afters.length} for ${jobs.length}`)
-  return jobs.map((job, index) => ask(job, afters[index]))
+  return jobs.map((job, index) => ask(job, (jobs.length === 1 && last) || afters[index]))
 }
 
-/** Whoever reads a stream can be told that there is `more` (PROTOCOL.md §6). */
-export const asksForMore = (request: Request): boolean => new URL(request.url).searchParams.get('more') === '1'
+/** How many bytes of events may be on their way to whoever asks: `?window=`; as many as there are without it (PROTOCOL.md §6). */
+export function windowBytes(request: Request): number {
+  const window = new URL(request.url).searchParams.get('window')
+  if (window === null) return Number.POSITIVE_INFINITY
+  const bytes = Number(window)
+  if (!/^\d+$/.test(window) || !isWindow(bytes)) throw badRequest('window: expected bytes, an integer from 1')
+  return bytes
+}
+
+export const isWindow = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 1
 
 /** How long a reading may be held: `?wait=`, else `Prefer: wait=`, in seconds, clamped to 1..55; 0 without either. */
 export function waitMs(request: Request): number {

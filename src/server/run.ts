@@ -121,7 +121,7 @@ async function begin(id: string, log: EventLog): Promise<void> {
 /** Follows the job's own log, since whoever cancels may have asked another process; until the signal, whatever the log goes through. */
 async function watchForCancel(job: string, { log, heartbeatMs, onError }: Settings, signal: AbortSignal, cancel: (data: object) => void): Promise<void> {
   const follow = new Follow({ log, heartbeatMs, listen: true, onError })
-  const budget = { events: 1000, bytes: Number.POSITIVE_INFINITY }
+  const budget = { events: 1000, bytes: Number.MAX_SAFE_INTEGER }
   let after: string | undefined
   signal.addEventListener('abort', () => follow.end())
   if (signal.aborted) follow.end()

@@ -11,7 +11,7 @@ import type { ServerMetrics } from './metrics.ts'
 export type NodeRequest = IncomingMessage | Http2ServerRequest
 export type NodeResponse = ServerResponse | Http2ServerResponse
 
-/** Serves jobs over all four readings of the protocol. Its functions are bound. */
+/** Serves jobs over all readings of the protocol. Its functions are bound. */
 export interface JobServer {
   /** Answers under `basePath`, before the listeners that the server has already; elsewhere they do, or a 404. */
   attach(server: HttpServer | HttpsServer | Http2SecureServer): void

@@ -2,13 +2,14 @@
 
 import { macrotask, now } from '../async/clock.ts'
 import { child } from '../async/signals.ts'
-import { TransportError } from '../errors.ts'
+import { isTransportError, TransportError } from '../errors.ts'
 import { isHidden, untilSeen } from '../page.ts'
-import { type Frame, isControl } from '../protocol/frames.ts'
+import { isControl } from '../protocol/frames.ts'
 import { parseAnswer } from '../protocol/parse.ts'
 import type { Asked } from '../protocol/urls.ts'
-import type { OpenRequest, Transport } from '../types.ts'
-import { ask, chunksOf } from './http.ts'
+import type { Batch, OpenRequest, Transport } from '../types.ts'
+import { batchOf } from './batches.ts'
+import { JSON_TYPE, overLists, readEvents } from './lists.ts'
 
 const DEFAULT_POLL_MS = 2000
 /** The longest that a server holds a request. */
@@ -20,7 +21,7 @@ const GRACE_MS = 2500
 /** A timer that is so late has been throttled, or the machine has slept. */
 const LATE_MS = 1000
 
-type Mode = 'long-poll' | 'short-poll' | 'look'
+type Mode = 'long-poll' | 'short-poll'
 
 /** Requests that the server holds until there is an event. The first isn't held: its answer is the proof that the path delivers. */
 export const longPoll = (): Transport => poll('long-poll')
@@ -28,12 +29,14 @@ export const longPoll = (): Transport => poll('long-poll')
 /** Requests that are answered at once, with the pause between them that the server asks for. */
 export const shortPoll = (): Transport => poll('short-poll')
 
-/** What is known now, to its end, and no more. */
-export const look = (): Transport => poll('look')
+const poll = (name: Mode): Transport => ({
+  name,
+  traits: { polls: name === 'long-poll' ? 'long' : 'short' },
+  isSupported: () => true,
+  open: overLists((request) => read(request, name))
+})
 
-const poll = (mode: Mode): Transport => ({ name: mode, isSupported: () => true, open: (request) => ({ frames: read(request, mode) }) })
-
-async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<readonly Frame[], void> {
+async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<Batch, void> {
   const { signal } = request
   let jobs: readonly Asked[] = request.jobs
   let waitS = 0
@@ -55,17 +58,17 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<readonly 
     }
     if (tookMs !== undefined) expect(waitS * 1000 + GRACE_MS + 4 * tookMs)
     try {
-      const answer = await ask({ ...request, signal: held.signal, jobs, via: mode, accept: 'application/json', waitS })
+      const answer = await readEvents({ ...request, signal: held.signal }, jobs, { via: mode, accept: JSON_TYPE, waitS })
       if (isControl(answer)) return yield [answer]
       let text = ''
-      for await (const chunk of chunksOf(answer, held.signal)) {
+      for await (const chunk of answer.chunks) {
         clearTimeout(timer)
         if (text) yield [] // a long body is no silence
         text += chunk
       }
-      const { hello, frames, more, next } = parseAnswer(text)
+      const { hello, frames, more, next } = parseAnswer(text, answer.redact)
       jobs = next
-      yield frames
+      yield batchOf(frames, text.length, answer.redact)
 
       const { heartbeatMs = 15_000, pollMs = DEFAULT_POLL_MS } = hello
       // An empty answer long before its time: whoever ignores `wait` is asked as by a short poll.
@@ -75,7 +78,6 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<readonly 
       // A reader that is full now lets go within this task.
       if (more) await macrotask()
       if (more || jobs.length === 0) continue
-      if (mode === 'look') return
       if (mode === 'long-poll') {
         waitS = Math.min(Math.ceil(heartbeatMs / 1000), limitS, nextS)
         nextS = 2 * waitS
@@ -95,4 +97,4 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<readonly 
 
 /** What happens to a request that somebody in between found too long. */
 const isImpatience = (failure: unknown): boolean =>
-  failure instanceof TransportError && (['network', 'cut', 'silent'].includes(failure.reason) || failure.status === 408 || failure.status === 504)
+  isTransportError(failure) && (['network', 'cut', 'silent'].includes(failure.reason) || failure.status === 408 || failure.status === 504)

@@ -25,19 +25,24 @@ export interface Answer {
 
 type OnFrame = (frame: Fields, question: Question) => Fields | readonly Fields[] | undefined
 
+export type Kind = 'json' | 'ndjson' | 'sse' | 'websocket'
+
 export interface Mistake {
   /** Changes a request: all of them, handshakes too. A status: it is answered with that, and goes no further. */
-  request?(question: Question, kind: 'json' | 'sse' | 'websocket'): unknown
+  request?(question: Question, kind: Kind): unknown
   /** Changes an answer's status and headers, of event streams too; of others also the body. */
   answer?(answer: Answer, question: Question): unknown
-  /** Changes or drops each frame of an event stream, of a WebSocket, of both. */
+  /** Changes or drops each frame of an event stream, of a WebSocket, of both; each line of an NDJSON answer. */
   sse?: OnFrame
+  ndjson?: OnFrame
   websocket?: OnFrame
   frame?: OnFrame
   /** Changes each event in every reading. */
   event?(event: Fields): Fields
   /** Changes a message of an event stream as it is written. */
   text?(text: string): string
+  /** Changes an NDJSON answer as it is written. */
+  lines?(text: string): string
   /** Never ends an event stream's body. */
   keepsOpen?: boolean
   /** Which subprotocol a handshake is answered with. */
@@ -84,27 +89,34 @@ function questionOf(req: http.IncomingMessage, body: string, target: string): Qu
   return { method: req.method ?? 'GET', url: new URL(req.url ?? '/', target), headers, body }
 }
 
+function kindOf({ headers }: Question): Kind {
+  const accept = headers.get('accept') ?? ''
+  if (/event-stream/.test(accept)) return 'sse'
+  return /ndjson/.test(accept) ? 'ndjson' : 'json'
+}
+
 async function pass(req: http.IncomingMessage, res: http.ServerResponse, mistake: Mistake, target: string): Promise<void> {
   const gone = new AbortController()
   res.on('close', () => gone.abort())
   const question = questionOf(req, Buffer.concat(await req.toArray()).toString(), target)
   const asks = new URL(question.url)
-  const streams = /event-stream/.test(question.headers.get('accept') ?? '')
-  const status = mistake.request?.(question, streams ? 'sse' : 'json')
+  const status = mistake.request?.(question, kindOf(question))
   if (typeof status === 'number') return void res.writeHead(status).end()
   try {
     const { method, url, headers, body } = question
     const response = await fetch(url, { method, headers, signal: gone.signal, ...(method === 'POST' ? { body } : {}) })
     const answer: Answer = { status: response.status, headers: new Headers(response.headers), body: '', json: {} }
     const isStream = /event-stream/.test(response.headers.get('content-type') ?? '')
-    if (!isStream) {
-      answer.body = await response.text()
+    const isLines = /ndjson/.test(response.headers.get('content-type') ?? '')
+    if (!isStream) answer.body = await response.text()
+    if (isLines) answer.body = spoilLines(answer.body, question, mistake)
+    if (!isStream && !isLines) {
       answer.json = answer.body ? JSON.parse(answer.body) : {}
       if (mistake.event && Array.isArray(answer.json.events)) answer.json.events = answer.json.events.map(mistake.event)
     }
     const before = JSON.stringify(answer.json)
     await mistake.answer?.(answer, { ...question, url: asks })
-    if (mistake.event || JSON.stringify(answer.json) !== before) answer.body = JSON.stringify(answer.json)
+    if (!isLines && (mistake.event || JSON.stringify(answer.json) !== before)) answer.body = JSON.stringify(answer.json)
     answer.headers.delete('content-length')
     for (const name of ['connection', 'keep-alive', 'transfer-encoding']) answer.headers.delete(name)
     res.writeHead(answer.status, Object.fromEntries(answer.headers))
@@ -124,6 +136,15 @@ async function stream(response: Response, res: http.ServerResponse, question: Qu
     rest = blocks.pop() ?? ''
     for (const block of blocks) res.write(spoilBlock(block, question, mistake))
   }
+}
+
+function spoilLines(body: string, question: Question, mistake: Mistake): string {
+  const frames = body
+    .split('\n')
+    .filter(Boolean)
+    .flatMap((line) => spoil(JSON.parse(line), mistake.ndjson ?? ((frame) => frame), question, mistake))
+  const lines = frames.map((frame) => `${JSON.stringify(frame)}\n`).join('')
+  return mistake.lines?.(lines) ?? lines
 }
 
 /** One message of an event stream. */

@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { check, clauses, type Result } from '../../src/cli/check/index.ts'
-import { type Answer, type Fields, type Mistake, type Question, serveWith } from './front.ts'
+import { type Answer, type Fields, type Kind, type Mistake, type Question, serveWith } from './front.ts'
 import { type Kit, type OnFinished, serveKit } from './kit.ts'
 
 const FOREIGN = 'jobtail-check-foreign'
@@ -14,7 +14,7 @@ type Made = Mistake | ((kit: Kit) => Mistake)
 const reading = (change: (answer: Answer, question: Question) => unknown): Mistake => ({
   answer: (answer, question) => (isReading(question) && answer.status === 200 ? change(answer, question) : undefined)
 })
-const isReading = ({ url, headers }: Question): boolean => url.pathname.endsWith('/done/events') && !/event-stream/.test(headers.get('accept') ?? '')
+const isReading = ({ url, headers }: Question): boolean => url.pathname.endsWith('/done/events') && !/event-stream|ndjson/.test(headers.get('accept') ?? '')
 const membersOf = ({ json }: Answer): Fields[] => json.jobs as Fields[] // as: the kit's answer
 const eventsOf = ({ json }: Answer): Fields[] => json.events as Fields[] // as: the kit's answer
 const member = (change: (member: Fields, question: Question) => void): Mistake =>
@@ -22,7 +22,7 @@ const member = (change: (member: Fields, question: Question) => void): Mistake =
     for (const each of membersOf(answer)) change(each, question)
   })
 /** Of the readings of one kind. */
-const asking = (kind: 'json' | 'sse' | 'websocket', change: (question: Question) => unknown): Mistake => ({
+const asking = (kind: Kind, change: (question: Question) => unknown): Mistake => ({
   request: (question, of) => (of === kind ? change(question) : undefined)
 })
 const afterOf = ({ url }: Question): string | null => url.searchParams.get('after')
@@ -34,6 +34,8 @@ const header = (name: string, value: string | undefined, isMeant: (question: Que
   }
 })
 const isSse = ({ headers }: Question): boolean => /event-stream/.test(headers.get('accept') ?? '')
+const isNdjson = ({ headers }: Question): boolean => /ndjson/.test(headers.get('accept') ?? '')
+const hasWindow = ({ url }: Question): boolean => url.searchParams.has('window')
 const isSnapshot = ({ url, method }: Question): boolean => method === 'GET' && /\/jobs\/[^/]+$/.test(url.pathname)
 const isPost = ({ url, method }: Question): boolean => method === 'POST' && url.pathname === '/jobs'
 const isCancel = ({ url }: Question): boolean => url.pathname.endsWith('/cancel')
@@ -128,7 +130,11 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
   ['json-foreign', 'the cursor is repeated', member((each, question) => afterOf(question) === FOREIGN && Object.assign(each, { from: FOREIGN }))],
   ['json-foreign', '400', status(200, 400, (question) => isReading(question) && afterOf(question) === FOREIGN)],
   ['json-malformed', 'it is passed over', asking('json', (question) => / /.test(afterOf(question) ?? '') && question.url.searchParams.delete('after'))],
-  ['json-unknown', 'another code', code((question) => /events$/.test(question.url.pathname) && !isSse(question) && !question.url.searchParams.has('wait'))],
+  [
+    'json-unknown',
+    'another code',
+    code((question) => /events$/.test(question.url.pathname) && !isSse(question) && !isNdjson(question) && !question.url.searchParams.has('wait'))
+  ],
   ['json-several', 'cursors in another order', asking('json', swapCursors)],
   [
     'json-several',
@@ -148,6 +154,27 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
   ],
   ['json-several-refused', 'no job is an empty answer', status(400, 200, ({ url }) => url.pathname === '/jobs/events' && !url.searchParams.has('job'))],
   ['json-etag', '304 in place of events', status(200, 304, ({ headers }) => headers.has('if-none-match'))],
+
+  ['json-window', 'no more', reading((answer, question) => hasWindow(question) && Object.assign(answer.json, { more: false }))],
+  ['json-window', 'no event', reading((answer, question) => hasWindow(question) && Object.assign(answer.json, { events: [] }))],
+
+  [
+    'ndjson-answers',
+    '406',
+    { answer: (answer, question) => isNdjson(question) && answer.status === 200 && isWhole(question) && Object.assign(answer, { status: 406 }) }
+  ],
+  ['ndjson-answers', 'an array', { lines: (text) => `${text.slice(0, -1)}\n[]\n`.replace(/(.*"end".*\n)(\[\]\n)/, '$2$1') }],
+  ['ndjson-order', 'no hello', { ndjson: dropControl('hello') }],
+  ['ndjson-order', 'no subscribed', { ndjson: dropControl('subscribed') }],
+  ['ndjson-order', 'no done', { ndjson: dropControl('done') }],
+  ['ndjson-order', 'done with another cursor', { ndjson: changeControl('done', { cursor: 'other' }) }],
+  ['ndjson-order', 'a hole', { ndjson: onNth(2, () => undefined) }],
+  ['ndjson-end', 'none', { ndjson: (frame, question) => (hasWindow(question) ? frame : dropControl('end')(frame)) }],
+  ['ndjson-end', 'more where there is none', { ndjson: changeControl('end', { more: true }) }],
+  ['ndjson-after', 'an event too many', (kit) => asking('ndjson', (question) => rewind(question, kit))],
+  ['ndjson-window', 'no more', { ndjson: changeControl('end', { more: false }) }],
+  ['ndjson-window', 'no event', { ndjson: (frame, question) => (hasWindow(question) && !frame.control ? undefined : frame) }],
+  ['ndjson-unknown', 'another code', code(isNdjson)],
 
   ['wait-holds', '504', status(200, 504, ({ url }) => url.searchParams.get('wait') === '1')],
   ['wait-prefer', 'the header is not looked at', asking('json', dropHeader('prefer'))],
@@ -225,6 +252,14 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
   ['sse-malformed', 'it is passed over', asking('sse', (question) => / /.test(afterOf(question) ?? '') && question.url.searchParams.delete('after'))],
   ['sse-unknown', 'another code', code((question) => isSse(question))],
   ['sse-pad', 'none', asking('sse', ({ url }) => url.searchParams.delete('pad'))],
+
+  ['sse-window', 'no bye', { sse: dropControl('bye') }],
+  ['sse-window', 'another reason', { sse: changeControl('bye', ({ reason }) => (reason === 'window' ? { reason: 'slow' } : {})) }],
+  ['sse-window', 'no event', { sse: (frame, question) => (hasWindow(question) && !frame.control ? undefined : frame) }],
+
+  ['ws-window', 'no event', { websocket: (frame, question) => (hasWindow(question) && frame.seq === 1 && !frame.control ? undefined : frame) }],
+  ['ws-window', 'no pong', { websocket: (frame, question) => (hasWindow(question) ? dropControl('pong')(frame) : frame) }],
+  ['ws-window-more', 'nothing comes', { operation: (operation) => ((operation as Fields).op === 'window' ? undefined : operation) }], // as: any JSON
 
   ['ws-answers', '500', asking('websocket', () => 500)],
   ['ws-subprotocol', 'none', { subprotocol: () => false }],
@@ -308,6 +343,8 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
   ]
 ]
 
+const isWhole = ({ url }: Question): boolean => url.pathname.endsWith('/done/events') && url.search === ''
+
 /** Pairs each job with the cursor of another. */
 function swapCursors({ url }: Question): void {
   const [first, second, ...others] = url.searchParams.getAll('after')
@@ -348,7 +385,7 @@ test.concurrent.for(mistakes)('%s: %s', { timeout: TEST_MS }, async ([clause, , 
 })
 
 /** Clauses that have nothing to look at in a short log. */
-const LONG_ONLY = ['ws-more', 'ws-more-rest', 'ws-more-unasked', 'sse-more', 'sse-more-rest', 'sse-more-unasked', 'json-limits']
+const LONG_ONLY = ['json-limits']
 
 test.concurrent('without a mistake nothing is found', { timeout: TEST_MS }, async ({ onTestFinished }) => {
   const kit = await serveKit(onTestFinished)
@@ -365,71 +402,8 @@ const everything: Mistake = {
   }
 }
 
-const MORE = { control: 'more', job: 'long' }
-/** Of a stream or a socket that has asked for `more`: what comes of the long job from its 500th event on. */
-const onLong =
-  (change: (frame: Fields, seq: number) => Fields | readonly Fields[] | undefined, isMeant = ({ url }: Question) => url.searchParams.has('more')) =>
-  (frame: Fields, question: Question) =>
-    frame.job === 'long' && isMeant(question) ? change(frame, frame.control === undefined ? Number(frame.seq) : Number.NaN) : frame
-/** `more` after the 500th event, and no other. */
-const early = (change: (event: Fields) => readonly Fields[]) =>
-  onLong((frame, seq) => (seq < 500 || frame.control === 'subscribed' ? frame : seq === 500 ? change(frame) : undefined))
-
 /** Of a log that is longer than an answer. */
-const longMistakes: [clause: string, what: string, mistake: Mistake][] = [
-  ['json-limits', 'all of it at once', everything],
-  ...streaming('more', 'neither more nor the rest', dropControl('more')),
-  ...streaming('more', 'of no job', changeControl('more', { job: undefined })),
-  ...streaming(
-    'more',
-    'before any event',
-    onLong((frame, seq) => (seq === 1 ? MORE : frame.control === 'subscribed' ? frame : undefined))
-  ),
-  ...streaming(
-    'more',
-    'the job is read on',
-    onLong((frame, seq) => (seq === 500 ? [frame, MORE] : frame))
-  ),
-  ...streaming(
-    'more',
-    'an event left out before it',
-    onLong((frame, seq) => (seq === 400 ? undefined : frame))
-  ),
-  ...streaming(
-    'more-rest',
-    'an event lost after it',
-    early((event) => [{ ...event, id: String(event.id).replace(/\d+$/, '501') }, MORE])
-  ),
-  ...streaming(
-    'more-rest',
-    'an event once more after it',
-    early((event) => [{ ...event, id: String(event.id).replace(/\d+$/, '499') }, MORE])
-  ),
-  ...(['sse', 'websocket'] as const).map((kind): [string, string, Mistake] => [
-    `${kind === 'sse' ? 'sse' : 'ws'}-more-rest`,
-    'nothing kept back',
-    {
-      request: ({ url }, of) => of === kind && url.searchParams.get('more') === '1' && url.searchParams.set('more', 'none'),
-      [kind]: onLong((frame) => (frame.control === 'done' ? MORE : frame))
-    }
-  ]),
-  ...(['sse', 'websocket'] as const).map((kind): [string, string, Mistake] => [
-    `${kind === 'sse' ? 'sse' : 'ws'}-more-rest`,
-    'no JSON to read the rest by',
-    {
-      request: ({ url }, of) => of !== kind && url.searchParams.delete('more'),
-      ...status(200, 406, (question) => question.url.pathname.endsWith('/long/events') && !isSse(question))
-    }
-  ]),
-  ...streaming(
-    'more-unasked',
-    'it comes all the same',
-    onLong(
-      (frame, seq) => (seq === 500 ? [MORE, frame] : frame),
-      ({ url }) => !url.searchParams.has('more')
-    )
-  )
-]
+const longMistakes: [clause: string, what: string, mistake: Mistake][] = [['json-limits', 'all of it at once', everything]]
 
 async function checkLong(mistake: Mistake, onTestFinished: OnFinished): Promise<readonly Result[]> {
   const kit = await serveKit(onTestFinished)

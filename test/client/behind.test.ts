@@ -67,7 +67,7 @@ describe('a slow reader', () => {
     // No link meanwhile, and nothing asked for twice.
     expect(world.links).toHaveLength(1)
     expect(openOf(world).filter((name) => name !== 'events')).toEqual([])
-    expect(slow.state.connection).toMatchObject({ phase: 'live', transport: 'look' })
+    expect(slow.state.connection).toMatchObject({ phase: 'live', transport: 'read-once' })
     await take(iterator, 49, seqs)
     await elapse(100)
     expect(pages(world)).toBeLessThanOrEqual(2 * 12)

@@ -13,8 +13,7 @@ const KEY = 'https://example.test/jobs'
 const remembering = (entries = new Map<string, unknown>()): Memory & { entries: Map<string, unknown> } => ({
   entries,
   read: async (key) => entries.get(key),
-  write: async (key, value) => void entries.set(key, value),
-  clear: async (key) => void entries.delete(key)
+  write: async (key, value) => void entries.set(key, value)
 })
 
 const won = (transport: string): Memory =>
@@ -83,12 +82,12 @@ describe('a memory that', () => {
     'holds what is of the future': async () => ({ transport: 'sse', latencyMs: 1, at: performance.timeOrigin + performance.now() + 3600 * 1000 })
   }
   test.each(Object.entries(broken))('%s changes nothing', async (_, read) => {
-    const world = await follow({ memory: { read, write: () => Promise.reject(new Error('no')), clear: () => Promise.reject(new Error('no')) } })
+    const world = await follow({ memory: { read, write: () => Promise.reject(new Error('no')) } })
     expect(world.starts).toEqual(['websocket@0'])
   })
 
   test('hangs costs 50 ms, and the look none', async () => {
-    const world = createWorld({ memory: { read: () => never, write: () => never, clear: () => never } })
+    const world = createWorld({ memory: { read: () => never, write: () => never } })
     world.log.fill('42', 3)
     const loop = run(world.client.subscribe('42'))
     await elapse(15)
@@ -99,7 +98,7 @@ describe('a memory that', () => {
   })
 
   test('hangs keeps nothing back when everybody leaves', async () => {
-    const world = createWorld({ memory: { read: () => never, write: () => never, clear: () => never } })
+    const world = createWorld({ memory: { read: () => never, write: () => never } })
     const job = world.client.subscribe('42')
     run(job)
     await elapse(5)

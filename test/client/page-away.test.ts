@@ -14,7 +14,8 @@ const page = useVirtualPage()
 describe.each(Object.entries(phases))('put away while %s', (_, phase) => {
   test.each([
     ['pagehide', 'pageshow'],
-    ['freeze', 'resume']
+    ['freeze', 'resume'],
+    ['freeze', 'focus'] // Android says no more than that
   ] as const)('by %s: everything is let go at once, and taken up at %s', async (leave, back) => {
     const { world, loop } = await reach(phase)
     page.say(leave)
@@ -161,7 +162,7 @@ test.each(['WebKit, which cuts what a page reads just before it tells that the p
 test('what is remembered is asked for again where leaving has come in between', async () => {
   const winner = { transport: 'long-poll', latencyMs: 5, at: performance.timeOrigin + performance.now(), records: {} }
   const answers: Promise<unknown>[] = [new Promise(() => {}), Promise.resolve(winner)]
-  const world = createWorld({ memory: { read: () => answers.shift() ?? Promise.resolve(), write: async () => {}, clear: async () => {} } })
+  const world = createWorld({ memory: { read: () => answers.shift() ?? Promise.resolve(), write: async () => {} } })
   world.log.create('42')
   run(world.client.subscribe('42'))
   await elapse(10)

@@ -51,7 +51,7 @@ export const phases: Record<string, Phase> = {
     }
   },
   'recalling what was learnt': {
-    memory: { read: () => new Promise(() => {}), write: async () => {}, clear: async () => {} },
+    memory: { read: () => new Promise(() => {}), write: async () => {} },
     ms: 20,
     check: (world) => expect(world.links).toEqual([])
   },

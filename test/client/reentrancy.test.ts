@@ -15,8 +15,7 @@ function eventful(options: WorldOptions): World {
   ])
   const memory = {
     read: async (key: string) => entries.get(key),
-    write: async (key: string, value: unknown) => void entries.set(key, value),
-    clear: async (key: string) => void entries.delete(key)
+    write: async (key: string, value: unknown) => void entries.set(key, value)
   }
   const world = createWorld({ memory, bufferSize: 5, probeTimeoutMs: 1000, ...options })
   world.transports.websocket.script = (link) => {

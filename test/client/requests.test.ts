@@ -1,6 +1,9 @@
 /** Starting and cancelling a job, and what is refused before anything is asked. */
 
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { jobtailBackend } from '../../src/backend/jobtail.ts'
+import { JobtailError, TransportError } from '../../src/errors.ts'
+import { createOperations, type OperationsOptions } from '../../src/operations.ts'
 import { page, problem } from './virtual-fetch.ts'
 import { elapse, elapseRoughly } from './virtual-time.ts'
 import { createWorld, expectNothingLeft, run, useVirtualTime } from './world.ts'
@@ -235,6 +238,195 @@ describe('cancel', () => {
   })
 })
 
+describe('what somebody in between answers', () => {
+  const answer =
+    (status: number, headers: Record<string, string> = {}) =>
+    (): Response =>
+      new Response('no', { status, headers: { 'content-type': 'text/plain', ...headers } })
+
+  test.each(['start', 'cancel'] as const)('401 asks the token source once more, on %s', async (resource) => {
+    let tokens = 0
+    const world = createWorld({ token: () => `token-${++tokens}` })
+    world.log.fill('42', 1)
+    const refused = answer(401, { 'www-authenticate': 'Bearer error="invalid_token"' })
+    world.http.faults[resource] = () => {
+      if (tokens === 2) world.http.faults[resource] = undefined
+      return tokens === 2 ? Response.json(world.log.snapshot('42')) : refused()
+    }
+    expect('value' in (await settled<unknown>(resource === 'start' ? world.client.start(1) : world.client.subscribe('42').cancel(), 1000))).toBe(true)
+    expect(tokens).toBe(2)
+    world.http.faults[resource] = refused
+    const { error } = await settled<unknown>(resource === 'start' ? world.client.start(1) : world.client.subscribe('42').cancel(), 1000)
+    expect(error).toMatchObject({ code: 'unauthorized', status: 401 })
+    expect(tokens).toBe(4)
+  })
+
+  test.each([
+    ['429 of a gateway', answer(429, { 'retry-after': '60' })],
+    ['503 of a gateway, by a date', answer(503, { 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() })],
+    ['413 of a gateway', answer(413, { 'retry-after': '60' })],
+    ['503 of the server', problem(503, 'busy', { 'retry-after': '60' })]
+  ])('is not asked again before it says: %s', async (_, busy) => {
+    const world = createWorld()
+    world.http.faults.start = busy
+    const outcome = watch(world.client.start(1))
+    await elapseRoughly(58_000)
+    expect(world.http.asked).toHaveLength(1)
+    world.http.faults.start = undefined
+    await elapseRoughly(3_650_000)
+    expect(outcome.value?.jobId).toBe('started-1')
+  })
+
+  test('a pause that no timer can wait for is a long one, not none', async () => {
+    const world = createWorld()
+    world.http.faults.start = problem(503, 'busy', { 'retry-after': '2592000' })
+    watch(world.client.start(1))
+    await elapseRoughly(60_000)
+    expect(world.http.asked).toHaveLength(1)
+  })
+
+  test("a router's 404 to cancel in the middle of a deploy is waited out; one that stays is thrown", async () => {
+    const world = createWorld()
+    world.log.fill('42', 1)
+    world.http.faults.cancel = answer(404)
+    const outcome = watch(world.client.subscribe('42').cancel())
+    await elapse(3000)
+    expect(outcome).toEqual({})
+    world.http.faults.cancel = undefined
+    await elapseRoughly(10_000)
+    expect('value' in outcome).toBe(true)
+    world.http.faults.cancel = answer(404)
+    expect((await settled(world.client.subscribe('42').cancel(), 60_000)).error).toMatchObject({ code: 'unknown-job', status: 404 })
+  })
+
+  test.each([
+    ['a page', answer(404)],
+    ['the server', problem(404, 'unknown-job')]
+  ])('404 of %s names the slash in the id as its likely cause', async (_, notFound) => {
+    const world = createWorld()
+    world.http.faults.cancel = notFound
+    const { error } = await settled(world.client.subscribe('a/b').cancel(), 60_000)
+    expect(error).toMatchObject({ code: 'unknown-job', status: 404, message: expect.stringContaining('the slash in the id may have been decoded') })
+    const other = await settled(world.client.subscribe('ab').cancel(), 60_000)
+    expect(`${other.error}`).not.toContain('slash')
+  })
+})
+
+describe('operations', () => {
+  const { signal } = new AbortController()
+  const request = { base: new URL('http://localhost/jobs'), headers: new Headers(), credentials: 'omit' as const, signal, fetch }
+  const over = (options: Partial<OperationsOptions>) =>
+    createOperations({
+      backend: { transports: [] },
+      context: async () => request,
+      retry: { baseMs: 1, maxMs: 1, attempts: 3 },
+      canReauthorize: false,
+      ...options
+    })
+
+  test('that the backend does not have are unsupported, and nothing is asked', async () => {
+    const context = vi.fn()
+    const operations = over({ context })
+    for (const call of [operations.snapshot('42', signal), operations.cancel('42', signal), operations.start(1, 'key', signal)])
+      await expect(call).rejects.toMatchObject({ code: 'unsupported' })
+    expect(context).not.toHaveBeenCalled()
+  })
+
+  test('are methods: a backend may be of a class', async () => {
+    class Other {
+      readonly transports = []
+      readonly #id = 'its-own'
+      async start(): Promise<{ id: string }> {
+        return { id: this.#id }
+      }
+    }
+    expect(await over({ backend: new Other() }).start(1, 'key', signal)).toEqual({ id: 'its-own' })
+  })
+
+  /** Fails as it is told, then succeeds. */
+  async function tried(errors: Error[], options: Partial<OperationsOptions> = {}): Promise<Outcome<void> & { asked: number }> {
+    let asked = 0
+    const cancel = async (): Promise<void> => {
+      const error = errors[asked++]
+      if (error) throw error
+    }
+    return { ...(await settled(over({ backend: { transports: [], cancel }, ...options }).cancel('42', signal), 200)), asked }
+  }
+
+  test('are repeated whatever the copy of the library that an error comes from', async () => {
+    const foreign = (name: string, fields: object): Error => Object.assign(new Error('no'), { name }, fields)
+    expect(await tried([foreign('TransportError', { reason: 'status', status: 503 })])).toEqual({ value: undefined, asked: 2 })
+    expect(await tried([foreign('JobtailError', { code: 'bad-request', status: 429 })])).toEqual({ value: undefined, asked: 2 })
+    expect(await tried([foreign('JobtailError', { code: 'forbidden', status: 403 })])).toMatchObject({ error: { code: 'forbidden' }, asked: 1 })
+  })
+
+  test('have a limit of attempts where no answer comes, and none where the server says later', async () => {
+    const cut = (): TransportError => new TransportError('cut', 'cut')
+    expect(await tried([cut(), cut(), cut(), cut()])).toMatchObject({ error: { code: 'unreachable', cause: { reason: 'cut' } }, asked: 3 })
+    const busy = (): JobtailError => new JobtailError('bad-request', 'busy', { status: 503 })
+    expect(await tried([busy(), busy(), busy(), busy()])).toEqual({ value: undefined, asked: 5 })
+  })
+
+  test('ask for credentials once more after a 401, and again after something else was answered', async () => {
+    const unauthorized = (): TransportError => new TransportError('status', 'who?', { status: 401 })
+    const cut = new TransportError('cut', 'cut')
+    expect(await tried([unauthorized()])).toMatchObject({ error: { code: 'unauthorized' }, asked: 1 })
+    expect(await tried([unauthorized(), unauthorized()], { canReauthorize: true })).toMatchObject({ error: { code: 'unauthorized', status: 401 }, asked: 2 })
+    expect(await tried([unauthorized(), cut, unauthorized()], { canReauthorize: true, retry: { baseMs: 1, maxMs: 1, attempts: 9 } })).toMatchObject({
+      asked: 4
+    })
+  })
+
+  test('a job that is asked for once fails once', async () => {
+    const backend = { transports: [], snapshot: vi.fn().mockRejectedValue(new TransportError('cut', 'cut')) }
+    await expect(over({ backend }).snapshot('42', signal, true)).rejects.toMatchObject({ reason: 'cut' })
+    expect(backend.snapshot).toHaveBeenCalledTimes(1)
+  })
+})
+
+describe("Jobtail's backend", () => {
+  const { signal } = new AbortController()
+  const asking = (response: Response) => ({
+    base: new URL('http://localhost/jobs'),
+    headers: new Headers(),
+    credentials: 'omit' as const,
+    signal,
+    fetch: vi.fn(async () => response)
+  })
+
+  test('makes one request, and throws what became of it', async () => {
+    const { snapshot, start, cancel } = jobtailBackend()
+    const busy = asking(problem(503, 'busy', { 'retry-after': '7' })())
+    await expect(cancel?.(busy, '42')).rejects.toMatchObject({ name: 'JobtailError', status: 503, retryAfterMs: 7000 })
+    expect(busy.fetch).toHaveBeenCalledTimes(1)
+    await expect(snapshot?.(asking(page(200)()), '42')).rejects.toMatchObject({ name: 'TransportError', reason: 'content-type', status: 200 })
+    await expect(start?.(asking(page(429)()), 1, 'key')).rejects.toMatchObject({ name: 'TransportError', status: 429 })
+  })
+
+  test('says what a job id and a cursor have to be', () => {
+    const { expected, transports } = jobtailBackend()
+    expect(transports).toEqual([])
+    expect(expected?.('job id', '42')).toBeUndefined()
+    expect(expected?.('job id', '..')).toContain('1 to 256 bytes')
+    expect(expected?.('after', 'tail')).toBeUndefined()
+    expect(expected?.('after', '')).toBe('an event\'s id or "tail"')
+  })
+
+  test('takes a number for the progress of a snapshot', async () => {
+    const body = { id: '42', status: 'running', epoch: 'e', seq: 1, cursor: 'e-1', progress: 50 }
+    expect(await jobtailBackend().snapshot?.(asking(Response.json(body)), '42')).toMatchObject({ progress: { ratio: 0.5 } })
+  })
+
+  test('tells a redirect to another origin from a dead network', async () => {
+    vi.stubGlobal('location', new URL('http://localhost/'))
+    onTestFinished(() => void vi.unstubAllGlobals())
+    const request = asking(Object.defineProperty(new Response(), 'type', { value: 'opaqueredirect' }))
+    request.fetch.mockRejectedValueOnce(new TypeError('Failed to fetch'))
+    await expect(jobtailBackend().cancel?.(request, '42')).rejects.toMatchObject({ reason: 'redirected' })
+    expect(request.fetch).toHaveBeenCalledTimes(2)
+  })
+})
+
 describe('refused at once, with what was expected', () => {
   test.each([
     ['a job id', '', {}, 'job id: expected 1 to 256 bytes of UTF-8'],
@@ -248,13 +440,10 @@ describe('refused at once, with what was expected', () => {
     expect(() => client.subscribe(job, options)).toThrow(expect.objectContaining({ code: 'bad-request', message: expect.stringContaining(message) }))
   })
 
-  test.each([
-    ['/jobs', 'url: expected an http: or https: URL, absolute outside of a page, got "/jobs"'],
-    ['ftp://example.test/jobs', 'got "ftp://example.test/jobs"'],
-    ['http://', 'url']
-  ])('a url that is none: %s', async (url, message) => {
+  test('a url that is relative, where there is no page', async () => {
     const world = createWorld()
-    const client = world.another({ url })
+    const client = world.another({ url: '/jobs' })
+    const message = 'url: expected an http: or https: URL, absolute outside of a page, got "/jobs"'
     const job = client.subscribe('42')
     const loop = run(job)
     await elapse(0)

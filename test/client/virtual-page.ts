@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, vi } from 'vitest'
 
-export type LifeEvent = 'pagehide' | 'pageshow' | 'freeze' | 'resume'
+export type LifeEvent = 'pagehide' | 'pageshow' | 'freeze' | 'resume' | 'focus' | 'pointerdown' | 'keydown'
 
 export interface VirtualPage {
   /** How many listeners are on window, document and connection. */
@@ -73,7 +73,7 @@ export function useVirtualPage(): VirtualPage {
     get everAdded() {
       return everAdded
     },
-    say: (event) => tell(event.startsWith('page') ? targets.window : targets.document, event),
+    say: (event) => tell(event === 'freeze' || event === 'resume' ? targets.document : targets.window, event),
     show(isVisible) {
       state.hidden = !isVisible
       tell(targets.document, 'visibilitychange')

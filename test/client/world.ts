@@ -1,7 +1,7 @@
 /** A client in a virtual world: its server, its transports, what it did, and that it leaves nothing behind. */
 
 import { afterEach, beforeEach, expect, type MockInstance, vi } from 'vitest'
-import { createClient } from '../../src/client.ts'
+import { createClient } from '../../src/core.ts'
 import type { Client, ClientOptions, Diagnostic, JobEvent, Subscription } from '../../src/types.ts'
 import { type VirtualFetch, virtualFetch } from './virtual-fetch.ts'
 import { createVirtualLog, type VirtualLog } from './virtual-log.ts'

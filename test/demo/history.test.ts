@@ -64,7 +64,7 @@ test('an event belongs to what is live, else to the first look', () => {
 })
 
 test('a pause ends when something is tried again', () => {
-  const history = historyOf(did(0, undefined, { type: 'waiting', ms: 1000, reason: 'all failed' }), did(600, 'sse', { type: 'probe-started' }))
+  const history = historyOf(did(0, undefined, { type: 'waiting', ms: 1000, reason: 'unreachable' }), did(600, 'sse', { type: 'probe-started' }))
   expect(history.pauses.map(({ from, to }) => [from, to])).toEqual([[0, 600]])
   history.add(did(700, undefined, { type: 'offline' }))
   history.add(did(900, undefined, { type: 'online' }))

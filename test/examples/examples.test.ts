@@ -21,6 +21,7 @@ const STARTED_MS = 30_000
 const BURST_MS = 30_000
 const OFFERED = ['log', 'sse', 'long-poll', 'short-poll']
 const ONE_JOB = 'a connection of this server carries one job'
+const NO_WINDOW = 'the server does not know ?window: as much came as without it'
 
 /** The command that starts it; what Go builds is gone after the test. */
 const commands = {
@@ -67,8 +68,10 @@ for (const language of ['python', 'go'] as const) {
       'sse-several': ONE_JOB,
       'json-several': ONE_JOB,
       'json-several-refused': ONE_JOB,
-      'sse-more-rest': 'no "more" came after an event',
-      'json-etag': 'the server sends no ETag'
+      'sse-window': NO_WINDOW,
+      'json-window': NO_WINDOW,
+      'json-etag': 'the server sends no ETag',
+      ...Object.fromEntries(['answers', 'order', 'end', 'after', 'window', 'unknown'].map((id) => [`ndjson-${id}`, 'the server offers no NDJSON']))
     })
   })
 

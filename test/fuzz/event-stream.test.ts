@@ -7,7 +7,7 @@ import { bodyOf } from '../transports/scripted-fetch.ts'
 import { damageBytes, split, spoil, text, value } from './damage.ts'
 import { frame } from './frames.ts'
 import { expectSame, outcomeOf } from './outcome.ts'
-import { eventStream } from './reference.ts'
+import { asRead, eventStream } from './reference.ts'
 import { fuzz, type Tape } from './tape.ts'
 
 const encoder = new TextEncoder()
@@ -17,6 +17,8 @@ function open(pieces: readonly Uint8Array<ArrayBuffer>[], failure?: Error): Link
   return sse().open({
     base: new URL('http://localhost/jobs'),
     jobs: [{ job: '42', ref: 1 }],
+    windowBytes: Infinity,
+    isFresh: false,
     headers: new Headers(),
     credentials: 'same-origin',
     signal: new AbortController().signal,
@@ -103,7 +105,7 @@ test('any valid stream, cut anywhere, is its frames', { timeout: 120_000 }, asyn
     const isCut = tape.oneIn(4)
     const pieces = split(tape, bytes)
     const got = await outcomeOf(open(pieces, isCut ? new TypeError('network') : undefined))
-    const sent: unknown[] = JSON.parse(JSON.stringify(frames))
+    const sent: unknown[] = JSON.parse(JSON.stringify(frames)).map(asRead)
     expectSame({ ...got, frames: got.frames.map(sorted) }, { frames: sent.map(sorted), end: isCut ? 'cut' : 'clean' }, () => new TextDecoder().decode(bytes))
   })
 })

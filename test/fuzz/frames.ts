@@ -15,13 +15,27 @@ export const event = (tape: Tape): WireEvent => ({
   job: job(tape),
   type: tape.pick(['progress', 'log', 'succeeded', 'x.y_z-1', 'hello', 'gaps']),
   time: tape.oneIn(4) ? text(tape) : '2026-11-21T01:02:03.456Z',
-  data: value(tape)
+  data: tape.oneIn(4) ? progress(tape) : value(tape)
 })
+
+/** In shapes that servers use, and in others. */
+const progress = (tape: Tape): unknown =>
+  tape.pick<unknown>([
+    0.5,
+    50,
+    -1,
+    { current: 1, total: 4 },
+    { current: 1, total: 0 },
+    { current: '1', total: 4 },
+    { ratio: 0.2, current: 1, total: 4 },
+    'half',
+    null
+  ])
 
 export function frame(tape: Tape): Frame {
   const place = () => ({ job: job(tape), epoch: text(tape), seq: count(tape), cursor: cursor(tape), status: status(tape) })
   const ref = tape.oneIn(2) ? { ref: count(tape) } : {}
-  switch (tape.below(12)) {
+  switch (tape.below(13)) {
     case 0:
       return { control: 'hello', protocol: 1, heartbeatMs: 15_000, ...(tape.oneIn(2) ? { mux: 128 } : {}) }
     case 1:
@@ -34,6 +48,8 @@ export function frame(tape: Tape): Frame {
       return { control: 'bye', reason: tape.pick(['shutdown', 'max-age', 'slow', 'auth', 'another']), retryMs: count(tape) }
     case 5:
       return { control: tape.pick(['heartbeat', 'pong']) }
+    case 6:
+      return { control: 'end', more: tape.oneIn(2) }
     default:
       return event(tape)
   }
@@ -61,7 +77,7 @@ export const snapshot = (tape: Tape): Record<string, unknown> => ({
   epoch: text(tape),
   seq: count(tape),
   cursor: cursor(tape),
-  ...(tape.oneIn(2) ? { progress: { ratio: 0.5, note: value(tape) } } : {}),
+  ...(tape.oneIn(2) ? { progress: tape.oneIn(2) ? progress(tape) : { ratio: 0.5, note: value(tape) } } : {}),
   ...(tape.oneIn(2) ? { result: value(tape) } : {}),
   ...(tape.oneIn(2) ? { error: value(tape) } : {})
 })

@@ -4,10 +4,10 @@ import { test } from 'vitest'
 import { TransportError } from '../../src/errors.ts'
 import { parseAnswer, parseSnapshot } from '../../src/protocol/parse.ts'
 import { errorIn } from '../../src/transports/http.ts'
-import { look } from '../../src/transports/poll.ts'
+import { readOnce } from '../../src/transports/read-once.ts'
 import { bodyOf } from '../transports/scripted-fetch.ts'
 import { damageBytes, damageText, split, spoil, text, value } from './damage.ts'
-import { reading, snapshot } from './frames.ts'
+import { frame, reading, snapshot } from './frames.ts'
 import { expectSame, orMalformed, outcomeOf } from './outcome.ts'
 import * as reference from './reference.ts'
 import { fuzz, type Tape } from './tape.ts'
@@ -55,12 +55,14 @@ test('a reading that is fetched, cut anywhere', { timeout: 120_000 }, async () =
     const answer = reference.attempt(() => reference.answer(json))
     let asked = 0
     const outcome = await outcomeOf(
-      look().open({
+      readOnce().open({
         base: new URL('http://localhost/jobs'),
         jobs: [
           { job: '42', ref: 1 },
           { job: '43', ref: 2 }
         ],
+        windowBytes: Infinity,
+        isFresh: false,
         headers: new Headers(),
         credentials: 'same-origin',
         signal: new AbortController().signal,
@@ -99,7 +101,20 @@ test('a problem', { timeout: 120_000 }, async () => {
   await fuzz('problems', 8000, async (tape) => {
     const status = 400 + tape.below(110)
     const type = tape.pick(TYPES)
-    const retryAfter = tape.pick([null, '3', '0', '-1', '1.5', '1e400', 'Wed, 21 Oct 2026 07:28:00 GMT', '', ' 7 '] as const)
+    const retryAfter = tape.pick([
+      null,
+      '3',
+      '0',
+      '-1',
+      '1.5',
+      '1e400',
+      'Wed, 21 Oct 2015 07:28:00 GMT',
+      'Mon, 21 Oct 2999 07:28:00 GMT',
+      'soon',
+      '9999999999',
+      '',
+      ' 7 '
+    ] as const)
     const problem = {
       title: text(tape),
       status,
@@ -116,5 +131,38 @@ test('a problem', { timeout: 120_000 }, async () => {
     const expected = reference.problem(status, headers.get('content-type'), headers.get('retry-after'), json)
     tape.note(expected ? 'speak for the job' : 'of the path')
     expectSame(found, expected, () => ({ status, type, retryAfter, json }))
+  })
+})
+
+test('lines that are fetched, cut anywhere', { timeout: 120_000 }, async () => {
+  await fuzz('fetched lines', 8000, async (tape) => {
+    const sound = tape.list(5, () => JSON.stringify(frame(tape)))
+    const damaged = sound.map((line) => (tape.oneIn(12) ? damageText(tape, line).replaceAll('\n', ' ') : line))
+    const source = damaged.map((line) => line + tape.pick(['\n', '\r\n', '\n\n'])).join('') + (tape.oneIn(3) ? '' : '{"control":"end","more":false}\n')
+    const bytes = encoder.encode(source)
+    const isCut = tape.oneIn(6)
+    let asked = 0
+    const outcome = await outcomeOf(
+      readOnce().open({
+        base: new URL('http://localhost/jobs'),
+        jobs: [{ job: '42', ref: 1 }],
+        windowBytes: Infinity,
+        isFresh: false,
+        headers: new Headers(),
+        credentials: 'same-origin',
+        signal: new AbortController().signal,
+        async fetch() {
+          asked += 1
+          if (asked > 1) throw new TypeError('no more')
+          return new Response(bodyOf(split(tape, bytes), isCut ? new TypeError('network') : undefined), { headers: { 'content-type': 'application/x-ndjson' } })
+        },
+        WebSocket
+      })
+    )
+    const expected = reference.ndjson(new TextDecoder().decode(bytes), isCut)
+    // Whether it was asked on, and from where, is another test's.
+    if (outcome.end === 'network' || expected.asksOn) return
+    tape.note(`ends: ${expected.end}`)
+    expectSame(outcome, { frames: expected.frames, end: expected.end }, () => source)
   })
 })

@@ -11,6 +11,8 @@ export interface Outcome {
 
 class Malformed extends Error {}
 
+const MAX_MS = 2_147_483_647
+
 type Fields = Record<string, unknown>
 
 const isText = (value: unknown): value is string => typeof value === 'string'
@@ -64,6 +66,7 @@ const controls = new Map<string, Check[]>([
       ['retryMs', natural]
     ]
   ],
+  ['end', [['more', (value) => typeof value === 'boolean']]],
   ['heartbeat', []],
   ['pong', []]
 ])
@@ -77,6 +80,8 @@ function checked(value: unknown, checks: Check[]): Fields {
     if (isOptional && isNone(field)) continue
     if (!fits(field)) throw new Malformed()
     found[name] = field
+    // No timer can wait for longer.
+    if (['heartbeatMs', 'pollMs', 'retryMs', 'retryAfterMs'].includes(name) && (field as number) > MAX_MS) found[name] = MAX_MS // as: it fits
   }
   return found
 }
@@ -90,8 +95,22 @@ function eventOf(value: unknown): Fields {
     ['type', isType],
     ['time', isText]
   ])
-  return { ...fields, data: (value as Fields).data ?? null } // as: it has fields
+  const { data = null } = value as Fields // as: it has fields
+  return { ...fields, data: fields.type === 'progress' ? progress(data) : data }
 }
+
+/** §1: a ratio wherever one can be known. */
+export function progress(data: unknown): unknown {
+  const within = (ratio: number): number => (ratio < 0 ? 0 : ratio > 1 ? 1 : ratio)
+  if (typeof data === 'number') return { ratio: within(data <= 1 ? data : data / 100) }
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) return data
+  const { ratio, current, total } = data as Fields // as: an object
+  if (typeof ratio === 'number' || typeof current !== 'number' || typeof total !== 'number' || total <= 0) return data
+  return { ...data, ratio: within(current / total) }
+}
+
+/** A sound frame as it is to be handed on. */
+export const asRead = (frame: unknown): unknown => frameOf(frame)[0]
 
 const controlOf = (name: string, value: unknown): Fields => ({ control: name, ...checked(value, controls.get(name) ?? []) })
 
@@ -188,10 +207,16 @@ export function answer(source: string): { frames: unknown[]; asksOn: boolean } {
 /** PROTOCOL.md §2: the snapshot. */
 export function snapshot(source: string): Fields {
   const value = parse(source)
-  const isObject = (field: unknown): boolean => typeof field === 'object' && !Array.isArray(field)
-  const fields = checked(value, [['id', isText], ...place, ['progress', isObject, 'optional']])
+  const fields = checked(value, [['id', isText], ...place])
   const { result, error } = value as Fields // as: it has fields
-  return { ...fields, result, error }
+  const known = progress((value as Fields).progress) // as: it has fields
+  return { ...fields, result, error, ...(typeof known === 'object' && known !== null && !Array.isArray(known) && { progress: known }) }
+}
+
+/** RFC 9110 §10.2.3, of dates that are long over or far ahead; no pause where nothing, or less, is asked for. */
+function pause(retryAfter: string): number | undefined {
+  const ms = / GMT$/.test(retryAfter) ? (retryAfter.includes('2999') ? MAX_MS : 0) : Number(retryAfter) * 1000
+  return ms > 0 ? Math.min(ms, MAX_MS) : undefined
 }
 
 /** PROTOCOL.md §7: what an answer's body and headers say of the job; undefined where only the path has failed. */
@@ -202,7 +227,23 @@ export function problem(status: number, contentType: string | null, retryAfter: 
     if (typeof value !== 'object' || value === null) throw new Malformed()
     const said = value as Fields // as: an object
     const own = (name: string, otherwise: unknown): unknown => (Object.hasOwn(said, name) ? said[name] : otherwise)
-    const retryAfterMs = own('retryAfterMs', Number(retryAfter) * 1000 || undefined)
+    const retryAfterMs = own('retryAfterMs', pause(retryAfter ?? ''))
     return controlOf('error', { ...said, status, message: own('message', said.detail ?? said.title), retryAfterMs })
   })
+}
+
+/** PROTOCOL.md §3: lines of JSON, of which the last one says whether there is more. */
+export function ndjson(source: string, isCut: boolean): Outcome & { asksOn: boolean } {
+  const frames: unknown[] = []
+  let more: boolean | undefined
+  for (const line of source.split('\n')) {
+    if (line.trim() === '') continue
+    const found = attempt(() => message(line))
+    if (!found) return { frames, end: 'protocol', asksOn: false }
+    for (const each of found as Fields[]) {
+      if (each.control === 'end') more = each.more === true
+      else frames.push(each)
+    }
+  }
+  return { frames, end: isCut || more === undefined ? 'cut' : 'clean', asksOn: more === true && !isCut }
 }

@@ -6,7 +6,7 @@ import type { Link } from '../../src/types.ts'
 import { damageText, spoil, value } from './damage.ts'
 import { frame } from './frames.ts'
 import { expectSame, outcomeOf } from './outcome.ts'
-import { attempt, message, type Outcome } from './reference.ts'
+import { asRead, attempt, message, type Outcome } from './reference.ts'
 import { fuzz, type Tape } from './tape.ts'
 
 type Handlers = Pick<WebSocket, 'onopen' | 'onmessage' | 'onclose'>
@@ -27,6 +27,8 @@ function open(messages: readonly unknown[], code: number): Link {
   return webSocket().open({
     base: new URL('http://localhost/jobs'),
     jobs: [{ job: '42', ref: 1 }],
+    windowBytes: Infinity,
+    isFresh: false,
     headers: new Headers(),
     credentials: 'same-origin',
     signal: new AbortController().signal,
@@ -56,7 +58,7 @@ test('any valid messages are their frames', { timeout: 120_000 }, async () => {
     const sent: unknown[][] = tape.list(5, () => tape.list(4, () => frame(tape)))
     const messages = sent.map((frames) => JSON.stringify(frames.length === 1 ? frames[0] : frames))
     tape.note(`of ${messages.length}`)
-    const received: unknown[] = JSON.parse(`[${sent.flat().map((each) => JSON.stringify(each))}]`)
+    const received: unknown[] = JSON.parse(`[${sent.flat().map((each) => JSON.stringify(each))}]`).map(asRead)
     const { frames } = await outcomeOf(open(messages, 1000))
     expectSame(frames.map(sorted), received.map(sorted), () => messages)
   })

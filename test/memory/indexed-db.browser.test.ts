@@ -37,16 +37,14 @@ afterEach(async () => {
 })
 
 describe('what is written', () => {
-  test('is read, by another one too, until it is cleared', async () => {
+  test('is read, under its key', async () => {
     const memory = indexedDbMemory()
     expect(await memory.read('a')).toBeUndefined()
     await memory.write('a', { transport: 'sse', at: 7 })
     await memory.write('b', 'other')
     expect(await memory.read('a')).toEqual({ transport: 'sse', at: 7 })
-    expect(await indexedDbMemory().read('a')).toEqual({ transport: 'sse', at: 7 })
-    await memory.clear('a')
-    expect(await memory.read('a')).toBeUndefined()
     expect(await memory.read('b')).toBe('other')
+    expect(indexedDbMemory()).toBe(memory)
   })
 
   test('is gone with the database, which is made anew', async () => {
@@ -97,6 +95,23 @@ describe('a database that can’t be had', () => {
     await vi.waitFor(async () => expect(await recallWinner(memory, 'a', new AbortController().signal)).toEqual(winner))
   })
 
+  test('by never answering is opened anew, after a second', async () => {
+    const memory = indexedDbMemory()
+    const answered = vi.fn()
+    vi.mocked(indexedDB.open).mockImplementationOnce(() => ({}) as IDBOpenDBRequest) // as: nothing of it ever comes
+    memory.read('a').then(answered, answered)
+    const later = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 900)
+    memory.read('a').then(answered, answered)
+    expect(indexedDB.open).toHaveBeenCalledOnce()
+    later.mockReturnValue(performance.now() + 1001)
+    await memory.write('a', 1)
+    expect(indexedDB.open).toHaveBeenCalledTimes(2)
+    later.mockRestore()
+    expect(await memory.read('a')).toBe(1)
+    expect(answered).not.toHaveBeenCalled()
+    expect(indexedDB.open).toHaveBeenCalledTimes(2)
+  })
+
   test.each<[string, unknown]>([
     ['there is none', undefined],
     [
@@ -110,8 +125,8 @@ describe('a database that can’t be had', () => {
   ])('because %s rejects, and does not throw', async (_, stub) => {
     vi.stubGlobal('indexedDB', stub)
     const memory = indexedDbMemory()
-    const uses = [memory.read('a'), memory.write('a', 1), memory.clear('a')]
-    expect((await Promise.allSettled(uses)).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+    const uses = [memory.read('a'), memory.write('a', 1)]
+    expect((await Promise.allSettled(uses)).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     vi.unstubAllGlobals()
     await memory.write('a', 1)
     expect(await memory.read('a')).toBe(1)

@@ -14,7 +14,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-const memory = (read: () => unknown): Memory => ({ read: async () => read(), write: async () => {}, clear: async () => {} })
+const memory = (read: () => unknown): Memory => ({ read: async () => read(), write: async () => {} })
 const recall = (value: unknown): Promise<Winner | undefined> =>
   recallWinner(
     memory(() => value),
@@ -31,8 +31,7 @@ describe('recalled', () => {
       read: async (key) => stored.get(key),
       async write(key, value) {
         stored.set(key, value)
-      },
-      clear: async () => {}
+      }
     }
     const remembered = winner(0)
     await rememberWinner(one, 'a', remembered)
@@ -61,6 +60,9 @@ describe('recalled', () => {
     ['a transport that is no name', () => ({ ...winner(0), transport: { name: 'sse' } })],
     ['no latency', () => ({ ...winner(0), latencyMs: undefined })],
     ['a latency that is no number', () => ({ ...winner(0), latencyMs: '40' })],
+    ['a latency before its time', () => ({ ...winner(0), latencyMs: -1 })],
+    ['a latency of hours', () => ({ ...winner(0), latencyMs: HOUR_MS + 1 })],
+    ['a latency that is none', () => ({ ...winner(0), latencyMs: Number.NaN })],
     ['a latency without end', () => ({ ...winner(0), latencyMs: Infinity })],
     ['a time that is no number', () => ({ ...winner(0), at: new Date() })],
     ['a time that is none', () => ({ ...winner(0), at: Number.NaN })],
@@ -92,8 +94,7 @@ describe('a memory that fails', () => {
       },
       write() {
         throw new Error('no storage')
-      },
-      clear: async () => {}
+      }
     }
     expect(await recallWinner(throwing, 'a', neverAborted)).toBeUndefined()
     await expect(rememberWinner(throwing, 'a', { transport: 'sse', latencyMs: 1, at: now(), records: {} })).resolves.toBeUndefined()

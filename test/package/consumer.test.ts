@@ -63,21 +63,10 @@ describe('imported in Node', () => {
   test.each([
     [
       'jobtail',
-      [
-        'createClient',
-        'subscribe',
-        'webSocket',
-        'sse',
-        'longPoll',
-        'shortPoll',
-        'indexedDbMemory',
-        'JobtailError',
-        'JobFailedError',
-        'isJobtailError',
-        'explain'
-      ]
+      ['createClient', 'subscribe', 'start', 'webSocket', 'sse', 'longPoll', 'shortPoll', 'indexedDbMemory', 'JobtailError', 'JobFailedError', 'isJobtailError']
     ],
-    ['jobtail/core', ['createClient']]
+    ['jobtail/core', ['createClient']],
+    ['jobtail/explain', ['explain']]
   ])('%s touches no global', async (specifier, names) => {
     const result = await imported(specifier)
     expect(result).toMatchObject({ touched: [], added: [] })
@@ -194,7 +183,7 @@ describe('source maps', () => {
 
   test('of the bundle lead to TypeScript', async () => {
     const { sources }: { sources: string[] } = JSON.parse(await readFile(join(installed, 'dist/jobtail.min.js.map'), 'utf8'))
-    expect(sources).toEqual(expect.arrayContaining(['../src/client.ts', '../src/connection.ts']))
+    expect(sources).toEqual(expect.arrayContaining(['../src/core.ts', '../src/connection.ts']))
     expect(sources.filter((source) => source.startsWith('dist/') || source.startsWith('./'))).toEqual([])
   })
 })

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { TransportError } from '../../src/errors.ts'
 import { parseAnswer, parseError, parseFrame, parseSnapshot, parseText } from '../../src/protocol/parse.ts'
 
-const event = { id: 'mf3k2x-5', seq: 5, job: '42', type: 'progress', time: '2026-11-21T01:02:03.456Z', data: { current: 5, total: 10 } }
+const event = { id: 'mf3k2x-5', seq: 5, job: '42', type: 'progress', time: '2026-11-21T01:02:03.456Z', data: { current: 5, total: 10, ratio: 0.5 } }
 const hello = { control: 'hello', protocol: 1, heartbeatMs: 15_000, mux: 128 }
 const subscribed = { control: 'subscribed', job: '42', epoch: 'mf3k2x', seq: 4, cursor: 'mf3k2x-4', status: 'running' }
 const member = { job: '42', epoch: 'mf3k2x', seq: 4, from: 'mf3k2x-4', cursor: 'mf3k2x-5', status: 'running', done: false }
@@ -28,6 +28,52 @@ function spoilt<T extends object>(of: T, fields: Partial<Record<keyof T & string
 describe('an event', () => {
   test('is read as it is', () => {
     expect(parseFrame(event)).toEqual(event)
+  })
+
+  test.each([
+    [
+      { current: 5, total: 10 },
+      { current: 5, total: 10, ratio: 0.5 }
+    ],
+    [
+      { current: 11, total: 10, unit: 'files' },
+      { current: 11, total: 10, unit: 'files', ratio: 1 }
+    ],
+    [
+      { current: -1, total: 10 },
+      { current: -1, total: 10, ratio: 0 }
+    ],
+    [
+      { current: 5, total: 10, ratio: 0.4 },
+      { current: 5, total: 10, ratio: 0.4 }
+    ],
+    [
+      { current: 5, total: 10, ratio: null },
+      { current: 5, total: 10, ratio: 0.5 }
+    ],
+    [
+      { current: 0, total: 0 },
+      { current: 0, total: 0 }
+    ],
+    [
+      { current: '5', total: 10 },
+      { current: '5', total: 10 }
+    ],
+    [{ message: 'soon' }, { message: 'soon' }],
+    [0.25, { ratio: 0.25 }],
+    [1, { ratio: 1 }],
+    [50, { ratio: 0.5 }],
+    [150, { ratio: 1 }],
+    [-1, { ratio: 0 }],
+    ['half', 'half'],
+    [
+      [1, 2],
+      [1, 2]
+    ],
+    [null, null]
+  ])('of progress %j has a ratio where one can be known: %j', (data, expected) => {
+    expect(parseFrame({ ...event, data })).toEqual({ ...event, data: expected })
+    expect(parseFrame({ ...event, type: 'output', data })).toEqual({ ...event, type: 'output', data })
   })
 
   test('of a type that nobody knows is delivered', () => {
@@ -87,6 +133,7 @@ describe('a control', () => {
     { control: 'error', job: '42', status: 503, code: 'busy', message: '', retryAfterMs: 0 },
     { control: 'bye', reason: 'shutdown', retryMs: 0 },
     { control: 'bye', reason: 'new-in-2030', retryMs: 1000 },
+    { control: 'end', more: false },
     { control: 'heartbeat' },
     { control: 'pong' }
   ])('%j is read as it is, without what nobody knows', (control) => {
@@ -94,7 +141,17 @@ describe('a control', () => {
     expect(parseFrame({ ...control, later: 1 })).toEqual(control)
   })
 
+  test.each([
+    [hello, { heartbeatMs: 2 ** 40 }, { heartbeatMs: 2 ** 31 - 1 }],
+    [hello, { pollMs: 2 ** 31 }, { pollMs: 2 ** 31 - 1 }],
+    [{ control: 'bye', reason: 'slow', retryMs: 1 }, { retryMs: Number.MAX_SAFE_INTEGER }, { retryMs: 2 ** 31 - 1 }],
+    [{ control: 'error', status: 503, code: 'busy', message: '' }, { retryAfterMs: 2_592_000_000 }, { retryAfterMs: 2 ** 31 - 1 }]
+  ])('%j asks for no more milliseconds than a timer can wait: %j', (control, asked, read) => {
+    expect(parseFrame({ ...control, ...asked })).toEqual({ ...control, ...read })
+  })
+
   test('that nobody knows is passed over', () => {
+    expect(parseFrame({ control: 'more', job: '42' })).toBeUndefined()
     expect(parseFrame({ control: 'weather', job: 42 })).toBeUndefined()
     expect(parseFrame({ control: 'toString' })).toBeUndefined()
     expect(parseText(JSON.stringify([{ control: 'weather' }, event, { control: '__proto__' }]))).toEqual([event])
@@ -140,6 +197,17 @@ describe('a text', () => {
       expect(() => parseText(source)).toThrow(`(it begins ${source})`)
     }
   )
+
+  test('that is malformed is quoted without what is to be left out, also where the quotation would cut it', () => {
+    const leaveOut = (text: string): string => text.replaceAll('secret', '…')
+    for (const source of [`you sent secret`, `${'x'.repeat(76)}secret`, JSON.stringify({ id: 'secret', seq: 'secret' })]) {
+      const { message } = thrown(() => parseText(source, leaveOut))
+      expect(message).not.toContain('secr')
+      expect(message).toContain('…')
+    }
+    const data = { text: 'secret' }
+    expect(parseText(JSON.stringify({ ...event, data }), leaveOut)).toEqual([{ ...event, data }])
+  })
 
   test('that is long and malformed is shown by its first characters only', () => {
     const error = thrown(() => parseText(`<html>${'x'.repeat(2_000_000)}`))
@@ -243,9 +311,21 @@ describe('a snapshot', () => {
   )
 
   test.each([
-    ...spoilt(snapshot, { id: [], status: [], epoch: [], seq: [], cursor: [] }),
-    ...[true, 1, 'x', []].map((wrong): [string, unknown, object] => ['progress', wrong, { ...snapshot, progress: wrong }])
-  ])('with the %s %j is malformed', (_, __, wrong) => {
+    [50, { progress: { ratio: 0.5 } }],
+    [0, { progress: { ratio: 0 } }],
+    [{ current: 1, total: 4 }, { progress: { current: 1, total: 4, ratio: 0.25 } }],
+    [{ stage: 'b' }, { progress: { stage: 'b' } }],
+    ['half', {}],
+    [true, {}],
+    [[1], {}],
+    [null, {}]
+  ])('with the progress %j is one with %j', (progress, expected) => {
+    const parsed = parseSnapshot(JSON.stringify({ ...snapshot, progress }))
+    expect(parsed).toEqual({ ...snapshot, ...expected })
+    expect('progress' in parsed).toBe('progress' in expected)
+  })
+
+  test.each([...spoilt(snapshot, { id: [], status: [], epoch: [], seq: [], cursor: [] })])('with the %s %j is malformed', (_, __, wrong) => {
     expect(() => parseSnapshot(JSON.stringify(wrong))).toThrow(malformed)
   })
 })

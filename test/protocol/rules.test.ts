@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isCursor, isEventType, isJobId, isStatus, isTerminal } from '../../src/protocol/rules.ts'
+import { BEARER_TOKEN, isCursor, isEventType, isJobId, isStatus, isTerminal, matches } from '../../src/protocol/rules.ts'
 
 const strangers = [undefined, null, 1, true, {}, [], ['a'], Symbol('a')]
 
@@ -29,6 +29,20 @@ describe('a cursor', () => {
 
   test.each(['', ' ', 'a b', 'a\n', 'é', 'a/b', 'a,b', 'x'.repeat(129), ...strangers])('may not be %j', (id) => {
     expect(isCursor(id)).toBe(false)
+  })
+})
+
+describe('a token', () => {
+  test.each(['a', 'eyJhbGciOiJIUzI1NiJ9.e30.sig==', '12|abcDEF', 'with"quotes\'and,commas;{}', 'caf\u00e9', '\u00ff\u0080'])(
+    'may be %j: a header can carry it',
+    (token) => {
+      expect(matches(token, BEARER_TOKEN)).toBe(true)
+      expect(new Headers({ authorization: `Bearer ${token}` }).get('authorization')).toBe(`Bearer ${token}`)
+    }
+  )
+
+  test.each(['', ' ', 'a b', 'a\n', 'a\r\nx: y', 'a\0', 'a\t', '\x7f', 'a\u20ac', ...strangers])('may not be %j', (token) => {
+    expect(matches(token, BEARER_TOKEN)).toBe(false)
   })
 })
 

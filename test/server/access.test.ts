@@ -87,24 +87,32 @@ test('over a socket: 4401, 4403, and a refused subscribe ends the reading that i
   expect(alice.events()).toHaveLength(1)
 })
 
-test('a bearer token as a subprotocol is an Authorization header, and is not selected', async () => {
-  const seen: unknown[] = []
-  const { jobs, base } = await serve({
-    authorize: ({ request }) => seen.push([request.headers.get('authorization'), request.headers.get('sec-websocket-protocol')]) > 0
-  })
-  await jobs.publish('a', 'queued')
-  const token = 'abc.-_~+/xyz=='
-  const offered = (text: string) => ['jobtail.v1', `bearer.${Buffer.from(text).toString('base64url')}`]
-  const socket = openSocket(`${base}/a/events`, { protocols: offered(token) })
-  await vi.waitFor(() => expect(socket.events()).toHaveLength(1))
-  expect(socket.ws.protocol).toBe('jobtail.v1')
-  const forged = openSocket(`${base}/a/events`, { protocols: offered('x\r\nCookie: admin') })
-  await vi.waitFor(() => expect(forged.events()).toHaveLength(1))
-  expect(seen).toEqual([
-    [`Bearer ${token}`, 'jobtail.v1'],
-    [null, 'jobtail.v1']
-  ])
-})
+test.each(['abc.-_~+/xyz==', '12|abcDEF', '{"k":"v"}!', 'caf\xe9'])(
+  'the bearer token %j as a subprotocol is an Authorization header, and is not selected',
+  async (token) => {
+    const seen: unknown[] = []
+    const { jobs, base } = await serve({
+      authorize: ({ request }) => seen.push([request.headers.get('authorization'), request.headers.get('sec-websocket-protocol')]) > 0
+    })
+    await jobs.publish('a', 'queued')
+    const offered = (text: string) => ['jobtail.v1', `bearer.${Buffer.from(text, 'latin1').toString('base64url')}`]
+    const socket = openSocket(`${base}/a/events`, { protocols: offered(token) })
+    await vi.waitFor(() => expect(socket.events()).toHaveLength(1))
+    expect(socket.ws.protocol).toBe('jobtail.v1')
+    for (const text of ['x\r\nCookie: admin', 'a b', '\0']) {
+      const forged = openSocket(`${base}/a/events`, { protocols: offered(text) })
+      await vi.waitFor(() => expect(forged.events()).toHaveLength(1))
+    }
+    await fetch(`${base}/a/events`, { headers: { authorization: `Bearer ${token}` } })
+    expect(seen).toEqual([
+      [`Bearer ${token}`, 'jobtail.v1'],
+      [null, 'jobtail.v1'],
+      [null, 'jobtail.v1'],
+      [null, 'jobtail.v1'],
+      [`Bearer ${token}`, null]
+    ])
+  }
+)
 
 test('a permission that expires: bye auth then, over a stream and a socket; the earliest counts', async () => {
   const { jobs, base } = await serve({ authorize: ({ jobId }) => ({ expiresAt: Date.now() + (jobId === 'a' ? 100 : 3e10) }) })

@@ -114,6 +114,17 @@ test('several jobs, each with its cursor; one that fails has an error and the ot
   ])
 })
 
+test('a list with one job is as good as its own resource: the header, and a status', async () => {
+  const { jobs, get, read } = await serve({ authorize: ({ jobId }) => jobId !== 'se/cret' })
+  const { id } = await jobs.publish('a/b', 'queued')
+  await jobs.publish('a/b', 'started')
+  for (const path of ['/events?job=a%2Fb', '/events?job=a%2Fb&after=', '/events?job=a%2Fb&after=other-1'])
+    expect(await read(path, { 'last-event-id': id })).toMatchObject({ events: [{ seq: 2 }], jobs: [{ seq: 1, from: id }] })
+  expect((await get('/events?job=a%2Fb', { 'last-event-id': 'a b' })).status).toBe(400)
+  expect((await get('/events?job=no%2Fne')).status).toBe(404)
+  expect((await get('/events?job=se%2Fcret', { cookie: 'x' })).status).toBe(403)
+})
+
 test('with several jobs the header is ignored', async () => {
   const { jobs, read } = await serve()
   const { id } = await jobs.publish('a', 'queued')

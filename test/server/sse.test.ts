@@ -66,29 +66,39 @@ test('after=tail: only what comes next', async () => {
 test('a single job whose cursor is at a finished end: 204; a foreign cursor there: the events', async () => {
   const { jobs, base } = await serve()
   const { id } = await jobs.publish('42', 'succeeded')
-  for (const [query, headers] of [
-    [`?after=${id}`, {}],
-    ['', { 'last-event-id': id }],
-    ['?after=tail', {}]
+  for (const [path, headers] of [
+    [`/42/events?after=${id}`, {}],
+    ['/42/events', { 'last-event-id': id }],
+    ['/42/events?after=tail', {}],
+    // A list of one is as good: ids with a slash are asked for so.
+    [`/events?job=42&after=${id}`, {}],
+    ['/events?job=42&after=other-1', { 'last-event-id': id }],
+    ['/events?job=42&after=tail', {}]
   ] as const) {
-    const { response } = await openStream(`${base}/42/events${query}`, headers)
+    const { response } = await openStream(`${base}${path}`, headers)
     expect(response.status).toBe(204)
     expect(response.headers.get('cache-control')).toBe('private, no-store')
   }
   const foreign = await openStream(`${base}/42/events?after=other-1`)
   await foreign.ended
   expect(foreign.events()).toHaveLength(1)
-  const several = await openStream(`${base}/events?job=42&after=${id}`)
+  const { id: other } = await jobs.publish('43', 'succeeded')
+  const several = await openStream(`${base}/events?job=42&after=${id}&job=43&after=${other}`)
   await several.ended
   expect(several.response.status).toBe(200)
-  expect(several.controls()).toMatchObject([{ control: 'hello' }, { control: 'subscribed', seq: 1 }, { control: 'done', cursor: id }])
+  expect(several.controls().filter(({ job }) => job === '42')).toMatchObject([
+    { control: 'subscribed', seq: 1 },
+    { control: 'done', cursor: id }
+  ])
 })
 
 test('a refusal of a single job is a status; of one among several an error, and the others go on to their end', async () => {
   const { jobs, base } = await serve()
-  const none = await openStream(`${base}/none/events`)
-  expect(none.response.status).toBe(404)
-  expect(none.response.headers.get('content-type')).toBe('application/problem+json')
+  for (const path of ['/none/events', '/events?job=none', '/events?job=no%2Fne&after=x']) {
+    const none = await openStream(base + path)
+    expect(none.response.status).toBe(404)
+    expect(none.response.headers.get('content-type')).toBe('application/problem+json')
+  }
   await jobs.publish('a', 'queued')
   const stream = await openStream(`${base}/events?job=none&job=a`)
   await vi.waitFor(() => expect(stream.events()).toHaveLength(1))

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { type BrowserName, startableBrowser } from './browsers.ts'
-import { findProxy } from './proxies.ts'
+import { findProxy, knownProxies, type ProxyName } from './proxies.ts'
 import { findRedis } from './redis.ts'
 import { findToolchain } from './toolchains.ts'
 import { findWebKit, isWebKitChosen } from './webkit.ts'
@@ -59,11 +60,26 @@ export function installWebKit(): void {
   for (const name of ['webkit2gtk-driver', 'xvfb']) if (!findWebKit()) installPackage(name)
 }
 
-/** Installs HAProxy from the system's packages. Not nginx, whose package may put a server on port 80. */
-export function installHaproxy(): void {
-  if (process.env.HAPROXY_PATH !== undefined) return
-  if (exists('apt-get')) asRoot('apt-get', ['update'])
-  if (!findProxy('haproxy')) installPackage('haproxy')
+/** What Debian's packages ask before they start a service, invoke-rc.d(8). */
+const SERVICE_POLICY = '/usr/sbin/policy-rc.d'
+
+/** Installs proxies from the system's packages, those that are missing. Their services, which would listen on ports such as 80, are neither started nor enabled. */
+export function installProxies(names: readonly ProxyName[]): void {
+  const missing = names.filter((name) => process.env[knownProxies[name].variable] === undefined && !findProxy(name))
+  if (missing.length === 0) return
+  const isDebian = exists('apt-get')
+  const hasPolicy = existsSync(SERVICE_POLICY)
+  if (isDebian) asRoot('apt-get', ['update'])
+  if (isDebian && !hasPolicy) asRoot('sh', ['-c', `printf '#!/bin/sh\\nexit 101\\n' > ${SERVICE_POLICY} && chmod 755 ${SERVICE_POLICY}`])
+  try {
+    for (const name of missing) {
+      const { packages: candidates, service } = knownProxies[name]
+      for (const each of candidates) if (!findProxy(name)) installPackage(each)
+      if (service && findProxy(name) && existsSync('/run/systemd/system')) asRoot('systemctl', ['disable', service])
+    }
+  } finally {
+    if (isDebian && !hasPolicy) asRoot('rm', ['-f', SERVICE_POLICY])
+  }
 }
 
 /** Installs Redis from the system's packages. */

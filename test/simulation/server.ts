@@ -1,8 +1,8 @@
 /** The simulated server: its logs by JSON, event stream and WebSocket, as PROTOCOL.md has it. */
 
-import { encodeFrame } from '../../src/protocol/encode.ts'
 import { type ByeReason, type Frame, isControl, type Operation } from '../../src/protocol/frames.ts'
 import { SUBPROTOCOL } from '../../src/protocol/rules.ts'
+import { encodeFrame } from '../../src/server/encode.ts'
 import { asksOf, refuse, reply } from './answer.ts'
 import { clock } from './clock.ts'
 import type { Connection } from './connection.ts'
@@ -216,7 +216,7 @@ export function createServer(options: ServerOptions): Server {
         const operation = JSON.parse(text) as Operation // as: the client's
         if (operation.op === 'ping') return encode([{ control: 'pong' }])
         if (operation.op === 'unsubscribe') follow.unsubscribe(operation.job)
-        else follow.subscribe(operation)
+        else if (operation.op === 'subscribe') follow.subscribe(operation)
         if (follow.size > 0) {
           callOffLinger?.()
           callOffLinger = undefined

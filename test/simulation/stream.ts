@@ -1,7 +1,7 @@
 /** A streamed reading of the simulated server: pages, heartbeats, its end. */
 
-import { encodeFrame } from '../../src/protocol/encode.ts'
 import { type Frame, isControl } from '../../src/protocol/frames.ts'
+import { encodeFrame } from '../../src/server/encode.ts'
 import { clock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import type { Follow } from './follow.ts'

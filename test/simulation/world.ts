@@ -1,6 +1,6 @@
 /** A page with its clients, a path, and a server, for one schedule. */
 
-import { createClient } from '../../src/client.ts'
+import { createClient } from '../../src/core.ts'
 import { isControl, type WireEvent } from '../../src/protocol/frames.ts'
 import { longPoll, shortPoll } from '../../src/transports/poll.ts'
 import { sse } from '../../src/transports/sse.ts'
@@ -92,8 +92,7 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
   const kept = new Map<string, unknown>()
   const memory: Memory = {
     read: (key) => new Promise((resolve) => clock.after(5, () => resolve(kept.get(key)))),
-    write: async (key, value) => void kept.set(key, value),
-    clear: async (key) => void kept.delete(key)
+    write: async (key, value) => void kept.set(key, value)
   }
 
   const tooEarly: string[] = []

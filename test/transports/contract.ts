@@ -125,6 +125,8 @@ export function describeTransport(make: () => Transport, { hidesStatus = false, 
     const changeable = make().open({
       base: new URL('http://localhost/jobs'),
       jobs: [],
+      windowBytes: Infinity,
+      isFresh: false,
       headers: new Headers(),
       credentials: 'omit',
       signal: new AbortController().signal,

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { longPoll, look, shortPoll } from '../../src/transports/poll.ts'
+import { longPoll, shortPoll } from '../../src/transports/poll.ts'
 import type { Transport } from '../../src/types.ts'
 import { type Asked, openReader, type Reader } from './reader.ts'
-import { bodyOf, event, reading, type ScriptedFetch, scriptFetch } from './scripted-fetch.ts'
+import { bodyOf, reading, type ScriptedFetch, scriptFetch } from './scripted-fetch.ts'
 
 const base = new URL('http://localhost/jobs')
 const page = (status: number): Response => new Response('<p>', { status, headers: { 'content-type': 'text/html' } })
@@ -174,7 +174,7 @@ describe.each([longPoll, shortPoll])('either poll (%o)', (make) => {
     const reader = await open(make(), script, [{ job: '42' }, { job: 'gone' }, { job: 'over', after: 'o-9' }]).toEnd()
     expect(script.asked.map(({ url }) => url.pathname + url.search)).toEqual([
       '/jobs/events?job=42&after=&job=gone&after=&job=over&after=o-9',
-      '/jobs/42/events'
+      '/jobs/42/events?after=e-0'
     ])
     expect(script.asked[1]?.headers.get('last-event-id')).toBe('e-0')
     expect(reader.had).toMatchObject([
@@ -200,12 +200,6 @@ describe.each([longPoll, shortPoll])('either poll (%o)', (make) => {
   })
 })
 
-describe('a look', () => {
-  it('reads what there is, to the end of it, and ends', async () => {
-    const script = scriptFetch(reading(0, 2, { more: true }), reading(2, 3))
-    const reader = await open(look(), script).toEnd()
-    expect(reader.events).toEqual([event(1), event(2), event(3)])
-    expect(waits(script)).toEqual([null, null])
-    expect(look().name).toBe('look')
-  })
+it.each([longPoll, shortPoll])('asks by itself, which its owner has to know (%o)', (make) => {
+  expect(make().traits).toEqual({ polls: make === longPoll ? 'long' : 'short' })
 })

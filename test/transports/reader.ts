@@ -1,11 +1,11 @@
 /** A link in a test's hands. */
 
 import { type Frame, isControl, type WireEvent } from '../../src/protocol/frames.ts'
-import type { Link, OpenRequest, Transport } from '../../src/types.ts'
+import type { Batch, Link, OpenRequest, Transport } from '../../src/types.ts'
 
 export interface Reader {
   readonly link: Link
-  readonly frames: AsyncIterator<Frame | readonly Frame[]>
+  readonly frames: AsyncIterator<Frame | Batch>
   /** Everything that has come. */
   readonly had: Frame[]
   readonly events: WireEvent[]
@@ -26,6 +26,8 @@ export function openReader(transport: Transport, base: URL, jobs: readonly Asked
   const link = transport.open({
     base,
     jobs: jobs.map((each, index) => ({ ref: index + 1, ...each })),
+    windowBytes: Infinity,
+    isFresh: false,
     headers: new Headers(),
     credentials: 'same-origin',
     signal: controller.signal,

@@ -11,9 +11,9 @@ import { type ScriptedServer, startScriptedServer } from './scripted-server.ts'
 const hello = JSON.stringify({ control: 'hello', protocol: 1, heartbeatMs: 15_000 })
 
 /** A server that does to each socket what the test says. */
-async function serve(accept: (socket: ServerSocket) => void): Promise<URL> {
+async function serve(accept: (socket: ServerSocket, url: string | undefined) => void): Promise<URL> {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
-  server.on('connection', accept)
+  server.on('connection', (socket, { url }) => accept(socket, url))
   await once(server, 'listening')
   onTestFinished(() => {
     for (const client of server.clients) client.terminate()
@@ -48,7 +48,7 @@ describe('the operations', () => {
       { job: 'd', ref: 5 }
     ])
     await reader.until(({ had }) => had.length === 6)
-    expect(server.received[0]?.url.search).toBe('?job=a&after=&job=b&after=&job=c&after=&more=1')
+    expect(server.received[0]?.url.search).toBe('?job=a&after=&job=b&after=&job=c&after=')
     expect(server.received[0]?.operations).toEqual([
       { op: 'unsubscribe', job: 'c' },
       { op: 'subscribe', job: 'b', after: 'e-1', ref: 4 },
@@ -72,7 +72,8 @@ it('gives each message as it came', async () => {
   })
   const { frames } = open(base)
   const values = [await frames.next(), await frames.next(), await frames.next(), await frames.next(), await frames.next()].map(({ value }) => value)
-  expect(values).toEqual([[], [JSON.parse(hello)], [event(1), event(2)], [], undefined]) // the first says that it has opened
+  expect(values.map((batch) => batch && [...batch])).toEqual([[], [JSON.parse(hello)], [event(1), event(2)], [], undefined]) // the first says that it has opened
+  expect(values.map((batch) => batch?.textLength)).toEqual([undefined, hello.length, JSON.stringify([event(1), event(2)]).length, 2, undefined])
 })
 
 it('is given up where nobody reads what it brings', async () => {
@@ -196,4 +197,79 @@ describe('another WebSocket than the global one', () => {
   it('may be none at all', async () => {
     await expect(open(new URL('http://localhost/jobs'), undefined, { WebSocket: undefined as never }).toEnd()).rejects.toMatchObject({ reason: 'unsupported' })
   })
+})
+
+describe('the window of a socket', () => {
+  /** Sends so many frames of 100 characters, and tells what is asked for. */
+  async function windowed(windowBytes: number, count: number): Promise<{ reader: Reader; operations: unknown[]; url: () => string | undefined }> {
+    const operations: unknown[] = []
+    let asked: string | undefined
+    const base = await serve((socket, url) => {
+      asked = url
+      socket.on('message', (text) => operations.push(JSON.parse(String(text))))
+      for (let seq = 1; seq <= count; seq++) {
+        const text = JSON.stringify(event(seq, ''))
+        socket.send(JSON.stringify(event(seq, 'x'.repeat(100 - text.length))))
+      }
+      socket.send(JSON.stringify({ control: 'heartbeat' }))
+    })
+    return { reader: open(base, undefined, { windowBytes }), operations, url: () => asked }
+  }
+
+  it('is told in the URL, and opened anew each time a quarter of it has been read', async () => {
+    const { reader, operations, url } = await windowed(2000, 20)
+    await reader.untilControl('heartbeat')
+    const next = reader.frames.next() // what was taken before this is read
+    await vi.waitFor(() => expect(operations).toHaveLength(4))
+    expect(operations).toEqual(Array.from({ length: 4 }, () => ({ op: 'window', bytes: 2000 })))
+    expect(url()).toBe('/jobs/42/events?window=2000')
+    reader.abort('enough')
+    await expect(next).rejects.toBe('enough')
+  })
+
+  it('stays shut while nobody reads', async () => {
+    const { reader, operations } = await windowed(2000, 20)
+    await reader.untilEvents(4)
+    await reader.frames.next() // four have been read, which is less than a quarter
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(operations).toEqual([])
+  })
+
+  it('is none where none is given', async () => {
+    const { reader, operations, url } = await windowed(Infinity, 20)
+    await reader.untilControl('heartbeat')
+    expect(operations).toEqual([])
+    expect(url()).toBe('/jobs/42/events')
+  })
+})
+
+it('carries a token of any characters that a header can, as the bytes that the header would have', async () => {
+  const server = await startServer()
+  server.append('42', 'succeeded')
+  const token = '12|a"b,é\u00ff'
+  await open(server.base, undefined, { token }).untilControl('done')
+  const [, offered = ''] = `${server.received[0]?.headers['sec-websocket-protocol']}`.split(', bearer.')
+  expect(Buffer.from(offered, 'base64url').toString('latin1')).toBe(token)
+})
+
+it('asks for no more than what it needs to be told: the epoch stays here', async () => {
+  const server = await startServer()
+  const reader = await open(server.base, []).until(({ had }) => had.length > 0)
+  reader.link.update?.([{ job: '42', after: 'e-1', epoch: 'e', seq: 1, ref: 7 }])
+  await reader.untilControl('subscribed')
+  expect(server.received[0]?.operations).toEqual([{ op: 'subscribe', job: '42', after: 'e-1', ref: 7 }])
+})
+
+it('gives a message that has been waited for within the turn that it comes in', async () => {
+  let socket: WebSocket | undefined
+  function Socket(this: WebSocket): void {
+    socket = Object.assign(this, { url: 'ws://localhost/jobs', send() {}, close() {} })
+  }
+  const { frames } = open(new URL('http://localhost/jobs'), undefined, { WebSocket: Socket as unknown as typeof WebSocket }) // as: it is only made
+  const order: string[] = []
+  const taken = frames.next().then(() => order.push('taken'))
+  socket?.onmessage?.(new MessageEvent('message', { data: hello }))
+  await Promise.resolve().then(() => order.push('two turns later'))
+  await taken
+  expect(order).toEqual(['taken', 'two turns later'])
 })

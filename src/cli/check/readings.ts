@@ -11,6 +11,8 @@ export const STRANGE_ORIGIN = 'https://jobtail-check.invalid'
 
 export const seqsOf = (events: readonly Fields[]): unknown[] => events.map(({ seq }) => seq)
 
+export const isSameSeqs = (some: readonly Fields[], others: readonly Fields[]): boolean => String(seqsOf(some)) === String(seqsOf(others))
+
 /** A JSON reading, taken apart. */
 export interface Reading {
   exchange: Exchange

@@ -1,5 +1,5 @@
 import { alarm } from '../alarm.ts'
-import type { Outflow } from '../call.ts'
+import { isOutflow, type Outflow } from '../call.ts'
 import { answer, type Parts } from '../handler.ts'
 import { patienceMs, type Room } from '../outlet.ts'
 import type { Settings } from '../types.ts'
@@ -9,7 +9,7 @@ export async function respondToFetch(request: Request, parts: Parts): Promise<Re
   const body = () => request.body ?? ''
   const found = await answer({ request, address: undefined, signal: request.signal, body }, parts)
   const { status, headers } = found
-  if (typeof found.body === 'object') return new Response(streamOf(found.body, parts.settings), { status, headers })
+  if (isOutflow(found.body)) return new Response(streamOf(found.body, parts.settings), { status, headers })
   found.delivery?.close() // what becomes of it from here on is the platform's
   return new Response(found.body ?? null, { status, headers })
 }

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import { alarm } from '../alarm.ts'
-import type { Answer, Call, Outflow } from '../call.ts'
+import { type Answer, type Call, isOutflow, type Outflow } from '../call.ts'
 import { answer, type Parts } from '../handler.ts'
 import { Outlet, patienceMs } from '../outlet.ts'
 import { badRequest } from '../problem.ts'
@@ -104,7 +104,7 @@ function bodyReadBefore(req: NodeRequest): string {
 function send(res: ServerResponse, found: Answer, settings: Settings, gone: AbortSignal): void {
   const { status, headers, body } = found
   if (gone.aborted) return discard(found)
-  if (typeof body === 'object') {
+  if (isOutflow(body)) {
     res.writeHead(status, headers)
     stream(res, body, settings, gone)
     return
@@ -121,7 +121,7 @@ function send(res: ServerResponse, found: Answer, settings: Settings, gone: Abor
 }
 
 function discard({ body, delivery }: Answer): void {
-  if (typeof body === 'object') body.close()
+  if (isOutflow(body)) body.close()
   delivery?.close()
 }
 

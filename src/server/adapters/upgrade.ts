@@ -8,7 +8,7 @@ import type { Parts } from '../handler.ts'
 import type { Ask } from '../job-reader.ts'
 import { badRequest, closing, internal, notFound, problemBody, Refusal } from '../problem.ts'
 import { refuseSocket, serveSocket } from '../readings/websocket.ts'
-import { asked, asksForMore, findRoute, pathBelow } from '../routes.ts'
+import { asked, findRoute, pathBelow, windowBytes } from '../routes.ts'
 import type { Settings } from '../types.ts'
 import { requestOf, urlOf } from './node.ts'
 
@@ -44,8 +44,9 @@ export function createUpgrade({ settings, connections, metrics }: Parts): Upgrad
     server.handleUpgrade(req, socket, head, (ws) => {
       try {
         const asks = asksOf(request, settings)
+        const window = windowBytes(request)
         const slot = connections.admit(req.socket.remoteAddress, 'websocket')
-        serveSocket({ ws, socket, makeRequest, asks, saysMore: asksForMore(request), slot, settings })
+        serveSocket({ ws, socket, makeRequest, asks, windowBytes: window, slot, settings })
       } catch (error) {
         refuseSocket(ws, counted(error), settings)
       }
@@ -80,7 +81,7 @@ function checkHandshake(req: IncomingMessage, { basePath }: Settings, connection
 const requestMaker = (headers: IncomingMessage['headers'], url: string, extra: Record<string, string>) => (): Request =>
   requestOf({ method: 'GET', headers }, url, extra)
 
-/** A token that came as a subprotocol (PROTOCOL.md §5); passed over where it is none of RFC 6750. */
+/** A token that came as a subprotocol (PROTOCOL.md §5); passed over where no header could carry it. */
 function bearerOf(offered: readonly string[]): string | undefined {
   const encoded = offered.find((each) => each.startsWith(BEARER_PREFIX))?.slice(BEARER_PREFIX.length)
   const token = encoded && Buffer.from(encoded, 'base64url').toString('latin1')

@@ -12,21 +12,21 @@ export function checkJobId(jobId: unknown): asserts jobId is string {
   if (!isJobId(jobId)) throw new TypeError(`job id: expected 1 to 256 UTF-8 bytes, not ".", ".." or "events", got ${show(jobId)}`)
 }
 
-/** What an append is given, checked: its data as JSON text. Throws a `TypeError` that names what was wrong. */
-export function checkEntry(jobId: unknown, type: unknown, data: unknown): string {
-  checkJobId(jobId)
+/** What an append is given, checked but for the job's id: its data as JSON text. Throws a `TypeError` that names what was wrong. */
+export function checkEntry(jobId: string, type: unknown, data: unknown): string {
   if (!isEventType(type) || type === 'gap') throw new TypeError(`event type: expected 1 to 64 of [A-Za-z0-9._-], not the reserved "gap", got ${show(type)}`)
   if (data === undefined) return 'null'
-  const expected = `data of "${type}" for job ${show(jobId)}: expected what JSON can carry`
   let json: string | undefined
   try {
     json = JSON.stringify(data)
   } catch (cause) {
-    throw new TypeError(`${expected} (${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)})`, { cause })
+    throw new TypeError(`${expected(jobId, type)} (${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)})`, { cause })
   }
-  if (json === undefined) throw new TypeError(`${expected}, got a ${typeof data}`)
+  if (json === undefined) throw new TypeError(`${expected(jobId, type)}, got a ${typeof data}`)
   return json
 }
+
+const expected = (jobId: string, type: string): string => `data of "${type}" for job ${show(jobId)}: expected what JSON can carry`
 
 /** The snapshot after one more event. */
 export function snapshotAfter(before: JobSnapshot, event: { id: string; seq: number; type: string; data: unknown }): JobSnapshot {

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import type { JobSnapshot, WireEvent } from '../../protocol/frames.ts'
 import { isTerminal } from '../../protocol/rules.ts'
 import { MAX_TIMER_MS } from '../alarm.ts'
-import { checkEntry, snapshotAfter } from './entry.ts'
+import { createEvent } from '../encode.ts'
+import { checkEntry, checkJobId, snapshotAfter } from './entry.ts'
 import type { EventLog, LogPage } from './types.ts'
 import { LogError } from './types.ts'
 
@@ -64,19 +65,23 @@ export function memoryLog({ maxEvents = 10_000, ttlMs = 3_600_000 }: MemoryLogOp
 
   async function append(jobId: string, type: string, data: unknown, { expectSeq }: { expectSeq?: number } = {}): Promise<WireEvent> {
     checkOpen()
+    const known = jobs.get(jobId)
+    if (!known) checkJobId(jobId)
     const json = checkEntry(jobId, type, data)
-    const job = jobs.get(jobId) ?? newJob(jobId)
+    const job = known ?? newJob(jobId)
     const { seq: last, epoch, status } = job.snapshot
     if (expectSeq !== undefined && expectSeq !== last)
       throw new LogError('conflict', `job ${JSON.stringify(jobId)}: expected ${expectSeq} events before "${type}", found ${last}`)
     if (job.ended) throw new LogError('ended', `job ${JSON.stringify(jobId)} has ended with "${status}": "${type}" cannot be appended`)
 
     const seq = last + 1
-    const event = Object.freeze<WireEvent>({ id: `${epoch}-${seq}`, seq, job: jobId, type, time: new Date().toISOString(), data: JSON.parse(json) })
+    const event = createEvent(`${epoch}-${seq}`, seq, jobId, type, timeNow(), json)
     job.events[(seq - 1) % maxEvents] = event
     job.snapshot = snapshotAfter(job.snapshot, event)
-    jobs.set(jobId, job)
-    expired.delete(jobId)
+    if (!known) {
+      jobs.set(jobId, job)
+      expired.delete(jobId)
+    }
     if (isTerminal(type)) {
       job.ended = true
       later(() => expire(jobId))
@@ -125,6 +130,14 @@ export function memoryLog({ maxEvents = 10_000, ttlMs = 3_600_000 }: MemoryLogOp
     }
   }
 }
+
+/** Many events have one millisecond. */
+function timeNow(): string {
+  const ms = Date.now()
+  if (ms !== now.ms) now = { ms, text: new Date(ms).toISOString() }
+  return now.text
+}
+let now = { ms: 0, text: '' }
 
 /** An empty log under an epoch of its own, so that cursors of an earlier log of this name are foreign to it. */
 function newJob(id: string): Job {

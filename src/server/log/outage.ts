@@ -6,11 +6,11 @@ type OnError = (error: unknown) => void
 export function watchOutages(log: EventLog): { log: EventLog; tellOnce(onError: OnError): OnError } {
   let isAway = false
 
-  async function reached<T>(answer: Promise<T>): Promise<T> {
-    const found = await answer
-    isAway = false
-    return found
-  }
+  const reached = <T>(answer: Promise<T>): Promise<T> =>
+    answer.then((found) => {
+      isAway = false
+      return found
+    })
 
   return {
     log: {

@@ -56,9 +56,12 @@ export function sharedLog(log: EventLog, checkMs: number): SharedLog {
       }
     }
 
-    async function wake(): Promise<void> {
+    function wake(): void {
       isAppended = true
-      if (isReading) return
+      if (!isReading) void readOn()
+    }
+
+    async function readOn(): Promise<void> {
       isReading = true
       while (isAppended && listeners.size > 0) {
         isAppended = false
@@ -73,7 +76,7 @@ export function sharedLog(log: EventLog, checkMs: number): SharedLog {
       isReading = false
     }
 
-    return { listeners, listening: log.watch(jobId, () => void wake()), check: setInterval(wake, checkMs) }
+    return { listeners, listening: log.watch(jobId, wake), check: setInterval(wake, checkMs) }
   }
 
   function unlisten(jobId: string, listener: Listener): void {

@@ -3,29 +3,42 @@ import type { Answer, Call } from '../call.ts'
 import type { Connections, Slot } from '../connections.ts'
 import { Follow } from '../follow.ts'
 import type { Ask } from '../job-reader.ts'
+import type { ConnectionKind } from '../metrics.ts'
 import { badRequest, Refusal } from '../problem.ts'
-import { asked, asksForMore, type Route, waitMs } from '../routes.ts'
+import { asked, type Route, waitMs, windowBytes } from '../routes.ts'
 import type { Settings } from '../types.ts'
-import { readJson } from './json.ts'
+import { answerBudget, readJson } from './json.ts'
+import { readNdjson } from './ndjson.ts'
 import { readSse } from './sse.ts'
 import { helloFor, streamBudget } from './stream.ts'
 
-/** The JSON or event stream that a GET of events asks for. */
+/** What a request is answered with (PROTOCOL.md §2). */
+type Format = 'sse' | 'ndjson' | 'json'
+
+function formatFor(request: Request): Format {
+  const accept = request.headers.get('accept') ?? ''
+  if (/text\/event-stream/i.test(accept)) return 'sse'
+  return /application\/x-ndjson/i.test(accept) ? 'ndjson' : 'json'
+}
+
+/** The JSON, NDJSON or event stream that a GET of events asks for. */
 export async function readEvents(call: Call, route: Route & { to: 'events' }, settings: Settings, connections: Connections): Promise<Answer> {
   const { request, signal } = call
   const asks = asked(route, request, settings.mux)
   const [first] = asks
   if (!first) throw badRequest('job: expected one at least')
-  const single = route.job !== undefined
-  const streams = /text\/event-stream/i.test(request.headers.get('accept') ?? '')
-  const wait = streams ? 0 : waitMs(request)
-  const slot = connections.admit(call.address, streams ? 'sse' : wait > 0 ? 'long-poll' : 'short-poll')
+  const single = asks.length === 1
+  const window = windowBytes(request)
+  const format = formatFor(request)
+  const wait = format === 'json' ? waitMs(request) : 0
+  const kind: ConnectionKind = format === 'sse' ? 'sse' : wait > 0 ? 'long-poll' : 'short-poll'
+  const slot = connections.admit(call.address, kind)
   const { log, heartbeatMs, onError } = settings
   const follow = new Follow({
     log,
     heartbeatMs,
-    listen: streams || wait > 0,
-    saysMore: streams && asksForMore(request),
+    listen: kind !== 'short-poll',
+    windowBytes: format === 'json' ? undefined : window,
     onError,
     meter: slot.meter
   })
@@ -39,17 +52,18 @@ export async function readEvents(call: Call, route: Route & { to: 'events' }, se
   /** Until there is an answer there is nothing to cut: `authorize`, or the log, is not waited for any more. */
   let cut = close
   const delivery = { onCut: (call: () => void) => (cut = call), close }
-  const hurry = streams ? undefined : new AbortController()
+  const hurry = format === 'json' ? new AbortController() : undefined
   slot.hold({ bye: (...said) => (hurry ? hurry.abort() : follow.bye(...said)), cut: () => cut() })
   try {
     await subscribeAll(asks, single, follow, request, slot, settings)
     if (!hurry) {
+      const body = { follow, hello: helloFor(settings), budget: streamBudget(settings), single, delivery }
+      if (format === 'ndjson') return await readNdjson(body)
       const pad = new URL(request.url).searchParams.get('pad') === '1'
-      const hasCursor = first.after !== undefined
-      return await readSse({ follow, hello: helloFor(settings), budget: streamBudget(settings), single, hasCursor, pad, delivery })
+      return await readSse({ ...body, hasCursor: first.after !== undefined, pad })
     }
     const ifNoneMatch = request.headers.get('if-none-match')
-    const found = await readJson({ follow, single, waitMs: wait, hurry: hurry.signal, ifNoneMatch }, settings)
+    const found = await readJson({ follow, budget: answerBudget(window), single, waitMs: wait, hurry: hurry.signal, ifNoneMatch }, settings)
     follow.end()
     // The slot is held until the answer has left: one that nobody takes is memory as well.
     return { ...found, delivery }

@@ -1,18 +1,28 @@
 import { createHash } from 'node:crypto'
-import { encodeEvent } from '../../protocol/encode.ts'
 import type { Frame, Problem, Reading, ReadingJob, WireEvent } from '../../protocol/frames.ts'
 import { isControl } from '../../protocol/frames.ts'
 import { PROTOCOL } from '../../protocol/rules.ts'
 import { alarm } from '../alarm.ts'
 import type { Answer } from '../call.ts'
+import { encodeEvent } from '../encode.ts'
 import type { Follow } from '../follow.ts'
-import { BURST } from '../job-reader.ts'
+import type { Budget } from '../job-reader.ts'
 import { Refusal } from '../problem.ts'
 import type { Settings } from '../types.ts'
 
+/** An answer is put together as a whole: whatever window is asked for, it has no more. */
+const MAX_BYTES = 2 ** 24
+/** What an answer has where no window is asked for. */
+const DEFAULT: Budget = { events: 1000, bytes: 2 ** 20 }
+
+/** How much one answer has (PROTOCOL.md §3). */
+export const answerBudget = (windowBytes: number): Budget =>
+  windowBytes === Number.POSITIVE_INFINITY ? DEFAULT : { events: Number.POSITIVE_INFINITY, bytes: Math.min(windowBytes, MAX_BYTES) }
+
 interface JsonReading {
   follow: Follow
-  /** It asks for one job by its own URL: what is wrong with that one is the answer's status. */
+  budget: Budget
+  /** It asks for one job: what is wrong with that one is the answer's status. */
   single: boolean
   /** 0: answers at once. */
   waitMs: number
@@ -27,16 +37,19 @@ interface Collected {
 }
 
 /** One answer of PROTOCOL.md §3, held for up to `waitMs` until there is something to say. */
-export async function readJson({ follow, single, waitMs, hurry, ifNoneMatch }: JsonReading, settings: Settings): Promise<Answer> {
+export async function readJson({ follow, budget, single, waitMs, hurry, ifNoneMatch }: JsonReading, settings: Settings): Promise<Answer> {
   const found: Collected = { jobs: new Map(), events: [] }
-  await collect(follow, found)
-  if (waitMs > 0 && !isNews(found) && (await waitForNews(follow, found, waitMs, hurry))) await refreshStatus(found, settings)
-  checkErrors(found, single)
+  await collect(follow, budget, found)
+  if (waitMs > 0 && !isNews(found) && (await waitForNews(follow, budget, found, waitMs, hurry))) await refreshStatus(found, settings)
+  checkErrors(
+    [...found.jobs.values()].flatMap((member) => ('error' in member ? member.error : [])),
+    single
+  )
   return toAnswer(found, follow.behind(), ifNoneMatch, settings)
 }
 
 /** Resolves with true where something has come. */
-async function waitForNews(follow: Follow, found: Collected, waitMs: number, hurry: AbortSignal): Promise<boolean> {
+async function waitForNews(follow: Follow, budget: Budget, found: Collected, waitMs: number, hurry: AbortSignal): Promise<boolean> {
   let over = hurry.aborted
   const stop = () => {
     over = true
@@ -47,7 +60,7 @@ async function waitForNews(follow: Follow, found: Collected, waitMs: number, hur
   try {
     while (!over && !isNews(found) && !follow.isOver(true)) {
       await new Promise<void>((resolve) => follow.onNews(resolve))
-      await collect(follow, found)
+      await collect(follow, budget, found)
     }
   } finally {
     cancel()
@@ -56,8 +69,8 @@ async function waitForNews(follow: Follow, found: Collected, waitMs: number, hur
   return isNews(found)
 }
 
-async function collect(follow: Follow, found: Collected): Promise<void> {
-  for (const frame of await follow.ready(BURST)) add(frame, found)
+async function collect(follow: Follow, budget: Budget, found: Collected): Promise<void> {
+  for (const frame of await follow.ready(budget)) add(frame, found)
 }
 
 function add(frame: Frame, { jobs, events }: Collected): void {
@@ -96,9 +109,9 @@ async function refreshStatus({ jobs }: Collected, { log }: Settings): Promise<vo
 }
 
 /** Throws what is to be the whole answer's status (PROTOCOL.md §7). */
-function checkErrors({ jobs }: Collected, single: boolean): void {
-  const whole = (error: Problem) => single || error.status === 503
-  for (const member of jobs.values()) if ('error' in member && whole(member.error)) throw refusalFrom(member.error)
+export function checkErrors(errors: readonly Problem[], single: boolean): void {
+  const whole = errors.find(({ status }) => single || status === 503)
+  if (whole) throw refusalFrom(whole)
 }
 
 export const refusalFrom = ({ status, code, message, retryAfterMs }: Problem): Refusal =>
@@ -106,9 +119,11 @@ export const refusalFrom = ({ status, code, message, retryAfterMs }: Problem): R
 
 function toAnswer({ jobs, events }: Collected, more: boolean, ifNoneMatch: string | null, { heartbeatMs, mux, pollMs }: Settings): Answer {
   const head: Omit<Reading, 'events'> = { protocol: PROTOCOL, heartbeatMs, mux, pollMs, more, jobs: [...jobs.values()] }
-  const body = `${JSON.stringify(head).slice(0, -1)},"events":[${events.map(encodeEvent).join(',')}]}`
-  const etag = `"${createHash('sha256').update(body).digest('base64url')}"`
+  const text = JSON.stringify(head)
+  // Of the events too: they are those from `from` to `cursor` of an epoch, and never change.
+  const etag = `"${createHash('sha256').update(text).digest('base64url')}"`
   if (events.length === 0 && matches(ifNoneMatch, etag)) return { status: 304, headers: { ETag: etag } }
+  const body = Buffer.from(`${text.slice(0, -1)},"events":[${events.map(encodeEvent).join(',')}]}`)
   return { status: 200, headers: { 'Content-Type': 'application/json', ETag: etag }, body }
 }
 

@@ -5,6 +5,7 @@ import type { Slot } from '../connections.ts'
 import type { Follow } from '../follow.ts'
 import type { Ask } from '../job-reader.ts'
 import { badRequest, busy, internal, Refusal } from '../problem.ts'
+import { isWindow } from '../routes.ts'
 import type { Settings } from '../types.ts'
 
 /** Refusals that a client may leave unread. */
@@ -89,6 +90,8 @@ export class Operations {
         return this.subscribe({ job: operation.job, after: operation.after || undefined, ref: operation.ref })
       case 'unsubscribe':
         return follow.unsubscribe(operation.job)
+      case 'window':
+        return follow.grant(operation.bytes)
       case 'ping':
         return follow.say({ control: 'pong' })
     }
@@ -117,9 +120,13 @@ function parseOperations(message: string | undefined): Operation[] {
 }
 
 function parseOperation(value: unknown): Operation | undefined {
-  const { op, job, after, ref } = (value ?? {}) as Record<string, unknown> // as: any JSON but null has properties to look for; each is checked below
+  const { op, job, after, ref, bytes } = (value ?? {}) as Record<string, unknown> // as: any JSON but null has properties to look for; each is checked below
   if (typeof op !== 'string') throw badRequest('op: expected a string')
   if (op === 'ping') return { op }
+  if (op === 'window') {
+    if (!isWindow(bytes)) throw badRequest('bytes: expected an integer from 1')
+    return { op, bytes }
+  }
   if (op !== 'subscribe' && op !== 'unsubscribe') return undefined
   if (!isJobId(job)) throw badRequest(`job: expected an id of 1 to 256 UTF-8 bytes to ${op}`)
   if (op === 'unsubscribe') return { op, job }

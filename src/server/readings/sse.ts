@@ -1,9 +1,10 @@
-import { encodeEvent } from '../../protocol/encode.ts'
 import type { Frame, Hello } from '../../protocol/frames.ts'
 import { isControl } from '../../protocol/frames.ts'
 import type { Answer, Delivery } from '../call.ts'
+import { encodeEvent } from '../encode.ts'
 import type { Follow } from '../follow.ts'
 import type { Budget } from '../job-reader.ts'
+import type { Room } from '../outlet.ts'
 import { pump } from '../pump.ts'
 import { refusalFrom } from './json.ts'
 import { encodeOnce } from './stream.ts'
@@ -20,7 +21,7 @@ interface SseReading {
   follow: Follow
   hello: Hello
   budget: Budget
-  /** It asks for one job by its own URL: what is wrong with that one is the answer's status. */
+  /** It asks for one job: what is wrong with that one is the answer's status. */
   single: boolean
   /** The single job's reader was asked for from a cursor. */
   hasCursor: boolean
@@ -38,12 +39,16 @@ export async function readSse({ follow, hello, budget, single, hasCursor, pad, d
     return { status: 204, headers: {} }
   }
   const encode = pad ? encodePadded : encodePlain
+  const written = (room: Room): Room => {
+    if (follow.isSpent() && !follow.isOver(false)) follow.bye('window', 0)
+    return room
+  }
   return {
     status: 200,
     headers: HEADERS,
     body: {
       ...delivery,
-      pump: (write, end) => pump([hello, ...first], { follow, budget, sink: { write: (frames) => write(encode(frames)), end } })
+      pump: (write, end) => pump([hello, ...first], { follow, budget, sink: { write: (frames) => written(write(encode(frames))), end } })
     }
   }
 }

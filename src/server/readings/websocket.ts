@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import { encodeFrame } from '../../protocol/encode.ts'
 import { type ByeReason, type ErrorControl, type Frame, isControl } from '../../protocol/frames.ts'
 import { alarm } from '../alarm.ts'
 import type { Connection, Slot } from '../connections.ts'
+import { encodeFrame } from '../encode.ts'
 import { Follow } from '../follow.ts'
 import type { Ask } from '../job-reader.ts'
 import { Outlet, type Room } from '../outlet.ts'
@@ -36,7 +36,8 @@ interface SocketReadingOptions {
   /** Anew at each call: a request holds more than all the rest of a follower. */
   makeRequest: () => Request
   asks: readonly Ask[]
-  saysMore: boolean
+  /** How much may be on its way, until the client says that it has read some. */
+  windowBytes: number
   slot: Slot
   settings: Settings
 }
@@ -68,11 +69,11 @@ class SocketReading implements Sink, Asker, Connection {
   private refused: number | undefined
   private isFlooded = false
 
-  constructor({ ws, socket, makeRequest, saysMore, slot, settings }: SocketReadingOptions) {
+  constructor({ ws, socket, makeRequest, windowBytes, slot, settings }: SocketReadingOptions) {
     const { log, heartbeatMs, onError } = settings
     this.ws = ws
     this.outlet = new Outlet(socket, settings)
-    this.follow = new Follow({ log, heartbeatMs, listen: true, saysMore, onError, meter: slot.meter })
+    this.follow = new Follow({ log, heartbeatMs, listen: true, windowBytes, onError, meter: slot.meter })
     this.operations = new Operations({ follow: this.follow, makeRequest, slot, settings, asker: this })
   }
 

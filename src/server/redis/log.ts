@@ -5,7 +5,8 @@ import type { JobSnapshot, JobStatus, ProgressData, WireEvent } from '../../prot
 import { isTerminal } from '../../protocol/rules.ts'
 import { statusAfter } from '../../protocol/status.ts'
 import { MAX_TIMER_MS } from '../alarm.ts'
-import { checkEntry } from '../log/entry.ts'
+import { createEvent } from '../encode.ts'
+import { checkEntry, checkJobId } from '../log/entry.ts'
 import type { EventLog, LogPage } from '../log/types.ts'
 import { LogError } from '../log/types.ts'
 import { closedError } from './connection.ts'
@@ -68,6 +69,7 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
 
   async function append(job: string, type: string, data: unknown, { expectSeq }: { expectSeq?: number } = {}): Promise<WireEvent> {
     if (closed) throw closedError()
+    checkJobId(job)
     const json = checkEntry(job, type, data)
     appends += 1
     const ttl = ttlMs === Number.POSITIVE_INFINITY ? '' : String(Math.min(Number.MAX_SAFE_INTEGER / 4, Math.max(1, Math.round(ttlMs))))
@@ -156,7 +158,7 @@ function fieldOf(type: string): string {
 }
 
 const eventOf = (job: string, epoch: string, seq: number, type: string, ms: number, json: string): WireEvent =>
-  Object.freeze({ id: `${epoch}-${seq}`, seq, job, type, time: new Date(ms).toISOString(), data: JSON.parse(json) })
+  createEvent(`${epoch}-${seq}`, seq, job, type, new Date(ms).toISOString(), json)
 
 function snapshotOf(snapshot: JobSnapshot, [progress, result, error]: (string | null)[]): JobSnapshot {
   if (progress != null) snapshot.progress = JSON.parse(progress) as ProgressData // as: by convention; passed on to clients, who check it

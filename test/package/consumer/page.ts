@@ -5,7 +5,6 @@ import {
   type ClientOptions,
   createClient,
   type Diagnostic,
-  explain,
   indexedDbMemory,
   isJobtailError,
   JobFailedError,
@@ -17,11 +16,13 @@ import {
   type Subscription,
   shortPoll,
   sse,
+  start,
   subscribe,
   type Transport,
   webSocket
 } from 'jobtail'
 import { createClient as createCoreClient } from 'jobtail/core'
+import { explain } from 'jobtail/explain'
 
 interface Video {
   url: string
@@ -65,7 +66,7 @@ export async function typed(): Promise<Video> {
 }
 
 export async function whole(input: unknown): Promise<void> {
-  const memory: Memory = { read: async () => undefined, write: async () => {}, clear: async () => {} }
+  const memory: Memory = { read: async () => undefined, write: async () => {} }
   const options: ClientOptions = {
     url: new URL('https://api.example.com/jobs'),
     transports: [webSocket(), sse(), longPoll(), shortPoll()],
@@ -94,6 +95,8 @@ export async function whole(input: unknown): Promise<void> {
     if (isJobtailError(error) && error.code === 'gone') return
   }
   client.close()
+  const shared: Subscription<{ succeeded: Video }> = await start<{ succeeded: Video }>(input, { token: 'token', idempotencyKey: 'a', after: 'tail' })
+  shared.close()
 }
 
 export const mine: Transport = {
@@ -116,6 +119,8 @@ createClient({ stagger: 250 })
 createClient({ staggerMs: '250' })
 // @ts-expect-error: no such answer to a gap
 subscribe('42', { onGap: 'ignore' })
+// @ts-expect-error: no such option of a start
+start({}, { key: 'a' })
 // @ts-expect-error: a job's id must be given
 subscribe()
 // @ts-expect-error: without `transports` there are none

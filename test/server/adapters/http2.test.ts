@@ -1,7 +1,7 @@
 import http2 from 'node:http2'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket as NodeWebSocket } from 'ws'
-import { createClient } from '../../../src/client.ts'
+import { createClient } from '../../../src/core.ts'
 import { createJobServer } from '../../../src/server/index.ts'
 import type { JobServer } from '../../../src/server/types.ts'
 import { sse } from '../../../src/transports/sse.ts'

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { createClient } from '../../../src/client.ts'
+import { createClient } from '../../../src/core.ts'
 import { createJobServer, memoryLog } from '../../../src/server/index.ts'
 import type { EventLog } from '../../../src/server/log/types.ts'
 import { redisLog } from '../../../src/server/redis/index.ts'

@@ -1,7 +1,7 @@
 /** nginx in front, as people configure it. */
 
 import { expect, onTestFinished, test } from 'vitest'
-import { createClient } from '../../../src/client.ts'
+import { createClient } from '../../../src/core.ts'
 import { createJobServer } from '../../../src/server/index.ts'
 import { longPoll, shortPoll } from '../../../src/transports/poll.ts'
 import { sse } from '../../../src/transports/sse.ts'

@@ -1,18 +1,37 @@
-/** A real reverse proxy on loopback, with a folder of its own. */
+/** A real proxy on loopback, in the foreground, with a folder of its own. */
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findProxy, type ProxyName } from '../../setup/proxies.ts'
 import { freePort } from '../redis-server.ts'
 
-const ARGUMENTS: Record<ProxyName, (folder: string) => string[]> = {
-  haproxy: (folder) => ['-db', '-q', '-f', join(folder, 'haproxy.conf')],
-  nginx: (folder) => ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log'), '-g', 'daemon off;']
+interface Place {
+  configuration: string
+  folder: string
+  port: number
 }
+
+const ARGUMENTS: Record<ProxyName, (place: Place) => string[]> = {
+  haproxy: ({ configuration }) => ['-db', '-q', '-f', configuration],
+  nginx: ({ configuration, folder }) => ['-p', folder, '-c', configuration, '-e', join(folder, 'error.log'), '-g', 'daemon off;'],
+  apache: ({ configuration, folder }) => ['-d', folder, '-f', configuration, '-DFOREGROUND'],
+  caddy: ({ configuration }) => ['run', '--config', configuration, '--adapter', 'caddyfile'],
+  // The only one whose address isn't in its configuration.
+  varnish: ({ configuration, folder, port }) => ['-F', '-a', `127.0.0.1:${port}`, '-f', configuration, '-n', join(folder, 'work'), '-s', 'malloc,32m'],
+  lighttpd: ({ configuration }) => ['-D', '-f', configuration],
+  squid: ({ configuration }) => ['-N', '-f', configuration],
+  privoxy: ({ configuration }) => ['--no-daemon', configuration],
+  tinyproxy: ({ configuration }) => ['-d', '-c', configuration]
+}
+
+/** Who hasn't ended by then, since it waits for its connections, is killed. */
+const END_MS = 3000
+/** Of what it says: the end. */
+const MAX_SAID = 10_000
 
 export interface Proxy {
   origin: string
@@ -22,18 +41,35 @@ export interface Proxy {
 /** `configure` is given the port to listen on, and a folder. Resolves once the proxy listens. */
 export async function openProxy(name: ProxyName, configure: (port: number, folder: string) => string): Promise<Proxy> {
   const folder = mkdtempSync(join(tmpdir(), `jobtail-${name}-`))
+  // Those that root starts go on as somebody else.
+  chmodSync(folder, 0o755)
   const port = await freePort()
-  writeFileSync(join(folder, `${name}.conf`), configure(port, folder))
-  const child = spawn(findProxy(name) ?? name, ARGUMENTS[name](folder), { stdio: ['ignore', 'ignore', 'pipe'] })
-  let said = ''
-  child.stderr.on('data', (data) => {
-    said += data
+  const configuration = join(folder, `${name}.conf`)
+  writeFileSync(configuration, configure(port, folder))
+  const child = spawn(findProxy(name) ?? name, ARGUMENTS[name]({ configuration, folder, port }), {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder }
   })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (data) => {
+      said = (said + data).slice(-MAX_SAID)
+    })
+  }
+  const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  const abandon = (): void => {
+    child.kill()
+    remove()
+  }
+  process.once('exit', abandon)
   const exited = once(child, 'exit')
   async function close(): Promise<void> {
+    process.off('exit', abandon)
     child.kill()
+    const timer = setTimeout(() => child.kill('SIGKILL'), END_MS)
     await exited
-    rmSync(folder, { recursive: true, force: true })
+    clearTimeout(timer)
+    remove()
   }
   const failed = exited.then(([code]) => {
     throw new Error(`${name} ended with ${code}: ${said}`)

@@ -8,6 +8,8 @@ import { type Exchange, isFields, isRefusal } from '../http.ts'
 import { longLog, MAX_EVENTS } from '../log.ts'
 import { FOREIGN, isNotOffered, MALFORMED, type Reading, readingIn, seqsOf } from '../readings.ts'
 import type { World } from '../world.ts'
+import { ndjsonClauses } from './ndjson.ts'
+import { jsonWindow } from './window.ts'
 
 const clause = clauseOf('short-poll')
 
@@ -107,7 +109,7 @@ export const shortPollClauses: readonly Clause[] = [
     await world.wholeJson()
     refused(404, 'unknown-job')(await world.askJson([{ job: world.unknown }]))
   }),
-  clause('json-limits', '§3', 'An answer has at most 1,000 events, and says where there is more', async (world) => {
+  clause('json-limits', '§3', 'Without ?window an answer has at most 1,000 events, and says where there is more', async (world) => {
     await longLog(world)
     const { exchange, events, answer } = await world.wholeJson()
     expect(
@@ -117,6 +119,7 @@ export const shortPollClauses: readonly Clause[] = [
       `${events.length} events, "more":${answer.more}`
     )
   }),
+  jsonWindow,
   clause('json-several', '§2, §7', 'Several jobs are read at once, each from its own cursor; one that cannot be read has its own error', async (world) => {
     await expectMux(world)
     const { job, middle, rest } = await world.log()
@@ -149,7 +152,8 @@ export const shortPollClauses: readonly Clause[] = [
     const etag = need(exchange.headers.get('etag'), 'the server sends no ETag')
     const again = await world.askJson([{ job }], { headers: { 'if-none-match': etag } })
     expect(again.status === 200, again.asked, '200 with the events', again.came)
-  })
+  }),
+  ...ndjsonClauses
 ]
 
 /** The finished job, asked for in another way than without a cursor. */

@@ -7,8 +7,8 @@ import { isNotOffered, MALFORMED, seqsOf } from '../readings.ts'
 import { answered, type Item, type Stream } from '../stream.ts'
 import { controlsIn, eventsIn } from '../transcript.ts'
 import type { World } from '../world.ts'
-import { moreClauses } from './more.ts'
 import { type Streaming, streamingClauses } from './streaming.ts'
+import { sseWindow } from './window.ts'
 
 const clause = clauseOf('sse')
 
@@ -55,7 +55,7 @@ export const sseClauses: readonly Clause[] = [
     for (const item of items.filter(isControl)) expect(item.event === 'control' && item.id === undefined, asked, 'event: control, and no id:', item)
   }),
   ...streamingClauses(streaming),
-  ...moreClauses(streaming),
+  sseWindow,
   clause('sse-end', '§4', "The body ends after every job's done or error", async (world) => {
     const stream = await world.wholeStream()
     need(controlsIn(stream, 'done').length, 'no done came')

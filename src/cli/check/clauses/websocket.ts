@@ -5,9 +5,9 @@ import { type Clause, clauseOf, expect, LeftOut, need } from '../clause.ts'
 import { STRANGE_ORIGIN } from '../readings.ts'
 import type { Socket } from '../socket.ts'
 import { controlsIn } from '../transcript.ts'
-import { moreClauses } from './more.ts'
 import { operationClauses } from './operations.ts'
 import { type Streaming, streamingClauses } from './streaming.ts'
+import { socketWindows } from './window.ts'
 
 const clause = clauseOf('websocket')
 
@@ -58,7 +58,7 @@ export const websocketClauses: readonly Clause[] = [
     expect(!Array.isArray(socket.messages[0]), socket.asked, 'a message with "hello" and nothing else', socket.messages[0])
   }),
   ...streamingClauses(streaming),
-  ...moreClauses(streaming),
+  ...socketWindows,
   clause('ws-url', '§6', 'The subscribed of a job that the URL names has no ref', async (world) => {
     const socket = await world.wholeSocket()
     const [found] = need(controlsIn(socket, 'subscribed').length > 0 && controlsIn(socket, 'subscribed'), 'no subscribed came')

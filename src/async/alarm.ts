@@ -1,12 +1,7 @@
-/** Timers that no number can overflow. */
+/** A timer that no number can overflow. */
 
+import { bounded } from './bounds.ts'
 import { now } from './clock.ts'
-
-/** Browsers and Node fire a timer of more than this at once (HTML §8.6: the delay is a signed 32-bit integer). */
-export const MAX_TIMER_MS: number = 2 ** 31 - 1
-
-/** A time to wait, whoever named it: 0 to 2³¹ − 1 ms, and 0 for what is no number. */
-export const bounded = (ms: number): number => Math.min(MAX_TIMER_MS, Math.max(0, ms || 0))
 
 export interface Alarm {
   /** Due at that time, in ms since 1970, in place of what was set before; Infinity: never. */

@@ -1,0 +1,19 @@
+/** What a page downloads for each contestant, as test/package/size.ts has it. */
+
+import { budgets, bytesOf } from '../../test/package/size.ts'
+import type { Table } from './tables.ts'
+
+/** What a user of each would import. */
+const peers: Readonly<Record<string, string>> = {
+  'eventsource-parser, for a bare fetch stream': "export { createParser } from 'eventsource-parser'",
+  'fetch-event-source': "export { fetchEventSource } from '@microsoft/fetch-event-source'",
+  'socket.io-client': "export { io } from 'socket.io-client'"
+}
+
+export async function sizes(): Promise<Table> {
+  const others = Object.entries(peers).map(([what, code]) => ({ what, of: { code }, maxBytes: Number.POSITIVE_INFINITY }))
+  const lines: string[][] = []
+  for (const measured of [...budgets.map((budget) => ({ ...budget, what: `jobtail: ${budget.what}` })), ...others])
+    lines.push([measured.what, ((await bytesOf(measured)) / 1000).toFixed(1)])
+  return [['', 'kB'], ...lines]
+}

@@ -1,0 +1,69 @@
+/** Frames as text. An event is serialised once, however many readers it goes to. */
+
+import type { Frame, WireEvent } from '../protocol/frames.ts'
+import { isControl } from '../protocol/frames.ts'
+
+/** An event whose text is known. The text is a private field: a `WeakMap` of as many events as a log holds is slow to look into, and slower to collect. */
+class EncodedEvent implements WireEvent {
+  readonly id: string
+  readonly seq: number
+  readonly job: string
+  readonly type: string
+  readonly time: string
+  readonly data: unknown
+  readonly #text: string
+  /** In UTF-8; 0: not counted yet. */
+  #bytes = 0
+
+  constructor(id: string, seq: number, job: string, type: string, time: string, json: string) {
+    this.id = id
+    this.seq = seq
+    this.job = job
+    this.type = type
+    this.time = time
+    this.data = JSON.parse(json)
+    // Not a template: that would be a tree of its parts until somebody reads it, twice as large.
+    this.#text = ['{"id":"', id, '","seq":', seq, ',"job":', quoted(job), ',"type":"', type, '","time":"', time, '","data":', json, '}'].join('')
+    Object.freeze(this)
+  }
+
+  static textOf(event: WireEvent): string | undefined {
+    return #text in event ? event.#text : undefined
+  }
+
+  static bytesOf(event: WireEvent): number | undefined {
+    if (!(#text in event)) return undefined
+    event.#bytes ||= Buffer.byteLength(event.#text)
+    return event.#bytes
+  }
+}
+
+/** The id of a job as JSON: most events follow one of the same job. */
+function quoted(job: string): string {
+  if (job !== last.job) last = { job, json: JSON.stringify(job) }
+  return last.json
+}
+let last = { job: '', json: '""' }
+
+/** An event of a log, with its data as the JSON text that it was appended as: that of `JSON.stringify`, a single line. */
+export const createEvent = (id: string, seq: number, job: string, type: string, time: string, json: string): WireEvent =>
+  new EncodedEvent(id, seq, job, type, time, json)
+
+/** Of events that a log has made by itself. */
+const texts = new WeakMap<WireEvent, string>()
+
+/** The event as one line of JSON; the same object is serialised only once, so it must not change any more. */
+export function encodeEvent(event: WireEvent): string {
+  let text = EncodedEvent.textOf(event) ?? texts.get(event)
+  if (text === undefined) {
+    text = JSON.stringify(event)
+    texts.set(event, text)
+  }
+  return text
+}
+
+/** How many bytes of UTF-8 that is. */
+export const bytesOf = (event: WireEvent): number => EncodedEvent.bytesOf(event) ?? Buffer.byteLength(encodeEvent(event))
+
+/** Any frame as one line of JSON. */
+export const encodeFrame = (frame: Frame): string => (isControl(frame) ? JSON.stringify(frame) : encodeEvent(frame))

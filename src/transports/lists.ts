@@ -1,0 +1,64 @@
+/** What the transports that use fetch have in common: the URL of what they read, and lists of jobs that are too long for one. */
+
+import { createQueue } from '../async/queue.ts'
+import { child } from '../async/signals.ts'
+import type { ErrorControl } from '../protocol/frames.ts'
+import { type Asked, eventsUrl, listsOf, single } from '../protocol/urls.ts'
+import type { Batch, Link, OpenRequest } from '../types.ts'
+import { type Answer, fetchReading, type ReadingOptions } from './http.ts'
+
+export const JSON_TYPE = 'application/json'
+
+/** Asks for the jobs' events. A single job's URL is constant but for its cursor. */
+export function readEvents(
+  request: Omit<OpenRequest, 'jobs'>,
+  jobs: readonly Asked[],
+  { via, ...options }: Omit<ReadingOptions, 'url' | 'after' | 'isFresh'>
+): Promise<Answer | ErrorControl> {
+  const { base, windowBytes, isFresh } = request
+  const only = single(jobs)
+  const url = eventsUrl(base, only ? [{ job: only.job }] : jobs, windowBytes)
+  return fetchReading(request, { ...options, url, isFresh, ...(only && { after: only.after, via }) })
+}
+
+/** Opens a link by as many readings as the list of jobs needs URLs. */
+export const overLists =
+  (read: (request: OpenRequest) => AsyncGenerator<Batch, void>) =>
+  (request: OpenRequest): Link => {
+    const lists = listsOf(request.jobs)
+    return { frames: lists.length > 1 ? merge(lists, request, read) : read(request) }
+  }
+
+/** All of them as one: the failure of one is that of all, the end that of the last. Each goes on once what it has brought is taken. */
+async function* merge(
+  lists: readonly OpenRequest['jobs'][],
+  request: OpenRequest,
+  read: (request: OpenRequest) => AsyncGenerator<Batch, void>
+): AsyncGenerator<Batch, void> {
+  const life = child(request.signal)
+  const batches = createQueue<Batch>()
+  let taken = Promise.withResolvers<void>()
+  let open = lists.length
+  const follow = async (jobs: OpenRequest['jobs']): Promise<void> => {
+    for await (const batch of read({ ...request, jobs, signal: life.signal, windowBytes: Math.ceil(request.windowBytes / lists.length) })) {
+      batches.push(batch)
+      await taken.promise
+    }
+    open -= 1
+    if (open === 0) batches.end()
+  }
+  try {
+    for (const jobs of lists) follow(jobs).catch(batches.end)
+    for (;;) {
+      const { done, value } = await batches.next()
+      if (done) return
+      yield value
+      taken.resolve()
+      taken = Promise.withResolvers()
+    }
+  } finally {
+    taken.resolve()
+    life.abort()
+    life.release()
+  }
+}
