@@ -28,6 +28,8 @@ interface LinkJob {
 export interface LinkJobs {
   /** How many events came over this link that a reader had not had. */
   readonly news: number
+  /** About how many bytes those were. */
+  readonly newsBytes: number
   /** Readers that took an event and have no room for another; whoever relieves them empties it. */
   readonly full: Set<Reader>
   /** Lets readers without a place take part where they ask for the very place that the link is at. */
@@ -66,6 +68,7 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
   const full = new Set<Reader>()
   let refs = 0
   let news = 0
+  let newsBytes = 0
 
   /** Who has to be asked for in this job. */
   function missing(job: string): Reader | undefined {
@@ -87,6 +90,9 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
   return {
     get news() {
       return news
+    },
+    get newsBytes() {
+      return newsBytes
     },
     full,
     join,
@@ -121,16 +127,18 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
       if (!at || seq <= at.seq) return
       if (seq !== at.seq + 1) throw new TransportError('protocol', `event ${id} of job ${job}: expected seq ${at.seq + 1}, got ${seq}`)
       entry.at = { epoch: at.epoch, seq, cursor: id }
-      let own = event
+      let isFirst = true
+      const size = bytes ?? sizeOf(event.data)
       for (const reader of active(job)) {
         const { position } = reader
         if (position.epoch !== at.epoch || position.seq !== at.seq) continue
         news += 1
+        newsBytes += size
         reader.position = { epoch: at.epoch, seq, cursor: id, left: position.left }
-        reader.event(own, bytes ?? sizeOf(event.data))
-        if (reader.roomBytes() <= 0) full.add(reader)
         // What one reader does to its event is nothing to the next.
-        own = { ...event, data: structuredClone(event.data) }
+        reader.event(isFirst ? event : { ...event, data: structuredClone(event.data) }, size)
+        isFirst = false
+        if (reader.roomBytes() <= 0) full.add(reader)
       }
     },
 

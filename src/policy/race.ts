@@ -52,6 +52,8 @@ export interface Race extends Ranked {
   readonly failed: readonly Failure[]
   /** When something was live last; undefined: never. */
   readonly liveAt: number | undefined
+  /** Nothing is tried beside a live link before: one that was had been asked to stay away. */
+  readonly quietUntil: number
 }
 
 /** How a live link ended: `livedMs` from its proof to the last that was known of it; `events`: what nobody had had; with `byeMs` the server had said to come back within a random time up to that. */
@@ -84,7 +86,8 @@ export const raceOf = (order: readonly string[]): Race => ({
   nextAt: 0,
   probing: [],
   failed: [],
-  liveAt: undefined
+  liveAt: undefined,
+  quietUntil: 0
 })
 
 /** What to do now. */
@@ -97,10 +100,12 @@ export function plan(race: Race, now: number): Step {
       return now < phase.until ? { do: 'wait', until: phase.until } : { do: 'prepare' }
     case 'racing':
       return planQueue(queue, nextAt, now)
-    case 'live':
+    case 'live': {
       if (queue.length > 0) return planQueue(queue, nextAt, now)
       if (upgrades(race, now).length === 0) return { do: 'wait', until: Infinity }
-      return now < phase.upgradeAt ? { do: 'wait', until: phase.upgradeAt } : { do: 'prepare' }
+      const until = Math.max(phase.upgradeAt, race.quietUntil)
+      return now < until ? { do: 'wait', until } : { do: 'prepare' }
+    }
     case 'stopped':
       return { ...phase, do: 'stop' }
     default:
@@ -153,8 +158,9 @@ export function probeEnded(race: Race, transport: string, failure: Failure | und
     nextAt: isLatest ? now : race.nextAt,
     records: failure?.reason === 'mute' ? recordShortLife(race.records, transport, now) : race.records
   }
-  const isOver = next.phase.kind === 'racing' && next.queue.length === 0 && next.probing.length === 0
-  return isOver ? nobodyDelivered(next, now, policy) : next
+  if (next.phase.kind !== 'racing' || next.queue.length > 0 || next.probing.length > 0) return next
+  // What only ended has not failed: nobody needed it, or it had an old token.
+  return next.failed.length > 0 ? nobodyDelivered(next, now, policy) : restarted(next)
 }
 
 /** Nobody has delivered; or no credentials were to be had, which is the one failure then. */
@@ -204,7 +210,7 @@ export function paused(race: Race, atLeastMs: number, transport: string | undefi
 
 /** A better transport than the live one was asked not to come before so long. */
 export const upgradePaused = (race: Race, atLeastMs: number, now: number): Race =>
-  race.phase.kind === 'live' ? { ...race, queue: [], phase: { ...race.phase, upgradeAt: Math.max(race.phase.upgradeAt, now + atLeastMs) } } : race
+  race.phase.kind === 'live' ? { ...race, queue: [], quietUntil: Math.max(race.quietUntil, now + atLeastMs) } : race
 
 /** Nothing is open any more, and a race may begin at once. */
 export const restarted = (race: Race, favourite: string | undefined = race.favourite): Race => ({

@@ -1,29 +1,42 @@
-import type { Reader } from '../../src/delivery/reader.ts'
+import type { Mode, Reader } from '../../src/delivery/reader.ts'
 import { startingAt } from '../../src/policy/position.ts'
 import type { Subscribed, WireEvent } from '../../src/protocol/frames.ts'
 
 /** A reader that writes down what it is told, in words. */
 export interface Recorder extends Reader {
   readonly heard: string[]
-  full: boolean
+  /** Each event as it was handed over, and what it is said to take in memory. */
+  readonly events: { event: WireEvent; bytes: number | undefined }[]
+  mode: Mode
+  /** How many bytes it can take. */
+  room: number
 }
 
 export function record(job: string, after?: string): Recorder {
   const heard: string[] = []
-  return {
+  const events: Recorder['events'] = []
+  const own: Recorder = {
     job,
     position: startingAt(after),
-    full: false,
-    paused: false,
-    behind: false,
+    mode: 'link',
+    room: Infinity,
     heard,
-    event: ({ id }) => heard.push(id),
+    events,
+    setMode(mode) {
+      own.mode = mode
+    },
+    roomBytes: () => own.room,
+    event(event, bytes) {
+      heard.push(event.id)
+      events.push({ event, bytes })
+    },
     gap: ({ missed, reason }, { cursor }) => heard.push(`gap of ${missed} after ${cursor}: ${reason}`),
     subscribed: (status) => heard.push(status),
     done: () => heard.push('done'),
     fail: ({ code }) => heard.push(`fail: ${code}`),
     connection: ({ phase }) => heard.push(phase)
   }
+  return own
 }
 
 export const event = (job: string, epoch: string, seq: number, type = 'progress'): WireEvent => ({

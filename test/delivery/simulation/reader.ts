@@ -5,6 +5,7 @@ import { startingAt } from '../../../src/policy/position.ts'
 import { cursorOf, JOB, type Moment, type Place, placeOf } from './log.ts'
 
 export interface CheckedReader extends Reader {
+  mode: Reader['mode']
   /** Up to where it has had everything, or a gap; undefined until its place is known. */
   readonly last: Place | undefined
   ended: boolean
@@ -36,9 +37,11 @@ export function createReader(after: string | undefined, said: () => Moment): Che
   const own: CheckedReader = {
     job: JOB,
     position: startingAt(after),
-    full: false,
-    paused: false,
-    behind: false,
+    mode: 'link',
+    setMode(mode) {
+      own.mode = mode
+    },
+    roomBytes: () => Infinity,
     ended: false,
     get last() {
       return last

@@ -18,7 +18,7 @@ export function play(tape: Iterable<number>): void {
   let readers: CheckedReader[] = []
   let wires: Wire[] = []
 
-  const active = (): CheckedReader[] => readers.filter(({ paused, ended }) => !paused && !ended)
+  const active = (): CheckedReader[] => readers.filter(({ mode, ended }) => mode === 'link' && !ended)
   const wanted = (): string[] => (active().length > 0 ? [JOB] : [])
   const said = (then: Moment): void => {
     moment = then
@@ -64,7 +64,7 @@ export function play(tape: Iterable<number>): void {
     },
     () => {
       const reader = pick(readers)
-      if (reader) reader.paused = !reader.paused
+      if (reader) reader.mode = reader.mode === 'link' ? 'paused' : 'link'
     },
     () => wires.length < MAX_WIRES && open(pick(kinds) ?? 'socket'),
     () => {
@@ -93,17 +93,17 @@ export function play(tape: Iterable<number>): void {
   const isSettled = (): boolean => {
     const { epoch, head, ended } = log.now()
     const isAtEnd = ({ last, ended: over }: CheckedReader): boolean => over || (!ended && last?.epoch === epoch && last.seq === head)
-    return readers.every(isAtEnd) && wires.every(({ readings }) => readings.serves(wanted()))
+    return readers.every(isAtEnd) && wires.every(({ jobs }) => jobs.coversAll(wanted()))
   }
 
   for (let next = chances.next(); !next.done; next = chances.next()) steps[next.value % steps.length]?.()
 
-  for (const reader of readers) reader.paused = false
+  for (const reader of readers) reader.mode = 'link'
   for (let round = 0; !isSettled() || wires.some(runDry); round += 1) {
     if (round > MAX_ROUNDS)
       throw new Error(`does not settle: ${JSON.stringify(readers.map(({ position, last }) => ({ position, last })))}, log ${JSON.stringify(log.now())}`)
     // What can't change what it reads is replaced.
-    for (const wire of wires.filter(({ kind, readings }) => kind === 'stream' && readings.differs(wanted()))) {
+    for (const wire of wires.filter(({ kind, jobs }) => kind === 'stream' && jobs.needsUpdate(wanted()))) {
       wires = wires.filter((other) => other !== wire)
       open('stream')
     }

@@ -1,7 +1,7 @@
 /** One link with both of its ends: what the client asks travels to the server, what the server says travels back, each in order and each as late as one likes. */
 
+import { createLinkJobs, type LinkJobs } from '../../../src/delivery/link-jobs.ts'
 import type { Reader } from '../../../src/delivery/reader.ts'
-import { createReadings, type Readings } from '../../../src/delivery/readings.ts'
 import { type Frame, isControl } from '../../../src/protocol/frames.ts'
 import type { OpenRequest } from '../../../src/types.ts'
 import { subscribed } from '../recorder.ts'
@@ -14,7 +14,7 @@ type Asked = { after: string | undefined; ref: number | undefined } | undefined
 
 export interface Wire {
   readonly kind: Kind
-  readonly readings: Readings
+  readonly jobs: LinkJobs
   /** The server hears one message. */
   hear(): boolean
   /** The server reads the log once, up to `limit` events. */
@@ -26,7 +26,7 @@ export interface Wire {
 }
 
 export function createWire(kind: Kind, log: Log, active: () => readonly Reader[], wanted: () => string[], said: (moment: Moment) => void): Wire {
-  const readings = createReadings(active)
+  const linkJobs = createLinkJobs(active)
   const toServer: Asked[] = []
   const toClient: { frame: Frame; moment: Moment }[] = []
   /** What the server reads for this client. */
@@ -60,10 +60,10 @@ export function createWire(kind: Kind, log: Log, active: () => readonly Reader[]
     serving = undefined
   }
 
-  tell(readings.ask(wanted()), true)
+  tell(linkJobs.ask(wanted()), true)
   return {
     kind,
-    readings,
+    jobs: linkJobs,
     hear() {
       if (toServer.length === 0) return false
       const asked = toServer.shift()
@@ -89,14 +89,15 @@ export function createWire(kind: Kind, log: Log, active: () => readonly Reader[]
       if (!next) return false
       said(next.moment)
       const { frame } = next
-      if (!isControl(frame)) readings.event(frame)
-      else if (frame.control === 'subscribed') readings.subscribed(frame)
-      else if (frame.control === 'done') readings.done(frame)
+      if (!isControl(frame)) linkJobs.event(frame, undefined)
+      else if (frame.control === 'subscribed') {
+        if (!linkJobs.subscribed(frame)) throw new Error(`taken for a stale answer: ${JSON.stringify(frame)}`)
+      } else if (frame.control === 'done') linkJobs.done(frame)
       return true
     },
     settle() {
-      readings.join()
-      if (kind !== 'stream' && readings.differs(wanted())) tell(readings.ask(wanted()), false)
+      linkJobs.join()
+      if (kind !== 'stream' && linkJobs.needsUpdate(wanted())) tell(linkJobs.ask(wanted()), false)
     }
   }
 }

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { macrotask } from '../../src/async/clock.ts'
 import { TransportError } from '../../src/errors.ts'
+import { type LinkEvent, type LinkOptions, type RunningLink, runLink } from '../../src/link/link.ts'
 import type { Frame, Hello } from '../../src/protocol/frames.ts'
-import { type LinkOptions, type RunningLink, runLink } from '../../src/strategy/link.ts'
 import { event } from '../delivery/recorder.ts'
 import { type ScriptedLink, scriptLink } from './scripted-link.ts'
 
@@ -24,36 +23,58 @@ interface Run {
   signal: AbortSignal
   /** What it did, in order. */
   did: string[]
+  /** The memory that an event takes, as told with each batch. */
+  bytesEach: (number | undefined)[]
   /** Once it has ended. */
   ending: TransportError | undefined
   isOver: boolean
+  /** Ends it, and waits until it has said so. */
+  end(): Promise<void>
 }
 
-const deaf: Omit<LinkOptions, 'transport' | 'open' | 'probeTimeoutMs'> = { onProved() {}, onSuspect() {}, onFrame() {}, isFull: () => false, onFull() {} }
+/** In words, one for each frame. */
+function wordsFor(event: LinkEvent): string[] {
+  switch (event.type) {
+    case 'proved':
+      return ['proved']
+    case 'frames':
+      return event.frames.map((frame) => ('control' in frame ? frame.control : frame.id))
+    case 'suspect':
+      return [`suspect after ${event.quietMs}`]
+    case 'ended':
+      return []
+  }
+}
 
-/** A running link that has been pulled for the first time. */
-async function run(options: Partial<LinkOptions> = {}): Promise<Run> {
+/** A running link that has been pulled for the first time. `onEvent` hears it before it is written down. */
+async function run({ onEvent = () => {}, ...options }: Partial<LinkOptions> = {}): Promise<Run> {
   const did: string[] = []
-  const running: Partial<Run> = { did, ending: undefined, isOver: false }
-  running.link = runLink({
-    transport: 'sse',
+  const bytesEach: (number | undefined)[] = []
+  const running: Partial<Run> = { did, bytesEach, ending: undefined, isOver: false }
+  const link = runLink({
     open(signal) {
       running.signal = signal
       running.wire = scriptLink(signal)
       return running.wire
     },
-    probeTimeoutMs: 5000,
-    onProved: () => did.push('proved'),
-    onSuspect: (silentMs) => did.push(`suspect after ${silentMs}`),
-    onFrame: (frame) => void did.push('control' in frame ? frame.control : frame.id),
-    isFull: () => false,
-    onFull: () => did.push('full'),
+    patienceMs: 5000,
+    onEvent(event) {
+      expect(running.isOver).toBe(false) // nothing is told after the end
+      onEvent(event)
+      did.push(...wordsFor(event))
+      if (event.type === 'frames') bytesEach.push(event.bytesEach)
+      if (event.type !== 'ended') return
+      running.ending = event.error
+      running.isOver = true
+    },
     ...options
   })
-  void running.link.ended.then((ending) => {
-    running.ending = ending
-    running.isOver = true
-  })
+  running.link = link
+  running.end = async () => {
+    link.end()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(running.isOver).toBe(true)
+  }
   await vi.advanceTimersByTimeAsync(0)
   return running as Run // as: opened by now
 }
@@ -63,14 +84,17 @@ const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
 describe('proof', () => {
   test('nothing happens before its owner has it in hand', async () => {
     const open = vi.fn(scriptLink)
-    const link = runLink({ transport: 'sse', open, probeTimeoutMs: 5000, ...deaf })
+    const onEvent = vi.fn()
+    const link = runLink({ open, patienceMs: 5000, onEvent })
     expect(open).not.toHaveBeenCalled()
     link.end()
-    await link.ended
+    expect(onEvent).not.toHaveBeenCalled()
+    await pass(0)
+    expect(onEvent.mock.calls).toEqual([[{ type: 'ended', error: undefined }]])
   })
 
   test('is the first frame, told before the frame itself', async () => {
-    const { link, wire, did } = await run()
+    const { link, wire, did, end } = await run()
     expect(link.provedAt).toBeUndefined()
     await pass(300)
     wire.push(hello)
@@ -80,19 +104,17 @@ describe('proof', () => {
     wire.push([heartbeat, heartbeat])
     await pass(0)
     expect(did).toEqual(['proved', 'hello', 'heartbeat', 'heartbeat'])
-    link.end()
-    await link.ended
+    await end()
   })
 
   test('is not bytes that make no frame, nor the server’s refusal, which is handed on all the same', async () => {
-    const { link, wire, did } = await run()
+    const { link, wire, did, end } = await run()
     wire.push([])
     wire.push(refusal)
     await pass(0)
     expect(did).toEqual(['error'])
     expect(link.provedAt).toBeUndefined()
-    link.end()
-    await link.ended
+    await end()
   })
 
   test('no answer in time: timeout', async () => {
@@ -118,8 +140,7 @@ describe('proof', () => {
     running.wire.push({ ...hello, heartbeatMs: 24_000 })
     await pass(50_000)
     expect(running.isOver).toBe(false)
-    running.link.end()
-    await running.link.ended
+    await running.end()
   })
 })
 
@@ -153,9 +174,56 @@ describe('silence', () => {
     vi.setSystemTime(Date.now() + 3_600_000)
     await pass(1499)
     expect(running.isOver).toBe(false)
-    running.link.end()
-    await running.link.ended
+    await running.end()
   })
+})
+
+describe('a server that promises no heartbeat', () => {
+  const silentHello: Hello = { control: 'hello', protocol: 1 }
+
+  test('is never dead by silence, but suspect: its silence proves nothing', async () => {
+    const running = await run()
+    running.wire.push(silentHello)
+    await pass(24 * 3_600_000)
+    expect(running.isOver).toBe(false)
+    // As one with the usual heartbeat of 15 s is at first, then ever more rarely.
+    const suspicions = running.did.slice(2)
+    expect(suspicions.slice(0, 4)).toEqual([7500, 15_000, 30_000, 60_000].map((ms) => `suspect after ${ms}`))
+    expect(suspicions.length).toBeLessThan(20)
+    await running.end()
+  })
+
+  test('is dead where an event was required of it', async () => {
+    const running = await run()
+    running.wire.push(silentHello)
+    await pass(1000)
+    running.link.requireEventWithin(250)
+    await pass(250)
+    expect(running.ending?.reason).toBe('silent')
+  })
+
+  test('as a poll says again with each answer, which changes nothing', async () => {
+    const running = await run()
+    running.wire.push(silentHello)
+    for (let answers = 0; answers < 10; answers += 1) {
+      await pass(700)
+      running.wire.push([silentHello])
+    }
+    await pass(500)
+    expect(running.did.filter((each) => each !== 'hello')).toEqual(['proved', 'suspect after 7500'])
+    await running.end()
+  })
+})
+
+test('a heartbeat that is told anew counts from then on', async () => {
+  const running = await run()
+  running.wire.push(hello)
+  await pass(1000)
+  running.wire.push({ ...hello, heartbeatMs: 4000 })
+  await pass(9999)
+  expect(running.isOver).toBe(false)
+  await pass(1)
+  expect(running.ending).toMatchObject({ reason: 'silent', message: 'silent for 10000 ms' })
 })
 
 describe('after a sleep', () => {
@@ -170,8 +238,7 @@ describe('after a sleep', () => {
     await pass(15_000)
     expect(running.did).toEqual(['proved', 'hello', 'suspect after 5000', 'heartbeat', 'suspect after 10000', 'suspect after 20000'])
     expect(running.isOver).toBe(false)
-    running.link.end()
-    await running.link.ended
+    await running.end()
   })
 
   test('or a long task, which both have counted, it is suspect first: what came meanwhile is yet to be heard', async () => {
@@ -193,16 +260,15 @@ describe('after a sleep', () => {
 
   test('or a long task before its proof, it has a moment more: the answer may be waiting', async () => {
     const [slow, dead] = [await run(), await run()]
-    const start = performance.now()
-    vi.spyOn(performance, 'now').mockImplementation(() => start + 9000)
+    const clock = performance.now.bind(performance)
+    vi.spyOn(performance, 'now').mockImplementation(() => clock() + 4000)
     await pass(5000)
     expect([slow.isOver, dead.isOver]).toEqual([false, false])
-    slow.wire.push(hello)
+    slow.wire.push({ ...hello, heartbeatMs: 15_000 })
     await pass(1000)
     expect(slow.did).toEqual(['proved', 'hello'])
     expect(dead.ending).toMatchObject({ reason: 'timeout' })
-    slow.link.end()
-    await slow.link.ended
+    await slow.end()
     vi.restoreAllMocks()
   })
 })
@@ -246,8 +312,7 @@ describe('quiet out of character', () => {
     const told = running.did.filter((each) => each !== 'heartbeat')
     expect(told).toEqual(suspicions(...Array.from({ length: 12 }, (_, index) => 1000 * 2 ** index)))
     expect(running.isOver).toBe(false)
-    running.link.end()
-    await running.link.ended
+    await running.end()
   })
 
   test('ends with the next event: it has been so long before', async () => {
@@ -258,8 +323,7 @@ describe('quiet out of character', () => {
     expect(running.did).toEqual([...suspicions(1000), `a-${seq}`])
     await pass(1)
     expect(running.did).toEqual([...suspicions(1000), `a-${seq}`, ...suspicions(6000)])
-    running.link.end()
-    await running.link.ended
+    await running.end()
   })
 
   test('can be asked about, once it is a silence', async () => {
@@ -270,16 +334,15 @@ describe('quiet out of character', () => {
     await pass(101)
     running.link.check()
     expect(running.did).toEqual(suspicions(1000, 1001))
-    running.link.end()
-    await running.link.ended
-    running.link.challenge(10)
+    await running.end()
+    running.link.requireEventWithin(10)
     await pass(1000)
     expect(running.did).toHaveLength(2)
   })
 
-  test('challenged, it is dead unless an event comes in time', async () => {
+  test('with an event required of it, it is dead unless an event comes in time', async () => {
     const [dead, alive] = [await lively(), await lively()]
-    for (const { link } of [dead, alive]) link.challenge(250)
+    for (const { link } of [dead, alive]) link.requireEventWithin(250)
     await pass(249)
     alive.wire.push(event('1', 'a', ++seq))
     dead.wire.push(heartbeat)
@@ -288,44 +351,59 @@ describe('quiet out of character', () => {
     expect(dead.ending?.reason).toBe('silent')
     await pass(5000)
     expect(alive.isOver).toBe(false)
-    alive.link.end()
-    await alive.link.ended
+    await alive.end()
   })
 
   test('that is due already asks for no time in the past, of which Node warns', async () => {
-    const { link, wire } = await run()
+    const { link, wire, end } = await run()
     wire.push(hello)
     await pass(0)
     const clock = performance.now.bind(performance)
     let looks = 0
     const slow = vi.spyOn(performance, 'now').mockImplementation(() => clock() + ++looks)
     const timer = vi.spyOn(globalThis, 'setTimeout')
-    link.challenge(0)
+    link.requireEventWithin(0)
     slow.mockRestore()
     expect(timer.mock.lastCall?.[1]).toBeGreaterThanOrEqual(0)
     timer.mockRestore()
-    link.end()
-    await link.ended
+    await end()
   })
 })
 
 test('its last byte is known: what says hello and no more has not lived', async () => {
-  const { link, wire } = await run()
+  const running = await run()
+  const { link, wire } = running
   wire.push(hello)
   await pass(1000)
   wire.push([])
   await pass(2500)
-  expect((await link.ended)?.reason).toBe('silent')
+  expect(running.ending?.reason).toBe('silent')
   expect((link.heardAt ?? 0) - (link.provedAt ?? 0)).toBe(1000)
 })
 
-test('counts events', async () => {
-  const { link, wire } = await run()
-  wire.push([hello, event('1', 'a', 1), heartbeat, event('1', 'a', 2)])
+test('its last event is known, and until then its proof: no other frame counts', async () => {
+  const { link, wire, end } = await run()
+  wire.push(hello)
+  await pass(400)
+  wire.push(heartbeat)
   await pass(0)
-  expect(link.events).toBe(2)
-  link.end()
-  await link.ended
+  expect(link.eventAt).toBe(link.provedAt)
+  wire.push([heartbeat, event('1', 'a', 1)])
+  await pass(0)
+  expect(link.eventAt - (link.provedAt ?? 0)).toBe(400)
+  await end()
+})
+
+test('how much text has come is counted, and shared among the frames it came as', async () => {
+  const { link, wire, bytesEach, end } = await run()
+  wire.push(Object.assign([hello, event('1', 'a', 1)], { textLength: 300 }))
+  wire.push([event('1', 'a', 2)])
+  wire.push(Object.assign([], { textLength: 50 }))
+  wire.push(Object.assign([event('1', 'a', 3)], { textLength: 1000 }))
+  await pass(0)
+  expect(link.textLength).toBe(1350)
+  expect(bytesEach).toEqual([150, undefined, 1000])
+  await end()
 })
 
 describe('the end', () => {
@@ -368,8 +446,8 @@ describe('the end', () => {
 
   test('by whoever takes the frames: that is a failure of the link', async () => {
     const running = await run({
-      onFrame() {
-        throw new TransportError('protocol', 'expected seq 2, got 3')
+      onEvent({ type }) {
+        if (type === 'frames') throw new TransportError('protocol', 'expected seq 2, got 3')
       }
     })
     running.wire.push(hello)
@@ -399,18 +477,29 @@ describe('the end', () => {
 
   test('by its owner before it was opened opens nothing', async () => {
     const open = vi.fn(scriptLink)
-    const link = runLink({ transport: 'sse', open, probeTimeoutMs: 5000, ...deaf })
-    link.end()
-    expect(await link.ended).toBeUndefined()
+    const onEvent = vi.fn()
+    runLink({ open, patienceMs: 5000, onEvent }).end()
+    await pass(10_000)
+    expect(onEvent.mock.calls).toEqual([[{ type: 'ended', error: undefined }]])
     expect(open).not.toHaveBeenCalled()
   })
 
-  test('by its owner out of `onProved` delivers nothing more', async () => {
-    const running: Run = await run({ onProved: () => running.link.end() })
-    running.wire.push(hello)
+  test('by its owner as it is proved: what came with the proof is still told, nothing after it', async () => {
+    const running: Run = await run({ onEvent: ({ type }) => type === 'proved' && running.link.end() })
+    running.wire.push([hello, event('1', 'a', 1)])
+    running.wire.push(heartbeat)
     await pass(0)
     expect(running).toMatchObject({ isOver: true, ending: undefined })
-    expect(running.did).toEqual([])
+    expect(running.did).toEqual(['proved', 'hello', 'a-1'])
+  })
+
+  test('by its owner while it takes frames: nothing after it', async () => {
+    const running: Run = await run({ onEvent: ({ type }) => type === 'frames' && running.link.end() })
+    running.wire.push(hello)
+    running.wire.push(heartbeat)
+    await pass(0)
+    expect(running.did).toEqual(['proved', 'hello'])
+    expect(running.isOver).toBe(true)
   })
 
   test('comes also where the transport ignores the abort', async () => {
@@ -424,9 +513,10 @@ describe('the end', () => {
   })
 })
 
-test('bye ends it as planned, and says how soon to come back; nothing after it is heard', async () => {
+test('bye ends it as planned, and says how soon to come back; nothing that comes later is heard', async () => {
   const running = await run()
-  running.wire.push([hello, { control: 'bye', reason: 'max-age', retryMs: 700 }, heartbeat])
+  running.wire.push([hello, { control: 'bye', reason: 'max-age', retryMs: 700 }])
+  running.wire.push(heartbeat)
   await pass(0)
   expect(running.ending).toMatchObject({ reason: 'bye' })
   expect(running.link.byeMs).toBe(700)
@@ -441,46 +531,18 @@ test('a server of another protocol is not listened to', async () => {
   expect(running.did).toEqual(['proved'])
 })
 
-describe('backpressure', () => {
-  test('a full reader has a task’s time to take what it has', async () => {
-    const { link, wire, did } = await run({ isFull: () => true })
-    wire.push(hello)
-    await Promise.resolve()
-    await Promise.resolve()
-    expect(did).toEqual(['proved', 'hello'])
-    await macrotask()
-    await macrotask()
-    expect(did).toEqual(['proved', 'hello', 'full'])
-    link.end()
-    await link.ended
-  })
-
-  test('but not where more has come meanwhile: that is told before it is taken', async () => {
-    const { link, wire, did } = await run({ isFull: () => true })
-    wire.push(hello)
-    wire.push(heartbeat)
-    wire.push(heartbeat)
-    for (let ticks = 0; ticks < 100; ticks += 1) await Promise.resolve()
-    expect(did).toEqual(['proved', 'hello', 'full', 'heartbeat', 'full', 'heartbeat'])
-    link.end()
-    await link.ended
-  })
-})
-
 describe('update', () => {
   test('is the transport’s, once that is open', async () => {
     const update = vi.fn()
     const running = await run({ open: (signal) => ({ ...scriptLink(signal), update }) })
     running.link.update?.([{ job: '1', ref: 2 }])
     expect(update).toHaveBeenCalledWith([{ job: '1', ref: 2 }])
-    running.link.end()
-    await running.link.ended
+    await running.end()
   })
 
   test('is not there where the transport has none', async () => {
     const running = await run()
     expect(running.link.update).toBeUndefined()
-    running.link.end()
-    await running.link.ended
+    await running.end()
   })
 })

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { type Verdict, verdict } from '../../src/policy/verdict.ts'
+import { type Decision, decide } from '../../src/policy/decide.ts'
 
 /** PROTOCOL.md §7 for a job asked for without a cursor, and with one. */
-const table: readonly { status: number; without: Verdict; withCursor?: Verdict }[] = [
+const table: readonly { status: number; without: Decision; withCursor?: Decision }[] = [
   { status: 400, without: 'bad-request' },
   { status: 401, without: 'reauthorize' },
   { status: 403, without: 'forbidden' },
@@ -17,9 +17,9 @@ const table: readonly { status: number; without: Verdict; withCursor?: Verdict }
   { status: 504, without: 'wait' }
 ]
 
-describe('verdict', () => {
+describe('decide', () => {
   test.each(table)('of $status', ({ status, without, withCursor = without }) => {
-    expect(verdict(status, false)).toBe(without)
-    expect(verdict(status, true)).toBe(withCursor)
+    expect(decide(status, false)).toBe(without)
+    expect(decide(status, true)).toBe(withCursor)
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Failure } from '../../src/policy/next.ts'
-import { describe as describeFailures, errorOf } from '../../src/strategy/failures.ts'
+import { describe as describeFailures, errorOf } from '../src/failures.ts'
+import type { Failure } from '../src/policy/race.ts'
 
 const base = new URL('https://user:secret@api.example.com/jobs?key=secret')
 const failures: readonly Failure[] = [
@@ -23,6 +23,14 @@ describe('what all readers throw', () => {
       code: 'unreachable',
       message: 'no connection to https://api.example.com/jobs lasted long enough to deliver anything'
     })
+  })
+
+  test('names how long was waited in the last race, which is longer than in the first', () => {
+    expect(errorOf({ do: 'stop', status: undefined, failures }, base, 40_000).message).toContain('delivered within 40000 ms')
+  })
+
+  test('keeps which transport failed first', () => {
+    expect(errorOf({ do: 'stop', status: undefined, failures }, base, 5000).transport).toBe('websocket')
   })
 
   test.each([
