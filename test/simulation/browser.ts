@@ -89,7 +89,9 @@ export function createFetch(network: Network, client: number): typeof fetch {
         }
       }
 
-      const ignoring = isCached ? network.windowFor(kind, 'ignorant-cache') : undefined
+      // Whoever asks without a cursor can't know that it is another one's answer.
+      const hasCursor = headers.has('last-event-id') || (url.searchParams.has('after') && !url.searchParams.getAll('after').includes(''))
+      const ignoring = isCached && hasCursor ? network.windowFor(kind, 'ignorant-cache') : undefined
       const repeated = ignoring ?? (isCached && kind === 'json' ? network.windowFor(kind, 'repeated-answer') : undefined)
       const before = repeated && answers.get(ignoring ? bareKey : key)
       if (before) repeated.hit(kind)
