@@ -58,7 +58,10 @@ export function createFetch(network: Network, client: number): typeof fetch {
 
       const end = {
         head(status: number, headers: Record<string, string>, redirect?: 'followed' | 'opaque') {
-          if (redirect === 'opaque') return resolve(redirected(Response.error(), redirect))
+          if (redirect === 'opaque') {
+            over()
+            return resolve(redirected(Response.error(), redirect))
+          }
           Object.assign(answer, { status, headers })
           const stream = new ReadableStream<Uint8Array>({
             start(controller) {
