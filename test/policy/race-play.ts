@@ -89,7 +89,7 @@ export function play(tape: Iterable<number>, rules: Rules): void {
     if (isUnanimous && before - liveAt >= DEPLOY_MS)
       check(phase.kind === 'stopped' && phase.status === votes[0], `not over, although every path said ${votes[0]}`)
     else if (fruitless >= attempts) check(phase.kind === 'stopped' && phase.status === undefined, 'not over, although the attempts are used up')
-    else expectPause('no-transport-delivered')
+    else expectPause('unreachable')
     if (phase.kind === 'stopped') startAnew()
   }
 
@@ -139,9 +139,9 @@ export function play(tape: Iterable<number>, rules: Rules): void {
     driven.lose({ livedMs, events, byeMs })
     const { phase } = driven.race
     if (isUseful && !byeMs) check(phase.kind === 'racing' && driven.preparedAt.at(-1) === driven.now, 'no race at once after a useful life')
-    else if (isUseful) expectPause('server-closing', byeMs)
+    else if (isUseful) expectPause('bye', byeMs)
     else if (fruitless > 0 && fruitless >= attempts) check(phase.kind === 'stopped', 'not over, although the attempts are used up')
-    else expectPause('connection-did-not-last', byeMs)
+    else expectPause('unstable', byeMs)
     if (phase.kind === 'waiting' && phase.isFirm) silentUntil = phase.until
     if (phase.kind === 'stopped') startAnew()
   }
