@@ -84,7 +84,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       subscribed(status) {
         if (store.state.status === 'unknown' && !isTerminal(status)) store.set({ status })
       },
-      event(event, bytes = 0) {
+      event(event, bytes) {
         const { epoch } = own.position
         if (isLoop) queue.push({ event, epoch, bytes })
         else if (!isPulled) store.take(event, epoch)

@@ -1,6 +1,6 @@
 /** Jobtail's own protocol: what its servers are asked beside a reading (PROTOCOL.md §2). Each method makes one request. */
 
-import { isTransportError, JobtailError, messageOf, saidBy, TransportError } from '../errors.ts'
+import { isJobtailError, isTransportError, JobtailError, messageOf, saidBy } from '../errors.ts'
 import { isControl } from '../protocol/frames.ts'
 import { parseSnapshot } from '../protocol/parse.ts'
 import { isCursor, isJobId } from '../protocol/rules.ts'
@@ -34,14 +34,16 @@ export const jobtailBackend = (transports: readonly Transport[] = []): Backend =
 })
 
 async function ask(request: RequestContext, what: string, options: ReadingOptions, job = ''): Promise<Answer> {
-  /** Of a path, the slash is what servers in between stumble over. */
-  const hint = (status: number | undefined): string => (status === 404 && hasSlash(job) ? '; the slash in the id may have been decoded on the way' : '')
-  const answer = await fetchReading(request, { ...options, findsRedirects: true }).catch((error) => {
-    if (isTransportError(error) && hint(error.status)) throw new TransportError(error.reason, error.message + hint(error.status), error)
+  try {
+    const answer = await fetchReading(request, { ...options, findsRedirects: true })
+    if (!isControl(answer)) return answer
+    throw saidBy(what, answer)
+  } catch (error) {
+    // In a path, that is what servers in between stumble over.
+    if ((isTransportError(error) || isJobtailError(error)) && error.status === 404 && hasSlash(job))
+      error.message += '; the slash in the id may have been decoded on the way'
     throw error
-  })
-  if (isControl(answer)) throw saidBy(what, { ...answer, message: answer.message + hint(answer.status) })
-  return answer
+  }
 }
 
 function jsonOf(input: unknown): string {

@@ -3,9 +3,9 @@
  * frame means to a reader is delivery's; here their answers are carried out. Everything that happens ends in one `reconcile()`.
  */
 
+import { createAlarm } from '../async/alarm.ts'
 import { macrotask, now } from '../async/clock.ts'
 import { orAborted, within } from '../async/signals.ts'
-import { createAlarm } from '../async/alarm.ts'
 import type { LinkJobs } from '../delivery/link-jobs.ts'
 import type { Reader } from '../delivery/reader.ts'
 import { isJobtailError, isTransportError, JobtailError, TransportError } from '../errors.ts'
@@ -144,7 +144,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   }
 
   /** Half of its window is used. A stream's can't be opened further: the next one is asked for before it is used up. */
-  const isSpent = (own: JobLink): boolean => own === core.live && !own.link.update && own.link.textLength > options.bufferBytes / 2
+  const isSpent = (own: JobLink): boolean => own === core.live && !own.link.update && own.jobs.newsBytes > options.bufferBytes / 2
 
   /** Another link has to be opened for what is wanted now; the live one is read on meanwhile, unless it brings what a reader has no room for. */
   function replace({ jobs, transport }: JobLink, wanted: readonly string[]): void {
@@ -279,7 +279,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
       case 'subscribed':
         auth.accept()
         table.known(frame.job)
-        if (!own.jobs.subscribed(frame)) onStaleAnswer(own, frame.job)
+        if (!own.jobs.subscribed(frame, own.isFresh)) onStaleAnswer(own, frame.job)
         return
       case 'done':
         return own.jobs.done(frame)
@@ -291,8 +291,8 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   }
 
   /** What was asked for from further on. A stream that was asked in every way there is still gets there; an answer never does. */
-  function onStaleAnswer({ link, transport, use }: JobLink, job: string): void {
-    if (use.kind === 'read' || transport.traits?.polls || !core.isFresh)
+  function onStaleAnswer({ link, transport, use, isFresh }: JobLink, job: string): void {
+    if (use.kind === 'read' || transport.traits?.polls || !isFresh)
       link.end(new TransportError('stale', `job ${job}: the answer begins before the cursor that was asked for: it was lost on the way, or a cache answered`))
     core.isFresh = true
   }

@@ -147,6 +147,7 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
       const own: JobLink = {
         transport,
         use,
+        isFresh: false,
         jobs,
         credentials,
         link: runLink({
@@ -155,7 +156,8 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
             const asked = jobs.ask(use.kind === 'read' ? use.jobs : table.wanted())
             const isRepeated = asked.filter(({ job, after }) => table.asksAgain(job, transport.name, after)).length > 0
             const headers = new Headers(credentials.headers)
-            return transport.open({ ...options.request, ...credentials, headers, jobs: asked, windowBytes, isFresh: core.isFresh || isRepeated, signal })
+            own.isFresh = core.isFresh || isRepeated
+            return transport.open({ ...options.request, ...credentials, headers, jobs: asked, windowBytes, isFresh: own.isFresh, signal })
           },
           onEvent: (event) => onLinkEvent(own, event)
         })

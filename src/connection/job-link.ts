@@ -30,4 +30,6 @@ export interface JobLink {
   readonly credentials: Credentials
   readonly link: RunningLink
   use: Use
+  /** It has asked so that no cursor could be lost on the way. */
+  isFresh: boolean
 }

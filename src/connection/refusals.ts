@@ -34,13 +34,12 @@ export function refuse(core: Core, own: JobLink, error: ErrorControl, isVerifyin
 
 /** The token was refused: another one is asked for. False where that is of no use. */
 function reauthorize(core: Core, own: JobLink): boolean {
-  const { auth, options } = core
+  const { auth } = core
   if (own.use.kind === 'dropped') return true // another one's refusal, of the same token, came first
   if (auth.isSuperseded(own.credentials)) own.link.end()
   else if (core.isSpare(own)) {
-    // What is opened next has a new token.
     own.link.end()
-    void options.authorize().then(auth.set, () => {})
+    renew(core)
   } else {
     const times = auth.refuse()
     if (times === undefined) return false
@@ -50,14 +49,19 @@ function reauthorize(core: Core, own: JobLink): boolean {
   return true
 }
 
+/** What is opened next has a new token. Once: were it renewed at each refusal, none would ever be that of the latest, and the last word. */
+function renew({ auth, options }: Core): void {
+  if (auth.refuse() !== undefined) void options.authorize().then(auth.set, () => {})
+}
+
 /** What a failed link's status says whoever sent it: 401, another token; `Retry-After` or 429, silence (RFC 9110 §10.2.3). True where that was all there was to do. */
 export function heed(core: Core, own: JobLink, { status, retryAfterMs }: TransportError): boolean {
-  const { auth, options } = core
+  const { auth } = core
   const isRefused = status === 401 && !auth.isSuperseded(own.credentials)
   const asksForSilence = retryAfterMs !== undefined || status === 429
   if (core.isSpare(own)) {
-    // What is opened next has a new token, and is opened later.
-    if (isRefused) void options.authorize().then(auth.set, () => {})
+    if (isRefused) renew(core)
+    // What is opened next is opened later.
     if (asksForSilence) core.race = upgradePaused(core.race, retryAfterMs ?? 0, now())
     return false
   }

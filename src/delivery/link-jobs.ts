@@ -6,6 +6,7 @@
 import { TransportError } from '../errors.ts'
 import { accept, type Place, type Position } from '../policy/position.ts'
 import type { Done, Subscribed, WireEvent } from '../protocol/frames.ts'
+import { TAIL } from '../protocol/rules.ts'
 import type { JobCursor } from '../types.ts'
 import type { Reader } from './reader.ts'
 import { sizeOf } from './size.ts'
@@ -27,6 +28,8 @@ interface LinkJob {
 export interface LinkJobs {
   /** How many events came over this link that a reader had not had. */
   readonly news: number
+  /** About how many bytes those were. */
+  readonly newsBytes: number
   /** Readers that took an event and have no room for another; whoever relieves them empties it. */
   readonly full: Set<Reader>
   /** Lets readers without a place take part where they ask for the very place that the link is at. */
@@ -39,8 +42,8 @@ export interface LinkJobs {
   coversAll(wanted: readonly string[]): boolean
   /** Delivers it to those who haven't had it. Throws where events are missing before it. */
   event(event: WireEvent, bytes: number | undefined): void
-  /** False where it begins before the place that was asked for: the cursor was lost on the way, or the answer is an old one. */
-  subscribed(told: Subscribed): boolean
+  /** False where it begins before the place that was asked for: the cursor was lost on the way, or the answer is an old one. `isFresh`: it was asked for so that neither can be. */
+  subscribed(told: Subscribed, isFresh: boolean): boolean
   done(told: Done): void
   jobs(): string[]
   /** Forgets the job, and tells from where it was asked for. */
@@ -65,6 +68,7 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
   const full = new Set<Reader>()
   let refs = 0
   let news = 0
+  let newsBytes = 0
 
   /** Who has to be asked for in this job. */
   function missing(job: string): Reader | undefined {
@@ -86,6 +90,9 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
   return {
     get news() {
       return news
+    },
+    get newsBytes() {
+      return newsBytes
     },
     full,
     join,
@@ -120,20 +127,22 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
       if (!at || seq <= at.seq) return
       if (seq !== at.seq + 1) throw new TransportError('protocol', `event ${id} of job ${job}: expected seq ${at.seq + 1}, got ${seq}`)
       entry.at = { epoch: at.epoch, seq, cursor: id }
-      let own = event
+      let isFirst = true
+      const size = bytes ?? sizeOf(event.data)
       for (const reader of active(job)) {
         const { position } = reader
         if (position.epoch !== at.epoch || position.seq !== at.seq) continue
         news += 1
+        newsBytes += size
         reader.position = { epoch: at.epoch, seq, cursor: id, left: position.left }
-        reader.event(own, bytes ?? sizeOf(event.data))
-        if (reader.roomBytes() <= 0) full.add(reader)
         // What one reader does to its event is nothing to the next.
-        own = { ...event, data: structuredClone(event.data) }
+        reader.event(isFirst ? event : { ...event, data: structuredClone(event.data) }, size)
+        isFirst = false
+        if (reader.roomBytes() <= 0) full.add(reader)
       }
     },
 
-    subscribed({ job, ref, epoch, seq, cursor, status }) {
+    subscribed({ job, ref, epoch, seq, cursor, status }, isFresh) {
       const entry = entries.get(job)
       if (!entry) return true
       join() // or one whose place has just been reached would be taken to where the link goes now
@@ -142,6 +151,9 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
       // Without a ref it is said anew of what is being read: trimmed, replaced, or another answer to a poll.
       const origin = isAnswer ? from : ref === undefined ? at : undefined
       if (!origin) return true
+      // Whether a cursor from before this page was lost on the way, or what it stood for, is known once it was asked for in every way there is.
+      const isOther = isAnswer && !from.epoch && from.cursor !== undefined && from.cursor !== TAIL && cursor !== from.cursor
+      if (isOther && ref === undefined && !isFresh) return false
       const place = { epoch, seq, cursor }
       entry.at = place
       if (isAnswer) entry.isAsked = false

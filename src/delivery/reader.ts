@@ -21,7 +21,7 @@ export interface Reader {
   /** How many bytes it can take: 0 or less where it is full. */
   roomBytes(): number
   /** `bytes`: about what it takes in memory. */
-  event(event: WireEvent, bytes: number | undefined): void
+  event(event: WireEvent, bytes: number): void
   gap(gap: Gap, before: Position): void
   subscribed(status: JobStatus): void
   /** The job has ended, and its log holds no more than what was delivered. */

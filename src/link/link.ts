@@ -18,8 +18,6 @@ export interface RunningLink extends Pick<Liveness, 'check' | 'requireEventWithi
   readonly eventAt: number
   /** The server closes it as planned: come back within so long. */
   readonly byeMs: number | undefined
-  /** How many characters have come. */
-  readonly textLength: number
   /** Changes its jobs in place; undefined where its transport can't, and until it is open. */
   readonly update: Link['update']
   /** Ends it: with an error as a failure, without one because nobody needs it. */
@@ -51,7 +49,6 @@ export function runLink({ open, patienceMs, onEvent }: LinkOptions): RunningLink
   const startedAt = now()
   let provedAt: number | undefined
   let byeMs: number | undefined
-  let textLength = 0
   let update: Link['update']
 
   const end = (error?: TransportError): void => controller.abort(error)
@@ -59,7 +56,6 @@ export function runLink({ open, patienceMs, onEvent }: LinkOptions): RunningLink
 
   function take(frames: Batch): void {
     liveness.onData(!frames.every(isControl))
-    textLength += frames.textLength ?? 0
     const proves = provedAt === undefined && frames.some(isProof)
     if (proves) {
       provedAt = now()
@@ -126,9 +122,6 @@ export function runLink({ open, patienceMs, onEvent }: LinkOptions): RunningLink
     },
     get byeMs() {
       return byeMs
-    },
-    get textLength() {
-      return textLength
     },
     get update() {
       return update

@@ -48,12 +48,6 @@ export interface Done {
   cursor: string
 }
 
-/** To whoever can be told: there is more than comes at once, and this job is read here no further. */
-export interface More {
-  control: 'more'
-  job: string
-}
-
 /** This job's reading has failed as PROTOCOL.md §7 says; without `job`, all have. */
 export interface ErrorControl {
   control: 'error'
@@ -84,7 +78,7 @@ export interface Heartbeat {
   control: 'heartbeat' | 'pong'
 }
 
-export type Control = Hello | Subscribed | Done | More | ErrorControl | Bye | End | Heartbeat
+export type Control = Hello | Subscribed | Done | ErrorControl | Bye | End | Heartbeat
 
 export type Frame = WireEvent | Control
 

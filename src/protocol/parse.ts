@@ -13,8 +13,8 @@ export type Redact = (text: string) => string
 type Fields = Record<string, unknown>
 /** What a field must be, in words and as a test. */
 type Rule = readonly [expected: string, fits: (value: unknown) => boolean]
-/** By name; what ends in `?` may be absent or null. */
-type Rules = readonly (readonly [name: string, rule: Rule, isOptional: boolean])[]
+/** Which field; what is optional may be absent or null, and of milliseconds there are no more than a timer can wait. */
+type Rules = readonly { name: string; rule: Rule; isOptional: boolean; isMs: boolean }[]
 
 const like = (pattern: RegExp): Rule => [`a string like ${pattern}`, (value) => matches(value, pattern)]
 const integer = (least: number): Rule => [`an integer from ${least}`, (value) => Number.isSafeInteger(value) && Number(value) >= least]
@@ -34,7 +34,7 @@ const KINDS: Readonly<Record<string, Rule>> = {
 const rulesOf = (text: string): Rules =>
   text.split(' ').map((each) => {
     const [name = '', kind = ''] = each.split(':')
-    return [name.replace('?', ''), KINDS[kind] as Rule, name.endsWith('?')] // as: it is one of those above
+    return { name: name.replace('?', ''), rule: KINDS[kind] as Rule, isOptional: name.endsWith('?'), isMs: /Ms/.test(name) } // as: it is one of those above
   })
 
 // A job that nobody asked for is nobody's: which strings can be job ids matters where one is asked for.
@@ -62,15 +62,15 @@ const preview = (text: string, redact: Redact): string => {
   return shown.length > 160 ? `${shown.slice(0, 160)}…` : shown
 }
 
-/** The fields that there are rules for; milliseconds no longer than a timer can wait. Throws where one doesn't keep its rule: says which, what was expected, and what came. */
+/** The fields that there are rules for. Throws where one doesn't keep its rule: says which, what was expected, and what came. */
 function pick(value: unknown, rules: Rules): Fields {
   const fields = (value ?? {}) as Fields // as: whatever is not null can be asked for fields
   const picked: Fields = {}
-  for (const [name, [expected, fits], isOptional] of rules) {
+  for (const { name, rule, isOptional, isMs } of rules) {
     const field = fields[name]
     if (isOptional && field == null) continue
-    if (!fits(field)) throw new TransportError('protocol', `${name}: expected ${expected}, got ${JSON.stringify(field) ?? 'nothing'}`)
-    picked[name] = name.endsWith('Ms') ? Math.min(Number(field), MAX_TIMER_MS) : field
+    if (!rule[1](field)) throw new TransportError('protocol', `${name}: expected ${rule[0]}, got ${JSON.stringify(field) ?? 'nothing'}`)
+    picked[name] = isMs ? Math.min(Number(field), MAX_TIMER_MS) : field
   }
   return picked
 }

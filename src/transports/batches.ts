@@ -1,9 +1,10 @@
 /** What a link hands on, and where that leaves it. */
 
 import { type Frame, isControl } from '../protocol/frames.ts'
-import type { Redact } from '../protocol/parse.ts'
+import { type Answer as Parsed, parseAnswer, type Redact } from '../protocol/parse.ts'
 import type { Asked } from '../protocol/urls.ts'
 import type { Batch } from '../types.ts'
+import type { Answer } from './http.ts'
 
 /** Frames that came as so long a text; what an error quotes is left out as `redact` has it. */
 export function batchOf(frames: Frame[], textLength: number, redact: Redact): Batch {
@@ -13,6 +14,31 @@ export function batchOf(frames: Frame[], textLength: number, redact: Redact): Ba
       frame.message = redact(frame.message)
     }
   return Object.assign(frames, { textLength })
+}
+
+/** The frames of each piece of the body as it arrives. */
+export async function* piecesOf({ chunks, redact }: Answer, feed: (chunk: string, frames: Frame[]) => void): AsyncGenerator<Batch, void> {
+  for await (const chunk of chunks) {
+    const frames: Frame[] = []
+    try {
+      feed(chunk, frames)
+    } finally {
+      yield batchOf(frames, chunk.length, redact) // what came before a failure as well
+    }
+  }
+}
+
+/** The frames of a JSON reading, once it is there; a long body is no silence. */
+export async function* answerOf({ chunks, redact }: Answer, onChunk?: () => void): AsyncGenerator<Batch, Parsed> {
+  let text = ''
+  for await (const chunk of chunks) {
+    onChunk?.()
+    if (text) yield []
+    text += chunk
+  }
+  const parsed = parseAnswer(text, redact)
+  yield batchOf(parsed.frames, text.length, redact)
+  return parsed
 }
 
 /** Where a reading is in each of its jobs, so that it can be gone on with. */

@@ -3,13 +3,13 @@
 import { createQueue } from '../async/queue.ts'
 import { child } from '../async/signals.ts'
 import type { ErrorControl } from '../protocol/frames.ts'
-import { type Asked, eventsUrl, listsOf, single } from '../protocol/urls.ts'
+import { type Asked, eventsUrl, hasSlash, listsOf, single } from '../protocol/urls.ts'
 import type { Batch, Link, OpenRequest } from '../types.ts'
 import { type Answer, fetchReading, type ReadingOptions } from './http.ts'
 
 export const JSON_TYPE = 'application/json'
 
-/** Asks for the jobs' events. A single job's URL is constant but for its cursor. */
+/** Asks for the jobs' events. A single job's URL is constant but for its cursor; but as a list, where not every server heeds the header, it has the cursor in it. */
 export function readEvents(
   request: Omit<OpenRequest, 'jobs'>,
   jobs: readonly Asked[],
@@ -18,7 +18,7 @@ export function readEvents(
   const { base, windowBytes, isFresh } = request
   const only = single(jobs)
   const url = eventsUrl(base, only ? [{ job: only.job }] : jobs, windowBytes)
-  return fetchReading(request, { ...options, url, isFresh, ...(only && { after: only.after, via }) })
+  return fetchReading(request, { ...options, url, isFresh, ...(only && { after: only.after, via: hasSlash(only.job) ? undefined : via }) })
 }
 
 /** Opens a link by as many readings as the list of jobs needs URLs. */

@@ -5,10 +5,9 @@ import { child } from '../async/signals.ts'
 import { isTransportError, TransportError } from '../errors.ts'
 import { isHidden, untilSeen } from '../page.ts'
 import { isControl } from '../protocol/frames.ts'
-import { parseAnswer } from '../protocol/parse.ts'
 import type { Asked } from '../protocol/urls.ts'
 import type { Batch, OpenRequest, Transport } from '../types.ts'
-import { batchOf } from './batches.ts'
+import { answerOf } from './batches.ts'
 import { JSON_TYPE, overLists, readEvents } from './lists.ts'
 
 const DEFAULT_POLL_MS = 2000
@@ -60,15 +59,8 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<Batch, vo
     try {
       const answer = await readEvents({ ...request, signal: held.signal }, jobs, { via: mode, accept: JSON_TYPE, waitS })
       if (isControl(answer)) return yield [answer]
-      let text = ''
-      for await (const chunk of answer.chunks) {
-        clearTimeout(timer)
-        if (text) yield [] // a long body is no silence
-        text += chunk
-      }
-      const { hello, frames, more, next } = parseAnswer(text, answer.redact)
+      const { hello, frames, more, next } = yield* answerOf(answer, () => clearTimeout(timer))
       jobs = next
-      yield batchOf(frames, text.length, answer.redact)
 
       const { heartbeatMs = 15_000, pollMs = DEFAULT_POLL_MS } = hello
       // An empty answer long before its time: whoever ignores `wait` is asked as by a short poll.

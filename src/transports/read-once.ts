@@ -2,10 +2,10 @@
 
 import { TransportError } from '../errors.ts'
 import { type Frame, isControl } from '../protocol/frames.ts'
-import { parseAnswer, parseText } from '../protocol/parse.ts'
+import { parseText } from '../protocol/parse.ts'
 import type { Asked } from '../protocol/urls.ts'
 import type { Batch, OpenRequest, Transport } from '../types.ts'
-import { batchOf, createCursors } from './batches.ts'
+import { answerOf, createCursors, piecesOf } from './batches.ts'
 import { type Answer, MAX_EVENT_CHARS } from './http.ts'
 import { JSON_TYPE, overLists, readEvents } from './lists.ts'
 
@@ -19,18 +19,12 @@ async function* read(request: OpenRequest): AsyncGenerator<Batch, void> {
   for (let isMore = true; isMore && jobs.length > 0; ) {
     const answer = await readEvents(request, jobs, { via: 'read-once', accept: `${NDJSON}, ${JSON_TYPE};q=0.5`, findsRedirects: true })
     if (isControl(answer)) return yield [answer]
-    if (answer.response.headers.get('content-type')?.startsWith(NDJSON)) {
+    if (answer.response.headers.get('content-type')?.toLowerCase().startsWith(NDJSON)) {
       const cursors = createCursors(jobs)
       isMore = yield* linesOf(answer, cursors.take)
       jobs = cursors.left()
     } else {
-      let text = ''
-      for await (const chunk of answer.chunks) {
-        if (text) yield [] // a long body is no silence
-        text += chunk
-      }
-      const { frames, more, next } = parseAnswer(text, answer.redact)
-      yield batchOf(frames, text.length, answer.redact)
+      const { more, next } = yield* answerOf(answer)
       isMore = more
       jobs = next
     }
@@ -38,39 +32,32 @@ async function* read(request: OpenRequest): AsyncGenerator<Batch, void> {
 }
 
 /** The frames of each piece, as it arrives; then whether there is more. */
-async function* linesOf({ chunks, redact }: Answer, take: (frames: readonly Frame[]) => void): AsyncGenerator<Batch, boolean> {
+async function* linesOf(answer: Answer, take: (frames: readonly Frame[]) => void): AsyncGenerator<Batch, boolean> {
   let rest = ''
-  let frames: Frame[] = []
   let isMore: boolean | undefined
-  const parse = (line: string): void => {
+  const parse = (line: string, frames: Frame[]): void => {
     if (!line.trim()) return
-    for (const frame of parseText(line, redact)) {
+    const found = parseText(line, answer.redact)
+    take(found)
+    for (const frame of found)
       if (isControl(frame) && frame.control === 'end') isMore = frame.more
       else frames.push(frame)
-    }
   }
-  for await (const chunk of chunks) {
+  yield* piecesOf(answer, (chunk, frames) => {
     // Only the new piece is searched: a long line would be searched again with each of its pieces.
     const lines = chunk.split('\n')
     lines[0] = rest + lines[0]
     rest = lines.pop() ?? ''
+    for (const line of lines) parse(line, frames)
     if (rest.length > MAX_EVENT_CHARS) throw new TransportError('protocol', `a line of more than ${MAX_EVENT_CHARS} characters`)
-    frames = []
-    try {
-      lines.forEach(parse)
-    } finally {
-      take(frames)
-      yield batchOf(frames, chunk.length, redact) // what came before a failure as well
-    }
-  }
-  frames = []
+  })
+  const frames: Frame[] = []
   try {
-    parse(rest)
+    parse(rest, frames)
   } catch {
     // half a line
   }
-  take(frames)
-  yield batchOf(frames, 0, redact)
+  yield frames
   if (isMore === undefined) throw new TransportError('cut', 'the body ended before its last line')
   return isMore
 }

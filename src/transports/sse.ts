@@ -7,7 +7,7 @@ import { parseText } from '../protocol/parse.ts'
 import { TAIL } from '../protocol/rules.ts'
 import { single } from '../protocol/urls.ts'
 import type { Batch, OpenRequest, Transport } from '../types.ts'
-import { batchOf, createCursors } from './batches.ts'
+import { createCursors, piecesOf } from './batches.ts'
 import { MAX_EVENT_CHARS } from './http.ts'
 import { overLists, readEvents } from './lists.ts'
 
@@ -95,22 +95,18 @@ async function* readBody(request: OpenRequest): AsyncGenerator<Batch, void> {
   if (isControl(answer)) return yield [answer]
   yield [] // it has opened; no frame proves it yet
 
-  let frames: Frame[] = []
+  let into: Frame[]
   const parser = createParser({
     maxBufferSize: MAX_EVENT_CHARS,
     onEvent({ event = 'message', data }) {
-      if (event === 'message' || event === 'control') for (const frame of parseText(data, answer.redact)) frames.push(frame)
+      if (event === 'message' || event === 'control') for (const frame of parseText(data, answer.redact)) into.push(frame)
     },
     onError({ type, message }) {
       if (type === 'max-buffer-size-exceeded') throw new TransportError('protocol', message)
     }
   })
-  for await (const chunk of answer.chunks) {
-    frames = []
-    try {
-      parser.feed(chunk)
-    } finally {
-      yield batchOf(frames, chunk.length, answer.redact) // what came before a failure as well
-    }
-  }
+  yield* piecesOf(answer, (chunk, frames) => {
+    into = frames
+    parser.feed(chunk)
+  })
 }

@@ -1,5 +1,7 @@
 /** What a request to the simulated server asks for, and an answer to it. */
 
+import type { Frame } from '../../src/protocol/frames.ts'
+import { encodeFrame } from '../../src/server/encode.ts'
 import type { Connection } from './connection.ts'
 import type { Ask } from './follow.ts'
 
@@ -11,6 +13,14 @@ export function reply(connection: Connection, status: number, value: unknown, he
   connection.end()
 }
 
+export const LINES = 'application/x-ndjson'
+
+export function replyLines(connection: Connection, frames: readonly Frame[]): void {
+  connection.head(200, { 'content-type': LINES })
+  connection.data(frames.map((frame) => `${encodeFrame(frame)}\n`).join(''))
+  connection.end()
+}
+
 export function refuse(connection: Connection, status: number, code: string, retryAfterMs?: number): void {
   const retry: Record<string, string> = retryAfterMs ? { 'retry-after': `${Math.ceil(retryAfterMs / 1000)}` } : {}
   reply(connection, status, { type: 'about:blank', title: code, status, code, ...(retryAfterMs && { retryAfterMs }) }, { ...PROBLEM, ...retry })
@@ -19,6 +29,7 @@ export function refuse(connection: Connection, status: number, code: string, ret
 export function asksOf({ request: { url, headers } }: Connection): Ask[] {
   const [, job] = /^\/jobs\/([^/]+)\/events$/.exec(url.pathname) ?? []
   const after = url.searchParams.getAll('after')
-  if (job) return [{ job: decodeURIComponent(job), after: headers.get('last-event-id') ?? (after[0] || undefined) }]
-  return url.searchParams.getAll('job').map((each, index) => ({ job: each, after: after[index] || undefined }))
+  const jobs = job ? [decodeURIComponent(job)] : url.searchParams.getAll('job')
+  const single = jobs.length === 1 ? headers.get('last-event-id') : undefined
+  return jobs.map((each, index) => ({ job: each, after: single ?? (after[index] || undefined) }))
 }

@@ -20,16 +20,25 @@ const repeat =
     connection.end()
   }
 
+/** What the browser says of a redirect. */
+function redirected(response: Response, redirect: 'followed' | 'opaque'): Response {
+  const told = redirect === 'opaque' ? Response.error() : response
+  return Object.defineProperties(told, redirect === 'opaque' ? { type: { value: 'opaqueredirect' } } : { redirected: { value: true } })
+}
+
 export function createFetch(network: Network, client: number): typeof fetch {
   const answers = new Map<string, Answer>()
 
-  return (input, { headers: given, signal, method = 'GET' } = {}) => {
+  return (input, { headers: given, signal, method = 'GET', redirect: mode } = {}) => {
     const url = new URL(String(input))
     const headers = new Headers(given)
     const kind = kindOf(headers.get('accept'), url.searchParams.has('wait') || headers.has('prefer'))
     // A cache that answers again what it answered before; not where every answer is another one.
-    const isCached = kind === 'json' && url.pathname.endsWith('/events') && !url.href.includes('=tail')
+    const isCached = (kind === 'json' || kind === 'long-poll') && url.pathname.endsWith('/events') && !url.href.includes('=tail')
     const key = `${url.href} ${headers.get('last-event-id')} ${headers.get('authorization')}`
+    const bare = new URL(url)
+    bare.searchParams.delete('after')
+    const bareKey = `${bare.href} ${headers.get('accept')} ${headers.get('authorization')}`
 
     return new Promise<Response>((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
@@ -48,7 +57,8 @@ export function createFetch(network: Network, client: number): typeof fetch {
       signal?.addEventListener('abort', abort)
 
       const end = {
-        head(status: number, headers: Record<string, string>) {
+        head(status: number, headers: Record<string, string>, redirect?: 'followed' | 'opaque') {
+          if (redirect === 'opaque') return resolve(redirected(Response.error(), redirect))
           Object.assign(answer, { status, headers })
           const stream = new ReadableStream<Uint8Array>({
             start(controller) {
@@ -59,7 +69,8 @@ export function createFetch(network: Network, client: number): typeof fetch {
               connection?.close()
             }
           })
-          resolve(new Response(NO_BODY.includes(status) ? null : stream, { status, headers }))
+          const response = new Response(NO_BODY.includes(status) ? null : stream, { status, headers })
+          resolve(redirect ? redirected(response, redirect) : response)
         },
         data(piece: Uint8Array | string) {
           if (typeof piece === 'string') return
@@ -68,7 +79,7 @@ export function createFetch(network: Network, client: number): typeof fetch {
         },
         end() {
           over()
-          if (isCached && answer.status === 200) answers.set(key, answer)
+          if (isCached && answer.status === 200) answers.set(key, answer).set(bareKey, answer)
           body?.close()
         },
         fail() {
@@ -78,10 +89,11 @@ export function createFetch(network: Network, client: number): typeof fetch {
         }
       }
 
-      const repeated = isCached ? network.windowFor(kind, 'repeated-answer') : undefined
-      const before = repeated && answers.get(key)
+      const ignoring = isCached ? network.windowFor(kind, 'ignorant-cache') : undefined
+      const repeated = ignoring ?? (isCached && kind === 'json' ? network.windowFor(kind, 'repeated-answer') : undefined)
+      const before = repeated && answers.get(ignoring ? bareKey : key)
       if (before) repeated.hit(kind)
-      connection = network.connect(kind, client, { url, method, headers, protocols: [] }, end, before && repeat(before))
+      connection = network.connect(kind, client, { url, method, headers, protocols: [], isManual: mode === 'manual' }, end, before && repeat(before))
     })
   }
 }

@@ -12,7 +12,14 @@ export interface Excuses {
   createdAt: number
   askedAt: number
   graceMs: number
+  /** What somebody in between has answered. */
+  statuses: ReadonlySet<number>
+  attempts: number
 }
+
+/** For so long after a job was live nothing in between ends it. */
+const DEPLOY_MS = 170_000
+const CODES: Readonly<Record<string, number>> = { unauthorized: 401, 'unknown-job': 404 }
 
 const fail = (check: Check, what: string): never => {
   throw new Wrong(check, what)
@@ -76,12 +83,18 @@ export function checkEvents({ events, began, read, tailFrom }: Follower, log: Lo
 }
 
 /** The error that it has, or why it has none. */
-function checkError({ error, read, left, controller, job }: Follower, log: Log, { isRevoked, createdAt, askedAt, graceMs }: Excuses): void {
+function checkError(
+  { error, read, left, controller, job, liveAt, endedAt }: Follower,
+  log: Log,
+  { isRevoked, createdAt, askedAt, graceMs, statuses, attempts }: Excuses
+): void {
   if (left === 'abort' && error === controller.signal.reason) return
   const { name, code } = (error ?? {}) as { name?: string; code?: string }
   if (name !== 'JobtailError') fail('error', `job ${job}: threw ${error}`)
   if (left && code === 'closed') return
   if (code === 'unauthorized' && isRevoked) return
+  if (code === 'unreachable' && attempts < Number.POSITIVE_INFINITY) return
+  if (statuses.has(CODES[code ?? ''] ?? 0) && endedAt - liveAt > DEPLOY_MS) return
   if (code === 'forbidden' && log.refusal === 403) return
   if (code === 'history-gone' && log.refusal === 410) return
   if (code === 'unknown-job' && createdAt - askedAt >= graceMs) return

@@ -18,18 +18,27 @@ const MAX_TASKS_AT_ONCE = 20_000
 let heap: Task[] = []
 let now = 0
 let order = 0
-/** The client's, by id. */
-const timers = new Map<number, Task>()
+/** The client's, by id: when each is due but for the page's being hidden. */
+const timers = new Map<number, { dueAt: number; task: Task; fire(): void }>()
 let timerId = 0
 let inOneInstant = 0
-/** For how long the monotonic clock of the page has stood still. */
+/** For how long the monotonic clock of the page has stood still, and since when it does. */
 let sleptMs = 0
+let asleepSince: number | undefined
 /** It is not run. */
 let isFrozen = false
 /** Its tasks that are due: those of a page that is not run, or has not come to them yet. */
 let heldBack: (() => void)[] = []
-/** Timers come in a throttled page when the second is full. */
-let isThrottled = false
+/** Since when timers come only when the second is full, and after a while, only when the minute is; undefined: as they are due. */
+let throttledSince: number | undefined
+const INTENSIVE_MS = 300_000
+/** A delay is a signed 32-bit integer: with more, a timer fires at once (HTML §8.6). */
+const MAX_TIMER_MS = 2 ** 31 - 1
+/** More in one second of one page are a loop, whatever each of them does. */
+const MAX_FIRED = 200
+let second = 0
+let fired = 0
+let busiest = 0
 
 const isBefore = (a: Task, b: Task): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)
 
@@ -99,18 +108,30 @@ export const clock = {
     if (isFrozen || heldBack.length > 0) heldBack.push(run)
     else run()
   },
-  /** From now on the page is not run. */
-  freeze(): void {
+  /** From now on the page is not run; where the machine sleeps, its monotonic clock stands still. */
+  freeze(isAsleep = false): void {
     isFrozen = true
+    if (isAsleep) asleepSince = now
   },
-  /** It is run again; its monotonic clock has stood still for so long. */
-  thaw(sleptForMs = 0): void {
-    sleptMs += sleptForMs
+  /** It is run again. */
+  thaw(): void {
+    sleptMs += now - (asleepSince ?? now)
+    asleepSince = undefined
     isFrozen = false
     catchUp()
   },
   throttle(isHidden: boolean): void {
-    isThrottled = isHidden
+    throttledSince = isHidden ? now : undefined
+    if (isHidden) return
+    // What has been held up comes now.
+    for (const [id, { dueAt, task, fire }] of timers) {
+      task.run = undefined
+      timers.set(id, { dueAt, task: schedule(dueAt - now, () => clock.ofPage(fire)), fire })
+    }
+  },
+  /** The most timers that have fired within one second. */
+  get busiest(): number {
+    return busiest
   },
   reset(): void {
     heap = []
@@ -119,9 +140,11 @@ export const clock = {
     timers.clear()
     timerId = 0
     sleptMs = 0
+    asleepSince = undefined
     isFrozen = false
     heldBack = []
-    isThrottled = false
+    throttledSince = undefined
+    second = fired = busiest = 0
     inOneInstant = 0
   },
   /** Lets time pass until then, or until nothing is left to do before it, or `isOver`. */
@@ -142,22 +165,35 @@ export const clock = {
   }
 }
 
+/** When a timer comes that is due then. */
+function throttled(dueAt: number): number {
+  if (throttledSince === undefined) return dueAt
+  const step = dueAt - throttledSince < INTENSIVE_MS ? 1000 : 60_000
+  return Math.ceil(dueAt / step) * step
+}
+
+function count(): void {
+  const at = Math.floor(now / 1000)
+  fired = at === second ? fired + 1 : 1
+  second = at
+  busiest = Math.max(busiest, fired)
+  if (fired > MAX_FIRED) throw new Wrong('timers', `more than ${MAX_FIRED} timers have fired in the second of ${Math.round(now)} ms`)
+}
+
 function startTimer(callback: (...args: unknown[]) => void, ms: number, repeats: boolean, args: unknown[]): number {
   timerId += 1
   const id = timerId
   const start = (): void => {
     // Whole milliseconds, and at least one: as in Node, and where nested in browsers (HTML §8.6).
-    const wholeMs = Math.max(1, Math.trunc(ms) || 0)
-    const at = now + wholeMs
-    timers.set(
-      id,
-      schedule(isThrottled ? Math.ceil(at / 1000) * 1000 - now : wholeMs, () => clock.ofPage(fire))
-    )
+    const wholeMs = ms > MAX_TIMER_MS ? 1 : Math.max(1, Math.trunc(ms) || 0)
+    const dueAt = now + wholeMs
+    timers.set(id, { dueAt, task: schedule(throttled(dueAt) - now, () => clock.ofPage(fire)), fire })
   }
   const fire = (): void => {
     if (!timers.has(id)) return // stopped while the page was not run
     if (repeats) start()
     else timers.delete(id)
+    count()
     callback(...args)
   }
   start()
@@ -165,8 +201,8 @@ function startTimer(callback: (...args: unknown[]) => void, ms: number, repeats:
 }
 
 function stopTimer(id?: number): void {
-  const task = timers.get(id ?? 0)
-  if (task) task.run = undefined
+  const timer = timers.get(id ?? 0)
+  if (timer) timer.task.run = undefined
   timers.delete(id ?? 0)
 }
 
@@ -201,7 +237,7 @@ export function install(): void {
     clearInterval: stopTimer,
     MessageChannel: VirtualChannel
   })
-  performance.now = () => now - sleptMs
+  performance.now = () => (asleepSince ?? now) - sleptMs
   Object.defineProperty(performance, 'timeOrigin', { value: EPOCH_MS })
   Date.now = () => EPOCH_MS + now
 }

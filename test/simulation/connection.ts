@@ -8,7 +8,7 @@ import { createPipe, type PipeOptions } from './pipe.ts'
 /** The client's end of a connection: what happens to it. */
 export interface ClientEnd {
   /** The status line and the headers; of a socket: it opens. */
-  head(status: number, headers: Record<string, string>): void
+  head(status: number, headers: Record<string, string>, redirect?: 'followed' | 'opaque'): void
   /** A piece of the body; a message. */
   data(piece: Uint8Array | string): void
   end(code: number): void
@@ -27,6 +27,8 @@ export interface Request {
   method: string
   headers: Headers
   protocols: readonly string[]
+  /** A redirect is not followed. */
+  isManual?: boolean
 }
 
 /** The jobs that a URL asks for. */
@@ -57,7 +59,7 @@ export interface Connection {
   die(): void
 }
 
-export interface ConnectionOptions extends PipeOptions, Pick<NetworkOptions, 'pieces' | 'trace' | 'accept'> {
+export interface ConnectionOptions extends PipeOptions, Pick<NetworkOptions, 'pieces' | 'trace' | 'accept' | 'farMs' | 'onInstead' | 'isStart'> {
   kind: Kind
   client: number
   number: number
@@ -80,8 +82,9 @@ function piecesOf(text: string, { random, pieces }: Pick<ConnectionOptions, 'ran
   return [0, ...cuts].map((from, index) => bytes.subarray(from, cuts[index] ?? bytes.length)).filter(({ length }) => length > 0)
 }
 
-export function createConnection({ kind, client, number, request, end, ...path }: ConnectionOptions): Connection {
+export function createConnection({ kind, client, number, request: asked, end, ...path }: ConnectionOptions): Connection {
   const { windowFor, random } = path
+  const request = strip(asked)
   const [up, down] = [createPipe(kind, path), createPipe(kind, path)]
   let isOpen = true
   let isDead = false
@@ -215,11 +218,11 @@ export function createConnection({ kind, client, number, request, end, ...path }
   return connection
 
   function begin(): void {
-    const fault = windowFor(kind, 'refused', 'unanswered', 'portal')
+    const fault = windowFor(kind, 'refused', 'unanswered', 'portal', 'not-found', 'login', 'too-many', 'no-content', 'redirected')
     fault?.hit(kind)
     if (fault?.fault === 'unanswered') return connection.die()
-    if (fault?.fault === 'refused') return down.send(fail)
-    if (fault?.fault === 'portal') return answerInstead(kind === 'websocket' ? undefined : 200)
+    if (fault?.fault === 'refused' || (fault && kind === 'websocket')) return down.send(fail)
+    if (fault) return inBetween(fault)
     const limit = windowFor(kind, 'gateway-timeout')
     if (limit && kind !== 'websocket')
       callOffLimit = clock.after(limit.amount, () => {
@@ -230,14 +233,62 @@ export function createConnection({ kind, client, number, request, end, ...path }
         connection.server = undefined
         answerInstead(504)
       })
-    up.send(() => path.accept(connection))
+    up.send(() => {
+      if (path.farMs) clock.after(path.farMs, () => isOpen && !isDead && path.accept(connection))
+      else path.accept(connection)
+    })
+  }
+
+  function inBetween({ fault, amount }: Window): void {
+    switch (fault) {
+      case 'not-found':
+        return answerInstead(404, { 'content-type': 'text/plain' })
+      case 'login':
+        return answerInstead(401, { 'content-type': 'text/plain', 'www-authenticate': 'Basic realm="staging"' })
+      case 'too-many': {
+        const at = new Date(Date.now() + amount).toUTCString()
+        return answerInstead(429, { 'content-type': 'text/html', 'retry-after': amount % 2 ? at : `${Math.ceil(amount / 1000)}` }, amount)
+      }
+      case 'no-content':
+        return answerInstead(204, {})
+      case 'redirected':
+        // To another origin it can't be followed.
+        if (!request.isManual) return amount % 2 ? down.send(fail) : answerInstead(200, { 'content-type': 'text/html' }, 0, 'followed')
+        return down.send(() => {
+          if (!isOpen) return
+          letGo()
+          end.head(0, {}, 'opaque')
+        })
+      default:
+        return answerInstead(200)
+    }
+  }
+
+  /** The cursor in one of its places is left out. A tail is in one alone. */
+  function strip(given: Request): Request {
+    const stripping = windowFor(kind, 'stripped')
+    const after = given.url.searchParams.getAll('after')
+    if (!stripping || after.includes('tail')) return given
+    const url = new URL(given.url)
+    const headers = new Headers(given.headers)
+    if (stripping.amount % 2) url.searchParams.delete('after')
+    else headers.delete('last-event-id')
+    const isOnly = !given.headers.has('last-event-id')
+    // Whoever begins at a cursor that is nowhere else can't know that it was lost.
+    if (stripping.amount % 2 && isOnly && after.some(path.isStart)) return given
+    if (stripping.amount % 2 ? after.some(Boolean) : given.headers.has('last-event-id')) stripping.hit(kind)
+    return { ...given, url, headers }
   }
 
   /** Somebody in between answers. */
-  function answerInstead(status: number | undefined): void {
-    if (!status) return down.send(fail)
-    down.send(() => end.head(status, { 'content-type': 'text/html' }))
-    down.send(() => isOpen && end.data(encoder.encode('<h1>Welcome</h1>')))
+  function answerInstead(status: number, headers: Record<string, string> = { 'content-type': 'text/html' }, retryAfterMs = 0, redirect?: 'followed'): void {
+    down.send(() => {
+      if (!isOpen) return
+      path.trace(`${name}: ${status} from in between ${JSON.stringify(headers)}`)
+      path.onInstead(connection, status, retryAfterMs)
+      end.head(status, headers, redirect)
+    })
+    down.send(() => isOpen && status !== 204 && end.data(encoder.encode('<h1>Welcome</h1>')))
     down.send(() => {
       if (!isOpen) return
       letGo()

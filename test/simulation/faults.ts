@@ -18,6 +18,15 @@ export type PathFault =
   | 'stalled'
   | 'slow-path'
   | 'repeated-answer'
+  /** Somebody in between answers, who knows nothing of jobs: a router while its targets are replaced, a login, a limiter, a redirect, a cache that sees no cursor. */
+  | 'not-found'
+  | 'login'
+  | 'too-many'
+  | 'no-content'
+  | 'redirected'
+  | 'ignorant-cache'
+  /** Somebody in between passes only one of the two places for a cursor. */
+  | 'stripped'
 
 export type Step = { afterMs: number } & (
   | { do: 'pass' }
@@ -31,7 +40,7 @@ export type Step = { afterMs: number } & (
   | { do: 'restart'; keeps: 'log' | 'part' | 'nothing'; downMs: number }
   | { do: 'trimmed'; job: string; keep: number }
   | { do: 'replaced'; job: string; keep: number }
-  | { do: 'said-again'; job: string; by: number }
+  | { do: 'said-again' | 'sent-again'; job: string; by: number }
   | { do: 'bye'; reason: ByeReason; target: Target; retryMs: number }
   | { do: 'mux'; mux: number }
   | { do: 'forbidden' | 'expired'; job: string }
@@ -39,7 +48,7 @@ export type Step = { afterMs: number } & (
   | { do: 'offline'; forMs: number; effect: 'none' | 'dead' | 'reset' }
   | { do: 'page-cache' | 'frozen'; forMs: number }
   | { do: 'sleep'; forMs: number; effect: 'none' | 'dead' | 'reset' }
-  | { do: 'hidden'; forMs: number }
+  | { do: 'hidden' | 'long-hidden'; forMs: number }
   | { do: 'network-change'; type: 'wifi' | 'cellular' }
   /** Of the jobs. */
   | { do: 'append'; job: string; count: number }
@@ -51,7 +60,7 @@ export type Step = { afterMs: number } & (
   | { do: 'hurry'; which: number }
 )
 
-export type Fault = Exclude<Step['do'], 'pass' | 'append' | 'end' | 'read' | 'follow' | 'hurry'> | 'slow-reader' | 'delivered-twice' | 'overtaken'
+export type Fault = Exclude<Step['do'], 'pass' | 'append' | 'end' | 'read' | 'follow' | 'hurry'> | 'slow-reader' | 'delivered-twice' | 'overtaken' | 'window'
 
 const covers: Record<Target, readonly Kind[]> = {
   websocket: ['websocket'],

@@ -20,6 +20,8 @@ export interface Follow {
   read(limit: number): Frame[]
   /** Says a job anew from so many events further back. */
   rewind(job: string, by: number): boolean
+  /** What was read of it last, so many events. */
+  latest(job: string, count: number): Frame[]
   fail(job: string, status: number, code: string, retryAfterMs?: number): Frame[]
   /** Whether the log has moved on, or can't be read any more. */
   isNews(job: string): boolean
@@ -29,12 +31,9 @@ interface Reading extends Ask {
   at: Place | undefined
   /** To be said anew though nothing has changed. */
   isRewound?: boolean
-  /** Events since it was last at the log's end. */
-  inARow: number
 }
 
-/** `moreAfter`: of a long log no more events come at once. */
-export function createFollow(logs: ReadonlyMap<string, Log>, moreAfter = Number.POSITIVE_INFINITY): Follow {
+export function createFollow(logs: ReadonlyMap<string, Log>): Follow {
   const readings = new Map<string, Reading>()
   let isBehind = false
 
@@ -67,11 +66,7 @@ export function createFollow(logs: ReadonlyMap<string, Log>, moreAfter = Number.
     frames.push(...page)
     place = { epoch: place.epoch, seq: place.seq + page.length }
     reading.at = place
-    reading.inARow = place.seq < events.length ? reading.inARow + page.length : 0
-    if (reading.inARow >= moreAfter) {
-      frames.push({ control: 'more', job })
-      readings.delete(job)
-    } else if (place.seq < events.length) isBehind = true
+    if (place.seq < events.length) isBehind = true
     else if (log.ended) {
       frames.push({ control: 'done', job, cursor: cursorOf(place) })
       readings.delete(job)
@@ -90,7 +85,7 @@ export function createFollow(logs: ReadonlyMap<string, Log>, moreAfter = Number.
       return isBehind
     },
     subscribe(ask) {
-      readings.set(ask.job, { ...ask, at: undefined, inARow: 0 })
+      readings.set(ask.job, { ...ask, at: undefined })
     },
     unsubscribe: (job) => void readings.delete(job),
     read(limit) {
@@ -105,6 +100,10 @@ export function createFollow(logs: ReadonlyMap<string, Log>, moreAfter = Number.
       if (seq >= at.seq) return false
       Object.assign(reading, { at: { epoch: at.epoch, seq }, isRewound: true })
       return true
+    },
+    latest(job, count) {
+      const { at } = readings.get(job) ?? {}
+      return at ? at.epoch.events.slice(Math.max(at.epoch.dropped, at.seq - count), at.seq) : []
     },
     fail(job, status, code, retryAfterMs) {
       if (!readings.delete(job)) return []

@@ -23,6 +23,9 @@ export interface Follower {
   readonly events: JobEvent[]
   /** It takes no events any more, until it is hurried. */
   isStuck: boolean
+  /** When it was last seen to be live, and when its end was heard of. */
+  liveAt: number
+  endedAt: number
   /** The events had when it left. */
   leftWith: number | undefined
   left: 'close' | 'abort' | 'break' | undefined
@@ -65,6 +68,8 @@ export function startReader(client: Client, read: Read, log: Log | undefined, ot
     controller,
     events: [],
     isStuck: false,
+    liveAt: Number.NEGATIVE_INFINITY,
+    endedAt: Number.POSITIVE_INFINITY,
     leftWith: undefined,
     left: undefined,
     state: 'running',
@@ -96,6 +101,7 @@ export function startReader(client: Client, read: Read, log: Log | undefined, ot
     } catch (error) {
       follower.error = error
       follower.state = 'threw'
+      follower.endedAt = clock.now
     }
   }
   void loop()
@@ -118,6 +124,8 @@ export function startFollower(client: Client, { job, client: number, by }: Extra
     controller,
     events: [],
     isStuck: false,
+    liveAt: Number.NEGATIVE_INFINITY,
+    endedAt: Number.POSITIVE_INFINITY,
     leftWith: undefined,
     left: undefined,
     state: 'running',
@@ -125,7 +133,7 @@ export function startFollower(client: Client, { job, client: number, by }: Extra
     hurry() {}
   }
   const settle = (state: 'ended' | 'threw', error?: unknown): void => {
-    if (follower.state === 'running') Object.assign(follower, { state, error })
+    if (follower.state === 'running') Object.assign(follower, { state, error, endedAt: clock.now })
   }
   if (by === 'onChange') {
     const remove = subscription.onChange(() => {

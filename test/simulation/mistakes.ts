@@ -19,14 +19,14 @@ export const mistakes: readonly Mistake[] = [
   {
     name: 'the cursor moves at a control',
     foundBy: ['gap', 'exactly once'],
-    file: 'delivery/readings.ts',
+    file: 'delivery/link-jobs.ts',
     find: 'const accepted = accept(before, place, origin)',
     replace: 'const accepted: ReturnType<typeof accept> = { position: { ...place, left: [] } }'
   },
   {
     name: 'what was had is delivered again',
     foundBy: ['exactly once'],
-    file: 'delivery/readings.ts',
+    file: 'delivery/link-jobs.ts',
     find: 'if (position.epoch !== at.epoch || position.seq !== at.seq) continue',
     replace: ''
   },
@@ -44,7 +44,7 @@ export const mistakes: readonly Mistake[] = [
     find: 'if (left.includes(told.epoch) || !asksFor(position, asked)) return undefined',
     replace: ''
   },
-  { name: 'a gap is not told', foundBy: ['gap'], file: 'delivery/readings.ts', find: 'if (accepted.gap) reader.gap(accepted.gap, before)', replace: '' },
+  { name: 'a gap is not told', foundBy: ['gap'], file: 'delivery/link-jobs.ts', find: 'if (accepted.gap) reader.gap(accepted.gap, before)', replace: '' },
   {
     name: 'the tail is asked for again',
     foundBy: ['gap'],
@@ -55,56 +55,62 @@ export const mistakes: readonly Mistake[] = [
   {
     name: 'the end of a body is taken for that of the job',
     foundBy: ['end', 'error'],
-    file: 'delivery/traffic.ts',
-    find: '      carriers.delete(carrier)\n',
+    file: 'connection/connection.ts',
+    find: 'if (!core.isSpare(own)) core.problem',
     replace:
-      "      carriers.delete(carrier)\n      if (error?.reason === 'cut') for (const job of wanted()) for (const reader of jobs.active(job)) reader.done()\n"
+      "if (reason === 'cut') for (const job of jobs.jobs()) for (const reader of table.active(job)) reader.fail(new JobtailError('closed', message))\n    if (!core.isSpare(own)) core.problem"
   },
-  { name: 'taken over at hello', foundBy: ['takeover'], file: 'connection.ts', find: 'round?.offer(carrier, false)', replace: 'round?.offer(carrier, true)' },
+  {
+    name: 'taken over at hello',
+    foundBy: ['takeover'],
+    file: 'connection/connection.ts',
+    find: 'if (isProved && jobs.coversAll(wanted)) {',
+    replace: 'if (isProved) {'
+  },
   {
     name: 'the link before is not ended at a takeover',
     foundBy: ['takeover', 'connections'],
-    file: 'strategy/round.ts',
-    find: 'if (other !== contender && isNoBetter(other.transport)) other.end()',
-    replace: 'void other'
+    file: 'connection/connection.ts',
+    find: 'if (replaced) core.drop(replaced)',
+    replace: ''
   },
   {
     name: 'backoff begins anew at each opening',
     foundBy: ['backoff'],
-    file: 'policy/next.ts',
-    find: 'failures: useful || events > 0 ? 0 : history.failures + 1',
-    replace: 'failures: 0'
+    file: 'policy/race.ts',
+    find: 'const failures = isUseful || events > 0 ? 0 : race.failures + 1',
+    replace: 'const failures = events * 0'
   },
   {
     name: 'Retry-After is ignored',
     foundBy: ['Retry-After'],
-    file: 'policy/next.ts',
-    find: 'ms: last.atLeastMs + Math.max(ms, random() * last.atLeastMs)',
-    replace: 'ms'
+    file: 'policy/race.ts',
+    find: 'atLeastMs + Math.max(backoffMs(race.failures, retry, random), random() * atLeastMs)',
+    replace: 'backoffMs(race.failures, retry, random)'
   },
   {
     name: 'a 401 is tried again for ever',
     foundBy: ['progress'],
-    file: 'strategy/tokens.ts',
-    find: 'if (reauthorized || !options.canReauthorize) return undefined',
+    file: 'auth.ts',
+    find: 'if (isReauthorized || !canReauthorize) return undefined',
     replace: ''
   },
   {
     name: 'the job of a paused reader is read on',
     foundBy: ['backpressure'],
-    file: 'delivery/traffic.ts',
-    find: 'reader.paused = reader.behind = true',
-    replace: 'reader.paused = false'
+    file: 'connection/connection.ts',
+    find: "reader.setMode('paused')",
+    replace: ''
   },
   {
     name: 'a timer is not cleared',
     foundBy: ['leaks'],
-    file: 'strategy/silence.ts',
-    find: 'onAbort(controller.signal, () => clearTimeout(timer))',
-    replace: ''
+    file: 'link/liveness.ts',
+    find: 'stop: () => alarm.set(Infinity)',
+    replace: 'stop: () => {}'
   },
   { name: 'a signal is listened to for ever', foundBy: ['leaks'], file: 'subscription.ts', find: 'release?.()', replace: 'void release' },
-  { name: 'silence is never noticed', foundBy: ['silence'], file: 'policy/rhythm.ts', find: 'heartbeatMs * DEAD_BEATS', replace: 'heartbeatMs * 1e6' },
+  { name: 'silence is never noticed', foundBy: ['silence'], file: 'policy/liveness.ts', find: '* DEAD_BEATS', replace: '* 1e6' },
   {
     name: 'a chunk is decoded by itself',
     foundBy: ['exactly once'],
@@ -112,7 +118,7 @@ export const mistakes: readonly Mistake[] = [
     find: 'MAX_PIECE_BYTES), { stream: true })',
     replace: 'MAX_PIECE_BYTES))'
   },
-  { name: 'a socket is left open', foundBy: ['leaks'], file: 'transports/websocket.ts', find: '      socket.close(1000)\n', replace: '' }
+  { name: 'a socket is left open', foundBy: ['leaks'], file: 'transports/websocket.ts', find: '.close(1000)', replace: '.readyState' }
 ]
 
 /** From now on the client that is imported makes it. */

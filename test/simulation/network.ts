@@ -35,6 +35,12 @@ export interface NetworkOptions {
   pieces: number
   trace(what: string): void
   accept(connection: Connection): void
+  /** From a request to where it is answered, beside the latency. */
+  farMs: number
+  /** Whether a reader has asked to begin at that cursor. */
+  isStart(cursor: string): boolean
+  /** Somebody in between has answered; and asked for a pause. */
+  onInstead(connection: Connection, status: number, retryAfterMs: number): void
   /** What was sent later, on another connection of that client, has arrived before. */
   onOvertaken(kind: Kind): void
 }

@@ -67,6 +67,9 @@ export const page = {
   get isAway(): boolean {
     return isAway
   },
+  get isHidden(): boolean {
+    return document.hidden
+  },
   get listeners(): string[] {
     return [window, document, connection].flatMap(({ listeners }) => [...listeners].map(({ type }) => type))
   },
@@ -109,11 +112,10 @@ export const page = {
   sleep(ms: number): void {
     if (isAway) return
     isAway = true
-    const at = clock.now
-    clock.freeze()
+    clock.freeze(true)
     later(ms, () => {
       isAway = false
-      clock.thaw(clock.now - at)
+      clock.thaw()
     })
   }
 }

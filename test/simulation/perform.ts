@@ -93,6 +93,8 @@ export function perform(step: Step, world: World): void {
     }
     case 'said-again':
       return all(server.sayAgain(step.job, step.by), 'said-again')
+    case 'sent-again':
+      return all(server.sendAgain(step.job, step.by), 'sent-again')
     case 'bye':
       return all(
         server.bye(step.reason, step.retryMs, (kind) => isHit(step.target, kind)),
@@ -125,7 +127,8 @@ export function perform(step: Step, world: World): void {
       all(damage('all', step.effect), 'sleep')
       return page.sleep(step.forMs)
     case 'hidden':
-      all(damage('all', 'none'), 'hidden')
+    case 'long-hidden':
+      all(damage('all', 'none'), step.do)
       return page.hide(step.forMs)
     case 'network-change':
       all(damage('all', 'none'), 'network-change')

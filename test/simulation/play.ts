@@ -3,7 +3,7 @@
 import { checkEnd } from './check.ts'
 import { clock } from './clock.ts'
 import { describeStep } from './faults.ts'
-import type { Follower } from './follower.ts'
+import { type Follower, leave } from './follower.ts'
 import { page } from './page.ts'
 import { appendProgress, endJob, perform } from './perform.ts'
 import { checkBackoff, checkNothingLeft, checkQuiet, checkSilence, createWatch, describeHang } from './rules.ts'
@@ -33,6 +33,8 @@ export interface Report {
   postponed: number
   /** The most tries of one kind where nothing lasted. */
   hopeless: number
+  /** The most timers that fired within one second. */
+  timers: number
 }
 
 const rejections: unknown[] = []
@@ -61,6 +63,8 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
     await pass(step.afterMs, watch)
     trace(`---- ${describeStep(step)}`)
     perform(step, world)
+    // Only after minutes are its timers a minute apart.
+    if (step.do === 'long-hidden' && page.isHidden) await pass(step.forMs, watch)
   }
   await pass(1000, watch)
   stopWork()
@@ -69,13 +73,14 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
   heal(world)
   createLate()
   const recoveryMs = await recover(world)
-  await checkQuiet(world, QUIET_SECONDS)
+  // What is read beside a link takes longer than that on a long way.
+  if (!setup.farMs) await checkQuiet(world, QUIET_SECONDS)
   let hopeless = 0
   if (setup.hopelessMs) {
     trace('---- all that is open dies')
     await checkSilence(world, setup)
     trace('---- nothing lasts')
-    hopeless = await checkBackoff(world, setup.hopelessMs)
+    hopeless = await checkBackoff(world, setup)
     heal(world)
     await recover(world)
   }
@@ -87,7 +92,15 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
     const others = followers.filter(({ job, client }) => job === follower.job && client === follower.client)
     const askedAt = Math.min(...others.map(({ startedAt }) => startedAt))
     const createdAt = follower.job === late ? world.createdAt : 0
-    if (log) await checkEnd(follower, log, { isRevoked: world.isRevoked, createdAt, askedAt, graceMs: GRACE_MS })
+    if (log)
+      await checkEnd(follower, log, {
+        isRevoked: world.isRevoked,
+        createdAt,
+        askedAt,
+        graceMs: GRACE_MS,
+        statuses: world.statusesFor(follower.client),
+        attempts: world.attempts
+      })
   }
   const busiest = busiestOf(world)
   if (busiest > MAX_IN_VAIN) throw new Wrong('connections', `a client opened ${busiest} connections in vain within ${WINDOW_MS} ms`)
@@ -104,7 +117,8 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
     endMs,
     busiest,
     postponed,
-    hopeless
+    hopeless,
+    timers: clock.busiest
   }
 }
 
@@ -117,7 +131,7 @@ function work({ server }: World, everyMs: number): () => void {
   let callOff = (): void => {}
   const next = (): void => {
     for (const log of server.logs.values()) appendProgress(log)
-    callOff = clock.after(everyMs, next)
+    callOff = clock.after(page.isHidden ? Math.max(everyMs, 3000) : everyMs, next)
   }
   if (everyMs) callOff = clock.after(everyMs, next)
   return () => callOff()
@@ -129,6 +143,13 @@ function heal({ network, server, followers }: World): void {
   server.busyUntil = 0
   page.comeBack()
   for (const { hurry } of followers) hurry()
+}
+
+/** Whether all are so; who was asked to stay away for weeks does that, and is not waited for. */
+function areAll({ followers, silentUntil }: World, isSo: (follower: Follower) => boolean): boolean {
+  const rest = followers.filter((follower) => !isSo(follower))
+  for (const follower of rest) if (!follower.left && silentUntil(follower.client) > clock.now + MAX_RECOVERY_MS) leave(follower, 'close')
+  return rest.length === 0
 }
 
 /** Until each has all that there is. */
@@ -143,7 +164,7 @@ async function recover(world: World): Promise<number> {
     if (by === 'onChange') return subscription.state.status !== 'unknown'
     return by === 'result' || events.at(-1)?.id === log?.epoch.events.at(-1)?.id || (events.length === 0 && subscription.state.connection.phase === 'live')
   }
-  await clock.runUntil(at + MAX_RECOVERY_MS, () => followers.every(isWell))
+  await clock.runUntil(at + MAX_RECOVERY_MS, () => areAll(world, isWell))
   const ill = followers.filter((follower) => !isWell(follower))
   if (ill.length > 0) throw new Wrong('progress', `${MAX_RECOVERY_MS} ms after everything was well again: ${describeHang(ill, world)}`)
   return clock.now - at
@@ -153,7 +174,7 @@ async function end(world: World): Promise<number> {
   const { server, followers } = world
   const at = clock.now
   for (const log of server.logs.values()) endJob(log)
-  const isOver = (): boolean => followers.every(({ state }) => state !== 'running')
+  const isOver = (): boolean => areAll(world, ({ state }) => state !== 'running')
   await clock.runUntil(at + MAX_END_MS, isOver)
   if (!isOver())
     throw new Wrong(

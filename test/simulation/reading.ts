@@ -1,7 +1,19 @@
 /** One JSON answer (PROTOCOL.md §3) from what a follow reads. */
 
-import { isControl, type Reading, type WireEvent } from '../../src/protocol/frames.ts'
+import { type Frame, isControl, type Reading, type WireEvent } from '../../src/protocol/frames.ts'
 import type { Ask, Follow } from './follow.ts'
+
+/** The same line by line: a job's place, its events, its end. */
+export const framesOf = ({ jobs, events }: Pick<Reading, 'jobs' | 'events'>): Frame[] =>
+  jobs.flatMap((member): Frame[] => {
+    if ('error' in member) return [{ control: 'error', job: member.job, ...member.error }]
+    const { job, epoch, seq, from, cursor, status, done } = member
+    return [
+      { control: 'subscribed', job, epoch, seq, cursor: from, status },
+      ...events.filter((event) => event.job === job),
+      ...(done ? [{ control: 'done', job, cursor } as const] : [])
+    ]
+  })
 
 export function readingOf(follow: Follow, limit: number, asks: readonly Ask[]): Pick<Reading, 'jobs' | 'events' | 'more'> & { isMoved: boolean } {
   const events: WireEvent[] = []

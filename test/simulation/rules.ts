@@ -2,7 +2,7 @@
 
 import { getEventListeners } from 'node:events'
 import { clock } from './clock.ts'
-import { jobsOf } from './connection.ts'
+import { type Connection, jobsOf } from './connection.ts'
 import type { Follower } from './follower.ts'
 import { page } from './page.ts'
 import { appendProgress } from './perform.ts'
@@ -11,8 +11,10 @@ import type { World } from './world.ts'
 import { Wrong } from './wrong.ts'
 
 const HOPELESS_MS = 25_000
-/** The pauses are chance up to 250 ms, 500, 1000 … 30,000: 17 of them take less than that once in 50 million times. */
+/** The pauses are chance up to 250 ms, 500, 1000 … 30,000: 17 of them take less than that once in 50 million times. Where they begin with less, or grow no further, */
 const MAX_HOPELESS = 17
+/** there are as many more: 3 for a beginning at 50, 13 for pauses up to 5 s. */
+const moreTries = ({ retryBaseMs, retryMaxMs }: Setup): number => (retryBaseMs < 250 ? 3 : 0) + (retryMaxMs < HOPELESS_MS ? 13 : 0)
 
 /** From when a reader holds too much, or a job is read twice, to when a reading has to be let go: what is to replace it is tried for 5 s. */
 const LETTING_GO_MS = 7000
@@ -30,7 +32,7 @@ export function createWatch(world: World, { bufferSize }: Setup): () => void {
   /** For how long it has been so, but for the times when nobody could do anything about it. */
   function lasting(what: string, isSo: boolean): number {
     if (!isSo) since.delete(what)
-    else if (!since.has(what) || network.isHampered() || page.isAway) since.set(what, clock.now)
+    else if (!since.has(what) || network.isHampered() || page.isAway || page.isHidden) since.set(what, clock.now)
     return clock.now - (since.get(what) ?? clock.now)
   }
 
@@ -47,6 +49,7 @@ export function createWatch(world: World, { bufferSize }: Setup): () => void {
       const { job, client, subscription } = follower
       // What can't be replaced yet is read on.
       const isLive = subscription.state.connection.phase === 'live'
+      if (isLive) follower.liveAt = clock.now
       const isAlone = followers.every((other) => other === follower || other.job !== job || other.client !== client)
       const readings = server.readingsOf(client, job)
       const fullMs = lasting(`full ${index}`, isLive && isAlone && readings > 0 && isOverfull(follower))
@@ -58,15 +61,21 @@ export function createWatch(world: World, { bufferSize }: Setup): () => void {
   }
 }
 
+/** A first frame is waited for no longer, however often in a row that was in vain. */
+const MAX_PATIENCE_MS = 60_000
+
 /** A client that nothing disturbs needs no more connections than its jobs do, and none where nobody follows. */
 export async function checkQuiet({ network, followers, clients, server, leastMux }: World, seconds: number): Promise<void> {
+  const wellAt = clock.now
+  /** What a proxy holds is waited for as long as anything is. */
+  const isHeld = ({ isHeard, openedAt }: Connection): boolean => !isHeard && openedAt <= wellAt && clock.now - openedAt < MAX_PATIENCE_MS
   const least = clients.map(() => Number.POSITIVE_INFINITY)
   // Not at a rhythm that could be the client's own.
   for (let sample = 0; sample < seconds * 3; sample += 1) {
     if (sample % 3 === 0) for (const log of server.logs.values()) appendProgress(log)
     await clock.runUntil(clock.now + 290 + 17 * (sample % 5))
     for (const number of clients.keys()) {
-      const open = [...network.open].filter(({ client, isDead }) => client === number && !isDead).length
+      const open = [...network.open].filter((each) => each.client === number && !each.isDead && !isHeld(each)).length
       least[number] = Math.min(least[number] ?? open, open)
     }
   }
@@ -87,16 +96,18 @@ export async function checkSilence({ network }: World, { heartbeatMs }: Setup): 
   const dead = [...network.open].filter(({ request }) => request.url.pathname.endsWith('/events'))
   for (const connection of dead) connection.die()
   await clock.runUntil(clock.now + heartbeatMs * DEAD_BEATS + LATE_MS)
-  const held = dead.filter(({ isOpen }) => isOpen).map(({ kind, number }) => `${kind} #${number}`)
+  // What has not answered yet is waited for as long as anything is.
+  const isHeld = ({ isOpen, isHeard, openedAt }: Connection): boolean => isOpen && (isHeard || clock.now - openedAt > MAX_PATIENCE_MS)
+  const held = dead.filter(isHeld).map(({ kind, number }) => `${kind} #${number}`)
   if (held.length > 0) throw new Wrong('silence', `long dead and still held: ${held.join(', ')}`)
 }
 
 /** Streams open and die, and nothing else passes: ever longer pauses. Returns how often one of them was tried and brought nothing. */
-export async function checkBackoff({ network, useful }: World, amount: number): Promise<number> {
+export async function checkBackoff({ network, useful }: World, setup: Setup): Promise<number> {
   const until = clock.now + HOPELESS_MS
   const already = network.opened.length
-  network.add({ fault: 'killed', target: 'streams', until, amount, hit() {} })
-  for (const target of ['long-poll', 'json'] as const) network.add({ fault: 'refused', target, until, amount, hit() {} })
+  network.add({ fault: 'killed', target: 'streams', until, amount: setup.hopelessMs, hit() {} })
+  for (const target of ['long-poll', 'json'] as const) network.add({ fault: 'refused', target, until, amount: 0, hit() {} })
   for (const connection of [...network.open]) connection.reset()
   await clock.runUntil(until)
   const tries = new Map<string, number>()
@@ -109,7 +120,7 @@ export async function checkBackoff({ network, useful }: World, amount: number): 
     tries.set(what, inVain)
     most = Math.max(most, inVain)
   }
-  if (most > MAX_HOPELESS) throw new Wrong('backoff', `${most} tries within ${HOPELESS_MS} ms though each ended at once`)
+  if (most > MAX_HOPELESS + moreTries(setup)) throw new Wrong('backoff', `${most} tries within ${HOPELESS_MS} ms though each ended at once`)
   return most
 }
 
@@ -127,7 +138,8 @@ export function describeHang(hung: readonly Follower[], { network, server }: Wor
 }
 
 /** Once the clients are closed. */
-export async function checkNothingLeft({ clients, network, followers, tooEarly }: World): Promise<void> {
+export async function checkNothingLeft({ clients, network, followers, tooEarly, wrong: [wrong] }: World): Promise<void> {
+  if (wrong) throw new Wrong(...wrong)
   if (tooEarly.length > 0) throw new Wrong('takeover', tooEarly.join(', '))
   for (const client of clients) client?.close()
   await clock.runUntil(clock.now + 2)

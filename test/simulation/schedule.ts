@@ -23,13 +23,17 @@ export interface Setup {
   // The path.
   latencyMs: number
   jitterMs: number
+  /** So long after it was sent a request comes to its server: longer than a client waits for an answer at first; 0: only the latency. */
+  farMs: number
   pieces: number
   isForeign: boolean
   // The server.
   heartbeatMs: number
   mux: number
   pageSize: number
-  moreAfter: number
+  /** It heeds the client's window, and answers what is read once line by line. */
+  hasWindows: boolean
+  hasLines: boolean
   delayMs: number
   /** From a stream's hello to what it reads. */
   openMs: number
@@ -43,6 +47,12 @@ export interface Setup {
   hopelessMs: number
   // The client.
   bufferSize: number
+  bufferBytes: number
+  probeTimeoutMs: number
+  staggerMs: number
+  retryBaseMs: number
+  retryMaxMs: number
+  attempts: number
   firstLook: boolean
   remembers: boolean
 }
@@ -54,6 +64,7 @@ export interface Schedule {
   steps: readonly Step[]
 }
 
+const DAY_MS = 86_400_000
 const ms = (max: number, min = 0): fc.Arbitrary<number> => fc.integer({ min, max })
 const job = fc.constantFrom(...JOBS)
 const client = fc.nat(CLIENTS - 1)
@@ -62,7 +73,7 @@ const lasting = fc.oneof(ms(1000, 50), ms(6000, 50), ms(20_000, 50))
 const target = fc.constantFrom('websocket', 'sse', 'long-poll', 'json', 'streams', 'http', 'all', 'all')
 const streaming = fc.constantFrom('sse', 'streams', 'all')
 
-const setup: fc.Arbitrary<Setup> = fc.record({
+const anySetup = fc.record({
   transports: fc.constantFrom(TRANSPORTS[0], ...TRANSPORTS),
   latencyMs: ms(120, 1),
   jitterMs: fc.oneof(fc.constant(0), ms(300)),
@@ -71,7 +82,8 @@ const setup: fc.Arbitrary<Setup> = fc.record({
   heartbeatMs: fc.constantFrom(2000, 5000, 15_000),
   mux: fc.constantFrom(1, 2, 128, 128),
   pageSize: fc.constantFrom(1, 3, 100),
-  moreAfter: fc.constantFrom(0, 10, 40),
+  hasWindows: fc.constantFrom(true, true, true, false),
+  hasLines: fc.boolean(),
   delayMs: ms(5),
   openMs: fc.constantFrom(0, 0, 0, 400),
   ignoresWait: fc.constantFrom(false, false, false, true),
@@ -80,9 +92,24 @@ const setup: fc.Arbitrary<Setup> = fc.record({
   everyMs: fc.constantFrom(0, 100, 700, 3000),
   hopelessMs: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, ms(300, 10)),
   bufferSize: fc.constantFrom(2, 10, 1000),
+  bufferBytes: fc.constantFrom(2 ** 22, 2 ** 22, 4000, 20_000),
+  probeTimeoutMs: fc.constantFrom(5000, 5000, 1500, 20_000),
+  staggerMs: fc.constantFrom(250, 250, 250, 0, 3000, 2 ** 40, Number.POSITIVE_INFINITY),
+  retryBaseMs: fc.constantFrom(250, 250, 50, 2000),
+  retryMaxMs: fc.constantFrom(30_000, 30_000, 5000),
+  attempts: fc.constantFrom(...Array.from({ length: 7 }, () => Number.POSITIVE_INFINITY), 5),
   firstLook: fc.boolean(),
   remembers: fc.boolean()
 })
+
+/** A long way takes a server with a long heartbeat, and can be had only where patience grows. */
+const setup: fc.Arbitrary<Setup> = fc
+  .tuple(anySetup, fc.nat(15))
+  .map(([setup, chance]) =>
+    chance === 1
+      ? { ...setup, probeTimeoutMs: 1500, farMs: 4000, heartbeatMs: 15_000, attempts: Number.POSITIVE_INFINITY, hopelessMs: 0 }
+      : { ...setup, farMs: 0 }
+  )
 
 const path = (amounts: fc.Arbitrary<number>, targets: fc.Arbitrary<string>, ...faults: PathFault[]): fc.Arbitrary<object> =>
   fc.record({ do: fc.constantFrom(...faults), target: targets, forMs: lasting, amount: amounts })
@@ -105,6 +132,18 @@ const step = fc
       some(4, path(ms(1), streaming, 'buffered')),
       some(4, path(ms(1000, 300), fc.constantFrom('http', 'all', 'long-poll'), 'gateway-timeout')),
       some(8, path(ms(1), fc.constantFrom('json', 'all'), 'repeated-answer')),
+      some(8, path(ms(1), fc.constantFrom('json', 'http'), 'ignorant-cache')),
+      some(6, path(ms(1), fc.constantFrom('all', 'all', 'http', 'json'), 'stripped')),
+      some(3, path(ms(1), fc.constantFrom('all', 'http', 'json'), 'not-found', 'login', 'no-content', 'redirected')),
+      some(3, path(ms(1), fc.constantFrom('all', 'http', 'json'), 'not-found', 'login', 'no-content', 'redirected')),
+      some(
+        4,
+        path(
+          fc.oneof({ weight: 4, arbitrary: ms(9000) }, { weight: 1, arbitrary: ms(31 * DAY_MS, 29 * DAY_MS) }),
+          fc.constantFrom('all', 'http', 'json'),
+          'too-many'
+        )
+      ),
       some(2, only('reset', { target })),
       some(2, only('dead', { target })),
       some(2, only('busy', { forMs: ms(15_000, 500) })),
@@ -114,6 +153,7 @@ const step = fc
       some(3, only('trimmed', { job, keep: ms(8, 1) })),
       some(2, only('replaced', { job, keep: ms(8) })),
       some(3, only('said-again', { job, by: ms(5, 1) })),
+      some(3, only('sent-again', { job, by: ms(5, 1) })),
       some(3, only('bye', { reason: fc.constantFrom('shutdown', 'max-age', 'slow', 'auth'), target, retryMs: ms(3000) })),
       some(1, only('mux', { mux: fc.constantFrom(1, 2, 128) })),
       some(3, fc.oneof(only('revoked'), only('revoked'), only('forbidden', { job }), only('expired', { job }))),
@@ -122,6 +162,7 @@ const step = fc
       some(2, only('frozen', { forMs: ms(20_000, 100) })),
       some(2, only('sleep', { forMs: ms(60_000, 100), effect: fc.constantFrom('none', 'dead', 'reset') })),
       some(2, only('hidden', { forMs: ms(30_000, 100) })),
+      some(1, only('long-hidden', { forMs: ms(500_000, 320_000) })),
       some(1, only('network-change', { type: fc.constantFrom('wifi', 'cellular') })),
       some(4, only('append', { job, count: ms(12, 1) })),
       some(1, only('end', { job, type: fc.constantFrom('succeeded', 'failed', 'cancelled') })),

@@ -1,16 +1,16 @@
 /** The simulated server: its logs by JSON, event stream and WebSocket, as PROTOCOL.md has it. */
 
-import { type ByeReason, type Frame, isControl, type Operation } from '../../src/protocol/frames.ts'
+import { type ByeReason, type Frame, type Hello, isControl, type Operation } from '../../src/protocol/frames.ts'
 import { SUBPROTOCOL } from '../../src/protocol/rules.ts'
 import { encodeFrame } from '../../src/server/encode.ts'
-import { asksOf, refuse, reply } from './answer.ts'
+import { asksOf, LINES, refuse, reply, replyLines } from './answer.ts'
 import { clock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import type { Kind } from './faults.ts'
 import { type Ask, createFollow } from './follow.ts'
 import { createLog, type Log } from './log.ts'
-import { readingOf } from './reading.ts'
-import { createStream, type Stream, sseText } from './stream.ts'
+import { framesOf, readingOf } from './reading.ts'
+import { createStream, EVENT_BYTES, type Stream, sseText } from './stream.ts'
 
 export interface ServerOptions {
   heartbeatMs: number
@@ -18,8 +18,10 @@ export interface ServerOptions {
   mux: number
   /** Events of a job in one write of a stream. */
   pageSize: number
-  /** Of a long log a stream brings no more events at once, to whoever asks for `more`; 0: all. */
-  moreAfter: number
+  /** It heeds windows. */
+  hasWindows: boolean
+  /** What is read once is answered line by line. */
+  hasLines: boolean
   /** From a wake-up to the reading of the log. */
   delayMs: number
   /** From a stream's hello to what it reads: the log is slow. */
@@ -30,6 +32,10 @@ export interface ServerOptions {
   hasTokens: boolean
   /** An event was sent to a client: on the connection of that number. */
   onSent(connection: Connection, frame: Frame): void
+  /** A client's window is used up. */
+  onWindow(connection: Connection): void
+  /** A stream was closed as planned. */
+  onBye(connection: Connection): void
   /** A client was told to come back no sooner. */
   onPostponed(connection: Connection, until: number): void
 }
@@ -58,6 +64,7 @@ export interface Server {
   /** How many streams it was said on. */
   bye(reason: ByeReason, retryMs: number, isMeant: (kind: Kind) => boolean): Kind[]
   sayAgain(job: string, by: number): Kind[]
+  sendAgain(job: string, by: number): Kind[]
   refuseJob(job: string, status: number, code: string, retryAfterMs?: number): Kind[]
 }
 
@@ -66,7 +73,7 @@ const ANSWER_SIZE = 30
 const LINGER_MS = 10_000
 
 export function createServer(options: ServerOptions): Server {
-  const { heartbeatMs, pollMs, delayMs, hasTokens, moreAfter } = options
+  const { heartbeatMs, pollMs, delayMs, hasTokens } = options
   const logs = new Map<string, Log>()
   const streams = new Set<Stream>()
   const waiting = new Set<Waiting>()
@@ -126,9 +133,12 @@ export function createServer(options: ServerOptions): Server {
     const waitS = Number(url.searchParams.get('wait') ?? headers.get('prefer')?.replace('wait=', '') ?? 0)
     const follow = createFollow(logs)
     for (const ask of asks) follow.subscribe(ask)
-    const first = readingOf(follow, ANSWER_SIZE, asks)
+    const size = Math.min(ANSWER_SIZE, Math.max(1, Math.floor(windowOf(connection) / EVENT_BYTES)))
+    const first = readingOf(follow, size, asks)
     const answer = ({ isMoved: _, ...reading }: ReturnType<typeof readingOf>): void => {
       for (const event of reading.events) options.onSent(connection, event)
+      if (options.hasLines && headers.get('accept')?.includes(LINES))
+        return replyLines(connection, [{ ...hello(), pollMs }, ...framesOf(reading), { control: 'end', more: reading.more ?? false }])
       reply(connection, 200, { protocol: 1, heartbeatMs, mux: server.mux, pollMs, ...reading })
     }
     const isNews = first.events.length > 0 || follow.size < asks.length || first.isMoved
@@ -142,7 +152,7 @@ export function createServer(options: ServerOptions): Server {
         stop()
         const again = createFollow(logs)
         for (const ask of first.jobs) if ('cursor' in ask) again.subscribe({ job: ask.job, after: ask.cursor })
-        answer(readingOf(again, ANSWER_SIZE, asks))
+        answer(readingOf(again, size, asks))
       }
     }
     const callOff = clock.after(waitS * 1000, each.answer)
@@ -156,9 +166,9 @@ export function createServer(options: ServerOptions): Server {
 
   // ---- streams
 
-  const hello = (): Frame => ({ control: 'hello', protocol: 1, heartbeatMs, mux: server.mux })
+  const hello = (): Hello => ({ control: 'hello', protocol: 1, heartbeatMs, mux: server.mux })
 
-  const limitOf = ({ request: { url } }: Connection): number | undefined => (url.searchParams.has('more') && moreAfter) || undefined
+  const windowOf = ({ request: { url } }: Connection): number => (options.hasWindows && Number(url.searchParams.get('window'))) || Number.POSITIVE_INFINITY
 
   function acceptStream(connection: Connection, asks: readonly Ask[]): void {
     const [only] = asks
@@ -170,13 +180,17 @@ export function createServer(options: ServerOptions): Server {
         return connection.end()
       }
     }
-    const follow = createFollow(logs, limitOf(connection))
+    const follow = createFollow(logs)
     for (const ask of asks) follow.subscribe(ask)
     const each = createStream({
       ...options,
-      ...{ connection, follow, streams },
+      ...{ connection, follow, streams, windowBytes: windowOf(connection) },
       encode: (frames) => connection.data(frames.map(sseText).join('')),
-      over: () => each.close(1000)
+      over: () => each.close(1000),
+      usedUp() {
+        each.write([{ control: 'bye', reason: 'window', retryMs: 0 }])
+        each.close(1000)
+      }
     })
     connection.head(200, { 'content-type': 'text/event-stream; charset=utf-8' })
     each.write([hello()])
@@ -192,7 +206,7 @@ export function createServer(options: ServerOptions): Server {
       connection.data(encodeFrame({ control: 'error', message: 'refused', ...refused }))
       return connection.end(4000 + refused.status)
     }
-    const follow = createFollow(logs, limitOf(connection))
+    const follow = createFollow(logs)
     let callOffLinger: (() => void) | undefined
     const encode = (frames: readonly Frame[]): void => {
       const texts = frames.map(encodeFrame)
@@ -200,7 +214,8 @@ export function createServer(options: ServerOptions): Server {
     }
     const each = createStream({
       ...options,
-      ...{ connection, follow, streams, encode },
+      ...{ connection, follow, streams, encode, windowBytes: windowOf(connection) },
+      usedUp() {},
       over(last) {
         if (last && isControl(last) && last.control === 'error') return each.close(4000 + last.status)
         callOffLinger ??= clock.after(LINGER_MS, () => each.close(1000))
@@ -217,6 +232,7 @@ export function createServer(options: ServerOptions): Server {
         if (operation.op === 'ping') return encode([{ control: 'pong' }])
         if (operation.op === 'unsubscribe') follow.unsubscribe(operation.job)
         else if (operation.op === 'subscribe') follow.subscribe(operation)
+        else each.grant(operation.bytes)
         if (follow.size > 0) {
           callOffLinger?.()
           callOffLinger = undefined
@@ -257,6 +273,7 @@ export function createServer(options: ServerOptions): Server {
       for (const each of [...waiting]) if (isMeant(each.connection.kind)) each.answer()
       const meant = [...streams].filter(({ connection }) => isMeant(connection.kind) && connection.isOpen && !connection.isDead)
       for (const each of meant) {
+        options.onBye(each.connection)
         each.write([{ control: 'bye', reason, retryMs }])
         each.close(1001)
       }
@@ -266,6 +283,10 @@ export function createServer(options: ServerOptions): Server {
       const meant = [...streams].filter(({ connection, follow }) => connection.isOpen && !connection.isDead && follow.rewind(job, by))
       for (const each of meant) each.pump()
       return meant.map(({ connection }) => connection.kind)
+    },
+    sendAgain(job, by) {
+      const meant = [...streams].filter(({ connection, follow }) => connection.isOpen && !connection.isDead && follow.jobs.has(job))
+      return meant.filter((each) => each.sendAgain(job, by)).map(({ connection }) => connection.kind)
     },
     refuseJob(job, status, code, retryAfterMs) {
       const meant = [...streams].filter(({ connection, follow }) => connection.isOpen && !connection.isDead && follow.jobs.has(job))

@@ -13,11 +13,15 @@ export interface Stream {
   pump(): void
   /** The first time. */
   open(): void
+  /** From now on so many bytes may be sent. */
+  grant(bytes: number): void
+  /** Sends the last events again, which says nothing new. */
+  sendAgain(job: string, count: number): boolean
   write(frames: readonly Frame[]): void
   close(code: number): void
 }
 
-export interface StreamOptions extends Pick<ServerOptions, 'heartbeatMs' | 'pageSize' | 'openMs' | 'onSent'> {
+export interface StreamOptions extends Pick<ServerOptions, 'heartbeatMs' | 'pageSize' | 'openMs' | 'onSent' | 'onWindow'> {
   connection: Connection
   follow: Follow
   /** All that are under way. */
@@ -25,10 +29,31 @@ export interface StreamOptions extends Pick<ServerOptions, 'heartbeatMs' | 'page
   encode(frames: readonly Frame[]): void
   /** Nothing is left to read; with the last frame. */
   over(last: Frame | undefined): void
+  windowBytes: number
+  usedUp(): void
 }
 
-export function createStream({ connection, follow, streams, heartbeatMs, pageSize, openMs, onSent, encode, over }: StreamOptions): Stream {
+/** About what one takes on its way. */
+export const EVENT_BYTES = 170
+
+const encoder = new TextEncoder()
+
+export function createStream({
+  connection,
+  follow,
+  streams,
+  heartbeatMs,
+  pageSize,
+  openMs,
+  onSent,
+  onWindow,
+  encode,
+  over,
+  windowBytes,
+  usedUp
+}: StreamOptions): Stream {
   let callOff: (() => void) | undefined
+  let leftBytes = windowBytes
   const beat = (): void => {
     encode([{ control: 'heartbeat' }])
     pump()
@@ -37,15 +62,21 @@ export function createStream({ connection, follow, streams, heartbeatMs, pageSiz
   let callOffBeat = clock.after(heartbeatMs, beat)
 
   function write(frames: readonly Frame[]): void {
-    for (const frame of frames) onSent(connection, frame)
+    for (const frame of frames) {
+      onSent(connection, frame)
+      if (!isControl(frame)) leftBytes -= encoder.encode(encodeFrame(frame)).length
+    }
     if (frames.length > 0) encode(frames)
   }
   function pump(): void {
-    if (callOff) return // the next page is due, or it is being opened
-    const frames = follow.read(pageSize)
+    if (callOff || leftBytes <= 0) return // the next page is due, it is being opened, or the client reads first
+    const frames = follow.read(Math.min(pageSize, Math.max(1, Math.floor(leftBytes / EVENT_BYTES))))
     write(frames)
     if (follow.size === 0) over(frames.at(-1))
-    else if (follow.isBehind)
+    else if (leftBytes <= 0) {
+      onWindow(connection)
+      usedUp()
+    } else if (follow.isBehind)
       callOff = clock.after(1, () => {
         callOff = undefined
         pump()
@@ -60,6 +91,15 @@ export function createStream({ connection, follow, streams, heartbeatMs, pageSiz
         callOff = undefined
         pump()
       })
+    },
+    grant(bytes) {
+      leftBytes = bytes
+    },
+    sendAgain(job, count) {
+      const frames = follow.latest(job, count)
+      if (callOff || frames.length === 0) return false
+      write(frames)
+      return true
     },
     write,
     close(code) {

@@ -5,6 +5,7 @@ import type { Report } from './play.ts'
 
 const FAULTS: readonly Fault[] = [
   ...(['refused', 'unanswered', 'killed', 'mute', 'buffered', 'cut', 'gateway-timeout', 'portal', 'stalled', 'slow-path', 'repeated-answer'] as const),
+  ...(['not-found', 'login', 'too-many', 'no-content', 'redirected', 'ignorant-cache', 'stripped', 'sent-again', 'long-hidden', 'window'] as const),
   ...(['reset', 'dead', 'busy', 'job-busy', 'new-token', 'revoked', 'restart', 'trimmed', 'replaced', 'said-again', 'bye', 'mux'] as const),
   ...(['forbidden', 'expired', 'offline', 'page-cache', 'frozen', 'sleep', 'hidden', 'network-change'] as const),
   ...(['leave', 'slow-reader', 'delivered-twice', 'overtaken'] as const)
@@ -12,7 +13,7 @@ const FAULTS: readonly Fault[] = [
 const KINDS = ['websocket', 'sse', 'long-poll', 'json'] as const
 
 /** What readers do, or what happens by itself: no faults. */
-const NO_FAULTS: readonly Fault[] = ['leave', 'slow-reader', 'delivered-twice', 'overtaken']
+const NO_FAULTS: readonly Fault[] = ['leave', 'window', 'slow-reader', 'delivered-twice', 'overtaken']
 
 export interface Tally {
   add(report: Report): void
@@ -27,7 +28,7 @@ export function createTally(): Tally {
   const all = new Map<Fault, number>()
   const byKind = new Map<string, number>()
   const faults: number[] = []
-  const most = { recoveryMs: 0, endMs: 0, busiest: 0, postponed: 0, hopeless: 0, connections: 0 }
+  const most = { recoveryMs: 0, endMs: 0, busiest: 0, postponed: 0, hopeless: 0, timers: 0, connections: 0 }
   const sums = { events: 0, connections: 0 }
 
   const count = <K>(map: Map<K, number>, key: K): void => void map.set(key, (map.get(key) ?? 0) + 1)
@@ -49,7 +50,7 @@ export function createTally(): Tally {
       faults.push(felt.size)
       sums.events += events
       sums.connections += connections
-      for (const name of ['recoveryMs', 'endMs', 'busiest', 'postponed', 'hopeless'] as const) most[name] = Math.max(most[name], rest[name])
+      for (const name of ['recoveryMs', 'endMs', 'busiest', 'postponed', 'hopeless', 'timers'] as const) most[name] = Math.max(most[name], rest[name])
       most.connections = Math.max(most.connections, connections)
     },
     shortcomings() {
@@ -63,7 +64,7 @@ export function createTally(): Tally {
         `${'felt'.padEnd(18)}${'in all'.padStart(8)}${KINDS.map((kind) => kind.padStart(10)).join('')}`,
         ...rows.map(([fault, total]) => `${fault.padEnd(18)}${String(total).padStart(8)}${cells(fault)}`),
         `faults felt in a schedule: median ${medianOf(faults)}, least ${faults[0]}, most ${faults.at(-1)}`,
-        `${sums.events} events, ${sums.connections} connections; at most ${most.connections} in a schedule, ${most.busiest} of a client in vain in 10 s; told ${most.postponed} times to come back later; ${most.hopeless} tries where nothing lasts`,
+        `${sums.events} events, ${sums.connections} connections; at most ${most.connections} in a schedule, ${most.busiest} of a client in vain in 10 s; told ${most.postponed} times to come back later; ${most.hopeless} tries where nothing lasts; ${most.timers} timers in a second`,
         `well again after at most ${Math.round(most.recoveryMs)} ms, ended after at most ${Math.round(most.endMs)} ms`
       ].join('\n')
     }

@@ -11,11 +11,13 @@ import { clock } from './clock.ts'
 import { type Connection, jobsOf } from './connection.ts'
 import type { Fault, Kind, Step } from './faults.ts'
 import type { Follower } from './follower.ts'
+import { cursorOf } from './log.ts'
 import { createNetwork, type Network } from './network.ts'
 import { page } from './page.ts'
 import { createRandom } from './random.ts'
 import { JOBS, type Schedule, type TransportName } from './schedule.ts'
 import { createServer, type Server } from './server.ts'
+import type { Check } from './wrong.ts'
 
 const MAKE = { websocket: webSocket, sse, 'long-poll': longPoll, 'short-poll': shortPoll } satisfies Record<TransportName, unknown>
 export const GRACE_MS = 5000
@@ -37,10 +39,17 @@ export interface World {
   isRevoked: boolean
   /** Takeovers by links that did not read yet. */
   readonly tooEarly: readonly string[]
+  /** What a diagnostic has shown. */
+  readonly wrong: readonly [Check, string][]
   /** The numbers of the connections that have brought an event. */
   readonly useful: ReadonlySet<number>
   /** How often a client was told by one resource to come back later, until one time. */
   readonly postponed: ReadonlyMap<string, number>
+  /** The HTTP statuses that a client was given by somebody in between. */
+  statusesFor(client: number): ReadonlySet<number>
+  /** Until when a client was asked to stay away. */
+  silentUntil(client: number): number
+  readonly attempts: number
   /** The fewest jobs that a connection could ever carry. */
   leastMux: number
   /** When the token was last renewed. */
@@ -48,6 +57,9 @@ export interface World {
   /** When the last job was created. */
   createdAt: number
 }
+
+/** A bye is heard of no later than this. */
+const BYE_MS = 120_000
 
 const ORIGIN = 'https://example.test'
 
@@ -68,14 +80,29 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
   const firstSent = new Map<string, number>()
   const lastSent = new Map<string, WireEvent>()
 
+  const statuses = new Map<number, Set<number>>()
+  const statusesFor = (client: number): Set<number> => statuses.get(client) ?? statuses.set(client, new Set()).get(client) ?? new Set()
+  const silences = new Map<number, number>()
+  /** By client, kind and jobs: until when it was to be silent, and on which connections it was told so. */
+  const told = new Map<string, { until: number; by: Connection[] }>()
+  function onPostponed(connection: Connection, until: number): void {
+    const { client, kind, request } = connection
+    silences.set(client, Math.max(silences.get(client) ?? 0, until))
+    const key = `${client} ${kind} ${jobsOf(request)}`
+    const before = told.get(key)
+    // What it has not heard it can't heed.
+    const by = before && clock.now < before.until ? [...before.by.filter(({ isHeard }) => isHeard), connection] : [connection]
+    told.set(key, { until: Math.max(until, before?.until ?? 0), by })
+    postponed.set(key, Math.max(by.length, postponed.get(key) ?? 0))
+  }
+  const byes = new Map<string, number>()
+
   const server = createServer({
     ...setup,
     pollMs: 2000,
-    onPostponed({ client, kind, request }, until) {
-      if (kind === 'json' || kind === 'long-poll') return // asked as well by looks, and several at a time
-      const key = `${client} ${kind} ${jobsOf(request)} ${until}`
-      postponed.set(key, (postponed.get(key) ?? 0) + 1)
-    },
+    onPostponed,
+    onWindow: ({ kind }) => hit('window', kind),
+    onBye: ({ client, kind }) => void byes.set(`${client} ${kind}`, clock.now),
     onSent(connection, frame) {
       if (isControl(frame) && frame.control === 'subscribed') subscribed.add(connection)
       if (isControl(frame) || !connection.isOpen || connection.isDead) return
@@ -87,7 +114,18 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
       if (first !== connection.number) hit('delivered-twice', connection.kind)
     }
   })
-  const network = createNetwork({ ...setup, random, trace, accept: server.accept, onOvertaken: (kind) => hit('overtaken', kind) })
+  const network = createNetwork({
+    ...setup,
+    random,
+    trace,
+    accept: server.accept,
+    onOvertaken: (kind) => hit('overtaken', kind),
+    isStart: (cursor) => world.followers.some(({ began }) => began && cursorOf(began) === cursor),
+    onInstead(connection, status, retryAfterMs) {
+      statusesFor(connection.client).add(status)
+      if (retryAfterMs) onPostponed(connection, clock.now + retryAfterMs - 1000)
+    }
+  })
 
   const kept = new Map<string, unknown>()
   const memory: Memory = {
@@ -96,6 +134,7 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
   }
 
   const tooEarly: string[] = []
+  const wrong: [Check, string][] = []
   const clients: (Client | undefined)[] = []
   const makeClient = (number: number): Client =>
     createClient({
@@ -105,19 +144,29 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
       fetch: createFetch(network, number),
       WebSocket: createWebSocketClass(network, number),
       bufferSize: setup.bufferSize,
+      bufferBytes: setup.bufferBytes,
+      probeTimeoutMs: setup.probeTimeoutMs,
+      staggerMs: setup.staggerMs,
+      retry: { baseMs: setup.retryBaseMs, maxMs: setup.retryMaxMs, attempts: setup.attempts },
       firstLook: setup.firstLook,
       memory: setup.remembers && memory,
       unknownJobGraceMs: GRACE_MS,
       onDiagnostic({ at: _, attempt, type, transport = '', ...rest }) {
         trace(`client ${number}, attempt ${attempt}: ${type} ${transport} ${JSON.stringify(rest)}`)
         if (type === 'paused') hit('slow-reader')
+        if (type === 'lost' && (transport === 'sse' || transport === 'websocket')) {
+          const { reason } = rest as { reason: string } // as: that of a loss
+          if (reason === 'protocol') wrong.push(['protocol', `${transport} was lost to what a server may do`])
+          if (reason === 'bye' && clock.now - (byes.get(`${number} ${transport}`) ?? -Infinity) > BYE_MS)
+            wrong.push(['window', `${transport} was lost to a window`])
+        }
         const isRead = [...subscribed].some(({ client, kind }) => client === number && kind === transport)
         if (type === 'switched' && !transport.endsWith('poll') && !isRead) tooEarly.push(`${transport} took over before it was subscribed`)
       }
     })
 
   for (const job of JOBS.slice(0, setup.lateMs ? -1 : undefined)) server.create(job).append('queued')
-  return {
+  const world: World = {
     network,
     server,
     followers: [],
@@ -129,10 +178,15 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
     hasTokens: setup.hasTokens,
     isRevoked: false,
     tooEarly,
+    wrong,
+    statusesFor,
+    silentUntil: (client) => silences.get(client) ?? 0,
+    attempts: setup.attempts,
     useful,
     postponed,
     leastMux: setup.mux,
     tokenAt: Number.NEGATIVE_INFINITY,
     createdAt: 0
   }
+  return world
 }

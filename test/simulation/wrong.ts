@@ -22,6 +22,12 @@ export type Check =
   | 'connections'
   /** Ever longer pauses where nothing lasts. */
   | 'backoff'
+  /** No number makes timers fire in a loop. */
+  | 'timers'
+  /** What is still the server's own business is no failure of the path. */
+  | 'protocol'
+  /** A stream whose window is used up is followed by another one, and not lost. */
+  | 'window'
   /** A server that asks for a pause is given it. */
   | 'Retry-After'
   /** Nothing is left of a closed client. */
