@@ -130,7 +130,7 @@ export function play(tape: Iterable<number>, rules: Rules): void {
     const livedMs = pick(200, 4999, USEFUL_MS, 60_000)
     const events = pick(0, 1, 3)
     const byeMs = pick(undefined, undefined, 0, 4000)
-    const isUseful = livedMs >= USEFUL_MS
+    const isUseful = livedMs >= USEFUL_MS || (byeMs === 0 && events > 0)
     fruitless = isUseful || events > 0 ? 0 : fruitless + 1
     favourite = isUseful || byeMs !== undefined ? live : undefined
     liveAt = driven.now

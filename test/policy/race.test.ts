@@ -349,10 +349,15 @@ describe('after a live link was lost', () => {
     })
 
     test('after a short life it is a short life: at least a pause within baseMs, growing where nothing was delivered', () => {
-      expect(waitMs(losing('sse', { events: 1, byeMs: 0 }, { events: 1, byeMs: 0 }))).toBe(250)
+      expect(waitMs(losing('sse', { events: 1, byeMs: 1 }, { events: 1, byeMs: 1 }))).toBe(250)
       expect(waitMs(losing('sse', { byeMs: 0 }, { byeMs: 0 }, { byeMs: 0 }))).toBe(1000)
       expect(waitMs(losing('sse', { events: 1, byeMs: 4000 }))).toBe(4000)
       expect(losing('sse', { ...useful, byeMs: 0 }).race.phase.kind).toBe('racing')
+    })
+
+    test('which asks for no time, after events: its window is used up, and the next one comes at once', () => {
+      const driven = losing('sse', { events: 1, byeMs: 0 })
+      expect(driven.race).toMatchObject({ phase: { kind: 'racing' }, failures: 0, favourite: 'sse' })
     })
 
     test('it resets what the failures had grown to, where it has delivered', () =>
