@@ -238,6 +238,8 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   }
 
   function onProved(own: JobLink): void {
+    // What is read once shows as well that somebody serves here.
+    core.race = { ...core.race, liveAt: now() }
     if (own.use.kind !== 'probe') return
     core.emit({ type: 'probe-proved', afterMs: now() - own.link.startedAt }, own.transport.name)
     if (!core.live) goLive(own)
