@@ -297,14 +297,17 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
 
   /** What was asked for from further on. A stream that was asked in every way there is still gets there; an answer never does. */
   function onStaleAnswer(own: JobLink, job: string): void {
-    if (answersOnce(own) || !own.isFresh)
-      own.link.end(
-        new TransportError(
-          'stale',
-          `job ${job}: the answer begins elsewhere than at the cursor that was asked for: it was lost on the way, or a cache answered`
-        )
-      )
+    const error = new TransportError(
+      'stale',
+      `job ${job}: the answer begins elsewhere than at the cursor that was asked for: it was lost on the way, or a cache answered`
+    )
     core.isFresh = true
+    if (own === core.live && !own.isFresh) {
+      // Asked so again, it is told from what history has lost: at once.
+      fail(own, error)
+      core.dropRace()
+      core.again(0, own.transport.name)
+    } else if (answersOnce(own) || !own.isFresh) own.link.end(error)
   }
 
   function onEnded(own: JobLink, error: TransportError | undefined): void {

@@ -18,7 +18,7 @@ interface Jobs {
   ask(active: Wants): OpenRequest['jobs']
   coversAll(active: Wants): boolean
   /** As the answer to what was asked so that no cursor could be lost, unless said otherwise. */
-  subscribed(told: Subscribed, active: Wants, isFresh?: boolean): boolean
+  subscribed(told: Subscribed, active: Wants, isFresh?: boolean, isPolled?: boolean): boolean
   event(event: WireEvent, bytes?: number): void
   /** To whom it was told. */
   done(told: Done, active: Wants): Recorder[]
@@ -48,9 +48,9 @@ function create(): Jobs {
     needsUpdate: (readers) => linkJobs.needsUpdate(jobsOf(readers)),
     ask: (readers) => linkJobs.ask(jobsOf(readers)),
     coversAll: (readers) => linkJobs.coversAll(jobsOf(readers)),
-    subscribed(told, readers, isFresh = true) {
+    subscribed(told, readers, isFresh = true, isPolled = false) {
       active = readers
-      return linkJobs.subscribed(told, isFresh)
+      return linkJobs.subscribed(told, isFresh, isPolled)
     },
     done(told, readers) {
       active = readers
@@ -424,6 +424,26 @@ describe('an answer from before the place that was asked for', () => {
       push(jobs, 10)
       expect(one.heard).toEqual([])
       expect(one.position.cursor).toBe('a-7')
+    })
+
+    test('is one in a known epoch too: a cache may have given the answer to somebody further on', () => {
+      const one = at(5)
+      const jobs = create()
+      jobs.ask(wants(one))
+      expect(jobs.subscribed(subscribed('1', 'a', 9), [one], false)).toBe(false)
+      push(jobs, 10)
+      expect(one.heard).toEqual([])
+    })
+
+    test('is one among the answers of a poll, but not where a stream is said anew', () => {
+      for (const isPolled of [true, false]) {
+        const one = at(5)
+        const jobs = create()
+        jobs.ask(wants(one))
+        expect(jobs.subscribed(subscribed('1', 'a', 5), [one], false, isPolled)).toBe(true)
+        expect(jobs.subscribed(subscribed('1', 'a', 9), [one], false, isPolled)).toBe(!isPolled)
+        expect(events(one)).toEqual(isPolled ? [] : ['gap of 4 after a-5: retention'])
+      }
     })
 
     test('is none once it was asked for in every way there is: that history is gone', () => {
