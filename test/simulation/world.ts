@@ -158,9 +158,9 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
           const { reason } = rest as { reason: string } // as: that of a loss
           if (reason === 'protocol') wrong.push(['protocol', `${transport} was lost to what a server may do`])
           const key = `${number} ${transport}`
-          const left = (byes.get(key) ?? 0) - (reason === 'bye' ? 1 : 0)
-          if (left < 0 && (rest as { events: number }).events > 0) usedUpAt = clock.now // as: that of a loss
-          byes.set(key, left)
+          const said = byes.get(key) ?? 0
+          if (reason === 'bye' && said > 0) byes.set(key, said - 1)
+          else if (reason === 'bye' && (rest as { events: number }).events > 0) usedUpAt = clock.now // as: that of a loss
         }
         if (type === 'waiting' && usedUpAt === clock.now) wrong.push(['window', 'a pause after a window'])
         const isRead = [...subscribed].some(({ client, kind }) => client === number && kind === transport)
