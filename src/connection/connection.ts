@@ -17,7 +17,7 @@ import { begin, type Failure, goneLive, isBetter, lost, nobodyDelivered, opened,
 import { type Control, type Frame, isControl } from '../protocol/frames.ts'
 import { isTerminal } from '../protocol/rules.ts'
 import { IDLE } from '../state.ts'
-import type { ConnectionState, Transport } from '../types.ts'
+import type { ConnectionProblem, ConnectionState, Transport } from '../types.ts'
 import { activeReaders, type ConnectionOptions, createCore } from './core.ts'
 import type { JobLink } from './job-link.ts'
 import { createReads } from './reads.ts'
@@ -309,7 +309,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
         return tellAbandoned(own)
       case 'read':
         reads.onEnded(own, use, error)
-        if (error && link.provedAt === undefined) heed(core, own, error)
+        if (error && link.provedAt === undefined && heed(core, own, error)) core.problem = problemOf(own, error)
         return
       case 'live': {
         if (!error || table.wanted().length === 0) {
@@ -342,14 +342,23 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   }
 
   /** Tells of a failure of the path's own, and keeps it as what is wrong now. */
-  function fail(own: JobLink, { reason, status, message }: TransportError): Failure {
+  function fail(own: JobLink, error: TransportError): Failure {
     const { transport, link, jobs } = own
     const { name, traits } = transport
-    if (!core.isSpare(own)) core.problem = { transport: name, reason, status, message }
+    const { reason, status } = error
+    const problem = problemOf(own, error)
+    if (!core.isSpare(own)) core.problem = problem
     if (link.provedAt !== undefined) core.emit({ type: 'lost', afterMs: now() - link.provedAt, reason, events: jobs.news }, name)
     else core.emit({ type: 'probe-failed', afterMs: now() - link.startedAt, reason, status }, name)
-    return { transport: name, reason, status, message, hidesStatus: traits?.hidesStatus ?? false }
+    return { ...problem, hidesStatus: traits?.hidesStatus ?? false }
   }
+
+  const problemOf = ({ transport }: JobLink, { reason, status, message }: TransportError): ConnectionProblem => ({
+    transport: transport.name,
+    reason,
+    status,
+    message
+  })
 
   // ---- the page, and the end
 
