@@ -300,6 +300,8 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   function onEnded(own: JobLink, error: TransportError | undefined): void {
     links.delete(own)
     const { use, transport, link, jobs } = own
+    // What ends when it has nothing left to read has neither failed nor been lost.
+    const isDone = jobs.jobs().length === 0 || table.wanted().length === 0
     core.schedule()
     switch (use.kind) {
       case 'draining':
@@ -312,7 +314,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
         if (error && link.provedAt === undefined && heed(core, own, error)) core.problem = problemOf(own, error)
         return
       case 'live': {
-        if (!error || table.wanted().length === 0) {
+        if (!error || isDone) {
           core.dropRace()
           return core.turn(restarted(core.race))
         }
@@ -326,8 +328,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
         return core.turn(lost(core.race, { livedMs: (untilMs ?? now()) - provedAt, events: jobs.news, byeMs }, now(), policy))
       }
       case 'probe': {
-        // What ends when nothing is left to read has neither failed nor been lost, and needs nothing in its place.
-        const failure = error && table.wanted().length > 0 ? fail(own, error) : undefined
+        const failure = error && !isDone ? fail(own, error) : undefined
         if (!failure) tellAbandoned(own)
         else if (error && heed(core, own, error)) return
         return core.turn(probeEnded(core.race, transport.name, failure, now(), policy))
