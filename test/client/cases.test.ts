@@ -38,7 +38,7 @@ describe('a router that answers 404 while containers are replaced', () => {
   const away: [Script, World['http']['faults']['events']] = [failing('status', 404, 10), page(404)]
 
   test('three seconds of that are waited out, and told', async () => {
-    const { world, job, loop } = await live()
+    const { world, job, loop } = await live({ retry: { maxMs: 2000 } })
     turn(world, ...away)
     await elapse(1500)
     expect(loop.state).toBe('running')
