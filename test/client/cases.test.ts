@@ -6,7 +6,7 @@ import { all, asked, mend } from './page-phases.ts'
 import { page, problem } from './virtual-fetch.ts'
 import { elapse, elapseRoughly } from './virtual-time.ts'
 import { failing, hanging, type Script, serving } from './virtual-transport.ts'
-import { createWorld, expectNothingLeft, type Loop, NAMES, run, upTo, useVirtualTime, type World, type WorldOptions } from './world.ts'
+import { createWorld, expectNothingLeft, type Loop, NAMES, type Name, run, upTo, useVirtualTime, type World, type WorldOptions } from './world.ts'
 
 const spies = useVirtualTime()
 
@@ -450,13 +450,13 @@ test('the first read is taken again after a 401: a finished job is there at once
 })
 
 describe('a transport that is there at some times only', () => {
-  /** The best of them; not there at first. */
-  function flipping(options: WorldOptions = {}): { world: World; flip(isAvailable: boolean): void; listeners: Set<() => void> } {
+  /** The best of them, or that one; not there at first. */
+  function flipping(options: WorldOptions = {}, name: Name = 'websocket'): { world: World; flip(isAvailable: boolean): void; listeners: Set<() => void> } {
     const world = createWorld(options)
     world.log.fill('42', 3)
     const listeners = new Set<() => void>()
     let isThere = false
-    Object.assign(world.transports.websocket, {
+    Object.assign(world.transports[name], {
       availability: {
         get isAvailable() {
           return isThere
@@ -531,19 +531,29 @@ describe('a transport that is there at some times only', () => {
     expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
   })
 
-  test('and goes before its turn in a race is not opened', async () => {
-    const { world, flip } = flipping({ firstLook: false })
+  test('and comes in the middle of a pause is tried at once', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    const { world, flip } = flipping({ firstLook: false, retry: { baseMs: 60_000, maxMs: 60_000 } })
+    for (const name of NAMES.slice(1)) world.transports[name].script = failing('network')
+    const job = world.client.subscribe('42')
+    const loop = run(job)
+    await elapse(1000)
+    expect(job.state.connection.phase).toBe('waiting')
     flip(true)
-    for (const name of ['sse', 'long-poll', 'short-poll'] as const) world.transports[name].script = hanging
-    const loop = run(world.client.subscribe('42'))
     await elapse(50)
-    world.open[0]?.fail('cut')
+    expect(loop.seqs).toEqual(upTo(3))
+    expect(job.state.connection.transport).toBe('websocket')
+  })
+
+  test('and goes before its turn in a race is not opened: the next one is', async () => {
+    const { world, flip } = flipping({ firstLook: false }, 'sse')
+    flip(true)
+    world.transports.websocket.script = hanging
+    run(world.client.subscribe('42'))
     await elapse(100)
     flip(false)
-    const before = world.links.length
-    await elapseRoughly(2000)
-    expect(world.links.slice(before).map(({ transport }) => transport)).not.toContain('websocket')
-    expect(loop.state).toBe('running')
+    await elapse(500)
+    expect(world.starts).toEqual(['websocket@0', 'long-poll@250'])
   })
 })
 
@@ -573,5 +583,18 @@ describe('a pause is told once, with how long it is and why', () => {
     await elapse(10)
     expect(waits(world)).toEqual([{ ms: expect.any(Number), reason: 'unstable' }])
     expect(spies.warn).not.toHaveBeenCalled()
+  })
+
+  test('and once more where the server asks for silence in the middle of it', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    const world = createWorld({ httpDelayMs: 300, scripts: all(failing('network')), retry: { baseMs: 10_000 } })
+    world.http.faults.events = page(503, { 'retry-after': '60' })
+    const job = world.client.subscribe('42')
+    run(job)
+    await elapse(200)
+    expect(waits(world)).toEqual([{ ms: 5000, reason: 'unreachable' }])
+    await elapse(200)
+    expect(waits(world).slice(1)).toEqual([{ ms: 90_000, reason: 'busy' }])
+    expect((job.state.connection.retryAt ?? 0) - performance.timeOrigin - performance.now()).toBeGreaterThan(89_000)
   })
 })
