@@ -279,7 +279,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
       case 'subscribed':
         auth.accept()
         table.known(frame.job)
-        if (!own.jobs.subscribed(frame, own.isFresh)) onStaleAnswer(own, frame.job)
+        if (!own.jobs.subscribed(frame, own.isFresh, answersOnce(own))) onStaleAnswer(own, frame.job)
         return
       case 'done':
         return own.jobs.done(frame)
@@ -290,10 +290,18 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     }
   }
 
+  /** Each of its answers is one to a question of its own. */
+  const answersOnce = ({ use, transport }: JobLink): boolean => use.kind === 'read' || transport.traits?.polls !== undefined
+
   /** What was asked for from further on. A stream that was asked in every way there is still gets there; an answer never does. */
-  function onStaleAnswer({ link, transport, use, isFresh }: JobLink, job: string): void {
-    if (use.kind === 'read' || transport.traits?.polls || !isFresh)
-      link.end(new TransportError('stale', `job ${job}: the answer begins before the cursor that was asked for: it was lost on the way, or a cache answered`))
+  function onStaleAnswer(own: JobLink, job: string): void {
+    if (answersOnce(own) || !own.isFresh)
+      own.link.end(
+        new TransportError(
+          'stale',
+          `job ${job}: the answer begins elsewhere than at the cursor that was asked for: it was lost on the way, or a cache answered`
+        )
+      )
     core.isFresh = true
   }
 

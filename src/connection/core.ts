@@ -173,6 +173,8 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
     dropRace() {
       core.preparing?.abort()
       core.preparing = undefined
+      // However it goes on, something was live until now.
+      if (core.live) core.race = { ...core.race, liveAt: now() }
       for (const own of core.links) if (own.use.kind === 'live' || own.use.kind === 'probe') core.drop(own)
       core.live = undefined
     },
