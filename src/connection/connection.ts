@@ -130,6 +130,8 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     const { link, jobs, transport, use } = own
     if (use.kind !== 'probe' && use.kind !== 'live') return
     const isProved = link.provedAt !== undefined
+    // Where single reads have been faster.
+    if (link.update) jobs.skipHad()
     if (isProved && jobs.coversAll(wanted)) {
       if (own !== core.live && isBetter(core.race, transport.name, now())) goLive(own)
       if (own === core.live) {
@@ -295,7 +297,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
 
   /** What was asked for from further on. A stream that was asked in every way there is still gets there; an answer never does. */
   function onStaleAnswer(own: JobLink, job: string): void {
-    if (answersOnce(own) || !own.isFresh)
+    if (answersOnce(own) || !(own.isFresh || own.link.update))
       own.link.end(
         new TransportError(
           'stale',
