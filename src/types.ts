@@ -1,14 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The public types. Their promises are documented here, once, and in docs/API.md. */
 
-import type { Reader } from './delivery/reader.ts'
 import type { FailureReason, JobFailedError, JobtailError } from './errors.ts'
 import type { JobEvent, StandardEvents } from './protocol/events.ts'
-import type { Frame, JobSnapshot, ProgressData } from './protocol/frames.ts'
+import type { Frame, JobSnapshot, JobStatus, ProgressData, WireEvent } from './protocol/frames.ts'
 
-export type { Mode, Reader } from './delivery/reader.ts'
 export type { FailureReason } from './errors.ts'
-export type { Gap, Position } from './policy/position.ts'
 export type { Events, JobEvent, StandardEvents } from './protocol/events.ts'
 export type { Control, Frame, JobSnapshot, JobStatus, ProgressData, WireEvent } from './protocol/frames.ts'
 
@@ -279,6 +276,51 @@ export interface ShareHost {
   leave(reader: Reader): void
   /** To be called whenever the reader's mode has changed. */
   changed(reader: Reader): void
+}
+
+/** Where a reader is in its job's log. */
+export interface Position {
+  /** Undefined until a `subscribed` has told it. */
+  readonly epoch: string | undefined
+  /** The last event had; 0: none. */
+  readonly seq: number
+  /** The next `after`: a cursor, `tail`, or undefined for the oldest retained. */
+  readonly cursor: string | undefined
+  /** Epochs that this reader has left: their frames are dropped. */
+  readonly left: readonly string[]
+}
+
+/** What a reader has lost on the way to its position; `missed` is undefined where nobody knows how many events. */
+export interface Gap {
+  missed: number | undefined
+  reason: 'retention' | 'epoch'
+}
+
+/**
+ * How a reader is read for:
+ * - `link`: by links, together with everybody else.
+ * - `paused`: not at all, since it holds as much as it may.
+ * - `paging`: by single reads of its own, each no larger than what it has room for, until it has caught up.
+ */
+export type Mode = 'link' | 'paused' | 'paging'
+
+/** One who follows a job: what the connection delivers to. */
+export interface Reader {
+  readonly job: string
+  /** Moved only by the link jobs that it takes part in, as events are received. */
+  position: Position
+  readonly mode: Mode
+  setMode(mode: Mode): void
+  /** How many bytes it can take: 0 or less where it is full. */
+  roomBytes(): number
+  /** `bytes`: about what it takes in memory. */
+  event(event: WireEvent, bytes: number): void
+  gap(gap: Gap, before: Position): void
+  subscribed(status: JobStatus): void
+  /** The job has ended, and its log holds no more than what was delivered. */
+  done(): void
+  fail(error: JobtailError): void
+  connection(state: ConnectionState): void
 }
 
 /**
