@@ -17,6 +17,7 @@ test('exports', () => {
     'JobtailError',
     'TransportError',
     'createClient',
+    'fetchReading',
     'indexedDbMemory',
     'isJobtailError',
     'longPoll',
@@ -26,7 +27,7 @@ test('exports', () => {
     'subscribe',
     'webSocket'
   ])
-  expect(Object.keys(core).sort()).toEqual(['JobFailedError', 'JobtailError', 'TransportError', 'createClient', 'isJobtailError'])
+  expect(Object.keys(core).sort()).toEqual(['JobFailedError', 'JobtailError', 'TransportError', 'createClient', 'fetchReading', 'isJobtailError'])
 })
 
 test('an error of another copy of the library is told by its name', () => {

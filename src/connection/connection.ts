@@ -372,8 +372,9 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
 
   function onAvailability(): void {
     const { race } = core
-    const next = { ...race, order: core.order() }
-    const isStuck = race.phase.kind === 'racing' && links.size === 0
+    const order = core.order()
+    const next = { ...race, order, queue: race.queue.filter((name) => order.includes(name)) }
+    const isStuck = race.phase.kind === 'racing' && next.queue.length + race.probing.length === 0
     core.race = isStuck ? restarted(next) : next.order.some((name) => !race.order.includes(name)) ? woken(next, now()) : next
     core.schedule()
   }

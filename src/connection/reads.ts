@@ -80,6 +80,7 @@ export function createReads(core: Core, transport: Transport | undefined): Reads
       }
       if (!verifies) return
       verifying = undefined
+      if (!links.has(verifies)) return // it has ended meanwhile
       const isSilent = verifies.link.eventAt < link.startedAt
       if (isSilent && (jobs.news > 0 || (link.provedAt === undefined && isOffline()))) verifies.link.requireEventWithin(CHALLENGE_MS)
     }

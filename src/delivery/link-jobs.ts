@@ -40,7 +40,7 @@ export interface LinkJobs {
   /** Whether every reader of them is read for: this link can take over. */
   coversAll(wanted: readonly string[]): boolean
   /** Delivers it to those who haven't had it. Throws where events are missing before it. */
-  event(event: WireEvent, bytes: number | undefined): void
+  event(event: WireEvent, bytes?: number | undefined): void
   /** False where it begins before the place that was asked for: the cursor was lost on the way, or the answer is an old one. `isFresh`: it was asked for so that neither can be. */
   subscribed(told: Subscribed, isFresh: boolean): boolean
   done(told: Done): void

@@ -184,7 +184,8 @@ export function goneLive(race: Race, transport: string, now: number, { random }:
 /** The live link ended by itself. What is still being tried is given up by whoever opened it. */
 export function lost(race: Race, { livedMs, events, byeMs }: Loss, now: number, { retry, random }: RacePolicy): Race {
   const transport = liveOf(race) ?? ''
-  const isUseful = livedMs >= USEFUL_LIFE_MS
+  // A window that is used up has been useful: come back at once, the server says.
+  const isUseful = livedMs >= USEFUL_LIFE_MS || (byeMs === 0 && events > 0)
   // A planned close says nothing against the transport.
   const isShort = !isUseful && byeMs === undefined
   // A life that brought nothing resets nothing: an endpoint that opens and dies would be tried at full speed for ever.

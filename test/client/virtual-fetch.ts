@@ -28,7 +28,11 @@ export interface VirtualFetch {
   pageSize: number
 }
 
-export const page = (status: number) => (): Response => new Response('<h1>Not today</h1>', { status, headers: { 'content-type': 'text/html' } })
+/** What somebody in between answers. */
+export const page =
+  (status: number, headers: Record<string, string> = {}) =>
+  (): Response =>
+    new Response('<h1>Not today</h1>', { status, headers: { 'content-type': 'text/html', ...headers } })
 
 export const problem =
   (status: number, code: string, headers: Record<string, string> = {}) =>

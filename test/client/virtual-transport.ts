@@ -22,7 +22,7 @@ export interface VirtualLink {
   /** Bytes that make no frame yet: it has opened. */
   opened(): void
   end(): void
-  fail(reason: FailureReason, status?: number): void
+  fail(reason: FailureReason, status?: number, retryAfterMs?: number): void
   /** Calls back after so long, unless it is over before. */
   after(ms: number, act: () => void): void
   onUpdate(listener: () => void): void
@@ -71,7 +71,7 @@ export function virtualTransport(name: string, links: VirtualLink[], script: Scr
         pushBatch: (frames) => queue.push(frames),
         opened: () => queue.push([]),
         end: () => over(),
-        fail: (reason, status) => over(new TransportError(reason, `made to fail: ${reason}`, { status })),
+        fail: (reason, status, retryAfterMs) => over(new TransportError(reason, `made to fail: ${reason}`, { status, retryAfterMs })),
         after(ms, act) {
           if (life.signal.aborted) return
           const timer = setTimeout(() => link.isOpen && act(), ms)
@@ -173,9 +173,9 @@ export const hanging: Script = () => {}
 export const mute: Script = (link) => link.after(10, () => link.opened())
 
 export const failing =
-  (reason: FailureReason, status?: number, afterMs = 0): Script =>
+  (reason: FailureReason, status?: number, afterMs = 0, retryAfterMs?: number): Script =>
   (link) =>
-    link.after(afterMs, () => link.fail(reason, status))
+    link.after(afterMs, () => link.fail(reason, status, retryAfterMs))
 
 /** Does as another for so long, then is cut. */
 export const dying =

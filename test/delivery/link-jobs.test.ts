@@ -16,7 +16,8 @@ interface Jobs {
   needsUpdate(active: Wants): boolean
   ask(active: Wants): OpenRequest['jobs']
   coversAll(active: Wants): boolean
-  subscribed(told: Subscribed, active: Wants): boolean
+  /** As the answer to what was asked so that no cursor could be lost, unless said otherwise. */
+  subscribed(told: Subscribed, active: Wants, isFresh?: boolean): boolean
   event(event: WireEvent, bytes?: number): void
   /** To whom it was told. */
   done(told: Done, active: Wants): Recorder[]
@@ -46,9 +47,9 @@ function create(): Jobs {
     needsUpdate: (readers) => linkJobs.needsUpdate(jobsOf(readers)),
     ask: (readers) => linkJobs.ask(jobsOf(readers)),
     coversAll: (readers) => linkJobs.coversAll(jobsOf(readers)),
-    subscribed(told, readers) {
+    subscribed(told, readers, isFresh = true) {
       active = readers
-      return linkJobs.subscribed(told)
+      return linkJobs.subscribed(told, isFresh)
     },
     done(told, readers) {
       active = readers
@@ -408,11 +409,40 @@ describe('an answer from before the place that was asked for', () => {
     expect(jobs.subscribed(subscribed('1', 'b', 0, 1), [one])).toBe(true)
   })
 
-  test('is none where nobody knows what lies before: a cursor says nothing of its place', () => {
-    const one = record('1', 'a-7')
-    const jobs = create()
-    jobs.ask(wants(one))
-    expect(jobs.subscribed(subscribed('1', 'a', 0, 1), [one])).toBe(true)
+  describe('where nobody knows what lies before, since a cursor says nothing of its place', () => {
+    const asking = (after: string | undefined): { one: Recorder; jobs: Jobs } => {
+      const one = record('1', after)
+      const jobs = create()
+      jobs.ask(wants(one))
+      return { one, jobs }
+    }
+
+    test('is any that begins elsewhere, and nobody takes part in it: the cursor may have been lost on the way', () => {
+      const { one, jobs } = asking('a-7')
+      expect(jobs.subscribed(subscribed('1', 'a', 9), [one], false)).toBe(false)
+      push(jobs, 10)
+      expect(one.heard).toEqual([])
+      expect(one.position.cursor).toBe('a-7')
+    })
+
+    test('is none once it was asked for in every way there is: that history is gone', () => {
+      const { one, jobs } = asking('a-7')
+      expect(jobs.subscribed(subscribed('1', 'a', 9), [one], true)).toBe(true)
+      expect(events(one)).toEqual(['gap of undefined after a-7: retention'])
+    })
+
+    test('is none that bears the ref: the question was heard as it was asked', () => {
+      const { one, jobs } = asking('a-7')
+      expect(jobs.subscribed(subscribed('1', 'a', 9, 1), [one], false)).toBe(true)
+      expect(events(one)).toEqual(['gap of undefined after a-7: retention'])
+    })
+
+    test.each(['a-7', 'tail', undefined])('is none that begins where it was asked for (%s)', (after) => {
+      const { one, jobs } = asking(after)
+      expect(jobs.subscribed(subscribed('1', 'a', 7), [one], false)).toBe(true)
+      push(jobs, 8)
+      expect(one.heard).toContain('a-8')
+    })
   })
 
   test('is none that anybody waits for: of a job, or a question, that was given up', () => {

@@ -89,7 +89,7 @@ export function play(tape: Iterable<number>, rules: Rules): void {
     if (isUnanimous && before - liveAt >= DEPLOY_MS)
       check(phase.kind === 'stopped' && phase.status === votes[0], `not over, although every path said ${votes[0]}`)
     else if (fruitless >= attempts) check(phase.kind === 'stopped' && phase.status === undefined, 'not over, although the attempts are used up')
-    else expectPause('no-transport-delivered')
+    else expectPause('unreachable')
     if (phase.kind === 'stopped') startAnew()
   }
 
@@ -130,7 +130,7 @@ export function play(tape: Iterable<number>, rules: Rules): void {
     const livedMs = pick(200, 4999, USEFUL_MS, 60_000)
     const events = pick(0, 1, 3)
     const byeMs = pick(undefined, undefined, 0, 4000)
-    const isUseful = livedMs >= USEFUL_MS
+    const isUseful = livedMs >= USEFUL_MS || (byeMs === 0 && events > 0)
     fruitless = isUseful || events > 0 ? 0 : fruitless + 1
     favourite = isUseful || byeMs !== undefined ? live : undefined
     liveAt = driven.now
@@ -139,9 +139,9 @@ export function play(tape: Iterable<number>, rules: Rules): void {
     driven.lose({ livedMs, events, byeMs })
     const { phase } = driven.race
     if (isUseful && !byeMs) check(phase.kind === 'racing' && driven.preparedAt.at(-1) === driven.now, 'no race at once after a useful life')
-    else if (isUseful) expectPause('server-closing', byeMs)
+    else if (isUseful) expectPause('bye', byeMs)
     else if (fruitless > 0 && fruitless >= attempts) check(phase.kind === 'stopped', 'not over, although the attempts are used up')
-    else expectPause('connection-did-not-last', byeMs)
+    else expectPause('unstable', byeMs)
     if (phase.kind === 'waiting' && phase.isFirm) silentUntil = phase.until
     if (phase.kind === 'stopped') startAnew()
   }

@@ -338,7 +338,7 @@ describe('after a live link was lost', () => {
         const driven = liveOn('sse', { random: () => chance })
         driven.lose({ ...useful, byeMs: 4000 })
         expect(waitMs(driven)).toBe(ms)
-        if (ms > 0) expect(driven.race.phase).toMatchObject({ reason: 'server-closing', isFirm: true })
+        if (ms > 0) expect(driven.race.phase).toMatchObject({ reason: 'bye', isFirm: true })
       }
     })
 
@@ -349,10 +349,15 @@ describe('after a live link was lost', () => {
     })
 
     test('after a short life it is a short life: at least a pause within baseMs, growing where nothing was delivered', () => {
-      expect(waitMs(losing('sse', { events: 1, byeMs: 0 }, { events: 1, byeMs: 0 }))).toBe(250)
+      expect(waitMs(losing('sse', { events: 1, byeMs: 1 }, { events: 1, byeMs: 1 }))).toBe(250)
       expect(waitMs(losing('sse', { byeMs: 0 }, { byeMs: 0 }, { byeMs: 0 }))).toBe(1000)
       expect(waitMs(losing('sse', { events: 1, byeMs: 4000 }))).toBe(4000)
       expect(losing('sse', { ...useful, byeMs: 0 }).race.phase.kind).toBe('racing')
+    })
+
+    test('which asks for no time, after events: its window is used up, and the next one comes at once', () => {
+      const driven = losing('sse', { events: 1, byeMs: 0 })
+      expect(driven.race).toMatchObject({ phase: { kind: 'racing' }, failures: 0, favourite: 'sse' })
     })
 
     test('it resets what the failures had grown to, where it has delivered', () =>
@@ -384,7 +389,7 @@ describe('after a race in which nobody delivered', () => {
     driven.fail('websocket')
     expect(driven.race.phase.kind).toBe('racing')
     driven.fail('sse')
-    expect(driven.race).toMatchObject({ phase: { kind: 'waiting', reason: 'no-transport-delivered', isFirm: false }, failures: 1 })
+    expect(driven.race).toMatchObject({ phase: { kind: 'waiting', reason: 'unreachable', isFirm: false }, failures: 1 })
   })
 
   test('how each failed is kept until the next one begins, in the order of their failures', () => {
@@ -493,7 +498,7 @@ describe('after the server asked for a pause', () => {
     const driven = drive(NAMES, { random: () => chance })
     driven.busy(7000)
     expect(waitMs(driven)).toBe(ms)
-    expect(driven.race.phase).toMatchObject({ reason: 'server-busy', isFirm: true })
+    expect(driven.race.phase).toMatchObject({ reason: 'busy', isFirm: true })
   })
 
   test('the failures may ask for more on top of it', () => {

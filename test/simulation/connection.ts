@@ -285,6 +285,7 @@ export function createConnection({ kind, client, number, request: asked, end, ..
     down.send(() => {
       if (!isOpen) return
       path.trace(`${name}: ${status} from in between ${JSON.stringify(headers)}`)
+      isHeard = true
       path.onInstead(connection, status, retryAfterMs)
       end.head(status, headers, redirect)
     })

@@ -118,13 +118,84 @@ export const mistakes: readonly Mistake[] = [
     find: 'MAX_PIECE_BYTES), { stream: true })',
     replace: 'MAX_PIECE_BYTES))'
   },
+  {
+    name: 'a number overflows a timer',
+    foundBy: ['timers'],
+    file: 'async/bounds.ts',
+    find: 'Math.min(MAX_TIMER_MS, Math.max(0, ms || 0))',
+    replace: 'Math.max(0, ms || 0)'
+  },
+  {
+    name: 'a repeat counts as a hole',
+    foundBy: ['protocol'],
+    file: 'delivery/link-jobs.ts',
+    find: 'if (!at || seq <= at.seq) return',
+    replace: 'if (!at) return'
+  },
+  {
+    name: 'patience never grows',
+    foundBy: ['progress'],
+    file: 'policy/backoff.ts',
+    find: 'probeTimeoutMs * 2 ** Math.min(failures, 10)',
+    replace: 'probeTimeoutMs'
+  },
+  {
+    name: 'a window that is used up is a loss',
+    foundBy: ['window'],
+    file: 'transports/sse.ts',
+    find: 'isUsedUp && next ? batch.slice(0, -1) : batch',
+    replace: 'batch'
+  },
+  {
+    name: 'the window of a socket is never opened again',
+    foundBy: ['window'],
+    file: 'transports/websocket.ts',
+    find: "send({ op: 'window', bytes: windowBytes })",
+    replace: ''
+  },
+  {
+    name: 'a 404 from in between ends what has just been live',
+    foundBy: ['error'],
+    file: 'policy/race.ts',
+    find: 'race.liveAt !== undefined && now - race.liveAt < DEPLOY_MS',
+    replace: 'now < 0'
+  },
+  {
+    name: 'a pause that somebody in between asks for is ignored',
+    foundBy: ['Retry-After'],
+    file: 'connection/refusals.ts',
+    find: 'retryAfterMs !== undefined || status === 429',
+    replace: 'status === 0'
+  },
+  {
+    name: 'a stray 204 is taken for the end of the job',
+    foundBy: ['end'],
+    file: 'subscription.ts',
+    find: 'if (stopped.aborted || learn(told, isLoop)) return',
+    replace: 'if (stopped.aborted || learn(told, isLoop)) return\n          if (isLoop) return endLoop()'
+  },
+  {
+    name: 'a cursor that was lost on the way is a gap',
+    foundBy: ['exactly once', 'error', 'gap', 'start'],
+    file: 'delivery/link-jobs.ts',
+    find: 'if (isOther && ref === undefined && !isFresh) return false',
+    replace: ''
+  },
+  {
+    name: 'an old answer is asked for again out of the cache',
+    foundBy: ['progress', 'connections'],
+    file: 'connection/core.ts',
+    find: 'own.isFresh = core.isFresh || isRepeated',
+    replace: 'own.isFresh = core.isFresh && !isRepeated && false'
+  },
   { name: 'a socket is left open', foundBy: ['leaks'], file: 'transports/websocket.ts', find: '.close(1000)', replace: '.readyState' }
 ]
 
 /** From now on the client that is imported makes it. */
-export function make(name: string): Mistake {
+export function make(name: string): Mistake & { isMade(): boolean } {
   const mistake = mistakes.find((each) => each.name === name)
   if (!mistake) throw new Error(`there is no mistake "${name}"`)
+  let isMade = false
   const path = fileURLToPath(new URL(`../../src/${mistake.file}`, import.meta.url))
   registerHooks({
     load(url, context, nextLoad) {
@@ -133,8 +204,9 @@ export function make(name: string): Mistake {
       const source = String(loaded.source instanceof Uint8Array ? new TextDecoder().decode(loaded.source) : loaded.source)
       const parts = source.split(mistake.find)
       if (parts.length !== 2) throw new Error(`"${name}": its text is ${parts.length - 1} times in ${mistake.file}, not once`)
+      isMade = true
       return { ...loaded, source: parts.join(mistake.replace) }
     }
   })
-  return mistake
+  return { ...mistake, isMade: () => isMade }
 }

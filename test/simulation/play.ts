@@ -64,7 +64,7 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
     trace(`---- ${describeStep(step)}`)
     perform(step, world)
     // Only after minutes are its timers a minute apart.
-    if (step.do === 'long-hidden' && page.isHidden) await pass(step.forMs, watch)
+    while (step.do === 'long-hidden' && page.isHidden) await pass(10_000, watch)
   }
   await pass(1000, watch)
   stopWork()
@@ -148,7 +148,7 @@ function heal({ network, server, followers }: World): void {
 /** Whether all are so; who was asked to stay away for weeks does that, and is not waited for. */
 function areAll({ followers, silentUntil }: World, isSo: (follower: Follower) => boolean): boolean {
   const rest = followers.filter((follower) => !isSo(follower))
-  for (const follower of rest) if (!follower.left && silentUntil(follower.client) > clock.now + MAX_RECOVERY_MS) leave(follower, 'close')
+  for (const follower of rest) if (silentUntil(follower.client) > clock.now + MAX_RECOVERY_MS) leave(follower, 'close')
   return rest.length === 0
 }
 

@@ -25,7 +25,7 @@ const LATE_MS = 5000
 
 /** To be asked again and again: what holds at any moment, but for a while. */
 export function createWatch(world: World, { bufferSize }: Setup): () => void {
-  const { followers, sentTo, server, network } = world
+  const { followers, clients, sentTo, server, network } = world
   /** Since when something is so. */
   const since = new Map<string, number>()
 
@@ -45,6 +45,10 @@ export function createWatch(world: World, { bufferSize }: Setup): () => void {
   }
 
   return () => {
+    for (const client of clients.keys()) {
+      const usedUpMs = lasting(`used up ${client}`, server.isUsedUp(client))
+      if (usedUpMs > LETTING_GO_MS) throw new Wrong('window', `client ${client} has let its server wait for ${usedUpMs} ms`)
+    }
     for (const [index, follower] of followers.entries()) {
       const { job, client, subscription } = follower
       // What can't be replaced yet is read on.

@@ -34,6 +34,8 @@ const [{ default: fc }, { play, silence }, { describeSchedule, schedules }, { cr
   import('./tally.ts')
 ])
 
+if (mistake && !mistake.isMade()) throw new Error(`"${mistake.name}": nobody has asked for ${mistake.file}`)
+
 const log = console.log
 silence()
 const tally = createTally()

@@ -92,7 +92,7 @@ const anySetup = fc.record({
   everyMs: fc.constantFrom(0, 100, 700, 3000),
   hopelessMs: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, ms(300, 10)),
   bufferSize: fc.constantFrom(2, 10, 1000),
-  bufferBytes: fc.constantFrom(2 ** 22, 2 ** 22, 4000, 20_000),
+  bufferBytes: fc.constantFrom(2 ** 22, 2 ** 22, 1500, 4000, 20_000),
   probeTimeoutMs: fc.constantFrom(5000, 5000, 1500, 20_000),
   staggerMs: fc.constantFrom(250, 250, 250, 0, 3000, 2 ** 40, Number.POSITIVE_INFINITY),
   retryBaseMs: fc.constantFrom(250, 250, 50, 2000),

@@ -59,6 +59,8 @@ export interface Server {
   busyUntil: number
   /** On how many connections that are not lost a client hears of the job. */
   readingsOf(client: number, job: string): number
+  /** Whether a client's window is used up on one. */
+  isUsedUp(client: number): boolean
   renewToken(): void
   revoke(): void
   /** How many streams it was said on. */
@@ -263,6 +265,10 @@ export function createServer(options: ServerOptions): Server {
       const isHeld = ({ connection, jobs }: Waiting): boolean => connection.client === client && jobs.has(job)
       return [...[...streams].filter(isMeant), ...[...waiting].filter(isHeld)].filter(({ connection }) => connection.isOpen && !connection.isDead).length
     },
+    isUsedUp: (client) =>
+      [...streams].some(
+        ({ connection, isUsedUp }) => isUsedUp && connection.client === client && connection.isHeard && connection.isOpen && !connection.isDead
+      ),
     renewToken() {
       tokens += 1
     },

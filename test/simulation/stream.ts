@@ -15,6 +15,8 @@ export interface Stream {
   open(): void
   /** From now on so many bytes may be sent. */
   grant(bytes: number): void
+  /** It sends nothing more until then. */
+  readonly isUsedUp: boolean
   /** Sends the last events again, which says nothing new. */
   sendAgain(job: string, count: number): boolean
   write(frames: readonly Frame[]): void
@@ -91,6 +93,9 @@ export function createStream({
         callOff = undefined
         pump()
       })
+    },
+    get isUsedUp() {
+      return leftBytes <= 0
     },
     grant(bytes) {
       leftBytes = bytes

@@ -174,136 +174,15 @@ describe('a path that answers something else', () => {
 })
 
 describe('a window', () => {
-  const subscribed = (seq: number) => ({ control: 'subscribed', job: '42', epoch: 'e', seq, cursor: `e-${seq}`, status: 'running' })
   const bye = { control: 'bye', reason: 'window', retryMs: 0 }
   const data = (...frames: object[]): string => frames.map((frame) => `data: ${JSON.stringify(frame)}\n\n`).join('')
 
-  /** Answers that the test writes, piece by piece. */
-  function stream(): { response: Response; send(...frames: object[]): void; end(): void; fail(): void; isCancelled(): boolean } {
-    let body: ReadableStreamDefaultController<Uint8Array> | undefined
-    let isCancelled = false
-    const readable = new ReadableStream({
-      start(controller) {
-        body = controller
-      },
-      cancel() {
-        isCancelled = true
-      }
-    })
-    return {
-      response: new Response(readable, eventStream),
-      send: (...frames) => body?.enqueue(encode(data(...frames))),
-      end: () => body?.close(),
-      fail: () => body?.error(new TypeError('terminated')),
-      isCancelled: () => isCancelled
-    }
-  }
-
-  function openWindows(windowBytes: number, ...answers: Parameters<typeof scriptFetch>) {
-    const script = scriptFetch(...answers)
-    const reader = openReader(sse(), base, undefined, { fetch: script.fetch, windowBytes })
+  it('is asked for, and its goodbye handed on: who reads on opens the next stream', async () => {
+    const script = scriptFetch(new Response(data(hello, event(1), bye), eventStream))
+    const reader = openReader(sse(), base, undefined, { fetch: script.fetch, windowBytes: 1000 })
     onTestFinished(() => reader.abort())
-    return { script, reader, cursors: () => script.asked.map(({ url }) => url.searchParams.get('after')) }
-  }
-  const seqs = ({ events }: Reader): number[] => events.map(({ seq }) => seq)
-
-  it('is gone on with from the cursor by another stream, which is opened when half of it has been read', async () => {
-    const [first, second] = [stream(), stream()]
-    const { script, reader, cursors } = openWindows(1000, first.response, second.response)
-    first.send(hello, subscribed(0), event(1))
-    await reader.untilEvents(1)
-    expect(script.asked).toHaveLength(1)
-    first.send(event(2, 'x'.repeat(300)))
-    await reader.untilEvents(2)
-    expect(cursors()).toEqual([null, 'e-2'])
-    expect(script.asked.map(({ url }) => url.searchParams.get('window'))).toEqual(['1000', '1000'])
-    // Meanwhile the first goes on.
-    first.send(event(3))
-    await reader.untilEvents(3)
-    expect(first.isCancelled()).toBe(false)
-    const pending = reader.untilEvents(5)
-    second.send(hello, subscribed(2), event(3), event(4))
-    await pending
-    expect(seqs(reader)).toEqual([1, 2, 3, 3, 4]) // that it overlaps is said by subscribed
-    expect(reader.had.slice(-4)).toEqual([hello, subscribed(2), event(3), event(4)])
-    await vi.waitFor(() => expect(first.isCancelled()).toBe(true))
-    expect(script.asked[0]?.init.signal?.aborted).toBe(true)
-    expect(script.asked).toHaveLength(2)
-  })
-
-  it('that is used up is not told: the next stream is waited for', async () => {
-    const [first, second] = [stream(), stream()]
-    // Half of the bytes are less than half of the characters where they are not ASCII.
-    const { reader, cursors } = openWindows(1200, first.response, second.response)
-    first.send(hello, subscribed(0), event(1), bye)
-    first.end()
-    second.send(hello, subscribed(1), event(2), { control: 'bye', reason: 'shutdown', retryMs: 7 })
-    second.end()
     await reader.toEnd()
-    expect(cursors()).toEqual([null, 'e-1'])
-    expect(reader.had).toEqual([hello, subscribed(0), event(1), hello, subscribed(1), event(2), { control: 'bye', reason: 'shutdown', retryMs: 7 }])
-  })
-
-  it('that ends long before it is used up is told, and not opened again', async () => {
-    const { script, reader } = openWindows(1_000_000, new Response(data(hello, subscribed(0), bye), eventStream))
-    await reader.toEnd()
+    expect(script.asked.map(({ url }) => url.searchParams.get('window'))).toEqual(['1000'])
     expect(reader.had.at(-1)).toEqual(bye)
-    expect(script.asked).toHaveLength(1)
-  })
-
-  it('is not opened again where every job is done', async () => {
-    const done = { control: 'done', job: '42', cursor: 'e-1' }
-    const { script, reader } = openWindows(10, new Response(data(hello, subscribed(0), event(1), done), eventStream))
-    await reader.toEnd()
-    expect(reader.had.at(-1)).toEqual(done)
-    expect(script.asked).toHaveLength(1)
-  })
-
-  it.each([
-    ['ends', (first: ReturnType<typeof stream>) => first.end()],
-    ['breaks', (first: ReturnType<typeof stream>) => first.fail()]
-  ])('goes on with the next stream where the first %s before that is subscribed', async (_, stop) => {
-    const [first, second] = [stream(), stream()]
-    const { reader } = openWindows(10, first.response, second.response)
-    first.send(hello, subscribed(0), event(1))
-    await reader.untilEvents(1)
-    stop(first)
-    const pending = reader.untilEvents(2)
-    second.send(hello, subscribed(1), event(2))
-    await pending
-    expect(seqs(reader)).toEqual([1, 2])
-  })
-
-  it.each([
-    ['fails', new TypeError('Failed to fetch'), { reason: 'network' }],
-    ['is refused', new Response('<p>', { status: 502, headers: { 'content-type': 'text/html' } }), { reason: 'status', status: 502 }]
-  ])('is read to its end where the next stream %s, and only then that counts', async (_, answer, failure) => {
-    const first = stream()
-    const { script, reader } = openWindows(10, first.response, answer)
-    first.send(hello, subscribed(0), event(1))
-    await reader.untilEvents(1)
-    await vi.waitFor(() => expect(script.asked).toHaveLength(2))
-    first.send(event(2))
-    await reader.untilEvents(2)
-    first.send(event(3), bye)
-    first.end()
-    await expect(reader.toEnd()).rejects.toMatchObject(failure)
-    expect(seqs(reader)).toEqual([1, 2, 3])
-    expect(script.asked).toHaveLength(2)
-  })
-
-  it.each(['while both are open', 'when it is left'])('lets both streams go, %s', async (when) => {
-    const [first, second] = [stream(), stream()]
-    const { script, reader } = openWindows(10, first.response, second.response)
-    first.send(hello, subscribed(0), event(1))
-    await reader.untilEvents(1)
-    await vi.waitFor(() => expect(script.asked).toHaveLength(2))
-    if (when === 'when it is left') await reader.frames.return?.()
-    else {
-      const end = reader.toEnd().catch((error) => error)
-      reader.abort('enough')
-      expect(await end).toBe('enough')
-    }
-    await vi.waitFor(() => expect([first.isCancelled(), second.isCancelled()]).toEqual([true, true]))
   })
 })

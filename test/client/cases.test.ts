@@ -1,0 +1,575 @@
+/** What happens between a page and its server, out of public reports: answers that somebody in between gave, credentials that hang, paths that are slow. */
+
+import { describe, expect, test } from 'vitest'
+import type { Subscription } from '../../src/types.ts'
+import { all, asked, mend } from './page-phases.ts'
+import { page, problem } from './virtual-fetch.ts'
+import { elapse, elapseRoughly } from './virtual-time.ts'
+import { failing, hanging, type Script, serving } from './virtual-transport.ts'
+import { createWorld, expectNothingLeft, type Loop, NAMES, run, upTo, useVirtualTime, type World, type WorldOptions } from './world.ts'
+
+const spies = useVirtualTime()
+
+/** Every path, single reads as well, does that from now on; what is open is cut. */
+function turn(world: World, script: Script, fault: World['http']['faults']['events']): void {
+  for (const name of NAMES) world.transports[name].script = script
+  world.http.faults.events = fault
+  for (const link of world.open) link.fail('cut')
+}
+
+interface Running {
+  world: World
+  job: Subscription
+  loop: Loop
+}
+
+/** A job that has been read for ten seconds. */
+async function live(options?: WorldOptions): Promise<Running> {
+  const world = createWorld(options)
+  world.log.fill('42', 3)
+  const job = world.client.subscribe('42')
+  const loop = run(job)
+  await elapseRoughly(10_000)
+  expect(job.state.connection.phase).toBe('live')
+  return { world, job, loop }
+}
+
+describe('a router that answers 404 while containers are replaced', () => {
+  const away: [Script, World['http']['faults']['events']] = [failing('status', 404, 10), page(404)]
+
+  test('three seconds of that are waited out, and told', async () => {
+    const { world, job, loop } = await live()
+    turn(world, ...away)
+    await elapse(1500)
+    expect(loop.state).toBe('running')
+    expect(['waiting', 'connecting']).toContain(job.state.connection.phase)
+    expect(job.state.connection.problem).toMatchObject({ reason: 'status', status: 404 })
+    expect(world.said('waiting').map((each) => ('reason' in each ? each.reason : ''))).toContain('unreachable')
+    await elapse(1500)
+    mend(world)
+    world.log.fill('42', 5)
+    await elapse(5000)
+    expect(loop.seqs).toEqual(upTo(5))
+    expect(job.state.connection).toMatchObject({ phase: 'live', problem: undefined })
+  })
+
+  test('after three minutes it is the answer', async () => {
+    const { world, loop } = await live({ retry: { maxMs: 5000 } })
+    turn(world, ...away)
+    await elapseRoughly(170_000)
+    expect(loop.state).toBe('running')
+    await elapseRoughly(20_000)
+    expect(loop.error).toMatchObject({ name: 'JobtailError', code: 'unknown-job', status: 404 })
+    await expectNothingLeft(world)
+  })
+
+  test('in the very first race it is a wrong URL, and ends at once', async () => {
+    const world = createWorld({ scripts: { ...all(failing('status', 404, 10)), websocket: failing('refused', undefined, 10) } })
+    world.http.faults.events = page(404)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(1000)
+    expect(loop.error).toMatchObject({
+      code: 'unknown-job',
+      status: 404,
+      message: expect.stringContaining('every path to https://example.test/jobs answered 404')
+    })
+    await expectNothingLeft(world)
+  })
+})
+
+describe('a gateway that answers 401 by itself', () => {
+  /** It takes this token only, and says so with a page of its own. */
+  function guarded(valid: () => string, options: WorldOptions = {}): World {
+    const world = createWorld(options)
+    const serve = serving(world.log)
+    for (const name of NAMES)
+      world.transports[name].script = (link) => (link.request.token === valid() ? serve(link) : link.after(10, () => link.fail('status', 401)))
+    world.log.fill('42', 2)
+    return world
+  }
+
+  test('to the links is asked another token, once for all of them', async () => {
+    let tokens = 0
+    const world = guarded(() => 'token-2', { token: () => `token-${++tokens}`, firstLook: false })
+    const loop = run(world.client.subscribe('42'))
+    await elapse(200)
+    expect(loop).toMatchObject({ state: 'running', seqs: [1, 2] })
+    expect(tokens).toBe(2)
+  })
+
+  test('to the first read alone as well, which is then taken again', async () => {
+    let tokens = 0
+    const world = createWorld({ token: () => `token-${++tokens}`, scripts: all(hanging) })
+    world.log.append('42', 'succeeded', 7)
+    world.http.faults.events = () => {
+      world.http.faults = {}
+      return page(401)()
+    }
+    const loop = run(world.client.subscribe('42'))
+    await elapse(100)
+    expect(loop).toMatchObject({ state: 'ended', seqs: [1] })
+    expect(tokens).toBe(2)
+    expect(world.http.asked.map(({ headers }) => headers.get('authorization'))).toEqual(['Bearer token-1', 'Bearer token-2'])
+  })
+
+  test('again and again is thrown, with one more try', async () => {
+    let tokens = 0
+    const world = guarded(() => 'none', { token: () => `token-${++tokens}`, firstLook: false })
+    const loop = run(world.client.subscribe('42'))
+    await elapse(2000)
+    expect(loop.error).toMatchObject({ code: 'unauthorized', status: 401 })
+    expect(tokens).toBe(2)
+    await expectNothingLeft(world)
+  })
+
+  test('to a live link whose token has expired goes on with the next one', async () => {
+    let valid = 'token-1'
+    let tokens = 0
+    const world = guarded(() => valid, { token: () => `token-${++tokens}`, firstLook: false })
+    const loop = run(world.client.subscribe('42'))
+    await elapse(200)
+    valid = 'token-2'
+    world.open[0]?.fail('status', 401)
+    world.log.fill('42', 4)
+    await elapse(200)
+    expect(loop).toMatchObject({ state: 'running', seqs: upTo(4) })
+    expect(tokens).toBe(2)
+    expect(world.said('waiting')).toEqual([])
+  })
+
+  test('with a token that is always the same is the end at once', async () => {
+    const world = guarded(() => 'other', { token: 'fixed' })
+    world.http.faults.events = page(401)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(1500)
+    expect(loop.error).toMatchObject({ code: 'unauthorized', status: 401 })
+    await expectNothingLeft(world)
+  })
+})
+
+describe.each([
+  [429, 60_000],
+  [503, 60_000],
+  [429, undefined]
+])('a gateway that answers %d, with Retry-After of %s ms', (status, retryAfterMs) => {
+  const limited = (): [Script, World['http']['faults']['events']] => [
+    failing('status', status, 10, retryAfterMs),
+    page(status, retryAfterMs === undefined ? {} : { 'retry-after': `${retryAfterMs / 1000}` })
+  ]
+
+  test('to a first connect is asked nothing more, by no transport', async () => {
+    const [script, fault] = limited()
+    const world = createWorld({ scripts: all(script) })
+    world.http.faults.events = fault
+    world.log.fill('42', 3)
+    const job = world.client.subscribe('42')
+    const loop = run(job)
+    await elapse(20)
+    const before = asked(world)
+    expect(before).toBeLessThanOrEqual(2)
+    expect(job.state.connection).toMatchObject({ phase: 'waiting', problem: { status } })
+    expect(world.said('waiting')).toMatchObject([{ reason: 'busy' }])
+    if (retryAfterMs === undefined) return
+    await elapseRoughly(retryAfterMs - 1000)
+    expect(asked(world)).toBe(before)
+    mend(world)
+    await elapseRoughly(retryAfterMs + 2000)
+    expect(loop.seqs).toEqual(upTo(3))
+  })
+
+  test('to a lost connection is asked nothing more, by no transport', async () => {
+    const { world, loop } = await live({ retry: { baseMs: 1, maxMs: 1000 } })
+    const before = asked(world)
+    turn(world, ...limited())
+    await elapse(3000)
+    if (retryAfterMs === undefined) return expect(asked(world) - before).toBeLessThan(40) // ever more rarely, at full jitter within a second
+    expect(asked(world) - before).toBeLessThanOrEqual(2)
+    await elapseRoughly(retryAfterMs - 4000)
+    expect(asked(world) - before).toBeLessThanOrEqual(2)
+    mend(world)
+    await elapseRoughly(retryAfterMs + 5000)
+    world.log.fill('42', 5)
+    await elapse(50)
+    expect(loop.seqs).toEqual(upTo(5))
+  })
+
+  test('beside what works leaves that alone, and is not asked again before', async () => {
+    const world = createWorld({ firstLook: false, scripts: { websocket: failing('status', status, 300, retryAfterMs) } })
+    world.log.fill('42', 3)
+    const job = world.client.subscribe('42')
+    const loop = run(job)
+    await elapseRoughly(2000)
+    expect(job.state.connection).toMatchObject({ phase: 'live', transport: 'sse' })
+    const count = (): number => world.links.filter(({ transport }) => transport === 'websocket').length
+    expect(count()).toBe(1)
+    await elapseRoughly((retryAfterMs ?? 2000) - 2000)
+    expect(count()).toBe(1)
+    world.transports.websocket.script = serving(world.log)
+    await elapseRoughly(10_000)
+    expect(job.state.connection.transport).toBe('websocket')
+    expect(loop.seqs).toEqual(upTo(3))
+  })
+})
+
+describe('a Retry-After of thirty days', () => {
+  const MONTH_MS = 30 * 24 * 3_600_000
+
+  test.each([
+    ['of a gateway', failing('status', 503, 10, MONTH_MS), page(503, { 'retry-after': '2592000' })],
+    [
+      'of the server, to all jobs',
+      (link) => link.after(10, () => link.push({ control: 'error', status: 503, code: 'busy', message: 'busy', retryAfterMs: MONTH_MS })),
+      problem(503, 'busy', { 'retry-after': '2592000' })
+    ],
+    [
+      'of the server, to one job',
+      (link) => link.after(10, () => link.push({ control: 'error', job: '42', status: 429, code: 'busy', message: 'busy', retryAfterMs: MONTH_MS })),
+      problem(429, 'busy', { 'retry-after': '2592000' })
+    ]
+  ] as [string, Script, () => Response][])('%s: no storm of requests', async (_, script, fault) => {
+    const world = createWorld({ scripts: all(script) })
+    world.http.faults.events = fault
+    world.log.fill('42', 3)
+    const job = world.client.subscribe('42')
+    const loop = run(job)
+    await elapseRoughly(600_000)
+    expect(asked(world)).toBeLessThanOrEqual(2)
+    expect(loop.state).toBe('running')
+    expect(job.state.connection.phase).toBe('waiting')
+    expect((job.state.connection.retryAt ?? 0) - (performance.timeOrigin + performance.now())).toBeGreaterThan(MAX_TIMER_MS - 700_000)
+  })
+})
+
+/** What a timer can wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+describe('a cursor that is lost on the way', () => {
+  /** Whatever is asked for, it is read from the beginning, unless it is asked in a way that can't be lost. */
+  const forgetful =
+    (world: World): Script =>
+    (link) =>
+      link.after(10, () => {
+        link.push({ control: 'hello', protocol: 1, heartbeatMs: 15_000, mux: 128 })
+        for (const { job, after } of link.jobs) {
+          const seq = link.request.isFresh ? world.log.positionOf(job, after) : 0
+          link.push(world.log.subscribed(job, seq), ...world.log.framesAfter(job, seq).frames)
+        }
+      })
+
+  test('is noticed: the link is ended as stale, and the next is asked as no cache has seen it', async () => {
+    const { world, loop } = await live({ firstLook: false })
+    for (const name of NAMES) world.transports[name].script = forgetful(world)
+    world.log.fill('42', 5)
+    world.open[0]?.fail('cut')
+    world.log.fill('42', 6)
+    await elapse(3000)
+    const [lost] = world.links.slice(1)
+    expect(lost?.request.isFresh).toBe(false)
+    expect(world.said('lost')).toContainEqual(expect.objectContaining({ reason: 'stale' }))
+    expect(world.links.at(-1)?.request.isFresh).toBe(true)
+    expect(world.links.length).toBeLessThanOrEqual(4)
+    expect(loop.seqs).toEqual(upTo(6))
+  })
+
+  test('however it is asked: a stream that is read from the start each time still gets there, and stays', async () => {
+    const { world, job, loop } = await live({ firstLook: false })
+    const stubborn: Script = (link) => forgetful(world)({ ...link, jobs: link.jobs, request: { ...link.request, isFresh: false }, isOpen: true })
+    for (const name of NAMES) world.transports[name].script = stubborn
+    world.log.fill('42', 5)
+    world.open[0]?.fail('cut')
+    await elapseRoughly(10_000)
+    expect(loop.seqs).toEqual(upTo(5))
+    expect(job.state.connection.phase).toBe('live')
+    expect(world.links.length).toBeLessThanOrEqual(4)
+  })
+
+  test('the same question after a fruitless try is asked so as well', async () => {
+    const world = createWorld({ firstLook: false, scripts: { websocket: failing('cut', undefined, 10) } })
+    world.log.fill('42', 3)
+    for (const name of NAMES) world.transports[name].script = failing('network', undefined, 10)
+    run(world.client.subscribe('42'))
+    await elapse(2000)
+    const sse = world.links.filter(({ transport }) => transport === 'sse')
+    expect(sse.length).toBeGreaterThan(1)
+    expect(sse.map(({ request }) => request.isFresh)).toEqual(sse.map((_, index) => index > 0))
+  })
+})
+
+describe('a network on which the first frame takes six seconds', () => {
+  test('gets through in the second race: patience has doubled', async () => {
+    const world = createWorld({ firstLook: false })
+    for (const name of NAMES) world.transports[name].script = serving(world.log, { delayMs: 6000 })
+    world.log.fill('42', 3)
+    const loop = run(world.client.subscribe('42'))
+    await elapseRoughly(16_000)
+    expect(loop.seqs).toEqual(upTo(3))
+    const tries = world.links.filter(({ transport }) => transport === 'websocket')
+    expect(tries.length).toBe(2)
+    expect(world.said('probe-failed').filter(({ transport }) => transport === 'websocket')).toMatchObject([{ reason: 'timeout', afterMs: 5000 }])
+  })
+
+  test('delivers a finished job by a single read that takes as long', async () => {
+    const world = createWorld({ httpDelayMs: 6000, scripts: all(hanging) })
+    world.log.append('42', 'succeeded', 7)
+    const loop = run(world.client.subscribe('42'))
+    await elapseRoughly(20_000)
+    expect(loop).toMatchObject({ state: 'ended', seqs: [1] })
+    expect(asked(world)).toBeLessThanOrEqual(12)
+  })
+
+  test('is known the next time: patience starts from what was needed, in this page and from memory', async () => {
+    const kept = new Map<string, unknown>()
+    const memory = {
+      read: async (key: string) => kept.get(key),
+      write: async (key: string, value: unknown) => void kept.set(key, value),
+      clear: async (key: string) => void kept.delete(key)
+    }
+    const world = createWorld({ firstLook: false, memory })
+    for (const name of NAMES) world.transports[name].script = serving(world.log, { delayMs: 6000 })
+    world.log.fill('42', 3)
+    const first = run(world.client.subscribe('42'))
+    await elapseRoughly(16_000)
+    expect(first.seqs).toEqual(upTo(3))
+    world.client.close()
+    const before = world.said('probe-failed').length
+    const next = world.another()
+    const loop = run(next.subscribe('42'))
+    await elapseRoughly(6500)
+    expect(loop.seqs).toEqual(upTo(3))
+    expect(world.said('probe-failed').length).toBe(before)
+    next.close()
+  })
+})
+
+describe('a token source', () => {
+  test('that gives no answer is a failure that is told, retried and counted; when it answers later the job goes on', async () => {
+    let asks = 0
+    let isBack = false
+    const world = createWorld({
+      token() {
+        asks += 1
+        return isBack ? 'good' : new Promise(() => {})
+      }
+    })
+    world.log.fill('42', 3)
+    const job = world.client.subscribe('42')
+    const loop = run(job)
+    await elapseRoughly(5100)
+    expect(world.said('probe-failed')).toMatchObject([{ transport: 'token', reason: 'timeout' }])
+    expect(world.said('waiting')).toMatchObject([{ reason: 'unreachable' }])
+    await elapseRoughly(20_000)
+    expect(asks).toBeGreaterThanOrEqual(2)
+    expect(job.state.connection).toMatchObject({ attempt: expect.any(Number), problem: { transport: 'token', reason: 'timeout' } })
+    expect(job.state.connection.attempt).toBeGreaterThanOrEqual(1)
+    expect(asked(world)).toBe(0)
+    isBack = true
+    await elapseRoughly(45_000)
+    expect(loop.seqs).toEqual(upTo(3))
+    expect(job.state.connection).toMatchObject({ phase: 'live', problem: undefined })
+  })
+
+  test('that gives no answer uses up the attempts', async () => {
+    const world = createWorld({ token: () => new Promise(() => {}), probeTimeoutMs: 50, retry: { attempts: 3, baseMs: 10, maxMs: 10 } })
+    const loop = run(world.client.subscribe('42'))
+    await elapse(1000)
+    expect(loop.error).toMatchObject({ code: 'unreachable', message: expect.stringContaining('token (timeout)') })
+    expect(asked(world)).toBe(0)
+    await expectNothingLeft(world)
+  })
+
+  test('that gave no answer is asked again as soon as there is reason to hope, and what it answers too late is used by nobody', async () => {
+    const answers: ((token: string) => void)[] = []
+    const world = createWorld({ token: () => new Promise<string>((resolve) => answers.push(resolve)), retry: { baseMs: 60_000, maxMs: 60_000 } })
+    world.log.fill('42', 3)
+    const loop = run(world.client.subscribe('42'))
+    await elapseRoughly(5250)
+    answers[0]?.('too late')
+    await elapse(50)
+    expect(asked(world)).toBe(0)
+    await elapseRoughly(60_000)
+    expect(answers.length).toBeGreaterThan(1)
+    answers.at(-1)?.('good')
+    await elapse(100)
+    expect(loop.seqs).toEqual(upTo(3))
+    expect(world.links.map(({ request }) => request.token)).not.toContain('too late')
+  })
+
+  test('that gave what is no token fails who asked, and not who asks next', async () => {
+    let token = 'not a token\n'
+    const world = createWorld({ token: () => token, retry: { attempts: 1 } })
+    world.log.fill('42', 3)
+    const first = run(world.client.subscribe('42'))
+    await elapse(50)
+    expect(first.error).toMatchObject({ code: 'bad-request' })
+    token = 'good'
+    const before = world.said('waiting').length
+    const second = run(world.client.subscribe('42'))
+    await elapse(50)
+    expect(second).toMatchObject({ state: 'running', seqs: upTo(3) })
+    expect(world.said('waiting').length).toBe(before)
+  })
+})
+
+test('who subscribes in the moment in which another job’s only path has ended with a refusal starts anew', async () => {
+  const world = createWorld({ firstLook: false, retry: { attempts: 1 } })
+  for (const name of NAMES.slice(1)) world.transports[name].isSupported = () => false
+  const serve = serving(world.log)
+  world.log.fill('43', 2)
+  world.transports.websocket.script = (link) =>
+    link.jobs[0]?.job === '43'
+      ? serve(link)
+      : link.after(10, () => {
+          link.push({ control: 'error', job: '42', status: 403, code: 'forbidden', message: 'no' })
+          link.end()
+        })
+  let second: Loop | undefined
+  const first = world.client.subscribe('42')
+  first.result.catch(() => {
+    second = run(world.client.subscribe('43'))
+  })
+  run(first)
+  await elapse(500)
+  expect(second).toMatchObject({ state: 'running', seqs: upTo(2) })
+  expect(world.said('waiting')).toEqual([])
+})
+
+test('the first read is taken again after a 401: a finished job is there at once although everything else hangs', async () => {
+  let tokens = 0
+  const world = createWorld({ token: () => `token-${++tokens}`, scripts: all(hanging) })
+  world.log.append('42', 'succeeded', 7)
+  world.http.faults.events = () => {
+    world.http.faults = {}
+    return problem(401, 'unauthorized')()
+  }
+  const loop = run(world.client.subscribe('42'))
+  await elapse(100)
+  expect(loop).toMatchObject({ state: 'ended', seqs: [1] })
+  expect(world.http.asked.map(({ headers }) => headers.get('authorization'))).toEqual(['Bearer token-1', 'Bearer token-2'])
+})
+
+describe('a transport that is there at some times only', () => {
+  /** The best of them; not there at first. */
+  function flipping(options: WorldOptions = {}): { world: World; flip(isAvailable: boolean): void; listeners: Set<() => void> } {
+    const world = createWorld(options)
+    world.log.fill('42', 3)
+    const listeners = new Set<() => void>()
+    let isThere = false
+    Object.assign(world.transports.websocket, {
+      availability: {
+        get isAvailable() {
+          return isThere
+        },
+        onChange(listener: () => void) {
+          listeners.add(listener)
+          return () => listeners.delete(listener)
+        }
+      }
+    })
+    return {
+      world,
+      listeners,
+      flip(isAvailable) {
+        isThere = isAvailable
+        for (const listener of [...listeners]) listener()
+      }
+    }
+  }
+
+  test('is not tried before, and at once when it comes; it takes over, as it is better', async () => {
+    const { world, flip, listeners } = flipping()
+    const job = world.client.subscribe('42')
+    const loop = run(job)
+    await elapseRoughly(20_000)
+    expect(world.links.map(({ transport }) => transport)).toEqual(['sse'])
+    flip(true)
+    await elapse(50)
+    expect(job.state.connection).toMatchObject({ phase: 'live', transport: 'websocket' })
+    expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
+    expect(loop.seqs).toEqual(upTo(3))
+    // It goes, as what it stood for is gone.
+    flip(false)
+    world.open[0]?.fail('cut')
+    await elapse(2000)
+    expect(job.state.connection).toMatchObject({ phase: 'live', transport: 'sse' })
+    expect(world.links.map(({ transport }) => transport)).toEqual(['sse', 'websocket', 'sse'])
+    job.close()
+    expect(listeners.size).toBe(1)
+    await elapse(50)
+    expect(listeners.size).toBe(0)
+  })
+
+  /** It is the only one that there is. */
+  const alone = (world: World): void => {
+    for (const name of NAMES.slice(1)) world.transports[name].isSupported = () => false
+  }
+
+  test('where it is the only one is waited for, and tried at once when it comes', async () => {
+    const { world, flip } = flipping({ firstLook: false })
+    alone(world)
+    const job = world.client.subscribe('42')
+    const loop = run(job)
+    await elapseRoughly(60_000)
+    expect(world.links).toEqual([])
+    expect(loop.state).toBe('running')
+    flip(true)
+    await elapse(50)
+    expect(loop.seqs).toEqual(upTo(3))
+  })
+
+  test('and comes while the first read is under way is tried at once', async () => {
+    const { world, flip } = flipping({ httpDelayMs: 2000 })
+    alone(world)
+    const loop = run(world.client.subscribe('42'))
+    await elapse(100)
+    expect(world.http.open).toBe(1)
+    flip(true)
+    await elapse(50)
+    expect(loop.seqs).toEqual(upTo(3))
+    await elapse(10_000)
+    expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
+  })
+
+  test('and goes before its turn in a race is not opened', async () => {
+    const { world, flip } = flipping({ firstLook: false })
+    flip(true)
+    for (const name of ['sse', 'long-poll', 'short-poll'] as const) world.transports[name].script = hanging
+    const loop = run(world.client.subscribe('42'))
+    await elapse(50)
+    world.open[0]?.fail('cut')
+    await elapse(100)
+    flip(false)
+    const before = world.links.length
+    await elapseRoughly(2000)
+    expect(world.links.slice(before).map(({ transport }) => transport)).not.toContain('websocket')
+    expect(loop.state).toBe('running')
+  })
+})
+
+describe('a pause is told once, with how long it is and why', () => {
+  const waits = (world: World): unknown[] => world.said('waiting').map((each) => ('ms' in each ? { ms: each.ms, reason: each.reason } : each))
+
+  test.each([
+    ['nobody delivers', 'unreachable', (world: World) => turn(world, failing('network'), 'break')],
+    ['the server is busy', 'busy', (world: World) => turn(world, failing('status', 503, 0, 5000), 'break')],
+    ['the server closes as planned', 'bye', (world: World) => world.open[0]?.push({ control: 'bye', reason: 'deploy', retryMs: 5000 })]
+  ])('%s', async (_, reason, act) => {
+    const { world } = await live({ firstLook: false })
+    act(world)
+    await elapse(100)
+    const told = waits(world)
+    expect(told.at(-1)).toEqual({ ms: expect.any(Number), reason })
+    expect(told.filter((each) => (each as { reason: string }).reason === reason).length).toBeGreaterThan(0) // as: made above
+    if (reason !== 'unreachable') expect(told).toHaveLength(1)
+  })
+
+  test('the connection did not last', async () => {
+    const world = createWorld({ firstLook: false })
+    world.log.fill('42', 3)
+    run(world.client.subscribe('42'))
+    await elapse(100)
+    world.open[0]?.fail('cut')
+    await elapse(10)
+    expect(waits(world)).toEqual([{ ms: expect.any(Number), reason: 'unstable' }])
+    expect(spies.warn).not.toHaveBeenCalled()
+  })
+})
