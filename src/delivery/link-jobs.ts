@@ -21,7 +21,7 @@ interface LinkJob {
   /** Not answered by `subscribed` yet: until then the job's frames belong to the reading before. */
   isAsked: boolean
   /** How far this link has come in the job's log; undefined before `subscribed`. */
-  at: Place | undefined
+  at: { -readonly [Name in keyof Place]: Place[Name] } | undefined
 }
 
 export interface LinkJobs {
@@ -125,12 +125,14 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
       // What this link has brought already it may bring again.
       if (!at || seq <= at.seq) return
       if (seq !== at.seq + 1) throw new TransportError('protocol', `event ${id} of job ${job}: expected seq ${at.seq + 1}, got ${seq}`)
-      entry.at = { epoch: at.epoch, seq, cursor: id }
+      const before = at.seq
+      at.seq = seq
+      at.cursor = id
       let isFirst = true
       const size = bytes ?? sizeOf(event.data)
       for (const reader of active(job)) {
         const { position } = reader
-        if (position.epoch !== at.epoch || position.seq !== at.seq) continue
+        if (position.epoch !== at.epoch || position.seq !== before) continue
         news += 1
         newsBytes += size
         reader.position = { epoch: at.epoch, seq, cursor: id, left: position.left }

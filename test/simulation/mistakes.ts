@@ -27,7 +27,7 @@ export const mistakes: readonly Mistake[] = [
     name: 'what was had is delivered again',
     foundBy: ['exactly once'],
     file: 'delivery/link-jobs.ts',
-    find: 'if (position.epoch !== at.epoch || position.seq !== at.seq) continue',
+    find: 'if (position.epoch !== at.epoch || position.seq !== before) continue',
     replace: ''
   },
   {
