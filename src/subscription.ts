@@ -103,8 +103,10 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
         wire().pool.leave(own)
         try {
           const told = await wire().operations.snapshot(jobId, stopped, false)
-          if (stopped.aborted || learn(told, isLoop)) return
-          // Somebody in between has said so (a stray 204): the job goes on, and is asked for again.
+          if (stopped.aborted) return
+          const { cursor } = own.position
+          if ((cursor === TAIL || cursor === told.cursor) && learn(told, isLoop)) return
+          // Somebody in between has said so (a stray 204): there is more, and it is asked for again.
           contradictions += 1
           await delay(backoffMs(contradictions, retry, Math.random), stopped)
           wire().pool.join(own)

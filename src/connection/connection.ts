@@ -16,7 +16,7 @@ import { begin, type Failure, goneLive, isBetter, lost, nobodyDelivered, opened,
 import { type Control, type Frame, isControl } from '../protocol/frames.ts'
 import { isTerminal } from '../protocol/rules.ts'
 import { IDLE } from '../state.ts'
-import type { ConnectionState, Reader, Transport } from '../types.ts'
+import type { ConnectionProblem, ConnectionState, Reader, Transport } from '../types.ts'
 import { activeReaders, type ConnectionOptions, createCore } from './core.ts'
 import type { JobLink } from './job-link.ts'
 import { createReads } from './reads.ts'
@@ -278,7 +278,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
       case 'subscribed':
         auth.accept()
         table.known(frame.job)
-        if (!own.jobs.subscribed(frame, own.isFresh)) onStaleAnswer(own, frame.job)
+        if (!own.jobs.subscribed(frame, own.isFresh, answersOnce(own))) onStaleAnswer(own, frame.job)
         return
       case 'done':
         return own.jobs.done(frame)
@@ -289,16 +289,26 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     }
   }
 
+  /** Each of its answers is one to a question of its own. */
+  const answersOnce = ({ use, transport }: JobLink): boolean => use.kind === 'read' || transport.traits?.polls !== undefined
+
   /** What was asked for from further on. A stream that was asked in every way there is still gets there; an answer never does. */
-  function onStaleAnswer({ link, transport, use, isFresh }: JobLink, job: string): void {
-    if (use.kind === 'read' || transport.traits?.polls || !isFresh)
-      link.end(new TransportError('stale', `job ${job}: the answer begins before the cursor that was asked for: it was lost on the way, or a cache answered`))
+  function onStaleAnswer(own: JobLink, job: string): void {
+    if (answersOnce(own) || !own.isFresh)
+      own.link.end(
+        new TransportError(
+          'stale',
+          `job ${job}: the answer begins elsewhere than at the cursor that was asked for: it was lost on the way, or a cache answered`
+        )
+      )
     core.isFresh = true
   }
 
   function onEnded(own: JobLink, error: TransportError | undefined): void {
     links.delete(own)
     const { use, transport, link, jobs } = own
+    // What ends when it has nothing left to read has neither failed nor been lost.
+    const isDone = jobs.jobs().length === 0 || table.wanted().length === 0
     core.schedule()
     switch (use.kind) {
       case 'draining':
@@ -308,10 +318,10 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
         return tellAbandoned(own)
       case 'read':
         reads.onEnded(own, use, error)
-        if (error && link.provedAt === undefined) heed(core, own, error)
+        if (error && link.provedAt === undefined && heed(core, own, error)) core.problem = problemOf(own, error)
         return
       case 'live': {
-        if (!error || table.wanted().length === 0) {
+        if (!error || isDone) {
           core.dropRace()
           return core.turn(restarted(core.race))
         }
@@ -325,8 +335,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
         return core.turn(lost(core.race, { livedMs: (untilMs ?? now()) - provedAt, events: jobs.news, byeMs }, now(), policy))
       }
       case 'probe': {
-        // What ends when nothing is left to read has neither failed nor been lost, and needs nothing in its place.
-        const failure = error && table.wanted().length > 0 ? fail(own, error) : undefined
+        const failure = error && !isDone ? fail(own, error) : undefined
         if (!failure) tellAbandoned(own)
         else if (error && heed(core, own, error)) return
         return core.turn(probeEnded(core.race, transport.name, failure, now(), policy))
@@ -341,14 +350,23 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   }
 
   /** Tells of a failure of the path's own, and keeps it as what is wrong now. */
-  function fail(own: JobLink, { reason, status, message }: TransportError): Failure {
+  function fail(own: JobLink, error: TransportError): Failure {
     const { transport, link, jobs } = own
     const { name, traits } = transport
-    if (!core.isSpare(own)) core.problem = { transport: name, reason, status, message }
+    const { reason, status } = error
+    const problem = problemOf(own, error)
+    if (!core.isSpare(own)) core.problem = problem
     if (link.provedAt !== undefined) core.emit({ type: 'lost', afterMs: now() - link.provedAt, reason, events: jobs.news }, name)
     else core.emit({ type: 'probe-failed', afterMs: now() - link.startedAt, reason, status }, name)
-    return { transport: name, reason, status, message, hidesStatus: traits?.hidesStatus ?? false }
+    return { ...problem, hidesStatus: traits?.hidesStatus ?? false }
   }
+
+  const problemOf = ({ transport }: JobLink, { reason, status, message }: TransportError): ConnectionProblem => ({
+    transport: transport.name,
+    reason,
+    status,
+    message
+  })
 
   // ---- the page, and the end
 

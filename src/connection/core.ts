@@ -98,7 +98,7 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
 
   function announceTurn(before: Race): void {
     const { phase, failed, records } = core.race
-    if (phase.kind === 'waiting' && before.phase.kind !== 'waiting') core.emit({ type: 'waiting', ms: phase.ms, reason: phase.reason })
+    if (phase.kind === 'waiting' && phase !== before.phase) core.emit({ type: 'waiting', ms: phase.ms, reason: phase.reason })
     // Where the first race has delivered nothing, a developer should know; unless the server's own word comes in the same task.
     if (core.races === 1 && phase !== before.phase && phase.kind !== 'racing' && failed.length > 0)
       void macrotask().then(() => core.table.wanted().length > 0 && options.warn(describe(failed, options.request.base)))
@@ -172,6 +172,8 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
     dropRace() {
       core.preparing?.abort()
       core.preparing = undefined
+      // However it goes on, something was live until now.
+      if (core.live) core.race = { ...core.race, liveAt: now() }
       for (const own of core.links) if (own.use.kind === 'live' || own.use.kind === 'probe') core.drop(own)
       core.live = undefined
     },

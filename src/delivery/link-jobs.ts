@@ -41,8 +41,11 @@ export interface LinkJobs {
   coversAll(wanted: readonly string[]): boolean
   /** Delivers it to those who haven't had it. Throws where events are missing before it. */
   event(event: WireEvent, bytes?: number | undefined): void
-  /** False where it begins before the place that was asked for: the cursor was lost on the way, or the answer is an old one. `isFresh`: it was asked for so that neither can be. */
-  subscribed(told: Subscribed, isFresh: boolean): boolean
+  /**
+   * False where it begins elsewhere than was asked for, and nothing has come of it: the cursor was lost on the way, or the answer is another one's.
+   * `isFresh`: it was asked for so that neither can be; `isPolled`: it answers a request, whatever has been told before.
+   */
+  subscribed(told: Subscribed, isFresh: boolean, isPolled: boolean): boolean
   done(told: Done): void
   jobs(): string[]
   /** Forgets the job, and tells from where it was asked for. */
@@ -143,7 +146,7 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
       }
     },
 
-    subscribed({ job, ref, epoch, seq, cursor, status }, isFresh) {
+    subscribed({ job, ref, epoch, seq, cursor, status }, isFresh, isPolled) {
       const entry = entries.get(job)
       if (!entry) return true
       join() // or one whose place has just been reached would be taken to where the link goes now
@@ -152,9 +155,12 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
       // Without a ref it is said anew of what is being read: trimmed, replaced, or another answer to a poll.
       const origin = isAnswer ? from : ref === undefined ? at : undefined
       if (!origin) return true
-      // Whether a cursor from before this page was lost on the way, or what it stood for, is known once it was asked for in every way there is.
-      const isOther = isAnswer && !from.epoch && from.cursor !== undefined && from.cursor !== TAIL && cursor !== from.cursor
-      if (isOther && ref === undefined && !isFresh) return false
+      // Whether the cursor was lost on the way, or what it stood for, is known once it was asked for in every way there is.
+      const isOther = origin.cursor !== undefined && origin.cursor !== TAIL && cursor !== origin.cursor
+      if (isOther && ref === undefined && (isAnswer || isPolled) && !isFresh) {
+        entry.at = undefined // what follows is nobody's
+        return false
+      }
       const place = { epoch, seq, cursor }
       entry.at = place
       if (isAnswer) entry.isAsked = false
