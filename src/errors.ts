@@ -97,7 +97,7 @@ export type FailureReason =
   | 'content-type'
   /** It was redirected to somewhere else. */
   | 'redirected'
-  /** The answer begins before the cursor that was asked for: that was lost on the way, or a cache answered. */
+  /** The answer begins elsewhere than at the cursor that was asked for: that was lost on the way, or a cache answered. */
   | 'stale'
   /** What came isn't the protocol's. */
   | 'protocol'
