@@ -142,7 +142,8 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
       const { table } = core
       const jobs = createLinkJobs(activeReaders(table, use))
       const credentials = core.auth.latest as Credentials // as: nothing is opened before they are there
-      const windowBytes = use.kind === 'read' && use.reader ? Math.max(MIN_WINDOW_BYTES, use.reader.roomBytes()) : options.bufferBytes
+      // Servers take whole bytes only; what events weigh is estimated.
+      const windowBytes = Math.floor(use.kind === 'read' && use.reader ? Math.max(MIN_WINDOW_BYTES, use.reader.roomBytes()) : options.bufferBytes)
       const own: JobLink = {
         transport,
         use,
