@@ -4,11 +4,10 @@
  */
 
 import { TransportError } from '../errors.ts'
-import { accept, type Place, type Position } from '../policy/position.ts'
+import { accept, type Place } from '../policy/position.ts'
 import type { Done, Subscribed, WireEvent } from '../protocol/frames.ts'
 import { TAIL } from '../protocol/rules.ts'
-import type { JobCursor } from '../types.ts'
-import type { Reader } from './reader.ts'
+import type { JobCursor, Position, Reader } from '../types.ts'
 import { sizeOf } from './size.ts'
 
 /** One job on this link. */

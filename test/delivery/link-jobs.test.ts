@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createLinkJobs } from '../../src/delivery/link-jobs.ts'
-import type { Position } from '../../src/policy/position.ts'
 import type { Done, Subscribed, WireEvent } from '../../src/protocol/frames.ts'
-import type { OpenRequest } from '../../src/types.ts'
+import type { OpenRequest, Position } from '../../src/types.ts'
 import { event, type Recorder, record, subscribed } from './recorder.ts'
 
 type Wants = readonly Recorder[]
