@@ -90,7 +90,7 @@ export function createWire(kind: Kind, log: Log, active: () => readonly Reader[]
       const { frame } = next
       if (!isControl(frame)) linkJobs.event(frame, undefined)
       else if (frame.control === 'subscribed') {
-        if (!linkJobs.subscribed(frame, true)) throw new Error(`taken for a stale answer: ${JSON.stringify(frame)}`)
+        if (!linkJobs.subscribed(frame, true, kind === 'poll')) throw new Error(`taken for a stale answer: ${JSON.stringify(frame)}`)
       } else if (frame.control === 'done') linkJobs.done(frame)
       return true
     },
