@@ -143,7 +143,9 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
       const jobs = createLinkJobs(activeReaders(table, use))
       const credentials = core.auth.latest as Credentials // as: nothing is opened before they are there
       // Servers take whole bytes only; what events weigh is estimated.
-      const windowBytes = Math.floor(use.kind === 'read' && use.reader ? Math.max(MIN_WINDOW_BYTES, use.reader.roomBytes()) : options.bufferBytes)
+      // Of few sizes, since a URL that varies costs a preflight each time (PROTOCOL.md §8.5).
+      const windowBytes =
+        use.kind === 'read' && use.reader ? Math.max(MIN_WINDOW_BYTES, 2 ** Math.floor(Math.log2(use.reader.roomBytes()))) : Math.floor(options.bufferBytes)
       const own: JobLink = {
         transport,
         use,

@@ -258,7 +258,7 @@ describe('a cursor that is lost on the way', () => {
       })
 
   test('is noticed: the link is ended as stale, and the next is asked as no cache has seen it', async () => {
-    const { world, loop } = await live({ firstLook: false })
+    const { world, loop } = await live({ firstLook: false, canUpdate: false })
     for (const name of NAMES) world.transports[name].script = forgetful(world)
     world.log.fill('42', 5)
     world.open[0]?.fail('cut')
