@@ -56,7 +56,7 @@ export function createReads(core: Core, transport: Transport | undefined): Reads
       const by = usable()
       if (!by) for (const job of due) table.release(job)
       else {
-        // What a live link reads needs no first look.
+        // What a live link reads needs no first read.
         const jobs = core.live ? due.filter((job) => !wanted.includes(job)) : due
         if (jobs.length > 0) read(by, jobs)
       }

@@ -1,7 +1,7 @@
 /** The jobs that somebody follows: who reads each, whether links are to read it, and when it is due to be read once. */
 
 import { now } from '../async/clock.ts'
-import type { Reader } from './reader.ts'
+import type { Reader } from '../types.ts'
 
 /** First pause before a job that was not to be had is asked for again; doubled each time. */
 const FIRST_PAUSE_MS = 250

@@ -4,11 +4,10 @@
  */
 
 import { TransportError } from '../errors.ts'
-import { accept, type Place, type Position } from '../policy/position.ts'
+import { accept, type Place } from '../policy/position.ts'
 import type { Done, Subscribed, WireEvent } from '../protocol/frames.ts'
 import { TAIL } from '../protocol/rules.ts'
-import type { JobCursor } from '../types.ts'
-import type { Reader } from './reader.ts'
+import type { JobCursor, Position, Reader } from '../types.ts'
 import { sizeOf } from './size.ts'
 
 /** One job on this link. */
@@ -34,6 +33,8 @@ export interface LinkJobs {
   readonly full: Set<Reader>
   /** Lets readers without a place take part where they ask for the very place that the link is at. */
   join(): void
+  /** Forgets where it is in jobs of which all readers have had far more: they are asked for from where their readers are. */
+  skipHad(): void
   /** Whether `ask` would change the list. */
   needsUpdate(wanted: readonly string[]): boolean
   /** Asks for every reader that this link isn't read for yet, one a job at a time: the whole list. */
@@ -52,6 +53,9 @@ export interface LinkJobs {
   /** Forgets the job, and tells from where it was asked for. */
   remove(job: string): Position | undefined
 }
+
+/** So many events that have been had aren't worth reading once more. */
+const FAR_BEHIND = 1000
 
 /** The reader to ask for: one whose place in the log isn't known yet, else the one furthest back in its epoch. */
 function furthestBack(readers: readonly Reader[]): Reader | undefined {
@@ -99,6 +103,14 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
     },
     full,
     join,
+
+    skipHad() {
+      for (const [job, entry] of entries) {
+        const { at, isAsked } = entry
+        const isFarBehind = ({ position: { epoch, seq } }: Reader): boolean => epoch === at?.epoch && seq > (at?.seq ?? 0) + FAR_BEHIND
+        if (!isAsked && active(job).length > 0 && active(job).every(isFarBehind)) entry.at = undefined
+      }
+    },
 
     needsUpdate: (wanted) => gone(wanted).length > 0 || wanted.some(missing),
 
@@ -159,7 +171,9 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
       // Whether the cursor was lost on the way, or what it stood for, is known once it was asked for in every way there is.
       const isOther = origin.cursor !== undefined && origin.cursor !== TAIL && cursor !== origin.cursor
       if (isOther && ref === undefined && (isAnswer || isPolled) && !isFresh) {
-        entry.at = undefined // what follows is nobody's
+        // What follows is nobody's; where a link can ask in place, it does.
+        entry.at = undefined
+        entry.isAsked = false
         return false
       }
       const place = { epoch, seq, cursor }

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createLinkJobs } from '../../src/delivery/link-jobs.ts'
-import type { Position } from '../../src/policy/position.ts'
 import type { Done, Subscribed, WireEvent } from '../../src/protocol/frames.ts'
-import type { OpenRequest } from '../../src/types.ts'
+import type { OpenRequest, Position } from '../../src/types.ts'
 import { event, type Recorder, record, subscribed } from './recorder.ts'
 
 type Wants = readonly Recorder[]
@@ -17,7 +16,7 @@ interface Jobs {
   needsUpdate(active: Wants): boolean
   ask(active: Wants): OpenRequest['jobs']
   coversAll(active: Wants): boolean
-  /** As the answer to what was asked so that no cursor could be lost, unless said otherwise. */
+  /** As the answer to what was asked so that no cursor could be lost, of a link that isn't polled, unless said otherwise. */
   subscribed(told: Subscribed, active: Wants, isFresh?: boolean, isPolled?: boolean): boolean
   event(event: WireEvent, bytes?: number): void
   /** To whom it was told. */
@@ -403,6 +402,22 @@ describe('an answer from before the place that was asked for', () => {
     expect(jobs.subscribed(subscribed('1', 'a', 0), [one])).toBe(false)
   })
 
+  test('of a poll is any that begins elsewhere, until it was asked for in every way there is; of a stream it says that the log was trimmed', () => {
+    const told = subscribed('1', 'a', 6)
+    for (const [isFresh, isPolled, isAsAsked] of [
+      [false, true, false],
+      [true, true, true],
+      [false, false, true]
+    ] as const) {
+      const one = record('1')
+      const jobs = begun(0, one)
+      push(jobs, 1, 2, 3)
+      expect(jobs.subscribed(told, [one], isFresh, isPolled)).toBe(isAsAsked)
+      push(jobs, 7)
+      expect(events(one).slice(3)).toEqual(isAsAsked ? ['gap of 3 after a-3: retention', 'a-7'] : [])
+    }
+  })
+
   test('is none in another epoch: that has begun anew', () => {
     const one = at(5)
     const jobs = create()
@@ -424,26 +439,6 @@ describe('an answer from before the place that was asked for', () => {
       push(jobs, 10)
       expect(one.heard).toEqual([])
       expect(one.position.cursor).toBe('a-7')
-    })
-
-    test('is one in a known epoch too: a cache may have given the answer to somebody further on', () => {
-      const one = at(5)
-      const jobs = create()
-      jobs.ask(wants(one))
-      expect(jobs.subscribed(subscribed('1', 'a', 9), [one], false)).toBe(false)
-      push(jobs, 10)
-      expect(one.heard).toEqual([])
-    })
-
-    test('is one among the answers of a poll, but not where a stream is said anew', () => {
-      for (const isPolled of [true, false]) {
-        const one = at(5)
-        const jobs = create()
-        jobs.ask(wants(one))
-        expect(jobs.subscribed(subscribed('1', 'a', 5), [one], false, isPolled)).toBe(true)
-        expect(jobs.subscribed(subscribed('1', 'a', 9), [one], false, isPolled)).toBe(!isPolled)
-        expect(events(one)).toEqual(isPolled ? [] : ['gap of 4 after a-5: retention'])
-      }
     })
 
     test('is none once it was asked for in every way there is: that history is gone', () => {
