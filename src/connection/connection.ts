@@ -239,6 +239,8 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   }
 
   function onProved(own: JobLink): void {
+    // What is read once shows as well that somebody serves here.
+    core.race = { ...core.race, liveAt: now() }
     if (own.use.kind !== 'probe') return
     core.emit({ type: 'probe-proved', afterMs: now() - own.link.startedAt }, own.transport.name)
     if (!core.live) goLive(own)
@@ -296,14 +298,19 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
 
   /** What was asked for from further on. A stream that was asked in every way there is still gets there; an answer never does. */
   function onStaleAnswer(own: JobLink, job: string): void {
-    if (answersOnce(own) || !(own.isFresh || own.link.update))
-      own.link.end(
-        new TransportError(
-          'stale',
-          `job ${job}: the answer begins elsewhere than at the cursor that was asked for: it was lost on the way, or a cache answered`
-        )
-      )
+    const error = new TransportError(
+      'stale',
+      `job ${job}: the answer begins elsewhere than at the cursor that was asked for: it was lost on the way, or a cache answered`
+    )
     core.isFresh = true
+    // A link that can ask in place does so.
+    if (own.link.update && !own.isFresh) return
+    if (own === core.live && !own.isFresh) {
+      // Asked so again, it is told from what history has lost: at once.
+      fail(own, error)
+      core.dropRace()
+      core.again(0, own.transport.name)
+    } else if (answersOnce(own) || !own.isFresh) own.link.end(error)
   }
 
   function onEnded(own: JobLink, error: TransportError | undefined): void {

@@ -82,7 +82,11 @@ export function createFetch(network: Network, client: number): typeof fetch {
         },
         end() {
           over()
-          if (isCached && answer.status === 200) answers.set(key, answer).set(bareKey, answer)
+          if (isCached && answer.status === 200) {
+            answers.set(key, answer)
+            // A refusal of a job is the server's word, wherever it comes from.
+            if (!answer.body.includes('"error"')) answers.set(bareKey, answer)
+          }
           body?.close()
         },
         fail() {

@@ -142,9 +142,9 @@ export const mistakes: readonly Mistake[] = [
   {
     name: 'a window that is used up is a loss',
     foundBy: ['window'],
-    file: 'transports/sse.ts',
-    find: 'isUsedUp && next ? batch.slice(0, -1) : batch',
-    replace: 'batch'
+    file: 'policy/race.ts',
+    find: 'livedMs >= USEFUL_LIFE_MS || (byeMs === 0 && events > 0)',
+    replace: 'livedMs >= USEFUL_LIFE_MS'
   },
   {
     name: 'the window of a socket is never opened again',
