@@ -74,9 +74,9 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
       jobs.join()
       if (use.kind === 'read' && use.jobs.every((job) => activeReaders(table, use)(job).length === 0)) link.end()
     }
+    const wanted = table.wanted()
     if (!page.isAway) {
       reads.readDue()
-      const wanted = table.wanted()
       if (wanted.length > 0) carry(wanted)
       else void macrotask().then(letGo)
     }
@@ -109,7 +109,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     }
   }
 
-  const setAlarm = (at: number): void => alarm.set(Math.min(at, Math.max(table.nextDueAt(), core.readableAt())))
+  const setAlarm = (at: number): void => alarm.set(Math.min(at, core.mayRead() ? table.nextDueAt() : Infinity))
 
   const transportOf = (name: string): Transport => transports.find((each) => each.name === name) as Transport // as: a race knows no others
 
@@ -145,7 +145,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   }
 
   /** Half of its window is used. A stream's can't be opened further: the next one is asked for before it is used up. */
-  const isSpent = (own: JobLink): boolean => own === core.live && !own.link.update && !answersOnce(own) && own.jobs.newsBytes > options.bufferBytes / 2
+  const isSpent = (own: JobLink): boolean => own === core.live && !own.link.update && own.jobs.newsBytes > options.bufferBytes / 2
 
   /** Another link has to be opened for what is wanted now; the live one is read on meanwhile, unless it brings what a reader has no room for. */
   function replace({ jobs, transport }: JobLink, wanted: readonly string[]): void {
@@ -298,17 +298,19 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
 
   /** What was asked for from further on. A stream that was asked in every way there is still gets there; an answer never does. */
   function onStaleAnswer(own: JobLink, job: string): void {
-    core.isFresh = true
-    if (!answersOnce(own) && (own.isFresh || own.link.update)) return
     const error = new TransportError(
       'stale',
       `job ${job}: the answer begins elsewhere than at the cursor that was asked for: it was lost on the way, or a cache answered`
     )
-    if (own !== core.live || own.isFresh) return own.link.end(error)
-    // Asked so again, it is told from what history has lost: at once.
-    fail(own, error)
-    core.dropRace()
-    core.again(0, own.transport.name)
+    core.isFresh = true
+    // A link that can ask in place does so.
+    if (own.link.update && !own.isFresh) return
+    if (own === core.live && !own.isFresh) {
+      // Asked so again, it is told from what history has lost: at once.
+      fail(own, error)
+      core.dropRace()
+      core.again(0, own.transport.name)
+    } else if (answersOnce(own) || !own.isFresh) own.link.end(error)
   }
 
   function onEnded(own: JobLink, error: TransportError | undefined): void {
