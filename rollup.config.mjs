@@ -55,7 +55,7 @@ const minify = () => ({
     const { renderChunk } = terser({
       ecma: 2022,
       toplevel: true,
-      compress: { passes: 5, keep_fargs: false, unsafe_arrows: true, pure_getters: true },
+      compress: { passes: 5, keep_fargs: false, unsafe_arrows: true, pure_getters: true, lhs_constants: false },
       mangle: { properties: names.length > 0 && { regex: new RegExp(`^(${names.join('|').replaceAll('$', '\\$')})$`), keep_quoted: 'strict' } },
       format: { comments: /^!/ }
     })
@@ -66,7 +66,16 @@ const minify = () => ({
 /** A script that adds what a module exports to the global `Jobtail`, in whatever order such scripts come. */
 const script = (input, file, banner) => ({
   input,
-  output: { file, banner, format: 'iife', name: 'Jobtail', extend: true, exports: 'named', sourcemap: true, generatedCode: 'es2015' },
+  output: {
+    file,
+    banner,
+    format: 'iife',
+    name: 'Jobtail',
+    extend: true,
+    exports: 'named',
+    sourcemap: true,
+    generatedCode: { preset: 'es2015', symbols: false }
+  },
   plugins: [nodeResolve({ browser: true }), withSourceMaps(), minify()],
   onwarn(warning) {
     throw new Error(warning.message)
