@@ -1,4 +1,4 @@
-/** The script of a tag, minified with the names of its internal properties, against a real server: whatever has lost its name would show. */
+/** What is minified, with the names of its internal properties, against a real server: whatever has lost its name would show. */
 
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -20,8 +20,6 @@ const authorizations = new Set<string | null>()
 const sockets = new Set<Socket>()
 
 beforeAll(async () => {
-  runInThisContext(readFileSync(join(root, 'dist/jobtail.min.js'), 'utf8'))
-  Jobtail = (globalThis as unknown as { Jobtail: Jobtail }).Jobtail // as: the script has made it
   jobs = createJobServer({
     pollMs: 20,
     authorize({ request, jobId }) {
@@ -42,12 +40,19 @@ beforeAll(async () => {
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jobs` // as: it listens on TCP
 })
 afterAll(async () => {
-  delete (globalThis as { Jobtail?: Jobtail }).Jobtail // as: the same
   await jobs.close({ graceMs: 0 })
   server.close()
 })
 
-/** A client of the script's own, and what it tells. */
+function loadScript(): Jobtail {
+  const page = globalThis as unknown as { Jobtail?: Jobtail } // as: the script makes it
+  runInThisContext(readFileSync(join(root, 'dist/jobtail.min.js'), 'utf8'))
+  const loaded = page.Jobtail as Jobtail // as: see above
+  delete page.Jobtail
+  return loaded
+}
+
+/** A client of its own, and what it tells. */
 function make(options: ClientOptions = {}): { client: Client; told: Diagnostic[] } {
   const told: Diagnostic[] = []
   return { client: Jobtail.createClient({ url, memory: false, onDiagnostic: (diagnostic) => told.push(diagnostic), ...options }), told }
@@ -59,9 +64,16 @@ async function follow(client: Client, job: string): Promise<JobEvent[]> {
   return events
 }
 
-describe('minified', () => {
+describe.each([
+  ['the script of a tag', loadScript],
+  ['the module', () => import(join(root, 'dist/index.js'))]
+])('%s', (_, load) => {
+  beforeAll(async () => {
+    Jobtail = await load()
+  })
+
   test.each(['webSocket', 'sse', 'longPoll', 'shortPoll'] as const)('follows jobs by %s, as they go on and again from a cursor', async (name) => {
-    const ids = [`${name}-1`, `${name}/2`]
+    const ids = ['1', '/2'].map((end) => `${crypto.randomUUID()}${end}`)
     for (const id of ids) await jobs.publish(id, 'started')
     const { client, told } = make({ transports: [Jobtail[name]()], firstLook: false })
     const following = ids.map((id) => follow(client, id))
@@ -90,8 +102,9 @@ describe('minified', () => {
 
   test('starts a job, tells its state, and cancels it', async () => {
     const { client } = make()
-    const job = await client.start('endless', { idempotencyKey: 'k' })
-    expect(await client.start('endless', { idempotencyKey: 'k' })).toMatchObject({ jobId: job.jobId })
+    const idempotencyKey = crypto.randomUUID()
+    const job = await client.start('endless', { idempotencyKey })
+    expect(await client.start('endless', { idempotencyKey })).toMatchObject({ jobId: job.jobId })
     const states: string[] = []
     job.onChange(() => states.push(`${job.state.connection.phase} ${job.state.status}`))
     await vi.waitFor(() => expect(job.state).toMatchObject({ status: 'running', connection: { phase: 'live', transport: expect.any(String), attempt: 0 } }))
@@ -116,22 +129,24 @@ describe('minified', () => {
   })
 
   test('asks for another token where one is refused', async () => {
-    await jobs.publish('secret', 'succeeded')
+    const job = crypto.randomUUID()
+    await jobs.publish(job, 'succeeded')
     const tokens = ['old', 'new', 'new']
     const { client, told } = make({ token: async () => tokens.shift(), transports: [Jobtail.webSocket(), Jobtail.sse()] })
-    expect((await follow(client, 'secret')).map(({ type }) => type)).toEqual(['succeeded'])
+    expect((await follow(client, job)).map(({ type }) => type)).toEqual(['succeeded'])
     expect([...authorizations]).toEqual(expect.arrayContaining(['Bearer old', 'Bearer new']))
     expect(told.map(({ type }) => type)).toContain('ended')
     client.close()
   })
 
   test('remembers what worked, in the shape that every version has', async () => {
-    await jobs.publish('kept', 'started')
+    const job = crypto.randomUUID()
+    await jobs.publish(job, 'started')
     const entries = new Map<string, unknown>()
     const memory: Memory = { read: async (key) => entries.get(key), write: async (key, value) => void entries.set(key, value) }
     for (const type of ['remembered', 'recalled']) {
       const { client, told } = make({ memory, transports: [Jobtail.longPoll(), Jobtail.sse()] })
-      client.subscribe('kept').onChange(() => {})
+      client.subscribe(job).onChange(() => {})
       await vi.waitFor(() => expect(told.map((each) => each.type)).toContain(type))
       client.close()
     }
@@ -139,13 +154,14 @@ describe('minified', () => {
   })
 
   test('comes back where the connection was cut', async () => {
-    await jobs.publish('cut', 'started')
+    const job = crypto.randomUUID()
+    await jobs.publish(job, 'started')
     const { client, told } = make({ transports: [Jobtail.sse()], retry: { baseMs: 1 } })
-    const following = follow(client, 'cut')
+    const following = follow(client, job)
     await vi.waitFor(() => expect(told.map(({ type }) => type)).toContain('live'))
     for (const socket of sockets) socket.destroy()
     await vi.waitFor(() => expect(told.map(({ type }) => type)).toContain('lost'))
-    await jobs.publish('cut', 'succeeded')
+    await jobs.publish(job, 'succeeded')
     expect((await following).map(({ type }) => type)).toEqual(['started', 'succeeded'])
     expect(told.find(({ type }) => type === 'lost')).toMatchObject({ reason: 'cut', afterMs: expect.any(Number), events: expect.any(Number) })
     client.close()
