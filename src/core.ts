@@ -7,7 +7,7 @@ import type { Client } from './types.ts'
 
 export { type ErrorCode, isJobtailError, JobFailedError, JobtailError, TransportError } from './errors.ts'
 export type { CoreOptions } from './settings.ts'
-export { fetchReading } from './transports/http.ts'
+export { type Answer, fetchReading, type ReadingOptions } from './transports/http.ts'
 export type * from './types.ts'
 
 /** A client with the given transports; the other options have their defaults, but for `memory`: none. Inert until something is followed. */

@@ -4,15 +4,25 @@ import type { JobEvent } from './protocol/events.ts'
 import type { Problem, WireEvent } from './protocol/frames.ts'
 
 export type ErrorCode =
+  /** 401, also after the token source was asked again. */
   | 'unauthorized'
+  /** 403. */
   | 'forbidden'
+  /** 404, for all of `unknownJobGraceMs`. */
   | 'unknown-job'
+  /** 410; or 404 for a job that was asked for from a cursor. */
   | 'history-gone'
+  /** History is lost, with `onGap: 'throw'`. */
   | 'gap'
+  /** `retry.attempts` are used up. */
   | 'unreachable'
+  /** None of the transports is there; or the backend has no such operation. */
   | 'unsupported'
+  /** The answer to an operation isn't the protocol's. */
   | 'protocol'
+  /** An option, an id or a token that can't be; or another 4xx of the server's. */
   | 'bad-request'
+  /** By `close()`, of the subscription or of the client. */
   | 'closed'
 
 /** What a server says may be of any length, and may give back what it was sent: what is known to be a credential is left out where it is quoted, what looks like one is here. */
@@ -69,18 +79,31 @@ export const isJobtailError = (value: unknown): value is JobtailError => value i
 
 /** How a path failed. */
 export type FailureReason =
+  /** There is no such thing here. */
   | 'unsupported'
+  /** The handshake failed. */
   | 'refused'
+  /** It opened, but no frame came in time. */
   | 'mute'
+  /** Nothing came in time. */
   | 'timeout'
+  /** It ended, or broke, in the middle. */
   | 'cut'
+  /** It has been silent for too long. */
   | 'silent'
+  /** Somebody answered another status. */
   | 'status'
+  /** Somebody answered something else than was asked for. */
   | 'content-type'
+  /** It was redirected to somewhere else. */
   | 'redirected'
+  /** The answer begins elsewhere than at the cursor that was asked for: that was lost on the way, or a cache answered. */
   | 'stale'
+  /** What came isn't the protocol's. */
   | 'protocol'
+  /** The server closes the connection as planned. */
   | 'bye'
+  /** No answer: the network, CORS or mixed content, which browsers don't tell apart. */
   | 'network'
 
 export interface TransportErrorOptions {

@@ -1,4 +1,4 @@
-/** What is said of a round in which nothing was delivered. */
+/** What is said of a race in which nothing was delivered. */
 
 import { codeOf, JobtailError } from './errors.ts'
 import type { Failure, Step } from './policy/race.ts'

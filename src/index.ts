@@ -10,7 +10,7 @@ import { webSocket } from './transports/websocket.ts'
 import type { Client, ClientOptions, StartOptions, SubscribeOptions, Subscription } from './types.ts'
 
 export { type ErrorCode, isJobtailError, JobFailedError, JobtailError, TransportError } from './errors.ts'
-export { fetchReading } from './transports/http.ts'
+export { type Answer, fetchReading, type ReadingOptions } from './transports/http.ts'
 export type * from './types.ts'
 export { indexedDbMemory, longPoll, shortPoll, sse, webSocket }
 

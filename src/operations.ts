@@ -78,8 +78,7 @@ export function createOperations({ backend, context, retry, canReauthorize }: Op
 
 /** Whether a failure of the path won't go away by asking again. Whoever asks about a job has reached the server before: a 4xx, or a page, is more likely somebody's in between. */
 function willStay(name: Name, { status = 0, reason }: TransportError, forMs: number): boolean {
-  if (status === 401) return true
-  if (status >= 400) return name === 'start' || forMs >= DEPLOY_MS
+  if (status >= 400) return name === 'start' || (status === 401 && name === 'cancel') || forMs >= DEPLOY_MS
   return reason === 'protocol' || (name !== 'snapshot' && (reason === 'content-type' || reason === 'redirected'))
 }
 

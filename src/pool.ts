@@ -1,7 +1,7 @@
 /** The connections of one client: one, unless the server carries fewer jobs on each than are followed. */
 
 import type { Capacity, Connection } from './connection/connection.ts'
-import type { Reader } from './delivery/reader.ts'
+import type { Reader } from './types.ts'
 
 export interface Pool {
   join(reader: Reader): void

@@ -3,17 +3,16 @@
 import { macrotask } from './async/clock.ts'
 import { createQueue } from './async/queue.ts'
 import { delay, onAbort } from './async/signals.ts'
-import type { Mode, Reader } from './delivery/reader.ts'
 import { createStateReader } from './delivery/state-reader.ts'
 import { JobFailedError, JobtailError } from './errors.ts'
 import type { Operations } from './operations.ts'
 import { backoffMs } from './policy/backoff.ts'
-import { type Position, startingAt } from './policy/position.ts'
+import { startingAt } from './policy/position.ts'
 import type { Pool } from './pool.ts'
 import type { JobSnapshot, WireEvent } from './protocol/frames.ts'
 import { isTerminal, TAIL } from './protocol/rules.ts'
 import { CLOSED, createStore, endOf, IDLE } from './state.ts'
-import type { DiagnosticDetail, RetryOptions, SubscribeOptions, Subscription } from './types.ts'
+import type { DiagnosticDetail, Mode, Position, Reader, RetryOptions, SubscribeOptions, Subscription } from './types.ts'
 
 /** What carries it. */
 export interface Wired {
@@ -104,8 +103,10 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
         wire().pool.leave(own)
         try {
           const told = await wire().operations.snapshot(jobId, stopped, false)
-          if (stopped.aborted || learn(told, isLoop)) return
-          // Somebody in between has said so (a stray 204): the job goes on, and is asked for again.
+          if (stopped.aborted) return
+          const { cursor } = own.position
+          if ((cursor === TAIL || cursor === told.cursor) && learn(told, isLoop)) return
+          // Somebody in between has said so (a stray 204): there is more, and it is asked for again.
           contradictions += 1
           await delay(backoffMs(contradictions, retry, Math.random), stopped)
           wire().pool.join(own)

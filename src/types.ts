@@ -1,14 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The public types. Their promises are documented here, once, and in docs/API.md. */
 
-import type { Reader } from './delivery/reader.ts'
 import type { FailureReason, JobFailedError, JobtailError } from './errors.ts'
 import type { JobEvent, StandardEvents } from './protocol/events.ts'
-import type { Frame, JobSnapshot, ProgressData } from './protocol/frames.ts'
+import type { Frame, JobSnapshot, JobStatus, ProgressData, WireEvent } from './protocol/frames.ts'
 
-export type { Mode, Reader } from './delivery/reader.ts'
 export type { FailureReason } from './errors.ts'
-export type { Gap, Position } from './policy/position.ts'
 export type { Events, JobEvent, StandardEvents } from './protocol/events.ts'
 export type { Control, Frame, JobSnapshot, JobStatus, ProgressData, WireEvent } from './protocol/frames.ts'
 
@@ -18,15 +15,23 @@ type None = {}
 /** What `succeeded` carries: `Events<E>['succeeded']`, spelled so that it also holds for an E not known yet. */
 export type Result<E> = E extends { succeeded: infer S } ? S : StandardEvents['succeeded']
 
+/**
+ * - `idle`: nobody follows, or nothing is to be read.
+ * - `connecting`: transports are being tried.
+ * - `live`: something delivers.
+ * - `waiting`: nothing is tried before `retryAt`.
+ * - `offline`: the same, and the browser says that there is no network.
+ * - `closed`: the end is known, or delivery has failed for good.
+ */
 export type ConnectionPhase = 'idle' | 'connecting' | 'live' | 'waiting' | 'offline' | 'closed'
 
 export interface ConnectionState {
   readonly phase: ConnectionPhase
-  /** The transport that carries the job now. */
+  /** The transport that carries the job now; `read-once` while a slow reader catches up. */
   readonly transport: string | undefined
-  /** Fruitless races in a row. */
+  /** Races in a row that delivered nothing. */
   readonly attempt: number
-  /** When the next attempt begins, in ms since 1970, where `phase` is `waiting`. */
+  /** When the next attempt begins, in ms since 1970, where `phase` is `waiting` or `offline`. */
   readonly retryAt: number | undefined
   /** What failed last, while nothing is delivered: undefined where `phase` is `live`, and before anything has failed. */
   readonly problem: ConnectionProblem | undefined
@@ -54,97 +59,185 @@ export interface JobState<E = None> {
 }
 
 export interface SubscribeOptions {
-  /** A cursor (the `id` of the last event had), or `'tail'` for only what comes next. Default: from the oldest event retained. */
+  /**
+   * A cursor (the `id` of the last event had), or `'tail'` for only what comes next.
+   * @defaultValue from the oldest event retained
+   */
   after?: string | undefined
   /** Ends the subscription; the loop throws `signal.reason`, unwrapped. */
   signal?: AbortSignal | undefined
-  /** What lost history does: a `gap` event in the loop (the default), or a `JobtailError` with code `gap`. */
+  /**
+   * What lost history does: a `gap` event in the loop, or a `JobtailError` with code `gap`.
+   * @defaultValue `'yield'`
+   */
   onGap?: 'yield' | 'throw' | undefined
 }
 
-/** One job, followed. Inert until the first `next()`, `onChange()` or `result`. */
+/**
+ * One job, followed. Inert until the first `next()`, `onChange()` or `result`. As an iterable: every retained event once, in order, to the job's end.
+ * @throws JobtailError in the loop and of `result`, where delivery has failed for good, by code: `unauthorized`, `forbidden`, `unknown-job`, `history-gone`, `bad-request`, as the server
+ * said; `gap` with `onGap: 'throw'`; `unreachable` after `retry.attempts`; `unsupported` without a transport; `protocol` for a snapshot that is none
+ * @throws TypeError at a second iteration: each loop has a subscription of its own
+ */
 export interface Subscription<E = None> extends AsyncIterable<JobEvent<E>>, AsyncDisposable {
   readonly jobId: string
   readonly state: JobState<E>
   /** Calls back at most once per task after `state` has changed; returns how to stop. With `state`, the store contract of React's useSyncExternalStore. */
   onChange(listener: () => void): () => void
-  /** The job's result. Rejects with `JobFailedError` where the job failed or was cancelled, `JobtailError` where delivery did. Never an unhandled rejection. */
+  /**
+   * The job's result. Never an unhandled rejection.
+   * @throws JobFailedError where the job failed or was cancelled
+   * @throws JobtailError as the loop does, and `closed` after `close()` or `break`; after an abort the signal's reason
+   */
   readonly result: Promise<Result<E>>
-  /** Asks the server to cancel the job; resolves when the server has accepted. */
+  /**
+   * Asks the server to cancel the job; repeated until it is answered, resolves when the server has accepted.
+   * @throws JobtailError as the server refuses, `unsupported` where the backend has no such thing, `unreachable` after `retry.attempts`, `protocol`, `closed`
+   */
   cancel(): Promise<void>
   /** Detaches: ends the loop, releases everything. The job goes on. */
   close(): void
 }
 
 export interface StartOptions extends SubscribeOptions {
-  /** Sent as `Idempotency-Key`, so that a repeated request starts nothing. Default: a random one. */
+  /**
+   * Sent as `Idempotency-Key`, so that a repeated request starts nothing.
+   * @defaultValue a random one
+   */
   idempotencyKey?: string | undefined
 }
 
 export interface Client extends Disposable {
+  /**
+   * Follows a job, once somebody reads.
+   * @throws JobtailError `bad-request`, at once, for an option or an id that is none
+   */
   subscribe<E extends object = None>(jobId: string, options?: SubscribeOptions): Subscription<E>
-  /** Starts a job with `POST {url}` and follows it. Retried safely. */
+  /**
+   * Starts a job with `POST {url}` and follows it. Repeated, safely, until it is answered.
+   * @throws JobtailError as the server refuses, `bad-request` for an option or an input that is no JSON, `unsupported` where the backend has no such thing,
+   * `unreachable` after `retry.attempts`, `protocol`, `closed`
+   */
   start<E extends object = None>(input: unknown, options?: StartOptions): Promise<Subscription<E>>
-  /** Closes every subscription. */
+  /** Closes every subscription; what follows later fails with `closed`. */
   close(): void
 }
 
 type Provided<T> = T | (() => T | Promise<T>)
 
+/**
+ * How long nothing is tried after a failure: anything between nothing and `baseMs` doubled with each one in a row, at most `maxMs` (full jitter). At once
+ * after a connection that lasted 5 s.
+ */
 export interface RetryOptions {
-  /** From 1. Default 250. */
+  /**
+   * In ms, from 1.
+   * @defaultValue 250
+   */
   baseMs?: number
-  /** From 1. Default 30,000. */
+  /**
+   * In ms, from 1. Also the least pause while the browser says that it is offline.
+   * @defaultValue 30,000
+   */
   maxMs?: number
-  /** Fruitless races in a row before `unreachable` is thrown: from 1. Default: Infinity. */
+  /**
+   * Races in a row that deliver nothing, and tries of a request, before `unreachable` is thrown: from 1.
+   * @defaultValue Infinity: for ever
+   */
   attempts?: number
 }
 
-/** Checked when the client is made. A time is in ms, and no longer than a timer can wait, 24.8 days: what is more, `Infinity` as well, is that. */
+/**
+ * Checked when the client is made. A time is in ms, and no longer than a timer can wait, 24.8 days (HTML §8.6): what is more, `Infinity` as well, is that.
+ * An option that is `undefined` has its default.
+ */
 export interface ClientOptions {
-  /** `{base}` of PROTOCOL.md, absolute, or relative to the document's base as in `fetch`. Default `'/jobs'`. */
+  /**
+   * `{base}` of PROTOCOL.md: `http:` or `https:`, relative to the document's base as in `fetch`; outside of a page absolute.
+   * @defaultValue `'/jobs'`
+   */
   url?: string | URL | undefined
-  /** Best first: this order is the rank. Default `[webSocket(), sse(), longPoll(), shortPoll()]`. */
+  /**
+   * Best first: this order is the rank. Each has a name of its own.
+   * @defaultValue the backend's: `[webSocket(), sse(), longPoll(), shortPoll()]`
+   */
   transports?: readonly Transport[] | undefined
-  /** What the server speaks. Default: Jobtail's own protocol. */
+  /**
+   * What the server speaks.
+   * @defaultValue Jobtail's own protocol
+   */
   backend?: Backend | undefined
-  /** A bearer token (RFC 6750), or a function that gets one: asked at each connect, once for all candidates, and once more after a 401. */
+  /**
+   * A bearer token (RFC 6750), or a function that gets one: asked at each connect, once for all candidates, and once more after a 401. Any characters that
+   * a header's value can carry, but blanks (RFC 9110 §5.5): with others, `bad-request` is thrown. `undefined`: none.
+   */
   token?: Provided<string | undefined> | undefined
-  /** Further headers, for the fetch-based transports. */
+  /** Further headers, or a function that gets them, as for `token`; for what is read by fetch. */
   headers?: Provided<HeadersInit> | undefined
-  /** Default `'same-origin'`. */
+  /**
+   * As in `fetch`, for what is read by it.
+   * @defaultValue `'same-origin'`
+   */
   credentials?: RequestCredentials | undefined
-  /** A candidate starts this long after the one before it, or the moment that one fails; `Infinity`: only then. 0: all at once. Default 250. */
+  /**
+   * A candidate starts so many ms after the one before it, or the moment that one fails; `Infinity`: only then. 0: all at once.
+   * @defaultValue 250
+   */
   staggerMs?: number | undefined
-  /** Without a first frame by then a candidate has failed. Default 5000. */
+  /**
+   * Without a first frame by then, in ms from 1, a candidate has failed. Doubled with each race in a row that delivers nothing, up to a minute.
+   * @defaultValue 5000
+   */
   probeTimeoutMs?: number | undefined
-  /** A JSON read beside the first probe. Default true. */
+  /**
+   * A single read beside the first probe, by which a finished job is delivered without a connection.
+   * @defaultValue true
+   */
   firstLook?: boolean | undefined
-  /** Where the winner is remembered. Default `indexedDbMemory()`; `false` for nowhere. */
+  /**
+   * Where the winner is remembered; `false` for nowhere.
+   * @defaultValue `indexedDbMemory()`; of `jobtail/core`: `false`
+   */
   memory?: Memory | false | undefined
   retry?: RetryOptions | undefined
-  /** How long a job that the server doesn't know yet is asked for again; 0: not once. Default 5000. */
+  /**
+   * How long a job that the server doesn't know yet is asked for again, in ms; 0: not once.
+   * @defaultValue 5000
+   */
   unknownJobGraceMs?: number | undefined
-  /** Events held for a slow reader before its job's reading is let go: from 1 to Infinity. Default 100,000. */
+  /**
+   * Events held for a slow loop before its job's reading is let go: from 1; `Infinity`: no bound.
+   * @defaultValue 100,000
+   */
   bufferSize?: number | undefined
-  /** The same in bytes, estimated. Default 16 MiB. */
+  /**
+   * The same in bytes, estimated; and the window that a server is asked to keep to (PROTOCOL.md §2). `Infinity`: neither.
+   * @defaultValue 16 MiB
+   */
   bufferBytes?: number | undefined
-  /** Shares what is read with others, as with the same page's other tabs. Default: with nobody. */
+  /**
+   * Shares what is read with others, as with the same page's other tabs.
+   * @defaultValue with nobody
+   */
   share?: Share | undefined
-  /** Told everything that the connection does. */
+  /** Told everything that the connection does. What it throws is logged, and changes nothing. */
   onDiagnostic?: ((diagnostic: Diagnostic) => void) | undefined
-  /** Default: the global one. */
+  /** @defaultValue the global one */
   fetch?: typeof fetch | undefined
-  /** Default: the global one. */
+  /** @defaultValue the global one */
   WebSocket?: typeof WebSocket | undefined
 }
 
 /** Why nothing is tried for a while: no transport has delivered; what delivered did not last; the server is closing connections (`bye`), or has asked for the pause. */
 export type WaitReason = 'unreachable' | 'unstable' | 'bye' | 'busy'
 
-/** What the connection did, and when: `at` in ms since 1970 with the page's monotonic clock; `attempt` the round it belongs to. */
+/**
+ * What the connection did, and when: `at` in ms since 1970, of a clock that doesn't jump (High Resolution Time §5); `attempt` numbers the races, from 1; 0: it
+ * belongs to none. `transport` is `token` where the token or header source has failed.
+ */
 export type Diagnostic = { at: number; transport?: string | undefined; attempt: number } & DiagnosticDetail
 
+/** `afterMs`: since the probe's start; of `live` since the race's; of `lost` since its first frame. `events`: those that nobody had had. `untilMs`: since 1970. */
 export type DiagnosticDetail =
   | { type: 'probe-started' }
   | { type: 'probe-proved'; afterMs: number }
@@ -202,7 +295,7 @@ export interface RequestContext {
   token?: string | undefined
   headers: Headers
   credentials: RequestCredentials
-  /** Its abort rejects what is pending with `signal.reason` within a tick and releases everything. */
+  /** Its abort rejects what is pending with `signal.reason` within a tick and releases everything. For one request, or one link. */
   signal: AbortSignal
   fetch: typeof fetch
 }
@@ -222,7 +315,7 @@ export interface JobCursor {
 export interface OpenRequest extends RequestContext {
   /** What to read. */
   jobs: readonly JobCursor[]
-  /** How many bytes may be on their way before the page has read any: what its readers can hold. */
+  /** How many bytes may be on their way before the page has read any: what its readers can hold; `Infinity`: as many as there are. */
   windowBytes: number
   /** An answer came from somewhere else than asked for, or again: ask so that no cache has seen it, the cursor in each place that can carry it. */
   isFresh: boolean
@@ -236,7 +329,11 @@ export interface Batch extends ReadonlyArray<Frame> {
 }
 
 export interface Link {
-  /** Frames as they arrive, several at once where they came together; an empty array where bytes came that make no frame yet. The first frame proves the path; `open` events and 200s prove nothing. A broken network throws, a clean end returns. */
+  /**
+   * Frames as they arrive, several at once where they came together; an empty array where bytes came that make no frame yet. First `hello` with `protocol: 1`,
+   * for each job `subscribed`, then its events, each with the next `seq` (PROTOCOL.md §6). The first frame that is no `error` proves the path; `open` events and 200s prove nothing.
+   * A broken network throws a `TransportError`, a clean end returns.
+   */
   readonly frames: AsyncIterable<Frame | Batch>
   /** Changes the jobs in place. Without it, the owner opens another link for the new list. */
   update?(jobs: OpenRequest['jobs']): void
@@ -279,6 +376,51 @@ export interface ShareHost {
   leave(reader: Reader): void
   /** To be called whenever the reader's mode has changed. */
   changed(reader: Reader): void
+}
+
+/** Where a reader is in its job's log. */
+export interface Position {
+  /** Undefined until a `subscribed` has told it. */
+  readonly epoch: string | undefined
+  /** The last event had; 0: none. */
+  readonly seq: number
+  /** The next `after`: a cursor, `tail`, or undefined for the oldest retained. */
+  readonly cursor: string | undefined
+  /** Epochs that this reader has left: their frames are dropped. */
+  readonly left: readonly string[]
+}
+
+/** What a reader has lost on the way to its position; `missed` is undefined where nobody knows how many events. */
+export interface Gap {
+  missed: number | undefined
+  reason: 'retention' | 'epoch'
+}
+
+/**
+ * How a reader is read for:
+ * - `link`: by links, together with everybody else.
+ * - `paused`: not at all, since it holds as much as it may.
+ * - `paging`: by single reads of its own, each no larger than what it has room for, until it has caught up.
+ */
+export type Mode = 'link' | 'paused' | 'paging'
+
+/** One who follows a job: what the connection delivers to. */
+export interface Reader {
+  readonly job: string
+  /** Moved only by the link jobs that it takes part in, as events are received. */
+  position: Position
+  readonly mode: Mode
+  setMode(mode: Mode): void
+  /** How many bytes it can take: 0 or less where it is full. */
+  roomBytes(): number
+  /** `bytes`: about what it takes in memory. */
+  event(event: WireEvent, bytes: number): void
+  gap(gap: Gap, before: Position): void
+  subscribed(status: JobStatus): void
+  /** The job has ended, and its log holds no more than what was delivered. */
+  done(): void
+  fail(error: JobtailError): void
+  connection(state: ConnectionState): void
 }
 
 /**

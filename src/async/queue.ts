@@ -14,28 +14,30 @@ export interface Queue<T> extends AsyncIterator<T, undefined> {
   readonly weight: number
 }
 
-/** What was pushed, and what after it: Array.prototype.shift would move the whole backlog at each call. */
-interface Item<T> {
-  value?: T
-  next?: Item<T>
-}
+/** So many taken ones are kept before the list is cut: `Array.prototype.shift` would move the whole backlog at each call. */
+const MAX_TAKEN = 1024
 
 export function createQueue<T>(weigh: (value: T) => number = () => 1): Queue<T> {
-  /** The last one taken: what is queued begins behind it. */
-  let taken: Item<T> = {}
-  let last = taken
-  let length = 0
+  let items: (T | undefined)[] = []
+  /** Where the first that is not taken is. */
+  let head = 0
   let weight = 0
   /** The error that is still to be given; empty where there is none. */
   let ending: unknown[] | undefined
   const waiting: ((result: IteratorResult<T, undefined> | Promise<never>) => void)[] = []
 
   function take(): T {
-    taken = taken.next as Item<T> // as: the caller has checked that there is one
-    const value = taken.value as T // as: it was pushed
-    delete taken.value // or it would stay in memory until the next one is taken
-    length -= 1
+    const value = items[head] as T // as: the caller has checked that there is one
+    items[head] = undefined // or it would stay in memory
+    head += 1
     weight -= weigh(value)
+    if (head === items.length) {
+      items = []
+      head = 0
+    } else if (head >= MAX_TAKEN && 2 * head >= items.length) {
+      items = items.slice(head)
+      head = 0
+    }
     return value
   }
 
@@ -47,23 +49,22 @@ export function createQueue<T>(weigh: (value: T) => number = () => 1): Queue<T> 
       if (ending) return
       const waiter = waiting.shift()
       if (waiter) return waiter({ done: false, value })
-      last = last.next = { value }
-      length += 1
+      items.push(value)
       weight += weigh(value)
     },
     end(error) {
       ending ??= error === undefined ? [] : [error]
       for (const waiter of waiting.splice(0)) waiter(finish(ending))
     },
-    shift: () => (length ? take() : undefined),
+    shift: () => (head < items.length ? take() : undefined),
     next: () =>
       new Promise((resolve) => {
-        if (length) resolve({ done: false, value: take() })
+        if (head < items.length) resolve({ done: false, value: take() })
         else if (ending) resolve(finish(ending))
         else waiting.push(resolve)
       }),
     get length() {
-      return length
+      return items.length - head
     },
     get weight() {
       return weight

@@ -7,7 +7,6 @@ import { createAlarm } from '../async/alarm.ts'
 import { macrotask, now } from '../async/clock.ts'
 import { orAborted, within } from '../async/signals.ts'
 import type { LinkJobs } from '../delivery/link-jobs.ts'
-import type { Reader } from '../delivery/reader.ts'
 import { isJobtailError, isTransportError, JobtailError, TransportError } from '../errors.ts'
 import { errorOf } from '../failures.ts'
 import type { LinkEvent } from '../link/link.ts'
@@ -17,7 +16,7 @@ import { begin, type Failure, goneLive, isBetter, lost, nobodyDelivered, opened,
 import { type Control, type Frame, isControl } from '../protocol/frames.ts'
 import { isTerminal } from '../protocol/rules.ts'
 import { IDLE } from '../state.ts'
-import type { ConnectionState, Transport } from '../types.ts'
+import type { ConnectionProblem, ConnectionState, Reader, Transport } from '../types.ts'
 import { activeReaders, type ConnectionOptions, createCore } from './core.ts'
 import type { JobLink } from './job-link.ts'
 import { createReads } from './reads.ts'
@@ -130,6 +129,8 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     const { link, jobs, transport, use } = own
     if (use.kind !== 'probe' && use.kind !== 'live') return
     const isProved = link.provedAt !== undefined
+    // Where single reads have been faster.
+    if (link.update) jobs.skipHad()
     if (isProved && jobs.coversAll(wanted)) {
       if (own !== core.live && isBetter(core.race, transport.name, now())) goLive(own)
       if (own === core.live) {
@@ -238,6 +239,8 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   }
 
   function onProved(own: JobLink): void {
+    // What is read once shows as well that somebody serves here.
+    core.race = { ...core.race, liveAt: now() }
     if (own.use.kind !== 'probe') return
     core.emit({ type: 'probe-proved', afterMs: now() - own.link.startedAt }, own.transport.name)
     if (!core.live) goLive(own)
@@ -279,7 +282,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
       case 'subscribed':
         auth.accept()
         table.known(frame.job)
-        if (!own.jobs.subscribed(frame, own.isFresh)) onStaleAnswer(own, frame.job)
+        if (!own.jobs.subscribed(frame, own.isFresh, answersOnce(own))) onStaleAnswer(own, frame.job)
         return
       case 'done':
         return own.jobs.done(frame)
@@ -290,16 +293,31 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     }
   }
 
+  /** Each of its answers is one to a question of its own. */
+  const answersOnce = ({ use, transport }: JobLink): boolean => use.kind === 'read' || transport.traits?.polls !== undefined
+
   /** What was asked for from further on. A stream that was asked in every way there is still gets there; an answer never does. */
-  function onStaleAnswer({ link, transport, use, isFresh }: JobLink, job: string): void {
-    if (use.kind === 'read' || transport.traits?.polls || !isFresh)
-      link.end(new TransportError('stale', `job ${job}: the answer begins before the cursor that was asked for: it was lost on the way, or a cache answered`))
+  function onStaleAnswer(own: JobLink, job: string): void {
+    const error = new TransportError(
+      'stale',
+      `job ${job}: the answer begins elsewhere than at the cursor that was asked for: it was lost on the way, or a cache answered`
+    )
     core.isFresh = true
+    // A link that can ask in place does so.
+    if (own.link.update && !own.isFresh) return
+    if (own === core.live && !own.isFresh) {
+      // Asked so again, it is told from what history has lost: at once.
+      fail(own, error)
+      core.dropRace()
+      core.again(0, own.transport.name)
+    } else if (answersOnce(own) || !own.isFresh) own.link.end(error)
   }
 
   function onEnded(own: JobLink, error: TransportError | undefined): void {
     links.delete(own)
     const { use, transport, link, jobs } = own
+    // What ends when it has nothing left to read has neither failed nor been lost.
+    const isDone = jobs.jobs().length === 0 || table.wanted().length === 0
     core.schedule()
     switch (use.kind) {
       case 'draining':
@@ -309,10 +327,10 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
         return tellAbandoned(own)
       case 'read':
         reads.onEnded(own, use, error)
-        if (error && link.provedAt === undefined) heed(core, own, error)
+        if (error && link.provedAt === undefined && heed(core, own, error)) core.problem = problemOf(own, error)
         return
       case 'live': {
-        if (!error || table.wanted().length === 0) {
+        if (!error || isDone) {
           core.dropRace()
           return core.turn(restarted(core.race))
         }
@@ -326,8 +344,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
         return core.turn(lost(core.race, { livedMs: (untilMs ?? now()) - provedAt, events: jobs.news, byeMs }, now(), policy))
       }
       case 'probe': {
-        // What ends when nothing is left to read has neither failed nor been lost, and needs nothing in its place.
-        const failure = error && table.wanted().length > 0 ? fail(own, error) : undefined
+        const failure = error && !isDone ? fail(own, error) : undefined
         if (!failure) tellAbandoned(own)
         else if (error && heed(core, own, error)) return
         return core.turn(probeEnded(core.race, transport.name, failure, now(), policy))
@@ -342,14 +359,23 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   }
 
   /** Tells of a failure of the path's own, and keeps it as what is wrong now. */
-  function fail(own: JobLink, { reason, status, message }: TransportError): Failure {
+  function fail(own: JobLink, error: TransportError): Failure {
     const { transport, link, jobs } = own
     const { name, traits } = transport
-    if (!core.isSpare(own)) core.problem = { transport: name, reason, status, message }
+    const { reason, status } = error
+    const problem = problemOf(own, error)
+    if (!core.isSpare(own)) core.problem = problem
     if (link.provedAt !== undefined) core.emit({ type: 'lost', afterMs: now() - link.provedAt, reason, events: jobs.news }, name)
     else core.emit({ type: 'probe-failed', afterMs: now() - link.startedAt, reason, status }, name)
-    return { transport: name, reason, status, message, hidesStatus: traits?.hidesStatus ?? false }
+    return { ...problem, hidesStatus: traits?.hidesStatus ?? false }
   }
+
+  const problemOf = ({ transport }: JobLink, { reason, status, message }: TransportError): ConnectionProblem => ({
+    transport: transport.name,
+    reason,
+    status,
+    message
+  })
 
   // ---- the page, and the end
 

@@ -5,7 +5,6 @@ import { type Auth, createAuth } from '../auth.ts'
 import type { Credentials } from '../credentials.ts'
 import { createJobTable, type JobTable } from '../delivery/job-table.ts'
 import { createLinkJobs } from '../delivery/link-jobs.ts'
-import type { Reader } from '../delivery/reader.ts'
 import type { Emit } from '../diagnostics.ts'
 import { describe } from '../failures.ts'
 import type { Hints } from '../hints.ts'
@@ -14,7 +13,7 @@ import { isOffline, type Page } from '../page.ts'
 import { patienceMs } from '../policy/backoff.ts'
 import { paused, prolonged, type Race, type RacePolicy, raceOf, restarted } from '../policy/race.ts'
 import type { Settings } from '../settings.ts'
-import type { ConnectionState, DiagnosticDetail, OpenRequest, Transport } from '../types.ts'
+import type { ConnectionState, DiagnosticDetail, OpenRequest, Reader, Transport } from '../types.ts'
 import type { JobLink, Use } from './job-link.ts'
 
 export interface ConnectionOptions extends Pick<Settings, 'firstLook' | 'staggerMs' | 'probeTimeoutMs' | 'unknownJobGraceMs' | 'bufferBytes' | 'retry'> {
@@ -99,7 +98,7 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
 
   function announceTurn(before: Race): void {
     const { phase, failed, records } = core.race
-    if (phase.kind === 'waiting' && before.phase.kind !== 'waiting') core.emit({ type: 'waiting', ms: phase.ms, reason: phase.reason })
+    if (phase.kind === 'waiting' && phase !== before.phase) core.emit({ type: 'waiting', ms: phase.ms, reason: phase.reason })
     // Where the first race has delivered nothing, a developer should know; unless the server's own word comes in the same task.
     if (core.races === 1 && phase !== before.phase && phase.kind !== 'racing' && failed.length > 0)
       void macrotask().then(() => core.table.wanted().length > 0 && options.warn(describe(failed, options.request.base)))
@@ -143,7 +142,10 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
       const { table } = core
       const jobs = createLinkJobs(activeReaders(table, use))
       const credentials = core.auth.latest as Credentials // as: nothing is opened before they are there
-      const windowBytes = use.kind === 'read' && use.reader ? Math.max(MIN_WINDOW_BYTES, use.reader.roomBytes()) : options.bufferBytes
+      // Servers take whole bytes only; what events weigh is estimated.
+      // Of few sizes, since a URL that varies costs a preflight each time (PROTOCOL.md §8.5).
+      const windowBytes =
+        use.kind === 'read' && use.reader ? Math.max(MIN_WINDOW_BYTES, 2 ** Math.floor(Math.log2(use.reader.roomBytes()))) : Math.floor(options.bufferBytes)
       const own: JobLink = {
         transport,
         use,
@@ -173,6 +175,8 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
     dropRace() {
       core.preparing?.abort()
       core.preparing = undefined
+      // However it goes on, something was live until now.
+      if (core.live) core.race = { ...core.race, liveAt: now() }
       for (const own of core.links) if (own.use.kind === 'live' || own.use.kind === 'probe') core.drop(own)
       core.live = undefined
     },

@@ -2,9 +2,8 @@
 
 import type { Credentials } from '../credentials.ts'
 import type { LinkJobs } from '../delivery/link-jobs.ts'
-import type { Reader } from '../delivery/reader.ts'
 import type { RunningLink } from '../link/link.ts'
-import type { Transport } from '../types.ts'
+import type { Reader, Transport } from '../types.ts'
 
 /** A single read of these jobs; for one reader who is behind; or beside a silent link, which is dead if this brings what that one doesn't. */
 export interface ReadUse {

@@ -26,12 +26,15 @@ export interface Reads {
 export function createReads(core: Core, transport: Transport | undefined): Reads {
   const { table, links } = core
   let verifying: JobLink | undefined
-  let pagingAgainAt = 0
+  /** Until then single reads are left alone. */
+  let againAt = 0
+  const usable = (): Transport | undefined => (now() < againAt ? undefined : transport)
 
   function readPages(): void {
     for (const reader of table.all()) {
       if (reader.mode !== 'paging' || [...links].some(({ use }) => use.kind === 'read' && use.reader === reader)) continue
-      if (transport && now() >= pagingAgainAt) core.open(transport, { kind: 'read', jobs: [reader.job], reader })
+      const by = usable()
+      if (by) core.open(by, { kind: 'read', jobs: [reader.job], reader })
       else reader.setMode('link')
     }
   }
@@ -43,32 +46,36 @@ export function createReads(core: Core, transport: Transport | undefined): Reads
 
   return {
     readDue() {
+      // A reader that came here while it was behind: credentials are asked for where links are wanted.
+      if (!core.auth.latest) for (const reader of table.all()) if (reader.mode === 'paging') reader.setMode('link')
       if (!core.mayRead()) return
       readPages()
       const due = table.due(now())
       const wanted = table.wanted()
       for (const job of due) table.setDue(job, Infinity)
-      if (!transport) for (const job of due) table.release(job)
+      const by = usable()
+      if (!by) for (const job of due) table.release(job)
       else {
-        // What a live link reads needs no first look.
+        // What a live link reads needs no first read.
         const jobs = core.live ? due.filter((job) => !wanted.includes(job)) : due
-        if (jobs.length > 0) read(transport, jobs)
+        if (jobs.length > 0) read(by, jobs)
       }
     },
 
     verify(own, silentMs) {
       const wanted = table.wanted()
-      if (own !== core.live || own.transport.traits?.polls === 'short' || !transport || verifying || wanted.length === 0) return
+      const by = usable()
+      if (own !== core.live || own.transport.traits?.polls === 'short' || !by || verifying || wanted.length === 0) return
       core.emit({ type: 'suspected', silentMs }, own.transport.name)
-      verifying = read(transport, wanted, own)
+      verifying = read(by, wanted, own)
     },
 
     isVerifying: (own) => own === verifying,
 
     onEnded({ jobs, link }, { jobs: asked, reader, verifies }, error) {
       const hasFailed = error !== undefined && link.provedAt === undefined
+      if (hasFailed) againAt = Math.max(againAt, now() + Math.max(reader ? PAGING_AGAIN_MS : 0, error.retryAfterMs ?? 0))
       if (reader) {
-        if (hasFailed) pagingAgainAt = now() + Math.max(PAGING_AGAIN_MS, error.retryAfterMs ?? 0)
         // At the end of what was known, or this path has failed: in each case links go on.
         if (reader.mode === 'paging') reader.setMode('link')
         return

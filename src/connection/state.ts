@@ -16,7 +16,8 @@ export function stateOf({ race, live, draining, table, problem, options }: Core)
   const carrying = live ?? draining
   if (carrying) return state('live', carrying.transport.name)
   if (table.wanted().length === 0) {
-    if (table.isHeld()) return state('waiting', undefined, table.nextDueAt())
+    const dueAt = table.nextDueAt()
+    if (table.isHeld()) return dueAt < Infinity ? state('waiting', undefined, dueAt) : state('connecting')
     return table.all().some(({ mode }) => mode !== 'link') ? state('live', options.readOnce?.name) : state('idle')
   }
   if (race.phase.kind === 'waiting') return state(isOffline() ? 'offline' : 'waiting', undefined, race.phase.until)

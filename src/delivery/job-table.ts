@@ -1,7 +1,7 @@
 /** The jobs that somebody follows: who reads each, whether links are to read it, and when it is due to be read once. */
 
 import { now } from '../async/clock.ts'
-import type { Reader } from './reader.ts'
+import type { Reader } from '../types.ts'
 
 /** First pause before a job that was not to be had is asked for again; doubled each time. */
 const FIRST_PAUSE_MS = 250
@@ -23,8 +23,10 @@ interface Job {
   dueAt: number
   /** A single read of it is under way. */
   isReading: boolean
-  /** Links don't ask for it. */
+  /** Not to be had, in a row. */
   hold: Hold | undefined
+  /** Links don't ask for it. */
+  isHeld: boolean
   /** The server has told where it is. */
   isKnown: boolean
   /** Where each transport asked for it last: the same question again may be answered by a cache. */
@@ -81,7 +83,7 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
 
   function settle(entry: Job | undefined): void {
     if (!entry) return
-    entry.hold = undefined
+    entry.isHeld = false
     entry.dueAt = Infinity
   }
 
@@ -91,7 +93,17 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
       if (entry) {
         entry.readers.add(reader)
         entry.active = undefined
-      } else jobs.set(reader.job, { readers: new Set([reader]), active: undefined, dueAt, isReading: false, hold: undefined, isKnown: false, asked: new Map() })
+      } else
+        jobs.set(reader.job, {
+          readers: new Set([reader]),
+          active: undefined,
+          dueAt,
+          isReading: false,
+          hold: undefined,
+          isHeld: false,
+          isKnown: false,
+          asked: new Map()
+        })
     },
     remove(reader) {
       const entry = jobs.get(reader.job)
@@ -109,7 +121,7 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
     modesChanged() {
       for (const entry of jobs.values()) entry.active = undefined
     },
-    wanted: () => [...jobs.keys()].slice(0, capacity() ?? 1).filter((job) => !jobs.get(job)?.hold && active(job).length > 0),
+    wanted: () => [...jobs.keys()].slice(0, capacity() ?? 1).filter((job) => !jobs.get(job)?.isHeld && active(job).length > 0),
     beyond: () => (jobs.size > (capacity() ?? Infinity) ? [...jobs.keys()].slice(capacity()).flatMap(readers) : []),
     due: (at) => [...jobs].filter((each) => each[1].dueAt <= at && isReadable(each)).map(([job]) => job),
     nextDueAt: () => [...jobs].filter(isReadable).reduce((at, [, { dueAt }]) => Math.min(at, dueAt), Infinity),
@@ -118,7 +130,7 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
       if (entry) entry.dueAt = at
     },
     setUnknownDue() {
-      for (const entry of jobs.values()) if (!entry.isKnown && !entry.hold) entry.dueAt = 0
+      for (const entry of jobs.values()) if (!entry.isKnown && !entry.isHeld) entry.dueAt = 0
     },
     reading(job, isReading) {
       const entry = jobs.get(job)
@@ -130,6 +142,7 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
       const entry = jobs.get(job)
       if (!entry) return
       entry.isKnown = true
+      entry.hold = undefined
       settle(entry)
     },
     hold(job, atLeastMs, graceMs) {
@@ -139,7 +152,7 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
       // Not by the clock alone: the answer may be from before the machine slept.
       if (!entry || isLast) return false
       // Told so by several at once, it is asked again once.
-      if (entry.hold && entry.dueAt > at && entry.dueAt < Infinity) {
+      if (entry.isHeld && entry.dueAt > at && entry.dueAt < Infinity) {
         entry.dueAt = Math.max(entry.dueAt, at + atLeastMs)
         return true
       }
@@ -147,6 +160,7 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
       // Everybody who follows it was told the same: they come back over as long again.
       const ms = Math.max(0, Math.min(leftMs, Math.max(pauseMs, atLeastMs * (1 + Math.random()))))
       entry.dueAt = at + ms
+      entry.isHeld = true
       entry.hold = { sinceMs, pauseMs: Math.min(MAX_PAUSE_MS, pauseMs * 2), isLast: at + ms >= sinceMs + graceMs }
       return true
     },
@@ -154,7 +168,7 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
       const entry = jobs.get(job)
       if (entry?.dueAt === Infinity) settle(entry)
     },
-    isHeld: () => [...jobs.values()].some(({ hold }) => hold),
+    isHeld: () => [...jobs.values()].some((entry) => entry.isHeld),
     asksAgain(job, transport, cursor) {
       const asked = jobs.get(job)?.asked
       const isSame = asked?.has(transport) === true && asked.get(transport) === cursor

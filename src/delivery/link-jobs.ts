@@ -4,11 +4,10 @@
  */
 
 import { TransportError } from '../errors.ts'
-import { accept, type Place, type Position } from '../policy/position.ts'
+import { accept, type Place } from '../policy/position.ts'
 import type { Done, Subscribed, WireEvent } from '../protocol/frames.ts'
 import { TAIL } from '../protocol/rules.ts'
-import type { JobCursor } from '../types.ts'
-import type { Reader } from './reader.ts'
+import type { JobCursor, Position, Reader } from '../types.ts'
 import { sizeOf } from './size.ts'
 
 /** One job on this link. */
@@ -22,7 +21,7 @@ interface LinkJob {
   /** Not answered by `subscribed` yet: until then the job's frames belong to the reading before. */
   isAsked: boolean
   /** How far this link has come in the job's log; undefined before `subscribed`. */
-  at: Place | undefined
+  at: { -readonly [Name in keyof Place]: Place[Name] } | undefined
 }
 
 export interface LinkJobs {
@@ -34,6 +33,8 @@ export interface LinkJobs {
   readonly full: Set<Reader>
   /** Lets readers without a place take part where they ask for the very place that the link is at. */
   join(): void
+  /** Forgets where it is in jobs of which all readers have had far more: they are asked for from where their readers are. */
+  skipHad(): void
   /** Whether `ask` would change the list. */
   needsUpdate(wanted: readonly string[]): boolean
   /** Asks for every reader that this link isn't read for yet, one a job at a time: the whole list. */
@@ -42,13 +43,19 @@ export interface LinkJobs {
   coversAll(wanted: readonly string[]): boolean
   /** Delivers it to those who haven't had it. Throws where events are missing before it. */
   event(event: WireEvent, bytes?: number | undefined): void
-  /** False where it begins before the place that was asked for: the cursor was lost on the way, or the answer is an old one. `isFresh`: it was asked for so that neither can be. */
-  subscribed(told: Subscribed, isFresh: boolean): boolean
+  /**
+   * False where it begins elsewhere than was asked for, and nothing has come of it: the cursor was lost on the way, or the answer is another one's.
+   * `isFresh`: it was asked for so that neither can be; `isPolled`: it answers a request, whatever has been told before.
+   */
+  subscribed(told: Subscribed, isFresh: boolean, isPolled: boolean): boolean
   done(told: Done): void
   jobs(): string[]
   /** Forgets the job, and tells from where it was asked for. */
   remove(job: string): Position | undefined
 }
+
+/** So many events that have been had aren't worth reading once more. */
+const FAR_BEHIND = 1000
 
 /** The reader to ask for: one whose place in the log isn't known yet, else the one furthest back in its epoch. */
 function furthestBack(readers: readonly Reader[]): Reader | undefined {
@@ -97,6 +104,14 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
     full,
     join,
 
+    skipHad() {
+      for (const [job, entry] of entries) {
+        const { at, isAsked } = entry
+        const isFarBehind = ({ position: { epoch, seq } }: Reader): boolean => epoch === at?.epoch && seq > (at?.seq ?? 0) + FAR_BEHIND
+        if (!isAsked && active(job).length > 0 && active(job).every(isFarBehind)) entry.at = undefined
+      }
+    },
+
     needsUpdate: (wanted) => gone(wanted).length > 0 || wanted.some(missing),
 
     ask(wanted) {
@@ -126,12 +141,14 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
       // What this link has brought already it may bring again.
       if (!at || seq <= at.seq) return
       if (seq !== at.seq + 1) throw new TransportError('protocol', `event ${id} of job ${job}: expected seq ${at.seq + 1}, got ${seq}`)
-      entry.at = { epoch: at.epoch, seq, cursor: id }
+      const before = at.seq
+      at.seq = seq
+      at.cursor = id
       let isFirst = true
       const size = bytes ?? sizeOf(event.data)
       for (const reader of active(job)) {
         const { position } = reader
-        if (position.epoch !== at.epoch || position.seq !== at.seq) continue
+        if (position.epoch !== at.epoch || position.seq !== before) continue
         news += 1
         newsBytes += size
         reader.position = { epoch: at.epoch, seq, cursor: id, left: position.left }
@@ -142,7 +159,7 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
       }
     },
 
-    subscribed({ job, ref, epoch, seq, cursor, status }, isFresh) {
+    subscribed({ job, ref, epoch, seq, cursor, status }, isFresh, isPolled) {
       const entry = entries.get(job)
       if (!entry) return true
       join() // or one whose place has just been reached would be taken to where the link goes now
@@ -151,9 +168,14 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
       // Without a ref it is said anew of what is being read: trimmed, replaced, or another answer to a poll.
       const origin = isAnswer ? from : ref === undefined ? at : undefined
       if (!origin) return true
-      // Whether a cursor from before this page was lost on the way, or what it stood for, is known once it was asked for in every way there is.
-      const isOther = isAnswer && !from.epoch && from.cursor !== undefined && from.cursor !== TAIL && cursor !== from.cursor
-      if (isOther && ref === undefined && !isFresh) return false
+      // Whether the cursor was lost on the way, or what it stood for, is known once it was asked for in every way there is.
+      const isOther = origin.cursor !== undefined && origin.cursor !== TAIL && cursor !== origin.cursor
+      if (isOther && ref === undefined && (isAnswer || isPolled) && !isFresh) {
+        // What follows is nobody's; where a link can ask in place, it does.
+        entry.at = undefined
+        entry.isAsked = false
+        return false
+      }
       const place = { epoch, seq, cursor }
       entry.at = place
       if (isAnswer) entry.isAsked = false

@@ -1,7 +1,6 @@
 /** Follows a job for its state and result alone, without a queue: from where the last one was, or from where the job is now. */
 
-import type { Position } from '../policy/position.ts'
-import type { Reader } from './reader.ts'
+import type { Position, Reader } from '../types.ts'
 
 export interface StateReaderOptions {
   /** Where to follow from at first. */

@@ -50,12 +50,19 @@ export function watchLiveness({ patienceMs, onSuspect, onDead }: LivenessOptions
   let heardDate = 0
   /** When it is looked at next. */
   let dueAt = now() + patienceMs
+  let wasLate = false
   const alarm = createAlarm(() => (isProved ? watch() : prove()))
   alarm.set(dueAt)
 
+  /** A timer that comes late has what has come meanwhile behind it. In a hidden page all are late (Chrome: once a minute): there the second in a row counts. */
+  function isTooLate(): boolean {
+    const isFirst = !wasLate || !isHidden()
+    wasLate = now() > dueAt + LATE_MS
+    return wasLate && isFirst
+  }
+
   function prove(): void {
-    // A timer that comes late has what has come meanwhile behind it.
-    if (now() > dueAt + LATE_MS) return wakeAt(now() + LATE_MS)
+    if (isTooLate()) return wakeAt(now() + LATE_MS)
     onDead(
       heardAt === undefined
         ? new TransportError('timeout', `no answer within ${patienceMs} ms`)
@@ -68,10 +75,9 @@ export function watchLiveness({ patienceMs, onSuspect, onDead }: LivenessOptions
     const at = now()
     const silentMs = at - (heardAt ?? at)
     const isDue = at - eventAt >= suspectAfterMs
-    if (at > dueAt + LATE_MS || Date.now() - heardDate > silentMs + LATE_MS) {
+    if (isTooLate() || Date.now() - heardDate > silentMs + LATE_MS) {
       heardDate = Date.now() - silentMs
       deadAfterMs = Math.max(deadAfterMs, silentMs + suspectMs(rhythm, true))
-      // In a hidden page every timer is late (Chrome: once a minute), and says nothing.
       if (isDue || !isHidden()) suspect()
     } else if (silentMs >= deadAfterMs || at >= requiredBy) return onDead(new TransportError('silent', `silent for ${Math.round(silentMs)} ms`))
     else if (isDue) suspect()

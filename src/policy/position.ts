@@ -1,28 +1,13 @@
 /**
  * Where a reader is in its job's log, and what a reading of that log means to it: the whole truth about "each event once,
- * in order" (PROTOCOL.md §6). Pure. Because of it any overlap is harmless: two links, a link and a look, a reading and its replacement.
+ * in order" (PROTOCOL.md §6). Pure. Because of it any overlap is harmless: two links, a link and a single read, a reading and its replacement.
  */
 
 import { TAIL } from '../protocol/rules.ts'
-
-export interface Position {
-  /** Undefined until a `subscribed` has told it. */
-  readonly epoch: string | undefined
-  /** The last event had; 0: none. */
-  readonly seq: number
-  /** The next `after`: a cursor, `tail`, or undefined for the oldest retained. */
-  readonly cursor: string | undefined
-  /** Epochs that this reader has left: their frames are dropped. */
-  readonly left: readonly string[]
-}
+import type { Gap, Position } from '../types.ts'
 
 /** Where a reading begins: what `subscribed` tells. */
 export type Place = { readonly epoch: string; readonly seq: number; readonly cursor: string }
-
-export interface Gap {
-  missed: number | undefined
-  reason: 'retention' | 'epoch'
-}
 
 export const startingAt = (after: string | undefined): Position => ({ epoch: undefined, seq: 0, cursor: after, left: [] })
 

@@ -62,15 +62,24 @@ const preview = (text: string, redact: Redact): string => {
   return shown.length > 160 ? `${shown.slice(0, 160)}…` : shown
 }
 
-/** The fields that there are rules for. Throws where one doesn't keep its rule: says which, what was expected, and what came. */
-function pick(value: unknown, rules: Rules): Fields {
+/** Its fields. Throws where one doesn't keep its rule: says which, what was expected, and what came. */
+function checked(value: unknown, rules: Rules): Fields {
   const fields = (value ?? {}) as Fields // as: whatever is not null can be asked for fields
-  const picked: Fields = {}
-  for (const { name, rule, isOptional, isMs } of rules) {
+  for (const { name, rule, isOptional } of rules) {
     const field = fields[name]
     if (isOptional && field == null) continue
     if (!rule[1](field)) throw new TransportError('protocol', `${name}: expected ${rule[0]}, got ${JSON.stringify(field) ?? 'nothing'}`)
-    picked[name] = isMs ? Math.min(Number(field), MAX_TIMER_MS) : field
+  }
+  return fields
+}
+
+/** The fields that there are rules for. */
+function pick(value: unknown, rules: Rules): Fields {
+  const fields = checked(value, rules)
+  const picked: Fields = {}
+  for (const { name, isMs } of rules) {
+    const field = fields[name]
+    if (field != null) picked[name] = isMs ? Math.min(Number(field), MAX_TIMER_MS) : field
   }
   return picked
 }
@@ -88,10 +97,9 @@ const ratioOf = (part: number, whole: number): number => Math.min(1, Math.max(0,
 // as, below: the rules are those of the type
 
 function parseEvent(value: unknown): WireEvent {
-  const fields = pick(value, event)
-  const { data = null } = value as Fields
-  fields.data = fields.type === 'progress' ? progressOf(data) : data
-  return fields as unknown as WireEvent
+  // One shape for all events: they are many.
+  const { id, seq, job, type, time, data = null } = checked(value, event)
+  return { id, seq, job, type, time, data: type === 'progress' ? progressOf(data) : data } as WireEvent
 }
 
 function parseControl(control: unknown, value: unknown): Control | undefined {

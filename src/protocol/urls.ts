@@ -31,7 +31,7 @@ export function eventsUrl(base: URL, jobs: readonly Asked[], windowBytes: number
     if (!isOwn) url.searchParams.append('job', job)
     if (!only || after) url.searchParams.append('after', after)
   }
-  if (windowBytes < Infinity) url.searchParams.append('window', `${windowBytes}`)
+  if (windowBytes <= Number.MAX_SAFE_INTEGER) url.searchParams.append('window', `${windowBytes}`)
   return url
 }
 

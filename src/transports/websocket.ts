@@ -26,6 +26,9 @@ function controlOf(code: number, message: string): Control | undefined {
   if (code >= 4400 && code < 4600) return { control: 'error', status: code - 4000, code: 'closed', message }
 }
 
+/** What comes before the first job is read may be what a single read has brought meanwhile: the window is opened to its whole size after that. */
+const FIRST_WINDOW_BYTES = 2 ** 18
+
 /** One socket, whose jobs can be changed in place. */
 export const webSocket = (): Transport => ({
   name: 'websocket',
@@ -48,6 +51,8 @@ function openWebSocket(request: OpenRequest): Link {
   /** Characters that have come, and how many of them had been read when the window was last opened. */
   let received = 0
   let granted = 0
+  /** A job is read: the window is opened. */
+  let hasSubscribed = false
   let last: Frame | undefined
   let release = (): void => {}
 
@@ -71,7 +76,7 @@ function openWebSocket(request: OpenRequest): Link {
     release = onAbort(signal, end)
     if (signal.aborted) return
     told = listsOf(wanted)[0] as Jobs // as: there is always one; the others follow by message
-    socket = connect(request, told)
+    socket = connect({ ...request, windowBytes: windowBytes < Infinity ? Math.min(windowBytes, FIRST_WINDOW_BYTES) : windowBytes }, told)
     socket.onopen = () => {
       isOpen = true
       inbox.push([]) // what opens and then delivers nothing is told from what never opens
@@ -82,6 +87,7 @@ function openWebSocket(request: OpenRequest): Link {
         if (inbox.length >= MAX_UNREAD_MESSAGES) throw new TransportError('protocol', `${MAX_UNREAD_MESSAGES} messages came and were not read`)
         const frames = parseText(data, redact)
         last = frames.at(-1) ?? last
+        if (!granted && windowBytes < Infinity) hasSubscribed ||= frames.some((frame) => isControl(frame) && frame.control === 'subscribed')
         received += data.length
         inbox.push(batchOf(frames, data.length, redact))
       } catch (error) {
@@ -109,7 +115,7 @@ function openWebSocket(request: OpenRequest): Link {
       }
       // What was taken before this call has been read.
       const read = received - inbox.weight
-      if (isOpen && 4 * (read - granted) >= windowBytes) {
+      if (isOpen && (granted ? 4 * (read - granted) >= windowBytes : hasSubscribed)) {
         granted = read
         send({ op: 'window', bytes: windowBytes })
       }

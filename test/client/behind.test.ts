@@ -18,14 +18,14 @@ const CHARS = 100
 
 /** Serves ten events at a time, and no more in all than the window that it was opened with: then it says goodbye, as a stream does (PROTOCOL.md §4). */
 const windowed =
-  (log: VirtualLog): Script =>
+  (log: VirtualLog, chars: number = CHARS): Script =>
   (link) => {
-    let left = link.request.windowBytes / CHARS
+    let left = link.request.windowBytes / chars
     let queue: Frame[] = []
     const flush = (): void => {
       const batch = queue.splice(0, 10)
       left -= batch.length
-      link.pushBatch(Object.assign(batch, { textLength: CHARS * batch.length }))
+      link.pushBatch(Object.assign(batch, { textLength: chars * batch.length }))
       if (left <= 0) {
         queue = []
         link.push({ control: 'bye', reason: 'window', retryMs: 0 })
@@ -113,6 +113,20 @@ describe('a slow reader', () => {
     }
     expect(seqs).toEqual(upTo(100))
     expect(pages(world)).toBeGreaterThan(0)
+    await iterator.return?.()
+  })
+
+  test('asks for whole bytes, whatever its events weigh', async () => {
+    const world = createWorld({ bufferSize: 20, bufferBytes: 199_999.5, firstLook: false })
+    for (const name of NAMES) world.transports[name].script = windowed(world.log, 100 + 1 / 3)
+    world.log.fill('42', 60)
+    const iterator = world.client.subscribe('42')[Symbol.asyncIterator]()
+    const seqs: number[] = []
+    await take(iterator, 60, seqs)
+    const windows = world.http.asked.map(({ url }) => url.searchParams.get('window'))
+    expect(windows.length).toBeGreaterThan(0)
+    expect(windows).toEqual(windows.map(() => expect.stringMatching(/^\d+$/)))
+    expect(world.links.map(({ request }) => request.windowBytes)).toEqual(world.links.map(() => 199_999))
     await iterator.return?.()
   })
 

@@ -1,10 +1,11 @@
 /** What the page hears of its network and of time: offline and online, seen again, awake after a sleep. A look follows, and never a storm. */
 
 import { describe, expect, test, vi } from 'vitest'
+import type { Subscription } from '../../src/types.ts'
 import { asked, mend, type Phase, phases, reach } from './page-phases.ts'
 import { type LifeEvent, useVirtualPage } from './virtual-page.ts'
-import { elapse, elapseRoughly } from './virtual-time.ts'
-import { failing, type Script, serving } from './virtual-transport.ts'
+import { elapse, elapseRoughly, settle, throttleTimers } from './virtual-time.ts'
+import { failing, hanging, type Script, serving } from './virtual-transport.ts'
 import { createWorld, type Loop, run, upTo, useVirtualTime, type World } from './world.ts'
 
 useVirtualTime()
@@ -208,5 +209,86 @@ describe('the machine has slept for an hour', () => {
     expect(world.said('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
     expect(world.open.map(({ startedAt }) => startedAt > 3000)).toEqual([true])
     expect(looks()).toBeLessThanOrEqual(5)
+  })
+})
+
+describe('a page that is hidden, whose timers fire once a minute (Chrome, after five minutes)', () => {
+  const MINUTE_MS = 60_000
+  let isHidden = false
+
+  async function quiet(): Promise<{ world: World; job: Subscription; loop: Loop; reads(): number }> {
+    isHidden = false
+    throttleTimers(MINUTE_MS, () => isHidden)
+    const reached = await reach(phases.live as Phase) // as: it is there
+    const before = reached.world.http.asked.length
+    return { ...reached, reads: () => reached.world.http.asked.length - before }
+  }
+  const hide = (hidden: boolean): void => {
+    isHidden = hidden
+    page.show(!hidden)
+  }
+  async function passMinutes(minutes: number): Promise<void> {
+    for (let left = minutes * 60; left > 0; left -= 1) {
+      await vi.advanceTimersByTimeAsync(1000)
+      await settle()
+    }
+  }
+
+  test('asks in four hours of a quiet job about as often as one that is seen: a late timer alone says nothing', { timeout: 120_000 }, async () => {
+    const seen = await quiet()
+    await passMinutes(240)
+    const visible = seen.reads()
+    expect(visible).toBeLessThanOrEqual(15)
+    seen.world.client.close()
+    vi.mocked(setTimeout).mockRestore()
+
+    const { world, job, loop, reads } = await quiet()
+    hide(true)
+    await passMinutes(240)
+    expect(reads()).toBeLessThanOrEqual(visible + 2)
+    expect(world.said('lost')).toEqual([])
+    expect(job.state.connection).toMatchObject({ phase: 'live', transport: 'websocket' })
+    world.log.fill('42', 5)
+    await settle()
+    expect(loop.seqs).toEqual(upTo(5))
+  })
+
+  test('notices all the same that its connection is dead, within some minutes', async () => {
+    const { world, loop } = await quiet()
+    hide(true)
+    await passMinutes(10)
+    const [link] = world.open
+    if (link) link.push = () => {}
+    world.log.fill('42', 6)
+    await passMinutes(5)
+    expect(world.said('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
+    expect(loop.seqs).toEqual(upTo(6))
+    expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
+  })
+
+  test('gives up a path that never answers, and goes on once there is another', async () => {
+    const { world, job, loop } = await quiet()
+    hide(true)
+    for (const transport of Object.values(world.transports)) transport.script = hanging
+    world.http.faults.events = 'hang'
+    world.open[0]?.fail('cut')
+    await passMinutes(10)
+    expect(world.said('probe-failed').map(({ transport }) => transport)).toContain('websocket')
+    mend(world)
+    world.log.fill('42', 6)
+    await passMinutes(5)
+    expect(job.state.connection.phase).toBe('live')
+    expect(loop.seqs).toEqual(upTo(6))
+  })
+
+  test('and when it is seen again asks at most once', async () => {
+    const { job, reads } = await quiet()
+    hide(true)
+    await passMinutes(30)
+    const before = reads()
+    hide(false)
+    await passMinutes(1)
+    expect(reads() - before).toBeLessThanOrEqual(1)
+    expect(job.state.connection.phase).toBe('live')
   })
 })

@@ -3,6 +3,7 @@
 import type { Reading, WireEvent } from '../../src/protocol/frames.ts'
 import { isControl } from '../../src/protocol/frames.ts'
 import type { VirtualLog } from './virtual-log.ts'
+import { networkTimer } from './virtual-time.ts'
 
 export type Resource = 'events' | 'snapshot' | 'start' | 'cancel'
 
@@ -112,7 +113,7 @@ export function virtualFetch(log: VirtualLog, delayMs = 10): VirtualFetch {
         const timer =
           fault === 'hang'
             ? undefined
-            : setTimeout(() => over(() => (fault === 'break' ? reject(new TypeError('fetch failed')) : resolve(fault ? fault() : answer(asking)))), delayMs)
+            : networkTimer(() => over(() => (fault === 'break' ? reject(new TypeError('fetch failed')) : resolve(fault ? fault() : answer(asking)))), delayMs)
         if (signal?.aborted) over(() => reject(signal.reason))
         signal?.addEventListener('abort', () => over(() => reject(signal.reason)), { once: true })
       })

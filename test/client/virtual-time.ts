@@ -26,3 +26,25 @@ export async function elapseRoughly(ms: number): Promise<void> {
     await settle()
   }
 }
+
+let isOfNetwork = false
+
+/** A timer of the network's or the server's: no page throttles it. */
+export function networkTimer(act: () => void, ms: number): ReturnType<typeof setTimeout> {
+  isOfNetwork = true
+  try {
+    return setTimeout(act, ms)
+  } finally {
+    isOfNetwork = false
+  }
+}
+
+/** From now on the timers of a page that is hidden fire at whole multiples of `everyMs` only, as Chrome's do once it has been hidden for five minutes. */
+export function throttleTimers(everyMs: number, isHidden: () => boolean): void {
+  const { setTimeout: set } = globalThis
+  const throttled = (act: () => void, ms = 0): ReturnType<typeof setTimeout> => {
+    const dueAt = performance.now() + ms
+    return set(act, isOfNetwork || !isHidden() ? ms : Math.ceil(dueAt / everyMs) * everyMs - performance.now())
+  }
+  vi.spyOn(globalThis, 'setTimeout').mockImplementation(throttled as typeof setTimeout) // as: the client passes no more than these two
+}

@@ -5,6 +5,7 @@ import { type FailureReason, TransportError } from '../../src/errors.ts'
 import type { Frame } from '../../src/protocol/frames.ts'
 import type { Batch, OpenRequest, Transport } from '../../src/types.ts'
 import type { VirtualLog } from './virtual-log.ts'
+import { networkTimer } from './virtual-time.ts'
 
 export interface VirtualLink {
   readonly transport: string
@@ -74,7 +75,7 @@ export function virtualTransport(name: string, links: VirtualLink[], script: Scr
         fail: (reason, status, retryAfterMs) => over(new TransportError(reason, `made to fail: ${reason}`, { status, retryAfterMs })),
         after(ms, act) {
           if (life.signal.aborted) return
-          const timer = setTimeout(() => link.isOpen && act(), ms)
+          const timer = networkTimer(() => link.isOpen && act(), ms)
           life.signal.addEventListener('abort', () => clearTimeout(timer))
         },
         onUpdate(listener) {

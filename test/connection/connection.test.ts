@@ -105,7 +105,7 @@ describe('a link', () => {
     one.room = 1_000_000
     one.setMode('paging')
     await pass(0)
-    expect(stage.wire('read-once').request).toMatchObject({ windowBytes: 1_000_000, jobs: [{ job: '1', after: 'a-0' }] })
+    expect(stage.wire('read-once').request).toMatchObject({ windowBytes: 2 ** 19, jobs: [{ job: '1', after: 'a-0' }] })
     await stage.close()
   })
 })
@@ -239,8 +239,8 @@ describe('a job that the server doesn’t know', () => {
   test('goes back to links where the path by which it is asked for again fails', async () => {
     const stage = await carry([record('1')])
     await stage.push(error(404, '1'))
-    await pass(250)
     expect(stage.state?.phase).toBe('waiting')
+    await pass(250)
     const links = stage.opened.length
     stage.wire('read-once').end(new TypeError('Failed to fetch'))
     await pass(0)

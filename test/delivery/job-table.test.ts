@@ -281,6 +281,18 @@ describe('a held job', () => {
     expect(table.isHeld()).toBe(false)
   })
 
+  test('goes on with its pauses and its grace where the links are told the same: a path that fails each time must not begin them anew', () => {
+    const table = follow(record('1'))
+    for (const ms of [250, 350]) {
+      expect(hold(table, 0, 600)).toBe(true)
+      expect(dueInMs(table)).toBe(ms)
+      readWhenDue(table)
+      table.reading('1', false)
+      table.release('1')
+    }
+    expect(hold(table, 0, 600)).toBe(false)
+  })
+
   test('told so by two at once waits no longer than by one: its pause isn’t doubled, and the later time counts', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const table = follow(record('1'))

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createLinkJobs } from '../../src/delivery/link-jobs.ts'
-import type { Position } from '../../src/policy/position.ts'
 import type { Done, Subscribed, WireEvent } from '../../src/protocol/frames.ts'
-import type { OpenRequest } from '../../src/types.ts'
+import type { OpenRequest, Position } from '../../src/types.ts'
 import { event, type Recorder, record, subscribed } from './recorder.ts'
 
 type Wants = readonly Recorder[]
@@ -17,8 +16,8 @@ interface Jobs {
   needsUpdate(active: Wants): boolean
   ask(active: Wants): OpenRequest['jobs']
   coversAll(active: Wants): boolean
-  /** As the answer to what was asked so that no cursor could be lost, unless said otherwise. */
-  subscribed(told: Subscribed, active: Wants, isFresh?: boolean): boolean
+  /** As the answer to what was asked so that no cursor could be lost, of a link that isn't polled, unless said otherwise. */
+  subscribed(told: Subscribed, active: Wants, isFresh?: boolean, isPolled?: boolean): boolean
   event(event: WireEvent, bytes?: number): void
   /** To whom it was told. */
   done(told: Done, active: Wants): Recorder[]
@@ -48,9 +47,9 @@ function create(): Jobs {
     needsUpdate: (readers) => linkJobs.needsUpdate(jobsOf(readers)),
     ask: (readers) => linkJobs.ask(jobsOf(readers)),
     coversAll: (readers) => linkJobs.coversAll(jobsOf(readers)),
-    subscribed(told, readers, isFresh = true) {
+    subscribed(told, readers, isFresh = true, isPolled = false) {
       active = readers
-      return linkJobs.subscribed(told, isFresh)
+      return linkJobs.subscribed(told, isFresh, isPolled)
     },
     done(told, readers) {
       active = readers
@@ -401,6 +400,22 @@ describe('an answer from before the place that was asked for', () => {
     push(jobs, 1, 2, 3)
     expect(jobs.subscribed(subscribed('1', 'a', 3), [one])).toBe(true)
     expect(jobs.subscribed(subscribed('1', 'a', 0), [one])).toBe(false)
+  })
+
+  test('of a poll is any that begins elsewhere, until it was asked for in every way there is; of a stream it says that the log was trimmed', () => {
+    const told = subscribed('1', 'a', 6)
+    for (const [isFresh, isPolled, isAsAsked] of [
+      [false, true, false],
+      [true, true, true],
+      [false, false, true]
+    ] as const) {
+      const one = record('1')
+      const jobs = begun(0, one)
+      push(jobs, 1, 2, 3)
+      expect(jobs.subscribed(told, [one], isFresh, isPolled)).toBe(isAsAsked)
+      push(jobs, 7)
+      expect(events(one).slice(3)).toEqual(isAsAsked ? ['gap of 3 after a-3: retention', 'a-7'] : [])
+    }
   })
 
   test('is none in another epoch: that has begun anew', () => {

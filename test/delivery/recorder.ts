@@ -1,6 +1,6 @@
-import type { Mode, Reader } from '../../src/delivery/reader.ts'
 import { startingAt } from '../../src/policy/position.ts'
 import type { Subscribed, WireEvent } from '../../src/protocol/frames.ts'
+import type { Mode, Reader } from '../../src/types.ts'
 
 /** A reader that writes down what it is told, in words. */
 export interface Recorder extends Reader {

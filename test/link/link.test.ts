@@ -273,6 +273,64 @@ describe('after a sleep', () => {
   })
 })
 
+describe('in a hidden page, whose timers are late', () => {
+  let lateMs = 0
+  beforeEach(() => {
+    lateMs = 0
+    vi.stubGlobal('document', { hidden: true })
+    for (const clock of [Date, performance]) {
+      const real = clock.now.bind(clock)
+      vi.spyOn(clock, 'now').mockImplementation(() => real() + lateMs)
+    }
+  })
+  afterEach(() => {
+    vi.unstubAllGlobals()
+    vi.restoreAllMocks()
+  })
+  /** All timers that are set fire that much later than they were to. */
+  const delayTimers = (ms: number): void => {
+    lateMs += ms
+  }
+
+  test('it is suspect only where a suspicion is due', async () => {
+    const running = await run()
+    running.wire.push({ ...hello, heartbeatMs: 15_000 }) // suspect after 18,750 ms without an event
+    await pass(7000)
+    running.wire.push(event('1', 'a', 1))
+    await pass(11_000)
+    delayTimers(3000)
+    await pass(1000)
+    expect(running.did).toEqual(['proved', 'hello', 'a-1'])
+    await pass(3749)
+    expect(running.did).toEqual(['proved', 'hello', 'a-1'])
+    await pass(1)
+    expect(running.did.slice(3)).toEqual(['suspect after 18750'])
+    await running.end()
+  })
+
+  test('a silence that is too long twice in a row is its end, although the timer was late both times', async () => {
+    const running = await run()
+    running.wire.push({ ...hello, heartbeatMs: 15_000 })
+    await pass(1000)
+    delayTimers(60_000)
+    await pass(18_000)
+    expect(running.isOver).toBe(false)
+    delayTimers(60_000)
+    await pass(19_000)
+    expect(running.ending?.reason).toBe('silent')
+  })
+
+  test('so is an answer that is missing twice in a row', async () => {
+    const running = await run()
+    delayTimers(60_000)
+    await pass(5000)
+    expect(running.isOver).toBe(false)
+    delayTimers(60_000)
+    await pass(1000)
+    expect(running.ending?.reason).toBe('timeout')
+  })
+})
+
 describe('quiet out of character', () => {
   let seq = 0
 

@@ -3,10 +3,14 @@ import { allImports, cycle, importsOf, objection } from './imports.ts'
 
 describe('the rules', () => {
   test.each([
-    ['connection.ts', 'strategy/probe.ts'],
+    ['connection/core.ts', 'link/link.ts'],
+    ['delivery/link-jobs.ts', 'policy/position.ts'],
+    ['policy/race.ts', 'types.ts'],
+    ['backend/jobtail.ts', 'transports/http.ts'],
     ['client.ts', 'transports/sse.ts'],
-    ['index.ts', 'core.ts'],
-    ['errors.ts', 'types.ts'],
+    ['index.ts', 'backend/jobtail.ts'],
+    ['errors.ts', 'protocol/events.ts'],
+    ['protocol/parse.ts', 'errors.ts'],
     ['transports/sse.ts', 'eventsource-parser'],
     ['server/log/memory.ts', 'node:crypto'],
     ['cli/follow.ts', 'index.ts'],
@@ -23,8 +27,14 @@ describe('the rules', () => {
   })
 
   test.each([
-    ['transports/sse.ts', 'connection.ts'],
-    ['policy/next.ts', 'transports/sse.ts'],
+    ['transports/sse.ts', 'connection/core.ts'],
+    ['policy/race.ts', 'transports/sse.ts'],
+    ['policy/position.ts', 'delivery/link-jobs.ts'],
+    ['types.ts', 'delivery/job-table.ts'],
+    ['errors.ts', 'types.ts'],
+    ['link/link.ts', 'delivery/link-jobs.ts'],
+    ['connection/connection.ts', 'pool.ts'],
+    ['core.ts', 'index.ts'],
     ['transports/sse.ts', 'memory/indexed-db.ts'],
     ['async/queue.ts', 'errors.ts'],
     ['protocol/parse.ts', 'server/problem.ts'],

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { accept, type Gap, type Place, type Position, startingAt } from '../../src/policy/position.ts'
+import { accept, type Place, startingAt } from '../../src/policy/position.ts'
+import type { Gap, Position } from '../../src/types.ts'
 
 const at = (epoch: string, seq: number, ...left: string[]): Position => ({ epoch, seq, cursor: `${epoch}-${seq}`, left })
 const told = (epoch: string, seq: number): Place => ({ epoch, seq, cursor: `${epoch}-${seq}` })

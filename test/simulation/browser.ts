@@ -58,7 +58,10 @@ export function createFetch(network: Network, client: number): typeof fetch {
 
       const end = {
         head(status: number, headers: Record<string, string>, redirect?: 'followed' | 'opaque') {
-          if (redirect === 'opaque') return resolve(redirected(Response.error(), redirect))
+          if (redirect === 'opaque') {
+            over()
+            return resolve(redirected(Response.error(), redirect))
+          }
           Object.assign(answer, { status, headers })
           const stream = new ReadableStream<Uint8Array>({
             start(controller) {
@@ -79,7 +82,11 @@ export function createFetch(network: Network, client: number): typeof fetch {
         },
         end() {
           over()
-          if (isCached && answer.status === 200) answers.set(key, answer).set(bareKey, answer)
+          if (isCached && answer.status === 200) {
+            answers.set(key, answer)
+            // A refusal of a job is the server's word, wherever it comes from.
+            if (!answer.body.includes('"error"')) answers.set(bareKey, answer)
+          }
           body?.close()
         },
         fail() {
@@ -89,7 +96,9 @@ export function createFetch(network: Network, client: number): typeof fetch {
         }
       }
 
-      const ignoring = isCached ? network.windowFor(kind, 'ignorant-cache') : undefined
+      // Whoever asks without a cursor can't know that it is another one's answer.
+      const hasCursor = headers.has('last-event-id') || (url.searchParams.has('after') && !url.searchParams.getAll('after').includes(''))
+      const ignoring = isCached && hasCursor ? network.windowFor(kind, 'ignorant-cache') : undefined
       const repeated = ignoring ?? (isCached && kind === 'json' ? network.windowFor(kind, 'repeated-answer') : undefined)
       const before = repeated && answers.get(ignoring ? bareKey : key)
       if (before) repeated.hit(kind)

@@ -288,6 +288,9 @@ export function createConnection({ kind, client, number, request: asked, end, ..
       isHeard = true
       path.onInstead(connection, status, retryAfterMs)
       end.head(status, headers, redirect)
+      if (status !== 204) return
+      letGo()
+      end.end(1000)
     })
     down.send(() => isOpen && status !== 204 && end.data(encoder.encode('<h1>Welcome</h1>')))
     down.send(() => {

@@ -27,7 +27,7 @@ export const mistakes: readonly Mistake[] = [
     name: 'what was had is delivered again',
     foundBy: ['exactly once'],
     file: 'delivery/link-jobs.ts',
-    find: 'if (position.epoch !== at.epoch || position.seq !== at.seq) continue',
+    find: 'if (position.epoch !== at.epoch || position.seq !== before) continue',
     replace: ''
   },
   {
@@ -142,9 +142,9 @@ export const mistakes: readonly Mistake[] = [
   {
     name: 'a window that is used up is a loss',
     foundBy: ['window'],
-    file: 'transports/sse.ts',
-    find: 'isUsedUp && next ? batch.slice(0, -1) : batch',
-    replace: 'batch'
+    file: 'policy/race.ts',
+    find: 'livedMs >= USEFUL_LIFE_MS || (byeMs === 0 && events > 0)',
+    replace: 'livedMs >= USEFUL_LIFE_MS'
   },
   {
     name: 'the window of a socket is never opened again',
@@ -168,18 +168,25 @@ export const mistakes: readonly Mistake[] = [
     replace: 'status === 0'
   },
   {
-    name: 'a stray 204 is taken for the end of the job',
+    name: 'a stray 204 is taken for the end of the log',
     foundBy: ['end'],
     file: 'subscription.ts',
-    find: 'if (stopped.aborted || learn(told, isLoop)) return',
-    replace: 'if (stopped.aborted || learn(told, isLoop)) return\n          if (isLoop) return endLoop()'
+    find: '(cursor === TAIL || cursor === told.cursor) && learn(told, isLoop)',
+    replace: 'learn(told, isLoop)'
   },
   {
     name: 'a cursor that was lost on the way is a gap',
     foundBy: ['exactly once', 'error', 'gap', 'start'],
     file: 'delivery/link-jobs.ts',
-    find: 'if (isOther && ref === undefined && !isFresh) return false',
-    replace: ''
+    find: 'if (isOther && ref === undefined && (isAnswer || isPolled) && !isFresh) {',
+    replace: 'if (seq < 0) {'
+  },
+  {
+    name: "another one's answer is taken for its own",
+    foundBy: ['gap', 'exactly once'],
+    file: 'delivery/link-jobs.ts',
+    find: '(isAnswer || isPolled) && !isFresh',
+    replace: 'isAnswer && !from.epoch && !isFresh'
   },
   {
     name: 'an old answer is asked for again out of the cache',

@@ -16,6 +16,7 @@ const MAX_RECOVERY_MS = 180_000
 /** and until everybody has ended once the jobs have. */
 const MAX_END_MS = 120_000
 const QUIET_SECONDS = 6
+const CATCH_UP_MS = 20_000
 /** Connections in vain of one client within ten seconds. */
 const MAX_IN_VAIN = 150
 /** How often one kind of stream is told to come back no sooner than at one time: once a round, and again where a lesser one was still live. */
@@ -73,6 +74,8 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
   heal(world)
   createLate()
   const recoveryMs = await recover(world)
+  // Page by page what is read once takes its time.
+  if (setup.bufferBytes < 2 ** 22) await pass(CATCH_UP_MS, watch)
   // What is read beside a link takes longer than that on a long way.
   if (!setup.farMs) await checkQuiet(world, QUIET_SECONDS)
   let hopeless = 0

@@ -107,7 +107,7 @@ const setup: fc.Arbitrary<Setup> = fc
   .tuple(anySetup, fc.nat(15))
   .map(([setup, chance]) =>
     chance === 1
-      ? { ...setup, probeTimeoutMs: 1500, farMs: 4000, heartbeatMs: 15_000, attempts: Number.POSITIVE_INFINITY, hopelessMs: 0 }
+      ? { ...setup, probeTimeoutMs: 1500, farMs: 4000, bufferBytes: 2 ** 22, heartbeatMs: 15_000, attempts: Number.POSITIVE_INFINITY, hopelessMs: 0 }
       : { ...setup, farMs: 0 }
   )
 
@@ -124,14 +124,14 @@ const step = fc
       // What any other step shrinks to.
       { withCrossShrink: true },
       some(1, only('pass')),
-      some(4, path(ms(2000), target, 'refused', 'unanswered', 'mute')),
+      some(8, path(ms(2000), target, 'refused', 'unanswered', 'mute')),
       some(4, path(ms(1000), fc.constantFrom('all', 'streams', 'http'), 'killed')),
       some(3, path(ms(3000, 50), target, 'stalled', 'slow-path')),
       some(2, path(ms(2000), target, 'portal')),
       some(2, path(ms(1500), target, 'cut')),
-      some(4, path(ms(1), streaming, 'buffered')),
-      some(4, path(ms(1000, 300), fc.constantFrom('http', 'all', 'long-poll'), 'gateway-timeout')),
-      some(8, path(ms(1), fc.constantFrom('json', 'all'), 'repeated-answer')),
+      some(5, path(ms(1), streaming, 'buffered')),
+      some(7, path(ms(1000, 300), fc.constantFrom('http', 'all', 'long-poll'), 'gateway-timeout')),
+      some(16, path(ms(1), fc.constantFrom('json', 'all'), 'repeated-answer')),
       some(8, path(ms(1), fc.constantFrom('json', 'http'), 'ignorant-cache')),
       some(6, path(ms(1), fc.constantFrom('all', 'all', 'http', 'json'), 'stripped')),
       some(3, path(ms(1), fc.constantFrom('all', 'http', 'json'), 'not-found', 'login', 'no-content', 'redirected')),
@@ -156,7 +156,7 @@ const step = fc
       some(3, only('sent-again', { job, by: ms(5, 1) })),
       some(3, only('bye', { reason: fc.constantFrom('shutdown', 'max-age', 'slow', 'auth'), target, retryMs: ms(3000) })),
       some(1, only('mux', { mux: fc.constantFrom(1, 2, 128) })),
-      some(3, fc.oneof(only('revoked'), only('revoked'), only('forbidden', { job }), only('expired', { job }))),
+      some(4, fc.oneof(only('revoked'), only('revoked'), only('forbidden', { job }), only('expired', { job }))),
       some(2, only('offline', { forMs: ms(8000, 100), effect: fc.constantFrom('none', 'dead', 'reset') })),
       some(2, only('page-cache', { forMs: ms(20_000, 100) })),
       some(2, only('frozen', { forMs: ms(20_000, 100) })),

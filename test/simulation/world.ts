@@ -134,8 +134,10 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
   const tooEarly: string[] = []
   const wrong: [Check, string][] = []
   const clients: (Client | undefined)[] = []
-  const makeClient = (number: number): Client =>
-    createClient({
+  const makeClient = (number: number): Client => {
+    /** When its window was used up before another link was there. */
+    let usedUpAt: number | undefined
+    return createClient({
       url: `${ORIGIN}/jobs`,
       transports: setup.transports.map((name) => MAKE[name]()),
       ...(setup.hasTokens && { token: () => server.token }),
@@ -157,13 +159,15 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
           if (reason === 'protocol') wrong.push(['protocol', `${transport} was lost to what a server may do`])
           const key = `${number} ${transport}`
           const left = (byes.get(key) ?? 0) - (reason === 'bye' ? 1 : 0)
-          if (left < 0) wrong.push(['window', `${transport} was lost to a window`])
+          if (left < 0 && (rest as { events: number }).events > 0) usedUpAt = clock.now // as: that of a loss
           byes.set(key, left)
         }
+        if (type === 'waiting' && usedUpAt === clock.now) wrong.push(['window', 'a pause after a window'])
         const isRead = [...subscribed].some(({ client, kind }) => client === number && kind === transport)
         if (type === 'switched' && !transport.endsWith('poll') && !isRead) tooEarly.push(`${transport} took over before it was subscribed`)
       }
     })
+  }
 
   for (const job of JOBS.slice(0, setup.lateMs ? -1 : undefined)) server.create(job).append('queued')
   const world: World = {

@@ -51,9 +51,10 @@ it('a socket is one all the same: what is not in its URL is subscribed by messag
   const [{ url, operations } = expect.fail('nothing was asked')] = server.received
   const told = url.searchParams.getAll('job')
   expect(told.length).toBeGreaterThan(10)
-  expect(operations).toEqual(ids.slice(told.length).map((job, index) => ({ op: 'subscribe', job, ref: told.length + index + 1 })))
+  const subscribed = (): unknown[] => operations.filter((each) => (each as { op: string }).op !== 'window') // as: it has read them
+  expect(subscribed()).toEqual(ids.slice(told.length).map((job, index) => ({ op: 'subscribe', job, ref: told.length + index + 1 })))
   reader.link.update?.([])
-  await vi.waitFor(() => expect(operations).toHaveLength(2 * ids.length - told.length))
+  await vi.waitFor(() => expect(subscribed()).toHaveLength(2 * ids.length - told.length))
 })
 
 describe('several requests that are one link', () => {

@@ -1,7 +1,7 @@
 /** A reader that holds what it is told against the log as it was when the server said so. */
 
-import type { Reader } from '../../../src/delivery/reader.ts'
 import { startingAt } from '../../../src/policy/position.ts'
+import type { Reader } from '../../../src/types.ts'
 import { cursorOf, JOB, type Moment, type Place, placeOf } from './log.ts'
 
 export interface CheckedReader extends Reader {

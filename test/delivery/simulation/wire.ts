@@ -1,9 +1,8 @@
 /** One link with both of its ends: what the client asks travels to the server, what the server says travels back, each in order and each as late as one likes. */
 
 import { createLinkJobs, type LinkJobs } from '../../../src/delivery/link-jobs.ts'
-import type { Reader } from '../../../src/delivery/reader.ts'
 import { type Frame, isControl } from '../../../src/protocol/frames.ts'
-import type { OpenRequest } from '../../../src/types.ts'
+import type { OpenRequest, Reader } from '../../../src/types.ts'
 import { subscribed } from '../recorder.ts'
 import { cursorOf, JOB, type Log, type Moment, type Place } from './log.ts'
 
@@ -91,7 +90,7 @@ export function createWire(kind: Kind, log: Log, active: () => readonly Reader[]
       const { frame } = next
       if (!isControl(frame)) linkJobs.event(frame, undefined)
       else if (frame.control === 'subscribed') {
-        if (!linkJobs.subscribed(frame, true)) throw new Error(`taken for a stale answer: ${JSON.stringify(frame)}`)
+        if (!linkJobs.subscribed(frame, true, kind === 'poll')) throw new Error(`taken for a stale answer: ${JSON.stringify(frame)}`)
       } else if (frame.control === 'done') linkJobs.done(frame)
       return true
     },
