@@ -60,8 +60,8 @@ export interface Core {
   /** The names of the transports that are there now, best first. */
   order(): string[]
   patience(): number
-  /** False without credentials, and while the server has asked for silence. */
-  mayRead(): boolean
+  /** From when on something may be read: not without credentials, nor while the server has asked for silence. */
+  readableAt(): number
   /** True while another link is live: a failure of this one changes nothing. */
   isSpare(own: JobLink): boolean
   open(transport: Transport, use: Use): JobLink
@@ -132,9 +132,10 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
     emit: (detail, transport) => options.emit(detail, transport, core.races),
     order,
     patience: () => patienceMs(core.race.failures, options.probeTimeoutMs, core.latencyMs),
-    mayRead() {
+    readableAt() {
       const { phase } = core.race
-      return core.auth.latest !== undefined && !(phase.kind === 'waiting' && phase.isFirm && now() < phase.until)
+      if (!core.auth.latest) return Infinity
+      return phase.kind === 'waiting' && phase.isFirm ? phase.until : 0
     },
     isSpare: (own) => core.live !== undefined && core.live !== own,
 

@@ -48,7 +48,7 @@ export function createReads(core: Core, transport: Transport | undefined): Reads
     readDue() {
       // A reader that came here while it was behind: credentials are asked for where links are wanted.
       if (!core.auth.latest) for (const reader of table.all()) if (reader.mode === 'paging') reader.setMode('link')
-      if (!core.mayRead()) return
+      if (now() < core.readableAt()) return
       readPages()
       const due = table.due(now())
       const wanted = table.wanted()

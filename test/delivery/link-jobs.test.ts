@@ -441,6 +441,15 @@ describe('an answer from before the place that was asked for', () => {
       expect(one.position.cursor).toBe('a-7')
     })
 
+    test('is one in a known epoch too: a cache may have given the answer to somebody further on', () => {
+      const one = at(5)
+      const jobs = create()
+      jobs.ask(wants(one))
+      expect(jobs.subscribed(subscribed('1', 'a', 9), [one], false)).toBe(false)
+      push(jobs, 10)
+      expect(one.heard).toEqual([])
+    })
+
     test('is none once it was asked for in every way there is: that history is gone', () => {
       const { one, jobs } = asking('a-7')
       expect(jobs.subscribed(subscribed('1', 'a', 9), [one], true)).toBe(true)

@@ -59,7 +59,7 @@ export interface Connection {
   die(): void
 }
 
-export interface ConnectionOptions extends PipeOptions, Pick<NetworkOptions, 'pieces' | 'trace' | 'accept' | 'farMs' | 'onInstead' | 'isStart'> {
+export interface ConnectionOptions extends PipeOptions, Pick<NetworkOptions, 'pieces' | 'trace' | 'accept' | 'farMs' | 'onInstead' | 'hasStarts'> {
   kind: Kind
   client: number
   number: number
@@ -275,7 +275,7 @@ export function createConnection({ kind, client, number, request: asked, end, ..
     else headers.delete('last-event-id')
     const isOnly = !given.headers.has('last-event-id')
     // Whoever begins at a cursor that is nowhere else can't know that it was lost.
-    if (stripping.amount % 2 && isOnly && after.some(path.isStart)) return given
+    if (stripping.amount % 2 && isOnly && path.hasStarts) return given
     if (stripping.amount % 2 ? after.some(Boolean) : given.headers.has('last-event-id')) stripping.hit(kind)
     return { ...given, url, headers }
   }

@@ -37,8 +37,8 @@ export interface NetworkOptions {
   accept(connection: Connection): void
   /** From a request to where it is answered, beside the latency. */
   farMs: number
-  /** Whether a reader has asked to begin at that cursor. */
-  isStart(cursor: string): boolean
+  /** Readers begin at cursors. */
+  hasStarts: boolean
   /** Somebody in between has answered; and asked for a pause. */
   onInstead(connection: Connection, status: number, retryAfterMs: number): void
   /** What was sent later, on another connection of that client, has arrived before. */

@@ -53,7 +53,8 @@ export function createWatch(world: World, { bufferSize }: Setup): () => void {
       const { job, client, subscription } = follower
       // What can't be replaced yet is read on.
       const isLive = subscription.state.connection.phase === 'live'
-      if (isLive) follower.liveAt = clock.now
+      // Who holds as much as it may is shown as live, and nothing is open for it.
+      if (isLive && subscription.state.connection.transport !== 'read-once') follower.liveAt = clock.now
       const isAlone = followers.every((other) => other === follower || other.job !== job || other.client !== client)
       const readings = server.readingsOf(client, job)
       const fullMs = lasting(`full ${index}`, isLive && isAlone && readings > 0 && isOverfull(follower))
@@ -101,7 +102,8 @@ export async function checkSilence({ network }: World, { heartbeatMs }: Setup): 
   for (const connection of dead) connection.die()
   await clock.runUntil(clock.now + heartbeatMs * DEAD_BEATS + LATE_MS)
   // What has not answered yet is waited for as long as anything is.
-  const isHeld = ({ isOpen, isHeard, openedAt }: Connection): boolean => isOpen && (isHeard || clock.now - openedAt > MAX_PATIENCE_MS)
+  const isHeld = ({ kind, isOpen, isHeard, openedAt }: Connection): boolean =>
+    isOpen && ((isHeard && kind !== 'json') || clock.now - openedAt > MAX_PATIENCE_MS)
   const held = dead.filter(isHeld).map(({ kind, number }) => `${kind} #${number}`)
   if (held.length > 0) throw new Wrong('silence', `long dead and still held: ${held.join(', ')}`)
 }

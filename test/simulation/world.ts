@@ -11,7 +11,6 @@ import { clock } from './clock.ts'
 import { type Connection, jobsOf } from './connection.ts'
 import type { Fault, Kind, Step } from './faults.ts'
 import type { Follower } from './follower.ts'
-import { cursorOf } from './log.ts'
 import { createNetwork, type Network } from './network.ts'
 import { page } from './page.ts'
 import { createRandom } from './random.ts'
@@ -63,7 +62,7 @@ const ORIGIN = 'https://example.test'
 /** Told what happens, for who looks into a failure. */
 export type Trace = (what: string) => void
 
-export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
+export function createWorld({ seed, setup, steps }: Schedule, trace: Trace): World {
   const random = createRandom(seed)
   Math.random = random
   clock.reset()
@@ -118,7 +117,7 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
     trace,
     accept: server.accept,
     onOvertaken: (kind) => hit('overtaken', kind),
-    isStart: (cursor) => world.followers.some(({ began }) => began && cursorOf(began) === cursor),
+    hasStarts: steps.some((step) => step.do === 'read' && step.from.includes('cursor')),
     onInstead(connection, status, retryAfterMs) {
       statusesFor(connection.client).add(status)
       if (retryAfterMs) onPostponed(connection, clock.now + retryAfterMs - 1000)
@@ -158,9 +157,9 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
           const { reason } = rest as { reason: string } // as: that of a loss
           if (reason === 'protocol') wrong.push(['protocol', `${transport} was lost to what a server may do`])
           const key = `${number} ${transport}`
-          const left = (byes.get(key) ?? 0) - (reason === 'bye' ? 1 : 0)
-          if (left < 0 && (rest as { events: number }).events > 0) usedUpAt = clock.now // as: that of a loss
-          byes.set(key, left)
+          const said = byes.get(key) ?? 0
+          if (reason === 'bye' && said > 0) byes.set(key, said - 1)
+          else if (reason === 'bye' && (rest as { events: number }).events > 0) usedUpAt = clock.now // as: that of a loss
         }
         if (type === 'waiting' && usedUpAt === clock.now) wrong.push(['window', 'a pause after a window'])
         const isRead = [...subscribed].some(({ client, kind }) => client === number && kind === transport)
@@ -170,7 +169,7 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
   }
 
   for (const job of JOBS.slice(0, setup.lateMs ? -1 : undefined)) server.create(job).append('queued')
-  const world: World = {
+  return {
     network,
     server,
     followers: [],
@@ -192,5 +191,4 @@ export function createWorld({ seed, setup }: Schedule, trace: Trace): World {
     tokenAt: Number.NEGATIVE_INFINITY,
     createdAt: 0
   }
-  return world
 }
