@@ -74,9 +74,9 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
       jobs.join()
       if (use.kind === 'read' && use.jobs.every((job) => activeReaders(table, use)(job).length === 0)) link.end()
     }
-    const wanted = table.wanted()
     if (!page.isAway) {
       reads.readDue()
+      const wanted = table.wanted()
       if (wanted.length > 0) carry(wanted)
       else void macrotask().then(letGo)
     }
@@ -109,7 +109,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     }
   }
 
-  const setAlarm = (at: number): void => alarm.set(Math.min(at, core.mayRead() ? table.nextDueAt() : Infinity))
+  const setAlarm = (at: number): void => alarm.set(Math.min(at, Math.max(table.nextDueAt(), core.readableAt())))
 
   const transportOf = (name: string): Transport => transports.find((each) => each.name === name) as Transport // as: a race knows no others
 
@@ -145,7 +145,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   }
 
   /** Half of its window is used. A stream's can't be opened further: the next one is asked for before it is used up. */
-  const isSpent = (own: JobLink): boolean => own === core.live && !own.link.update && own.jobs.newsBytes > options.bufferBytes / 2
+  const isSpent = (own: JobLink): boolean => own === core.live && !own.link.update && !answersOnce(own) && own.jobs.newsBytes > options.bufferBytes / 2
 
   /** Another link has to be opened for what is wanted now; the live one is read on meanwhile, unless it brings what a reader has no room for. */
   function replace({ jobs, transport }: JobLink, wanted: readonly string[]): void {
