@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { globSync } from 'node:fs'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
@@ -16,21 +17,105 @@ const withSourceMaps = () => ({
   }
 })
 
-/** A script that adds what a module exports to the global `Jobtail`, in whatever order such scripts come. */
-const script = (input, file, banner) => ({
-  input,
-  output: { file, banner, format: 'iife', name: 'Jobtail', extend: true, exports: 'named', sourcemap: true },
-  plugins: [nodeResolve({ browser: true }), withSourceMaps(), terser({ ecma: 2022, compress: { passes: 3, keep_fargs: false }, format: { comments: /^!/ } })],
-  onwarn(warning) {
-    throw new Error(warning.message)
+const NAME = /[A-Za-z_$][\w$]*/g
+const namesIn = (text) => text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*/gm, '').match(NAME) ?? []
+const read = (pattern) => Promise.all(globSync(pattern).map((path) => readFile(path, 'utf8')))
+
+/** Whose properties are somebody else's too: an application's, a server's, a transport's of one's own, a dependency's. */
+const PUBLIC = [
+  'dist/{index,core,explain,types,settings,errors,protocol/*,policy/position,delivery/reader,transports/http}.d.ts',
+  'node_modules/{eventsource-parser,idb-keyval}/dist/*.d.ts'
+]
+/** What is kept in IndexedDB, where another version reads it; and the global. */
+const KEPT = ['transport', 'latencyMs', 'at', 'records', 'shortLives', 'demotedUntil', 'Jobtail']
+/** The platform, with the members of options (`{ capture: true }`) that a list of the DOM's properties has not. */
+const PLATFORM = 'node_modules/@typescript/typescript-*/lib/lib.{dom,es}*.d.ts'
+
+/** The names of properties that may be shortened: they stand in no public type, are nothing of the platform's, and are in no string. */
+async function shortenedIn(tree) {
+  const platform = await read(PLATFORM)
+  if (platform.length === 0) throw new Error(`there is no ${PLATFORM}`)
+  const kept = new Set(KEPT)
+  for (const text of platform) for (const [, name] of text.matchAll(/^ +(?:readonly |get |set )*([\w$]+)\??[:(<]/gm)) kept.add(name)
+  for (const name of namesIn((await read(PUBLIC)).join('\n'))) kept.add(name)
+  const used = new Set()
+  const visit = (node) => {
+    if (node.type === 'Property' && !node.computed) used.add(node.key.name)
+    if (node.type === 'MemberExpression' && !node.computed) used.add(node.property.name)
+    const text = node.type === 'TemplateElement' ? node.value.cooked : node.type === 'Literal' ? node.value : undefined
+    if (typeof text === 'string') for (const name of namesIn(text)) kept.add(name)
+    for (const child of Object.values(node).flat()) if (child?.type) visit(child)
+  }
+  visit(tree)
+  return [...used].filter((name) => name !== undefined && !kept.has(name))
+}
+
+/** Minifies a whole, the names of its internal properties included. */
+const minify = () => ({
+  name: 'minify',
+  async renderChunk(code, chunk, options, meta) {
+    const names = await shortenedIn(this.parse(code))
+    const { renderChunk } = terser({
+      ecma: 2022,
+      toplevel: true,
+      compress: { passes: 5, keep_fargs: false, unsafe_arrows: true, pure_getters: true, lhs_constants: false },
+      mangle: { properties: names.length > 0 && { regex: new RegExp(`^(${names.join('|').replaceAll('$', '\\$')})$`), keep_quoted: 'strict' } },
+      format: { comments: /^!/ }
+    })
+    return renderChunk.call(this, code, chunk, options, meta)
   }
 })
 
+const MODULE = 'jobtail'
+const ENTRIES = ['index', 'core'].map((name) => resolve(`dist/${name}.js`))
+
+/** Both entries as one module, in which an internal name means the same everywhere; each is left as a list of what it exports. A page's build still leaves out what it doesn't use. */
+const entries = () => ({
+  name: 'entries',
+  resolveId: (id) => (id === MODULE ? id : undefined),
+  load: (id) => (id === MODULE ? `export * from '${ENTRIES[0]}'\nexport { createClient as createCoreClient } from '${ENTRIES[1]}'` : undefined),
+  async writeBundle() {
+    for (const entry of ENTRIES) {
+      const names = this.getModuleInfo(entry).exports.map((name) => (entry === ENTRIES[1] && name === 'createClient' ? `createCoreClient as ${name}` : name))
+      await writeFile(entry, `export { ${names.join(', ')} } from './jobtail.js'\n`)
+      await rm(`${entry}.map`, { force: true })
+    }
+  }
+})
+
+const onwarn = (warning) => {
+  throw new Error(warning.message)
+}
+
+/** A script that adds what a module exports to the global `Jobtail`, in whatever order such scripts come. */
+const script = (input, file, banner) => ({
+  input,
+  output: {
+    file,
+    banner,
+    format: 'iife',
+    name: 'Jobtail',
+    extend: true,
+    exports: 'named',
+    sourcemap: true,
+    generatedCode: { preset: 'es2015', symbols: false }
+  },
+  plugins: [nodeResolve({ browser: true }), withSourceMaps(), minify()],
+  onwarn
+})
 export default [
   script(
     'dist/index.js',
     'dist/jobtail.min.js',
     '/*! Jobtail, MIT. Contains eventsource-parser (MIT) and idb-keyval (Apache-2.0), see THIRD-PARTY-NOTICES. */'
   ),
-  script('dist/explain.js', 'dist/jobtail-explain.min.js', '/*! Jobtail, MIT. */')
+  script('dist/explain.js', 'dist/jobtail-explain.min.js', '/*! Jobtail, MIT. */'),
+  // Last, since it takes the place of what the others read.
+  {
+    input: MODULE,
+    external: ['eventsource-parser', 'idb-keyval'],
+    output: { file: 'dist/jobtail.js', format: 'es', sourcemap: true },
+    plugins: [entries(), withSourceMaps(), minify()],
+    onwarn
+  }
 ]

@@ -17,10 +17,7 @@ export async function askCredentials(options: Pick<ClientOptions, 'token' | 'hea
   const [token, given] = await Promise.all([ask(options.token), ask(options.headers)])
   // Never the value: it would end up in a log.
   if (token !== undefined && !matches(token, BEARER_TOKEN))
-    throw new JobtailError(
-      'bad-request',
-      `token: expected the characters of a bearer token (visible ones up to U+00FF, at least one), got a ${typeof token} with others`
-    )
+    throw new JobtailError('bad-request', `token: expected visible characters up to U+00FF, at least one, got a ${typeof token} with others`)
   return { headers: headersOf(given), token }
 }
 

@@ -9,13 +9,13 @@ export function errorOf({ status, failures }: Step & { do: 'stop' }, base: URL, 
   const [first] = failures
   const answered = failures.find((failure) => failure.status === status)
   if (status) return new JobtailError(codeOf(status), `every path to ${place(base)} answered ${status}: ${answered?.message}`, { status })
-  if (!first) return new JobtailError('unreachable', `no connection to ${place(base)} lasted long enough to deliver anything`)
+  if (!first) return new JobtailError('unreachable', `no connection to ${place(base)} lasted`)
   const list = failures.map(({ transport, status, reason }) => `${transport} (${reason === 'status' ? status : reason})`).join(', ')
   return new JobtailError('unreachable', `no transport delivered within ${probeTimeoutMs} ms from ${place(base)}: ${list}`, first)
 }
 
 /** What to look at, for a developer's console. */
 export const describe = (failures: readonly Failure[], base: URL): string =>
-  `jobtail: no transport delivered from ${place(base)}; trying on. Look at the URL, the server's status and content type, redirects, and CORS:\n${failures
+  `jobtail: no transport delivered from ${place(base)}; trying on. Look at URL, status, content type, redirects, CORS:\n${failures
     .map(({ transport, reason, message }) => `  ${transport}: ${reason}: ${message}`)
     .join('\n')}`

@@ -276,7 +276,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     close,
     [asyncDispose]: async () => close(),
     [Symbol.asyncIterator]() {
-      if (isIterated) throw new TypeError(`the subscription to job ${jobId} is being iterated already: one reader each, subscribe again for another`)
+      if (isIterated) throw new TypeError(`the subscription to job ${jobId} is being iterated already: subscribe again`)
       isIterated = true
       return iterator
     }

@@ -327,7 +327,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
         return tellAbandoned(own)
       case 'read':
         reads.onEnded(own, use, error)
-        if (error && link.provedAt === undefined && heed(core, own, error)) core.problem = problemOf(own, error)
+        if (error && link.provedAt === undefined) onReadFailed(own, error)
         return
       case 'live': {
         if (!error || isDone) {
@@ -347,11 +347,22 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
         const failure = error && !isDone ? fail(own, error) : undefined
         if (!failure) tellAbandoned(own)
         else if (error && heed(core, own, error)) return
-        return core.turn(probeEnded(core.race, transport.name, failure, now(), policy))
+        core.turn(probeEnded(core.race, transport.name, failure, now(), policy))
+        // Without an answer it may have been redirected to another origin, as a login page is: a single read tells.
+        if (core.race.phase.kind === 'waiting' && core.race.failed.some(({ reason }) => reason === 'network'))
+          for (const job of table.wanted()) table.setDue(job, 0)
+        return
       }
       default:
         return use satisfies never
     }
+  }
+
+  function onReadFailed(own: JobLink, error: TransportError): void {
+    if (heed(core, own, error)) core.problem = problemOf(own, error)
+    if (error.reason !== 'redirected' || core.live) return
+    fail(own, error)
+    options.warn(`jobtail: ${error.message}. It is tried on. Has a session ended, or is the URL one of a page?`)
   }
 
   function tellAbandoned({ link, transport }: JobLink): void {
@@ -364,7 +375,8 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     const { name, traits } = transport
     const { reason, status } = error
     const problem = problemOf(own, error)
-    if (!core.isSpare(own)) core.problem = problem
+    // That there was no answer says less than that it was redirected.
+    if (!core.isSpare(own) && !(reason === 'network' && core.problem?.reason === 'redirected')) core.problem = problem
     if (link.provedAt !== undefined) core.emit({ type: 'lost', afterMs: now() - link.provedAt, reason, events: jobs.news }, name)
     else core.emit({ type: 'probe-failed', afterMs: now() - link.startedAt, reason, status }, name)
     return { ...problem, hidesStatus: traits?.hidesStatus ?? false }

@@ -22,15 +22,15 @@ const MAX_LATENCY_MS = 3600 * 1000
 
 const isWinner = (value: unknown): value is Winner => {
   const { transport, latencyMs, at, records } = (value ?? {}) as Partial<Record<keyof Winner, unknown>> // as: anything may be stored there; each field is checked
-  const isRecent = typeof at === 'number' && at <= now() && at > now() - MAX_AGE_MS
-  return isRecent && typeof transport === 'string' && isWithin(latencyMs, MAX_LATENCY_MS) && Object.values(records ?? [undefined]).every(isRecord)
+  const isRecent = isWithin(at, now() - MAX_AGE_MS + 1, now())
+  return isRecent && typeof transport === 'string' && isWithin(latencyMs, 0, MAX_LATENCY_MS) && Object.values(records ?? [undefined]).every(isRecord)
 }
 
-const isWithin = (value: unknown, most: number): boolean => typeof value === 'number' && value >= 0 && value <= most
+const isWithin = (value: unknown, least: number, most: number): boolean => typeof value === 'number' && value >= least && value <= most
 
 const isRecord = (value: unknown): boolean => {
   const { shortLives, demotedUntil } = (value ?? {}) as Partial<TransportRecord> // as: the same
-  return Number.isSafeInteger(shortLives) && typeof demotedUntil === 'number' && demotedUntil <= now() + MAX_DEMOTION_MS
+  return isWithin(shortLives, 0, Infinity) && isWithin(demotedUntil, 0, now() + MAX_DEMOTION_MS)
 }
 
 /** What was remembered; undefined for nothing, nothing of use, a failure, no answer within 50 ms, or an abort. */

@@ -150,8 +150,7 @@ function connect({ base, token, windowBytes, isFresh, WebSocket }: OpenRequest, 
   if (isFresh) url.searchParams.append('fresh', `${Math.random()}`)
   url.protocol = url.protocol.replace('http', 'ws')
   try {
-    if (!WebSocket) throw new TypeError('there is no WebSocket')
-    return new WebSocket(url, [SUBPROTOCOL, ...(token ? [BEARER_PREFIX + base64url(token)] : [])])
+    return new (WebSocket as typeof globalThis.WebSocket)(url, [SUBPROTOCOL, ...(token ? [BEARER_PREFIX + base64url(token)] : [])]) // as: without one this throws, too
   } catch (cause) {
     throw new TransportError('unsupported', `${place(url)}: no WebSocket can be made here (mixed content)`, { cause })
   }

@@ -5,7 +5,7 @@ import type { Subscription } from '../../src/types.ts'
 import { all, asked, mend } from './page-phases.ts'
 import { page, problem } from './virtual-fetch.ts'
 import { elapse, elapseRoughly } from './virtual-time.ts'
-import { failing, hanging, type Script, serving } from './virtual-transport.ts'
+import { failing, hanging, type Script, serving, virtualTransport } from './virtual-transport.ts'
 import { createWorld, expectNothingLeft, type Loop, NAMES, type Name, run, upTo, useVirtualTime, type World, type WorldOptions } from './world.ts'
 
 const spies = useVirtualTime()
@@ -288,6 +288,7 @@ describe('a cursor that is lost on the way', () => {
     const world = createWorld({ firstLook: false, scripts: { websocket: failing('cut', undefined, 10) } })
     world.log.fill('42', 3)
     for (const name of NAMES) world.transports[name].script = failing('network', undefined, 10)
+    world.http.faults.events = 'break'
     run(world.client.subscribe('42'))
     await elapse(2000)
     const sse = world.links.filter(({ transport }) => transport === 'sse')
@@ -596,5 +597,32 @@ describe('a pause is told once, with how long it is and why', () => {
     await elapse(200)
     expect(waits(world).slice(1)).toEqual([{ ms: 90_000, reason: 'busy' }])
     expect((job.state.connection.retryAt ?? 0) - performance.timeOrigin - performance.now()).toBeGreaterThan(89_000)
+  })
+})
+
+describe('a session that ends at the single sign-on proxy', () => {
+  /** What a fetch makes of a redirect to another origin. */
+  const redirected = failing('network', undefined, 10)
+
+  test('is told where a single read finds the redirect: in a diagnostic, in the state, and once on the console; and it goes on when it is mended', async () => {
+    const readOnce = virtualTransport('read-once', [], failing('redirected', 302, 10))
+    const world = createWorld({ firstLook: false, backend: { transports: [], readOnce }, retry: { maxMs: 2000 } })
+    world.log.fill('42', 3)
+    const job = world.client.subscribe('42')
+    const loop = run(job)
+    await elapseRoughly(10_000)
+    for (const name of NAMES) world.transports[name].script = redirected
+    world.open[0]?.fail('cut')
+    await elapse(4000)
+    expect(loop.state).toBe('running')
+    expect(job.state.connection).toMatchObject({ problem: { reason: 'redirected', transport: 'read-once' } })
+    expect(world.said('probe-failed')).toContainEqual(expect.objectContaining({ transport: 'read-once', reason: 'redirected' }))
+    expect(spies.warn).toHaveBeenCalledTimes(1)
+    expect(String(spies.warn.mock.calls[0])).toContain('session')
+    for (const name of NAMES) world.transports[name].script = serving(world.log)
+    world.log.fill('42', 6)
+    await elapse(5000)
+    expect(loop.seqs).toEqual(upTo(6))
+    expect(job.state.connection.problem).toBeUndefined()
   })
 })

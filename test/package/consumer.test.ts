@@ -181,9 +181,9 @@ describe('source maps', () => {
     expect(lost).toEqual([])
   })
 
-  test('of the bundle lead to TypeScript', async () => {
-    const { sources }: { sources: string[] } = JSON.parse(await readFile(join(installed, 'dist/jobtail.min.js.map'), 'utf8'))
-    expect(sources).toEqual(expect.arrayContaining(['../src/core.ts', '../src/connection.ts']))
+  test.each(['jobtail.min.js', 'jobtail.js'])('of %s lead to TypeScript', async (file) => {
+    const { sources }: { sources: string[] } = JSON.parse(await readFile(join(installed, `dist/${file}.map`), 'utf8'))
+    expect(sources).toEqual(expect.arrayContaining(['../src/client.ts', '../src/connection/connection.ts']))
     expect(sources.filter((source) => source.startsWith('dist/') || source.startsWith('./'))).toEqual([])
   })
 })
