@@ -32,6 +32,8 @@ type Name = keyof Operations
 const REQUEST_MS = 30_000
 /** For so long a 4xx that doesn't speak for the job, to whoever has read the job, may be a router's in the middle of a deploy. */
 const DEPLOY_MS = 15_000
+/** Who is told that a job has ended has been live: as long as for links. */
+const LIVE_DEPLOY_MS = 180_000
 
 export function createOperations({ backend, context, retry, canReauthorize }: OperationsOptions): Operations {
   async function call<T>(name: Name, signal: AbortSignal, ask: (request: RequestContext) => Promise<T> | undefined, once = false): Promise<T> {
@@ -78,7 +80,7 @@ export function createOperations({ backend, context, retry, canReauthorize }: Op
 
 /** Whether a failure of the path won't go away by asking again. Whoever asks about a job has reached the server before: a 4xx, or a page, is more likely somebody's in between. */
 function willStay(name: Name, { status = 0, reason }: TransportError, forMs: number): boolean {
-  if (status >= 400) return name === 'start' || (status === 401 && name === 'cancel') || forMs >= DEPLOY_MS
+  if (status >= 400) return name === 'start' || (status === 401 && name === 'cancel') || forMs >= (name === 'snapshot' ? LIVE_DEPLOY_MS : DEPLOY_MS)
   return reason === 'protocol' || (name !== 'snapshot' && (reason === 'content-type' || reason === 'redirected'))
 }
 

@@ -164,6 +164,8 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     const { transport, link } = own
     const replaced = core.live
     if (replaced) core.drop(replaced)
+    // What it has delivered counts as if it had been lost.
+    if (replaced && replaced.jobs.news > 0) core.race = { ...core.race, failures: 0 }
     core.live = own
     own.use = { kind: 'live' }
     core.problem = undefined

@@ -58,7 +58,7 @@ export const mistakes: readonly Mistake[] = [
     file: 'connection/connection.ts',
     find: 'if (!core.isSpare(own)) core.problem',
     replace:
-      "if (reason === 'cut') for (const job of jobs.jobs()) for (const reader of table.active(job)) reader.fail(new TransportError('cut', message))\n    if (!core.isSpare(own)) core.problem"
+      "if (reason === 'cut') for (const job of jobs.jobs()) for (const reader of table.active(job)) reader.fail(error)\n    if (!core.isSpare(own)) core.problem"
   },
   {
     name: 'taken over at hello',

@@ -127,15 +127,15 @@ const step = fc
       some(11, path(ms(2000), target, 'refused', 'unanswered', 'mute')),
       some(7, path(ms(1000), fc.constantFrom('all', 'streams', 'http'), 'killed')),
       some(3, path(ms(3000, 50), target, 'stalled', 'slow-path')),
-      some(2, path(ms(2000), target, 'portal')),
+      some(3, path(ms(2000), target, 'portal')),
       some(4, path(ms(1500), target, 'cut')),
       some(8, path(ms(1), streaming, 'buffered')),
       some(9, path(ms(1000, 300), fc.constantFrom('http', 'all', 'long-poll'), 'gateway-timeout')),
       some(42, path(ms(1), fc.constantFrom('json', 'all'), 'repeated-answer')),
       some(8, path(ms(1), fc.constantFrom('json', 'http'), 'ignorant-cache')),
       some(6, path(ms(1), fc.constantFrom('all', 'all', 'http', 'json'), 'stripped')),
-      some(3, path(ms(1), fc.constantFrom('all', 'http', 'json'), 'not-found', 'login', 'no-content', 'redirected')),
-      some(3, path(ms(1), fc.constantFrom('all', 'http', 'json'), 'not-found', 'login', 'no-content', 'redirected')),
+      some(4, path(ms(1), fc.constantFrom('all', 'http', 'json'), 'not-found', 'login', 'no-content', 'redirected')),
+      some(4, path(ms(1), fc.constantFrom('all', 'http', 'json'), 'not-found', 'login', 'no-content', 'redirected')),
       some(
         4,
         path(
