@@ -21,7 +21,7 @@ const DEFAULTS: Pick<Settings, Defaulted> = {
   memory: false,
   unknownJobGraceMs: 5000,
   bufferSize: 100_000,
-  bufferBytes: 2 ** 24
+  bufferBytes: 2 ** 22
 }
 
 /** The longest that a timer can wait, 24.8 days: its time is a `long` (HTML §8.6), and a longer one fires at once. */

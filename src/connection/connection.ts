@@ -145,7 +145,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   }
 
   /** Half of its window is used. A stream's can't be opened further: the next one is asked for before it is used up. */
-  const isSpent = (own: JobLink): boolean => own === core.live && !own.link.update && !answersOnce(own) && own.jobs.newsBytes > options.bufferBytes / 2
+  const isSpent = (own: JobLink): boolean => own === core.live && !own.link.update && !answersOnce(own) && own.jobs.newsBytes > core.windowBytes / 2
 
   /** Another link has to be opened for what is wanted now; the live one is read on meanwhile, unless it brings what a reader has no room for. */
   function replace({ jobs, transport }: JobLink, wanted: readonly string[]): void {

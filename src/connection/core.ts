@@ -54,6 +54,8 @@ export interface Core {
   problem: ConnectionState['problem']
   /** An answer came from somewhere else than asked for: what is opened asks so that it can't be lost, or out of a cache. */
   isFresh: boolean
+  /** What may be on its way over one link. */
+  readonly windowBytes: number
   /** Has everything brought in line with what is wanted, once all that happens now has happened. */
   schedule(): void
   emit(detail: DiagnosticDetail, transport?: string): void
@@ -81,6 +83,8 @@ export interface Core {
 
 /** What is wanted may change as often while a link is opened; more often it is the server that doesn't give it, and is asked ever more rarely. */
 const MAX_AGAIN = 5
+/** What may be on its way to readers that keep up: they take it as it comes, so that it is more than one can hold. */
+const BUFFERS_AHEAD = 4
 /** A reader that has little room is still sent so much at once: an event may be that large. */
 const MIN_WINDOW_BYTES = 2 ** 16
 
@@ -120,6 +124,7 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
     latencyMs: undefined,
     problem: undefined,
     isFresh: false,
+    windowBytes: BUFFERS_AHEAD * options.bufferBytes,
 
     schedule() {
       if (isScheduled) return
@@ -146,7 +151,7 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
       // Servers take whole bytes only; what events weigh is estimated.
       // Of few sizes, since a URL that varies costs a preflight each time (PROTOCOL.md §8.5).
       const windowBytes =
-        use.kind === 'read' && use.reader ? Math.max(MIN_WINDOW_BYTES, 2 ** Math.floor(Math.log2(use.reader.roomBytes()))) : Math.floor(options.bufferBytes)
+        use.kind === 'read' && use.reader ? Math.max(MIN_WINDOW_BYTES, 2 ** Math.floor(Math.log2(use.reader.roomBytes()))) : Math.floor(core.windowBytes)
       const own: JobLink = {
         transport,
         use,
