@@ -129,6 +129,10 @@ export const clock = {
       timers.set(id, { dueAt, task: schedule(dueAt - now, () => clock.ofPage(fire)), fire })
     }
   },
+  /** For how long the page's clock has stood still. */
+  get sleptMs(): number {
+    return sleptMs
+  },
   /** The most timers that have fired within one second. */
   get busiest(): number {
     return busiest

@@ -56,9 +56,9 @@ export const mistakes: readonly Mistake[] = [
     name: 'the end of a body is taken for that of the job',
     foundBy: ['end', 'error'],
     file: 'connection/connection.ts',
-    find: 'if (!core.isSpare(own)) core.problem',
+    find: 'const problem = problemOf(own, error)',
     replace:
-      "if (reason === 'cut') for (const job of jobs.jobs()) for (const reader of table.active(job)) reader.fail(error)\n    if (!core.isSpare(own)) core.problem"
+      "const problem = problemOf(own, error)\n    if (reason === 'cut') for (const job of jobs.jobs()) for (const reader of table.active(job)) reader.fail(error)"
   },
   {
     name: 'taken over at hello',

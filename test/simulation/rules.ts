@@ -103,7 +103,7 @@ export async function checkSilence({ network }: World, { heartbeatMs }: Setup): 
   await clock.runUntil(clock.now + heartbeatMs * DEAD_BEATS + LATE_MS)
   // What has not answered yet is waited for as long as anything is.
   const isHeld = ({ kind, isOpen, isHeard, openedAt }: Connection): boolean =>
-    isOpen && ((isHeard && kind !== 'json') || clock.now - openedAt > MAX_PATIENCE_MS)
+    isOpen && ((isHeard && kind !== 'json') || clock.now - openedAt > MAX_PATIENCE_MS + clock.sleptMs)
   const held = dead.filter(isHeld).map(({ kind, number }) => `${kind} #${number}`)
   if (held.length > 0) throw new Wrong('silence', `long dead and still held: ${held.join(', ')}`)
 }
