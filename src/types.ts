@@ -211,8 +211,8 @@ export interface ClientOptions {
    */
   bufferSize?: number | undefined
   /**
-   * The same in bytes, estimated; and the window that a server is asked to keep to (PROTOCOL.md §2). `Infinity`: neither.
-   * @defaultValue 16 MiB
+   * The same in bytes, estimated; four times that is the window that a server is asked to keep to (PROTOCOL.md §2). `Infinity`: neither.
+   * @defaultValue 4 MiB
    */
   bufferBytes?: number | undefined
   /**

@@ -133,7 +133,7 @@ describe('taken', () => {
       staggerMs: defaults.staggerMs,
       retry: { baseMs: 250, maxMs: 30_000, attempts: Infinity }
     })
-    expect(defaults).toMatchObject({ bufferSize: 100_000, bufferBytes: 16_777_216 })
+    expect(defaults).toMatchObject({ bufferSize: 100_000, bufferBytes: 4_194_304 })
   })
 
   test('but no time is longer than a timer can wait', () => {

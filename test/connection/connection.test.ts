@@ -30,7 +30,7 @@ describe('a link', () => {
       token: 'secret',
       credentials: 'same-origin',
       isFresh: false,
-      windowBytes: 2 ** 22
+      windowBytes: 2 ** 24
     })
     expect(request.headers.get('x-own')).toBe('yes')
     expect(request.headers).not.toBe(headers) // a transport may add to them
