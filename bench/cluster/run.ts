@@ -90,7 +90,8 @@ async function work(writer: Writer, phase: number, { events, everyMs }: ClusterO
   const begun = performance.now() + phase * everyMs
   for (let n = 1; n <= events || !isOver(); n += 1) {
     await wait(Math.max(0, begun + (n - 1) * everyMs - performance.now()))
-    await writer.write('progress', { current: n, total: events, at: Date.now() })
+    // With its ratio, which a client would add: what it hands on is compared with what was written.
+    await writer.write('progress', { ratio: n / events, current: n, total: events, at: Date.now() })
     count()
   }
   await writer.write('succeeded', { at: Date.now() })
