@@ -168,11 +168,11 @@ export const mistakes: readonly Mistake[] = [
     replace: 'status === 0'
   },
   {
-    name: 'a stray 204 is taken for the end of the log',
+    name: 'a stray 204 is taken for the end of the job',
     foundBy: ['end'],
     file: 'subscription.ts',
-    find: '(cursor === TAIL || cursor === told.cursor) && learn(told, isLoop)',
-    replace: 'learn(told, isLoop)'
+    find: 'if ((cursor === TAIL || cursor === told.cursor) && learn(told, isLoop)) return',
+    replace: 'if (learn(told, isLoop)) return\n          if (isLoop) return endLoop()'
   },
   {
     name: 'a cursor that was lost on the way is a gap',
@@ -180,13 +180,6 @@ export const mistakes: readonly Mistake[] = [
     file: 'delivery/link-jobs.ts',
     find: 'if (isOther && ref === undefined && (isAnswer || isPolled) && !isFresh) {',
     replace: 'if (seq < 0) {'
-  },
-  {
-    name: "another one's answer is taken for its own",
-    foundBy: ['gap', 'exactly once'],
-    file: 'delivery/link-jobs.ts',
-    find: '(isAnswer || isPolled) && !isFresh',
-    replace: 'isAnswer && !from.epoch && !isFresh'
   },
   {
     name: 'an old answer is asked for again out of the cache',
