@@ -6,7 +6,6 @@ import { codeOf, isJobtailError, isTransportError, JobtailError, messageOf, Tran
 import { backoffMs } from './policy/backoff.ts'
 import { isPassing } from './policy/race.ts'
 import type { JobSnapshot } from './protocol/frames.ts'
-import { MAX_TIMER_MS } from './protocol/rules.ts'
 import type { Backend, RequestContext, RetryOptions } from './types.ts'
 
 export interface OperationsOptions {
@@ -67,7 +66,7 @@ export function createOperations({ backend, context, retry, canReauthorize }: Op
         clearTimeout(timer)
         limited.release()
       }
-      await delay(Math.min(MAX_TIMER_MS, pauseMs + backoffMs(failures, retry, Math.random)), signal)
+      await delay(pauseMs + backoffMs(failures, retry, Math.random), signal)
     }
   }
 

@@ -1,5 +1,6 @@
 /** A client's options: checked once, when it is made, and with their defaults. */
 
+import { MAX_TIMER_MS } from './async/bounds.ts'
 import { JobtailError } from './errors.ts'
 import type { ClientOptions, RetryOptions, StartOptions, SubscribeOptions, Transport } from './types.ts'
 
@@ -23,9 +24,6 @@ const DEFAULTS: Pick<Settings, Defaulted> = {
   bufferSize: 100_000,
   bufferBytes: 2 ** 22
 }
-
-/** The longest that a timer can wait, 24.8 days: its time is a `long` (HTML §8.6), and a longer one fires at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** What each option has to be, as `fits` reads it and as an error says it. */
 type Rules<O> = Readonly<Record<keyof O, string>>

@@ -3,9 +3,10 @@
  * unknown controls are passed over (PROTOCOL.md §6), anything else that doesn't fit fails the path as `protocol`.
  */
 
+import { MAX_TIMER_MS } from '../async/bounds.ts'
 import { messageOf, TransportError } from '../errors.ts'
 import type { Control, ErrorControl, Frame, Hello, JobSnapshot, ReadingJob, WireEvent } from './frames.ts'
-import { EVENT_ID, EVENT_TYPE, MAX_TIMER_MS, matches, STATUS } from './rules.ts'
+import { EVENT_ID, EVENT_TYPE, matches, STATUS } from './rules.ts'
 import type { Asked } from './urls.ts'
 
 /** Leaves credentials out of what is quoted. */

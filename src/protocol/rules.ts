@@ -11,8 +11,6 @@ export const BEARER_PREFIX = 'bearer.'
 export const TAIL = 'tail'
 /** Lists of jobs in a URL are split above this many characters. */
 export const MAX_LIST_CHARS = 4000
-/** The longest that a timer can wait: with more it fires at once (WHATWG HTML §8.6). No number of a server's may exceed it. */
-export const MAX_TIMER_MS: number = 2 ** 31 - 1
 
 /** What may stand after `?after=`. */
 const CURSOR = /^[\w.:~-]{1,128}$/

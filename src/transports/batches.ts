@@ -1,5 +1,6 @@
 /** What a link hands on, and where that leaves it. */
 
+import { TransportError } from '../errors.ts'
 import { type Frame, isControl } from '../protocol/frames.ts'
 import { type Answer as Parsed, parseAnswer, type Redact } from '../protocol/parse.ts'
 import type { Asked } from '../protocol/urls.ts'
@@ -28,6 +29,14 @@ export async function* piecesOf({ chunks, redact }: Answer, feed: (chunk: string
   }
 }
 
+/** Whether an answer goes on for having it: an event, or the end of a job or of the reading of one. */
+export const isNews = (frame: Frame): boolean => !isControl(frame) || frame.control === 'done' || frame.control === 'error'
+
+/** Throws for an answer that would be asked on for ever. */
+export function checkMore(more: boolean, hasNews: boolean): void {
+  if (more && !hasNews) throw new TransportError('protocol', 'an answer says that there is more, and brings nothing')
+}
+
 /** The frames of a JSON reading, once it is there; a long body is no silence. */
 export async function* answerOf({ chunks, redact }: Answer, onChunk?: () => void): AsyncGenerator<Batch, Parsed> {
   let text = ''
@@ -38,6 +47,7 @@ export async function* answerOf({ chunks, redact }: Answer, onChunk?: () => void
   }
   const parsed = parseAnswer(text, redact)
   yield batchOf(parsed.frames, text.length, redact)
+  checkMore(parsed.more && parsed.next.length > 0, parsed.frames.some(isNews))
   return parsed
 }
 

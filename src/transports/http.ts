@@ -1,10 +1,11 @@
 /** Requests and answers of whatever is read by fetch (PROTOCOL.md §§2, 7, 8.5), whoever the server is. */
 
+import { MAX_TIMER_MS } from '../async/bounds.ts'
 import { onAbort } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
 import type { ErrorControl } from '../protocol/frames.ts'
 import { parseError, type Redact } from '../protocol/parse.ts'
-import { MAX_TIMER_MS, TAIL } from '../protocol/rules.ts'
+import { TAIL } from '../protocol/rules.ts'
 import { place } from '../protocol/urls.ts'
 import type { FailureReason, RequestContext } from '../types.ts'
 import { batchOf } from './batches.ts'

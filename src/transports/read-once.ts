@@ -5,7 +5,7 @@ import { type Frame, isControl } from '../protocol/frames.ts'
 import { parseText } from '../protocol/parse.ts'
 import type { Asked } from '../protocol/urls.ts'
 import type { Batch, OpenRequest, Transport } from '../types.ts'
-import { answerOf, createCursors, piecesOf } from './batches.ts'
+import { answerOf, checkMore, createCursors, isNews, piecesOf } from './batches.ts'
 import { type Answer, MAX_EVENT_CHARS } from './http.ts'
 import { JSON_TYPE, overLists, readEvents } from './lists.ts'
 
@@ -35,12 +35,16 @@ async function* read(request: OpenRequest): AsyncGenerator<Batch, void> {
 async function* linesOf(answer: Answer, take: (frames: readonly Frame[]) => void): AsyncGenerator<Batch, boolean> {
   let rest = ''
   let isMore: boolean | undefined
+  let hasNews = false
   const add = (text: string, frames: Frame[]): void => {
     const found = parseText(text, answer.redact)
     take(found)
     for (const frame of found)
       if (isControl(frame) && frame.control === 'end') isMore = frame.more
-      else frames.push(frame)
+      else {
+        hasNews ||= isNews(frame)
+        frames.push(frame)
+      }
   }
   const addLines = (lines: string, frames: Frame[]): void => {
     try {
@@ -66,5 +70,6 @@ async function* linesOf(answer: Answer, take: (frames: readonly Frame[]) => void
   }
   yield frames
   if (isMore === undefined) throw new TransportError('cut', 'the body ended before its last line')
+  checkMore(isMore, hasNews)
   return isMore
 }

@@ -203,3 +203,9 @@ describe.each([longPoll, shortPoll])('either poll (%o)', (make) => {
 it.each([longPoll, shortPoll])('asks by itself, which its owner has to know (%o)', (make) => {
   expect(make().traits).toEqual({ polls: make === longPoll ? 'long' : 'short' })
 })
+
+it.each([longPoll(), shortPoll()])('$name does not ask on for what is promised and never brought', async (transport) => {
+  const script = scriptFetch(reading(0, 0, { more: true }), reading(0, 0, { more: true }))
+  await expect(open(transport, script).toEnd()).rejects.toMatchObject({ reason: 'protocol' })
+  expect(script.asked).toHaveLength(1)
+})

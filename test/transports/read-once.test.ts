@@ -115,3 +115,12 @@ it('hands on the refusal of a problem, and ends', async () => {
   const problem = new Response('{"status":403,"code":"forbidden","title":"no"}', { status: 403, headers: { 'content-type': 'application/problem+json' } })
   expect((await open(scriptFetch(problem)).toEnd()).had).toEqual([{ control: 'error', status: 403, code: 'forbidden', message: 'no' }])
 })
+
+it.each([
+  ['lines', () => ndjson(lines(hello, subscribed('42', 0), end(true)))],
+  ['JSON', () => reading(0, 0, { more: true })]
+])('an answer of %s that brings nothing and says that there is more is not asked on', async (_, answer) => {
+  const script = scriptFetch(answer(), answer(), answer())
+  await expect(open(script).toEnd()).rejects.toMatchObject({ reason: 'protocol', message: 'an answer says that there is more, and brings nothing' })
+  expect(script.asked).toHaveLength(1)
+})
