@@ -3,7 +3,6 @@
 import { test } from 'vitest'
 import { TransportError } from '../../src/errors.ts'
 import { parseAnswer, parseSnapshot } from '../../src/protocol/parse.ts'
-import { isNews } from '../../src/transports/batches.ts'
 import { errorIn } from '../../src/transports/http.ts'
 import { readOnce } from '../../src/transports/read-once.ts'
 import { bodyOf } from '../transports/scripted-fetch.ts'
@@ -78,7 +77,7 @@ test('a reading that is fetched, cut anywhere', { timeout: 120_000 }, async () =
     const expected = isCut
       ? { frames: [], end: 'cut' }
       : answer
-        ? { frames: answer.frames, end: answer.asksOn ? (answer.frames.some(isNews) ? 'network' : 'protocol') : 'clean' }
+        ? { frames: answer.frames, end: answer.asksOn ? (answer.hasNews ? 'network' : 'protocol') : 'clean' }
         : { frames: [], end: 'protocol' }
     tape.note(`ends: ${expected.end}`)
     expectSame(outcome, expected, () => json)

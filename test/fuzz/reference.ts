@@ -176,8 +176,8 @@ export function eventStream(bytes: Uint8Array, end: 'clean' | 'cut'): Outcome {
   return { frames, end }
 }
 
-/** PROTOCOL.md §3, as frames; with whether there is more to ask for. */
-export function answer(source: string): { frames: unknown[]; asksOn: boolean } {
+/** PROTOCOL.md §3, as frames; with whether there is more to ask for, and whether it brings an event or an end. */
+export function answer(source: string): { frames: unknown[]; asksOn: boolean; hasNews: boolean } {
   const value = parse(source)
   const hello = controlOf('hello', value)
   const isFlag = (flag: unknown): boolean => typeof flag === 'boolean'
@@ -201,7 +201,11 @@ export function answer(source: string): { frames: unknown[]; asksOn: boolean } {
     if (done) tails.push({ control: 'done', job, cursor })
     else goOn += 1
   }
-  return { frames: [hello, ...heads, ...(events as unknown[]).map(eventOf), ...tails], asksOn: more === true && goOn > 0 }
+  return {
+    frames: [hello, ...heads, ...(events as unknown[]).map(eventOf), ...tails],
+    asksOn: more === true && goOn > 0,
+    hasNews: (events as unknown[]).length + tails.length > 0
+  }
 }
 
 /** PROTOCOL.md §2: the snapshot. */
