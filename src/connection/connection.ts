@@ -5,22 +5,23 @@
 
 import { createAlarm } from '../async/alarm.ts'
 import { macrotask, now } from '../async/clock.ts'
-import { orAborted, within } from '../async/signals.ts'
 import type { LinkJobs } from '../delivery/link-jobs.ts'
-import { isJobtailError, isTransportError, JobtailError, TransportError } from '../errors.ts'
+import { JobtailError, TransportError } from '../errors.ts'
 import { errorOf } from '../failures.ts'
 import type { LinkEvent } from '../link/link.ts'
-import { isOffline, networkType } from '../page.ts'
+import { isOffline } from '../page.ts'
 import { patienceMs } from '../policy/backoff.ts'
-import { begin, type Failure, goneLive, isBetter, lost, nobodyDelivered, opened, plan, probeEnded, raceOf, restarted, woken } from '../policy/race.ts'
+import { goneLive, isBetter, opened, plan, restarted, woken } from '../policy/race.ts'
 import { type Control, type Frame, isControl } from '../protocol/frames.ts'
 import { isTerminal } from '../protocol/rules.ts'
 import { IDLE } from '../state.ts'
-import type { ConnectionProblem, ConnectionState, Reader, Transport } from '../types.ts'
+import type { ConnectionState, Reader, Transport } from '../types.ts'
 import { activeReaders, type ConnectionOptions, createCore } from './core.ts'
+import { createEndings } from './endings.ts'
 import type { JobLink } from './job-link.ts'
+import { createOpening } from './opening.ts'
 import { createReads } from './reads.ts'
-import { heed, refuse } from './refusals.ts'
+import { failAll, refuse } from './refusals.ts'
 import { stateOf } from './state.ts'
 
 export type { ConnectionOptions } from './core.ts'
@@ -46,20 +47,16 @@ export interface Connection {
 const FAREWELL_MS = 1000
 
 export function createConnection(options: ConnectionOptions & Capacity): Connection {
-  const { transports, readOnce, hints, page } = options
+  const { transports, readOnce, page } = options
   const core = createCore(options, reconcile, onLinkEvent)
   const reads = createReads(core, readOnce)
+  const opening = createOpening(core)
+  const endings = createEndings(core, reads)
   const { table, auth, links, policy } = core
   const alarm = createAlarm(reconcile)
   let state = IDLE
-  /** The type of network that the race knows; null: nothing has been recalled yet. */
-  let network: string | undefined | null = null
-  let raceAt = 0
   /** Links in a row that could not read all that was wanted. */
   let stale = 0
-  /** The race before the last loss, and when that was. */
-  let beforeLoss = core.race
-  let lostAt = -Infinity
   /** While there are readers. */
   let unfollow: (() => void)[] | undefined
 
@@ -86,7 +83,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
 
   /** The links read what is wanted, and others are opened when it is time. */
   function carry(wanted: readonly string[]): void {
-    if (transports.length === 0) return failAll(new JobtailError('unsupported', 'none of the transports is supported here'))
+    if (transports.length === 0) return failAll(core, new JobtailError('unsupported', 'none of the transports is supported here'))
     for (const own of [...links]) keepInLine(own, wanted)
     for (;;) {
       const step = plan(core.race, now())
@@ -97,12 +94,12 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
           core.open(transportOf(step.transport), { kind: 'probe' })
           continue
         case 'prepare':
-          if (!core.preparing) void prepare()
+          if (!core.preparing) void opening.prepare()
           return setAlarm(Infinity)
         case 'wait':
           return setAlarm(step.until)
         case 'stop':
-          return failAll(errorOf(step, options.request.base, patienceMs(core.race.failures - 1, options.probeTimeoutMs, core.latencyMs)))
+          return failAll(core, errorOf(step, options.request.base, patienceMs(core.race.failures - 1, options.probeTimeoutMs, core.latencyMs)))
         default:
           return step satisfies never
       }
@@ -170,56 +167,11 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     own.use = { kind: 'live' }
     core.problem = undefined
     core.turn(goneLive(core.race, transport.name, now(), policy))
-    if (!replaced) core.emit({ type: 'live', afterMs: now() - raceAt }, transport.name)
+    if (!replaced) core.emit({ type: 'live', afterMs: now() - opening.raceAt }, transport.name)
     else if (replaced.transport !== transport) core.emit({ type: 'switched', from: replaced.transport.name }, transport.name)
     core.latencyMs = (link.provedAt ?? 0) - link.startedAt
-    hints.remember(network ?? undefined, transport.name, core.latencyMs, core.race.records)
+    opening.remember(transport.name, core.latencyMs)
     for (const each of links) if (each.use.kind === 'probe' && !isBetter(core.race, each.transport.name, now())) core.drop(each)
-  }
-
-  /** Credentials first, then what was learnt here before, for which single reads don't wait. */
-  async function prepare(): Promise<void> {
-    const controller = new AbortController()
-    core.preparing = controller
-    const { signal } = controller
-    const isUpgrade = core.race.phase.kind === 'live'
-    if (!isUpgrade) core.races += 1
-    try {
-      auth.set(await within(options.authorize(), core.patience(), signal, () => new TransportError('timeout', 'the token or header source gave no answer')))
-      if (!isUpgrade) {
-        if (options.firstLook) table.setUnknownDue()
-        core.schedule()
-        await recall(signal)
-        raceAt = now()
-      }
-    } catch (error) {
-      if (signal.aborted) return
-      if (isJobtailError(error)) return failAll(error)
-      // A token that can't be had ends nothing that is live.
-      if (!isUpgrade) return onNoCredentials(error)
-    } finally {
-      if (core.preparing === controller) core.preparing = undefined
-    }
-    core.turn(begin(core.race, now(), policy))
-  }
-
-  async function recall(signal: AbortSignal): Promise<void> {
-    const type = networkType()
-    if (type === network) return
-    const hint = await orAborted(hints.recall(type, signal), signal)
-    network = type
-    core.latencyMs = hint?.latencyMs
-    core.race = { ...core.race, favourite: hint?.transport, records: hint?.records ?? {} }
-  }
-
-  function onNoCredentials(error: unknown): void {
-    // Never its text: there may be a token in it.
-    const { reason, message } = isTransportError(error)
-      ? error
-      : { reason: 'network' as const, message: `the token or header source threw ${error instanceof Error ? error.name : typeof error}` }
-    core.emit({ type: 'probe-failed', afterMs: core.patience(), reason }, 'token')
-    core.problem = { transport: 'token', reason, status: undefined, message }
-    core.turn(nobodyDelivered({ ...core.race, failed: [core.problem] }, now(), policy))
   }
 
   // ---- what links tell
@@ -234,7 +186,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
         return reads.verify(own, event.quietMs)
       case 'ended':
         // What was opened with an old token says nothing.
-        return onEnded(own, event.error?.status === 401 && auth.isSuperseded(own.credentials) ? undefined : event.error)
+        return endings.ended(own, event.error?.status === 401 && auth.isSuperseded(own.credentials) ? undefined : event.error)
       default:
         return event satisfies never
     }
@@ -290,7 +242,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
         return own.jobs.done(frame)
       case 'error': {
         const error = refuse(core, own, frame, reads.isVerifying(own))
-        if (error) failAll(error)
+        if (error) failAll(core, error)
       }
     }
   }
@@ -309,93 +261,17 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     if (own.link.update && !own.isFresh) return
     if (own === core.live && !own.isFresh) {
       // Asked so again, it is told from what history has lost: at once.
-      fail(own, error)
+      endings.fail(own, error)
       core.dropRace()
       core.again(0, own.transport.name)
     } else if (answersOnce(own) || !own.isFresh) own.link.end(error)
   }
 
-  function onEnded(own: JobLink, error: TransportError | undefined): void {
-    links.delete(own)
-    const { use, transport, link, jobs } = own
-    // What ends when it has nothing left to read has neither failed nor been lost.
-    const isDone = jobs.jobs().length === 0 || table.wanted().length === 0
-    core.schedule()
-    switch (use.kind) {
-      case 'draining':
-        core.draining = undefined
-        return
-      case 'dropped':
-        return tellAbandoned(own)
-      case 'read':
-        reads.onEnded(own, use, error)
-        if (error && link.provedAt === undefined) onReadFailed(own, error)
-        return
-      case 'live': {
-        if (!error || isDone) {
-          core.dropRace()
-          return core.turn(restarted(core.race))
-        }
-        fail(own, error)
-        if (heed(core, own, error)) return
-        const { heardAt, provedAt = 0, byeMs } = link
-        const untilMs = error.reason === 'silent' ? heardAt : undefined
-        beforeLoss = core.race
-        lostAt = now()
-        core.dropRace()
-        return core.turn(lost(core.race, { livedMs: (untilMs ?? now()) - provedAt, events: jobs.news, byeMs }, now(), policy))
-      }
-      case 'probe': {
-        const failure = error && !isDone ? fail(own, error) : undefined
-        if (!failure) tellAbandoned(own)
-        else if (error && heed(core, own, error)) return
-        core.turn(probeEnded(core.race, transport.name, failure, now(), policy))
-        // Without an answer it may have been redirected to another origin, as a login page is: a single read tells.
-        if (core.race.phase.kind === 'waiting' && core.race.failed.some(({ reason }) => reason === 'network'))
-          for (const job of table.wanted()) table.setDue(job, 0)
-        return
-      }
-      default:
-        return use satisfies never
-    }
-  }
-
-  function onReadFailed(own: JobLink, error: TransportError): void {
-    if (heed(core, own, error)) core.problem = problemOf(own, error)
-    if (error.reason !== 'redirected' || core.live) return
-    fail(own, error)
-    options.warn(`jobtail: ${error.message}. It is tried on. Has a session ended, or is the URL one of a page?`)
-  }
-
-  function tellAbandoned({ link, transport }: JobLink): void {
-    if (link.provedAt === undefined) core.emit({ type: 'probe-abandoned', afterMs: now() - link.startedAt }, transport.name)
-  }
-
-  /** Tells of a failure of the path's own, and keeps it as what is wrong now. */
-  function fail(own: JobLink, error: TransportError): Failure {
-    const { transport, link, jobs } = own
-    const { name, traits } = transport
-    const { reason, status } = error
-    const problem = problemOf(own, error)
-    // That there was no answer says less than that it was redirected.
-    if (!core.isSpare(own) && !(reason === 'network' && core.problem?.reason === 'redirected')) core.problem = problem
-    if (link.provedAt !== undefined) core.emit({ type: 'lost', afterMs: now() - link.provedAt, reason, events: jobs.news }, name)
-    else core.emit({ type: 'probe-failed', afterMs: now() - link.startedAt, reason, status }, name)
-    return { ...problem, hidesStatus: traits?.hidesStatus ?? false }
-  }
-
-  const problemOf = ({ transport }: JobLink, { reason, status, message }: TransportError): ConnectionProblem => ({
-    transport: transport.name,
-    reason,
-    status,
-    message
-  })
-
   // ---- the page, and the end
 
   /** The page is put away: nothing stays open, and nothing is opened until it is back. */
   function onLeave(): void {
-    if (now() - lostAt < FAREWELL_MS) core.race = restarted(beforeLoss)
+    if (now() - endings.lostAt < FAREWELL_MS) core.race = restarted(endings.beforeLoss)
     else if (core.race.phase.kind !== 'waiting') core.race = restarted(core.race)
     core.dropLinks()
     core.endReads()
@@ -417,16 +293,6 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     const next = { ...race, order, queue: race.queue.filter((name) => order.includes(name)) }
     const isStuck = race.phase.kind === 'racing' && next.queue.length + race.probing.length === 0
     core.race = isStuck ? restarted(next) : next.order.some((name) => !race.order.includes(name)) ? woken(next, now()) : next
-    core.schedule()
-  }
-
-  function failAll(error: JobtailError): void {
-    core.dropLinks()
-    core.race = raceOf(core.order())
-    core.races = 0
-    network = null
-    auth.accept()
-    for (const reader of table.all()) reader.fail(error)
     core.schedule()
   }
 

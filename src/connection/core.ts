@@ -50,6 +50,8 @@ export interface Core {
   races: number
   /** How long the transport that worked last needed for its first frame. */
   latencyMs: number | undefined
+  /** The type of network that the race knows; null: nothing has been recalled yet. */
+  network: string | undefined | null
   /** What failed last. */
   problem: ConnectionState['problem']
   /** An answer came from somewhere else than asked for: what is opened asks so that it can't be lost, or out of a cache. */
@@ -122,6 +124,7 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
     preparing: undefined,
     races: 0,
     latencyMs: undefined,
+    network: null,
     problem: undefined,
     isFresh: false,
     windowBytes: BUFFERS_AHEAD * options.bufferBytes,

@@ -4,7 +4,7 @@ import { now } from '../async/clock.ts'
 import type { JobtailError } from '../errors.ts'
 import { saidBy, TransportError } from '../errors.ts'
 import { decide } from '../policy/decide.ts'
-import { upgradePaused } from '../policy/race.ts'
+import { raceOf, upgradePaused } from '../policy/race.ts'
 import type { ErrorControl } from '../protocol/frames.ts'
 import { TAIL } from '../protocol/rules.ts'
 import type { Core } from './core.ts'
@@ -71,4 +71,15 @@ export function heed(core: Core, own: JobLink, { status, retryAfterMs }: Transpo
     core.again(times)
   } else if (asksForSilence) core.pause(own, retryAfterMs ?? 0)
   return times !== undefined || asksForSilence
+}
+
+/** Everybody is told, and what comes next begins as at first. */
+export function failAll(core: Core, error: JobtailError): void {
+  core.dropLinks()
+  core.race = raceOf(core.order())
+  core.races = 0
+  core.network = null
+  core.auth.accept()
+  for (const reader of core.table.all()) reader.fail(error)
+  core.schedule()
 }

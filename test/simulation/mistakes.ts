@@ -55,7 +55,7 @@ export const mistakes: readonly Mistake[] = [
   {
     name: 'the end of a body is taken for that of the job',
     foundBy: ['end', 'error'],
-    file: 'connection/connection.ts',
+    file: 'connection/endings.ts',
     find: 'const problem = problemOf(own, error)',
     replace:
       "const problem = problemOf(own, error)\n    if (reason === 'cut') for (const job of jobs.jobs()) for (const reader of table.active(job)) reader.fail(error)"

@@ -1,0 +1,75 @@
+/** What a race needs before it begins: credentials, and what was learnt here before. */
+
+import { now } from '../async/clock.ts'
+import { orAborted, within } from '../async/signals.ts'
+import { isJobtailError, isTransportError, TransportError } from '../errors.ts'
+import { networkType } from '../page.ts'
+import { begin, nobodyDelivered } from '../policy/race.ts'
+import type { Core } from './core.ts'
+import { failAll } from './refusals.ts'
+
+export interface Opening {
+  /** When the race began; of one beside a live link, when the one before it did. */
+  readonly raceAt: number
+  prepare(): Promise<void>
+  /** That the transport has worked here, and its first frame needed so long. */
+  remember(transport: string, latencyMs: number): void
+}
+
+export function createOpening(core: Core): Opening {
+  const { options, policy, auth, table } = core
+  let raceAt = 0
+
+  /** Credentials first, then what was learnt here before, for which single reads don't wait. */
+  async function prepare(): Promise<void> {
+    const controller = new AbortController()
+    core.preparing = controller
+    const { signal } = controller
+    const isUpgrade = core.race.phase.kind === 'live'
+    if (!isUpgrade) core.races += 1
+    try {
+      auth.set(await within(options.authorize(), core.patience(), signal, () => new TransportError('timeout', 'the token or header source gave no answer')))
+      if (!isUpgrade) {
+        if (options.firstLook) table.setUnknownDue()
+        core.schedule()
+        await recall(signal)
+        raceAt = now()
+      }
+    } catch (error) {
+      if (signal.aborted) return
+      if (isJobtailError(error)) return failAll(core, error)
+      // A token that can't be had ends nothing that is live.
+      if (!isUpgrade) return onNoCredentials(error)
+    } finally {
+      if (core.preparing === controller) core.preparing = undefined
+    }
+    core.turn(begin(core.race, now(), policy))
+  }
+
+  async function recall(signal: AbortSignal): Promise<void> {
+    const type = networkType()
+    if (type === core.network) return
+    const hint = await orAborted(options.hints.recall(type, signal), signal)
+    core.network = type
+    core.latencyMs = hint?.latencyMs
+    core.race = { ...core.race, favourite: hint?.transport, records: hint?.records ?? {} }
+  }
+
+  function onNoCredentials(error: unknown): void {
+    // Never its text: there may be a token in it.
+    const { reason, message } = isTransportError(error)
+      ? error
+      : { reason: 'network' as const, message: `the token or header source threw ${error instanceof Error ? error.name : typeof error}` }
+    core.emit({ type: 'probe-failed', afterMs: core.patience(), reason }, 'token')
+    core.problem = { transport: 'token', reason, status: undefined, message }
+    core.turn(nobodyDelivered({ ...core.race, failed: [core.problem] }, now(), policy))
+  }
+
+  return {
+    get raceAt() {
+      return raceAt
+    },
+    prepare,
+    remember: (transport, latencyMs) => options.hints.remember(core.network ?? undefined, transport, latencyMs, core.race.records)
+  }
+}
