@@ -43,10 +43,10 @@ export function createReachable({ base, route, onAnswer, onSilence }: ReachableO
 
   return {
     async fetch(...request) {
-      reason = ''
       try {
         const response = await route.fetch(...request)
         hasAnswered = true
+        reason = ''
         onAnswer?.(response)
         return response
       } catch (error) {

@@ -1,7 +1,7 @@
 /** Start, cancel and snapshot as single requests, and what their failures say in a terminal. */
 
 import { jobtailBackend } from '../backend/jobtail.ts'
-import { type ErrorCode, isJobtailError } from '../errors.ts'
+import { isJobtailError } from '../errors.ts'
 import { createOperations, type Operations } from '../operations.ts'
 import { place, resourceUrl } from '../protocol/urls.ts'
 import type { Limits } from './arguments/command-line.ts'
@@ -53,8 +53,8 @@ export function failed(error: unknown, token: string | undefined, reason = ''): 
   return new Exit(EXIT.unavailable, failureOf(error) + reason + hint, { cause: error })
 }
 
-/** A job's URL that may be that of all jobs was refused so. */
-const MAY_BE_BASE: ReadonlySet<ErrorCode> = new Set(['bad-request', 'unknown-job', 'history-gone', 'protocol'])
+/** So a server refuses what is no job's URL. */
+const MAY_BE_BASE: readonly (number | undefined)[] = [400, 404, 405, 410]
 
 /**
  * Whether this job's URL is `{base}` itself: its `/events` without a job is answered 400 (PROTOCOL.md §2). Asked only once something has been refused.
@@ -62,7 +62,7 @@ const MAY_BE_BASE: ReadonlySet<ErrorCode> = new Set(['bad-request', 'unknown-job
  */
 export async function refuseBase(job: string, target: Target, exit: unknown, outside: Outside): Promise<void> {
   const cause = exit instanceof Exit ? exit.cause : undefined
-  if (!isJobtailError(cause) || !MAY_BE_BASE.has(cause.code) || outside.signal.aborted) return
+  if (!isJobtailError(cause) || !(MAY_BE_BASE.includes(cause.status) || cause.code === 'protocol') || outside.signal.aborted) return
   const url = resourceUrl(target.base, job)
   const { fetch } = await routeTo(url, outside.env)
   const headers = { accept: 'application/json', ...target.headers, ...(target.token === undefined ? {} : { authorization: `Bearer ${target.token}` }) }

@@ -38,10 +38,15 @@ export function jobtail(args: readonly string[], outside: Partial<Omit<Outside, 
   return Object.assign(ran, { out: () => written.out, err: () => written.err, interrupt })
 }
 
+export interface Process extends Running {
+  /** Nobody reads its stdout any more. */
+  hangUp(): void
+}
+
 export const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 /** As a process, which reads and writes pipes, with nothing of this one's environment that it knows. */
-export function binary(args: readonly string[], { env = {}, stdin = '' }: { env?: Record<string, string>; stdin?: string } = {}): Running {
+export function binary(args: readonly string[], { env = {}, stdin = '' }: { env?: Record<string, string>; stdin?: string } = {}): Process {
   const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env.PATH, ...env }, stdio: 'pipe' })
   const written = { out: '', err: '' }
   for (const [stream, to] of [[child.stdout, 'out'] as const, [child.stderr, 'err'] as const])
@@ -50,5 +55,10 @@ export function binary(args: readonly string[], { env = {}, stdin = '' }: { env?
     })
   child.stdin.on('error', () => {}).end(stdin) // who doesn't read it may be gone
   const ran = new Promise<Ran>((resolve, reject) => child.on('error', reject).on('close', (code) => resolve({ code, ...written })))
-  return Object.assign(ran, { out: () => written.out, err: () => written.err, interrupt: (signal: NodeJS.Signals = 'SIGINT') => void child.kill(signal) })
+  return Object.assign(ran, {
+    out: () => written.out,
+    err: () => written.err,
+    interrupt: (signal: NodeJS.Signals = 'SIGINT') => void child.kill(signal),
+    hangUp: () => void child.stdout.destroy()
+  })
 }

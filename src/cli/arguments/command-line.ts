@@ -64,6 +64,9 @@ function parse(args: readonly string[]): { values: Values; positionals: string[]
   }
 }
 
+/** Of a check: for one answer. */
+const MAX_ANSWER_MS = 3_600_000
+
 /** `jobtail <url>` follows; `jobtail help start` is `jobtail start --help`. */
 function nameFrom(positionals: readonly string[]): { name: CommandName | undefined; targets: readonly string[] } {
   const [first, ...others] = positionals[0] === 'help' ? positionals.slice(1) : positionals
@@ -78,7 +81,7 @@ function build(command: CommandName, target: string, values: Values): Command {
   if (command === 'completion') return { run: command, shell: choiceFrom('completion', SHELLS, target) }
   const url = urlFrom(target)
   const reach: Reach = { token: tokenSource(values), headers: headersFrom(values.header ?? []) }
-  const limits = { timeoutMs: msFrom('--timeout', values.timeout), retries: values.retry ?? false }
+  const limits = { timeoutMs: msFrom('--timeout', values.timeout, command === 'check' ? MAX_ANSWER_MS : undefined), retries: values.retry ?? false }
   const json = values.json ?? false
   if (json && values.result) throw new UsageError('--json and --result: expected one of the two')
   const show = json ? 'json' : values.result ? 'result' : undefined
@@ -103,7 +106,7 @@ function build(command: CommandName, target: string, values: Values): Command {
     case 'get':
       return { run: command, place: placeOf(url), reach, limits, show: show ?? 'text' }
     case 'check':
-      return { run: command, reach, ...checkOptions(url, values), yes: values.yes ?? false }
+      return { run: command, reach, ...checkOptions(url, values, limits), yes: values.yes ?? false }
     default:
       return command satisfies never
   }
@@ -123,9 +126,7 @@ function followOptions(values: Values, limits: Limits, show: 'json' | 'result' |
 
 const onlyFrom = (names: readonly string[] | undefined): readonly Group[] | undefined => names?.map((name) => choiceFrom('--only', GROUPS, name))
 
-const MAX_ANSWER_MS = 3_600_000
-
-function checkOptions(base: URL, values: Values): Pick<Command & { run: 'check' }, 'options' | 'reporter'> {
+function checkOptions(base: URL, values: Values, { timeoutMs }: Limits): Pick<Command & { run: 'check' }, 'options' | 'reporter'> {
   const { job, running, cancellable, input, origin, json, reporter } = values
   if (json && reporter !== undefined && reporter !== 'json') throw new UsageError(`--json and --reporter ${reporter}: expected one of the two`)
   if (input !== undefined) jsonFrom('--input', input)
@@ -138,7 +139,7 @@ function checkOptions(base: URL, values: Values): Pick<Command & { run: 'check' 
       only: onlyFrom(values.only),
       origin: originFrom(origin),
       anyOrigin: values['any-origin'],
-      limitMs: msFrom('--timeout', values.timeout, MAX_ANSWER_MS),
+      limitMs: timeoutMs,
       skip: clausesFrom(values.skip)
     }
   }
