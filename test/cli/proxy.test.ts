@@ -1,13 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import https from 'node:https'
 import net, { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { proxyFor } from '../../src/cli/proxy.ts'
+import { createJobServer } from '../../src/server/index.ts'
+import { selfSigned } from '../server/adapters/certificate.ts'
 import { serve } from '../server/serve.ts'
+import { findProxy } from '../setup/proxies.ts'
 import { binary } from './command.ts'
 
 const TEST_MS = 60_000
@@ -89,12 +92,12 @@ async function start(command: string, args: (file: string, port: number) => stri
   return { port, log: () => readFile(join(folder, 'log'), 'utf8') }
 }
 
-const TINYPROXY = '/usr/bin/tinyproxy'
-const SQUID = '/usr/sbin/squid'
+const TINYPROXY = findProxy('tinyproxy')
+const SQUID = findProxy('squid')
 
 const tinyproxy = (more = '') =>
   start(
-    TINYPROXY,
+    TINYPROXY ?? '',
     (file) => ['-d', '-c', file],
     (port, folder) => `Port ${port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 50\nLogFile "${folder}/log"\nLogLevel Info\n${more}`
   )
@@ -102,7 +105,7 @@ const tinyproxy = (more = '') =>
 /** As it comes: CONNECT only to port 443. */
 const squid = () =>
   start(
-    SQUID,
+    SQUID ?? '',
     (file, port) => ['-N', '-n', `jobtail${port}`, '-f', file], // a name of its own for what it shares in memory
     (port, folder) =>
       [
@@ -120,7 +123,7 @@ const squid = () =>
       ].join('\n')
   )
 
-describe.skipIf(!existsSync(TINYPROXY))('through tinyproxy', { timeout: TEST_MS }, () => {
+describe.skipIf(!TINYPROXY)('through tinyproxy', { timeout: TEST_MS }, () => {
   test.each(['HTTP_PROXY', 'http_proxy', 'ALL_PROXY'])('by %s, over each transport', async (name) => {
     const { base, jobs } = await serve()
     await jobs.publish('1', 'succeeded', { url: '/1' })
@@ -158,6 +161,31 @@ describe.skipIf(!existsSync(TINYPROXY))('through tinyproxy', { timeout: TEST_MS 
     expect(err).not.toContain('wr0ng')
   })
 
+  test('to https:, whose certificate authority is named by NODE_EXTRA_CA_CERTS', async () => {
+    const { key, cert } = selfSigned()
+    const jobs = createJobServer()
+    const server = https.createServer({ key, cert })
+    jobs.attach(server)
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const folder = await mkdtemp(join(tmpdir(), 'jobtail-ca-'))
+    onTestFinished(async () => {
+      await jobs.close({ graceMs: 100 })
+      server.closeAllConnections()
+      server.close()
+      await rm(folder, { recursive: true })
+    })
+    await writeFile(join(folder, 'ca.pem'), cert)
+    await jobs.publish('1', 'succeeded')
+    const { port } = server.address() as AddressInfo // as: it listens on TCP
+    const proxy = await tinyproxy()
+    const env = { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`, NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') }
+    for (const transport of ['websocket', 'sse'])
+      expect(await binary([`https://localhost:${port}/jobs/1`, '--only', transport], { env })).toMatchObject({ code: 0 })
+    expect(await proxy.log()).toContain(`CONNECT localhost:${port}`)
+    const { code, err } = await binary([`https://localhost:${port}/jobs/1`], { env: { HTTPS_PROXY: env.HTTPS_PROXY } })
+    expect({ code, err }).toEqual({ code: 69, err: expect.stringMatching(/^jobtail: cannot reach .*self.signed.*\n$/) })
+  })
+
   test('not where NO_PROXY has the host', async () => {
     const { base, jobs } = await serve()
     await jobs.publish('1', 'succeeded')
@@ -178,7 +206,7 @@ describe.skipIf(!existsSync(TINYPROXY))('through tinyproxy', { timeout: TEST_MS 
   })
 })
 
-test.skipIf(!existsSync(SQUID))('through squid, which lets no WebSocket through: by what remains', { timeout: TEST_MS }, async () => {
+test.skipIf(!SQUID)('through squid, which lets no WebSocket through: by what remains', { timeout: TEST_MS }, async () => {
   const { base, jobs } = await serve()
   await jobs.publish('1', 'started')
   const proxy = await squid()

@@ -76,8 +76,8 @@ _jobtail() {
   fi
   local command=$words[2]
   case $command in
-${COMMANDS.map((name) => `    ${name}) shift words; ((CURRENT--)); _arguments ${specs(name)} ${quoted(name === 'completion' ? `1:shell:(${SHELLS.join(' ')})` : '1:url:')} ;;`).join('\n')}
-    *) _arguments ${specs('follow')} ${quoted('1:url:')} ;;
+${COMMANDS.map((name) => `    ${name}) shift words; ((CURRENT--)); _arguments ${specs(name)} ${name === 'completion' ? quoted(`1:shell:(${SHELLS.join(' ')})`) : ''} ;;`).join('\n')}
+    *) _arguments ${specs('follow')} ;;
   esac
 }
 compdef _jobtail jobtail
