@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command `jobtail`. */
 
+import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import { text } from 'node:stream/consumers'
 import type { WriteStream } from 'node:tty'
@@ -25,9 +26,11 @@ const sinkOf = (stream: WriteStream): Sink => ({
 })
 
 async function confirm(question: string): Promise<boolean> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false }) // as a terminal of its own it would keep Ctrl-C to itself
   try {
-    return /^y(es)?$/i.test((await lines.question(question, { signal: stopped.signal })).trim())
+    const nothing = once(lines, 'close').then(() => '') // Ctrl-D
+    const answer = await Promise.race([lines.question(question, { signal: stopped.signal }), nothing])
+    return /^y(es)?$/i.test(answer.trim())
   } finally {
     lines.close()
   }

@@ -1,11 +1,12 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import http from 'node:http'
 import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { GROUPS } from '../../src/cli/check/clause.ts'
 import { check, clauses } from '../../src/cli/check/index.ts'
 import { serve } from '../server/serve.ts'
-import { binary, jobtail } from './command.ts'
+import { binary, jobtail, MAIN } from './command.ts'
 import { listen, serveKit, TOKEN } from './kit.ts'
 
 const TEST_MS = 120_000
@@ -191,6 +192,26 @@ describe('the command', { timeout: TEST_MS }, () => {
     expect(await jobtail(['check', base, '--only', 'resources', '--yes'], { confirm })).toMatchObject({ code: 0 })
     expect(questions).toHaveLength(1)
     expect(await jobtail(['check', base, '--job', 'done', '--only', 'resources'], { confirm })).toMatchObject({ err: '' })
+  })
+
+  test.each([
+    ['n', 'n\n', 2],
+    ['Ctrl-D', '\x04', 2],
+    ['Ctrl-C', '\x03', 130]
+  ])('%s at a real terminal ends it before anything is asked', async (_, keys, code) => {
+    const { base, server } = await serve({ start: async () => null })
+    let requests = 0
+    server.on('request', () => requests++)
+    const shell = spawn('script', ['-qec', `'${process.execPath}' '${MAIN}' check ${base}`, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
+    onTestFinished(() => void shell.kill('SIGKILL'))
+    let shown = ''
+    shell.stdout.on('data', (text) => {
+      shown += text
+      if (String(text).includes('Go on?')) shell.stdin.write(keys)
+    })
+    expect((await once(shell, 'close'))[0]).toBe(code)
+    expect(shown).toContain('starts jobs')
+    expect(requests).toBe(0)
   })
 
   test('puts no clause that is skipped', async () => {

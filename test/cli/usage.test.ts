@@ -16,7 +16,7 @@ describe('help', () => {
   test.each([[['-h']], [['--help']], [['help']]])('%j names every command', async (args) => {
     const { code, out, err } = await binary(args)
     expect({ code, err }).toEqual({ code: 0, err: '' })
-    for (const command of COMMANDS) expect(out).toMatch(new RegExp(`^  ${command} <`, 'm'))
+    for (const command of COMMANDS) expect(out).toMatch(new RegExp(`^  jobtail ${command} <`, 'm'))
   })
 
   test.each(COMMANDS)('of %s has each of its options, and no other', async (command) => {

@@ -3,6 +3,7 @@
 import { COMMANDS, type CommandName, HEADS, type Option, optionsOf } from './options.ts'
 
 const COLUMN = 31
+const COMMAND_COLUMN = 39
 
 const EXIT_CODES: Readonly<Record<CommandName, string>> = {
   follow: '0 succeeded, 1 failed, 3 cancelled',
@@ -51,7 +52,7 @@ export function helpOf(command: CommandName): string {
 export const HELP: string = [
   'jobtail <command> …',
   '',
-  ...COMMANDS.map((name) => row(`${name} ${HEADS[name].takes}`, HEADS[name].does)),
+  ...COMMANDS.map((name) => `  ${`jobtail ${name} ${HEADS[name].takes}`.padEnd(COMMAND_COLUMN)}${HEADS[name].does}`),
   '',
   'jobtail <command> --help says what it takes; -V or --version the version.',
   '',
