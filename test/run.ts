@@ -80,7 +80,9 @@ async function webKit(): Promise<void> {
 function proxies(): void {
   const wanted = [
     ['haproxy', 'deploys behind HAProxy'],
-    ['nginx', 'everything behind nginx']
+    ['nginx', 'everything behind nginx'],
+    ['tinyproxy', 'the command line behind a proxy'],
+    ['squid', 'the command line behind a proxy that lets no WebSocket through']
   ] as const
   installProxies(wanted.map(([name]) => name))
   for (const [name, what] of wanted) {

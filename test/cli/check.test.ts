@@ -1,12 +1,16 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import http from 'node:http'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { promisify } from 'node:util'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { GROUPS } from '../../src/cli/check/clause.ts'
 import { check, clauses } from '../../src/cli/check/index.ts'
 import { serve } from '../server/serve.ts'
-import { jobtail } from './command.ts'
+import { binary, jobtail, MAIN } from './command.ts'
 import { listen, serveKit, TOKEN } from './kit.ts'
 
 const TEST_MS = 120_000
+const run = promisify(execFile)
 
 /** Jobs that end only when they are cancelled. */
 const untilCancelled = (job: { signal: AbortSignal }) => new Promise<void>((resolve) => job.signal.addEventListener('abort', () => resolve()))
@@ -59,7 +63,7 @@ test('interrupted, it leaves no job running', { timeout: TEST_MS }, async () => 
   const running = jobtail(['check', base])
   await isUnderWay.promise
   running.interrupt()
-  expect(await running).toMatchObject({ code: 130, out: '', err: '' })
+  expect(await running).toMatchObject({ code: 130, err: expect.stringMatching(/^jobtail: this check starts jobs at .*\n$/) })
   expect(started).toHaveLength(3)
   for (const id of started) expect((await read(`/${id}/events?wait=20`)).events.map(({ type }) => type)).toContain('cancelling')
 })
@@ -70,7 +74,7 @@ describe('the command', { timeout: TEST_MS }, () => {
   test('says what was met and what was left out, and why', async () => {
     const { base } = await serveKit(onTestFinished)
     const { code, out, err } = await jobtail(['check', base, ...named, '--only', 'sse'])
-    expect(err).toBe('')
+    expect(err).toBe('jobtail: this check cancels job live\n')
     expect(code).toBe(0)
     expect(out).toContain('✓ §4 sse-headers: ')
     expect(out).toContain('0 findings')
@@ -100,18 +104,18 @@ describe('the command', { timeout: TEST_MS }, () => {
     expect(out).toContain('There was nothing to look at')
   })
 
-  test('ends with 2 where the server can not be reached', async () => {
+  test('ends with 69 where the server can not be reached', async () => {
     const { base, server } = await serve()
     server.close()
     const { code, out, err } = await jobtail(['check', `${base}?key=secret`])
-    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect({ code, out }).toEqual({ code: 69, out: expect.not.stringContaining('✓') })
     expect(err).toMatch(`jobtail: ${base}: expected an answer, got nothing (connect ECONNREFUSED`)
   })
 
   test('says of https: where http: is spoken that it may be that', async () => {
     const { base } = await serve()
     const { code, err } = await jobtail(['check', base.replace('http:', 'https:')])
-    expect(code).toBe(2)
+    expect(code).toBe(69)
     expect(err).toContain('is it http:, and not https:?')
   })
 
@@ -169,9 +173,102 @@ describe('the command', { timeout: TEST_MS }, () => {
     expect(err).not.toContain('secret')
   })
 
-  test('says how it is used', async () => {
-    expect(await jobtail(['--help'])).toMatchObject({ code: 0, out: expect.stringContaining('jobtail check <base URL>') })
-    expect(await jobtail([])).toMatchObject({ code: 2 })
+  test('says first what it will do, and asks where somebody sits there', async () => {
+    const { base, server } = await serve({ heartbeatMs: 300, start: async () => null })
+    let requests = 0
+    server.on('request', () => requests++)
+    const questions: string[] = []
+    const confirm = async (question: string) => {
+      questions.push(question)
+      return false
+    }
+    const refused = await jobtail(['check', base], { confirm })
+    expect(refused).toMatchObject({
+      code: 2,
+      out: '',
+      err: expect.stringMatching(/^jobtail: this check starts jobs at .*, and cancels them in the end\njobtail: nothing was done\n/)
+    })
+    expect({ questions, requests }).toEqual({ questions: ['Go on? [y/N] '], requests: 0 })
+    expect(await jobtail(['check', base, '--only', 'resources', '--yes'], { confirm })).toMatchObject({ code: 0 })
+    expect(questions).toHaveLength(1)
+    expect(await jobtail(['check', base, '--job', 'done', '--only', 'resources'], { confirm })).toMatchObject({ err: '' })
+  })
+
+  test.each([
+    ['n', 'n\n', 2],
+    ['Ctrl-D', '\x04', 2],
+    ['Ctrl-C', '\x03', 130]
+  ])('%s at a real terminal ends it before anything is asked', async (_, keys, code) => {
+    const { base, server } = await serve({ start: async () => null })
+    let requests = 0
+    server.on('request', () => requests++)
+    const shell = spawn('script', ['-qec', `'${process.execPath}' '${MAIN}' check ${base}`, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
+    onTestFinished(() => void shell.kill('SIGKILL'))
+    let shown = ''
+    shell.stdout.on('data', (text) => {
+      shown += text
+      if (String(text).includes('Go on?')) shell.stdin.write(keys)
+    })
+    expect((await once(shell, 'close'))[0]).toBe(code)
+    expect(shown).toContain('starts jobs')
+    expect(requests).toBe(0)
+  })
+
+  test('puts no clause that is skipped', async () => {
+    const { base } = await serveKit(onTestFinished)
+    const { out } = await jobtail(['check', base, ...named, '--only', 'sse', '--skip', 'sse-204', '--skip', 'sse-pad'])
+    expect(out).toContain('sse-ids')
+    expect(out).not.toMatch(/sse-204|sse-pad/)
+  })
+
+  test('each line is there as soon as it is known', async () => {
+    const { base } = await serveKit(onTestFinished)
+    const running = jobtail(['check', base, ...named])
+    await vi.waitFor(() => expect(running.out()).toContain('✓'), { timeout: 20_000 })
+    expect(running.out()).not.toContain('clauses:')
+    expect((await running).out).toContain('clauses:')
+  })
+})
+
+describe('the reporters', { timeout: TEST_MS }, () => {
+  const spoilt = async () => `${(await serve()).base}/else"where`
+  const looked = ['--job', 'done', '--only', 'sse', '--timeout', '2']
+
+  test('junit: a document with a test of each clause', async () => {
+    const base = await spoilt()
+    const { code, out, err } = await binary(['check', base, ...looked, '--reporter', 'junit'])
+    expect({ code, err }).toEqual({ code: 1, err: '' })
+    const counts = /<testsuite name="jobtail check http[^"]*" tests="(\d+)" failures="(\d+)" errors="0" skipped="(\d+)">/.exec(out)
+    expect(out.match(/<testcase /g)).toHaveLength(Number(counts?.[1]))
+    expect(out.match(/<failure message="[^"<>]+">asked: /g)).toHaveLength(Number(counts?.[2]))
+    expect(out.match(/<skipped message="[^"<>]+"\/>/g)).toHaveLength(Number(counts?.[3]))
+    expect(Number(counts?.[2])).toBeGreaterThan(0)
+    await run('python3', ['-c', 'import sys, xml.dom.minidom as m; m.parseString(sys.argv[1])', out])
+  })
+
+  test('github: an annotation of each finding', async () => {
+    const { code, out } = await binary(['check', await spoilt(), ...looked, '--reporter', 'github'])
+    expect(code).toBe(1)
+    expect(out).toMatch(/^::error title=§4 sse-answers::.*%0Aasked: .*%0Aexpected: .*%0Acame: .*$/m)
+    expect(out).toContain('clauses:')
+  })
+
+  test('say also that it could not be run', async () => {
+    const { base, server } = await serve()
+    server.close()
+    const json = await binary(['check', base, '--json'])
+    expect(json).toMatchObject({ code: 69, err: expect.stringContaining('ECONNREFUSED') })
+    expect(JSON.parse(json.out)).toEqual({ base, results: [], verdict: 'not run', error: expect.stringContaining('ECONNREFUSED') })
+    const junit = await binary(['check', base, '--reporter', 'junit'])
+    expect(junit).toMatchObject({ code: 69, out: expect.stringMatching(/errors="1".*<error message="[^"]*ECONNREFUSED/s) })
+    expect(await binary(['check', base, '--reporter', 'github'])).toMatchObject({ code: 69, out: expect.stringMatching(/^::error .*ECONNREFUSED/m) })
+  })
+
+  test('what is written in the end counts on a terminal meanwhile', async () => {
+    const { base } = await serveKit(onTestFinished)
+    const { out, err } = await jobtail(['check', base, '--token', TOKEN, '--job', 'done', '--only', 'short-poll', '--json'], { columns: 80, env: {} })
+    expect(JSON.parse(out)).toMatchObject({ verdict: 'met' })
+    expect(err).toContain('\r\x1b[K1/')
   })
 })
 

@@ -1,9 +1,13 @@
-/** Runs the command without a process of its own. */
+/** Runs the command: without a process of its own, or as the real binary. */
 
-import { run } from '../../src/cli/run.ts'
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { run } from '../../src/cli/commands.ts'
+import { EXIT, Exit } from '../../src/cli/exit-codes.ts'
+import type { Outside } from '../../src/cli/outside.ts'
 
 export interface Ran {
-  code: number
+  code: number | null
   out: string
   err: string
 }
@@ -11,15 +15,50 @@ export interface Ran {
 export interface Running extends Promise<Ran> {
   /** Written so far. */
   out(): string
-  interrupt(): void
+  err(): string
+  interrupt(signal?: NodeJS.Signals): void
 }
 
-export function jobtail(args: readonly string[]): Running {
+/** `outside`: in place of a pipe's. */
+export function jobtail(args: readonly string[], outside: Partial<Omit<Outside, 'stdout' | 'stderr' | 'signal'>> & { columns?: number } = {}): Running {
   const interrupted = new AbortController()
   const written = { out: '', err: '' }
-  const writer = (to: 'out' | 'err') => (text: string) => {
-    written[to] += text
-  }
-  const ran = run(args, { out: writer('out'), err: writer('err'), columns: () => undefined, signal: interrupted.signal }).then((code) => ({ code, ...written }))
-  return Object.assign(ran, { out: () => written.out, interrupt: () => interrupted.abort(new Error('interrupted')) })
+  const sink = (to: 'out' | 'err') => ({
+    write(text: string) {
+      written[to] += text
+    },
+    columns: () => outside.columns
+  })
+  const defaults = { env: {}, stdin: async () => '', confirm: undefined }
+  const ran = run(args, { ...defaults, ...outside, stdout: sink('out'), stderr: sink('err'), signal: interrupted.signal }).then((code) => ({
+    code,
+    ...written
+  }))
+  const interrupt = (): void => interrupted.abort(new Exit(EXIT.interrupted, ''))
+  return Object.assign(ran, { out: () => written.out, err: () => written.err, interrupt })
+}
+
+export interface Process extends Running {
+  /** Nobody reads its stdout any more. */
+  hangUp(): void
+}
+
+export const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+/** As a process, which reads and writes pipes, with nothing of this one's environment that it knows. */
+export function binary(args: readonly string[], { env = {}, stdin = '' }: { env?: Record<string, string>; stdin?: string } = {}): Process {
+  const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env.PATH, ...env }, stdio: 'pipe' })
+  const written = { out: '', err: '' }
+  for (const [stream, to] of [[child.stdout, 'out'] as const, [child.stderr, 'err'] as const])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      written[to] += text
+    })
+  child.stdin.on('error', () => {}).end(stdin) // who doesn't read it may be gone
+  const ran = new Promise<Ran>((resolve, reject) => child.on('error', reject).on('close', (code) => resolve({ code, ...written })))
+  return Object.assign(ran, {
+    out: () => written.out,
+    err: () => written.err,
+    interrupt: (signal: NodeJS.Signals = 'SIGINT') => void child.kill(signal),
+    hangUp: () => void child.stdout.destroy()
+  })
 }

@@ -1,13 +1,13 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import http from 'node:http'
+import net, { type AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { createPrinter } from '../../src/cli/print.ts'
-import type { JobEvent } from '../../src/types.ts'
 import { serve } from '../server/serve.ts'
-import { jobtail } from './command.ts'
+import { binary, jobtail } from './command.ts'
+import { listen } from './kit.ts'
 
 const WAIT = { timeout: 20_000 }
+const TEST_MS = 60_000
 
 describe('a job is followed to its end', () => {
   test('a line for each event; 0 where it succeeded', async () => {
@@ -24,12 +24,13 @@ describe('a job is followed to its end', () => {
   })
 
   test.each([
-    ['failed', { code: 'broken', message: 'no' }],
-    ['cancelled', {}]
-  ])('1 where it %s', async (type, data) => {
+    ['succeeded', null, 0],
+    ['failed', { code: 'broken', message: 'no' }, 1],
+    ['cancelled', {}, 3]
+  ])('where it %s the exit code says so', async (type, data, code) => {
     const { base, jobs } = await serve()
     await jobs.publish('1', type, data)
-    expect(await jobtail([`${base}/1/events`])).toMatchObject({ code: 1 })
+    for (const url of [`${base}/1/events`, `${base}/1/`, `${base.replace('http://', '')}/1`]) expect(await binary([url])).toMatchObject({ code, err: '' })
   })
 
   test('as JSON, from a cursor on, over one transport', async () => {
@@ -49,89 +50,137 @@ describe('a job is followed to its end', () => {
     expect(await jobtail([`${base}/1`, '--after', id])).toMatchObject({ code: 1, out: '' })
   })
 
-  test('with a token and a header', async () => {
-    const { base, jobs } = await serve({ authorize: ({ request }) => request.headers.get('authorization') === 'Bearer secret' })
+  test('with --result its JSON is all there is on stdout', async () => {
+    const { base, jobs } = await serve()
+    await jobs.publish('1', 'started')
+    await jobs.publish('1', 'log', { level: 'info', message: 'on its way' })
+    await jobs.publish('1', 'succeeded', { url: '/1', '\u001b': 'x' })
+    await jobs.publish('2', 'failed', { code: 'broken', message: 'no' })
+    await jobs.publish('3', 'succeeded')
+    const { code, out, err } = await binary(['follow', `${base}/1`, '--result'])
+    expect(code).toBe(0)
+    expect(JSON.parse(out)).toEqual({ url: '/1', '\u001b': 'x' })
+    expect(err).toContain('on its way')
+    expect(await binary([`${base}/2`, '--result'])).toMatchObject({ code: 1, out: '', err: expect.stringContaining('failed {"code":"broken"') })
+    expect(await binary([`${base}/3`, '--result'])).toMatchObject({ code: 0, out: 'null\n' })
+  })
+})
+
+describe('it could not be followed', { timeout: TEST_MS }, () => {
+  test('there is no such job: it says that it waits, and 69', async () => {
+    const { base } = await serve()
+    const { code, err } = await binary([`${base}/1`])
+    expect(code).toBe(69)
+    expect(err).toMatch(/^jobtail: waiting for the job to appear…\njobtail: job 1: the server said 404 unknown-job.*\n$/)
+  })
+
+  test('a job that appears meanwhile is followed', async () => {
+    const { base, jobs } = await serve()
+    const running = binary([`${base}/1`])
+    await vi.waitFor(() => expect(running.err()).toContain('waiting for the job to appear'), WAIT)
     await jobs.publish('1', 'succeeded')
-    expect(await jobtail([`${base}/1`, '--token', 'secret', '--header', 'x-tenant: 7'])).toMatchObject({ code: 0 })
-    expect(await jobtail([`${base}/1`, '--token', 'wrong'])).toMatchObject({ code: 2, err: expect.stringContaining('403') })
+    expect(await running).toMatchObject({ code: 0, out: expect.stringContaining('succeeded') })
+  })
+
+  test.each([[[]], [['get']], [['cancel']], [['start']], [['start', '--follow']], [['check', '--yes']]])(
+    'a closed port is said at once, in one line: %j',
+    async (command) => {
+      const { base, server } = await serve()
+      server.close()
+      const url = command[0] === 'start' || command[0] === 'check' ? base : `${base}/1`
+      const { code, out, err } = await binary([...command, url])
+      expect({ code, out }).toEqual({ code: 69, out: command[0] === 'check' ? expect.any(String) : '' })
+      expect(err).toMatch(/ECONNREFUSED/)
+      expect(err).not.toMatch(/CORS|mixed content|trying/)
+      expect(err.split('\n').filter((line) => !line.includes('this check starts'))).toHaveLength(2)
+    }
+  )
+
+  test('a host that takes connections and never answers is given up after one round', async () => {
+    const silent = net.createServer(() => {})
+    silent.listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    onTestFinished(() => void silent.close())
+    const { port } = silent.address() as AddressInfo // as: it listens on TCP
+    const { code, err } = await binary([`localhost:${port}/jobs/1`])
+    expect({ code, err }).toEqual({ code: 69, err: expect.stringMatching(/^jobtail: cannot reach .*\n$/) })
+  })
+
+  test('with --retry it is waited for, until --timeout', async () => {
+    const { base, jobs, server, port } = await serve()
+    await jobs.publish('1', 'succeeded')
+    server.close()
+    await once(server, 'close')
+    expect(await binary([`${base}/1`, '--retry', '--timeout', '1s'])).toMatchObject({ code: 124, err: expect.stringContaining('has not ended within 1 s') })
+    for (const command of [['get'], ['cancel']]) expect(await binary([...command, `${base}/1`, '--retry', '--timeout', '1'])).toMatchObject({ code: 124 })
+    const running = binary([`${base}/1`, '--retry'])
+    await vi.waitFor(() => expect(running.err()).toContain('ECONNREFUSED'), WAIT)
+    server.listen(port, '127.0.0.1')
+    expect(await running).toMatchObject({ code: 0 })
+  })
+
+  test('a server that answers, and only later with the protocol, is waited for', async () => {
+    const { base: behind, jobs } = await serve()
+    await jobs.publish('1', 'succeeded')
+    let isDeploying = true
+    const front = http.createServer(async ({ url }, response) => {
+      if (isDeploying) return response.writeHead(502, { 'content-type': 'text/html' }).end('<h1>Bad Gateway')
+      const answer = await fetch(new URL(url ?? '', behind))
+      response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' }).end(await answer.text())
+    })
+    const running = binary([`${await listen(front, onTestFinished)}/1`, '--only', 'short-poll'])
+    await vi.waitFor(() => expect(running.err()).toMatch(/502.*; trying again…/), WAIT)
+    expect(running.err()).not.toContain('CORS')
+    isDeploying = false
+    expect(await running).toMatchObject({ code: 0 })
+  })
+
+  test.each([[[]], [['get']], [['cancel']]])('the base URL in place of a job is recognised: %j', async (command) => {
+    const { base } = await serve()
+    for (const url of [base, `${base}/`]) {
+      const { code, out, err } = await binary([...command, url])
+      expect({ code, out, err }).toEqual({ code: 2, out: '', err: `jobtail: ${base} looks like {base}, below which all jobs are: give ${base}/{id}\n` })
+    }
+  })
+
+  test('--timeout: 124, and the job goes on', async () => {
+    const { base, jobs } = await serve()
+    await jobs.publish('1', 'started')
+    const { code, out, err } = await binary([`${base}/1`, '--timeout', '2s'])
+    expect({ code, out, err }).toEqual({ code: 124, out: expect.stringContaining('started'), err: 'jobtail: job 1 has not ended within 2 s\n' })
   })
 })
 
-test('2 where there is no such job', { timeout: 60_000 }, async () => {
-  const { base } = await serve()
-  expect(await jobtail([`${base}/1`])).toMatchObject({ code: 2, err: expect.stringContaining('404 unknown-job') })
+describe('it is left', () => {
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143]
+  ] as const)('%s detaches: %i', async (signal, code) => {
+    const { base, jobs } = await serve()
+    await jobs.publish('1', 'started')
+    const running = binary([`${base}/1`])
+    await vi.waitFor(() => expect(running.out()).toContain('started'), WAIT)
+    running.interrupt(signal)
+    expect(await running).toMatchObject({ code, err: 'jobtail: detached; the job goes on\n' })
+  })
+
+  test('nobody reads what it writes any more', async () => {
+    const { base, jobs } = await serve()
+    await jobs.publish('1', 'started')
+    const running = binary([`${base}/1`])
+    await vi.waitFor(() => expect(running.out()).toContain('started'), WAIT)
+    running.hangUp()
+    await jobs.publish('1', 'output')
+    expect(await running).toMatchObject({ code: 130, err: 'jobtail: detached; the job goes on\n' })
+  })
 })
 
-test('2 where the server is not to be reached, and why', { timeout: 120_000 }, async () => {
-  const { base, server } = await serve()
-  server.close()
-  const { code, err } = await jobtail([`${base}/1`])
-  expect(code).toBe(2)
-  expect(err).toContain('short-poll (network) (connect ECONNREFUSED')
-})
-
-test('it ends where nobody reads what it writes any more', async () => {
+test('--verbose says what the connection does in the order in which it happened', async () => {
   const { base, jobs } = await serve()
-  await jobs.publish('1', 'started')
-  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
-  const running = spawn(process.execPath, [main, `${base}/1`], { stdio: ['ignore', 'pipe', 'pipe'] })
-  onTestFinished(() => void running.kill('SIGKILL'))
-  const ended = once(running, 'exit')
-  const err = running.stderr.toArray()
-  await once(running.stdout, 'data')
-  running.stdout.destroy()
-  await jobs.publish('1', 'output')
-  expect(await ended).toEqual([130, null])
-  expect(String(Buffer.concat(await err))).toBe('jobtail: detached; the job goes on\n')
-})
-
-test('Ctrl-C detaches', async () => {
-  const { base, jobs } = await serve()
-  await jobs.publish('1', 'started')
-  const running = jobtail([`${base}/1`, '--verbose'])
-  await vi.waitFor(() => expect(running.out()).toContain('started'), WAIT)
-  running.interrupt()
-  expect(await running).toMatchObject({ code: 130, err: expect.stringContaining('detached; the job goes on') })
-})
-
-describe('printed', () => {
-  const time = '2026-11-21T01:02:03.456Z'
-  const event = (type: string, data: unknown) => ({ id: '1', seq: 1, job: '1', time, type, data }) as JobEvent // as: of any type
-  const printed = (columns: number | undefined, ...events: JobEvent[]) => {
-    let text = ''
-    const printer = createPrinter(
-      (part) => {
-        text += part
-      },
-      () => columns
-    )
-    for (const each of events) printer.event(each)
-    printer.end()
-    return text
-  }
-
-  test('on a terminal progress is one line that moves', () => {
-    const text = printed(80, event('progress', { ratio: 0.1 }), event('progress', { ratio: 0.5, stage: 'render' }), event('succeeded', null))
-    expect(text).toBe(`\r\x1b[K[${'#'.repeat(3)}${' '.repeat(27)}] 10%\r\x1b[K[${'#'.repeat(15)}${' '.repeat(15)}] 50% render\n${time} succeeded\n`)
-  })
-
-  test('it has room for one line: what is longer would move down', () => {
-    const [, line = ''] = printed(60, event('progress', { ratio: 0.5, message: 'x'.repeat(200) })).split('\x1b[K')
-    expect(line).toBe(`[${'#'.repeat(15)}${' '.repeat(15)}] 50% ${'x'.repeat(22)}\n`)
-  })
-
-  test('what a server sends moves no cursor', () => {
-    expect(printed(undefined, event('log', { level: 'info', message: 'a\x1b[2Jb\x9b31mc\r\nd' }))).toBe(`${time} log info a [2Jb 31mc d\n`)
-  })
-
-  test('data of another shape is printed all the same', () => {
-    const text = printed(
-      80,
-      event('progress', null),
-      event('progress', { ratio: 'half' }),
-      event('log', null),
-      event('gap', { missed: undefined, reason: 'epoch' })
-    )
-    expect(text).toContain('gap an unknown number of events are lost (epoch)')
-  })
+  await jobs.publish('1', 'succeeded')
+  const { err } = await binary([`${base}/1`, '--verbose'])
+  const lines = err.trim().split('\n')
+  const times = lines.map((line) => Number(/^jobtail: \+([\d.]+) s /.exec(line)?.[1]))
+  expect(times).toEqual(times.toSorted((a, b) => a - b))
+  expect(err).toContain('job 1 ended: succeeded')
 })

@@ -37,7 +37,7 @@ const entryPackages: readonly [folder: string, packages: readonly string[]][] = 
   ['server/redis/', ['redis']],
   ['testing/', ['vitest']]
 ]
-const cliPackages = ['ws', 'eventsource-parser']
+const cliPackages = ['ws', 'eventsource-parser', 'undici', 'https-proxy-agent']
 const sharedWithServer = ['server', 'protocol', 'errors', 'async']
 
 const src = fileURLToPath(new URL('../../src/', import.meta.url))

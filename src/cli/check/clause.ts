@@ -1,6 +1,6 @@
 /** A clause of PROTOCOL.md that can be put to a server, and what may come of it. */
 
-import { plain } from '../plain.ts'
+import { plain } from '../terminal/plain.ts'
 import type { World } from './world.ts'
 
 /** The four readings by their transports' names, and what is beside them. */

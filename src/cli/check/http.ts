@@ -1,6 +1,7 @@
 /** Requests of a check: each bounded in time, each recorded in the words of a finding. */
 
 import { reasonOf } from '../network.ts'
+import type { Route } from '../proxy.ts'
 import { Finding } from './clause.ts'
 
 export type Fields = Record<string, unknown>
@@ -13,6 +14,8 @@ export interface Reach {
   /** How long an answer, or an expected frame, may take. */
   limitMs: number
   signal: AbortSignal
+  /** Default: straight. */
+  route?: Pick<Route, 'fetch' | 'agent'> | undefined
 }
 
 export interface Question {
@@ -51,6 +54,7 @@ export function headersFor({ headers, token }: Reach, question: Question): Recor
 export async function open(reach: Reach, question: Question, signal: AbortSignal): Promise<Response> {
   const { url, method = 'GET', body } = question
   try {
+    const { fetch } = reach.route ?? globalThis
     return await fetch(url, { method, headers: headersFor(reach, question), redirect: 'manual', signal, ...(body === undefined ? {} : { body }) })
   } catch (error) {
     throw failed(error, question, reach)

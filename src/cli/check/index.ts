@@ -2,6 +2,7 @@
 
 import { messageOf } from '../../errors.ts'
 import { place } from '../../protocol/urls.ts'
+import { EXIT, Exit } from '../exit-codes.ts'
 import { brief, type Clause, Finding, type Group, LeftOut } from './clause.ts'
 import { accessClauses } from './clauses/access.ts'
 import { eventClauses } from './clauses/events.ts'
@@ -38,6 +39,9 @@ export interface CheckOptions extends JobsOptions {
   /** Clauses that are not put, by their ids. */
   skip?: readonly string[] | undefined
   signal?: AbortSignal | undefined
+  route?: Reach['route']
+  /** Told each result as it comes, in no order, and of how many it is one. */
+  onResult?: ((result: Result, total: number) => void) | undefined
 }
 
 /** The long ones first: they wait beside all others. */
@@ -54,16 +58,27 @@ export const clauses: readonly Clause[] = [
 /** Clauses put at once. */
 const AT_ONCE = 8
 
-/** Rejects where the server can't be reached at all. */
-export async function check({ base, token, headers = {}, only, limitMs = 5000, skip = [], signal, ...options }: CheckOptions): Promise<Report> {
+/** @throws Exit where the server can't be reached at all; Finding where it doesn't answer what starts its jobs */
+export async function check({
+  base,
+  token,
+  headers = {},
+  only,
+  limitMs = 5000,
+  skip = [],
+  signal,
+  route,
+  onResult,
+  ...options
+}: CheckOptions): Promise<Report> {
   const life = new AbortController()
-  const reach: Reach = { base, headers, token, limitMs, signal: signal ? AbortSignal.any([signal, life.signal]) : life.signal }
+  const reach: Reach = { base, headers, token, limitMs, route, signal: signal ? AbortSignal.any([signal, life.signal]) : life.signal }
   const started = new Set<string>()
   const chosen = clauses.filter(({ id, group }) => !skip.includes(id) && (group === 'log' || !only || only.includes(group)))
   try {
     await expectAnswer(reach)
     const jobs = await findJobs(reach, options, started)
-    return { base: base.href, results: await putAll(chosen, createWorld({ ...options, reach, jobs, required: new Set(only) })) }
+    return { base: base.href, results: await putAll(chosen, createWorld({ ...options, reach, jobs, required: new Set(only) }), onResult) }
   } finally {
     await cancelStarted({ ...reach, signal: life.signal }, started) // not what ended the check may end this too
     life.abort(new Error('the check is over'))
@@ -75,18 +90,20 @@ async function expectAnswer(reach: Reach): Promise<void> {
     await ask(reach, { url: reach.base })
   } catch (error) {
     if (!(error instanceof Finding)) throw error
-    throw new Error(`${place(reach.base)}: expected ${error.expected}, got ${error.came}`, { cause: error })
+    throw new Exit(EXIT.unavailable, `${place(reach.base)}: expected ${error.expected}, got ${error.came}`, { cause: error })
   }
 }
 
-async function putAll(chosen: readonly Clause[], world: World): Promise<Result[]> {
+async function putAll(chosen: readonly Clause[], world: World, onResult: CheckOptions['onResult']): Promise<Result[]> {
   const results: Result[] = []
   const queue = [...chosen.entries()]
   const work = async (): Promise<void> => {
     for (let next = queue.shift(); next; next = queue.shift()) {
       const [index, clause] = next
       const { id, group, section, says } = clause
-      results[index] = { id, group, section, says, ...(await put(clause, world)) }
+      const result: Result = { id, group, section, says, ...(await put(clause, world)) }
+      results[index] = result
+      onResult?.(result, chosen.length)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))

@@ -33,14 +33,17 @@ export interface Jobs {
 const SETTLE_MS = 2000
 const POLL_MS = 100
 
+/** Whether jobs are started: where none is named, or where there is something to start them with. */
+export const willStart = ({ job, running, cancellable, input }: JobsOptions): boolean =>
+  input !== undefined || (job === undefined && running === undefined && cancellable === undefined)
+
 /** Names jobs in these words; starts those that are not named, unless only named ones are to be looked at. */
 export async function findJobs(reach: Reach, { job, running, cancellable, input }: JobsOptions, started: Set<string>): Promise<Jobs> {
   const jobs: Jobs = { started }
   if (job !== undefined) jobs.finished = job
   if (running !== undefined) jobs.running = running
   if (cancellable !== undefined) jobs.cancellable = cancellable
-  const isNamed = job !== undefined || running !== undefined || cancellable !== undefined
-  if (isNamed && input === undefined) return { ...jobs, why: 'no such job was named' }
+  if (!willStart({ job, running, cancellable, input })) return { ...jobs, why: 'no such job was named' }
 
   const body = input ?? '{}'
   const key = newKey()

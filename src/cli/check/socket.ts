@@ -30,7 +30,7 @@ export async function openSocket(reach: Reach, question: SocketQuestion): Promis
   url.protocol = url.protocol.replace('http', 'ws')
   const protocols = question.protocols ?? offer(question.anonymous ? undefined : reach.token)
   const headers = headersFor(reach, { ...question, anonymous: true }) // a browser's socket has no Authorization header
-  const ws = new WebSocket(url, [...protocols], { headers, handshakeTimeout: reach.limitMs, perMessageDeflate: false })
+  const ws = new WebSocket(url, [...protocols], { headers, handshakeTimeout: reach.limitMs, perMessageDeflate: false, agent: reach.route?.agent })
   const watch = createWatch()
   const messages: unknown[] = []
   const times: number[] = []

@@ -1,5 +1,6 @@
 /** What a check came to, for a person. */
 
+import { paintStatus } from '../terminal/colour.ts'
 import type { Report, Result } from './index.ts'
 
 const MARKS = { met: '✓', finding: '✗', 'left out': '–' } as const
@@ -27,16 +28,26 @@ export function verdictOf({ results }: Report): Verdict {
   return looked.some(isMet) ? 'met' : 'not run'
 }
 
-export function textOf(report: Report): string {
-  const { base, results } = report
-  const count = (outcome: Result['outcome']): number => results.filter((each) => each.outcome === outcome).length
-  const findings = count('finding')
+export const countOf = ({ results }: Report, outcome: Result['outcome']): number => results.filter((each) => each.outcome === outcome).length
+
+export const titleOf = (base: string): string => `${base} against PROTOCOL.md, version 1`
+
+/** One clause. */
+export function resultText(result: Result, isColoured: boolean): string {
+  const head = `${paintStatus(MARKS[result.outcome], result.outcome, isColoured)} ${result.section} ${result.id}: ${result.says}`
+  if (result.outcome === 'left out') return `${head}\n    left out: ${result.reason}`
+  if (result.outcome === 'met') return head
+  return `${head}\n    asked:    ${result.asked}\n    expected: ${result.expected}\n    came:     ${result.came}`
+}
+
+/** What is said when all clauses have been put: those that were left out, the counts, and what they are worth. */
+export function summaryText(report: Report, isColoured: boolean): string {
+  const findings = countOf(report, 'finding')
+  const leftOut = lacksReadings(report) ? [] : report.results.filter(({ outcome }) => outcome === 'left out')
   return [
-    `${base} against PROTOCOL.md, version 1`,
+    ...leftOut.map((result) => resultText(result, isColoured)),
     '',
-    ...results.filter(({ outcome }) => outcome !== 'left out' || !lacksReadings(report)).map(lineOf),
-    '',
-    `${results.length} clauses: ${count('met')} met, ${findings} ${findings === 1 ? 'finding' : 'findings'}, ${count('left out')} left out`,
+    `${report.results.length} clauses: ${countOf(report, 'met')} met, ${findings} ${findings === 1 ? 'finding' : 'findings'}, ${countOf(report, 'left out')} left out`,
     ...(lacksReadings(report) ? [lackOf(report)] : []),
     ...(verdictOf(report) === 'not run' ? ['There was nothing to look at: this says nothing about the server.'] : []),
     'Never checked from outside:',
@@ -47,11 +58,4 @@ export function textOf(report: Report): string {
 function lackOf({ base, results }: Report): string {
   const reasons = new Set(results.flatMap((each) => (isAnswer(each) && each.outcome === 'left out' ? [each.reason] : [])))
   return [`No reading of a job was found. Is ${base} where the jobs are, {base} in PROTOCOL.md §2?`, ...reasons].join('\n    ')
-}
-
-function lineOf(result: Result): string {
-  const head = `${MARKS[result.outcome]} ${result.section} ${result.id}: ${result.says}`
-  if (result.outcome === 'left out') return `${head}\n    left out: ${result.reason}`
-  if (result.outcome === 'met') return head
-  return `${head}\n    asked:    ${result.asked}\n    expected: ${result.expected}\n    came:     ${result.came}`
 }

@@ -1,0 +1,46 @@
+/** What arguments only point to: a token, a job's input. */
+
+import { readFile } from 'node:fs/promises'
+import { messageOf } from '../../errors.ts'
+import { UsageError } from '../exit-codes.ts'
+import type { Outside } from '../outside.ts'
+import type { Source } from './command-line.ts'
+import { jsonFrom, tokenFrom } from './values.ts'
+
+export async function tokenOf(source: Source, outside: Outside): Promise<string | undefined> {
+  switch (source.from) {
+    case 'argument':
+      return tokenFrom(source.text, '--token')
+    case 'file':
+      return tokenFrom((await readText('--token-file', source.path)).trim(), `--token-file ${source.path}`)
+    case 'stdin':
+      return tokenFrom((await outside.stdin()).trim(), 'the token on stdin')
+    case 'default':
+      return outside.env.JOBTAIL_TOKEN ? tokenFrom(outside.env.JOBTAIL_TOKEN.trim(), 'JOBTAIL_TOKEN') : undefined
+    default:
+      return source satisfies never
+  }
+}
+
+export async function inputOf(source: Source, outside: Outside): Promise<unknown> {
+  switch (source.from) {
+    case 'argument':
+      return jsonFrom('--data', source.text)
+    case 'file':
+      return jsonFrom(`--data @${source.path}`, await readText('--data', source.path))
+    case 'stdin':
+      return jsonFrom('--data -', await outside.stdin())
+    case 'default':
+      return {}
+    default:
+      return source satisfies never
+  }
+}
+
+async function readText(option: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new UsageError(`${option}: expected a file that can be read, got ${messageOf(error)}`)
+  }
+}
