@@ -30,10 +30,10 @@ export class Connections {
 
   /** Throws the refusal where the server, or the address, has too many. */
   admit(address: string | undefined, kind: ConnectionKind): Slot {
-    const { maxConnections, maxConnectionsPerAddress, maxConnectionAgeMs } = this.settings
+    const { maxReaders, maxReadersPerAddress, maxConnectionAgeMs } = this.settings
     if (this.closing) throw closing()
-    if (this.slots.size >= maxConnections) throw busy(503, 'the server has too many connections', 5000)
-    if (address !== undefined && (this.byAddress.get(address) ?? 0) >= maxConnectionsPerAddress) throw busy(429, 'too many connections from one address', 5000)
+    if (this.slots.size >= maxReaders) throw busy(503, 'the server has too many connections', 5000)
+    if (address !== undefined && (this.byAddress.get(address) ?? 0) >= maxReadersPerAddress) throw busy(429, 'too many connections from one address', 5000)
     const slot = new Slot(this, address, this.metrics.open(kind), maxConnectionAgeMs)
     this.slots.add(slot)
     this.count(address, 1)

@@ -43,13 +43,13 @@ function ask(job: string, after: string | null | undefined): Asked {
 }
 
 /** The jobs that a reading asks for, each with its cursor (PROTOCOL.md §2). Empty only where the request names none. */
-export function asked(route: Route & { to: 'events' }, request: Request, mux: number): Asked[] {
+export function asked(route: Route & { to: 'events' }, request: Request, maxJobs: number): Asked[] {
   const query = new URL(request.url).searchParams
   const last = request.headers.get('last-event-id')
   if (route.job !== undefined) return [ask(route.job, last || query.get('after'))]
   const jobs = query.getAll('job').map(checkJob)
   const afters = query.getAll('after')
-  if (jobs.length > mux) throw badRequest(`job: expected at most ${mux}, got ${jobs.length}`)
+  if (jobs.length > maxJobs) throw badRequest(`job: expected at most ${maxJobs}, got ${jobs.length}`)
   if (new Set(jobs).size < jobs.length) throw badRequest('job: one is named twice')
   if (afters.length > 0 && afters.length !== jobs.length)
     throw badRequest(`after: expected one for each job, empty for "from the oldest", got ${afters.length} for ${jobs.length}`)

@@ -78,13 +78,13 @@ export interface JobServerOptions {
   /** Default 15,000. */
   heartbeatMs?: number
   /** How long a short poller is asked to pause. Default 2000. */
-  pollMs?: number
+  shortPollPauseMs?: number
   /** Jobs per connection. Default 128. */
-  mux?: number
+  maxJobsPerConnection?: number
   /** Readings open at once, of all kinds: beyond it, 503. Default 10,000. */
-  maxConnections?: number
+  maxReaders?: number
   /** The same from one address: beyond it, 429. Default: no limit, since behind a reverse proxy all come from one. */
-  maxConnectionsPerAddress?: number
+  maxReadersPerAddress?: number
   /** Held unsent for one connection: beyond it, the log is not read for it, and where it stays so, `bye` `slow`. Default 1 MiB. */
   maxBufferedBytes?: number
   /** Of a POST. Default 1 MiB. */

@@ -62,7 +62,7 @@ interface Guarded extends Served {
 async function guarded(permit: (token: string | undefined) => Permission): Promise<Guarded> {
   const shown: (string | undefined)[] = []
   const served = await serve({
-    pollMs: 20,
+    shortPollPauseMs: 20,
     heartbeatMs: 1000,
     authorize({ request }) {
       const token = request.headers.get('authorization')?.replace('Bearer ', '')

@@ -21,7 +21,7 @@ const sockets = new Set<Socket>()
 
 beforeAll(async () => {
   jobs = createJobServer({
-    pollMs: 20,
+    shortPollPauseMs: 20,
     authorize({ request, jobId }) {
       const authorization = request.headers.get('authorization')
       authorizations.add(authorization)

@@ -5,7 +5,7 @@ import { serve } from './serve.ts'
 const VARY = 'Accept, Origin, Authorization, Cookie, Last-Event-ID, Prefer'
 
 test('a reading has all of the job, and where it stands', async () => {
-  const { jobs, get } = await serve({ heartbeatMs: 9000, mux: 7, pollMs: 1234 })
+  const { jobs, get } = await serve({ heartbeatMs: 9000, maxJobsPerConnection: 7, shortPollPauseMs: 1234 })
   const queued = await jobs.publish('42', 'queued', {})
   const started = await jobs.publish('42', 'started')
   const response = await get('/42/events')
@@ -164,7 +164,7 @@ test.each([
   ['/%E0%A4%A/events', /job/],
   ['/events/events', /job/]
 ])('a bad request: %#', async (path, detail) => {
-  const { jobs, get } = await serve({ mux: 2 })
+  const { jobs, get } = await serve({ maxJobsPerConnection: 2 })
   await jobs.publish('a', 'queued')
   const response = await get(path)
   expect(response.status).toBe(400)

@@ -20,7 +20,7 @@ async function lines({ get }: Pick<Served, 'get'>, path: string, headers: Record
 }
 
 test('hello, subscribed, the events, done, end', async () => {
-  const { jobs, get } = await serve({ heartbeatMs: 9000, mux: 7 })
+  const { jobs, get } = await serve({ heartbeatMs: 9000, maxJobsPerConnection: 7 })
   const queued = await jobs.publish('42', 'queued', 'line\nline\r\nü\u2028')
   const end = await jobs.publish('42', 'succeeded', 7)
   expect(await lines({ get }, '/42/events')).toEqual([

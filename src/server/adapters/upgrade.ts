@@ -88,10 +88,10 @@ function bearerOf(offered: readonly string[]): string | undefined {
   return token && BEARER_TOKEN.test(token) ? token : undefined
 }
 
-function asksOf(request: Request, { basePath, mux }: Settings): Ask[] {
+function asksOf(request: Request, { basePath, maxJobsPerConnection }: Settings): Ask[] {
   const route = findRoute(pathBelow(basePath, new URL(request.url).pathname) ?? '')
   if (route.to !== 'events') throw notFound()
-  return asked(route, request, mux)
+  return asked(route, request, maxJobsPerConnection)
 }
 
 function refuseHandshake(socket: Duplex, refusal: Refusal): void {

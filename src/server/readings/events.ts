@@ -24,7 +24,7 @@ function formatFor(request: Request): Format {
 /** The JSON, NDJSON or event stream that a GET of events asks for. */
 export async function readEvents(call: Call, route: Route & { to: 'events' }, settings: Settings, connections: Connections): Promise<Answer> {
   const { request, signal } = call
-  const asks = asked(route, request, settings.mux)
+  const asks = asked(route, request, settings.maxJobsPerConnection)
   const [first] = asks
   if (!first) throw badRequest('job: expected one at least')
   const single = asks.length === 1

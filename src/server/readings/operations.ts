@@ -102,7 +102,8 @@ export class Operations {
     if (ask.after !== undefined && !isCursor(ask.after)) throw badRequest('after: expected a cursor of 1 to 128 of [A-Za-z0-9._:~-]')
     const { expiresAt } = await permit(settings, makeRequest(), 'read', ask.job)
     if (this.isRefused) return
-    if (!follow.has(ask.job) && follow.size() >= settings.mux) throw busy(429, `a connection carries at most ${settings.mux} jobs`, 1000)
+    if (!follow.has(ask.job) && follow.size() >= settings.maxJobsPerConnection)
+      throw busy(429, `a connection carries at most ${settings.maxJobsPerConnection} jobs`, 1000)
     slot.expireAt(expiresAt)
     follow.subscribe(ask)
   }

@@ -29,7 +29,7 @@ const jobs: JobServer = createJobServer({
   },
   origins: ['https://app.example.com'],
   heartbeatMs: 15_000,
-  mux: 10
+  maxJobsPerConnection: 10
 })
 
 const options: RedisLogOptions = { url: 'redis://localhost', prefix: 'jobs:', maxEvents: 1000, ttlMs: 60_000, durable: true, timeoutMs: 1000 }
