@@ -16,6 +16,7 @@ export class Connections {
   private readonly settings: Settings
   private readonly metrics: MetricsStore
   private readonly slots = new Set<Slot>()
+  private readonly waiting = new Set<() => void>()
   private readonly byAddress = new Map<string, number>()
   private closed: PromiseWithResolvers<void> | undefined
 
@@ -40,6 +41,14 @@ export class Connections {
     return slot
   }
 
+  /** For who waits for the permission to be admitted. Returns how that ends; `cut` is called where the server closes before. Throws the refusal where too many do. */
+  wait(cut: () => void): () => void {
+    if (this.closing) throw closing()
+    if (this.waiting.size >= this.settings.maxReaders) throw busy(503, 'too many connections wait to be admitted', 5000)
+    this.waiting.add(cut)
+    return () => void this.waiting.delete(cut)
+  }
+
   leave(slot: Slot): void {
     if (!this.slots.delete(slot)) return
     slot.meter.close()
@@ -51,6 +60,7 @@ export class Connections {
   async close(graceMs: number): Promise<void> {
     this.closed ??= Promise.withResolvers()
     if (this.slots.size === 0) this.closed.resolve()
+    for (const cut of this.waiting) cut()
     const retryMs = this.spreadMs()
     for (const { connection } of [...this.slots]) connection?.bye('shutdown', retryMs)
     const cancelCut = alarm(graceMs, () => {

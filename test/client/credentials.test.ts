@@ -130,7 +130,7 @@ describe.each(transports)('over %s', (_, make) => {
     const { base, jobs, shown } = await guarded((token = '') => {
       const expiresAt = expiries.get(token) ?? Date.now() + 150
       expiries.set(token, expiresAt)
-      return expiresAt > Date.now() ? { expiresAt } : { status: 401 }
+      return expiresAt > Date.now() ? { allow: true, expiresAt } : { status: 401 }
     })
     const tokens = source()
     const { events, over } = run(clientOf({ url: base, token: tokens.token, transports: [make()], firstLook: false }))

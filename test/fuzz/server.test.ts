@@ -98,7 +98,7 @@ test('operations over a WebSocket', { timeout: 120_000 }, async () => {
     } as unknown as Settings
     const operations = new Operations({
       follow: follow as Follow, // as: it has all that is called
-      makeRequest: () => new Request('http://localhost/jobs/42/events'),
+      whoAsks: () => ({ request: new Request('http://localhost/jobs/42/events'), source: {} }),
       slot: new Connections(settings, createMetrics()).admit(undefined, 'websocket'),
       settings,
       asker: { done: () => operations.pending() === 0 && over.resolve(), flood() {} }

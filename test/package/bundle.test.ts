@@ -25,7 +25,7 @@ beforeAll(async () => {
     authorize({ request, jobId }) {
       const authorization = request.headers.get('authorization')
       authorizations.add(authorization)
-      return authorization === 'Bearer old' ? { status: 401 } : jobId !== 'forbidden'
+      return authorization === 'Bearer old' ? { status: 401 } : jobId !== 'forbidden' && { allow: true, subject: 'page' }
     },
     async start({ output, signal }, input) {
       await output(input)

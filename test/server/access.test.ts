@@ -11,7 +11,7 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 /** Alice may do everything but read "secret"; a token of a number is good until then. */
 const authorize: Authorize = ({ request, jobId }) => {
   const token = request.headers.get('authorization')?.replace('Bearer ', '')
-  if (token && Number(token)) return { expiresAt: Number(token) }
+  if (token && Number(token)) return { allow: true, expiresAt: Number(token) }
   if (token === 'expelled') return { status: 403 }
   return token === 'alice' && jobId !== 'secret'
 }
@@ -115,7 +115,7 @@ test.each(['abc.-_~+/xyz==', '12|abcDEF', '{"k":"v"}!', 'caf\xe9'])(
 )
 
 test('a permission that expires: bye auth then, over a stream and a socket; the earliest counts', async () => {
-  const { jobs, base } = await serve({ authorize: ({ jobId }) => ({ expiresAt: Date.now() + (jobId === 'a' ? 100 : 3e10) }) })
+  const { jobs, base } = await serve({ authorize: ({ jobId }) => ({ allow: true, expiresAt: Date.now() + (jobId === 'a' ? 100 : 3e10) }) })
   for (const job of ['a', 'b']) await jobs.publish(job, 'queued')
   const stream = await openStream(`${base}/events?job=b&job=a`)
   const socket = openSocket(`${base}/events?job=a&job=b`)
@@ -135,7 +135,7 @@ test('a permission that comes when the socket has gone leaves no timer', async (
   socket.ws.terminate()
   await vi.waitFor(() => expect(jobs.metrics().connections.websocket).toBe(0))
   expect(vi.getTimerCount()).toBe(0)
-  pending.resolve({ expiresAt: Date.now() + 3_600_000 })
+  pending.resolve({ allow: true, expiresAt: Date.now() + 3_600_000 })
   await nextTurn()
   expect(vi.getTimerCount()).toBe(0)
 })

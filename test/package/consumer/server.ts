@@ -21,11 +21,13 @@ const jobs: JobServer = createJobServer({
   basePath: '/jobs',
   log: memoryLog({ maxEvents: 1000, ttlMs: 60_000 }),
   start: (job, input) => transcode(input, job),
-  authorize: ({ request, action, jobId }) => {
+  authorize: ({ request, action, jobId, source }) => {
     if (request.headers.get('authorization') === null) return { status: 401 }
     // @ts-expect-error: no such action
     if (action === 'write') return false
-    return action === 'read' ? { expiresAt: Date.now() + 1000 } : jobId !== '1'
+    // @ts-expect-error: whom it allows, and not that it does
+    if (source.address === '10.0.0.1') return { subject: '1' }
+    return action === 'read' ? { allow: true, expiresAt: Date.now() + 1000 } : jobId !== '1'
   },
   origins: ['https://app.example.com'],
   heartbeatMs: 15_000,
