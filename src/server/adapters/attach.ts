@@ -44,7 +44,7 @@ export function attachTo(server: Parameters<JobServer['attach']>[0], { handle, u
     const first: Listener = (req, ...rest) => {
       // Two answers are none, and so is nobody's.
       const isAlone = !own.isCalledByAnother && any.listenerCount(event) === 1 && !hasFoundOthers(first)
-      if (isAlone || !isOutside(req)) return take(req, ...rest)
+      if (!isOutside(req) || (isAlone && isForeign(any, req))) return take(req, ...rest)
       for (const other of others) if (event === 'request' || firsts.has(other) || isForeign(any, req)) other.call(any, req, ...rest)
     }
     for (const other of others) Object.assign(firsts.get(other) ?? {}, { isCalledByAnother: true })
