@@ -123,7 +123,7 @@ export interface JobServerOptions {
   bodyTimeoutMs?: number
   /** Readings older than this get `bye` `max-age`. Default: no limit. */
   maxConnectionAgeMs?: number
-  /** Writes frames and chunks past `ws` and `http`, which costs a half as much; `false` where something has to see what passes through those. Default true. */
+  /** Writes frames and chunks past `ws` and `http`, made once for all readers; `false` where something has to see what passes through those. Default true. */
   fastPath?: boolean
   /** Told of failures that those who ask are not told of: of `authorize`, of `origins`, and of the log, whose outages are told once each. Default: `console.error`. */
   onError?: (error: unknown) => void

@@ -25,8 +25,7 @@ const jobs: JobServer = createJobServer({
     if (request.headers.get('authorization') === null) return { status: 401 }
     // @ts-expect-error: no such action
     if (action === 'write') return false
-    // @ts-expect-error: whom it allows, and not that it does
-    if (source.address === '10.0.0.1') return { subject: '1' }
+    if (source.address === undefined && source.context === undefined) return null
     return action === 'read' ? { allow: true, expiresAt: Date.now() + 1000 } : jobId !== '1'
   },
   origins: ['https://app.example.com'],
@@ -65,5 +64,7 @@ export async function use(log: EventLog): Promise<void> {
   await jobs.publish('42', 1)
 }
 
+// @ts-expect-error: whom it allows, and not that it does
+createJobServer({ authorize: () => ({ subject: '1' }) })
 // @ts-expect-error: no such option
 createJobServer({ heartbeat: 1 })
