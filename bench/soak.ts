@@ -51,7 +51,7 @@ const add = (sum: Sum, id: string, data: unknown): Sum => ({
 const NOTHING: Sum = { count: 0, hash: '' }
 
 // Longer than a client stays away at most: nothing expires that somebody reads.
-const jobs = createJobServer({ log: memoryLog({ ttlMs: 90_000 }), heartbeatMs: 2000, pollMs: 500 })
+const jobs = createJobServer({ log: memoryLog({ ttlMs: 90_000 }), heartbeatMs: 2000, shortPollPauseMs: 500 })
 const server = http.createServer()
 jobs.attach(server)
 await once(server.listen(0, '127.0.0.1'), 'listening')

@@ -200,7 +200,7 @@ interface Served {
 
 async function serve(run: Run): Promise<Served> {
   let told = Promise.withResolvers<Seen>()
-  const jobs = createJobServer({ log: bigLog(run), pollMs: 100 })
+  const jobs = createJobServer({ log: bigLog(run), shortPollPauseMs: 100 })
   const server = http.createServer((req, res) => {
     if (req.url === '/') res.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page(run))
     else if (req.url === '/seen')

@@ -24,7 +24,7 @@ let origin: string
 let versions: Set<string>
 
 beforeEach(async () => {
-  jobs = createJobServer({ mux: 1 })
+  jobs = createJobServer({ maxJobsPerConnection: 1 })
   versions = new Set()
   server = http2.createSecureServer({ ...selfSigned(), allowHTTP1: true }, (req, res) => {
     // as: what is used of the answer is there over HTTP/2 as well

@@ -81,7 +81,7 @@ describe.runIf(installedEngines().includes('chromium'))('in Chromium', () => {
 
   async function open(transports: readonly string[], { heartbeatMs = 2000, areSeen = false } = {}): Promise<void> {
     for (const transport of transports) {
-      const world = await createLifeWorld({ heartbeatMs, pollMs: POLL_MS })
+      const world = await createLifeWorld({ heartbeatMs, shortPollPauseMs: POLL_MS })
       const feed = world.feed('42', 50)
       const tab = await chromium.open(world.pageUrl(['42'], transport), areSeen)
       const follower = { transport, world, tab, feed }

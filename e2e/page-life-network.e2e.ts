@@ -40,7 +40,7 @@ async function open(name: EngineName, url: string): Promise<Page> {
 
 describe.each(installedEngines())('in %s', (name) => {
   test.each(['websocket', 'sse,long-poll,short-poll'])('offline for a while: %s', async (transports) => {
-    world = await createLifeWorld({ heartbeatMs: 2000, pollMs: 500 })
+    world = await createLifeWorld({ heartbeatMs: 2000, shortPollPauseMs: 500 })
     const feed = world.feed('42', 50)
     const page = await open(name, world.pageUrl(['42'], transports))
     const count = (): Promise<number> => page.evaluate(`life.events['42'].length`)

@@ -8,7 +8,7 @@ let world: LifeWorld
 let tab: Tab
 
 beforeEach(async () => {
-  world = await createLifeWorld({ heartbeatMs: 2000, pollMs: 500 })
+  world = await createLifeWorld({ heartbeatMs: 2000, shortPollPauseMs: 500 })
 })
 afterEach(async () => {
   await tab.close()

@@ -24,7 +24,7 @@ export interface Place {
 
 const { port, redisUrl, durable, pollMs }: NodeSettings = JSON.parse(process.argv[2] ?? '')
 const log = redisLog({ url: redisUrl, durable })
-const jobs = createJobServer({ log, pollMs, onError: () => {} }) // Redis is away: the parent knows
+const jobs = createJobServer({ log, shortPollPauseMs: pollMs, onError: () => {} }) // Redis is away: the parent knows
 let isReady = false
 
 const server = http.createServer(async (req, res) => {

@@ -14,7 +14,7 @@ type Publish = (payload: Payload) => Promise<unknown> | unknown
 
 const contestants: Record<string, (server: http.Server) => Publish> = {
   jobtail(server) {
-    const jobs = createJobServer({ maxConnections: 50_000 })
+    const jobs = createJobServer({ maxReaders: 50_000 })
     jobs.attach(server)
     void jobs.publish('bench', 'queued', {})
     return (payload) => jobs.publish('bench', 'progress', payload)

@@ -61,7 +61,7 @@ async function listen(server: http.Server): Promise<number> {
 export async function startStage(): Promise<Stage> {
   const log = memoryLog()
   // Polls are short enough for a job of some seconds; everything else is as by default.
-  const jobs = createJobServer({ log, pollMs: 500 })
+  const jobs = createJobServer({ log, shortPollPauseMs: 500 })
   const origin = http.createServer()
   jobs.attach(origin)
   const proxy = await createProxy({ target: `http://127.0.0.1:${await listen(origin)}`, elsewhere: (req, res) => void servePage(req, res) })

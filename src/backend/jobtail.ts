@@ -23,8 +23,10 @@ export const jobtailBackend = (transports: readonly Transport[] = []): Backend =
     return parseSnapshot(await textOf(answer), answer.redact)
   },
   async start(request, input, idempotencyKey) {
-    const headers = { 'content-type': JSON_TYPE, 'idempotency-key': idempotencyKey }
-    const answer = await ask(request, 'start a job', { url: request.base, accept: JSON_TYPE, method: 'POST', body: jsonOf(input), headers })
+    const key = { 'idempotency-key': idempotencyKey }
+    // No input is no body: of `null` body parsers in front of a server say that it is no object (expressjs/body-parser#309).
+    const given = input === undefined ? { headers: key } : { body: jsonOf(input), headers: { 'content-type': JSON_TYPE, ...key } }
+    const answer = await ask(request, 'start a job', { url: request.base, accept: JSON_TYPE, method: 'POST', ...given })
     return parseSnapshot(await textOf(answer), answer.redact)
   },
   async cancel(request, job) {

@@ -1,10 +1,13 @@
 import type { Room } from './outlet.ts'
+import type { Source } from './types.ts'
 
 /** One request, whatever it came through. */
 export interface Call {
   /** Without a body to read. */
   request: Request
-  address: string | undefined
+  /** What was asked for as it was sent, path and query: that of the request's URL may have been put in order. */
+  target: string
+  source: Source
   /** Aborted when whoever asked has gone. */
   signal: AbortSignal
   /** The body as it comes, or the whole of it where that is known. */

@@ -16,6 +16,7 @@ export class Connections {
   private readonly settings: Settings
   private readonly metrics: MetricsStore
   private readonly slots = new Set<Slot>()
+  private readonly waiting = new Set<() => void>()
   private readonly byAddress = new Map<string, number>()
   private closed: PromiseWithResolvers<void> | undefined
 
@@ -30,14 +31,22 @@ export class Connections {
 
   /** Throws the refusal where the server, or the address, has too many. */
   admit(address: string | undefined, kind: ConnectionKind): Slot {
-    const { maxConnections, maxConnectionsPerAddress, maxConnectionAgeMs } = this.settings
+    const { maxReaders, maxReadersPerAddress, maxConnectionAgeMs } = this.settings
     if (this.closing) throw closing()
-    if (this.slots.size >= maxConnections) throw busy(503, 'the server has too many connections', 5000)
-    if (address !== undefined && (this.byAddress.get(address) ?? 0) >= maxConnectionsPerAddress) throw busy(429, 'too many connections from one address', 5000)
+    if (this.slots.size >= maxReaders) throw busy(503, 'the server has too many connections', 5000)
+    if (address !== undefined && (this.byAddress.get(address) ?? 0) >= maxReadersPerAddress) throw busy(429, 'too many connections from one address', 5000)
     const slot = new Slot(this, address, this.metrics.open(kind), maxConnectionAgeMs)
     this.slots.add(slot)
     this.count(address, 1)
     return slot
+  }
+
+  /** For who waits for the permission to be admitted. Returns how that ends; `cut` is called where the server closes before. Throws the refusal where too many do. */
+  wait(cut: () => void): () => void {
+    if (this.closing) throw closing()
+    if (this.waiting.size >= this.settings.maxReaders) throw busy(503, 'too many connections wait to be admitted', 5000)
+    this.waiting.add(cut)
+    return () => void this.waiting.delete(cut)
   }
 
   leave(slot: Slot): void {
@@ -51,6 +60,7 @@ export class Connections {
   async close(graceMs: number): Promise<void> {
     this.closed ??= Promise.withResolvers()
     if (this.slots.size === 0) this.closed.resolve()
+    for (const cut of this.waiting) cut()
     const retryMs = this.spreadMs()
     for (const { connection } of [...this.slots]) connection?.bye('shutdown', retryMs)
     const cancelCut = alarm(graceMs, () => {

@@ -1,19 +1,20 @@
 import { permit } from './authorize.ts'
 import type { Bodies } from './bodies.ts'
-import type { Answer, Call } from './call.ts'
-import { cancelJob } from './cancel.ts'
+import { type Answer, type Call, isOutflow } from './call.ts'
+import { cancelJob, cancellation } from './cancel.ts'
 import type { Connections } from './connections.ts'
-import { checkOrigin, corsHeaders, PREFLIGHT_HEADERS } from './cors.ts'
+import { checkOrigin, corsHeaders, preflightHeaders } from './cors.ts'
+import { checkHost } from './hosts.ts'
 import { isLogError } from './log/types.ts'
 import type { MetricsStore } from './metrics.ts'
-import { closing, methodNotAllowed, notFound, problemBody, Refusal, refusalOfLog, unknownJob } from './problem.ts'
+import { badRequest, closing, methodNotAllowed, notFound, problemBody, Refusal, refusalOfLog, SAFE, unknownJob } from './problem.ts'
 import { readEvents } from './readings/events.ts'
-import { findRoute, pathBelow } from './routes.ts'
+import { findRoute, pathBelow, pathOf } from './routes.ts'
 import type { Runner } from './run.ts'
 import { startJob } from './start.ts'
 import type { Settings } from './types.ts'
 
-const EVERY_ANSWER = { 'Cache-Control': 'private, no-store', Vary: 'Accept, Origin, Authorization, Cookie, Last-Event-ID, Prefer' }
+const EVERY_ANSWER = { ...SAFE, 'Cache-Control': 'private, no-store', Vary: 'Accept, Origin, Authorization, Cookie, Last-Event-ID, Prefer' }
 
 /** What a request needs of the server. */
 export interface Parts {
@@ -35,7 +36,15 @@ export async function answer(call: Call, parts: Parts): Promise<Answer> {
     metrics.rejected(refusal.status)
     found = { status: refusal.status, ...problemBody(refusal) }
   }
+  if (call.request.method === 'HEAD') found = bodiless(found)
   return { ...found, headers: { ...EVERY_ANSWER, ...corsHeaders(call.request, settings), ...found.headers } }
+}
+
+/** What a GET would be answered, but for the body (RFC 9110 §9.3.2). */
+function bodiless({ status, headers, body, delivery }: Answer): Answer {
+  if (isOutflow(body)) body.close()
+  const length = body === undefined || isOutflow(body) ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }
+  return { status, headers: { ...headers, ...length }, ...(delivery ? { delivery } : {}) }
 }
 
 function refusalFrom(error: unknown, { onError }: Settings): Refusal {
@@ -46,12 +55,13 @@ function refusalFrom(error: unknown, { onError }: Settings): Refusal {
 
 function dispatch(call: Call, parts: Parts): Promise<Answer> | Answer {
   const { request } = call
-  const path = pathBelow(parts.settings.basePath, new URL(request.url).pathname)
+  checkHost(request, parts.settings)
+  const path = pathBelow(parts.settings.basePath, pathOf(call.target))
   if (path === undefined) throw notFound()
   const route = findRoute(path)
-  const method = route.to === 'start' || route.to === 'cancel' ? 'POST' : 'GET'
-  if (request.method === 'OPTIONS') return { status: 204, headers: PREFLIGHT_HEADERS }
-  if (request.method !== method) throw methodNotAllowed(method)
+  const methods = route.to === 'start' || route.to === 'cancel' ? ['POST'] : ['GET', 'HEAD']
+  if (request.method === 'OPTIONS') return { status: 204, headers: { Allow: [...methods, 'OPTIONS'].join(', '), ...preflightHeaders(request) } }
+  if (!methods.includes(request.method)) throw methodNotAllowed(methods.join(', '))
   if (parts.connections.closing) throw closing()
   switch (route.to) {
     case 'events':
@@ -71,8 +81,8 @@ const json = (status: number, value: unknown, headers: Record<string, string> = 
   body: JSON.stringify(value)
 })
 
-async function snapshot({ request }: Call, job: string, { settings }: Parts): Promise<Answer> {
-  await permit(settings, request, 'read', job)
+async function snapshot(call: Call, job: string, { settings }: Parts): Promise<Answer> {
+  await permit(settings, call, 'read', job)
   const found = await settings.log.snapshot(job)
   if (!found) throw unknownJob()
   return json(200, found)
@@ -81,14 +91,21 @@ async function snapshot({ request }: Call, job: string, { settings }: Parts): Pr
 async function start(call: Call, { settings, runner, bodies }: Parts): Promise<Answer> {
   const { request } = call
   checkOrigin(request, settings)
-  const { subject } = await permit(settings, request, 'start')
+  const { subject } = await permit(settings, call, 'start')
+  const idempotencyKey = request.headers.get('idempotency-key')
+  if (idempotencyKey !== null && settings.authorize && subject === undefined) throw keyOfNobody()
   const body = await bodies.read(call.body())
-  const id = await startJob({ body, idempotencyKey: request.headers.get('idempotency-key'), subject }, settings, runner)
+  const { id, isRepeat } = await startJob({ body, idempotencyKey, scope: subject ?? '' }, settings, runner)
+  // What the first one is told of a job says nothing of what this one may see.
+  if (isRepeat) await permit(settings, call, 'read', id)
   return json(202, await settings.log.snapshot(id), { Location: `${settings.basePath}/${encodeURIComponent(id)}` })
 }
 
-async function cancel({ request }: Call, job: string, { settings }: Parts): Promise<Answer> {
-  checkOrigin(request, settings)
-  await permit(settings, request, 'cancel', job)
-  return json(202, await cancelJob(job, settings.log))
+/** By a header that is sent with it the key would be somebody else's, or another one's as soon as a cookie or a token is renewed: a second job. */
+const keyOfNobody = () => badRequest('Idempotency-Key: authorize must say whose the key is: answer { allow: true, subject }')
+
+async function cancel(call: Call, job: string, { settings, bodies }: Parts): Promise<Answer> {
+  checkOrigin(call.request, settings)
+  await permit(settings, call, 'cancel', job)
+  return json(202, await cancelJob(job, settings.log, cancellation(await bodies.read(call.body()))))
 }

@@ -1,6 +1,6 @@
 import { attachTo } from './adapters/attach.ts'
 import { respondToFetch } from './adapters/fetch.ts'
-import { respond, urlOf } from './adapters/node.ts'
+import { respond, targetOf } from './adapters/node.ts'
 import { createUpgrade } from './adapters/upgrade.ts'
 import { alarm } from './alarm.ts'
 import { createBodies } from './bodies.ts'
@@ -12,14 +12,15 @@ import { watchOutages } from './log/outage.ts'
 import { sharedLog } from './log/shared.ts'
 import { rememberLog } from './log-of.ts'
 import { countingLog, createMetrics } from './metrics.ts'
-import { pathBelow } from './routes.ts'
+import { pathBelow, pathOf } from './routes.ts'
 import { createRunner } from './run.ts'
-import { checkOptions, settingsFrom, unfailing } from './settings.ts'
+import { checkOptions, settingsFrom, unfailing, warnIfOpen } from './settings.ts'
 import type { JobServer, JobServerOptions, NodeRequest, Settings } from './types.ts'
 
 /** Makes a server of jobs: their logs, their readings, their runs. It listens on nothing itself. */
 export function createJobServer(options: JobServerOptions = {}): JobServer {
   checkOptions(options)
+  warnIfOpen(options)
   const metrics = createMetrics()
   const outages = watchOutages(countingLog(options.log ?? memoryLog(), metrics))
   const chosen = settingsFrom(options)
@@ -31,7 +32,7 @@ export function createJobServer(options: JobServerOptions = {}): JobServer {
   const upgrade = createUpgrade(parts)
   let closed: Promise<void> | undefined
 
-  const isOutside = (req: NodeRequest) => pathBelow(settings.basePath, urlOf(req)?.pathname ?? '') === undefined
+  const isOutside = (req: NodeRequest) => pathBelow(settings.basePath, pathOf(targetOf(req))) === undefined
 
   const handle: JobServer['handle'] = (req, res, next) => {
     if (next && isOutside(req)) next()
@@ -50,7 +51,7 @@ export function createJobServer(options: JobServerOptions = {}): JobServer {
     handle,
     upgrade,
     attach: (server) => attachTo(server, { handle, upgrade, isOutside }),
-    fetch: (request) => respondToFetch(request, parts),
+    fetch: (request, context) => respondToFetch(request, context, parts),
     publish: (jobId, type, data) => log.append(jobId, type, data),
     run: runner.run,
     metrics: metrics.read,

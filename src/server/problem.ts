@@ -59,6 +59,9 @@ export function asProblem(refusal: Refusal): Problem {
 
 export const asControl = (refusal: Refusal, job?: string): ErrorControl => ({ control: 'error', ...(job === undefined ? {} : { job }), ...asProblem(refusal) })
 
+/** Of every answer: a browser takes it for nothing else, and shows it to no page of another origin that hasn't asked by CORS. */
+export const SAFE: Record<string, string> = { 'X-Content-Type-Options': 'nosniff', 'Cross-Origin-Resource-Policy': 'same-origin' }
+
 const TITLES: Record<number, string> = {
   400: 'Bad Request',
   401: 'Unauthorized',

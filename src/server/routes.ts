@@ -4,18 +4,35 @@ import { badRequest, notFound } from './problem.ts'
 
 export type Route = { to: 'start' } | { to: 'snapshot'; job: string } | { to: 'cancel'; job: string } | { to: 'events'; job?: string }
 
+/** A path that begins with "/", of what RFC 3986 §3.3 allows in one; with a "%" that encodes nothing, which is nobody's id: a 400. */
+const PATH = /^(?:\/(?:[\w.~!$&'()*+,;=:@-]|%[\dA-F]{2}|%(?![\dA-Fa-f]{2}))*)+$/
+/** An empty segment, or one of dots; an unreserved character that is encoded, as a dot or a letter. */
+const NOT_NORMAL = /\/\/|\/\.{1,2}(?:\/|$)|%(?:2[DE]|3\d|4[1-9A-F]|5[\dAF]|6[1-9A-F]|7[\dAE])/
+
+/**
+ * The path of a request's target (`/jobs/42?after=…`), as it was sent; `undefined` where it isn't in normal form (RFC 3986 §6.2.2). Whoever
+ * guards a path in front compares what was sent: were `/x/../jobs/42` or `/%6Aobs/42` answered as `/jobs/42`, they would be let past.
+ */
+export function pathOf(target: string): string | undefined {
+  const end = target.search(/[?#]/)
+  const path = end < 0 ? target : target.slice(0, end)
+  return isNormalPath(path) ? path : undefined
+}
+
+export const isNormalPath = (path: string): boolean => PATH.test(path) && !NOT_NORMAL.test(path)
+
 /** The path below `basePath`, or `undefined` outside it. */
-export function pathBelow(basePath: string, pathname: string): string | undefined {
-  if (!pathname.startsWith(basePath)) return undefined
-  const rest = pathname.slice(basePath.length)
+export function pathBelow(basePath: string, path: string | undefined): string | undefined {
+  if (!path?.startsWith(basePath)) return undefined
+  const rest = path.slice(basePath.length)
   return rest === '' || rest.startsWith('/') ? rest : undefined
 }
 
-/** Which resource of PROTOCOL.md §2 a path below the base names. */
+/** Which resource of PROTOCOL.md §2 a path below the base names, with or without a slash at its end. */
 export function findRoute(path: string): Route {
-  const [, first, second, ...others] = path.split('/')
+  const [, first, second, ...others] = path.replace(/\/$/, '').split('/')
   if (others.length > 0) throw notFound()
-  if (first === undefined || (first === '' && second === undefined)) return { to: 'start' }
+  if (first === undefined) return { to: 'start' }
   if (first === 'events' && second === undefined) return { to: 'events' }
   if (second !== undefined && second !== 'events' && second !== 'cancel') throw notFound()
   return { to: second ?? 'snapshot', job: jobFrom(first) }
@@ -43,13 +60,13 @@ function ask(job: string, after: string | null | undefined): Asked {
 }
 
 /** The jobs that a reading asks for, each with its cursor (PROTOCOL.md §2). Empty only where the request names none. */
-export function asked(route: Route & { to: 'events' }, request: Request, mux: number): Asked[] {
+export function asked(route: Route & { to: 'events' }, request: Request, maxJobs: number): Asked[] {
   const query = new URL(request.url).searchParams
   const last = request.headers.get('last-event-id')
   if (route.job !== undefined) return [ask(route.job, last || query.get('after'))]
   const jobs = query.getAll('job').map(checkJob)
   const afters = query.getAll('after')
-  if (jobs.length > mux) throw badRequest(`job: expected at most ${mux}, got ${jobs.length}`)
+  if (jobs.length > maxJobs) throw badRequest(`job: expected at most ${maxJobs}, got ${jobs.length}`)
   if (new Set(jobs).size < jobs.length) throw badRequest('job: one is named twice')
   if (afters.length > 0 && afters.length !== jobs.length)
     throw badRequest(`after: expected one for each job, empty for "from the oldest", got ${afters.length} for ${jobs.length}`)

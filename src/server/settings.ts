@@ -1,4 +1,5 @@
 import { show } from './log/entry.ts'
+import { isNormalPath } from './routes.ts'
 import type { JobServerOptions, Settings } from './types.ts'
 
 /** An option's value, in words and as a question. */
@@ -8,13 +9,16 @@ const LONGEST_INTERVAL_MS = 2 ** 31 - 1
 
 const isFunction = (value: unknown): boolean => typeof value === 'function'
 const isNumber = (value: unknown, to = Number.POSITIVE_INFINITY): boolean => typeof value === 'number' && value >= 1 && value <= to
-const isPath = (value: unknown): boolean => value === '' || (typeof value === 'string' && URL.parse(value, 'http://x')?.pathname === value)
+const isPath = (value: unknown): boolean => value === '' || (typeof value === 'string' && isNormalPath(value))
 /** As a browser writes it in the header: what else a URL may have would never be met. */
 const isOrigin = (value: unknown): boolean => typeof value === 'string' && /^(null|[a-z][a-z\d+.-]*:\/\/[^/?#*A-Z\s]+)$/.test(value)
+/** A name without a port: `app.example`, `.app.example`, `*.app.example`. */
+const isHost = (value: unknown): boolean => typeof value === 'string' && /^(\*?\.)?[a-z\d_-]+(\.[a-z\d_-]+)*\.?$/i.test(value)
 const isLog = (value: unknown): boolean => ['append', 'read', 'snapshot', 'watch', 'close'].every((name) => isFunction(Object(value)[name]))
 
 const AMOUNT: Rule = ['a number from 1', (value) => isNumber(value)]
 const INTERVAL: Rule = [`a number from 1 to ${LONGEST_INTERVAL_MS}`, (value) => isNumber(value, LONGEST_INTERVAL_MS)]
+const BOOLEAN: Rule = ['true or false', (value) => typeof value === 'boolean']
 const FUNCTION: Rule = ['a function', isFunction]
 
 const RULES: Record<keyof JobServerOptions, Rule> = {
@@ -26,16 +30,22 @@ const RULES: Record<keyof JobServerOptions, Rule> = {
     '"*", a function, or a list of origins such as "https://app.example"',
     (value) => value === '*' || isFunction(value) || (Array.isArray(value) && value.every(isOrigin))
   ],
-  allowCredentials: ['true or false', (value) => typeof value === 'boolean'],
+  hosts: [
+    'a list of names such as "app.example", ".app.example" or "*.app.example", without scheme and port',
+    (value) => Array.isArray(value) && value.length > 0 && value.every(isHost)
+  ],
+  trustForwardedHost: BOOLEAN,
+  allowCredentials: BOOLEAN,
   heartbeatMs: INTERVAL,
-  pollMs: INTERVAL,
-  mux: ['an integer from 1', (value) => isNumber(value) && Number.isSafeInteger(value)],
-  maxConnections: AMOUNT,
-  maxConnectionsPerAddress: AMOUNT,
+  shortPollPauseMs: INTERVAL,
+  maxJobsPerConnection: ['an integer from 1', (value) => isNumber(value) && Number.isSafeInteger(value)],
+  maxReaders: AMOUNT,
+  maxReadersPerAddress: AMOUNT,
   maxBufferedBytes: AMOUNT,
   maxBodyBytes: AMOUNT,
   bodyTimeoutMs: AMOUNT,
   maxConnectionAgeMs: AMOUNT,
+  fastPath: BOOLEAN,
   onError: FUNCTION
 }
 
@@ -53,23 +63,35 @@ export function checkOptions(options: JobServerOptions): void {
 /** The options with their defaults in place, but for the log. */
 export function settingsFrom(options: JobServerOptions): Omit<Settings, 'log'> {
   return {
-    authorize: () => true,
     origins: [],
     allowCredentials: false,
+    trustForwardedHost: false,
     heartbeatMs: 15_000,
-    pollMs: 2000,
-    mux: 128,
-    maxConnections: 10_000,
-    maxConnectionsPerAddress: Number.POSITIVE_INFINITY,
+    shortPollPauseMs: 2000,
+    maxJobsPerConnection: 128,
+    maxReaders: 10_000,
+    maxReadersPerAddress: Number.POSITIVE_INFINITY,
     maxBufferedBytes: 2 ** 20,
     maxBodyBytes: 2 ** 20,
     bodyTimeoutMs: 30_000,
     maxConnectionAgeMs: Number.POSITIVE_INFINITY,
+    fastPath: true,
     onError: (error) => console.error('jobtail:', error),
     // An option that is given as `undefined` has its default as well.
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
     basePath: (options.basePath ?? '/jobs').replace(/\/+$/, '')
   }
+}
+
+let hasWarned = false
+
+/** Whoever reaches an open endpoint may start work on it: that is decided, not forgotten. Once a process. */
+export function warnIfOpen({ start, authorize }: JobServerOptions): void {
+  if (!start || authorize || hasWarned) return
+  hasWarned = true
+  console.warn(
+    'jobtail: without `authorize` whoever reaches this server may start, follow and cancel jobs; where that is meant, say authorize: () => ({ allow: true, subject: "anybody" })'
+  )
 }
 
 /** A logger that fails, also later, is no reason to leave a request without an answer, or to end the process. */

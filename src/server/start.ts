@@ -7,23 +7,29 @@ import type { Settings } from './types.ts'
 interface Starting {
   body: string
   idempotencyKey: string | null
-  /** Who asks: the scope of the key. */
-  subject: string
+  /** Whose key it is: equal keys of different scopes are different ones. */
+  scope: string
+}
+
+export interface Started {
+  id: string
+  /** It was there before. */
+  isRepeat: boolean
 }
 
 const digest = (...parts: string[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22)
 
 /**
- * Creates the job and begins its work; resolves with its id. With a key, the id follows from the key and who asks, and
+ * Creates the job and begins its work. With a key, the id follows from the key and its scope, and
  * creating is appending the first event, so that on a shared log too only one of several equal requests starts anything.
  */
-export async function startJob({ body, idempotencyKey: key, subject }: Starting, { log, start, onError }: Settings, runner: Runner): Promise<string> {
+export async function startJob({ body, idempotencyKey: key, scope }: Starting, { log, start, onError }: Settings, runner: Runner): Promise<Started> {
   if (!start) throw badRequest('this server starts no jobs: it was created without `start`', 405)
   const input = parse(body)
   if (key === null) return begin(randomUUID(), {})
   if (!/^[\x20-\x7e]{1,255}$/.test(key)) throw badRequest('Idempotency-Key: expected 1 to 255 printable ASCII characters')
-  const id = digest(subject, key)
-  const request = digest(subject, key, body)
+  const id = digest(scope, key)
+  const request = digest(scope, key, body)
   try {
     return await begin(id, { request })
   } catch (error) {
@@ -34,12 +40,12 @@ export async function startJob({ body, idempotencyKey: key, subject }: Starting,
   if (first?.seq === 1 && JSON.stringify(first.data) !== JSON.stringify({ request })) throw badRequest('Idempotency-Key: it was used with another body', 422)
   // Whoever created it may have gone, or not have heard that it did; where not, only one of those who run it begins.
   if ((await log.snapshot(id))?.seq === 1) run(id)
-  return id
+  return { id, isRepeat: true }
 
-  async function begin(id: string, queued: object): Promise<string> {
+  async function begin(id: string, queued: object): Promise<Started> {
     await log.append(id, 'queued', queued, { expectSeq: 0 })
     run(id)
-    return id
+    return { id, isRepeat: false }
   }
 
   function run(id: string): void {

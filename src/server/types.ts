@@ -17,10 +17,10 @@ export interface JobServer {
   attach(server: HttpServer | HttpsServer | Http2SecureServer): void
   /** For Node, Express, Connect, Fastify (raw): calls `next`, else answers 404, outside `basePath`. */
   handle(req: NodeRequest, res: NodeResponse, next?: () => void): void
-  /** For a Node server's `upgrade` event: WebSocket. */
-  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** For Hono, Next, Bun, Deno, Workers: everything but WebSocket. */
-  fetch(request: Request): Promise<Response>
+  /** For a Node server's `upgrade` event: WebSocket. Outside `basePath` calls `next`, else leaves it to the server's other listeners, else answers 404. */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, next?: () => void): void
+  /** For Hono, Next, Bun, Deno, Workers: everything but WebSocket. `context` is passed to `authorize`, as `source.context`. */
+  fetch(request: Request, context?: unknown): Promise<Response>
   /** Appends an event, creating the job with its first one. Rejects after a terminal event, and for what is not an event. */
   publish(jobId: string, type: string, data?: unknown): Promise<WireEvent>
   /** Runs work as a job: `queued`, `started`, what `work` publishes, then `succeeded` with its result, `failed`, or `cancelled`. Settles as `work` does; rejects after a cancel. While the log is out of reach, the beginning and the end are tried again. */
@@ -46,21 +46,47 @@ export interface JobContext {
   publish(type: string, data: unknown): Promise<void>
 }
 
-export type Action = 'read' | 'start' | 'cancel'
+/** `connect`: a socket that names no job yet; each that it subscribes is asked for as `read`. */
+export type Action = 'connect' | 'read' | 'start' | 'cancel'
 
-/** `true`, or more about the permission; `false`, or nothing, is 401 without credentials (Authorization, Cookie) and 403 with them. What is none of these permits nothing: a 500. */
+/** What is known of who asks beside the request. */
+export interface Source {
+  /** The Node request with what stands in front has left on it, as `req.user` or `req.session`; of a socket, its handshake. */
+  node?: NodeRequest
+  /** Of the socket: behind a reverse proxy, the proxy's. */
+  address?: string
+  /** What `fetch` was given beside the request. */
+  context?: unknown
+}
+
+/**
+ * `true`, or `{ allow: true }`, permits. `false`, or nothing, is 401 without credentials (Authorization, Cookie) and 403 with them.
+ * What is none of these permits nothing: a 500, and a `TypeError` for `onError`.
+ */
 export type Permission =
   | boolean
+  | null
+  | undefined
   | { status: 401 | 403 }
   | {
-      /** Ms since 1970: readings still open then get `bye` `auth`. */
-      expiresAt?: number
-      /** Who asks: the scope of Idempotency-Key. Default: the Authorization header, else the Cookie header. */
+      allow: true
+      /** Who asks: the scope of Idempotency-Key. Without it a start with such a key is refused. */
       subject?: string
+      /** Ms since 1970: readings still open then get `bye` `auth`. Default: never. */
+      expiresAt?: number
     }
 
-/** Asked at every request, and at every subscribe of a socket. The request has no body to read. A throw is a 500 without its message. */
-export type Authorize = (question: { request: Request; action: Action; jobId?: string }) => Permission | Promise<Permission>
+export interface Question {
+  /** Without a body to read. */
+  request: Request
+  action: Action
+  /** Absent: of no job, as in `connect` and `start`. */
+  jobId?: string
+  source: Source
+}
+
+/** Asked at every request, and at every subscribe of a socket. A throw is a 500 without its message. */
+export type Authorize = (question: Question) => Permission | Promise<Permission>
 
 export interface JobServerOptions {
   /** Default `'/jobs'`. */
@@ -69,22 +95,26 @@ export interface JobServerOptions {
   log?: EventLog
   /** What `POST {base}` runs, with the request's JSON. Without it nothing can be started over HTTP. */
   start?: (job: JobContext, input: unknown) => unknown
-  /** Default: everybody may do everything. */
+  /** Default: everybody may do everything, which is said once on the console where there is a `start`. */
   authorize?: Authorize
   /** Other origins whose pages may connect (WebSocket, POST) and read (CORS). Default: none but the request's own. */
   origins?: '*' | readonly string[] | ((origin: string) => boolean)
+  /** The names by which pages may reach this server: `'app.example'`, `'.app.example'` (it and those below), `'*.app.example'` (those below). Besides: localhost and IP addresses. Default: any. */
+  hosts?: readonly string[]
+  /** Takes the own host from `Forwarded` or `X-Forwarded-Host`, where a proxy in front sets one of them. Default false: from `Host`. */
+  trustForwardedHost?: boolean
   /** Lets pages of these other origins send cookies. Default false. */
   allowCredentials?: boolean
   /** Default 15,000. */
   heartbeatMs?: number
   /** How long a short poller is asked to pause. Default 2000. */
-  pollMs?: number
+  shortPollPauseMs?: number
   /** Jobs per connection. Default 128. */
-  mux?: number
+  maxJobsPerConnection?: number
   /** Readings open at once, of all kinds: beyond it, 503. Default 10,000. */
-  maxConnections?: number
+  maxReaders?: number
   /** The same from one address: beyond it, 429. Default: no limit, since behind a reverse proxy all come from one. */
-  maxConnectionsPerAddress?: number
+  maxReadersPerAddress?: number
   /** Held unsent for one connection: beyond it, the log is not read for it, and where it stays so, `bye` `slow`. Default 1 MiB. */
   maxBufferedBytes?: number
   /** Of a POST. Default 1 MiB. */
@@ -93,9 +123,12 @@ export interface JobServerOptions {
   bodyTimeoutMs?: number
   /** Readings older than this get `bye` `max-age`. Default: no limit. */
   maxConnectionAgeMs?: number
+  /** Writes frames and chunks past `ws` and `http`, made once for all readers; `false` where something has to see what passes through those. Default true. */
+  fastPath?: boolean
   /** Told of failures that those who ask are not told of: of `authorize`, of `origins`, and of the log, whose outages are told once each. Default: `console.error`. */
   onError?: (error: unknown) => void
 }
 
 /** The options with their defaults in place. */
-export type Settings = Required<Omit<JobServerOptions, 'start' | 'log'>> & Pick<JobServerOptions, 'start'> & { log: SharedLog }
+export type Settings = Required<Omit<JobServerOptions, 'start' | 'authorize' | 'hosts' | 'log'>> &
+  Pick<JobServerOptions, 'start' | 'authorize' | 'hosts'> & { log: SharedLog }

@@ -62,7 +62,7 @@ interface Guarded extends Served {
 async function guarded(permit: (token: string | undefined) => Permission): Promise<Guarded> {
   const shown: (string | undefined)[] = []
   const served = await serve({
-    pollMs: 20,
+    shortPollPauseMs: 20,
     heartbeatMs: 1000,
     authorize({ request }) {
       const token = request.headers.get('authorization')?.replace('Bearer ', '')
@@ -130,7 +130,7 @@ describe.each(transports)('over %s', (_, make) => {
     const { base, jobs, shown } = await guarded((token = '') => {
       const expiresAt = expiries.get(token) ?? Date.now() + 150
       expiries.set(token, expiresAt)
-      return expiresAt > Date.now() ? { expiresAt } : { status: 401 }
+      return expiresAt > Date.now() ? { allow: true, expiresAt } : { status: 401 }
     })
     const tokens = source()
     const { events, over } = run(clientOf({ url: base, token: tokens.token, transports: [make()], firstLook: false }))

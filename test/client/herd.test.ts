@@ -120,7 +120,7 @@ async function serveAgain(herd: Herd, clients: number): Promise<void> {
 
 /** What the server kit says to so many when it closes. */
 function byeTo(clients: number): number {
-  const settings = { maxConnections: clients, maxConnectionsPerAddress: clients, maxConnectionAgeMs: Infinity } as Settings // as: these are what is read
+  const settings = { maxReaders: clients, maxReadersPerAddress: clients, maxConnectionAgeMs: Infinity } as Settings // as: these are what is read
   const connections = new Connections(settings, createMetrics())
   let told = 0
   for (let client = 0; client < clients; client += 1) {

@@ -181,8 +181,15 @@ describe('start', () => {
     expect((await settled(world.client.start(loop))).error).toMatchObject({ code: 'bad-request', message: expect.stringContaining('expected a JSON value') })
     expect((await settled(world.client.start(10n))).error).toMatchObject({ code: 'bad-request' })
     expect(world.http.asked).toEqual([])
+  })
+
+  test('no input is no body, of no type: body parsers in front of a server take none for JSON', async () => {
+    const world = createWorld()
     await settled(world.client.start(undefined))
-    expect(world.http.asked[0]?.body).toBe('null')
+    expect(world.http.asked[0]?.body).toBeUndefined()
+    expect(new Headers(world.http.asked[0]?.headers).get('content-type')).toBeNull()
+    await settled(world.client.start(null))
+    expect(world.http.asked[1]?.body).toBe('null')
   })
 
   test('signal, after and onGap are the subscription’s', async () => {

@@ -202,7 +202,7 @@ describe('with the kit', () => {
   })
 
   test.each(makers)('%s alone: many jobs at once', async (_, make) => {
-    const { base, jobs, openConnections } = await serve({ pollMs: 20 })
+    const { base, jobs, openConnections } = await serve({ shortPollPauseMs: 20 })
     const ids = Array.from({ length: 12 }, (_, index) => `job ${index}/ä`)
     for (const id of ids) await jobs.publish(id, 'queued')
     const client = clientOf({ url: base, transports: [make()] })

@@ -90,10 +90,15 @@ test('operations over a WebSocket', { timeout: 120_000 }, async () => {
     }
     const over = Promise.withResolvers<void>()
     // as: it has all that is read
-    const settings = { authorize: () => true, mux: 128, maxConnections: 1, onError: (error: unknown) => reported.push(error) } as unknown as Settings
+    const settings = {
+      authorize: () => true,
+      maxJobsPerConnection: 128,
+      maxReaders: 1,
+      onError: (error: unknown) => reported.push(error)
+    } as unknown as Settings
     const operations = new Operations({
       follow: follow as Follow, // as: it has all that is called
-      makeRequest: () => new Request('http://localhost/jobs/42/events'),
+      whoAsks: () => ({ request: new Request('http://localhost/jobs/42/events'), source: {} }),
       slot: new Connections(settings, createMetrics()).admit(undefined, 'websocket'),
       settings,
       asker: { done: () => operations.pending() === 0 && over.resolve(), flood() {} }

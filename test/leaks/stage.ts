@@ -54,7 +54,7 @@ export interface Stage {
 }
 
 export async function startStage(elsewhere?: http.RequestListener): Promise<Stage> {
-  const jobs = createJobServer({ log: memoryLog({ maxEvents: 50 }), heartbeatMs: 1000, pollMs: 50 })
+  const jobs = createJobServer({ log: memoryLog({ maxEvents: 50 }), heartbeatMs: 1000, shortPollPauseMs: 50 })
   const server = http.createServer()
   jobs.attach(server)
   await once(server.listen(0, '127.0.0.1'), 'listening')

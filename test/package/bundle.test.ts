@@ -21,11 +21,11 @@ const sockets = new Set<Socket>()
 
 beforeAll(async () => {
   jobs = createJobServer({
-    pollMs: 20,
+    shortPollPauseMs: 20,
     authorize({ request, jobId }) {
       const authorization = request.headers.get('authorization')
       authorizations.add(authorization)
-      return authorization === 'Bearer old' ? { status: 401 } : jobId !== 'forbidden'
+      return authorization === 'Bearer old' ? { status: 401 } : jobId !== 'forbidden' && { allow: true, subject: 'page' }
     },
     async start({ output, signal }, input) {
       await output(input)

@@ -11,7 +11,7 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 /** Alice may do everything but read "secret"; a token of a number is good until then. */
 const authorize: Authorize = ({ request, jobId }) => {
   const token = request.headers.get('authorization')?.replace('Bearer ', '')
-  if (token && Number(token)) return { expiresAt: Number(token) }
+  if (token && Number(token)) return { allow: true, expiresAt: Number(token) }
   if (token === 'expelled') return { status: 403 }
   return token === 'alice' && jobId !== 'secret'
 }
@@ -115,7 +115,7 @@ test.each(['abc.-_~+/xyz==', '12|abcDEF', '{"k":"v"}!', 'caf\xe9'])(
 )
 
 test('a permission that expires: bye auth then, over a stream and a socket; the earliest counts', async () => {
-  const { jobs, base } = await serve({ authorize: ({ jobId }) => ({ expiresAt: Date.now() + (jobId === 'a' ? 100 : 3e10) }) })
+  const { jobs, base } = await serve({ authorize: ({ jobId }) => ({ allow: true, expiresAt: Date.now() + (jobId === 'a' ? 100 : 3e10) }) })
   for (const job of ['a', 'b']) await jobs.publish(job, 'queued')
   const stream = await openStream(`${base}/events?job=b&job=a`)
   const socket = openSocket(`${base}/events?job=a&job=b`)
@@ -135,7 +135,7 @@ test('a permission that comes when the socket has gone leaves no timer', async (
   socket.ws.terminate()
   await vi.waitFor(() => expect(jobs.metrics().connections.websocket).toBe(0))
   expect(vi.getTimerCount()).toBe(0)
-  pending.resolve({ expiresAt: Date.now() + 3_600_000 })
+  pending.resolve({ allow: true, expiresAt: Date.now() + 3_600_000 })
   await nextTurn()
   expect(vi.getTimerCount()).toBe(0)
 })
@@ -301,8 +301,8 @@ test.each([
   [{ heartbeatMs: '15000' }, 'heartbeatMs: expected a number from 1 to 2147483647, got "15000"'],
   // To setInterval that would be a millisecond.
   [{ heartbeatMs: Number.POSITIVE_INFINITY }, 'heartbeatMs: expected a number from 1 to 2147483647, got Infinity'],
-  [{ pollMs: Number.NaN }, 'pollMs: expected a number from 1 to 2147483647, got NaN'],
-  [{ mux: 1.5 }, 'mux: expected an integer from 1, got 1.5'],
+  [{ shortPollPauseMs: Number.NaN }, 'shortPollPauseMs: expected a number from 1 to 2147483647, got NaN'],
+  [{ maxJobsPerConnection: 1.5 }, 'maxJobsPerConnection: expected an integer from 1, got 1.5'],
   [{ maxBodyBytes: -1 }, 'maxBodyBytes: expected a number from 1, got -1'],
   [{ basePath: 'jobs' }, 'basePath: expected a path that begins with "/", as URLs write it, got "jobs"'],
   [{ basePath: '/jöbs' }, 'basePath: expected a path that begins with "/", as URLs write it, got "/jöbs"'],
@@ -321,12 +321,12 @@ test.each([
 
 test('options that are unusual, or undefined, are taken', () => {
   const origins = ['http://localhost:5173', 'capacitor://localhost', 'https://[::1]:8080', 'null']
-  expect(() => createJobServer({ basePath: '/', origins, maxConnections: Number.POSITIVE_INFINITY })).not.toThrow()
+  expect(() => createJobServer({ basePath: '/', origins, maxReaders: Number.POSITIVE_INFINITY })).not.toThrow()
   expect(() => createJobServer({ basePath: '/%C3%BC/', ...({ authorize: undefined } as object) })).not.toThrow() // as: exactOptionalPropertyTypes forbids it
 })
 
-test('maxConnections: 503 beyond it, by every reading, until one is free', async () => {
-  const { jobs, base, get } = await serve({ maxConnections: 1 })
+test('maxReaders: 503 beyond it, by every reading, until one is free', async () => {
+  const { jobs, base, get } = await serve({ maxReaders: 1 })
   await jobs.publish('a', 'queued')
   const stream = await openStream(`${base}/a/events`)
   const refused = await get('/a/events')
@@ -342,8 +342,8 @@ test('maxConnections: 503 beyond it, by every reading, until one is free', async
   await vi.waitFor(async () => expect((await get('/a/events')).status).toBe(200))
 })
 
-test('maxConnectionsPerAddress: 429', async () => {
-  const { jobs, base, get } = await serve({ maxConnectionsPerAddress: 2 })
+test('maxReadersPerAddress: 429', async () => {
+  const { jobs, base, get } = await serve({ maxReadersPerAddress: 2 })
   await jobs.publish('a', 'queued')
   const socket = openSocket(`${base}/a/events`)
   await vi.waitFor(() => expect(socket.events()).toHaveLength(1))

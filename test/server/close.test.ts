@@ -134,7 +134,7 @@ describe('close', () => {
   test('leaves no timer', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
     onTestFinished(() => void vi.useRealTimers())
-    const { jobs, base } = await serve({ authorize: () => ({ expiresAt: Date.now() + 1e12 }), maxConnectionAgeMs: 1e12 })
+    const { jobs, base } = await serve({ authorize: () => ({ allow: true, expiresAt: Date.now() + 1e12 }), maxConnectionAgeMs: 1e12 })
     const { id } = await jobs.publish('42', 'queued')
     await jobs.publish('over', 'succeeded')
     // Not by the network: its client has timers of its own.

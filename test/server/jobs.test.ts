@@ -231,16 +231,53 @@ describe('POST start', () => {
     expect(runs).toBe(1)
   })
 
-  test('the key is scoped to who asks', async () => {
-    const served = await serve({ start: () => 1 })
+  test('without authorize a key is everybody’s: a cookie that a balancer renews, or a new token, starts nothing again', async () => {
+    const start = vi.fn()
+    const served = await serve({ start })
     const ask = async (headers: Record<string, string>) => (await served.post('', '{}', { 'idempotency-key': 'k', ...headers })).headers.get('location')
-    const places = [await ask({}), await ask({ authorization: 'Bearer a' }), await ask({ authorization: 'Bearer b' }), await ask({ cookie: 'c' })]
-    expect(new Set(places).size).toBe(4)
-    expect(await ask({ authorization: 'Bearer a' })).toBe(places[1])
+    const places = [await ask({ cookie: 'AWSALB=1' }), await ask({ cookie: 'AWSALB=2' }), await ask({ authorization: 'Bearer b' }), await ask({})]
+    expect(new Set(places).size).toBe(1)
+    await vi.waitFor(() => expect(start).toHaveBeenCalledTimes(1))
+  })
+
+  test.each([
+    ['true', true as const],
+    ['allow without a subject', { allow: true as const }]
+  ])('where authorize does not say whose the key is (%s), it is refused, and says so: tenants by another header would share it', async (_, answer) => {
+    const start = vi.fn(() => 'of tenant a')
+    const served = await serve({ start, authorize: ({ request }) => (['a', 'b'].includes(request.headers.get('x-api-key') ?? '') ? answer : false) })
+    for (const tenant of ['a', 'b']) {
+      const refused = await served.post('', '{}', { 'idempotency-key': 'k', 'x-api-key': tenant, cookie: tenant })
+      expect(await refused.json()).toMatchObject({
+        status: 400,
+        code: 'bad-request',
+        detail: 'Idempotency-Key: authorize must say whose the key is: answer { allow: true, subject }'
+      })
+    }
+    expect(start).not.toHaveBeenCalled()
+    expect((await served.post('', '{}', { 'x-api-key': 'a' })).status).toBe(202)
+  })
+
+  test('a repeat is answered only to who may read the job', async () => {
+    let mayRead = true
+    const served = await serve({
+      start: () => 'secret',
+      authorize: ({ action }) => (action === 'read' && !mayRead ? false : { allow: true, subject: 'alice' })
+    })
+    const ask = () => served.post('', '{}', { 'idempotency-key': 'k', authorization: 'Bearer alice' })
+    const first = await ask()
+    expect([first.status, (await ask()).headers.get('location')]).toEqual([202, first.headers.get('location')])
+    mayRead = false
+    const refused = await ask()
+    expect([refused.status, refused.headers.get('location')]).toEqual([403, null])
+    expect(await refused.text()).not.toContain('secret')
   })
 
   test('authorize can say who asks, so that a new token makes no new job', async () => {
-    const served = await serve({ start: () => 1, authorize: ({ request }) => ({ subject: request.headers.get('authorization')?.split('.')[0] ?? '' }) })
+    const served = await serve({
+      start: () => 1,
+      authorize: ({ request }) => ({ allow: true, subject: request.headers.get('authorization')?.split('.')[0] ?? 'nobody' })
+    })
     const ask = async (token: string) => (await served.post('', '{}', { 'idempotency-key': 'k', authorization: token })).headers.get('location')
     expect(await ask('alice.1')).toBe(await ask('alice.2'))
     expect(await ask('bob.1')).not.toBe(await ask('alice.1'))

@@ -20,7 +20,7 @@ async function lines({ get }: Pick<Served, 'get'>, path: string, headers: Record
 }
 
 test('hello, subscribed, the events, done, end', async () => {
-  const { jobs, get } = await serve({ heartbeatMs: 9000, mux: 7 })
+  const { jobs, get } = await serve({ heartbeatMs: 9000, maxJobsPerConnection: 7 })
   const queued = await jobs.publish('42', 'queued', 'line\nline\r\nü\u2028')
   const end = await jobs.publish('42', 'succeeded', 7)
   expect(await lines({ get }, '/42/events')).toEqual([
@@ -49,7 +49,7 @@ test('it does not wait for what comes: a job that goes on has no done, one at it
 })
 
 test('the answer has the headers of the JSON one', async () => {
-  const { jobs, get, base } = await serve({ origins: ['https://app.example'] })
+  const { jobs, get } = await serve({ origins: ['https://app.example'] })
   await jobs.publish('42', 'queued')
   const response = await get('/42/events', { ...ACCEPT, origin: 'https://app.example' })
   expect(Object.fromEntries(response.headers)).toMatchObject({
@@ -60,7 +60,6 @@ test('the answer has the headers of the JSON one', async () => {
     'x-content-type-options': 'nosniff',
     'access-control-allow-origin': 'https://app.example'
   })
-  expect((await fetch(`${base}/42/events`, { method: 'HEAD', headers: ACCEPT })).status).toBe(405)
   expect((await get('/42/events', { accept: 'text/event-stream, application/x-ndjson' })).headers.get('content-type')).toMatch(/event-stream/)
 })
 

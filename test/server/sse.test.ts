@@ -6,7 +6,7 @@ import { createGate } from './gate.ts'
 import { serve } from './serve.ts'
 
 test('hello, subscribed, the events so far, those that come, done, end', async () => {
-  const { jobs, base } = await serve({ heartbeatMs: 12_000, mux: 5 })
+  const { jobs, base } = await serve({ heartbeatMs: 12_000, maxJobsPerConnection: 5 })
   const queued = await jobs.publish('42', 'queued')
   const stream = await openStream(`${base}/42/events`)
   expect(stream.response.status).toBe(200)

@@ -8,7 +8,7 @@ import { serve } from './serve.ts'
 afterEach(() => void vi.useRealTimers())
 
 test('hello alone first, then subscribed and what is ready as one array', async () => {
-  const { jobs, base } = await serve({ heartbeatMs: 12_000, mux: 5 })
+  const { jobs, base } = await serve({ heartbeatMs: 12_000, maxJobsPerConnection: 5 })
   const queued = await jobs.publish('42', 'queued')
   const started = await jobs.publish('42', 'started')
   const socket = openSocket(`${base}/42/events`)
@@ -69,7 +69,7 @@ test('a heartbeat at each heartbeatMs', async () => {
 })
 
 test('refused: accepted, hello, error, then 4000 + status', async () => {
-  const { base } = await serve({ mux: 1 })
+  const { base } = await serve({ maxJobsPerConnection: 1 })
   for (const [path, status, job] of [
     ['/none/events', 404, 'none'],
     ['/events?job=a&job=b', 400, undefined],
@@ -107,8 +107,8 @@ test('an error beside a job that is read closes nothing', async () => {
   expect(socket.controls('error')).toHaveLength(2)
 })
 
-test('a subscribe beyond mux is 429 and names the job; replacing is none', async () => {
-  const { jobs, base } = await serve({ mux: 2 })
+test('a subscribe beyond maxJobsPerConnection is 429 and names the job; replacing is none', async () => {
+  const { jobs, base } = await serve({ maxJobsPerConnection: 2 })
   for (const job of ['a', 'b', 'c']) await jobs.publish(job, 'queued')
   const socket = openSocket(`${base}/events?job=a&job=b`)
   await vi.waitFor(() => expect(socket.events()).toHaveLength(2))

@@ -4,10 +4,16 @@ import { answer, type Parts } from '../handler.ts'
 import { patienceMs, type Room } from '../outlet.ts'
 import type { Settings } from '../types.ts'
 
+/** Of a URL, what stands before the path. */
+const ORIGIN = /^[^:/?#]+:\/\/[^/?#]*/
+
 /** Answers a request of the Fetch standard; never rejects. */
-export async function respondToFetch(request: Request, parts: Parts): Promise<Response> {
+export async function respondToFetch(request: Request, context: unknown, parts: Parts): Promise<Response> {
   const body = () => request.body ?? ''
-  const found = await answer({ request, address: undefined, signal: request.signal, body }, parts)
+  const found = await answer(
+    { request, target: request.url.replace(ORIGIN, ''), source: context === undefined ? {} : { context }, signal: request.signal, body },
+    parts
+  )
   const { status, headers } = found
   if (isOutflow(found.body)) return new Response(streamOf(found.body, parts.settings), { status, headers })
   found.delivery?.close() // what becomes of it from here on is the platform's

@@ -3,18 +3,21 @@ import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import { alarm } from '../alarm.ts'
 import { type Answer, type Call, isOutflow, type Outflow } from '../call.ts'
+import { wayOfAnswer } from '../fast-path.ts'
 import { answer, type Parts } from '../handler.ts'
 import { Outlet, patienceMs } from '../outlet.ts'
-import { badRequest } from '../problem.ts'
-import type { NodeRequest, NodeResponse, Settings } from '../types.ts'
-import { chunkOf, socketBelow } from './chunk.ts'
+import { badRequest, SAFE } from '../problem.ts'
+import type { NodeRequest, NodeResponse, Settings, Source } from '../types.ts'
 
 /** How long what was written may take to leave once the answer is complete. */
 const CLOSING_MS = 2000
 
-/** The URL that was asked for, also where a router has cut off the path that it is mounted at; `undefined` where it is none. */
+/** What was asked for, also where a router has cut off the path that it is mounted at. */
+export const targetOf = (req: NodeRequest): string => ('originalUrl' in req && typeof req.originalUrl === 'string' ? req.originalUrl : (req.url ?? '/'))
+
+/** The same as a URL; `undefined` where it is none. */
 export function urlOf(req: NodeRequest): URL | undefined {
-  const target = 'originalUrl' in req && typeof req.originalUrl === 'string' ? req.originalUrl : (req.url ?? '/')
+  const target = targetOf(req)
   const scheme = req.socket instanceof TLSSocket ? 'https' : 'http'
   const host = String(req.headers[':authority'] || req.headers.host || 'localhost') // an empty one is one (RFC 9112 §3.2)
   if (/[/?#\\]/.test(host)) return undefined // a part of the path would come from it
@@ -28,8 +31,14 @@ export function requestOf({ method, headers: given }: Pick<NodeRequest, 'method'
   const headers = new Headers()
   for (const [name, value] of Object.entries(given))
     if (!name.startsWith(':') && value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
+  if (typeof given[':authority'] === 'string') headers.set('host', given[':authority']) // it has precedence (RFC 9113 §8.3.1)
   for (const [name, value] of Object.entries(extra)) headers.set(name, value)
   return new Request(url, { method: method ?? 'GET', headers })
+}
+
+export function sourceOf(req: NodeRequest): Source {
+  const address = req.socket.remoteAddress
+  return address === undefined ? { node: req } : { node: req, address }
 }
 
 /** Answers a Node request, at the pace of its reader. */
@@ -46,7 +55,7 @@ export async function respond(req: NodeRequest, response: NodeResponse, parts: P
   req.socket.on('close', leave) // the answer's own is not told where it still waits for another one's end
   const call = callOf(req, gone.signal)
   if (!call) {
-    res.writeHead(400).end()
+    res.writeHead(400, SAFE).end()
     return
   }
   const found = await answer(call, parts)
@@ -77,7 +86,13 @@ function callOf(req: NodeRequest, signal: AbortSignal): Call | undefined {
   const url = urlOf(req)
   if (!url) return undefined
   try {
-    return { request: requestOf(req, url), address: req.socket.remoteAddress, signal, body: () => (req.readableDidRead ? bodyReadBefore(req) : bodyOf(req)) }
+    return {
+      request: requestOf(req, url),
+      target: targetOf(req),
+      source: sourceOf(req),
+      signal,
+      body: () => (req.readableDidRead ? bodyReadBefore(req) : bodyOf(req))
+    }
   } catch {
     return undefined // a method or a URL that the Fetch standard doesn't take
   }
@@ -94,11 +109,26 @@ async function* bodyOf(req: NodeRequest): AsyncGenerator<Uint8Array, void> {
   }
 }
 
-/** What a body parser in front has made of it. */
+/** What a body parser in front has made of it, as JSON text. */
 function bodyReadBefore(req: NodeRequest): string {
-  const body = 'body' in req ? req.body : undefined
+  const body: unknown = 'body' in req ? req.body : undefined
+  const { 'content-length': length, 'content-type': type = '' } = req.headers
+  if (length === '0') return '' // of which parsers make an object
   if (body === undefined) throw new Error('the body of a POST was read by something in front of the job server, which left no `body` on the request')
-  return typeof body === 'string' || Buffer.isBuffer(body) ? body.toString() : JSON.stringify(body)
+  if (Buffer.isBuffer(body)) return body.toString()
+  if (typeof body !== 'string') return JSON.stringify(body)
+  // The text itself, or the string that was in it: that one is shorter.
+  if (!/[/+]json\b/i.test(type) || Buffer.byteLength(body) === Number(length)) return body
+  return length === undefined && isJson(body) ? body : JSON.stringify(body)
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function send(res: ServerResponse, found: Answer, settings: Settings, gone: AbortSignal): void {
@@ -128,10 +158,10 @@ function discard({ body, delivery }: Answer): void {
 function stream(res: ServerResponse, body: Outflow, settings: Settings, gone: AbortSignal): void {
   body.onCut(() => res.destroy())
   res.flushHeaders()
-  const socket = socketBelow(res)
-  const outlet = new Outlet(socket ?? res, settings)
+  const way = wayOfAnswer(res, settings.fastPath)
+  const outlet = new Outlet(way.stream, settings)
   gone.addEventListener('abort', () => outlet.close())
-  const write = (text: string) => outlet.write(socket ? chunkOf(text) : text)
+  const write = (text: string) => outlet.write(way.encode(text))
   body.pump(write, () => {
     res.end()
     if (!gone.aborted)

@@ -1,25 +1,34 @@
+import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { WebSocketServer } from 'ws'
+import { type WebSocket, WebSocketServer } from 'ws'
 import { BEARER_PREFIX, BEARER_TOKEN, SUBPROTOCOL } from '../../protocol/rules.ts'
+import { type Asker, type Grant, permit } from '../authorize.ts'
 import type { Connections } from '../connections.ts'
 import { checkOrigin } from '../cors.ts'
 import type { Parts } from '../handler.ts'
+import { checkHost } from '../hosts.ts'
 import type { Ask } from '../job-reader.ts'
-import { badRequest, closing, internal, notFound, problemBody, Refusal } from '../problem.ts'
+import { badRequest, closing, internal, notFound, problemBody, Refusal, SAFE } from '../problem.ts'
 import { refuseSocket, serveSocket } from '../readings/websocket.ts'
-import { asked, findRoute, pathBelow, windowBytes } from '../routes.ts'
-import type { Settings } from '../types.ts'
-import { requestOf, urlOf } from './node.ts'
+import { asked, findRoute, pathBelow, pathOf, windowBytes } from '../routes.ts'
+import type { JobServer, Settings, Source } from '../types.ts'
+import { requestOf, sourceOf, targetOf, urlOf } from './node.ts'
 
 /** Clients send nothing but operations, which are short. */
 const MAX_MESSAGE_BYTES = 16_384
 
-export type Upgrade = (req: IncomingMessage, socket: Duplex, head: Buffer) => void
+export type Upgrade = JobServer['upgrade']
+
+/** A handshake that may be made. */
+interface Handshake {
+  asks: () => Ask[]
+  whoAsks: () => Asker
+}
 
 /**
- * Takes WebSocket handshakes. What speaks for the path (no such place, a strange origin, no such subprotocol) is refused
- * by HTTP, so that clients fall back; what speaks for the job is said on the socket, since browsers hide a handshake's status.
+ * Takes WebSocket handshakes. What speaks for the path (a strange origin, no such subprotocol) is refused by HTTP, so that
+ * clients fall back; what speaks for the job is said on the socket, since browsers hide a handshake's status.
  */
 export function createUpgrade({ settings, connections, metrics }: Parts): Upgrade {
   const server = new WebSocketServer({
@@ -30,27 +39,46 @@ export function createUpgrade({ settings, connections, metrics }: Parts): Upgrad
     handleProtocols: (offered) => offered.has(SUBPROTOCOL) && SUBPROTOCOL
   })
 
-  return (req, socket, head) => {
+  return (req, socket, head, next) => {
+    const path = pathBelow(settings.basePath, pathOf(targetOf(req)))
+    if (path === undefined && next) return next()
+    if (path === undefined && isShared(socket)) return
     socket.on('error', ignore) // 'close' follows
-    let makeRequest: () => Request
-    let request: Request
+    let handshake: Handshake
     try {
-      makeRequest = checkHandshake(req, settings, connections)
-      request = makeRequest()
-      checkOrigin(request, settings)
+      handshake = checkHandshake(req, path, settings, connections)
     } catch (error) {
       return refuseHandshake(socket, counted(error))
     }
-    server.handleUpgrade(req, socket, head, (ws) => {
-      try {
-        const asks = asksOf(request, settings)
-        const window = windowBytes(request)
-        const slot = connections.admit(req.socket.remoteAddress, 'websocket')
-        serveSocket({ ws, socket, makeRequest, asks, windowBytes: window, slot, settings })
-      } catch (error) {
-        refuseSocket(ws, counted(error), settings)
-      }
-    })
+    server.handleUpgrade(req, socket, head, (ws) => void welcome(ws, socket, handshake))
+  }
+
+  async function welcome(ws: WebSocket, socket: Duplex, { asks: asksOf, whoAsks }: Handshake): Promise<void> {
+    try {
+      const asks = asksOf()
+      const { request, source } = whoAsks()
+      const window = windowBytes(request)
+      // Those of a socket that names jobs are asked for one by one.
+      const grant = asks.length === 0 && settings.authorize ? await ask(ws, { request, source }) : undefined
+      const slot = connections.admit(source.address, 'websocket')
+      if (grant) slot.expireAt(grant.expiresAt)
+      serveSocket({ ws, socket, whoAsks, asks, windowBytes: window, slot, settings })
+    } catch (error) {
+      refuseSocket(ws, counted(error), settings)
+    }
+  }
+
+  /** While it waits for its permission, a socket is not read. */
+  async function ask(ws: WebSocket, asker: Asker): Promise<Grant> {
+    const leave = connections.wait(() => ws.terminate())
+    ws.on('error', ignore) // 'close' follows
+    ws.pause()
+    try {
+      return await permit(settings, asker, 'connect')
+    } finally {
+      ws.resume()
+      leave()
+    }
   }
 
   function counted(error: unknown): Refusal {
@@ -63,23 +91,37 @@ export function createUpgrade({ settings, connections, metrics }: Parts): Upgrad
 /** No listener that stays with the socket may be a closure of a place that knows the request: it would keep it. */
 const ignore = () => {}
 
-/** Returns how the request is made: each follower would hold more in it than in all the rest. */
-function checkHandshake(req: IncomingMessage, { basePath }: Settings, connections: Connections): () => Request {
+/** Whether somebody else listens to the server's handshakes, who may want what is not ours. */
+function isShared(socket: Duplex): boolean {
+  const server: unknown = 'server' in socket ? socket.server : undefined // of net and tls: the one that has taken the connection
+  return server instanceof EventEmitter && server.listenerCount('upgrade') > 1
+}
+
+function checkHandshake(req: IncomingMessage, path: string | undefined, settings: Settings, connections: Connections): Handshake {
   if (connections.closing) throw closing()
   const url = urlOf(req)
-  const path = url && pathBelow(basePath, url.pathname)
-  if (!url || path === undefined || !path.endsWith('/events')) throw notFound()
+  if (!url || !path || !/\/events\/?$/.test(path)) throw notFound()
   const offered = (req.headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim())
   if (!offered.includes(SUBPROTOCOL)) throw badRequest(`Sec-WebSocket-Protocol: expected ${SUBPROTOCOL}`)
   const token = bearerOf(offered)
-  return requestMaker(req.headers, url.href, {
+  const whoAsks = askerOf(req, url.href, settings, {
     'sec-websocket-protocol': SUBPROTOCOL,
     ...(token === undefined || req.headers.authorization ? {} : { authorization: `Bearer ${token}` })
   })
+  const { request } = whoAsks()
+  checkHost(request, settings)
+  checkOrigin(request, settings)
+  return { whoAsks, asks: () => asksOf(path, request, settings) }
 }
 
-const requestMaker = (headers: IncomingMessage['headers'], url: string, extra: Record<string, string>) => (): Request =>
-  requestOf({ method: 'GET', headers }, url, extra)
+/** The request is made anew each time: each follower would hold more in it than in all the rest. So it would in its handshake, where nobody asks for that. */
+function askerOf(req: IncomingMessage, url: string, { authorize }: Settings, extra: Record<string, string>): () => Asker {
+  const { headers } = req
+  const source = authorize ? sourceOf(req) : addressOnly(sourceOf(req))
+  return () => ({ request: requestOf({ method: 'GET', headers }, url, extra), source })
+}
+
+const addressOnly = ({ address }: Source): Source => (address === undefined ? {} : { address })
 
 /** A token that came as a subprotocol (PROTOCOL.md §5); passed over where no header could carry it. */
 function bearerOf(offered: readonly string[]): string | undefined {
@@ -88,14 +130,16 @@ function bearerOf(offered: readonly string[]): string | undefined {
   return token && BEARER_TOKEN.test(token) ? token : undefined
 }
 
-function asksOf(request: Request, { basePath, mux }: Settings): Ask[] {
-  const route = findRoute(pathBelow(basePath, new URL(request.url).pathname) ?? '')
+function asksOf(path: string, request: Request, { maxJobsPerConnection }: Settings): Ask[] {
+  const route = findRoute(path)
   if (route.to !== 'events') throw notFound()
-  return asked(route, request, mux)
+  return asked(route, request, maxJobsPerConnection)
 }
 
 function refuseHandshake(socket: Duplex, refusal: Refusal): void {
   const { headers, body } = problemBody(refusal)
-  const lines = Object.entries({ ...headers, 'Content-Length': Buffer.byteLength(body), Connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`)
+  const lines = Object.entries({ ...SAFE, ...headers, 'Content-Length': Buffer.byteLength(body), Connection: 'close' }).map(
+    ([name, value]) => `${name}: ${value}\r\n`
+  )
   socket.end(`HTTP/1.1 ${refusal.status} Refused\r\n${lines.join('')}\r\n${body}`, () => socket.destroy())
 }

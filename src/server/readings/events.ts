@@ -1,3 +1,4 @@
+import { formatFor } from '../accept.ts'
 import { permit } from '../authorize.ts'
 import type { Answer, Call } from '../call.ts'
 import type { Connections, Slot } from '../connections.ts'
@@ -12,27 +13,18 @@ import { readNdjson } from './ndjson.ts'
 import { readSse } from './sse.ts'
 import { helloFor, streamBudget } from './stream.ts'
 
-/** What a request is answered with (PROTOCOL.md §2). */
-type Format = 'sse' | 'ndjson' | 'json'
-
-function formatFor(request: Request): Format {
-  const accept = request.headers.get('accept') ?? ''
-  if (/text\/event-stream/i.test(accept)) return 'sse'
-  return /application\/x-ndjson/i.test(accept) ? 'ndjson' : 'json'
-}
-
 /** The JSON, NDJSON or event stream that a GET of events asks for. */
 export async function readEvents(call: Call, route: Route & { to: 'events' }, settings: Settings, connections: Connections): Promise<Answer> {
   const { request, signal } = call
-  const asks = asked(route, request, settings.mux)
+  const asks = asked(route, request, settings.maxJobsPerConnection)
   const [first] = asks
   if (!first) throw badRequest('job: expected one at least')
   const single = asks.length === 1
   const window = windowBytes(request)
-  const format = formatFor(request)
-  const wait = format === 'json' ? waitMs(request) : 0
+  const format = formatFor(request.headers.get('accept'))
+  const wait = format === 'json' && request.method === 'GET' ? waitMs(request) : 0
   const kind: ConnectionKind = format === 'sse' ? 'sse' : wait > 0 ? 'long-poll' : 'short-poll'
-  const slot = connections.admit(call.address, kind)
+  const slot = connections.admit(call.source.address, kind)
   const { log, heartbeatMs, onError } = settings
   const follow = new Follow({
     log,
@@ -55,7 +47,7 @@ export async function readEvents(call: Call, route: Route & { to: 'events' }, se
   const hurry = format === 'json' ? new AbortController() : undefined
   slot.hold({ bye: (...said) => (hurry ? hurry.abort() : follow.bye(...said)), cut: () => cut() })
   try {
-    await subscribeAll(asks, single, follow, request, slot, settings)
+    await subscribeAll(asks, single, follow, call, slot, settings)
     if (!hurry) {
       const body = { follow, hello: helloFor(settings), budget: streamBudget(settings), single, delivery }
       if (format === 'ndjson') return await readNdjson(body)
@@ -74,8 +66,8 @@ export async function readEvents(call: Call, route: Route & { to: 'events' }, se
 }
 
 /** Among several, a job that may not be read has its own `error`; other refusals are the whole request's (PROTOCOL.md §7). */
-async function subscribeAll(asks: readonly Ask[], single: boolean, follow: Follow, request: Request, slot: Slot, settings: Settings): Promise<void> {
-  const grants = await Promise.allSettled(asks.map(({ job }) => permit(settings, request, 'read', job)))
+async function subscribeAll(asks: readonly Ask[], single: boolean, follow: Follow, call: Call, slot: Slot, settings: Settings): Promise<void> {
+  const grants = await Promise.allSettled(asks.map(({ job }) => permit(settings, call, 'read', job)))
   for (const [index, ask] of asks.entries()) {
     const grant = grants[index]
     if (grant?.status === 'fulfilled') {

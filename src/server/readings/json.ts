@@ -117,8 +117,13 @@ export function checkErrors(errors: readonly Problem[], single: boolean): void {
 export const refusalFrom = ({ status, code, message, retryAfterMs }: Problem): Refusal =>
   new Refusal(status, code, message, retryAfterMs === undefined ? {} : { retryAfterMs })
 
-function toAnswer({ jobs, events }: Collected, more: boolean, ifNoneMatch: string | null, { heartbeatMs, mux, pollMs }: Settings): Answer {
-  const head: Omit<Reading, 'events'> = { protocol: PROTOCOL, heartbeatMs, mux, pollMs, more, jobs: [...jobs.values()] }
+function toAnswer(
+  { jobs, events }: Collected,
+  more: boolean,
+  ifNoneMatch: string | null,
+  { heartbeatMs, maxJobsPerConnection, shortPollPauseMs }: Settings
+): Answer {
+  const head: Omit<Reading, 'events'> = { protocol: PROTOCOL, heartbeatMs, mux: maxJobsPerConnection, pollMs: shortPollPauseMs, more, jobs: [...jobs.values()] }
   const text = JSON.stringify(head)
   // Of the events too: they are those from `from` to `cursor` of an epoch, and never change.
   const etag = `"${createHash('sha256').update(text).digest('base64url')}"`

@@ -8,7 +8,7 @@ import type { Room } from '../outlet.ts'
 import { pump } from '../pump.ts'
 import { checkErrors } from './json.ts'
 
-const HEADERS = { 'Content-Type': 'application/x-ndjson', 'X-Accel-Buffering': 'no', 'X-Content-Type-Options': 'nosniff' }
+const HEADERS = { 'Content-Type': 'application/x-ndjson', 'X-Accel-Buffering': 'no' }
 
 interface NdjsonReading {
   follow: Follow

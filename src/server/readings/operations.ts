@@ -1,6 +1,6 @@
 import type { Operation } from '../../protocol/frames.ts'
 import { isCursor, isJobId } from '../../protocol/rules.ts'
-import { permit } from '../authorize.ts'
+import { type Asker as Asking, permit } from '../authorize.ts'
 import type { Slot } from '../connections.ts'
 import type { Follow } from '../follow.ts'
 import type { Ask } from '../job-reader.ts'
@@ -21,7 +21,7 @@ export interface Asker {
 
 interface OperationsOptions {
   follow: Follow
-  makeRequest: () => Request
+  whoAsks: () => Asking
   slot: Slot
   settings: Settings
   asker: Asker
@@ -98,11 +98,12 @@ export class Operations {
   }
 
   private async subscribe(ask: Ask): Promise<void> {
-    const { follow, makeRequest, slot, settings } = this.options
+    const { follow, whoAsks, slot, settings } = this.options
     if (ask.after !== undefined && !isCursor(ask.after)) throw badRequest('after: expected a cursor of 1 to 128 of [A-Za-z0-9._:~-]')
-    const { expiresAt } = await permit(settings, makeRequest(), 'read', ask.job)
+    const { expiresAt } = await permit(settings, whoAsks(), 'read', ask.job)
     if (this.isRefused) return
-    if (!follow.has(ask.job) && follow.size() >= settings.mux) throw busy(429, `a connection carries at most ${settings.mux} jobs`, 1000)
+    if (!follow.has(ask.job) && follow.size() >= settings.maxJobsPerConnection)
+      throw busy(429, `a connection carries at most ${settings.maxJobsPerConnection} jobs`, 1000)
     slot.expireAt(expiresAt)
     follow.subscribe(ask)
   }

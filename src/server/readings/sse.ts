@@ -12,8 +12,7 @@ import { encodeOnce } from './stream.ts'
 const HEADERS = {
   'Content-Type': 'text/event-stream; charset=utf-8',
   'Cache-Control': 'private, no-store, no-transform',
-  'X-Accel-Buffering': 'no',
-  'X-Content-Type-Options': 'nosniff'
+  'X-Accel-Buffering': 'no'
 }
 const PADDING = `:${' '.repeat(2048)}\n\n`
 

@@ -2,8 +2,10 @@ import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { type ByeReason, type ErrorControl, type Frame, isControl } from '../../protocol/frames.ts'
 import { alarm } from '../alarm.ts'
+import type { Asker as Asking } from '../authorize.ts'
 import type { Connection, Slot } from '../connections.ts'
 import { encodeFrame } from '../encode.ts'
+import { type Way, wayOfSocket } from '../fast-path.ts'
 import { Follow } from '../follow.ts'
 import type { Ask } from '../job-reader.ts'
 import { Outlet, type Room } from '../outlet.ts'
@@ -12,7 +14,6 @@ import { pump, type Sink } from '../pump.ts'
 import type { Settings } from '../types.ts'
 import { type Asker, Operations } from './operations.ts'
 import { encodeOnce, helloFor, streamBudget } from './stream.ts'
-import { textFrame } from './text-frame.ts'
 
 /** How long a socket without a subscription waits for another one. */
 const LINGER_MS = 10_000
@@ -31,10 +32,9 @@ export function refuseSocket(ws: WebSocket, refusal: Refusal, settings: Settings
 
 interface SocketReadingOptions {
   ws: WebSocket
-  /** The one below `ws`: whole messages are written to it as they are, since `ws` would make them anew for each socket. */
+  /** The one below `ws`. */
   socket: Duplex
-  /** Anew at each call: a request holds more than all the rest of a follower. */
-  makeRequest: () => Request
+  whoAsks: () => Asking
   asks: readonly Ask[]
   /** How much may be on its way, until the client says that it has read some. */
   windowBytes: number
@@ -64,22 +64,25 @@ class SocketReading implements Sink, Asker, Connection {
   readonly operations: Operations
   private readonly ws: WebSocket
   private readonly outlet: Outlet
+  private readonly encode: Way['encode']
   private cancelLinger: (() => void) | undefined
   /** Where an error is in what was sent last, and nothing is left to read. */
   private refused: number | undefined
   private isFlooded = false
 
-  constructor({ ws, socket, makeRequest, windowBytes, slot, settings }: SocketReadingOptions) {
-    const { log, heartbeatMs, onError } = settings
+  constructor({ ws, socket, whoAsks, windowBytes, slot, settings }: SocketReadingOptions) {
+    const { log, heartbeatMs, onError, fastPath } = settings
+    const { stream, encode } = wayOfSocket(ws, socket, fastPath)
     this.ws = ws
-    this.outlet = new Outlet(socket, settings)
+    this.encode = encode
+    this.outlet = new Outlet(stream, settings)
     this.follow = new Follow({ log, heartbeatMs, listen: true, windowBytes, onError, meter: slot.meter })
-    this.operations = new Operations({ follow: this.follow, makeRequest, slot, settings, asker: this })
+    this.operations = new Operations({ follow: this.follow, whoAsks, slot, settings, asker: this })
   }
 
   write(frames: readonly Frame[]): Room {
     this.refused = this.follow.size() === 0 ? frames.findLast(isError)?.status : undefined
-    return this.ws.readyState !== this.ws.OPEN || this.outlet.write(encodeMessage(frames))
+    return this.ws.readyState !== this.ws.OPEN || this.outlet.write(this.encode(encodeMessage(frames)))
   }
 
   idle(): void {
@@ -144,7 +147,7 @@ const isError = (frame: Frame): frame is ErrorControl => isControl(frame) && fra
 
 const encodeMessage = encodeOnce((frames) => {
   const texts = frames.map(encodeFrame)
-  return textFrame(texts.length === 1 ? texts.join() : `[${texts.join(',')}]`)
+  return texts.length === 1 ? texts.join() : `[${texts.join(',')}]`
 })
 
 /** Closes, and does not wait for ever for the other side to agree. */

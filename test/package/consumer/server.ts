@@ -21,15 +21,16 @@ const jobs: JobServer = createJobServer({
   basePath: '/jobs',
   log: memoryLog({ maxEvents: 1000, ttlMs: 60_000 }),
   start: (job, input) => transcode(input, job),
-  authorize: ({ request, action, jobId }) => {
+  authorize: ({ request, action, jobId, source }) => {
     if (request.headers.get('authorization') === null) return { status: 401 }
     // @ts-expect-error: no such action
     if (action === 'write') return false
-    return action === 'read' ? { expiresAt: Date.now() + 1000 } : jobId !== '1'
+    if (source.address === undefined && source.context === undefined) return null
+    return action === 'read' ? { allow: true, expiresAt: Date.now() + 1000 } : jobId !== '1'
   },
   origins: ['https://app.example.com'],
   heartbeatMs: 15_000,
-  mux: 10
+  maxJobsPerConnection: 10
 })
 
 const options: RedisLogOptions = { url: 'redis://localhost', prefix: 'jobs:', maxEvents: 1000, ttlMs: 60_000, durable: true, timeoutMs: 1000 }
@@ -63,5 +64,7 @@ export async function use(log: EventLog): Promise<void> {
   await jobs.publish('42', 1)
 }
 
+// @ts-expect-error: whom it allows, and not that it does
+createJobServer({ authorize: () => ({ subject: '1' }) })
 // @ts-expect-error: no such option
 createJobServer({ heartbeat: 1 })

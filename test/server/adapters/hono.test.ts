@@ -30,3 +30,14 @@ describeMount('Hono, below a path, behind compression', {
   },
   elsewhere: /404 Not Found/
 })
+
+describeMount('Hono, whose server is attached to', {
+  async mount(jobs) {
+    const app = new Hono()
+    app.get('/page', (c) => c.text('the page'))
+    const server = start(app)
+    jobs.attach(server)
+    return { origin: await listen(server) }
+  },
+  elsewhere: /404 Not Found/
+})

@@ -35,7 +35,7 @@ describeMount('HTTP/2 only', { transports: ['sse', 'long-poll', 'short-poll'], m
 describeMount('HTTP/2, and HTTP/1.1 for WebSocket', { mount: (jobs) => mount(jobs, true) })
 
 test('HTTP/2 carries many streams over one connection', async () => {
-  const jobs = createJobServer({ mux: 1 })
+  const jobs = createJobServer({ maxJobsPerConnection: 1 })
   onTestFinished(() => jobs.close({ graceMs: 100 }))
   const { origin, http2: own, client: by } = await mount(jobs, false)
   const client = createClient({ url: `${origin}/jobs`, transports: [sse()], firstLook: false, ...by })

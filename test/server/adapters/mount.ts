@@ -62,7 +62,7 @@ export function describeMount(
   { basePath = '/jobs', transports = ['websocket', 'sse', 'long-poll', 'short-poll'], mount, elsewhere }: Mount
 ): void {
   async function stage(options: JobServerOptions, transport: Name = 'short-poll'): Promise<Stage> {
-    const jobs = createJobServer({ basePath, pollMs: 20, ...options })
+    const jobs = createJobServer({ basePath, shortPollPauseMs: 20, ...options })
     const mounted = await mount(jobs)
     onTestFinished(() => jobs.close({ graceMs: 100 }))
     const said: Diagnostic[] = []

@@ -88,7 +88,7 @@ test('over HTTP/2, a stream that is not read holds up none of its neighbours on 
 }, 60_000)
 
 test('an answer that nobody takes counts as a connection, and is given up in the end', async () => {
-  const { base, port, jobs, get, openConnections } = await serve({ maxConnections: 1, heartbeatMs: 1000 })
+  const { base, port, jobs, get, openConnections } = await serve({ maxReaders: 1, heartbeatMs: 1000 })
   await jobs.publish('large', 'output', 'x'.repeat(16_000_000))
   await jobs.publish('small', 'queued')
   expect((await get('/small/events')).status).toBe(200)

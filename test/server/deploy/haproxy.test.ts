@@ -77,7 +77,7 @@ test.skipIf(!findProxy('haproxy')).each(LOGS)(
     const create = () =>
       createJobServer({
         log: open(),
-        pollMs: 200,
+        shortPollPauseMs: 200,
         heartbeatMs: 2000,
         start(_, input) {
           const n = Number(input)
@@ -171,7 +171,7 @@ test.skipIf(!findProxy('haproxy'))(
   'while no node is up, and HAProxy answers 503 itself, everybody waits, and goes on when one is',
   async () => {
     const { writer: log, open } = inMemory()
-    const create = () => createJobServer({ log: open(), pollMs: 100 })
+    const create = () => createJobServer({ log: open(), shortPollPauseMs: 100 })
     await log.append('42', 'started', {})
     const node = await startNode(create(), await freePort())
     const origin = await startProxy('haproxy', (port) => haproxyConfiguration(port, [node.port]))
