@@ -56,7 +56,10 @@ export function createClient(options: ClientSetup): Client {
 }
 
 /** 128 random bits. Not crypto.randomUUID(), which a page without TLS doesn't have. */
-const randomKey = (): string => crypto.getRandomValues(new Uint32Array(4)).join('-')
+const randomKey = (): string => {
+  const hex = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})/, '$1-$2-4$3-a$4-')
+}
 
 function wireUp(settings: Settings, backend: Backend, life: AbortSignal, emit: Emit): Wired {
   const { fetch = globalThis.fetch, WebSocket = globalThis.WebSocket, credentials, token, headers, memory, share } = settings

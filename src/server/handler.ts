@@ -93,7 +93,7 @@ async function start(call: Call, { settings, runner, bodies }: Parts): Promise<A
   checkOrigin(request, settings)
   const { subject } = await permit(settings, call, 'start')
   const idempotencyKey = request.headers.get('idempotency-key')
-  if (idempotencyKey !== null && settings.authorize && subject === undefined) throw keyOfNobody()
+  if (idempotencyKey !== null && settings.authorize && subject === undefined && !RANDOM_UUID.test(idempotencyKey)) throw keyOfNobody()
   const body = await bodies.read(call.body())
   const { id, isRepeat } = await startJob({ body, idempotencyKey, scope: subject ?? '' }, settings, runner)
   // What the first one is told of a job says nothing of what this one may see.
@@ -101,8 +101,12 @@ async function start(call: Call, { settings, runner, bodies }: Parts): Promise<A
   return json(202, await settings.log.snapshot(id), { Location: `${settings.basePath}/${encodeURIComponent(id)}` })
 }
 
+/** Of version 4 or 7 (RFC 9562): whoever knows one has made it, or was told it, as with a job's id. Those of other versions follow from what others may know. */
+const RANDOM_UUID = /^[\da-f]{8}-[\da-f]{4}-[47][\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/i
+
 /** By a header that is sent with it the key would be somebody else's, or another one's as soon as a cookie or a token is renewed: a second job. */
-const keyOfNobody = () => badRequest('Idempotency-Key: authorize must say whose the key is: answer { allow: true, subject }')
+const keyOfNobody = () =>
+  badRequest('Idempotency-Key: expected a random UUID (version 4 or 7), or that authorize says whose the key is: { allow: true, subject }')
 
 async function cancel(call: Call, job: string, { settings, bodies }: Parts): Promise<Answer> {
   checkOrigin(call.request, settings)

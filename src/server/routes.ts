@@ -5,9 +5,9 @@ import { badRequest, notFound } from './problem.ts'
 export type Route = { to: 'start' } | { to: 'snapshot'; job: string } | { to: 'cancel'; job: string } | { to: 'events'; job?: string }
 
 /** A path that begins with "/", of what RFC 3986 §3.3 allows in one; with a "%" that encodes nothing, which is nobody's id: a 400. */
-const PATH = /^(?:\/(?:[\w.~!$&'()*+,;=:@-]|%[\dA-F]{2}|%(?![\dA-Fa-f]{2}))*)+$/
+const PATH = /^(?:\/(?:[\w.~!$&'()*+,;=:@-]|%[\dA-Fa-f]{2}|%(?![\dA-Fa-f]{2}))*)+$/
 /** An empty segment, or one of dots; an unreserved character that is encoded, as a dot or a letter. */
-const NOT_NORMAL = /\/\/|\/\.{1,2}(?:\/|$)|%(?:2[DE]|3\d|4[1-9A-F]|5[\dAF]|6[1-9A-F]|7[\dAE])/
+const NOT_NORMAL = /\/\/|\/\.{1,2}(?:\/|$)|%(?:2[de]|3\d|4[1-9a-f]|5[\daf]|6[1-9a-f]|7[\dae])/i
 
 /**
  * The path of a request's target (`/jobs/42?after=…`), as it was sent; `undefined` where it isn't in normal form (RFC 3986 §6.2.2). Whoever

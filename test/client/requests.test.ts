@@ -49,7 +49,7 @@ describe('start', () => {
       'content-type': 'application/json',
       authorization: 'Bearer s3cret',
       'x-own': 'yes',
-      'idempotency-key': expect.stringMatching(/^\d+(-\d+){3}$/)
+      'idempotency-key': expect.stringMatching(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/)
     })
     expect(world.links).toEqual([])
     if (!job) throw new Error('not started')

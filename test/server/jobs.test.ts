@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { createClient } from '../../src/index.ts'
 import { createJobServer } from '../../src/server/job-server.ts'
 import { memoryLog } from '../../src/server/log/memory.ts'
 import { type EventLog, LogError } from '../../src/server/log/types.ts'
@@ -246,16 +247,37 @@ describe('POST start', () => {
   ])('where authorize does not say whose the key is (%s), it is refused, and says so: tenants by another header would share it', async (_, answer) => {
     const start = vi.fn(() => 'of tenant a')
     const served = await serve({ start, authorize: ({ request }) => (['a', 'b'].includes(request.headers.get('x-api-key') ?? '') ? answer : false) })
-    for (const tenant of ['a', 'b']) {
-      const refused = await served.post('', '{}', { 'idempotency-key': 'k', 'x-api-key': tenant, cookie: tenant })
+    // Of version 5, a UUID is a hash of what another tenant may have as well.
+    for (const [tenant, key] of ['a', 'b'].flatMap((each) => [[each, 'k'] as const, [each, '886313e1-3b8a-5372-9b90-0c9aee199e5d'] as const])) {
+      const refused = await served.post('', '{}', { 'idempotency-key': key, 'x-api-key': tenant, cookie: tenant })
       expect(await refused.json()).toMatchObject({
         status: 400,
         code: 'bad-request',
-        detail: 'Idempotency-Key: authorize must say whose the key is: answer { allow: true, subject }'
+        detail: 'Idempotency-Key: expected a random UUID (version 4 or 7), or that authorize says whose the key is: { allow: true, subject }'
       })
     }
     expect(start).not.toHaveBeenCalled()
     expect((await served.post('', '{}', { 'x-api-key': 'a' })).status).toBe(202)
+  })
+
+  test('a random key, as Jobtail’s own client sends it, is nobody else’s: it needs no subject', async () => {
+    const start = vi.fn()
+    const served = await serve({ start, authorize: () => true })
+    const { fetch } = globalThis
+    const keys: string[] = []
+    const client = createClient({
+      url: served.base,
+      fetch: (url, init) => {
+        keys.push(new Headers(init?.headers).get('idempotency-key') ?? '')
+        return fetch(url, init)
+      }
+    })
+    onTestFinished(() => client.close())
+    await client.start({})
+    expect(keys[0]).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-a[\da-f]{3}-[\da-f]{12}$/)
+    const ask = async (cookie: string) => (await served.post('', '{}', { 'idempotency-key': keys[0] ?? '', cookie })).headers.get('location')
+    expect(await ask('AWSALB=1')).toBe(await ask('AWSALB=2'))
+    expect(start).toHaveBeenCalledTimes(1)
   })
 
   test('a repeat is answered only to who may read the job', async () => {

@@ -185,6 +185,7 @@ test('fetch: a URL is in order already, but for what it leaves', async () => {
 test.each([
   ['/jobs/a%2Fb/events', { to: 'events', job: 'a/b' }],
   ['/jobs/%C3%BC%20%3A', { to: 'snapshot', job: 'ü :' }],
+  ['/jobs/%c3%bc%20%3a', { to: 'snapshot', job: 'ü :' }],
   ["/jobs/a!$&'()*+,;=:@~._-", { to: 'snapshot', job: "a!$&'()*+,;=:@~._-" }],
   ['/jobs/..a', { to: 'snapshot', job: '..a' }],
   ['/jobs/42/?x', { to: 'snapshot', job: '42' }],
@@ -204,6 +205,6 @@ test('every resource, with a slash at its end', async () => {
   expect(statuses.map(({ status }) => status)).toEqual([202, 200, 200, 200, 202])
 })
 
-test.each(['/jobs//x', '/%6Aobs', '/a/../jobs', '/j%2fx'])('a basePath that nobody can ask for is refused: %s', (basePath) => {
+test.each(['/jobs//x', '/%6Aobs', '/a/../jobs'])('a basePath that nobody can ask for is refused: %s', (basePath) => {
   expect(() => createJobServer({ basePath })).toThrow(/^basePath: expected a path/)
 })

@@ -1,6 +1,7 @@
 /** What each argument has to be. Neither a token, nor a header, nor a password in a URL is quoted. */
 
-import { BEARER_TOKEN, isCursor, isJobId, MAX_TIMER_MS } from '../../protocol/rules.ts'
+import { MAX_TIMER_MS } from '../../async/bounds.ts'
+import { BEARER_TOKEN, isCursor, isJobId } from '../../protocol/rules.ts'
 import { clauses } from '../check/index.ts'
 import { UsageError } from '../exit-codes.ts'
 
