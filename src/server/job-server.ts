@@ -10,7 +10,6 @@ import { healthOf } from './health.ts'
 import { memoryLog } from './log/memory.ts'
 import { watchOutages } from './log/outage.ts'
 import { sharedLog } from './log/shared.ts'
-import { rememberLog } from './log-of.ts'
 import { countingLog, createMetrics } from './metrics.ts'
 import { pathBelow } from './routes.ts'
 import { createRunner } from './run.ts'
@@ -46,7 +45,8 @@ export function createJobServer(options: JobServerOptions = {}): JobServer {
     await log.close()
   }
 
-  const server: JobServer = {
+  return {
+    log,
     handle,
     upgrade,
     attach: (server) => attachTo(server, { handle, upgrade, isOutside }),
@@ -61,6 +61,4 @@ export function createJobServer(options: JobServerOptions = {}): JobServer {
       return closed
     }
   }
-  rememberLog(server, log)
-  return server
 }

@@ -1,6 +1,7 @@
 import type { ByeReason, Frame } from '../protocol/frames.ts'
 import { isControl } from '../protocol/frames.ts'
-import type { EventLog } from './log/types.ts'
+import { type EventLog, LogError } from './log/types.ts'
+import { wrapLog } from './log/wrap.ts'
 
 export const CONNECTION_KINDS = ['websocket', 'sse', 'long-poll', 'short-poll'] as const
 /** How a reading is made: a JSON reading that may be held is a `long-poll`, any other one a `short-poll`. */
@@ -17,6 +18,8 @@ export interface ServerMetrics {
   opened: Record<ConnectionKind, number>
   /** Events appended through this server: by `publish`, `run`, a start or a cancel. */
   appended: number
+  /** Appends that the log did not take, by the code of its error: `ended`, `conflict`, `unavailable`, …; `error` for others. */
+  appendFailures: Record<string, number>
   /** Events handed to readers: one for each event and reader. */
   delivered: Record<ConnectionKind, number>
   /** From an event's own time to its being handed to a reader that was waiting for it, in ms: how many took at most so long (cumulative). */
@@ -29,7 +32,8 @@ export interface ServerMetrics {
 
 export interface MetricsStore {
   open(kind: ConnectionKind): Meter
-  appended(): void
+  appended(events: number): void
+  refused(error: unknown): void
   rejected(status: number): void
   read(): ServerMetrics
 }
@@ -94,6 +98,7 @@ export function createMetrics(): MetricsStore {
     connections: zeros(),
     opened: zeros(),
     appended: 0,
+    appendFailures: {},
     delivered: zeros(),
     lag: { buckets: LAG_BOUNDS_MS.map((leMs) => ({ leMs, count: 0 })), count: 0, sumMs: 0 },
     byes: {},
@@ -102,23 +107,30 @@ export function createMetrics(): MetricsStore {
 
   return {
     open: (kind) => new Meter(kind, metrics),
-    appended() {
-      metrics.appended += 1
+    appended(events) {
+      metrics.appended += events
     },
+    refused: (error) => increase(metrics.appendFailures, error instanceof LogError ? error.code : 'error'),
     rejected: (status) => increase(metrics.rejected, status),
     read: () => structuredClone(metrics)
   }
 }
 
 /** The log, with what is appended through it counted. */
-export const countingLog = (log: EventLog, metrics: MetricsStore): EventLog => ({
-  append: async (...entry) => {
-    const event = await log.append(...entry)
-    metrics.appended()
-    return event
-  },
-  read: (...asked) => log.read(...asked),
-  snapshot: (...asked) => log.snapshot(...asked),
-  watch: (...asked) => log.watch(...asked),
-  close: () => log.close()
-})
+export function countingLog(log: EventLog, metrics: MetricsStore): EventLog {
+  const appendMany = log.appendMany?.bind(log)
+  async function counted<T>(append: Promise<T>, count: (done: T) => number): Promise<T> {
+    try {
+      const done = await append
+      metrics.appended(count(done))
+      return done
+    } catch (error) {
+      metrics.refused(error)
+      throw error
+    }
+  }
+  return wrapLog(log, {
+    append: (...entry) => counted(log.append(...entry), () => 1),
+    appendMany: appendMany && ((...entries) => counted(appendMany(...entries), (events) => events.length))
+  })
+}

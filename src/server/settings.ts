@@ -11,7 +11,7 @@ const isNumber = (value: unknown, to = Number.POSITIVE_INFINITY): boolean => typ
 const isPath = (value: unknown): boolean => value === '' || (typeof value === 'string' && URL.parse(value, 'http://x')?.pathname === value)
 /** As a browser writes it in the header: what else a URL may have would never be met. */
 const isOrigin = (value: unknown): boolean => typeof value === 'string' && /^(null|[a-z][a-z\d+.-]*:\/\/[^/?#*A-Z\s]+)$/.test(value)
-const isLog = (value: unknown): boolean => ['append', 'read', 'snapshot', 'watch', 'close'].every((name) => isFunction(Object(value)[name]))
+const isLog = (value: unknown): boolean => ['append', 'read', 'snapshot', 'watch', 'renew', 'reset', 'close'].every((name) => isFunction(Object(value)[name]))
 
 const AMOUNT: Rule = ['a number from 1', (value) => isNumber(value)]
 const INTERVAL: Rule = [`a number from 1 to ${LONGEST_INTERVAL_MS}`, (value) => isNumber(value, LONGEST_INTERVAL_MS)]
@@ -65,7 +65,7 @@ export function settingsFrom(options: JobServerOptions): Omit<Settings, 'log'> {
     maxBodyBytes: 2 ** 20,
     bodyTimeoutMs: 30_000,
     maxConnectionAgeMs: Number.POSITIVE_INFINITY,
-    onError: (error) => console.error('jobtail:', error),
+    onError: (error, { jobId } = {}) => console.error('jobtail:', ...(jobId === undefined ? [] : [`job ${JSON.stringify(jobId)}:`]), error),
     // An option that is given as `undefined` has its default as well.
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
     basePath: (options.basePath ?? '/jobs').replace(/\/+$/, '')
@@ -75,9 +75,9 @@ export function settingsFrom(options: JobServerOptions): Omit<Settings, 'log'> {
 /** A logger that fails, also later, is no reason to leave a request without an answer, or to end the process. */
 export const unfailing =
   (onError: Settings['onError']): Settings['onError'] =>
-  async (error) => {
+  async (error, about) => {
     try {
-      await onError(error)
+      await onError(error, about)
     } catch (failure) {
       console.error('jobtail: onError has failed:', failure, error)
     }

@@ -25,6 +25,8 @@ export interface JobServer {
   publish(jobId: string, type: string, data?: unknown): Promise<WireEvent>
   /** Runs work as a job: `queued`, `started`, what `work` publishes, then `succeeded` with its result, `failed`, or `cancelled`. Settles as `work` does; rejects after a cancel. While the log is out of reach, the beginning and the end are tried again. */
   run<T>(jobId: string, work: (job: JobContext) => T | Promise<T>): Promise<T>
+  /** Its log: what is appended through it is counted, and told to who follows. Closed with the server. */
+  readonly log: EventLog
   /** What it has done so far and does now, for `prometheusText` or for whatever else. */
   metrics(): ServerMetrics
   /** Whether it can serve: asks its log for an answer within `timeoutMs` (default 2000). Never rejects. */
@@ -94,7 +96,7 @@ export interface JobServerOptions {
   /** Readings older than this get `bye` `max-age`. Default: no limit. */
   maxConnectionAgeMs?: number
   /** Told of failures that those who ask are not told of: of `authorize`, of `origins`, and of the log, whose outages are told once each. Default: `console.error`. */
-  onError?: (error: unknown) => void
+  onError?: (error: unknown, about?: { jobId?: string }) => void
 }
 
 /** The options with their defaults in place. */

@@ -2,7 +2,6 @@ import type { ConnectionOptions } from 'bullmq'
 import { delay } from '../../async/signals.ts'
 import type { EventLog } from '../log/types.ts'
 import { isLogError, LogError } from '../log/types.ts'
-import { logOf } from '../log-of.ts'
 import type { JobServer } from '../types.ts'
 import { timeOf } from './entry.ts'
 import { createJobs } from './jobs.ts'
@@ -161,7 +160,7 @@ export function bullmqBridge(options: BullmqBridgeOptions): BullmqBridge {
 function check({ queue, connection, jobs }: BullmqBridgeOptions): EventLog {
   if (typeof queue !== 'string' || queue === '') throw new TypeError(`queue: expected a queue's name, got ${typeof queue === 'string' ? '""' : typeof queue}`)
   if (typeof connection !== 'object' || connection === null) throw new TypeError('connection: expected what BullMQ takes, such as { host, port }')
-  const log = typeof jobs === 'object' && jobs !== null ? logOf(jobs) : undefined
+  const log = typeof jobs === 'object' && jobs !== null ? ('append' in jobs ? jobs : jobs.log) : undefined
   if (!log) throw new TypeError('jobs: expected what createJobServer made, or a log')
   return log
 }

@@ -3,14 +3,14 @@ import { ErrorReply } from 'redis'
 import { isLogError } from '../log/types.ts'
 import { type Client, type ConnectionOptions, unavailable } from './connection.ts'
 import { createPlaces } from './places.ts'
-import { APPEND, READ, type Script, SNAPSHOT } from './scripts.ts'
+import { ALL, type Script } from './scripts.ts'
 
 export interface Scripts {
   /**
-   * Runs a script, again where its connection was lost meanwhile: `args` is told whether it may have run already.
+   * Runs a script, again where its connection was lost meanwhile: `args` is told whether it may have run already, and which run of Redis it is sent to.
    * Rejects with `unavailable` where Redis has not answered for `timeoutMs`, and for what it refuses for the time being.
    */
-  run(script: Script, keys: string[], args: (again: boolean) => string[]): Promise<unknown[]>
+  run(script: Script, keys: string[], args: (again: boolean, runId: string) => string[]): Promise<unknown[]>
   close(): void
 }
 
@@ -26,7 +26,14 @@ const LATER = /\b(OOM|MISCONF|NOREPLICAS|BUSY|CLUSTERDOWN)\b/
 
 export function createScripts(options: Omit<ConnectionOptions, 'prepare'>): Scripts {
   const { timeoutMs } = options
-  const places = createPlaces({ ...options, prepare: load })
+  /** A client lives as long as its socket, and so does what it is connected to. */
+  const runIds = new WeakMap<Client, string>()
+  const places = createPlaces({ ...options, prepare })
+
+  async function prepare(client: Client): Promise<void> {
+    const [runId] = await Promise.all([runIdOf(client), load(client)])
+    runIds.set(client, runId)
+  }
 
   return {
     async run(script, keys, args) {
@@ -46,7 +53,7 @@ export function createScripts(options: Omit<ConnectionOptions, 'prepare'>): Scri
         })
         if (!client) continue
         try {
-          const call = { keys, arguments: args(isAgain) }
+          const call = { keys, arguments: args(isAgain, runIds.get(client) ?? '') }
           return (await node.answer(evaluate(client, script, call, asked !== undefined))) as unknown[] // as: what each script returns
         } catch (error) {
           if (isLogError(error, 'closed')) throw error
@@ -72,7 +79,17 @@ export function createScripts(options: Omit<ConnectionOptions, 'prepare'>): Scri
 }
 
 /** Before the first call: one that has to send its script anew would come after those that were made after it. */
-const load = (client: Client): Promise<unknown> => Promise.all([APPEND, READ, SNAPSHOT].map(({ lua }) => client.scriptLoad(lua)))
+const load = (client: Client): Promise<unknown> => Promise.all(ALL.map(({ lua }) => client.scriptLoad(lua)))
+
+/** Which run of Redis this is: after a restart it is another one. `''` where an ACL doesn't let us ask. */
+async function runIdOf(client: Client): Promise<string> {
+  try {
+    return /run_id:(\w+)/.exec(await client.info('server'))?.[1] ?? ''
+  } catch (error) {
+    if (error instanceof ErrorReply) return ''
+    throw error
+  }
+}
 
 async function evaluate(client: Client, { sha, lua }: Script, call: { keys: string[]; arguments: string[] }, asking: boolean): Promise<unknown> {
   const ask = () => {

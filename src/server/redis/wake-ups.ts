@@ -4,13 +4,13 @@ import { type Client, type ConnectionOptions, createConnection, unavailable } fr
 
 /** Pub/sub over one connection, however many listen. */
 export interface WakeUps {
-  /** Resolves once the channel is listened to; calls `wake` at each of its messages, and whenever listening was interrupted and is active again. */
-  listen(channel: string, wake: () => void): Promise<() => void>
+  /** Resolves once the channel is listened to; calls `wake` at each of its messages, with what it says, and without whenever listening was interrupted and is active again. */
+  listen(channel: string, wake: (message?: string) => void): Promise<() => void>
   close(): void
 }
 
 interface Channel {
-  wakes: Set<() => void>
+  wakes: Set<(message?: string) => void>
   /** What it was last subscribed with. */
   client?: Client
   /** Settles with that subscription. */
@@ -24,8 +24,8 @@ export function createWakeUps(options: Omit<ConnectionOptions, 'prepare'>): Wake
   const channels = new Map<string, Channel>()
   const connection = createConnection({ ...options, prepare: resume })
 
-  function dispatch(_: string, name: string): void {
-    for (const wake of channels.get(name)?.wakes ?? []) wake()
+  function dispatch(message: string, name: string): void {
+    for (const wake of channels.get(name)?.wakes ?? []) wake(message || undefined)
   }
 
   /** Subscribes a new client to all that the one before it was; what they have missed is in the log. */
@@ -68,7 +68,7 @@ export function createWakeUps(options: Omit<ConnectionOptions, 'prepare'>): Wake
     async listen(name, wake) {
       const channel = channels.get(name) ?? { wakes: new Set() }
       channels.set(name, channel)
-      const own = () => wake() // so that the same function may listen twice
+      const own = (message?: string) => wake(message) // so that the same function may listen twice
       channel.wakes.add(own)
       const stop = () => {
         channel.wakes.delete(own)

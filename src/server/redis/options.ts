@@ -1,0 +1,72 @@
+import { RedisClient } from 'redis'
+import { MAX_TIMER_MS } from '../alarm.ts'
+
+export interface RedisLogOptions {
+  /** Such as `redis://user:password@host:6379/0`, or `rediss:` for TLS; several nodes of a Redis Cluster, where one may be gone. Default `redis://localhost:6379`. */
+  url?: string | readonly string[]
+  /** Of all keys and channels. Default `jobtail:`. */
+  prefix?: string
+  /** Events retained per job, the latest ones. Default 10,000. */
+  maxEvents?: number
+  /** Bytes of data (JSON, UTF-8) retained per job, the latest events; the last one in any case. Default 64 MiB. */
+  maxBytes?: number
+  /** How long a job is kept after its end; and, where whoever ran it is gone and nobody looks, after its lease. Default an hour. */
+  ttlMs?: number
+  /** How long a job that has not ended, and has no lease, is kept after its last event. Default 30 days. */
+  idleTtlMs?: number
+  /**
+   * Redis loses nothing that it has acknowledged (`appendfsync always`, no replica that takes over, no copy put back by hand):
+   * its restart is no reason for a new epoch. Default false.
+   */
+  durable?: boolean
+  /** How long a call waits for Redis to be there, and to answer, before it rejects with `unavailable`. Default 5000. */
+  timeoutMs?: number
+}
+
+/** The options, checked, with their defaults in place; times as Redis takes them: `''` for ever. */
+export interface RedisLogSettings {
+  urls: readonly string[]
+  prefix: string
+  maxEvents: string
+  maxBytes: string
+  ttlMs: number
+  ttl: string
+  idleTtl: string
+  durable: string
+  timeoutMs: number
+}
+
+export function settingsOf(options: RedisLogOptions): RedisLogSettings {
+  const { url = 'redis://localhost:6379', prefix = 'jobtail:', maxEvents = 10_000, maxBytes = 2 ** 26 } = options
+  const { ttlMs = 3_600_000, idleTtlMs = 30 * 86_400_000, durable = false, timeoutMs = 5000 } = options
+  if (!Number.isSafeInteger(maxEvents) || maxEvents < 1) throw new RangeError(`maxEvents: expected an integer from 1, got ${maxEvents}`)
+  if (!(maxBytes >= 1)) throw new RangeError(`maxBytes: expected a number from 1, got ${maxBytes}`)
+  if (!(ttlMs >= 0)) throw new RangeError(`ttlMs: expected milliseconds from 0, got ${ttlMs}`)
+  if (!(idleTtlMs >= 1)) throw new RangeError(`idleTtlMs: expected milliseconds from 1, got ${idleTtlMs}`)
+  if (!(timeoutMs >= 1)) throw new RangeError(`timeoutMs: expected milliseconds from 1, got ${timeoutMs}`)
+  const urls = typeof url === 'string' ? [url] : url
+  if (urls.length === 0) throw new RangeError('url: expected one at least')
+  if (!urls.every(isRedisUrl)) throw new TypeError('url: expected "redis://…" or "rediss://…"') // not quoted: it may have a password
+  return {
+    urls,
+    prefix,
+    maxEvents: String(maxEvents),
+    maxBytes: maxBytes === Number.POSITIVE_INFINITY ? '' : String(Math.floor(maxBytes)),
+    ttlMs,
+    ttl: lifetime(ttlMs),
+    idleTtl: lifetime(idleTtlMs),
+    durable: durable ? '1' : '',
+    timeoutMs: Math.min(timeoutMs, MAX_TIMER_MS)
+  }
+}
+
+const lifetime = (ms: number): string => (ms === Number.POSITIVE_INFINITY ? '' : String(Math.min(Number.MAX_SAFE_INTEGER / 4, Math.max(1, Math.round(ms)))))
+
+function isRedisUrl(url: string): boolean {
+  try {
+    RedisClient.parseURL(url)
+    return true
+  } catch {
+    return false
+  }
+}
