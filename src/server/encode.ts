@@ -2,6 +2,7 @@
 
 import type { Frame, WireEvent } from '../protocol/frames.ts'
 import { isControl } from '../protocol/frames.ts'
+import { byteLength } from './platform.ts'
 
 /** An event whose text is known. The text is a private field: a `WeakMap` of as many events as a log holds is slow to look into, and slower to collect. */
 class EncodedEvent implements WireEvent {
@@ -33,7 +34,7 @@ class EncodedEvent implements WireEvent {
 
   static bytesOf(event: WireEvent): number | undefined {
     if (!(#text in event)) return undefined
-    event.#bytes ||= Buffer.byteLength(event.#text)
+    event.#bytes ||= byteLength(event.#text)
     return event.#bytes
   }
 }
@@ -63,7 +64,7 @@ export function encodeEvent(event: WireEvent): string {
 }
 
 /** How many bytes of UTF-8 that is. */
-export const bytesOf = (event: WireEvent): number => EncodedEvent.bytesOf(event) ?? Buffer.byteLength(encodeEvent(event))
+export const bytesOf = (event: WireEvent): number => EncodedEvent.bytesOf(event) ?? byteLength(encodeEvent(event))
 
 /** Any frame as one line of JSON. */
 export const encodeFrame = (frame: Frame): string => (isControl(frame) ? JSON.stringify(frame) : encodeEvent(frame))

@@ -1,6 +1,6 @@
 import type { ByeReason, Frame } from '../protocol/frames.ts'
 import { isControl } from '../protocol/frames.ts'
-import { type EventLog, LogError } from './log/types.ts'
+import { type EventLog, logErrorCode } from './log/types.ts'
 import { wrapLog } from './log/wrap.ts'
 
 export const CONNECTION_KINDS = ['websocket', 'sse', 'long-poll', 'short-poll'] as const
@@ -110,7 +110,7 @@ export function createMetrics(): MetricsStore {
     appended(events) {
       metrics.appended += events
     },
-    refused: (error) => increase(metrics.appendFailures, error instanceof LogError ? error.code : 'error'),
+    refused: (error) => increase(metrics.appendFailures, logErrorCode(error) ?? 'error'),
     rejected: (status) => increase(metrics.rejected, status),
     read: () => structuredClone(metrics)
   }

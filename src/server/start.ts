@@ -1,5 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto'
 import { isLogError } from './log/types.ts'
+import { digestOf } from './platform.ts'
 import { badRequest, closing } from './problem.ts'
 import type { Runner } from './run.ts'
 import type { Settings } from './types.ts'
@@ -11,7 +11,7 @@ interface Starting {
   subject: string
 }
 
-const digest = (...parts: string[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22)
+const digest = async (...parts: string[]): Promise<string> => (await digestOf(JSON.stringify(parts))).slice(0, 22)
 
 /**
  * Creates the job and begins its work; resolves with its id. With a key, the id follows from the key and who asks, and
@@ -20,10 +20,10 @@ const digest = (...parts: string[]): string => createHash('sha256').update(JSON.
 export async function startJob({ body, idempotencyKey: key, subject }: Starting, { log, start, onError }: Settings, runner: Runner): Promise<string> {
   if (!start) throw badRequest('this server starts no jobs: it was created without `start`', 405)
   const input = parse(body)
-  if (key === null) return begin(randomUUID(), {})
+  if (key === null) return begin(crypto.randomUUID(), {})
   if (!/^[\x20-\x7e]{1,255}$/.test(key)) throw badRequest('Idempotency-Key: expected 1 to 255 printable ASCII characters')
-  const id = digest(subject, key)
-  const request = digest(subject, key, body)
+  const id = await digest(subject, key)
+  const request = await digest(subject, key, body)
   try {
     return await begin(id, { request })
   } catch (error) {

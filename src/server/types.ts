@@ -19,8 +19,11 @@ export interface JobServer {
   handle(req: NodeRequest, res: NodeResponse, next?: () => void): void
   /** For a Node server's `upgrade` event: WebSocket. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** For Hono, Next, Bun, Deno, Workers: everything but WebSocket. */
-  fetch(request: Request): Promise<Response>
+  /**
+   * For Hono, Next, Bun, Deno: everything but WebSocket. Where `context` has a `waitUntil`, as a serverless platform's has, it is told of the work that the
+   * request starts.
+   */
+  fetch(request: Request, context?: unknown): Promise<Response>
   /** Appends an event, creating the job with its first one. Rejects after a terminal event, and for what is not an event. */
   publish(jobId: string, type: string, data?: unknown): Promise<WireEvent>
   /** Runs work as a job: `queued`, `started`, what `work` publishes, then `succeeded` with its result, `failed`, or `cancelled`. Settles as `work` does; rejects after a cancel. While the log is out of reach, the beginning and the end are tried again. */
@@ -33,6 +36,15 @@ export interface JobServer {
   health(options?: { timeoutMs?: number }): Promise<Health>
   /** Says `bye` to all readers, aborts running jobs (`failed` with code `shutdown`), closes the log; what is not over after `graceMs` (default 5000) is cut. */
   close(options?: { graceMs?: number }): Promise<void>
+}
+
+/** A server without what takes Node's own sockets. */
+export type FetchJobServer = Omit<JobServer, 'attach' | 'handle' | 'upgrade'>
+
+/** What serverless platforms pass beside a request. */
+export interface FetchContext {
+  /** Keeps the platform from ending the process, or the request's context, before the promise has settled. */
+  waitUntil?(promise: Promise<unknown>): void
 }
 
 /** A running job's end of its log. Events are appended in the order of the calls, awaited or not. */

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import type { JobSnapshot, WireEvent } from '../../protocol/frames.ts'
 import { isTerminal } from '../../protocol/rules.ts'
 import { createEvent } from '../encode.ts'
+import { byteLength, randomHex } from '../platform.ts'
 import { snapshotAfter } from './entry.ts'
 import type { LogPage } from './types.ts'
 
@@ -27,7 +27,7 @@ const MAX_NAMES = 1000
 
 /** An empty log under an epoch of its own, so that cursors of an earlier log of this name are foreign to it. */
 export function createMemoryJob(id: string, { maxEvents, maxBytes }: Retention): MemoryJob {
-  const epoch = `${Date.now().toString(36)}${randomBytes(3).toString('hex')}`
+  const epoch = `${Date.now().toString(36)}${randomHex(3)}`
   /** A ring: the event of `seq` is at `(seq - 1) % maxEvents`. */
   const events: WireEvent[] = []
   /** How large each one's data is, in the same ring. */
@@ -67,7 +67,7 @@ export function createMemoryJob(id: string, { maxEvents, maxBytes }: Retention):
     append(type, json, name) {
       const seq = snapshot.seq + 1
       const event = createEvent(`${epoch}-${seq}`, seq, id, type, timeNow(), json)
-      retain(seq, event, Buffer.byteLength(json))
+      retain(seq, event, byteLength(json))
       if (name !== undefined) remember(name, event)
       snapshot = snapshotAfter(snapshot, event)
       ended = isTerminal(type)

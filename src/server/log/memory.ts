@@ -1,12 +1,18 @@
 import type { WireEvent } from '../../protocol/frames.ts'
 import { isTerminal } from '../../protocol/rules.ts'
 import { alarm } from '../alarm.ts'
-import { checkAppend, checkEntry, checkJobId, checkLease, lostData } from './entry.ts'
+import { checkAppend, checkEntry, checkJobId, checkLease, lostData, show } from './entry.ts'
 import { createMemoryJob, type MemoryJob } from './memory-job.ts'
 import { createLease, type Lease } from './memory-lease.ts'
+import { markAlone, namedLog } from './process-wide.ts'
 import { type AppendOptions, type Entry, type EventLog, LEASE_IS_OVER, LogError } from './types.ts'
 
 export interface MemoryLogOptions {
+  /**
+   * Logs of one name are one log in this process, with the options of the first: for a module that is evaluated more than once, as Next.js does. It is gone
+   * once all of them are closed. Default: a log of one's own.
+   */
+  name?: string
   /** Events retained per job, the latest ones. Default 10,000. */
   maxEvents?: number
   /** Bytes of data (JSON, UTF-8) retained per job, the latest events; the last one in any case. Default 64 MiB. */
@@ -29,7 +35,13 @@ interface Kept {
 }
 
 /** A log in this process: gone with it, and not shared with others. */
-export function memoryLog({ maxEvents = 10_000, maxBytes = 2 ** 26, ttlMs = 3_600_000, idleTtlMs = 30 * DAY_MS }: MemoryLogOptions = {}): EventLog {
+export function memoryLog({ name, ...options }: MemoryLogOptions = {}): EventLog {
+  if (name === undefined) return markAlone(createMemoryLog(options))
+  if (typeof name !== 'string' || name === '') throw new TypeError(`name: expected a text that is not empty, got ${show(name)}`)
+  return namedLog(name, () => createMemoryLog(options))
+}
+
+function createMemoryLog({ maxEvents = 10_000, maxBytes = 2 ** 26, ttlMs = 3_600_000, idleTtlMs = 30 * DAY_MS }: MemoryLogOptions): EventLog {
   if (!Number.isSafeInteger(maxEvents) || maxEvents < 1) throw new RangeError(`maxEvents: expected an integer from 1, got ${maxEvents}`)
   if (!(maxBytes >= 1)) throw new RangeError(`maxBytes: expected a number from 1, got ${maxBytes}`)
   if (!(ttlMs >= 0)) throw new RangeError(`ttlMs: expected milliseconds from 0, got ${ttlMs}`)

@@ -1,5 +1,5 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { MAX_TIMER_MS } from '../alarm.ts'
+import { nextTurn } from '../platform.ts'
 import { type EventLog, LEASE_IS_OVER, type LogPage } from './types.ts'
 import { wrapLog } from './wrap.ts'
 

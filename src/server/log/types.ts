@@ -82,4 +82,8 @@ export class LogError extends Error {
   }
 }
 
-export const isLogError = (error: unknown, code: LogErrorCode): boolean => error instanceof LogError && error.code === code
+/** Of a log's error, also of one that another copy of the library made: a bundler may put it into a process twice. */
+export const logErrorCode = (error: unknown): LogErrorCode | undefined =>
+  error instanceof Error && error.name === 'LogError' && 'code' in error ? (error.code as LogErrorCode) : undefined // as: by its name
+
+export const isLogError = (error: unknown, code: LogErrorCode): boolean => logErrorCode(error) === code
