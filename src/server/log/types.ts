@@ -49,6 +49,8 @@ export interface EventLog {
   renew(jobId: string, owner: string, ms: number): Promise<boolean>
   /** Forgets the job as if it had never been; what is appended later begins a log of another epoch. */
   reset(jobId: string): Promise<void>
+  /** Whether jobs can be appended to, read and listened to, tried out. Rejects where not; resolves with what may harm them later, in words. Without it only reading is tried. */
+  check?: (() => Promise<string[]>) | undefined
   close(): Promise<void>
 }
 

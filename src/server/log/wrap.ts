@@ -12,6 +12,7 @@ export const wrapLog = (log: EventLog, overrides: Partial<EventLog>): EventLog =
   watch: (...asked) => log.watch(...asked),
   renew: (...asked) => log.renew(...asked),
   reset: (jobId) => log.reset(jobId),
+  check: log.check && (() => (log.check as NonNullable<EventLog['check']>)()), // as: it has it
   close: () => log.close(),
   ...overrides
 })

@@ -5,6 +5,7 @@ import { isTerminal } from '../../protocol/rules.ts'
 import { checkAppend, checkEntry, checkJobId, checkLease } from '../log/entry.ts'
 import { type AppendOptions, type Entry, type EventLog, LogError, type LogPage } from '../log/types.ts'
 import { type Arguments, argumentsOf } from './arguments.ts'
+import { checkRedis } from './check.ts'
 import { closedError } from './connection.ts'
 import { changesBy, eventOf, snapshotOf } from './events.ts'
 import { type RedisLogOptions, settingsOf } from './options.ts'
@@ -16,9 +17,9 @@ import { createWakeUps } from './wake-ups.ts'
 
 /** A log in Redis (6.2 or newer, or Valkey), which any number of processes share. It connects at its first use. */
 export function redisLog(options: RedisLogOptions = {}): EventLog {
-  const { urls, prefix, maxEvents, maxBytes, ttlMs, ttl, idleTtl, durable, timeoutMs } = settingsOf(options)
-  const scripts = createScripts({ urls, timeoutMs })
-  const wakeUps = createWakeUps({ urls, timeoutMs })
+  const { origin, prefix, maxEvents, maxBytes, ttlMs, ttl, idleTtl, durable, timeoutMs } = settingsOf(options)
+  const scripts = createScripts({ origin, timeoutMs })
+  const wakeUps = createWakeUps({ origin, timeoutMs })
   const seen = createSeen()
   const unsure = createUnsure()
   /** Reads that have not begun yet: the readers that one event has woken read it once. */
@@ -153,6 +154,13 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
       checkJobId(job)
       await run(RESET, job)
     },
+    check: () =>
+      checkRedis({
+        append: (job) => appendMany(job, [{ type: 'succeeded', data: null }]),
+        reset: (job) => run(RESET, job),
+        listen: (job) => wakeUps.listen(channelOf(job), () => {}),
+        ask: (job, command) => scripts.ask(keyOf(job, 'gone'), command(keyOf(job, 'gone')))
+      }),
     async close() {
       closed = true
       scripts.close()

@@ -1,6 +1,7 @@
-import { ErrorReply } from 'redis'
 import { LogError } from '../log/types.ts'
-import { type Client, type ConnectionOptions, createConnection, unavailable } from './connection.ts'
+import { type Client, isReply } from './client.ts'
+import { type ConnectionOptions, createConnection, unavailable } from './connection.ts'
+import { listeningInWords } from './refusals.ts'
 
 /** Pub/sub over one connection, however many listen. */
 export interface WakeUps {
@@ -14,7 +15,7 @@ interface Channel {
   /** What it was last subscribed with. */
   client?: Client
   /** Settles with that subscription. */
-  active?: Promise<void>
+  active?: Promise<unknown>
 }
 
 /** How many channels a command names. */
@@ -47,13 +48,15 @@ export function createWakeUps(options: Omit<ConnectionOptions, 'prepare'>): Wake
       const client = await connection.client()
       if (channel.client !== client) {
         channel.client = client
-        channel.active = connection.answer(client.subscribe(name, dispatch))
-        channel.active.catch((cause) => connection.drop(client, cause))
+        const active = connection.answer(client.subscribe([name], dispatch))
+        channel.active = active
+        active.catch((cause) => connection.drop(client, cause))
       }
       try {
-        return await channel.active
+        await channel.active
+        return
       } catch (error) {
-        const isLost = !(error instanceof LogError || error instanceof ErrorReply)
+        const isLost = !(error instanceof LogError || isReply(error))
         if (!isLost || performance.now() - begun >= options.timeoutMs) throw error
       }
     }
@@ -80,7 +83,7 @@ export function createWakeUps(options: Omit<ConnectionOptions, 'prepare'>): Wake
         await activate(name, channel)
       } catch (error) {
         stop()
-        throw error instanceof LogError ? error : unavailable('Redis could not be listened to', error)
+        throw error instanceof LogError ? error : isReply(error) ? listeningInWords(error, name) : unavailable('Redis could not be listened to', error)
       }
       return stop
     },
