@@ -40,14 +40,10 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     return bridge
   }
 
-  /** What a log holds, without the bridge's own marks. */
+  /** What a log holds. */
   async function eventsOf(log: EventLog, job: string): Promise<[type: string, data: unknown][]> {
     const page = await log.read(job, undefined, 10_000)
-    return (page?.events ?? []).map(({ type, data }) => {
-      if (typeof data !== 'object' || data === null) return [type, data]
-      const { bullmq: _, ...rest } = data as { bullmq?: unknown } // as: just seen to be an object
-      return [type, rest]
-    })
+    return (page?.events ?? []).map(({ type, data }) => [type, data])
   }
   const typesOf = async (log: EventLog, job: string) => (await eventsOf(log, job)).map(([type]) => type)
   const hasEnded = (log: EventLog, job: string) =>

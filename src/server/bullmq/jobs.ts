@@ -1,4 +1,4 @@
-import { compareIds, type Entry, eventOf, goneEvent, nextTowards, type QueuedJob, rowEvent, timeOf } from './entry.ts'
+import { compareIds, type Entry, eventOf, goneEvent, isNewRun, nextTowards, type QueuedJob, rowEvent, timeOf } from './entry.ts'
 import type { Ledger, View } from './ledger.ts'
 import type { Source } from './source.ts'
 import type { Stream } from './stream.ts'
@@ -32,6 +32,15 @@ export interface Jobs {
 /** How many jobs that are over are remembered, so that what still comes of them costs nothing. */
 const REMEMBERED = 10_000
 
+/** Whether an entry is later than all of a log that has ended. Where none of its events says what it was made of, its end's time has to do. */
+const isAfter = ({ mark, endedAt }: View, id: string): boolean => (mark.entry === '0-0' ? timeOf(id) > endedAt : compareIds(id, mark.entry) > 0)
+
+/** Whether a job, as it was found after the end of its log, is in another run than the one that ended. */
+const isAnotherRun = ({ finishedOn }: QueuedJob, { endedAt }: View): boolean => finishedOn === undefined || finishedOn > endedAt + CLOCK_SKEW_MS
+
+/** An end has its worker's time. */
+const CLOCK_SKEW_MS = 60_000
+
 export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions): Jobs {
   const begunAt = Date.now()
   const views = new Map<string, View>()
@@ -44,6 +53,12 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
     if (view.isOver) forget(jobId)
     else views.set(jobId, view)
     return view
+  }
+
+  async function restart(view: View, jobId: string): Promise<void> {
+    await ledger.restart(view)
+    over.delete(jobId)
+    views.set(jobId, view)
   }
 
   function forget(jobId: string): void {
@@ -99,10 +114,10 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
   return {
     async log(entry) {
       const { id, event, jobId, fields } = entry
-      // An id that is used again after its log has expired begins a new one.
-      if (event === 'added') over.delete(jobId)
+      if (isNewRun(entry)) over.delete(jobId)
       if (over.has(jobId)) return
       const view = await viewOf(jobId)
+      if (view.isOver && isNewRun(entry) && isAfter(view, id)) await restart(view, jobId)
       if (view.isOver || (view.seq === 0 && !(await begin(view, entry)))) return
       if (compareIds(id, view.mark.entry) <= 0) return
       if (event === 'completed' || event === 'failed') await takeRows(view, jobId)
@@ -114,9 +129,11 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
     async catchUp(jobId, earliest) {
       if (over.has(jobId)) return 'done'
       const view = await viewOf(jobId)
-      if (view.isOver) return 'done'
+      const wasOver = view.isOver
       const { job, at } = await stream.stateOf(jobId)
       if (stream.isAhead(jobId)) return 'ahead'
+      if (wasOver && !(job && isAnotherRun(job, view))) return 'done'
+      if (wasOver) await restart(view, jobId)
       if (job) return (await advance(view, jobId, job, at, earliest)) ? 'done' : 'past'
       if (view.seq > 0) await ledger.append(view, (now) => (compareIds(now.mark.entry, at) > 0 ? undefined : goneEvent(at, now)))
       if (view.isOver || view.seq === 0) forget(jobId)

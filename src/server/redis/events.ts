@@ -3,7 +3,7 @@
 import type { JobSnapshot, JobStatus, WireEvent } from '../../protocol/frames.ts'
 import { isTerminal } from '../../protocol/rules.ts'
 import { statusAfter } from '../../protocol/status.ts'
-import { createEvent } from '../encode.ts'
+import { createEvent, withoutMark } from '../encode.ts'
 import { progressIn } from '../log/entry.ts'
 import type { Arguments } from './arguments.ts'
 
@@ -36,7 +36,7 @@ export const eventOf = (job: string, epoch: string, seq: number, type: string, m
   createEvent(`${epoch}-${seq}`, seq, job, type, new Date(ms).toISOString(), json)
 
 export function snapshotOf(snapshot: JobSnapshot, [progress, result, error, cancelling]: (string | null)[]): JobSnapshot {
-  const known = progress == null ? undefined : progressIn(JSON.parse(progress))
+  const known = progress == null ? undefined : progressIn(withoutMark(JSON.parse(progress)))
   if (known) snapshot.progress = known
   if (result != null) snapshot.result = JSON.parse(result)
   if (error != null) snapshot.error = JSON.parse(error)

@@ -13,7 +13,7 @@ export type OwnClient = NodeRedisLike | { readonly _options: { rootNodes: RedisC
 
 /** Cluster of ioredis. */
 interface IoredisCluster {
-  readonly isCluster: true
+  readonly isCluster: boolean
   nodes(role?: 'all'): IoredisLike[]
   connect(): Promise<unknown>
   readonly status: string
