@@ -11,6 +11,9 @@ export interface JobsOptions {
   idOf: (jobId: string) => string
   /** Jobs that ended before are left alone. */
   since: number
+  filter: (job: { id: string; name: string }) => boolean
+  /** Only jobs that are wanted are logged. */
+  isLazy: boolean
 }
 
 /** What becomes of each job of a queue. Calls for one job come one after the other. */
@@ -25,6 +28,10 @@ export interface Jobs {
   /** Logs new log rows, of which the stream says nothing. */
   logRows(jobId: string): Promise<void>
   running(): string[]
+  /** Those that are not over. */
+  open(): string[]
+  /** From now on it is logged, where jobs are logged only then. */
+  want(jobId: string): void
   /** Those that are not over, at most `count`, first the ones that were given the longest ago. */
   unheard(count: number): string[]
 }
@@ -41,10 +48,11 @@ const isAnotherRun = ({ finishedOn }: QueuedJob, { endedAt }: View): boolean => 
 /** An end has its worker's time. */
 const CLOCK_SKEW_MS = 60_000
 
-export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions): Jobs {
+export function createJobs({ source, stream, ledger, idOf, since, filter, isLazy }: JobsOptions): Jobs {
   const begunAt = Date.now()
   const views = new Map<string, View>()
   const over = new Set<string>()
+  const wanted = new Set<string>()
 
   async function viewOf(jobId: string): Promise<View> {
     const known = views.get(jobId)
@@ -74,7 +82,7 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
   /** The first that is heard of a job. Resolves with whether the entry is to be logged. */
   async function begin(view: View, { id, event, jobId }: Entry): Promise<boolean> {
     const isOld = isPast(timeOf(id), view)
-    if (event === 'added' && !isOld) return true
+    if (event === 'added' && !isOld) return true // `filter` has been asked
     const { job, at } = await stream.stateOf(jobId)
     if (job) return advance(view, jobId, job, at)
     if (isOld || event === 'removed') forget(jobId)
@@ -82,6 +90,10 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
   }
 
   async function advance(view: View, jobId: string, job: QueuedJob, at: string, earliest?: number): Promise<boolean> {
+    if (view.seq === 0 && !filter({ id: jobId, name: job.name })) {
+      forget(jobId)
+      return false
+    }
     if (job.finishedOn !== undefined && view.seq === 0 && isPast(job.finishedOn, view, earliest)) {
       forget(jobId)
       return false
@@ -114,6 +126,8 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
   return {
     async log(entry) {
       const { id, event, jobId, fields } = entry
+      if (isLazy && !wanted.has(jobId)) return
+      if (event === 'added' && !filter({ id: jobId, name: fields.name ?? '' })) return
       if (isNewRun(entry)) over.delete(jobId)
       if (over.has(jobId)) return
       const view = await viewOf(jobId)
@@ -130,7 +144,11 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
       if (over.has(jobId)) return 'done'
       const view = await viewOf(jobId)
       const wasOver = view.isOver
-      const { job, at } = await stream.stateOf(jobId)
+      const before = view.mark.entry
+      const found = await stream.stateOf(jobId)
+      const { job } = found
+      // What was in the log before the stream was read to its end, and isn't in it, was trimmed: the state is later.
+      const at = compareIds(before, found.at) > 0 ? before : found.at
       if (stream.isAhead(jobId)) return 'ahead'
       if (wasOver && !(job && isAnotherRun(job, view))) return 'done'
       if (wasOver) await restart(view, jobId)
@@ -151,6 +169,13 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
         views.set(jobId, view)
       }
       return found.map(([jobId]) => jobId)
+    },
+    open: () => [...views.keys()],
+    want(jobId) {
+      over.delete(jobId)
+      wanted.add(jobId)
+      const [oldest] = wanted
+      if (wanted.size > REMEMBERED && oldest !== undefined && !views.has(oldest)) wanted.delete(oldest)
     },
     running: () => [...views].filter(([, { status }]) => status === 'running').map(([jobId]) => jobId)
   }

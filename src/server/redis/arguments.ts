@@ -5,7 +5,7 @@ export interface Arguments {
   /** Which run of Redis this is, as its connection was told. */
   run: string
   /** `'1'`: Redis loses nothing at a restart. */
-  durable: string
+  assumeNoLoss: string
   /** What was seen of the log last. */
   seenEpoch: string
   seenSeq: string

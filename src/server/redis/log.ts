@@ -17,7 +17,7 @@ import { createWakeUps } from './wake-ups.ts'
 
 /** A log in Redis (6.2 or newer, or Valkey), which any number of processes share. It connects at its first use. */
 export function redisLog(options: RedisLogOptions = {}): EventLog {
-  const { origin, prefix, maxEvents, maxBytes, ttlMs, ttl, idleTtl, durable, timeoutMs } = settingsOf(options)
+  const { origin, prefix, maxEvents, maxBytes, ttlMs, ttl, idleTtl, assumeNoLoss, timeoutMs } = settingsOf(options)
   const scripts = createScripts({ origin, timeoutMs })
   const wakeUps = createWakeUps({ origin, timeoutMs })
   const seen = createSeen()
@@ -45,7 +45,7 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
     const keys = ['state', 'events', 'gone'].map((part) => keyOf(job, part))
     return scripts.run(script, keys, (isAgain, runId) => {
       const { epoch, seq } = seenOf(job)
-      const always = { fresh: freshEpoch(), run: runId, durable, seenEpoch: epoch, seenSeq: String(seq), channel: channelOf(job), ttl, idleTtl }
+      const always = { fresh: freshEpoch(), run: runId, assumeNoLoss, seenEpoch: epoch, seenSeq: String(seq), channel: channelOf(job), ttl, idleTtl }
       return argumentsOf({ ...always, ...args, ...(isAgain ? ifAgain : {}) }, ...entries)
     })
   }

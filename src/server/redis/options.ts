@@ -27,10 +27,10 @@ export interface RedisLogOptions {
   /** How long a job that has not ended, and has no lease, is kept after its last event. Default 30 days. */
   idleTtlMs?: number
   /**
-   * Redis loses nothing that it has acknowledged (`appendfsync always`, no replica that takes over, no copy put back by hand):
+   * Assumes that Redis loses nothing that it has acknowledged, and makes it so in no way (`appendfsync always`, no replica that takes over, no copy put back by hand):
    * its restart is no reason for a new epoch. Default false.
    */
-  durable?: boolean
+  assumeNoLoss?: boolean
   /** How long a call waits for Redis to be there, and to answer, before it rejects with `unavailable`. Default 5000. */
   timeoutMs?: number
 }
@@ -44,13 +44,13 @@ export interface RedisLogSettings {
   ttlMs: number
   ttl: string
   idleTtl: string
-  durable: string
+  assumeNoLoss: string
   timeoutMs: number
 }
 
 export function settingsOf(options: RedisLogOptions): RedisLogSettings {
   const { prefix = 'jobtail:', maxEvents = 10_000, maxBytes = 2 ** 26 } = options
-  const { ttlMs = 3_600_000, idleTtlMs = 30 * 86_400_000, durable = false, timeoutMs = 5000 } = options
+  const { ttlMs = 3_600_000, idleTtlMs = 30 * 86_400_000, assumeNoLoss = false, timeoutMs = 5000 } = options
   if (!Number.isSafeInteger(maxEvents) || maxEvents < 1) throw new RangeError(`maxEvents: expected an integer from 1, got ${maxEvents}`)
   if (!(maxBytes >= 1)) throw new RangeError(`maxBytes: expected a number from 1, got ${maxBytes}`)
   if (!(ttlMs >= 0)) throw new RangeError(`ttlMs: expected milliseconds from 0, got ${ttlMs}`)
@@ -64,7 +64,7 @@ export function settingsOf(options: RedisLogOptions): RedisLogSettings {
     ttlMs,
     ttl: lifetime(ttlMs),
     idleTtl: lifetime(idleTtlMs),
-    durable: durable ? '1' : '',
+    assumeNoLoss: assumeNoLoss ? '1' : '',
     timeoutMs: Math.min(timeoutMs, MAX_TIMER_MS)
   }
 }

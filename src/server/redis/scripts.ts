@@ -45,7 +45,7 @@ local ms, run = digits(now), arg.run or ''
 local found = redis.call('HMGET', state, 'epoch', 'seq', 'status', 'run', 'owner', 'leaseMs', 'until', 'warned', 'bytes')
 local epoch, seq, status, owner = found[1], tonumber(found[2]), found[3], found[5]
 local leaseMs, untilMs, bytes = tonumber(found[6]), tonumber(found[7]), tonumber(found[9]) or 0
-if epoch and ((found[4] ~= run and not arg.durable) or (epoch == arg.seenEpoch and seq < tonumber(arg.seenSeq))) then
+if epoch and ((found[4] ~= run and not arg.assumeNoLoss) or (epoch == arg.seenEpoch and seq < tonumber(arg.seenSeq))) then
   epoch = arg.fresh
   redis.call('HSET', state, 'epoch', epoch, 'run', run)
 end
