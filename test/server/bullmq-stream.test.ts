@@ -145,3 +145,15 @@ test('ids of a stream are compared as numbers', () => {
   const ids = ['10-0', '9-10', '9-9', '1732195423000-1', '1732195423000-0']
   expect(ids.toSorted(compareIds)).toEqual(['9-9', '9-10', '10-0', '1732195423000-0', '1732195423000-1'])
 })
+
+test('a log that another bridge has begun anew is not begun again', async () => {
+  const log = memoryLog()
+  const ledger = createLedger(log)
+  await log.append('a', 'succeeded', 1)
+  const [one, other] = [await ledger.look('a'), await ledger.look('a')]
+  await ledger.restart(one)
+  await ledger.append(one, () => ({ type: 'queued', data: {}, mark: { entry: '5-0', rows: 0, attempt: 0, failures: 0 } }))
+  await ledger.restart(other)
+  expect(await log.snapshot('a')).toMatchObject({ status: 'queued', seq: 1 })
+  expect(other).toMatchObject({ isOver: false, seq: 1, mark: { entry: '5-0' } })
+})

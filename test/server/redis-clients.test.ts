@@ -20,6 +20,7 @@ function open(options: RedisLogOptions): EventLog {
 
 /** Everything that a log asks of Redis. */
 async function works(log: EventLog, jobs = 1): Promise<void> {
+  expect(await log.check?.()).toEqual([])
   for (let n = 0; n < jobs; n += 1) {
     const job = `job${n}`
     const woken = Promise.withResolvers<void>()

@@ -86,9 +86,12 @@ export function createLedger(log: EventLog): Ledger {
       return view
     },
     async restart(view) {
+      const { epoch } = view
+      Object.assign(view, blank())
+      await readOn(view)
+      if (!view.isOver || view.epoch !== epoch) return // another bridge has begun it meanwhile
       await log.reset(view.job)
       Object.assign(view, blank())
-      await readOn(view) // another bridge may have begun it
     },
     async append(view, decide) {
       for (;;) {
