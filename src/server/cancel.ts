@@ -4,27 +4,17 @@ import type { EventLog } from './log/types.ts'
 import { isLogError } from './log/types.ts'
 import { unknownJob } from './problem.ts'
 
-/** Events that are read at once: of large ones more than that would be too much for one answer of Redis. */
-const PAGE = 100
-
-/** Appends `cancelling`, unless the job has ended or it is there already. Resolves with the snapshot after it. */
-export async function cancelJob(jobId: string, log: EventLog): Promise<JobSnapshot> {
-  let after: string | undefined
-  for (;;) {
-    const snapshot = await log.snapshot(jobId)
-    if (!snapshot) throw unknownJob()
-    if (isTerminal(snapshot.status)) return snapshot
-    const page = await log.read(jobId, after, PAGE)
-    if (!page) throw unknownJob()
-    if (page.events.some(({ type }) => type === 'cancelling')) return snapshot
-    after = page.events.at(-1)?.id ?? page.cursor
-    if (page.more) continue
-    try {
-      await log.append(jobId, 'cancelling', {}, { expectSeq: page.seq + page.events.length })
-      return (await log.snapshot(jobId)) ?? snapshot
-    } catch (error) {
-      // Something was appended since: perhaps the end, or another one's `cancelling`.
-      if (!isLogError(error, 'conflict') && !isLogError(error, 'ended')) throw error
-    }
+/** Appends `cancelling`, unless the job has ended or it is there already. Resolves with the snapshot after it. `reason`: told to whoever reads it. */
+export async function cancelJob(jobId: string, log: EventLog, { reason }: { reason?: string | undefined } = {}): Promise<JobSnapshot> {
+  const snapshot = await log.snapshot(jobId)
+  if (!snapshot) throw unknownJob()
+  if (isTerminal(snapshot.status) || snapshot.cancelling !== undefined) return snapshot
+  try {
+    // By its name: of several at once, one is there.
+    await log.append(jobId, 'cancelling', reason === undefined ? {} : { reason }, { appendId: 'cancel' })
+  } catch (error) {
+    // The job has ended meanwhile.
+    if (!isLogError(error, 'ended')) throw error
   }
+  return (await log.snapshot(jobId)) ?? snapshot
 }

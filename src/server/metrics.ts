@@ -20,6 +20,11 @@ export interface ServerMetrics {
   appended: number
   /** Appends that the log did not take, by the code of its error: `ended`, `conflict`, `unavailable`, …; `error` for others. */
   appendFailures: Record<string, number>
+  /** Jobs that this server runs now, and those that wait here until they may. */
+  running: number
+  queued: number
+  /** Jobs that this server has run, by how they ended: `succeeded`, `failed`, `cancelled`, `shutdown`, `timeout`; `lost`: they were another's, or had ended, meanwhile. */
+  outcomes: Record<string, number>
   /** Events handed to readers: one for each event and reader. */
   delivered: Record<ConnectionKind, number>
   /** From an event's own time to its being handed to a reader that was waiting for it, in ms: how many took at most so long (cumulative). */
@@ -34,8 +39,16 @@ export interface MetricsStore {
   open(kind: ConnectionKind): Meter
   appended(events: number): void
   refused(error: unknown): void
+  job(): JobTally
   rejected(status: number): void
   read(): ServerMetrics
+}
+
+/** Counts for one job that is run; it waits at first. */
+export interface JobTally {
+  begin(): void
+  /** `undefined`: it was never ours. */
+  end(outcome: string | undefined): void
 }
 
 /** Counts for one reading. */
@@ -99,6 +112,9 @@ export function createMetrics(): MetricsStore {
     opened: zeros(),
     appended: 0,
     appendFailures: {},
+    running: 0,
+    queued: 0,
+    outcomes: {},
     delivered: zeros(),
     lag: { buckets: LAG_BOUNDS_MS.map((leMs) => ({ leMs, count: 0 })), count: 0, sumMs: 0 },
     byes: {},
@@ -109,6 +125,21 @@ export function createMetrics(): MetricsStore {
     open: (kind) => new Meter(kind, metrics),
     appended(events) {
       metrics.appended += events
+    },
+    job() {
+      let state: 'queued' | 'running' = 'queued'
+      metrics.queued += 1
+      return {
+        begin() {
+          metrics.queued -= 1
+          state = 'running'
+          metrics.running += 1
+        },
+        end(outcome) {
+          metrics[state] -= 1
+          if (outcome !== undefined) increase(metrics.outcomes, outcome)
+        }
+      }
     },
     refused: (error) => increase(metrics.appendFailures, logErrorCode(error) ?? 'error'),
     rejected: (status) => increase(metrics.rejected, status),

@@ -36,6 +36,13 @@ const RULES: Record<keyof JobServerOptions, Rule> = {
   maxBodyBytes: AMOUNT,
   bodyTimeoutMs: AMOUNT,
   maxConnectionAgeMs: AMOUNT,
+  leaseMs: [`a number from 100 to ${LONGEST_INTERVAL_MS}`, (value) => isNumber(value, LONGEST_INTERVAL_MS) && Number(value) >= 100],
+  maxRunning: AMOUNT,
+  maxRunningPerSubject: AMOUNT,
+  maxQueued: ['a number from 0', (value) => value === 0 || isNumber(value)],
+  timeoutMs: AMOUNT,
+  maxEventBytes: AMOUNT,
+  exposeErrors: ['true or false', (value) => typeof value === 'boolean'],
   onError: FUNCTION
 }
 
@@ -65,6 +72,13 @@ export function settingsFrom(options: JobServerOptions): Omit<Settings, 'log'> {
     maxBodyBytes: 2 ** 20,
     bodyTimeoutMs: 30_000,
     maxConnectionAgeMs: Number.POSITIVE_INFINITY,
+    leaseMs: 30_000,
+    maxRunning: 100,
+    maxRunningPerSubject: Number.POSITIVE_INFINITY,
+    maxQueued: 10_000,
+    timeoutMs: Number.POSITIVE_INFINITY,
+    maxEventBytes: 2 ** 22,
+    exposeErrors: false,
     onError: (error, { jobId } = {}) => console.error('jobtail:', ...(jobId === undefined ? [] : [`job ${JSON.stringify(jobId)}:`]), error),
     // An option that is given as `undefined` has its default as well.
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
@@ -77,7 +91,7 @@ export const unfailing =
   (onError: Settings['onError']): Settings['onError'] =>
   async (error, about) => {
     try {
-      await onError(error, about)
+      await (about === undefined ? onError(error) : onError(error, about))
     } catch (failure) {
       console.error('jobtail: onError has failed:', failure, error)
     }

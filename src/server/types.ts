@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { ProgressData, WireEvent } from '../protocol/frames.ts'
 import type { Health } from './health.ts'
 import type { SharedLog } from './log/shared.ts'
-import type { EventLog } from './log/types.ts'
+import type { AppendOptions, EventLog } from './log/types.ts'
 import type { ServerMetrics } from './metrics.ts'
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest
@@ -24,9 +24,13 @@ export interface JobServer {
    * request starts.
    */
   fetch(request: Request, context?: unknown): Promise<Response>
-  /** Appends an event, creating the job with its first one. Rejects after a terminal event, and for what is not an event. */
-  publish(jobId: string, type: string, data?: unknown): Promise<WireEvent>
-  /** Runs work as a job: `queued`, `started`, what `work` publishes, then `succeeded` with its result, `failed`, or `cancelled`. Settles as `work` does; rejects after a cancel. While the log is out of reach, the beginning and the end are tried again. */
+  /** Appends an event, creating the job with its first one. Rejects after a terminal event, and for what is not an event. With a `lease` the job ends as lost where it is not renewed, by the next event or `log.renew`. */
+  publish(jobId: string, type: string, data?: unknown, options?: AppendOptions): Promise<WireEvent>
+  /**
+   * Runs work as a job: `queued`, `started`, what `work` publishes, then `succeeded` with its result, `failed`, or `cancelled`. Settles as `work` does; rejects
+   * after a cancel, at its `timeoutMs`, where its lease is lost, and with a `LogError` where it can't begin (`conflict`, `busy`, `closed`). A log that is out of
+   * reach fails nothing: what is appended meanwhile is appended when it is back.
+   */
   run<T>(jobId: string, work: (job: JobContext) => T | Promise<T>): Promise<T>
   /** Its log: what is appended through it is counted, and told to who follows. Closed with the server. */
   readonly log: EventLog
@@ -34,8 +38,11 @@ export interface JobServer {
   metrics(): ServerMetrics
   /** Whether it can serve: asks its log for an answer within `timeoutMs` (default 2000). Never rejects. */
   health(options?: { timeoutMs?: number }): Promise<Health>
-  /** Says `bye` to all readers, aborts running jobs (`failed` with code `shutdown`), closes the log; what is not over after `graceMs` (default 5000) is cut. */
-  close(options?: { graceMs?: number }): Promise<void>
+  /**
+   * Starts nothing any more, and lets running jobs end for `drainMs` (default 0), while they can still be followed. Then aborts them (`failed` with code
+   * `shutdown`, unless they still return a result), says `bye` to all readers, and closes the log; what is not over after `graceMs` (default 5000) is cut.
+   */
+  close(options?: { graceMs?: number; drainMs?: number }): Promise<void>
 }
 
 /** A server without what takes Node's own sockets. */
@@ -47,12 +54,17 @@ export interface FetchContext {
   waitUntil?(promise: Promise<unknown>): void
 }
 
-/** A running job's end of its log. Events are appended in the order of the calls, awaited or not. */
+/**
+ * A running job's end of its log. Events are appended in the order of the calls, awaited or not, several at once where they come in quick succession. While
+ * the log is out of reach, `progress` and `log` don't wait for it, the latest progress and a bounded number of lines are appended when it is back; the others
+ * wait, until the job is aborted.
+ */
 export interface JobContext {
   readonly id: string
-  /** Aborted when somebody cancels the job, or the server closes. */
+  /** Aborted when somebody cancels the job, its time is over, its lease is lost, or the server closes. What its listeners throw goes to `onError`. */
   readonly signal: AbortSignal
-  progress(progress: ProgressData): Promise<void>
+  /** A bare number up to 1 is a ratio, a larger one a percentage. */
+  progress(progress: ProgressData | number): Promise<void>
   /** Default level `info`. */
   log(message: string, level?: string): Promise<void>
   /** A partial result. */
@@ -107,7 +119,24 @@ export interface JobServerOptions {
   bodyTimeoutMs?: number
   /** Readings older than this get `bye` `max-age`. Default: no limit. */
   maxConnectionAgeMs?: number
-  /** Told of failures that those who ask are not told of: of `authorize`, of `origins`, and of the log, whose outages are told once each. Default: `console.error`. */
+  /**
+   * Whoever runs a job says so each third of this time. Where nobody has for as long (and 3 s), the job ends `failed {code: 'lost', retryable: true}`, once
+   * somebody looks at it. Default 30,000.
+   */
+  leaseMs?: number
+  /** Jobs that this server runs at once; the rest waits, `queued` with its `position`. Default 100. */
+  maxRunning?: number
+  /** The same of each `subject` that `authorize` names, of those that were started over HTTP. Default: no limit of its own. */
+  maxRunningPerSubject?: number
+  /** Jobs that may wait: beyond it a start is refused, 503. Default 10,000. */
+  maxQueued?: number
+  /** How long a job may run before it is aborted, and ends `failed {code: 'timeout'}`. Default: no limit. */
+  timeoutMs?: number
+  /** Of one event's data, as JSON in UTF-8: more than that is refused. Default 4 MiB. */
+  maxEventBytes?: number
+  /** Tells readers the message and `code` of whatever work throws. Default false: only of a `JobError`. */
+  exposeErrors?: boolean
+  /** Told of failures that those who ask are not told of: what work throws, with its job's id; of `authorize`, of `origins`, and of the log, whose outages are told once each. Default: `console.error`. */
   onError?: (error: unknown, about?: { jobId?: string }) => void
 }
 

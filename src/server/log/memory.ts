@@ -112,6 +112,11 @@ function createMemoryLog({ maxEvents = 10_000, maxBytes = 2 ** 26, ttlMs = 3_600
     kept.lease.take(owner, ms)
   }
 
+  function giveUp(kept: Kept): void {
+    kept.lease?.release()
+    delete kept.lease
+  }
+
   function put(jobId: string, kept: Kept, entries: readonly (readonly [type: string, json: string])[], name?: string): WireEvent[] {
     const events = entries.map(([type, json]) => kept.job.append(type, json, name))
     kept.lastAt = performance.now()
@@ -172,11 +177,12 @@ function createMemoryLog({ maxEvents = 10_000, maxBytes = 2 ** 26, ttlMs = 3_600
     },
     async renew(jobId, owner, ms) {
       checkOpen()
-      checkLease(owner, ms)
+      if (ms !== 0) checkLease(owner, ms)
       const kept = jobs.get(jobId)
       if (!kept) return !expired.has(jobId)
       if (kept.job.ended || (kept.lease && kept.lease.owner !== owner)) return false
-      take(jobId, kept, owner, ms)
+      if (ms > 0) take(jobId, kept, owner, ms)
+      else giveUp(kept)
       return true
     },
     async reset(jobId) {

@@ -45,7 +45,7 @@ export interface EventLog {
    * again. `what` is the type of what was appended last, or `LEASE_IS_OVER`; `undefined`: anything may have been. Returns how to stop.
    */
   watch(jobId: string, wake: (what?: string) => void): Promise<() => void>
-  /** Takes the job's lease where nobody has it, or renews it. False: it is lost, since the job has ended or another owner has it. True for a job that the log doesn't know (any more): nobody else has it. */
+  /** Takes the job's lease where nobody has it, or renews it. False: it is lost, since the job has ended or another owner has it. True for a job that the log doesn't know (any more): nobody else has it. 0 ms gives it up: then nobody has it. */
   renew(jobId: string, owner: string, ms: number): Promise<boolean>
   /** Forgets the job as if it had never been; what is appended later begins a log of another epoch. */
   reset(jobId: string): Promise<void>
@@ -71,9 +71,9 @@ export interface LogPage {
   leaseMs?: number | undefined
 }
 
-export type LogErrorCode = 'ended' | 'conflict' | 'history-gone' | 'unavailable' | 'closed'
+export type LogErrorCode = 'ended' | 'conflict' | 'history-gone' | 'unavailable' | 'busy' | 'closed'
 
-/** An append or a read that the log refuses; `code` says why. */
+/** An append, a read or a run that is refused; `code` says why. `busy`: too many jobs wait to be run. */
 export class LogError extends Error {
   override readonly name = 'LogError'
   readonly code: LogErrorCode

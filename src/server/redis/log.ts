@@ -146,7 +146,7 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
     },
     async renew(job, owner, ms) {
       checkJobId(job)
-      checkLease(owner, ms)
+      if (ms !== 0) checkLease(owner, ms)
       const [isHeld] = await run(RENEW, job, { owner, lease: String(Math.ceil(ms)) })
       return isHeld === 1
     },

@@ -172,6 +172,11 @@ export const RENEW: Script = script(
   `
 if not epoch then return { redis.call('EXISTS', gone) == 1 and 0 or 1 } end
 if isOver or (owner and owner ~= arg.owner) then return { 0 } end
+if arg.lease == '0' then
+  redis.call('HDEL', state, 'owner', 'leaseMs', 'until', 'warned')
+  keepFor(tonumber(arg.idleTtl))
+  return { 1 }
+end
 redis.call('HSET', state, 'owner', arg.owner, 'leaseMs', arg.lease, 'until', digits(now + tonumber(arg.lease)), 'warned', '0')
 keepFor(arg.ttl and tonumber(arg.lease) + tonumber(arg.ttl))
 return { 1 }

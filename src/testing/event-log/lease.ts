@@ -89,9 +89,19 @@ export function describeLeases({ open, newId, readAll }: Workbench): void {
     expect(taken.filter(Boolean)).toHaveLength(1)
   })
 
+  test('who gives it up leaves the job to whoever takes it', async () => {
+    const log = await open()
+    const id = newId()
+    await log.append(id, 'queued', {}, { lease: { owner: 'a', ms: 60_000 } })
+    expect(await log.renew(id, 'b', 0)).toBe(false)
+    expect(await log.renew(id, 'a', 0)).toBe(true)
+    expect(await log.renew(id, 'b', 60_000)).toBe(true)
+    expect(await log.renew(id, 'a', 60_000)).toBe(false)
+  })
+
   test.each([
     [{ owner: '', ms: 1 }, /lease.owner: expected/],
-    [{ owner: 'a', ms: 0 }, /lease.ms: expected/],
+    [{ owner: 'a', ms: -1 }, /lease.ms: expected/],
     [{ owner: 'a', ms: Number.NaN }, /lease.ms: expected/],
     [{ owner: 'a', ms: 2 ** 31 }, /lease.ms: expected/]
   ])('the lease %j is refused', async (lease, message) => {
