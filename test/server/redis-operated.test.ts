@@ -25,9 +25,7 @@ describe.skipIf(!redisPath)('Redis as it is run', { timeout: 60_000 }, () => {
   }
 
   async function served(rules: string) {
-    const errors: unknown[] = []
-    const { jobs } = await serve({ log: await logOf(rules), onError: (error) => errors.push(error) })
-    return { jobs, errors }
+    return serve({ log: await logOf(rules) })
   }
 
   test.each([
@@ -63,11 +61,11 @@ describe.skipIf(!redisPath)('Redis as it is run', { timeout: 60_000 }, () => {
     expect(await jobs.health()).toMatchObject({ status: 'failing', error: { message: expect.stringMatching(message) } })
   })
 
-  test('an append that is refused names the command, for `onError` too', async () => {
-    const { jobs, errors } = await served('+@all -publish ~* &*')
-    await expect(jobs.publish('denied', 'queued')).rejects.toThrow(/allowed to use the command PUBLISH: jobtail needs/)
-    await jobs.fetch(new Request('http://x/jobs/denied'))
-    expect(errors).toEqual([])
+  test('a start that Redis refuses is told to `onError`, by the command', async () => {
+    const errors: unknown[] = []
+    const { post } = await serve({ log: await logOf('+@all -publish ~* &*'), start: () => {}, onError: (error) => errors.push(error) })
+    expect((await post('')).status).toBe(500)
+    expect(errors[0]).toMatchObject({ message: expect.stringMatching(/allowed to use the command PUBLISH: jobtail needs/) })
   })
 
   test('memory that is full, and a replica: health writes, and says why', async () => {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { type BrowserName, startableBrowser } from './browsers.ts'
 import { findProxy, knownProxies, type ProxyName } from './proxies.ts'
 import { findRedis } from './redis.ts'
-import { findRuntime, type RuntimeName, runtimesFolder, runtimeVersions } from './runtimes.ts'
+import { findRuntime, type RuntimeName, runtimeFolder, runtimeVersions } from './runtimes.ts'
 import { findToolchain } from './toolchains.ts'
 import { findWebKit, isWebKitChosen } from './webkit.ts'
 
@@ -93,7 +93,7 @@ export function installRedis(): void {
 /** Installs a runtime from npm, for the tests only. */
 export function installRuntime(name: RuntimeName): void {
   if (process.env[`${name.toUpperCase()}_PATH`] !== undefined || findRuntime(name)) return
-  succeeds('npm', ['install', '--prefix', runtimesFolder, '--no-save', '--no-audit', '--no-fund', `${name}@${runtimeVersions[name]}`])
+  succeeds('npm', ['install', '--prefix', runtimeFolder(name), '--no-save', '--no-audit', '--no-fund', `${name}@${runtimeVersions[name]}`])
 }
 
 /** Installs Go from the system's packages. */
