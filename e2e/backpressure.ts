@@ -11,7 +11,7 @@ import { json } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { serveModule } from '../demo/modules.ts'
 import type { WireEvent } from '../src/protocol/frames.ts'
-import { createJobServer, memoryLog } from '../src/server/index.ts'
+import { createJobServer, memoryLog, wrapLog } from '../src/server/index.ts'
 import type { EventLog } from '../src/server/log/types.ts'
 import { showPage } from './bare.ts'
 import { type EngineName, installedEngines } from './engines.ts'
@@ -76,9 +76,7 @@ function bigLog({ events, bytes }: Run): EventLog {
     time: '2026-11-21T01:02:03.456Z',
     data: { n: numberOf(seq), pad }
   })
-  return {
-    append: kept.append,
-    close: kept.close,
+  return wrapLog(kept, {
     async read(job, after, limit) {
       if (!isBig(job)) return kept.read(job, after, limit)
       const seq = Number(after?.slice(2) ?? 0)
@@ -94,7 +92,7 @@ function bigLog({ events, bytes }: Run): EventLog {
     },
     snapshot: async (job) => (isBig(job) ? { id: job, status: 'succeeded', epoch: 'e', seq: events, cursor: `e-${events}`, result: null } : kept.snapshot(job)),
     watch: async (job, wake) => (isBig(job) ? () => {} : kept.watch(job, wake))
-  }
+  })
 }
 
 /** Follows the jobs once it is loaded, and tells the server what it has seen. */

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { startWebKit } from '../e2e/webkit.ts'
 import { type BrowserName, startableBrowser, useBrowser } from './setup/browsers.ts'
-import { installBrowser, installGo, installProxies, installRedis, installWebKit, succeeds } from './setup/install.ts'
+import { installBrowser, installGo, installProxies, installRedis, installRuntime, installWebKit, succeeds } from './setup/install.ts'
 import { findProxy, knownProxies } from './setup/proxies.ts'
 import { findRedis } from './setup/redis.ts'
+import { findRuntime } from './setup/runtimes.ts'
 import { findToolchain } from './setup/toolchains.ts'
 import { findWebKit, useNoWebKit } from './setup/webkit.ts'
 
@@ -107,6 +108,16 @@ function toolchains(): void {
   }
 }
 
+function runtimes(): void {
+  for (const name of ['bun', 'deno'] as const) {
+    installRuntime(name)
+    const path = findRuntime(name)
+    console.log(`${name}: ${path ?? 'none'}`)
+    if (!path)
+      leftOut.push(`the server on ${name}: none is installed, and installing it failed. Install ${name}, or say where it is in ${name.toUpperCase()}_PATH`)
+  }
+}
+
 function summary(): void {
   console.log(`\n${'-'.repeat(60)}`)
   for (const each of leftOut) console.log(`left out: ${each}`)
@@ -122,6 +133,7 @@ await webKit()
 proxies()
 redis()
 toolchains()
+runtimes()
 step('lint', 'biome', 'check')
 step('types: client', 'tsc', '-p', 'tsconfig.json', '--noEmit')
 step('types: server', 'tsc', '-p', 'src/server/tsconfig.json', '--noEmit')

@@ -23,7 +23,7 @@ export interface Place {
 }
 
 const { port, redisUrl, durable, pollMs }: NodeSettings = JSON.parse(process.argv[2] ?? '')
-const log = redisLog({ url: redisUrl, durable })
+const log = redisLog({ url: redisUrl, assumeNoLoss: durable })
 const jobs = createJobServer({ log, shortPollPauseMs: pollMs, onError: () => {} }) // Redis is away: the parent knows
 let isReady = false
 

@@ -77,7 +77,7 @@ export async function runCluster(options: ClusterOptions): Promise<Outcome> {
 
   await Promise.race([Promise.all(crowd.map(({ over }) => over)), wait(patienceMs, undefined, { ref: false })])
   const followed = (await Promise.all(crowd.map(({ report }) => report()))).flat()
-  const log = redisLog({ url: redis.url, durable })
+  const log = redisLog({ url: redis.url, assumeNoLoss: durable })
   stack.defer(log.close)
   const written = await Promise.all(
     writers.map(async ({ acknowledged }, index) => ({ job: names[index] ?? '', acknowledged, log: await entriesOf(log, names[index] ?? '') }))

@@ -126,6 +126,8 @@ export interface JobSnapshot {
   progress?: ProgressData
   result?: unknown
   error?: unknown
+  /** A cancel was asked for: the data of `cancelling`. */
+  cancelling?: unknown
 }
 
 /** `data` of a `progress` event. */

@@ -1,4 +1,5 @@
 import { alarm } from './alarm.ts'
+import { byteLength } from './platform.ts'
 import { busy, Refusal, tooLarge } from './problem.ts'
 import type { Settings } from './types.ts'
 
@@ -36,7 +37,7 @@ export function createBodies({ maxBodyBytes, bodyTimeoutMs }: Pick<Settings, 'ma
   return {
     async read(body) {
       if (typeof body === 'string') {
-        if (Buffer.byteLength(body) > maxBodyBytes) throw tooLarge(maxBodyBytes)
+        if (byteLength(body) > maxBodyBytes) throw tooLarge(maxBodyBytes)
         return body
       }
       const { promise: late, reject } = Promise.withResolvers<never>()

@@ -4,9 +4,6 @@ import type { EventLog } from './log/types.ts'
 import { isLogError } from './log/types.ts'
 import { badRequest, unknownJob } from './problem.ts'
 
-/** Events that are read at once: of large ones more than that would be too much for one answer of Redis. */
-const PAGE = 100
-
 /** In characters. */
 const MAX_REASON = 1000
 
@@ -35,22 +32,15 @@ export function cancellation(body: string): Cancellation {
 
 /** Appends `cancelling`, unless the job has ended or it is there already. Resolves with the snapshot after it. */
 export async function cancelJob(jobId: string, log: EventLog, data: Cancellation = {}): Promise<JobSnapshot> {
-  let after: string | undefined
-  for (;;) {
-    const snapshot = await log.snapshot(jobId)
-    if (!snapshot) throw unknownJob()
-    if (isTerminal(snapshot.status)) return snapshot
-    const page = await log.read(jobId, after, PAGE)
-    if (!page) throw unknownJob()
-    if (page.events.some(({ type }) => type === 'cancelling')) return snapshot
-    after = page.events.at(-1)?.id ?? page.cursor
-    if (page.more) continue
-    try {
-      await log.append(jobId, 'cancelling', data, { expectSeq: page.seq + page.events.length })
-      return (await log.snapshot(jobId)) ?? snapshot
-    } catch (error) {
-      // Something was appended since: perhaps the end, or another one's `cancelling`.
-      if (!isLogError(error, 'conflict') && !isLogError(error, 'ended')) throw error
-    }
+  const snapshot = await log.snapshot(jobId)
+  if (!snapshot) throw unknownJob()
+  if (isTerminal(snapshot.status) || snapshot.cancelling !== undefined) return snapshot
+  try {
+    // By its name: of several at once, one is there.
+    await log.append(jobId, 'cancelling', data, { appendId: 'cancel' })
+  } catch (error) {
+    // The job has ended meanwhile.
+    if (!isLogError(error, 'ended')) throw error
   }
+  return (await log.snapshot(jobId)) ?? snapshot
 }

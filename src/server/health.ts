@@ -2,8 +2,8 @@ import { alarm } from './alarm.ts'
 import type { Connections } from './connections.ts'
 import type { EventLog } from './log/types.ts'
 
-/** `closing`: it says goodbye to its readers. `failing`: its log gave no answer, or an error. */
-export type Health = { status: 'ok' } | { status: 'closing' } | { status: 'failing'; error: unknown }
+/** `closing`: it says goodbye to its readers. `failing`: its log gave no answer, or takes nothing; the error's message says why. `warnings`: what may harm jobs later. */
+export type Health = { status: 'ok'; warnings?: string[] } | { status: 'closing' } | { status: 'failing'; error: unknown }
 
 /** Any job does: what counts is that the log answers. */
 const PROBE = 'jobtail-health'
@@ -14,8 +14,8 @@ export async function healthOf(log: EventLog, { closing }: Connections, { timeou
   const late = Promise.withResolvers<never>()
   const cancel = alarm(timeoutMs, () => late.reject(new Error(`the log gave no answer within ${timeoutMs} ms`)))
   try {
-    await Promise.race([log.snapshot(PROBE), late.promise])
-    return { status: 'ok' }
+    const warnings = await Promise.race([log.check ? log.check() : log.snapshot(PROBE).then(() => []), late.promise])
+    return warnings.length > 0 ? { status: 'ok', warnings } : { status: 'ok' }
   } catch (error) {
     return { status: 'failing', error }
   } finally {

@@ -2,9 +2,11 @@
 
 export type { JobSnapshot, ProgressData, WireEvent as JobEvent } from '../protocol/frames.ts'
 export type { Health } from './health.ts'
+export { JobError, type JobErrorOptions } from './job-error.ts'
 export { createJobServer } from './job-server.ts'
 export { type MemoryLogOptions, memoryLog } from './log/memory.ts'
-export { type EventLog, LogError, type LogErrorCode, type LogPage } from './log/types.ts'
+export { type AppendOptions, type Entry, type EventLog, LEASE_IS_OVER, LogError, type LogErrorCode, type LogPage } from './log/types.ts'
+export { wrapLog } from './log/wrap.ts'
 export type { ConnectionKind, ServerMetrics } from './metrics.ts'
 export { prometheusText } from './prometheus.ts'
 export type { Action, Authorize, JobContext, JobServer, JobServerOptions, NodeRequest, NodeResponse, Permission, Question, Source } from './types.ts'

@@ -1,67 +1,21 @@
 import { attachTo } from './adapters/attach.ts'
-import { respondToFetch } from './adapters/fetch.ts'
 import { respond, targetOf } from './adapters/node.ts'
 import { createUpgrade } from './adapters/upgrade.ts'
-import { alarm } from './alarm.ts'
-import { createBodies } from './bodies.ts'
-import { Connections } from './connections.ts'
-import type { Parts } from './handler.ts'
-import { healthOf } from './health.ts'
-import { memoryLog } from './log/memory.ts'
-import { watchOutages } from './log/outage.ts'
-import { sharedLog } from './log/shared.ts'
-import { rememberLog } from './log-of.ts'
-import { countingLog, createMetrics } from './metrics.ts'
+import { createCore } from './core.ts'
 import { pathBelow, pathOf } from './routes.ts'
-import { createRunner } from './run.ts'
-import { checkOptions, settingsFrom, unfailing, warnIfOpen } from './settings.ts'
-import type { JobServer, JobServerOptions, NodeRequest, Settings } from './types.ts'
+import type { JobServer, JobServerOptions, NodeRequest } from './types.ts'
 
 /** Makes a server of jobs: their logs, their readings, their runs. It listens on nothing itself. */
 export function createJobServer(options: JobServerOptions = {}): JobServer {
-  checkOptions(options)
-  warnIfOpen(options)
-  const metrics = createMetrics()
-  const outages = watchOutages(countingLog(options.log ?? memoryLog(), metrics))
-  const chosen = settingsFrom(options)
-  const log = sharedLog(outages.log, chosen.heartbeatMs)
-  const settings: Settings = { ...chosen, log, onError: outages.tellOnce(unfailing(chosen.onError)) }
-  const connections = new Connections(settings, metrics)
-  const runner = createRunner(settings)
-  const parts: Parts = { settings, connections, bodies: createBodies(settings), runner, metrics }
+  const { parts, server } = createCore(options)
   const upgrade = createUpgrade(parts)
-  let closed: Promise<void> | undefined
 
-  const isOutside = (req: NodeRequest) => pathBelow(settings.basePath, pathOf(targetOf(req))) === undefined
+  const isOutside = (req: NodeRequest) => pathBelow(parts.settings.basePath, pathOf(targetOf(req))) === undefined
 
   const handle: JobServer['handle'] = (req, res, next) => {
     if (next && isOutside(req)) next()
     else void respond(req, res, parts)
   }
 
-  async function closeAll(graceMs: number): Promise<void> {
-    const { promise: late, resolve } = Promise.withResolvers<void>()
-    const cancel = alarm(graceMs, resolve)
-    await Promise.all([connections.close(graceMs), Promise.race([runner.close(), late])])
-    cancel()
-    await log.close()
-  }
-
-  const server: JobServer = {
-    handle,
-    upgrade,
-    attach: (server) => attachTo(server, { handle, upgrade, isOutside }),
-    fetch: (request, context) => respondToFetch(request, context, parts),
-    publish: (jobId, type, data) => log.append(jobId, type, data),
-    run: runner.run,
-    metrics: metrics.read,
-    health: (options) => healthOf(log, connections, options),
-    async close({ graceMs = 5000 } = {}) {
-      if (!(graceMs >= 0)) throw new RangeError(`graceMs: expected ms from 0, got ${graceMs}`)
-      closed ??= closeAll(graceMs)
-      return closed
-    }
-  }
-  rememberLog(server, log)
-  return server
+  return { ...server, handle, upgrade, attach: (server) => attachTo(server, { handle, upgrade, isOutside }) }
 }

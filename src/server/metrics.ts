@@ -1,6 +1,7 @@
 import type { ByeReason, Frame } from '../protocol/frames.ts'
 import { isControl } from '../protocol/frames.ts'
-import type { EventLog } from './log/types.ts'
+import { type EventLog, logErrorCode } from './log/types.ts'
+import { wrapLog } from './log/wrap.ts'
 
 export const CONNECTION_KINDS = ['websocket', 'sse', 'long-poll', 'short-poll'] as const
 /** How a reading is made: a JSON reading that may be held is a `long-poll`, any other one a `short-poll`. */
@@ -17,6 +18,13 @@ export interface ServerMetrics {
   opened: Record<ConnectionKind, number>
   /** Events appended through this server: by `publish`, `run`, a start or a cancel. */
   appended: number
+  /** Appends that the log did not take, by the code of its error: `ended`, `conflict`, `unavailable`, …; `error` for others. */
+  appendFailures: Record<string, number>
+  /** Jobs that this server runs now, and those that wait here until they may. */
+  running: number
+  queued: number
+  /** Jobs that this server has run, by how they ended: `succeeded`, `failed`, `cancelled`, `shutdown`, `timeout`; `lost`: they were another's, or had ended, meanwhile. */
+  outcomes: Record<string, number>
   /** Events handed to readers: one for each event and reader. */
   delivered: Record<ConnectionKind, number>
   /** From an event's own time to its being handed to a reader that was waiting for it, in ms: how many took at most so long (cumulative). */
@@ -29,9 +37,18 @@ export interface ServerMetrics {
 
 export interface MetricsStore {
   open(kind: ConnectionKind): Meter
-  appended(): void
+  appended(events: number): void
+  refused(error: unknown): void
+  job(): JobTally
   rejected(status: number): void
   read(): ServerMetrics
+}
+
+/** Counts for one job that is run; it waits at first. */
+export interface JobTally {
+  begin(): void
+  /** `undefined`: it was never ours. */
+  end(outcome: string | undefined): void
 }
 
 /** Counts for one reading. */
@@ -94,6 +111,10 @@ export function createMetrics(): MetricsStore {
     connections: zeros(),
     opened: zeros(),
     appended: 0,
+    appendFailures: {},
+    running: 0,
+    queued: 0,
+    outcomes: {},
     delivered: zeros(),
     lag: { buckets: LAG_BOUNDS_MS.map((leMs) => ({ leMs, count: 0 })), count: 0, sumMs: 0 },
     byes: {},
@@ -102,23 +123,45 @@ export function createMetrics(): MetricsStore {
 
   return {
     open: (kind) => new Meter(kind, metrics),
-    appended() {
-      metrics.appended += 1
+    appended(events) {
+      metrics.appended += events
     },
+    job() {
+      let state: 'queued' | 'running' = 'queued'
+      metrics.queued += 1
+      return {
+        begin() {
+          metrics.queued -= 1
+          state = 'running'
+          metrics.running += 1
+        },
+        end(outcome) {
+          metrics[state] -= 1
+          if (outcome !== undefined) increase(metrics.outcomes, outcome)
+        }
+      }
+    },
+    refused: (error) => increase(metrics.appendFailures, logErrorCode(error) ?? 'error'),
     rejected: (status) => increase(metrics.rejected, status),
     read: () => structuredClone(metrics)
   }
 }
 
 /** The log, with what is appended through it counted. */
-export const countingLog = (log: EventLog, metrics: MetricsStore): EventLog => ({
-  append: async (...entry) => {
-    const event = await log.append(...entry)
-    metrics.appended()
-    return event
-  },
-  read: (...asked) => log.read(...asked),
-  snapshot: (...asked) => log.snapshot(...asked),
-  watch: (...asked) => log.watch(...asked),
-  close: () => log.close()
-})
+export function countingLog(log: EventLog, metrics: MetricsStore): EventLog {
+  const appendMany = log.appendMany?.bind(log)
+  async function counted<T>(append: Promise<T>, count: (done: T) => number): Promise<T> {
+    try {
+      const done = await append
+      metrics.appended(count(done))
+      return done
+    } catch (error) {
+      metrics.refused(error)
+      throw error
+    }
+  }
+  return wrapLog(log, {
+    append: (...entry) => counted(log.append(...entry), () => 1),
+    appendMany: appendMany && ((...entries) => counted(appendMany(...entries), (events) => events.length))
+  })
+}

@@ -1,5 +1,5 @@
 import type { ErrorControl, Problem } from '../protocol/frames.ts'
-import { LogError } from './log/types.ts'
+import { logErrorCode } from './log/types.ts'
 
 interface RefusalOptions {
   retryAfterMs?: number
@@ -38,7 +38,7 @@ export const methodNotAllowed = (allow: string): Refusal => new Refusal(405, und
 
 /** What a reader is told where the log has thrown; anything unforeseen is the server's own failure. */
 export function refusalOfLog(error: unknown): Refusal {
-  switch (error instanceof LogError && error.code) {
+  switch (logErrorCode(error)) {
     case 'history-gone':
       return historyGone()
     case 'unavailable':

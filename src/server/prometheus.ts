@@ -10,10 +10,14 @@ export function prometheusText(metrics: ServerMetrics): string {
   const by = (label: string, values: Readonly<Record<string, number>>): [string, number][] =>
     Object.entries(values).map(([key, value]) => [`{${label}="${key.replace(/[\\"\n]/g, '_')}"}`, value])
 
-  const { connections, opened, appended, delivered, lag, byes, rejected } = metrics
+  const { connections, opened, appended, appendFailures, running, queued, outcomes, delivered, lag, byes, rejected } = metrics
   family('connections', 'gauge', 'Readings open now.', by('transport', connections))
   family('connections_opened_total', 'counter', 'Readings opened.', by('transport', opened))
   family('events_appended_total', 'counter', 'Events appended through this server.', [['', appended]])
+  family('append_failures_total', 'counter', 'Appends that the log did not take, by the code of its error.', by('code', appendFailures))
+  family('jobs_running', 'gauge', 'Jobs that this server runs now.', [['', running]])
+  family('jobs_queued', 'gauge', 'Jobs that wait here until they may run.', [['', queued]])
+  family('jobs_ended_total', 'counter', 'Jobs that this server has run, by how they ended.', by('outcome', outcomes))
   family('events_delivered_total', 'counter', 'Events handed to readers.', by('transport', delivered))
   family('byes_total', 'counter', 'Readings ended by the server, by reason.', by('reason', byes))
   family('rejected_total', 'counter', 'Requests and subscriptions refused.', by('status', rejected))

@@ -1,168 +1,218 @@
-import { delay } from '../async/signals.ts'
-import { isControl } from '../protocol/frames.ts'
-import { Follow } from './follow.ts'
-import type { EventLog } from './log/types.ts'
+import { delay, orAborted } from '../async/signals.ts'
+import { alarm } from './alarm.ts'
+import { guardListeners } from './guarded-signal.ts'
+import { holdJob, RETRY_MS } from './hold.ts'
+import { failureOf } from './job-error.ts'
 import { isLogError, LogError } from './log/types.ts'
+import type { MetricsStore } from './metrics.ts'
+import { createOutbox, type Outbox } from './outbox.ts'
+import { createSlots, type Slot } from './slots.ts'
+import { cancelledBy, lost, Stopped, shutDown, timedOut } from './stopped.ts'
+import { takeJob } from './take-job.ts'
 import type { JobContext, Settings } from './types.ts'
+
+type Work<T> = (job: JobContext) => T | Promise<T>
+
+/** A run that has its place, and a name of its own by which it has its job's lease. */
+export interface Admission {
+  readonly owner: string
+  readonly slot: Slot
+  /** The job is queued and its lease taken. */
+  isTaken?: boolean
+}
 
 export interface Runner {
   /** It runs nothing any more. */
   readonly closing: boolean
-  run<T>(jobId: string, work: (job: JobContext) => T | Promise<T>): Promise<T>
-  /** Aborts what is running; resolves when all of it has ended. */
-  close(): Promise<void>
+  /** Throws a `LogError`: `closed`, or `busy` where too many wait. */
+  admit(subject?: string): Admission
+  run<T>(jobId: string, work: Work<T>, admission?: Admission): Promise<T>
+  /** Gives back a lease that was taken for an admission which is not run. */
+  giveUp(jobId: string, admission: Admission): Promise<void>
+  /** What waits ends at once, what runs may go on for `drainMs`, and is aborted then; resolves when all of it has ended. */
+  close(drainMs: number): Promise<void>
+  /** Resolves once what runs is aborted, or has ended, after `close`. */
+  readonly drained: Promise<void>
 }
 
-/** Why a running job's signal was aborted, and how its log then ends. */
-class Stopped extends Error {
-  override readonly name = 'AbortError'
-  readonly ending: { type: 'cancelled' | 'failed'; data: object }
-
-  constructor(message: string, ending: { type: 'cancelled' | 'failed'; data: object }) {
-    super(message)
-    this.ending = ending
-  }
-}
-
-type Append = (type: string, data: unknown) => Promise<void>
-
-/** How long to wait where a log that is out of reach says nothing of it. */
-const RETRY_MS = 1000
-
-export function createRunner(settings: Settings): Runner {
-  const { log, onError } = settings
-  const running = new Map<AbortController, Promise<unknown>>()
+export function createRunner(settings: Settings, metrics: MetricsStore): Runner {
+  const { log, onError, leaseMs } = settings
+  const slots = createSlots(settings)
+  const running = new Map<AbortController, { done: Promise<unknown>; isWaiting: boolean }>()
+  /** Nothing is begun any more. */
   const closing = new AbortController()
+  /** A log that is out of reach is not waited for any more. */
+  const givingUp = new AbortController()
+  const node = crypto.randomUUID().slice(0, 8)
+  let count = 0
 
-  async function execute<T>(id: string, work: (job: JobContext) => T | Promise<T>, stop: AbortController): Promise<T> {
-    await patiently(() => begin(id, log))
-    const over = new AbortController()
-    const append = inOrder((type, data) => log.append(id, type, data))
-    void watchForCancel(id, settings, over.signal, (data) => stop.abort(new Stopped(`job ${JSON.stringify(id)} was cancelled`, { type: 'cancelled', data })))
+  async function execute<T>(id: string, work: Work<T>, { owner, slot, isTaken }: Admission, stop: AbortController, onBegin: () => void): Promise<T> {
+    const lease = { owner, ms: leaseMs }
+    const tell = (error: unknown) => onError(error, { jobId: id })
+    const tally = metrics.job()
+    const queued = slot.position === undefined ? {} : { position: slot.position }
     try {
+      if (!isTaken) await patiently(() => takeJob({ log, jobId: id, lease, queued }), stop.signal)
+    } catch (error) {
+      tally.end(undefined)
+      slot.leave()
+      if (!isOver(error) && !isLogError(error, 'unavailable')) tell(error)
+      throw error
+    }
+    const outbox = createOutbox({ ...settings, jobId: id, lease, signal: stop.signal, closing: givingUp.signal, onError: tell })
+    const hold = holdJob({
+      ...{ log, jobId: id, owner, leaseMs, checkMs: settings.heartbeatMs, onError: tell },
+      onCancel: (data) => stop.abort(cancelledBy(id, data)),
+      onLost: () => stop.abort(lost(id))
+    })
+    let working: Promise<T> | undefined
+    try {
+      await orAborted(slot.ready, stop.signal)
+      onBegin()
+      tally.begin()
+      await outbox.add('started', {})
       stop.signal.throwIfAborted()
-      const result = await work(contextOf(id, stop.signal, append))
-      stop.signal.throwIfAborted()
-      await end(id, append, 'succeeded', result)
+      working = (async () => work(contextOf(id, guardListeners(stop.signal, tell), outbox)))()
+      const result = await untilAbandoned(working, stop, settings.timeoutMs, tell)
+      const { reason } = stop.signal
+      if (reason instanceof Stopped && reason.why !== 'shutdown') throw reason
+      hold.end()
+      await outbox.end('succeeded', result)
+      tally.end('succeeded')
       return result
     } catch (error) {
-      const reason: unknown = stop.signal.reason
-      const ending = reason instanceof Stopped ? reason.ending : { type: 'failed', data: failure(error) }
-      await end(id, append, ending.type, ending.data).catch((refused) => {
-        // It may have been ended by others, or by itself.
-        if (!isLogError(refused, 'ended')) onError(refused)
-      })
-      throw reason instanceof Stopped ? reason : error
+      hold.end()
+      const { reason } = stop.signal
+      const stopped = reason instanceof Stopped ? reason : undefined
+      tally.end(stopped?.why ?? 'failed')
+      await fail(id, error, stopped, outbox)
+      throw stopped ?? error
     } finally {
-      over.abort()
+      hold.release()
+      // Whoever works on in spite of its end still takes a place.
+      if (working) void working.catch(() => {}).finally(slot.leave)
+      else slot.leave()
     }
   }
 
-  /** The end is what readers wait for. */
-  const end = (id: string, append: Append, type: string, data: unknown): Promise<void> =>
-    patiently(async (isAgain) => {
-      // It may have been only the answer that was lost.
-      if (!isAgain || (await log.snapshot(id))?.status !== type) await append(type, data)
-    })
+  /** Ends the job's log, as it has failed or was stopped. */
+  async function fail(id: string, error: unknown, stopped: Stopped | undefined, outbox: Outbox): Promise<void> {
+    const tell = (about: unknown) => onError(about, { jobId: id })
+    const isAbort = stopped !== undefined && error instanceof Error && error.name === 'AbortError'
+    if (!isAbort && !isOver(error)) tell(error)
+    const ending = stopped ? stopped.ending : { type: 'failed', data: failureOf(error, settings.exposeErrors) }
+    if (!ending) return
+    try {
+      await outbox.end(ending.type, ending.data)
+    } catch (refused) {
+      if (refused !== error && !isOver(refused)) tell(refused)
+    }
+  }
 
-  /** While the log is out of reach it is tried again, until the server closes. */
-  async function patiently(attempt: (isAgain: boolean) => Promise<void>): Promise<void> {
-    for (let isAgain = false; ; isAgain = true) {
+  /** While the log is out of reach it is tried again, until the server gives up, or the signal. */
+  async function patiently(attempt: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    for (;;) {
       try {
-        return await attempt(isAgain)
+        return await attempt()
       } catch (error) {
         if (!isLogError(error, 'unavailable') || closing.signal.aborted) throw error
         onError(error)
-        await delay(RETRY_MS, closing.signal).catch(() => {}) // closing: once more, then that's that
+        await delay(RETRY_MS, signal).catch(() => {}) // closing: once more, then that's that
       }
     }
   }
 
-  return {
+  const drained = Promise.withResolvers<void>()
+
+  const runner: Runner = {
+    drained: drained.promise,
     get closing() {
       return closing.signal.aborted
     },
-    async run(id, work) {
-      if (closing.signal.aborted) throw new LogError('closed', `the server is closed: job ${JSON.stringify(id)} was not run`)
+    admit(subject) {
+      if (runner.closing) throw new LogError('closed', 'the server is closed')
+      const slot = slots.enter(subject)
+      if (!slot) throw new LogError('busy', `${settings.maxQueued} jobs wait already`)
+      count += 1
+      return { slot, owner: `${node}.${count}` }
+    },
+    async run(id, work, admitted) {
+      const admission = admitted ?? runner.admit()
+      if (runner.closing) {
+        void runner.giveUp(id, admission)
+        throw new LogError('closed', `the server is closed: job ${JSON.stringify(id)} was not run`)
+      }
       const stop = new AbortController()
-      const done = execute(id, work, stop)
-      running.set(stop, done)
+      const own = { done: Promise.resolve() as Promise<unknown>, isWaiting: true } // as: whatever it will be
+      const done = execute(id, work, admission, stop, () => {
+        own.isWaiting = false
+      })
+      own.done = done
+      running.set(stop, own)
       try {
         return await done
       } finally {
         running.delete(stop)
       }
     },
-    async close() {
-      closing.abort()
-      const data = { code: 'shutdown', message: 'the server was closed', retryable: true }
-      for (const stop of running.keys()) stop.abort(new Stopped(data.message, { type: 'failed', data }))
-      await Promise.allSettled(running.values())
-    }
-  }
-}
-
-/** Appends `queued`, where nobody has yet, and `started`. Rejects with `conflict` where the job is past that. */
-async function begin(id: string, log: EventLog): Promise<void> {
-  for (;;) {
-    const snapshot = await log.snapshot(id)
-    if (snapshot && snapshot.status !== 'queued') throw new LogError('conflict', `job ${JSON.stringify(id)} is ${snapshot.status} already`)
-    try {
-      const seq = snapshot?.seq ?? (await log.append(id, 'queued', {}, { expectSeq: 0 })).seq
-      await log.append(id, 'started', {}, { expectSeq: seq })
-      return
-    } catch (error) {
-      // Another one has appended meanwhile: look again.
-      if (!isLogError(error, 'conflict')) throw error
-    }
-  }
-}
-
-/** Follows the job's own log, since whoever cancels may have asked another process; until the signal, whatever the log goes through. */
-async function watchForCancel(job: string, { log, heartbeatMs, onError }: Settings, signal: AbortSignal, cancel: (data: object) => void): Promise<void> {
-  const follow = new Follow({ log, heartbeatMs, listen: true, onError })
-  const budget = { events: 1000, bytes: Number.MAX_SAFE_INTEGER }
-  let after: string | undefined
-  signal.addEventListener('abort', () => follow.end())
-  if (signal.aborted) follow.end()
-  follow.subscribe({ job })
-  while (!follow.isOver(true)) {
-    for (const frame of await follow.ready(budget)) {
-      if (!isControl(frame)) {
-        after = frame.id
-        if (frame.type === 'cancelling') cancel(Object(frame.data))
-      } else if (frame.control === 'error') {
-        await delay(frame.retryAfterMs ?? RETRY_MS, signal).catch(() => {}) // over: the loop ends
-        follow.subscribe({ job, after })
+    async giveUp(id, { owner, slot }) {
+      slot.leave()
+      try {
+        await log.renew(id, owner, 0)
+      } catch (error) {
+        onError(error, { jobId: id }) // then its lease ends it
       }
+    },
+    async close(drainMs) {
+      closing.abort()
+      for (const [stop, { isWaiting }] of running) if (isWaiting) stop.abort(shutDown())
+      const all = () => Promise.allSettled([...running.values()].map(({ done }) => done))
+      if (drainMs > 0) await untilLate(all(), drainMs)
+      drained.resolve()
+      for (const stop of running.keys()) stop.abort(shutDown())
+      givingUp.abort()
+      await all()
     }
-    await new Promise<void>((resolve) => follow.onNews(resolve))
+  }
+  return runner
+}
+
+/** The job was ended by others, or by itself; or it is another one's. */
+const isOver = (error: unknown): boolean => isLogError(error, 'ended') || isLogError(error, 'conflict')
+
+/** The work's outcome; rejects with why it was stopped where nobody waits for it any more: its time is over, or its job lost. */
+async function untilAbandoned<T>(working: Promise<T>, stop: AbortController, timeoutMs: number, onLateError: (error: unknown) => void): Promise<T> {
+  const cancel = alarm(timeoutMs, () => stop.abort(timedOut(timeoutMs)))
+  const abandoned = Promise.withResolvers<never>()
+  const look = () => {
+    const { reason } = stop.signal
+    if (!(reason instanceof Stopped && (reason.why === 'timeout' || reason.why === 'lost'))) return
+    abandoned.reject(reason)
+    working.catch((error) => {
+      if (error !== reason) onLateError(error)
+    })
+  }
+  stop.signal.addEventListener('abort', look)
+  try {
+    return await Promise.race([working, abandoned.promise])
+  } finally {
+    cancel()
+    stop.signal.removeEventListener('abort', look)
   }
 }
 
-/** Calls one after the other. A call that nobody awaits is no unhandled rejection. */
-function inOrder(append: (type: string, data: unknown) => Promise<unknown>): Append {
-  let last: Promise<unknown> = Promise.resolve()
-  return (type, data) => {
-    const done = last.then(() => append(type, data)).then(() => {})
-    last = done.catch(() => {})
-    return done
-  }
+async function untilLate(done: Promise<unknown>, ms: number): Promise<void> {
+  const late = Promise.withResolvers<void>()
+  const cancel = alarm(ms, late.resolve)
+  await Promise.race([done, late.promise])
+  cancel()
 }
 
-function contextOf(id: string, signal: AbortSignal, append: Append): JobContext {
-  return {
-    id,
-    signal,
-    progress: (progress) => append('progress', progress),
-    log: (message, level = 'info') => append('log', { level, message }),
-    output: (chunk) => append('output', chunk),
-    publish: append
-  }
-}
-
-function failure(error: unknown): { code: string; message: string } {
-  if (!(error instanceof Error)) return { code: 'error', message: String(error) }
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : 'error'
-  return { code, message: error.message }
-}
+const contextOf = (id: string, signal: AbortSignal, { add }: Outbox): JobContext => ({
+  id,
+  signal,
+  progress: (progress) => add('progress', progress),
+  log: (message, level = 'info') => add('log', { level, message }),
+  output: (chunk) => add('output', chunk),
+  publish: add
+})

@@ -14,7 +14,7 @@ const isPath = (value: unknown): boolean => value === '' || (typeof value === 's
 const isOrigin = (value: unknown): boolean => typeof value === 'string' && /^(null|[a-z][a-z\d+.-]*:\/\/[^/?#*A-Z\s]+)$/.test(value)
 /** A name without a port: `app.example`, `.app.example`, `*.app.example`. */
 const isHost = (value: unknown): boolean => typeof value === 'string' && /^(\*?\.)?[a-z\d_-]+(\.[a-z\d_-]+)*\.?$/i.test(value)
-const isLog = (value: unknown): boolean => ['append', 'read', 'snapshot', 'watch', 'close'].every((name) => isFunction(Object(value)[name]))
+const isLog = (value: unknown): boolean => ['append', 'read', 'snapshot', 'watch', 'renew', 'reset', 'close'].every((name) => isFunction(Object(value)[name]))
 
 const AMOUNT: Rule = ['a number from 1', (value) => isNumber(value)]
 const INTERVAL: Rule = [`a number from 1 to ${LONGEST_INTERVAL_MS}`, (value) => isNumber(value, LONGEST_INTERVAL_MS)]
@@ -46,6 +46,13 @@ const RULES: Record<keyof JobServerOptions, Rule> = {
   bodyTimeoutMs: AMOUNT,
   maxConnectionAgeMs: AMOUNT,
   fastPath: BOOLEAN,
+  leaseMs: [`a number from 100 to ${LONGEST_INTERVAL_MS}`, (value) => isNumber(value, LONGEST_INTERVAL_MS) && Number(value) >= 100],
+  maxRunning: AMOUNT,
+  maxRunningPerSubject: AMOUNT,
+  maxQueued: ['a number from 0', (value) => value === 0 || isNumber(value)],
+  timeoutMs: AMOUNT,
+  maxEventBytes: AMOUNT,
+  exposeErrors: ['true or false', (value) => typeof value === 'boolean'],
   onError: FUNCTION
 }
 
@@ -76,7 +83,14 @@ export function settingsFrom(options: JobServerOptions): Omit<Settings, 'log'> {
     bodyTimeoutMs: 30_000,
     maxConnectionAgeMs: Number.POSITIVE_INFINITY,
     fastPath: true,
-    onError: (error) => console.error('jobtail:', error),
+    leaseMs: 30_000,
+    maxRunning: 100,
+    maxRunningPerSubject: Number.POSITIVE_INFINITY,
+    maxQueued: 10_000,
+    timeoutMs: Number.POSITIVE_INFINITY,
+    maxEventBytes: 2 ** 22,
+    exposeErrors: false,
+    onError: (error, { jobId } = {}) => console.error('jobtail:', ...(jobId === undefined ? [] : [`job ${JSON.stringify(jobId)}:`]), error),
     // An option that is given as `undefined` has its default as well.
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
     basePath: (options.basePath ?? '/jobs').replace(/\/+$/, '')
@@ -97,9 +111,9 @@ export function warnIfOpen({ start, authorize }: JobServerOptions): void {
 /** A logger that fails, also later, is no reason to leave a request without an answer, or to end the process. */
 export const unfailing =
   (onError: Settings['onError']): Settings['onError'] =>
-  async (error) => {
+  async (error, about) => {
     try {
-      await onError(error)
+      await (about === undefined ? onError(error) : onError(error, about))
     } catch (failure) {
       console.error('jobtail: onError has failed:', failure, error)
     }

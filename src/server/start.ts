@@ -1,7 +1,7 @@
-import { createHash, randomUUID } from 'node:crypto'
 import { isLogError } from './log/types.ts'
-import { badRequest, closing } from './problem.ts'
-import type { Runner } from './run.ts'
+import { digestOf } from './platform.ts'
+import { badRequest, busy, closing } from './problem.ts'
+import type { Admission, Runner } from './run.ts'
 import type { Settings } from './types.ts'
 
 interface Starting {
@@ -17,19 +17,19 @@ export interface Started {
   isRepeat: boolean
 }
 
-const digest = (...parts: string[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22)
+const digest = async (...parts: string[]): Promise<string> => (await digestOf(JSON.stringify(parts))).slice(0, 22)
 
 /**
  * Creates the job and begins its work. With a key, the id follows from the key and its scope, and
  * creating is appending the first event, so that on a shared log too only one of several equal requests starts anything.
  */
-export async function startJob({ body, idempotencyKey: key, scope }: Starting, { log, start, onError }: Settings, runner: Runner): Promise<Started> {
+export async function startJob({ body, idempotencyKey: key, scope }: Starting, { log, start, leaseMs }: Settings, runner: Runner): Promise<Started> {
   if (!start) throw badRequest('this server starts no jobs: it was created without `start`', 405)
   const input = parse(body)
-  if (key === null) return begin(randomUUID(), {})
+  if (key === null) return begin(crypto.randomUUID(), {})
   if (!/^[\x20-\x7e]{1,255}$/.test(key)) throw badRequest('Idempotency-Key: expected 1 to 255 printable ASCII characters')
-  const id = digest(scope, key)
-  const request = digest(scope, key, body)
+  const id = await digest(scope, key)
+  const request = await digest(scope, key, body)
   try {
     return await begin(id, { request })
   } catch (error) {
@@ -37,26 +37,44 @@ export async function startJob({ body, idempotencyKey: key, scope }: Starting, {
   }
   const first = (await log.read(id, undefined, 1))?.events[0]
   // Where retention has dropped the first event there is nothing to compare with: then it counts as a repeat.
-  if (first?.seq === 1 && JSON.stringify(first.data) !== JSON.stringify({ request })) throw badRequest('Idempotency-Key: it was used with another body', 422)
-  // Whoever created it may have gone, or not have heard that it did; where not, only one of those who run it begins.
-  if ((await log.snapshot(id))?.seq === 1) run(id)
+  if (first?.seq === 1 && Object(first.data).request !== request) throw badRequest('Idempotency-Key: it was used with another body', 422)
+  // Whoever created it may not have heard that it did; where nobody has its lease, one of those who run it begins.
+  if ((await log.snapshot(id))?.status === 'queued') run(id, admit())
   return { id, isRepeat: true }
 
-  async function begin(id: string, queued: object): Promise<Started> {
-    await log.append(id, 'queued', queued, { expectSeq: 0 })
-    run(id)
+  /** The job's lease is taken with its first event: whatever becomes of this process, it is run or it ends. */
+  async function begin(id: string, data: object): Promise<Started> {
+    const admission = admit()
+    const { owner, slot } = admission
+    const queued = slot.position === undefined ? data : { ...data, position: slot.position }
+    try {
+      await log.append(id, 'queued', queued, { expectSeq: 0, appendId: `${owner}/queued`, firstTry: true, lease: { owner, ms: leaseMs } })
+    } catch (error) {
+      if (isLogError(error, 'unavailable'))
+        void runner.giveUp(id, admission) // it may be there: whoever asks again begins it
+      else slot.leave()
+      throw error
+    }
+    if (runner.closing) {
+      await runner.giveUp(id, admission) // whoever asks again, with the same key, has it begun by another node
+      throw closing()
+    }
+    run(id, { ...admission, isTaken: true })
     return { id, isRepeat: false }
   }
 
-  function run(id: string): void {
-    // Whoever asks again, with the same key, has it begun by another node.
-    if (runner.closing) throw closing()
-    // How the job ends stands in its log; what is left are failures of the log itself.
-    runner
-      .run(id, (job) => start?.(job, input))
-      .catch((error) => {
-        if (error instanceof Error && error.name === 'LogError' && !isLogError(error, 'conflict')) onError(error)
-      })
+  function admit(): Admission {
+    try {
+      return runner.admit(scope || undefined)
+    } catch (error) {
+      if (isLogError(error, 'busy')) throw busy(503, 'too many jobs wait already', 5000)
+      throw isLogError(error, 'closed') ? closing() : error
+    }
+  }
+
+  function run(id: string, admission: Admission): void {
+    // How the job ends stands in its log, and `onError` is told why.
+    runner.run(id, (job) => start?.(job, input), admission).catch(() => {})
   }
 }
 

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { ProgressData, WireEvent } from '../protocol/frames.ts'
 import type { Health } from './health.ts'
 import type { SharedLog } from './log/shared.ts'
-import type { EventLog } from './log/types.ts'
+import type { AppendOptions, EventLog } from './log/types.ts'
 import type { ServerMetrics } from './metrics.ts'
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest
@@ -19,26 +19,52 @@ export interface JobServer {
   handle(req: NodeRequest, res: NodeResponse, next?: () => void): void
   /** For a Node server's `upgrade` event: WebSocket. Outside `basePath` calls `next`, else leaves it to the server's other listeners, else answers 404. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, next?: () => void): void
-  /** For Hono, Next, Bun, Deno, Workers: everything but WebSocket. `context` is passed to `authorize`, as `source.context`. */
+  /**
+   * For Hono, Next, Bun, Deno: everything but WebSocket. `context` is passed to `authorize`, as `source.context`; where it has a `waitUntil`, as a serverless
+   * platform's has, that is told of the work that the request starts.
+   */
   fetch(request: Request, context?: unknown): Promise<Response>
-  /** Appends an event, creating the job with its first one. Rejects after a terminal event, and for what is not an event. */
-  publish(jobId: string, type: string, data?: unknown): Promise<WireEvent>
-  /** Runs work as a job: `queued`, `started`, what `work` publishes, then `succeeded` with its result, `failed`, or `cancelled`. Settles as `work` does; rejects after a cancel. While the log is out of reach, the beginning and the end are tried again. */
+  /** Appends an event, creating the job with its first one. Rejects after a terminal event, and for what is not an event. With a `lease` the job ends as lost where it is not renewed, by the next event or `log.renew`. */
+  publish(jobId: string, type: string, data?: unknown, options?: AppendOptions): Promise<WireEvent>
+  /**
+   * Runs work as a job: `queued`, `started`, what `work` publishes, then `succeeded` with its result, `failed`, or `cancelled`. Settles as `work` does; rejects
+   * after a cancel, at its `timeoutMs`, where its lease is lost, and with a `LogError` where it can't begin (`conflict`, `busy`, `closed`). A log that is out of
+   * reach fails nothing: what is appended meanwhile is appended when it is back.
+   */
   run<T>(jobId: string, work: (job: JobContext) => T | Promise<T>): Promise<T>
+  /** Its log: what is appended through it is counted, and told to who follows. Closed with the server. */
+  readonly log: EventLog
   /** What it has done so far and does now, for `prometheusText` or for whatever else. */
   metrics(): ServerMetrics
   /** Whether it can serve: asks its log for an answer within `timeoutMs` (default 2000). Never rejects. */
   health(options?: { timeoutMs?: number }): Promise<Health>
-  /** Says `bye` to all readers, aborts running jobs (`failed` with code `shutdown`), closes the log; what is not over after `graceMs` (default 5000) is cut. */
-  close(options?: { graceMs?: number }): Promise<void>
+  /**
+   * Starts nothing any more, and lets running jobs end for `drainMs` (default 0), while they can still be followed. Then aborts them (`failed` with code
+   * `shutdown`, unless they still return a result), says `bye` to all readers, and closes the log; what is not over after `graceMs` (default 5000) is cut.
+   */
+  close(options?: { graceMs?: number; drainMs?: number }): Promise<void>
 }
 
-/** A running job's end of its log. Events are appended in the order of the calls, awaited or not. */
+/** A server without what takes Node's own sockets. */
+export type FetchJobServer = Omit<JobServer, 'attach' | 'handle' | 'upgrade'>
+
+/** What serverless platforms pass beside a request. */
+export interface FetchContext {
+  /** Keeps the platform from ending the process, or the request's context, before the promise has settled. */
+  waitUntil?(promise: Promise<unknown>): void
+}
+
+/**
+ * A running job's end of its log. Events are appended in the order of the calls, awaited or not, several at once where they come in quick succession. While
+ * the log is out of reach, `progress` and `log` don't wait for it, the latest progress and a bounded number of lines are appended when it is back; the others
+ * wait, until the job is aborted.
+ */
 export interface JobContext {
   readonly id: string
-  /** Aborted when somebody cancels the job, or the server closes. */
+  /** Aborted when somebody cancels the job, its time is over, its lease is lost, or the server closes. What its listeners throw goes to `onError`. */
   readonly signal: AbortSignal
-  progress(progress: ProgressData): Promise<void>
+  /** A bare number up to 1 is a ratio, a larger one a percentage. */
+  progress(progress: ProgressData | number): Promise<void>
   /** Default level `info`. */
   log(message: string, level?: string): Promise<void>
   /** A partial result. */
@@ -125,8 +151,25 @@ export interface JobServerOptions {
   maxConnectionAgeMs?: number
   /** Writes frames and chunks past `ws` and `http`, made once for all readers; `false` where something has to see what passes through those. Default true. */
   fastPath?: boolean
-  /** Told of failures that those who ask are not told of: of `authorize`, of `origins`, and of the log, whose outages are told once each. Default: `console.error`. */
-  onError?: (error: unknown) => void
+  /**
+   * Whoever runs a job says so each third of this time. Where nobody has for as long (and 3 s), the job ends `failed {code: 'lost', retryable: true}`, once
+   * somebody looks at it. Default 30,000.
+   */
+  leaseMs?: number
+  /** Jobs that this server runs at once; the rest waits, `queued` with its `position`. Default 100. */
+  maxRunning?: number
+  /** The same of each `subject` that `authorize` names, of those that were started over HTTP. Default: no limit of its own. */
+  maxRunningPerSubject?: number
+  /** Jobs that may wait: beyond it a start is refused, 503. Default 10,000. */
+  maxQueued?: number
+  /** How long a job may run before it is aborted, and ends `failed {code: 'timeout'}`. Default: no limit. */
+  timeoutMs?: number
+  /** Of one event's data, as JSON in UTF-8: more than that is refused. Default 4 MiB. */
+  maxEventBytes?: number
+  /** Tells readers the message and `code` of whatever work throws. Default false: only of a `JobError`. */
+  exposeErrors?: boolean
+  /** Told of failures that those who ask are not told of: what work throws, with its job's id; of `authorize`, of `origins`, and of the log, whose outages are told once each. Default: `console.error`. */
+  onError?: (error: unknown, about?: { jobId?: string }) => void
 }
 
 /** The options with their defaults in place. */

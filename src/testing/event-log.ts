@@ -1,5 +1,7 @@
 import { describe } from 'vitest'
 import { describeAppends } from './event-log/append.ts'
+import { describeLeases } from './event-log/lease.ts'
+import { describeNames } from './event-log/names.ts'
 import { describePages } from './event-log/read.ts'
 import { describeSnapshots } from './event-log/snapshot.ts'
 import { describeWatches } from './event-log/watch.ts'
@@ -12,6 +14,8 @@ export function describeEventLog(name: string, log: LogUnderTest): void {
   const workbench = createWorkbench(log)
   describe(`event log: ${name}`, () => {
     describeAppends(workbench)
+    describeNames(workbench)
+    describeLeases(workbench)
     describePages(workbench)
     describeSnapshots(workbench)
     describeWatches(workbench)

@@ -19,7 +19,7 @@ describe('the rules', () => {
     ['cli/arguments/command-line.ts', 'node:util'],
     ['server/index.ts', 'protocol/frames.ts'],
     ['server/bullmq/source.ts', 'bullmq'],
-    ['server/bullmq/bridge.ts', 'server/log-of.ts'],
+    ['server/bullmq/bridge.ts', 'server/log/types.ts'],
     ['server/redis/connection.ts', 'redis'],
     ['testing/event-log.ts', 'vitest'],
     ['testing/event-log.ts', 'server/log/types.ts']

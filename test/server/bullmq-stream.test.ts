@@ -6,7 +6,7 @@ import type { Source } from '../../src/server/bullmq/source.ts'
 import { createStream, type Stream } from '../../src/server/bullmq/stream.ts'
 import { memoryLog } from '../../src/server/log/memory.ts'
 
-const job: QueuedJob = { name: 'x', state: 'active', attempts: 1, progress: 0, result: null, failedReason: undefined, finishedOn: undefined }
+const job: QueuedJob = { name: 'x', state: 'active', attempts: 1, failures: 0, progress: 0, result: null, failedReason: undefined, finishedOn: undefined }
 
 /** A queue whose job makes a step, with its entry, each time that it is asked for. */
 function movingQueue(jobId: string, steps: number, event = 'active') {
@@ -40,17 +40,20 @@ test('that of a job whose progress never pauses is known at once', async () => {
   const { job, at } = await stream.stateOf('a')
   const before = written.filter(({ id, jobId }) => jobId === 'a' && compareIds(id, at) <= 0)
   expect(before).toHaveLength(1)
-  expect(job).toMatchObject({ attempts: 1, progress: 1 })
+  expect(job).toMatchObject({ attempts: 1, failures: 0, progress: 1 })
 })
 
 test.each([
-  [{ bullmq: 1, stage: 'a' }, { stage: 'a' }],
+  [
+    { bullmq: 1, stage: 'a' },
+    { stage: 'a', bullmq: 1 }
+  ],
   [
     { a: 1, b: { c: 2, d: 3 } },
     { b: { d: 3, c: 2 }, a: 1 }
   ]
 ])('progress that is in the log already is not logged again: %j as %j', (progress, logged) => {
-  const before: Logged = { mark: { entry: '1-1', rows: 0, attempt: 1 }, status: 'running', progress: logged }
+  const before: Logged = { mark: { entry: '1-1', rows: 0, attempt: 1, failures: 0 }, status: 'running', progress: logged }
   expect(nextTowards({ ...job, progress }, '1-2', false, before)).toBeUndefined()
 })
 
@@ -60,7 +63,7 @@ test('of jobs that ended before what was lost nothing is logged again, though th
   const { stream } = movingQueue('a', 0)
   const stateOf: Stream['stateOf'] = async () => ({ job: finished, at: '2000-0' })
   const source = { rows: async () => [] as string[] } as unknown as Source // as: what jobs ask of it
-  const jobs = createJobs({ source, stream: { ...stream, stateOf }, ledger: createLedger(log), idOf: (id) => id, since: 0 })
+  const jobs = createJobs({ source, stream: { ...stream, stateOf }, ledger: createLedger(log), idOf: (id) => id, filter: () => true, isLazy: false, since: 0 })
   expect(await jobs.catchUp('a', 1001)).toBe('past')
   expect(await log.snapshot('a')).toBeUndefined()
   expect(await jobs.catchUp('b', 1000)).toBe('done')
@@ -141,4 +144,16 @@ test.each([
 test('ids of a stream are compared as numbers', () => {
   const ids = ['10-0', '9-10', '9-9', '1732195423000-1', '1732195423000-0']
   expect(ids.toSorted(compareIds)).toEqual(['9-9', '9-10', '10-0', '1732195423000-0', '1732195423000-1'])
+})
+
+test('a log that another bridge has begun anew is not begun again', async () => {
+  const log = memoryLog()
+  const ledger = createLedger(log)
+  await log.append('a', 'succeeded', 1)
+  const [one, other] = [await ledger.look('a'), await ledger.look('a')]
+  await ledger.restart(one)
+  await ledger.append(one, () => ({ type: 'queued', data: {}, mark: { entry: '5-0', rows: 0, attempt: 0, failures: 0 } }))
+  await ledger.restart(other)
+  expect(await log.snapshot('a')).toMatchObject({ status: 'queued', seq: 1 })
+  expect(other).toMatchObject({ isOver: false, seq: 1, mark: { entry: '5-0' } })
 })

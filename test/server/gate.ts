@@ -38,7 +38,7 @@ export function createGate(options: { maxEvents?: number } = {}): Gate {
   let eventsRead = 0
   let onWatch: (job: string) => unknown = () => {}
   let onRead: () => unknown = () => {}
-  const watchers = new Map<string, Set<() => void>>()
+  const watchers = new Map<string, Set<(what?: string) => void>>()
 
   function check(): void {
     checkReach()
@@ -53,7 +53,7 @@ export function createGate(options: { maxEvents?: number } = {}): Gate {
     async append(jobId, ...rest) {
       checkReach()
       const event = await inner.append(jobId, ...rest)
-      if (!lossy) for (const wake of watchers.get(jobId) ?? []) wake()
+      if (!lossy) for (const wake of watchers.get(jobId) ?? []) wake(event.type)
       return event
     },
     async read(...args) {
@@ -70,7 +70,7 @@ export function createGate(options: { maxEvents?: number } = {}): Gate {
     },
     async watch(jobId, wake) {
       checkReach()
-      const own = () => wake()
+      const own = (what?: string) => wake(what)
       await onWatch(jobId)
       listeners += 1
       watchers.set(jobId, (watchers.get(jobId) ?? new Set()).add(own))
@@ -82,6 +82,11 @@ export function createGate(options: { maxEvents?: number } = {}): Gate {
         watchers.get(jobId)?.delete(own)
       }
     },
+    async renew(...args) {
+      checkReach()
+      return inner.renew(...args)
+    },
+    reset: (jobId) => inner.reset(jobId),
     close: () => inner.close()
   }
 

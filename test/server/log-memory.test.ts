@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { memoryLog } from '../../src/server/log/memory.ts'
 import { describeEventLog } from '../../src/testing/event-log.ts'
 
@@ -9,6 +9,27 @@ describe('memory log', () => {
     const log = memoryLog({ maxEvents: 3 })
     for (let n = 1; n <= 10; n += 1) await log.append('a', 'progress', { n })
     expect(await log.read('a', undefined, 100)).toMatchObject({ seq: 7, events: [{ seq: 8 }, { seq: 9 }, { seq: 10 }] })
+  })
+
+  test('retains no more than maxBytes of data, the latest, and the last one in any case', async () => {
+    const log = memoryLog({ maxBytes: 1000 })
+    for (let n = 1; n <= 100; n += 1) await log.append('a', 'output', 'x'.repeat(98))
+    expect((await log.read('a', undefined, 1000))?.events.map(({ seq }) => seq)).toEqual(Array.from({ length: 10 }, (_, n) => n + 91))
+    await log.append('a', 'output', 'x'.repeat(2000))
+    expect(await log.read('a', undefined, 1000)).toMatchObject({ seq: 100, events: [{ seq: 101 }] })
+  })
+
+  test('a job that does not end is dropped after idleTtlMs without an event', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const log = memoryLog({ idleTtlMs: 1000 })
+    await log.append('a', 'queued', {})
+    vi.advanceTimersByTime(800)
+    await log.append('a', 'started', {})
+    vi.advanceTimersByTime(800)
+    expect(await log.snapshot('a')).toMatchObject({ seq: 2 })
+    vi.advanceTimersByTime(300)
+    await expect(log.snapshot('a')).rejects.toMatchObject({ code: 'history-gone' })
   })
 
   test.each([0, -1, 1.5, Number.NaN])('maxEvents %d is refused', (maxEvents) => {

@@ -104,8 +104,32 @@ describe.skipIf(!redisPath)('several processes on one Redis', () => {
     expect((await log.read('read', undefined, 10))?.events).toHaveLength(2)
   })
 
+  test('a job that does not end is kept for idleTtlMs after its last event, and one with a lease for ttlMs after that', async () => {
+    const log = newLog({ ttlMs: 60_000, idleTtlMs: 7_200_000, prefix: 'idle:' })
+    const minutes = async () =>
+      Promise.all(['state', 'events'].map(async (part) => Math.ceil(Number(await redis.command('PTTL', `idle:{a}:${part}`)) / 60_000)))
+    await log.append('a', 'queued', {})
+    expect(await minutes()).toEqual([120, 120])
+    await log.append('a', 'started', {}, { lease: { owner: 'x', ms: 60_000 } })
+    expect(await minutes()).toEqual([2, 2])
+    await log.append('a', 'cancelling', {})
+    expect(await minutes()).toEqual([2, 2])
+    await log.renew('a', 'x', 240_000)
+    expect(await minutes()).toEqual([5, 5])
+    await log.renew('a', 'x', 0)
+    expect(await minutes()).toEqual([120, 120])
+  })
+
+  test('retains no more than maxBytes of data, the latest, and the last one in any case', async () => {
+    const log = newLog({ maxBytes: 1000, prefix: 'bytes:' })
+    for (let n = 1; n <= 100; n += 1) await log.append('a', 'output', 'x'.repeat(98))
+    expect((await log.read('a', undefined, 1000))?.events.map(({ seq }) => seq)).toEqual(Array.from({ length: 10 }, (_, n) => n + 91))
+    await log.append('a', 'output', 'x'.repeat(2000))
+    expect(await log.read('a', undefined, 1000)).toMatchObject({ seq: 100, events: [{ seq: 101 }] })
+  })
+
   test('a job is kept for ttlMs after its end, is gone for as long again, then unknown', async () => {
-    const log = newLog({ ttlMs: 60_000, prefix: 'ttl:' })
+    const log = newLog({ ttlMs: 60_000, idleTtlMs: Number.POSITIVE_INFINITY, prefix: 'ttl:' })
     const ttl = async (part: string) => Number(await redis.command('PTTL', `ttl:{a}:${part}`))
     await log.append('a', 'queued', {})
     expect([await ttl('state'), await ttl('events')]).toEqual([-1, -1])

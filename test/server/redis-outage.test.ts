@@ -62,7 +62,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
   test('who listens is woken once listening is active again, though nothing is appended', async () => {
     const log = newLog()
     const woken = Promise.withResolvers<void>()
-    await log.watch('a', woken.resolve)
+    await log.watch('a', () => woken.resolve())
     await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
     await woken.promise
     expect(await redis.command('PUBSUB', 'NUMSUB', 'jobtail:{a}:wake')).toEqual(['jobtail:{a}:wake', 1])
@@ -75,7 +75,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     await log.watch('before', () => {})
     relay.swallowAnswer('subscribe')
     const woken = Promise.withResolvers<void>()
-    await log.watch('a', woken.resolve)
+    await log.watch('a', () => woken.resolve())
     expect(relay.swallowed()).toBe(1)
     await log.append('a', 'queued', {})
     await woken.promise
@@ -91,7 +91,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     await eventually(channels).toBe(0)
     const again = Promise.withResolvers<void>()
     ;(await log.watch('job1', () => {}))()
-    await log.watch('job1', again.resolve)
+    await log.watch('job1', () => again.resolve())
     await log.append('job1', 'queued', {})
     await again.promise
   })

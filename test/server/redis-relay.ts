@@ -5,6 +5,11 @@ export interface Relay {
   url: string
   /** The next script, or other command, still reaches Redis, and its answer nobody: the connection is cut instead. */
   swallowAnswer(command?: string): void
+  /** Once what holds this text has reached Redis, nothing gets through any more, until `restore`. */
+  cutAfter(text: string): void
+  restore(): void
+  /** Each way takes so long. */
+  delay(ms: number): void
   /** How many answers were swallowed. */
   swallowed(): number
   close(): void
@@ -14,13 +19,23 @@ export interface Relay {
 export async function startRelay(port: number): Promise<Relay> {
   let armedFor: RegExp | undefined
   let swallowed = 0
+  let cutting: string | undefined
+  let isCut = false
+  let delayMs = 0
   const sockets = new Set<Socket>()
+  const pass = (to: Socket, bytes: Buffer): void => {
+    if (delayMs > 0) setTimeout(() => to.write(bytes), delayMs)
+    else to.write(bytes)
+  }
   const server = createServer((near) => {
+    if (isCut) return near.destroy()
     const far = connect(port, '127.0.0.1')
+    near.setNoDelay()
+    far.setNoDelay()
     let isAsked = false
     const cut = () => {
       near.destroy()
-      far.destroy()
+      far.end() // what was sent to Redis still reaches it
     }
     for (const socket of [near, far]) {
       sockets.add(socket)
@@ -29,10 +44,15 @@ export async function startRelay(port: number): Promise<Relay> {
     }
     near.on('data', (bytes) => {
       isAsked ||= armedFor?.test(bytes.toString('latin1')) ?? false
-      far.write(bytes)
+      pass(far, bytes)
+      if (cutting === undefined || !bytes.includes(cutting)) return
+      cutting = undefined
+      isCut = true
+      for (const socket of sockets) if (socket !== far) socket.destroy()
     })
     far.on('data', (bytes) => {
-      if (!isAsked) return near.write(bytes)
+      if (isCut) return
+      if (!isAsked) return pass(near, bytes)
       armedFor = undefined
       swallowed += 1
       cut()
@@ -46,6 +66,15 @@ export async function startRelay(port: number): Promise<Relay> {
     url: `redis://127.0.0.1:${address.port}`,
     swallowAnswer(command = 'evalsha') {
       armedFor = new RegExp(command, 'i')
+    },
+    cutAfter(text) {
+      cutting = text
+    },
+    restore() {
+      isCut = false
+    },
+    delay(ms) {
+      delayMs = ms
     },
     swallowed: () => swallowed,
     close() {

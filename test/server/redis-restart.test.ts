@@ -29,7 +29,7 @@ async function restart(redis: RedisServer): Promise<void> {
 describe.skipIf(!redisPath)('a Redis that is killed and started again', { timeout: 60_000 }, () => {
   test('and has lost nothing (appendfsync always, said so): every append that was acknowledged is there once, in the same epoch', async () => {
     const redis = await newRedis(ALWAYS)
-    const log = newLog(redis, { durable: true })
+    const log = newLog(redis, { assumeNoLoss: true })
     const { id: first } = await log.append('a', 'queued', {})
     const appended: string[] = [first]
     const write = async () => {
@@ -41,7 +41,7 @@ describe.skipIf(!redisPath)('a Redis that is killed and started again', { timeou
       await restart(redis)
     }
     await writing
-    const page = await newLog(redis, { durable: true }).read('a', first, 1000)
+    const page = await newLog(redis, { assumeNoLoss: true }).read('a', first, 1000)
     expect(page?.events.map(({ data }) => data)).toEqual(upTo(400, 2))
     expect(page?.events.map(({ id }) => id)).toEqual(appended.slice(1))
     expect(page).toMatchObject({ seq: 1, cursor: first })
@@ -84,7 +84,7 @@ describe.skipIf(!redisPath)('a Redis that is killed and started again', { timeou
 
   test('is said to lose nothing, and yet has: whoever has seen more takes a new epoch', async () => {
     const redis = await newRedis()
-    const [writer, reader] = [newLog(redis, { durable: true }), newLog(redis, { durable: true })]
+    const [writer, reader] = [newLog(redis, { assumeNoLoss: true }), newLog(redis, { assumeNoLoss: true })]
     for (const n of upTo(3)) await writer.append('a', 'output', n)
     await redis.command('SAVE')
     const { id } = await writer.append('a', 'output', 4)
@@ -130,7 +130,7 @@ describe.skipIf(!redisPath)('a Redis that is killed and started again', { timeou
 
   test('a client follows on where nothing was lost: no gap, nothing twice', async () => {
     const redis = await newRedis(ALWAYS)
-    const { jobs, base } = await serve({ log: redisLog({ url: redis.url, durable: true, timeoutMs: 30_000 }) })
+    const { jobs, base } = await serve({ log: redisLog({ url: redis.url, assumeNoLoss: true, timeoutMs: 30_000 }) })
     const client = createClient({ url: base, memory: false, retry: { baseMs: 10 } })
     onTestFinished(() => client.close())
     const seen: unknown[] = []

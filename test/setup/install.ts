@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { type BrowserName, startableBrowser } from './browsers.ts'
 import { findProxy, knownProxies, type ProxyName } from './proxies.ts'
 import { findRedis } from './redis.ts'
+import { findRuntime, type RuntimeName, runtimeFolder, runtimeVersions } from './runtimes.ts'
 import { findToolchain } from './toolchains.ts'
 import { findWebKit, isWebKitChosen } from './webkit.ts'
 
@@ -87,6 +88,12 @@ export function installRedis(): void {
   if (process.env.REDIS_SERVER_PATH !== undefined) return
   if (exists('apt-get')) asRoot('apt-get', ['update'])
   for (const name of exists('apt-get') ? ['redis-tools'] : ['redis', 'valkey']) if (!findRedis()) installPackage(name)
+}
+
+/** Installs a runtime from npm, for the tests only. */
+export function installRuntime(name: RuntimeName): void {
+  if (process.env[`${name.toUpperCase()}_PATH`] !== undefined || findRuntime(name)) return
+  succeeds('npm', ['install', '--prefix', runtimeFolder(name), '--no-save', '--no-audit', '--no-fund', `${name}@${runtimeVersions[name]}`])
 }
 
 /** Installs Go from the system's packages. */

@@ -2,7 +2,8 @@ import { alarm } from '../alarm.ts'
 import { isOutflow, type Outflow } from '../call.ts'
 import { answer, type Parts } from '../handler.ts'
 import { patienceMs, type Room } from '../outlet.ts'
-import type { Settings } from '../types.ts'
+import type { Runner } from '../run.ts'
+import type { FetchContext, Settings } from '../types.ts'
 
 /** Of a URL, what stands before the path. */
 const ORIGIN = /^[^:/?#]+:\/\/[^/?#]*/
@@ -12,13 +13,27 @@ export async function respondToFetch(request: Request, context: unknown, parts: 
   const body = () => request.body ?? ''
   const found = await answer(
     { request, target: request.url.replace(ORIGIN, ''), source: context === undefined ? {} : { context }, signal: request.signal, body },
-    parts
+    { ...parts, runner: waitedFor(parts.runner, context) }
   )
   const { status, headers } = found
   if (isOutflow(found.body)) return new Response(streamOf(found.body, parts.settings), { status, headers })
   found.delivery?.close() // what becomes of it from here on is the platform's
   return new Response(found.body ?? null, { status, headers })
 }
+
+/** Tells the platform of the work that a request starts: once the answer is there, it waits for nothing else. */
+function waitedFor(runner: Runner, context: unknown): Runner {
+  const { waitUntil }: FetchContext = Object(context)
+  if (typeof waitUntil !== 'function') return runner
+  const run: Runner['run'] = (...work) => {
+    const running = runner.run(...work)
+    waitUntil.call(context, running.then(ignore, ignore)) // how the job ends stands in its log
+    return running
+  }
+  return Object.create(runner, { run: { value: run } }) // as: what it inherits is the runner's
+}
+
+const ignore = (): void => {}
 
 /** Holds one piece at most. One that nobody takes for too long ends the stream. */
 function streamOf(body: Outflow, { heartbeatMs }: Settings): ReadableStream<Uint8Array> {

@@ -1,15 +1,12 @@
 import type { ConnectionOptions } from 'bullmq'
-import { delay } from '../../async/signals.ts'
-import type { EventLog } from '../log/types.ts'
-import { isLogError, LogError } from '../log/types.ts'
-import { logOf } from '../log-of.ts'
+import { child, delay, within } from '../../async/signals.ts'
+import { type EventLog, isLogError, LogError } from '../log/types.ts'
+import { wrapLog } from '../log/wrap.ts'
 import type { JobServer } from '../types.ts'
-import { timeOf } from './entry.ts'
-import { createJobs } from './jobs.ts'
+import { createLead } from './lead.ts'
 import { createLedger } from './ledger.ts'
-import { inParallel } from './parallel.ts'
+import { createSession, type Session } from './session.ts'
 import { createSource } from './source.ts'
-import { createStream } from './stream.ts'
 
 export interface BullmqBridgeOptions {
   /** The queue's name. */
@@ -22,125 +19,103 @@ export interface BullmqBridgeOptions {
   prefix?: string
   /** The id under which a job is followed. Default: its own; several queues that number their jobs need different ones. */
   idOf?: (jobId: string) => string
+  /** Whether a job is logged. Default: all are. */
+  filter?: (job: { id: string; name: string }) => boolean
+  /** Logs a job only once somebody asks for it through `bridge.log`. Default false. */
+  lazy?: boolean
   /** How often the log rows of running jobs are looked for: BullMQ doesn't announce them. Default 1000. */
   rowsEveryMs?: number
   /** How often unfinished jobs are looked for in the queue, a thousand at a time: what empties a queue doesn't announce which jobs went. Default a minute. */
   checkEveryMs?: number
   /** Jobs that ended longer than this before the bridge began are left alone. Default an hour. */
   lookBackMs?: number
+  /** Told of what goes wrong; the bridge goes on. Default: `console.error`. */
   onError?: (error: unknown) => void
 }
 
 export interface BullmqBridge {
-  /** Resolves once all that was in the queue before is in the log; rejects where the bridge is closed before that. */
+  /** Resolves once all that was in the queue before is in the log, by this bridge or by the one that leads; rejects where the bridge is closed before that. */
   readonly ready: Promise<void>
+  /** The log, for the server, where the bridge is `lazy`: asking it for a job has that logged. */
+  readonly log: EventLog
   /** Ends all connections of the bridge; the log stays open. */
   close(): Promise<void>
 }
 
-const IDLE_MS = 10_000
 const RETRY_MS = 1000
-const FINISHED_PAGE = 100
-const CATCH_UP_ROUNDS = 10
-const CHECKED_AT_ONCE = 1000
-/** A job's end has its worker's time, an entry that of Redis. */
-const CLOCK_SKEW_MS = 60_000
+/** How long closing waits for the log to hear that another bridge may lead. */
+const RELEASE_MS = 1000
+/** How many jobs are remembered to have been asked for. */
+const REMEMBERED = 10_000
 
-/** Makes logs of a queue's jobs, as its workers go. Any number of bridges may do so for one queue and one log: each event is logged once. */
+/**
+ * Makes logs of a queue's jobs, as its workers go. Any number of bridges may be there for one queue and one log, with the same options: one of them works, and
+ * where it is closed or gone another one does.
+ */
 export function bullmqBridge(options: BullmqBridgeOptions): BullmqBridge {
-  const { queue, connection, prefix, idOf = (id) => id, rowsEveryMs = 1000, checkEveryMs = 60_000, lookBackMs = 3_600_000 } = options
-  const { onError = (error) => console.error('jobtail:', error) } = options
+  const { queue, connection, prefix = 'bull', idOf = (id) => id, lazy: isLazy = false } = options
+  const { rowsEveryMs = 1000, checkEveryMs = 60_000, lookBackMs = 3_600_000, onError = (error) => console.error('jobtail:', error) } = options
   const log = check(options)
-  if (!(rowsEveryMs >= 1)) throw new RangeError(`rowsEveryMs: expected milliseconds from 1, got ${rowsEveryMs}`)
-  if (!(checkEveryMs >= 1)) throw new RangeError(`checkEveryMs: expected milliseconds from 1, got ${checkEveryMs}`)
-  if (!(lookBackMs >= 0)) throw new RangeError(`lookBackMs: expected milliseconds from 0, got ${lookBackMs}`)
+  const filter = filterOf(options)
   const closing = new AbortController()
   const { signal } = closing
-  const source = createSource({ queue, connection, signal, onError, ...(prefix === undefined ? {} : { prefix }) })
-  const stream = createStream(source)
-  const jobs = createJobs({ source, stream, ledger: createLedger(log), idOf, since: Date.now() - lookBackMs })
+  const source = createSource({ queue, connection, prefix, signal, onError })
+  const lead = createLead(log, `bullmq:${prefix}:${queue}`)
+  const ledger = createLedger(log)
+  const since = Date.now() - lookBackMs
   const ready = Promise.withResolvers<void>()
   ready.promise.catch(() => {}) // whoever waits for it has it
+  const asked = new Set<string>()
+  let session: Session | undefined
 
-  /** Again for as long as the log, or the queue, is out of reach. What can't be logged is passed over. */
-  async function patiently<T>(work: () => Promise<T>): Promise<T | undefined> {
+  async function onCaughtUp(open: readonly string[]): Promise<void> {
+    await lead.tell(open)
+    ready.resolve()
+  }
+
+  /** Works for as long as it leads. */
+  async function work(open: readonly string[]): Promise<void> {
+    const term = child(signal)
+    const own = createSession({ source, ledger, idOf, filter, isLazy, since, rowsEveryMs, checkEveryMs, signal: term.signal, onError, onCaughtUp })
+    session = own
+    const lost = lead.keep(term.signal)
+    lost.catch(() => {}) // the term is over
+    let stop = (): void => {}
+    try {
+      if (isLazy) stop = await lead.onWanted(own.want)
+      await Promise.race([own.run(open), lost])
+    } finally {
+      session = undefined
+      term.abort()
+      term.release()
+      stop()
+      if (signal.aborted) await within(lead.release(own.open()), RELEASE_MS, new AbortController().signal, () => new Error('late')).catch(() => {}) // the lease ends by itself
+    }
+  }
+
+  async function follow(): Promise<void> {
     for (;;) {
+      signal.throwIfAborted()
       try {
-        signal.throwIfAborted()
-        return await work()
+        await work(await lead.win(signal, ready.resolve))
       } catch (error) {
         if (signal.aborted || isLogError(error, 'closed')) throw error
         onError(error)
-        if (error instanceof TypeError || error instanceof RangeError) return undefined
         await delay(RETRY_MS, signal)
       }
     }
   }
 
-  /** Logs what has been read. */
-  async function logEntries(): Promise<void> {
-    for (let entries = stream.take(); entries.length > 0; entries = stream.take()) {
-      const byJob = Map.groupBy(entries, ({ jobId }) => jobId)
-      await inParallel(byJob.values(), async (own) => {
-        for (const entry of own) await patiently(() => jobs.log(entry))
-      })
-    }
-  }
-
-  /** What the stream no longer tells. Resolves with whether none of these jobs ended before `earliest`. */
-  async function catchUpWith(jobIds: readonly string[], earliest?: number): Promise<boolean> {
-    let isRecent = true
-    let left = jobIds
-    // A job that never pauses is left to its entries.
-    for (let round = 0; left.length > 0 && round < CATCH_UP_ROUNDS; round += 1) {
-      const ahead: string[] = []
-      await inParallel(left, async (id) => {
-        const outcome = await patiently(() => jobs.catchUp(id, earliest))
-        if (outcome === 'ahead') ahead.push(id)
-        if (outcome === 'past') isRecent = false
-      })
-      await logEntries()
-      left = ahead
-    }
-    return isRecent
-  }
-
-  async function catchUp(earliest?: number): Promise<void> {
-    const unfinished = (await patiently(source.unfinished)) ?? []
-    // A part at a time, so that what happens meanwhile is logged meanwhile.
-    for (let at = 0; at < unfinished.length; at += CHECKED_AT_ONCE) await catchUpWith(unfinished.slice(at, at + CHECKED_AT_ONCE), earliest)
-    for (const state of ['completed', 'failed'] as const)
-      for (let from = 0; ; from += FINISHED_PAGE) {
-        const ids = (await patiently(() => source.finished(state, from, FINISHED_PAGE))) ?? []
-        if (!(await catchUpWith(ids, earliest)) || ids.length < FINISHED_PAGE) break
-      }
-  }
-
-  async function follow(): Promise<void> {
-    await patiently(() => stream.read(0))
-    await logEntries()
-    await catchUp()
-    await logEntries()
-    ready.resolve()
-    let rowsAt = performance.now() + rowsEveryMs
-    let checkAt = performance.now()
-    for (;;) {
-      const running = jobs.running()
-      if (rowsAt <= performance.now()) {
-        await inParallel(running, (id) => patiently(() => jobs.logRows(id)))
-        rowsAt = performance.now() + rowsEveryMs
-      }
-      if (checkAt <= performance.now()) {
-        // No sooner: the events of a busy queue may be kept for less time than it takes to catch up.
-        const lost = stream.lostAfter()
-        if (lost !== undefined) await catchUp(timeOf(lost) - CLOCK_SKEW_MS)
-        await catchUpWith(jobs.unheard(CHECKED_AT_ONCE))
-        checkAt = performance.now() + checkEveryMs
-      }
-      const dueAt = Math.min(checkAt, running.length > 0 ? rowsAt : Number.POSITIVE_INFINITY)
-      await patiently(() => stream.read(Math.ceil(Math.min(IDLE_MS, Math.max(0, dueAt - performance.now())))))
-      await logEntries()
-    }
+  /** Has a job logged that somebody asks for. */
+  async function want(id: string): Promise<void> {
+    if (!isLazy || asked.has(id) || signal.aborted) return
+    asked.add(id)
+    const [oldest] = asked
+    if (asked.size > REMEMBERED && oldest !== undefined) asked.delete(oldest)
+    const jobId = await source.job(id).then((job) => job && id)
+    if (jobId === undefined) asked.delete(id)
+    else if (session) session.want(jobId)
+    else await lead.want(jobId)
   }
 
   const following = follow().catch((error) => {
@@ -151,6 +126,20 @@ export function bullmqBridge(options: BullmqBridgeOptions): BullmqBridge {
   const ended = following.then(() => source.close())
   return {
     ready: ready.promise,
+    log: wrapLog(log, {
+      async watch(job, wake) {
+        want(job).catch(onError)
+        return log.watch(job, wake)
+      },
+      async snapshot(job) {
+        await want(job).catch(onError)
+        return log.snapshot(job)
+      },
+      async read(job, after, limit) {
+        await want(job).catch(onError)
+        return log.read(job, after, limit)
+      }
+    }),
     close() {
       closing.abort(new LogError('closed', `the bridge of the queue ${JSON.stringify(queue)} is closed`))
       return ended
@@ -158,10 +147,30 @@ export function bullmqBridge(options: BullmqBridgeOptions): BullmqBridge {
   }
 }
 
-function check({ queue, connection, jobs }: BullmqBridgeOptions): EventLog {
+/** A job that the filter fails on is left out, and that is told. */
+function filterOf({ filter = () => true, onError = console.error }: BullmqBridgeOptions): (job: { id: string; name: string }) => boolean {
+  return (job) => {
+    try {
+      return filter(job)
+    } catch (error) {
+      onError(error)
+      return false
+    }
+  }
+}
+
+function check({ queue, connection, jobs, filter, lazy, idOf, rowsEveryMs = 1, checkEveryMs = 1, lookBackMs = 0 }: BullmqBridgeOptions): EventLog {
   if (typeof queue !== 'string' || queue === '') throw new TypeError(`queue: expected a queue's name, got ${typeof queue === 'string' ? '""' : typeof queue}`)
   if (typeof connection !== 'object' || connection === null) throw new TypeError('connection: expected what BullMQ takes, such as { host, port }')
-  const log = typeof jobs === 'object' && jobs !== null ? logOf(jobs) : undefined
+  const log = typeof jobs === 'object' && jobs !== null ? ('append' in jobs ? jobs : jobs.log) : undefined
   if (!log) throw new TypeError('jobs: expected what createJobServer made, or a log')
+  if (filter !== undefined && typeof filter !== 'function') throw new TypeError(`filter: expected a function, got ${typeof filter}`)
+  if (idOf !== undefined && typeof idOf !== 'function') throw new TypeError(`idOf: expected a function, got ${typeof idOf}`)
+  if (lazy !== undefined && typeof lazy !== 'boolean') throw new TypeError(`lazy: expected true or false, got ${typeof lazy}`)
+  if (lazy && idOf) throw new TypeError('lazy: expected without `idOf`, since a reader names the job by its own id')
+  if (lazy && jobs !== log) throw new TypeError('lazy: expected a log as `jobs`; the server takes `bridge.log`')
+  if (!(rowsEveryMs >= 1)) throw new RangeError(`rowsEveryMs: expected milliseconds from 1, got ${rowsEveryMs}`)
+  if (!(checkEveryMs >= 1)) throw new RangeError(`checkEveryMs: expected milliseconds from 1, got ${checkEveryMs}`)
+  if (!(lookBackMs >= 0)) throw new RangeError(`lookBackMs: expected milliseconds from 0, got ${lookBackMs}`)
   return log
 }

@@ -13,7 +13,9 @@ export interface Entry {
 export interface QueuedJob {
   name: string
   state: string
+  /** Attempts that were begun, and those that have failed. */
   attempts: number
+  failures: number
   progress: unknown
   result: unknown
   failedReason: string | undefined
@@ -27,6 +29,8 @@ export interface Mark {
   /** Log rows of the job. */
   rows: number
   attempt: number
+  /** Attempts that have failed: what goes back to waiting without one was delayed by its worker, or by a rate limit. */
+  failures: number
 }
 
 export interface Wanted {
@@ -61,15 +65,18 @@ export const timeOf = (entry: string): number => Number.parseInt(entry, 10)
 export function eventOf({ id, event, fields }: Entry, { mark: before, status }: Logged, job: QueuedJob | undefined): Wanted | undefined {
   const mark = { ...before, entry: id }
   const wanted = (type: string, data: unknown): Wanted => ({ type, data, mark })
-  const retrying = (more: object) => wanted('retrying', { attempt: before.attempt + 1, message: job?.failedReason, ...more })
+  const back = (state: string, more: object): Wanted =>
+    job && job.failures <= before.failures
+      ? wanted('queued', { state, ...more })
+      : { ...wanted('retrying', { attempt: before.attempt + 1, message: job?.failedReason, ...more }), mark: { ...mark, failures: before.failures + 1 } }
   switch (event) {
     case 'added':
       return wanted('queued', { name: fields.name })
     case 'waiting':
-      return fields.prev === 'active' ? retrying({}) : wanted('queued', { state: 'waiting' })
+      return fields.prev === 'active' ? back('waiting', {}) : wanted('queued', { state: 'waiting' })
     case 'delayed': {
       const until = new Date(Number(fields.delay)).toISOString()
-      return status === 'running' ? retrying({ until }) : wanted('queued', { state: 'delayed', until })
+      return status === 'running' ? back('delayed', { until }) : wanted('queued', { state: 'delayed', until })
     }
     case 'waiting-children':
       return wanted('queued', { state: 'waiting-children' })
@@ -98,7 +105,8 @@ export function nextTowards(job: QueuedJob, at: string, isNew: boolean, { mark: 
   if (isNew) return { type: 'queued', data: { name: job.name }, mark }
   // Others have gone on from where the job stood.
   if (compareIds(before.entry, at) > 0) return undefined
-  if (job.attempts > before.attempt) return { type: 'started', data: { attempt: job.attempts }, mark: { ...mark, attempt: job.attempts } }
+  if (job.attempts > before.attempt)
+    return { type: 'started', data: { attempt: job.attempts }, mark: { ...mark, attempt: job.attempts, failures: job.failures } }
   const progress = progressOf(job.progress)
   // A log may keep members in another order.
   if (!isInitial(job.progress) && !isDeepStrictEqual(progress, logged)) return { type: 'progress', data: progress, mark }
@@ -107,8 +115,16 @@ export function nextTowards(job: QueuedJob, at: string, isNew: boolean, { mark: 
   return undefined
 }
 
-/** The end of a job that is no longer in its queue, where no entry says how that came. */
-export const goneEvent = (at: string, { mark }: Logged): Wanted => ({ type: 'cancelled', data: { reason: 'gone' }, mark: { ...mark, entry: at } })
+/** The end of a job that is no longer in its queue, where no entry says how that came: one that ran may have ended in any way. */
+export function goneEvent(at: string, { mark, status }: Logged): Wanted {
+  const message = 'the job is no longer in its queue, and how it ended is not known'
+  const end = status === 'running' ? { type: 'failed', data: { code: 'lost', message, retryable: false } } : { type: 'cancelled', data: { reason: 'gone' } }
+  return { ...end, mark: { ...mark, entry: at } }
+}
+
+/** Whether an entry begins another run of a job whose log has ended: the id was added again, or the job was retried by hand. */
+export const isNewRun = ({ event, fields }: Entry): boolean =>
+  event === 'added' || (event === 'waiting' && (fields.prev === 'failed' || fields.prev === 'completed'))
 
 export const rowEvent = (message: string, { mark }: Logged): Wanted => ({
   type: 'log',
@@ -121,8 +137,7 @@ export function progressOf(progress: unknown): ProgressData & Record<string, unk
   if (typeof progress === 'number') return { ratio: Math.min(1, Math.max(0, progress / 100)) }
   if (typeof progress === 'string') return { message: progress }
   if (typeof progress !== 'object' || progress === null || Array.isArray(progress)) return { value: progress }
-  const { bullmq: _, ...data }: { bullmq?: unknown } = progress // where the mark stands in the log
-  return data
+  return { ...progress }
 }
 
 /** What an entry of progress says. */

@@ -1,4 +1,4 @@
-import { compareIds, type Entry, eventOf, goneEvent, nextTowards, type QueuedJob, rowEvent, timeOf } from './entry.ts'
+import { compareIds, type Entry, eventOf, goneEvent, isNewRun, nextTowards, type QueuedJob, rowEvent, timeOf } from './entry.ts'
 import type { Ledger, View } from './ledger.ts'
 import type { Source } from './source.ts'
 import type { Stream } from './stream.ts'
@@ -11,6 +11,9 @@ export interface JobsOptions {
   idOf: (jobId: string) => string
   /** Jobs that ended before are left alone. */
   since: number
+  filter: (job: { id: string; name: string }) => boolean
+  /** Only jobs that are wanted are logged. */
+  isLazy: boolean
 }
 
 /** What becomes of each job of a queue. Calls for one job come one after the other. */
@@ -25,6 +28,10 @@ export interface Jobs {
   /** Logs new log rows, of which the stream says nothing. */
   logRows(jobId: string): Promise<void>
   running(): string[]
+  /** Those that are not over. */
+  open(): string[]
+  /** From now on it is logged, where jobs are logged only then. */
+  want(jobId: string): void
   /** Those that are not over, at most `count`, first the ones that were given the longest ago. */
   unheard(count: number): string[]
 }
@@ -32,10 +39,20 @@ export interface Jobs {
 /** How many jobs that are over are remembered, so that what still comes of them costs nothing. */
 const REMEMBERED = 10_000
 
-export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions): Jobs {
+/** Whether an entry is later than all of a log that has ended. Where none of its events says what it was made of, its end's time has to do. */
+const isAfter = ({ mark, endedAt }: View, id: string): boolean => (mark.entry === '0-0' ? timeOf(id) > endedAt : compareIds(id, mark.entry) > 0)
+
+/** Whether a job, as it was found after the end of its log, is in another run than the one that ended. */
+const isAnotherRun = ({ finishedOn }: QueuedJob, { endedAt }: View): boolean => finishedOn === undefined || finishedOn > endedAt + CLOCK_SKEW_MS
+
+/** An end has its worker's time. */
+const CLOCK_SKEW_MS = 60_000
+
+export function createJobs({ source, stream, ledger, idOf, since, filter, isLazy }: JobsOptions): Jobs {
   const begunAt = Date.now()
   const views = new Map<string, View>()
   const over = new Set<string>()
+  const wanted = new Set<string>()
 
   async function viewOf(jobId: string): Promise<View> {
     const known = views.get(jobId)
@@ -44,6 +61,12 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
     if (view.isOver) forget(jobId)
     else views.set(jobId, view)
     return view
+  }
+
+  async function restart(view: View, jobId: string): Promise<void> {
+    await ledger.restart(view)
+    over.delete(jobId)
+    views.set(jobId, view)
   }
 
   function forget(jobId: string): void {
@@ -59,7 +82,7 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
   /** The first that is heard of a job. Resolves with whether the entry is to be logged. */
   async function begin(view: View, { id, event, jobId }: Entry): Promise<boolean> {
     const isOld = isPast(timeOf(id), view)
-    if (event === 'added' && !isOld) return true
+    if (event === 'added' && !isOld) return true // `filter` has been asked
     const { job, at } = await stream.stateOf(jobId)
     if (job) return advance(view, jobId, job, at)
     if (isOld || event === 'removed') forget(jobId)
@@ -67,6 +90,10 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
   }
 
   async function advance(view: View, jobId: string, job: QueuedJob, at: string, earliest?: number): Promise<boolean> {
+    if (view.seq === 0 && !filter({ id: jobId, name: job.name })) {
+      forget(jobId)
+      return false
+    }
     if (job.finishedOn !== undefined && view.seq === 0 && isPast(job.finishedOn, view, earliest)) {
       forget(jobId)
       return false
@@ -99,10 +126,12 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
   return {
     async log(entry) {
       const { id, event, jobId, fields } = entry
-      // An id that is used again after its log has expired begins a new one.
-      if (event === 'added') over.delete(jobId)
+      if (isLazy && !wanted.has(jobId)) return
+      if (event === 'added' && !filter({ id: jobId, name: fields.name ?? '' })) return
+      if (isNewRun(entry)) over.delete(jobId)
       if (over.has(jobId)) return
       const view = await viewOf(jobId)
+      if (view.isOver && isNewRun(entry) && isAfter(view, id)) await restart(view, jobId)
       if (view.isOver || (view.seq === 0 && !(await begin(view, entry)))) return
       if (compareIds(id, view.mark.entry) <= 0) return
       if (event === 'completed' || event === 'failed') await takeRows(view, jobId)
@@ -114,9 +143,15 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
     async catchUp(jobId, earliest) {
       if (over.has(jobId)) return 'done'
       const view = await viewOf(jobId)
-      if (view.isOver) return 'done'
-      const { job, at } = await stream.stateOf(jobId)
+      const wasOver = view.isOver
+      const before = view.mark.entry
+      const found = await stream.stateOf(jobId)
+      const { job } = found
+      // What was in the log before the stream was read to its end, and isn't in it, was trimmed: the state is later.
+      const at = compareIds(before, found.at) > 0 ? before : found.at
       if (stream.isAhead(jobId)) return 'ahead'
+      if (wasOver && !(job && isAnotherRun(job, view))) return 'done'
+      if (wasOver) await restart(view, jobId)
       if (job) return (await advance(view, jobId, job, at, earliest)) ? 'done' : 'past'
       if (view.seq > 0) await ledger.append(view, (now) => (compareIds(now.mark.entry, at) > 0 ? undefined : goneEvent(at, now)))
       if (view.isOver || view.seq === 0) forget(jobId)
@@ -134,6 +169,13 @@ export function createJobs({ source, stream, ledger, idOf, since }: JobsOptions)
         views.set(jobId, view)
       }
       return found.map(([jobId]) => jobId)
+    },
+    open: () => [...views.keys()],
+    want(jobId) {
+      over.delete(jobId)
+      wanted.add(jobId)
+      const [oldest] = wanted
+      if (wanted.size > REMEMBERED && oldest !== undefined && !views.has(oldest)) wanted.delete(oldest)
     },
     running: () => [...views].filter(([, { status }]) => status === 'running').map(([jobId]) => jobId)
   }

@@ -1,6 +1,7 @@
 import type { WireEvent } from '../../protocol/frames.ts'
 import { isTerminal } from '../../protocol/rules.ts'
 import { statusAfter } from '../../protocol/status.ts'
+import { markOf, withMark, withoutMark } from '../encode.ts'
 import type { EventLog, LogPage } from '../log/types.ts'
 import { isLogError } from '../log/types.ts'
 import { compareIds, type Logged, type Mark, type Wanted } from './entry.ts'
@@ -14,6 +15,8 @@ export interface View extends Logged {
   /** An append had no answer: it may be in the log. */
   isUnsure: boolean
   isOver: boolean
+  /** When it ended, in ms since 1970. */
+  endedAt: number
   /** The log remembers having dropped it. */
   isGone: boolean
 }
@@ -24,6 +27,8 @@ export interface View extends Logged {
  */
 export interface Ledger {
   look(job: string): Promise<View>
+  /** Where the log has ended: begins it anew, for another run under the same id. */
+  restart(view: View): Promise<void>
   append(view: View, decide: (view: View) => Wanted | undefined): Promise<void>
 }
 
@@ -35,10 +40,11 @@ const blank = (): Omit<View, 'job'> => ({
   seq: 0,
   isUnsure: false,
   isOver: false,
+  endedAt: 0,
   isGone: false,
   status: 'queued',
   progress: undefined,
-  mark: { entry: '0-0', rows: 0, attempt: 0 }
+  mark: { entry: '0-0', rows: 0, attempt: 0, failures: 0 }
 })
 
 export function createLedger(log: EventLog): Ledger {
@@ -79,6 +85,14 @@ export function createLedger(log: EventLog): Ledger {
       await readOn(view)
       return view
     },
+    async restart(view) {
+      const { epoch } = view
+      Object.assign(view, blank())
+      await readOn(view)
+      if (!view.isOver || view.epoch !== epoch) return // another bridge has begun it meanwhile
+      await log.reset(view.job)
+      Object.assign(view, blank())
+    },
     async append(view, decide) {
       for (;;) {
         if (view.isUnsure) await readOn(view)
@@ -87,7 +101,7 @@ export function createLedger(log: EventLog): Ledger {
         const { type, data, mark } = wanted
         try {
           view.isUnsure = true
-          take(view, await log.append(view.job, type, isTerminal(type) ? data : { ...Object(data), bullmq: mark }, { expectSeq: view.seq }))
+          take(view, await log.append(view.job, type, isTerminal(type) ? data : withMark(data, mark), { expectSeq: view.seq }))
           view.isUnsure = false
           return
         } catch (error) {
@@ -98,17 +112,23 @@ export function createLedger(log: EventLog): Ledger {
   }
 }
 
-function take(view: View, { id, seq, type, data }: WireEvent): void {
+function take(view: View, event: WireEvent): void {
+  const { id, seq, type, time } = event
   view.seq = seq
   view.cursor = id
   view.isGone = false
   view.status = statusAfter(type, view.status)
-  if (isTerminal(type)) view.isOver = true
-  const { bullmq, ...rest }: { bullmq?: Mark } = Object(data)
-  if (!isMark(bullmq)) return
-  if (type === 'progress') view.progress = rest
-  if (compareIds(bullmq.entry, view.mark.entry) >= 0) view.mark = bullmq
+  if (isTerminal(type)) {
+    view.isOver = true
+    view.endedAt = Date.parse(time)
+  }
+  const mark = markOf(event)
+  if (!isMark(mark)) return
+  if (type === 'progress') view.progress = withoutMark(event.data)
+  if (compareIds(mark.entry, view.mark.entry) >= 0) view.mark = { ...mark, failures: mark.failures ?? 0 }
 }
 
-const isMark = (mark: Partial<Mark> | undefined): mark is Mark =>
-  typeof mark?.entry === 'string' && typeof mark.rows === 'number' && typeof mark.attempt === 'number'
+function isMark(mark: unknown): mark is Mark {
+  const { entry, rows, attempt }: Partial<Mark> = Object(mark)
+  return typeof entry === 'string' && typeof rows === 'number' && typeof attempt === 'number'
+}

@@ -60,8 +60,8 @@ export function createSource({ queue: name, connection, prefix, signal, onError 
     async job(id) {
       const [job, state] = await ask(Promise.all([queue.getJob(id), queue.getJobState(id)]))
       if (!job) return undefined
-      const { attemptsStarted: attempts, progress, returnvalue, failedReason, finishedOn } = job
-      return { name: job.name, state, attempts, progress, result: returnvalue, failedReason, finishedOn }
+      const { attemptsStarted: attempts, attemptsMade: failures, progress, returnvalue, failedReason, finishedOn } = job
+      return { name: job.name, state, attempts, failures, progress, result: returnvalue, failedReason, finishedOn }
     },
     rows: async (id, from) => (await ask(queue.getJobLogs(id, from, -1, true))).logs,
     unfinished: () => ask(queue.getRanges(UNFINISHED, 0, -1, true)),

@@ -1,6 +1,7 @@
 import type { JobSnapshot, ProgressData } from '../../protocol/frames.ts'
 import { isEventType, isJobId, isTerminal } from '../../protocol/rules.ts'
 import { statusAfter } from '../../protocol/status.ts'
+import type { AppendOptions } from './types.ts'
 
 /** A value as an error's message quotes it. */
 export const show = (value: unknown): string => {
@@ -12,10 +13,24 @@ export function checkJobId(jobId: unknown): asserts jobId is string {
   if (!isJobId(jobId)) throw new TypeError(`job id: expected 1 to 256 UTF-8 bytes, not ".", ".." or "events", got ${show(jobId)}`)
 }
 
+/** Data as the JSON text that it will be: what was checked once is not made text again. */
+export class JsonText {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+
+  toJSON(): unknown {
+    return JSON.parse(this.text)
+  }
+}
+
 /** What an append is given, checked but for the job's id: its data as JSON text. Throws a `TypeError` that names what was wrong. */
 export function checkEntry(jobId: string, type: unknown, data: unknown): string {
   if (!isEventType(type) || type === 'gap') throw new TypeError(`event type: expected 1 to 64 of [A-Za-z0-9._-], not the reserved "gap", got ${show(type)}`)
   if (data === undefined) return 'null'
+  if (data instanceof JsonText) return data.text
   let json: string | undefined
   try {
     json = JSON.stringify(data)
@@ -28,11 +43,43 @@ export function checkEntry(jobId: string, type: unknown, data: unknown): string 
 
 const expected = (jobId: string, type: string): string => `data of "${type}" for job ${show(jobId)}: expected what JSON can carry`
 
+/** The options of an append. Throws a `TypeError` that names what was wrong. */
+export function checkAppend({ expectSeq, appendId, lease }: AppendOptions): void {
+  if (expectSeq !== undefined && !(Number.isSafeInteger(expectSeq) && expectSeq >= 0))
+    throw new TypeError(`expectSeq: expected an integer from 0, got ${show(expectSeq)}`)
+  if (appendId !== undefined && !isName(appendId)) throw new TypeError(`appendId: expected 1 to 256 characters, got ${show(appendId)}`)
+  if (lease !== undefined) checkLease(lease.owner, lease.ms)
+}
+
+export function checkLease(owner: string, ms: number): void {
+  if (!isName(owner)) throw new TypeError(`lease.owner: expected 1 to 256 characters, got ${show(owner)}`)
+  if (!(typeof ms === 'number' && ms >= 1 && ms <= MAX_LEASE_MS)) throw new RangeError(`lease.ms: expected a number from 1 to ${MAX_LEASE_MS}, got ${show(ms)}`)
+}
+
+/** As long as a timer can be. */
+const MAX_LEASE_MS = 2 ** 31 - 1
+const isName = (value: unknown): boolean => typeof value === 'string' && value.length >= 1 && value.length <= 256
+
+/** How a job ends whose lease of `ms` is over. */
+export const lostData = (ms: number | string): { code: string; message: string; retryable: boolean } => ({
+  code: 'lost',
+  message: `nobody runs the job any more: its lease of ${ms} ms was not renewed`,
+  retryable: true
+})
+
+/** `progress` as snapshots have it: a bare number up to 1 is a ratio, a larger one a percentage; nothing where it is neither that nor an object (PROTOCOL.md §1). */
+export function progressIn(data: unknown): ProgressData | undefined {
+  if (typeof data === 'number') return { ratio: Math.min(1, Math.max(0, data > 1 ? data / 100 : data)) }
+  return typeof data === 'object' && data !== null && !Array.isArray(data) ? data : undefined
+}
+
 /** The snapshot after one more event. */
 export function snapshotAfter(before: JobSnapshot, event: { id: string; seq: number; type: string; data: unknown }): JobSnapshot {
   const { type, data } = event
   const after: JobSnapshot = { ...before, status: statusAfter(type, before.status), seq: event.seq, cursor: event.id }
-  if (type === 'progress') after.progress = data as ProgressData // as: by convention; passed on to clients, who check it
+  const progress = type === 'progress' ? progressIn(data) : undefined
+  if (progress) after.progress = progress
+  if (type === 'cancelling') after.cancelling = data
   if (type === 'succeeded') after.result = data
   else if (isTerminal(type)) after.error = data
   return after

@@ -1,118 +1,173 @@
-import { randomBytes } from 'node:crypto'
-import type { JobSnapshot, WireEvent } from '../../protocol/frames.ts'
+import type { WireEvent } from '../../protocol/frames.ts'
 import { isTerminal } from '../../protocol/rules.ts'
-import { MAX_TIMER_MS } from '../alarm.ts'
-import { createEvent } from '../encode.ts'
-import { checkEntry, checkJobId, snapshotAfter } from './entry.ts'
-import type { EventLog, LogPage } from './types.ts'
-import { LogError } from './types.ts'
+import { alarm } from '../alarm.ts'
+import { checkAppend, checkEntry, checkJobId, checkLease, lostData, show } from './entry.ts'
+import { createMemoryJob, type MemoryJob } from './memory-job.ts'
+import { createLease, type Lease } from './memory-lease.ts'
+import { markAlone, namedLog } from './process-wide.ts'
+import { type AppendOptions, type Entry, type EventLog, LEASE_IS_OVER, LogError } from './types.ts'
 
 export interface MemoryLogOptions {
+  /**
+   * Logs of one name are one log in this process, with the options of the first: for a module that is evaluated more than once, as Next.js does. It is gone
+   * once all of them are closed. Default: a log of one's own.
+   */
+  name?: string
   /** Events retained per job, the latest ones. Default 10,000. */
   maxEvents?: number
+  /** Bytes of data (JSON, UTF-8) retained per job, the latest events; the last one in any case. Default 64 MiB. */
+  maxBytes?: number
   /** How long a job is kept after its end. Default an hour. */
   ttlMs?: number
+  /** How long a job that has not ended, and has no lease, is kept after its last event. Default 30 days. */
+  idleTtlMs?: number
 }
 
-interface Job {
-  /** A ring: the event of `seq` is at `(seq - 1) % maxEvents`. */
-  events: WireEvent[]
-  snapshot: JobSnapshot
-  ended: boolean
+const DAY_MS = 86_400_000
+
+interface Kept {
+  readonly job: MemoryJob
+  lease?: Lease
+  /** When the last event came, by a clock that doesn't jump. */
+  lastAt: number
+  /** Stops what would drop it. */
+  stop(): void
 }
 
-/** A log in this process: gone with it, and not shared with others. Jobs that never end are kept for ever. */
-export function memoryLog({ maxEvents = 10_000, ttlMs = 3_600_000 }: MemoryLogOptions = {}): EventLog {
+/** A log in this process: gone with it, and not shared with others. */
+export function memoryLog({ name, ...options }: MemoryLogOptions = {}): EventLog {
+  if (name === undefined) return markAlone(createMemoryLog(options))
+  if (typeof name !== 'string' || name === '') throw new TypeError(`name: expected a text that is not empty, got ${show(name)}`)
+  return namedLog(name, () => createMemoryLog(options))
+}
+
+function createMemoryLog({ maxEvents = 10_000, maxBytes = 2 ** 26, ttlMs = 3_600_000, idleTtlMs = 30 * DAY_MS }: MemoryLogOptions): EventLog {
   if (!Number.isSafeInteger(maxEvents) || maxEvents < 1) throw new RangeError(`maxEvents: expected an integer from 1, got ${maxEvents}`)
+  if (!(maxBytes >= 1)) throw new RangeError(`maxBytes: expected a number from 1, got ${maxBytes}`)
   if (!(ttlMs >= 0)) throw new RangeError(`ttlMs: expected milliseconds from 0, got ${ttlMs}`)
-  const jobs = new Map<string, Job>()
-  const watchers = new Map<string, Set<() => void>>()
-  /** Jobs dropped at their expiry, told apart from unknown ones for as long again. */
-  const expired = new Set<string>()
-  const timers = new Set<NodeJS.Timeout>()
+  if (!(idleTtlMs >= 1)) throw new RangeError(`idleTtlMs: expected milliseconds from 1, got ${idleTtlMs}`)
+  const jobs = new Map<string, Kept>()
+  const watchers = new Map<string, Set<(what?: string) => void>>()
+  /** Jobs dropped at their expiry, told apart from unknown ones for as long again; with how to stop that. */
+  const expired = new Map<string, () => void>()
   let closed = false
 
-  function later(run: () => void, leftMs = ttlMs): void {
-    if (ttlMs === Number.POSITIVE_INFINITY) return
-    const timer = setTimeout(
-      () => {
-        timers.delete(timer)
-        if (leftMs > MAX_TIMER_MS) later(run, leftMs - MAX_TIMER_MS)
-        else run()
-      },
-      Math.min(leftMs, MAX_TIMER_MS)
-    )
-    timer.unref()
-    timers.add(timer)
+  const later = (ms: number, run: () => void): (() => void) => alarm(ms, run, { unref: true })
+
+  function drop(jobId: string): void {
+    const kept = jobs.get(jobId)
+    kept?.stop()
+    kept?.lease?.release()
+    jobs.delete(jobId)
   }
 
   function expire(jobId: string): void {
-    jobs.delete(jobId)
-    expired.add(jobId)
-    later(() => expired.delete(jobId))
+    drop(jobId)
+    expired.set(
+      jobId,
+      later(ttlMs, () => expired.delete(jobId))
+    )
+  }
+
+  function forget(jobId: string): void {
+    expired.get(jobId)?.()
+    expired.delete(jobId)
+  }
+
+  /** One timer for each job, however many events it has. */
+  function dropWhereIdle(jobId: string, kept: Kept, ms = idleTtlMs): void {
+    kept.stop = later(ms, () => {
+      const leftMs = kept.lease ? idleTtlMs : kept.lastAt + idleTtlMs - performance.now()
+      if (leftMs > 0) dropWhereIdle(jobId, kept, leftMs)
+      else expire(jobId)
+    })
   }
 
   function checkOpen(): void {
     if (closed) throw new LogError('closed', 'the log is closed')
   }
 
-  function find(jobId: string): Job | undefined {
+  function find(jobId: string): Kept | undefined {
     checkOpen()
     const job = jobs.get(jobId)
     if (!job && expired.has(jobId)) throw new LogError('history-gone', `job ${JSON.stringify(jobId)} and its log are gone: it ended more than ${ttlMs} ms ago`)
     return job
   }
 
-  async function append(jobId: string, type: string, data: unknown, { expectSeq }: { expectSeq?: number } = {}): Promise<WireEvent> {
+  function create(jobId: string): Kept {
+    const kept: Kept = { job: createMemoryJob(jobId, { maxEvents, maxBytes }), lastAt: 0, stop: () => {} }
+    jobs.set(jobId, kept)
+    forget(jobId)
+    dropWhereIdle(jobId, kept)
+    return kept
+  }
+
+  function wake(jobId: string, what?: string): void {
+    for (const listener of watchers.get(jobId) ?? []) listener(what)
+  }
+
+  function take(jobId: string, kept: Kept, owner: string, ms: number): void {
+    const end = (leaseMs: number) => void put(jobId, kept, [['failed', JSON.stringify(lostData(leaseMs))]])
+    kept.lease ??= createLease(() => wake(jobId, LEASE_IS_OVER), end)
+    kept.lease.take(owner, ms)
+  }
+
+  function giveUp(kept: Kept): void {
+    kept.lease?.release()
+    delete kept.lease
+  }
+
+  function put(jobId: string, kept: Kept, entries: readonly (readonly [type: string, json: string])[], name?: string): WireEvent[] {
+    const events = entries.map(([type, json]) => kept.job.append(type, json, name))
+    kept.lastAt = performance.now()
+    if (kept.job.ended) {
+      kept.lease?.release()
+      kept.stop()
+      kept.stop = later(ttlMs, () => expire(jobId))
+    }
+    wake(jobId, entries.at(-1)?.[0])
+    return events
+  }
+
+  async function appendMany(jobId: string, entries: readonly Entry[], options: AppendOptions = {}): Promise<WireEvent[]> {
     checkOpen()
     const known = jobs.get(jobId)
     if (!known) checkJobId(jobId)
-    const json = checkEntry(jobId, type, data)
-    const job = known ?? newJob(jobId)
-    const { seq: last, epoch, status } = job.snapshot
+    const { expectSeq, appendId, lease } = options
+    checkAppend(options)
+    const texts = entries.map(({ type, data }) => [type, checkEntry(jobId, type, data)] as const)
+    const early = entries.findIndex(({ type }) => isTerminal(type))
+    if (early >= 0 && early < entries.length - 1)
+      throw new TypeError(`entries: expected "${entries[early]?.type}" last, got ${entries.length - 1 - early} after it`)
+    const repeated = appendId === undefined ? undefined : known?.job.appended(appendId)
+    if (repeated) return repeated
+    const { seq: last = 0, status } = known?.job.snapshot ?? {}
+    const [first] = entries
     if (expectSeq !== undefined && expectSeq !== last)
-      throw new LogError('conflict', `job ${JSON.stringify(jobId)}: expected ${expectSeq} events before "${type}", found ${last}`)
-    if (job.ended) throw new LogError('ended', `job ${JSON.stringify(jobId)} has ended with "${status}": "${type}" cannot be appended`)
-
-    const seq = last + 1
-    const event = createEvent(`${epoch}-${seq}`, seq, jobId, type, timeNow(), json)
-    job.events[(seq - 1) % maxEvents] = event
-    job.snapshot = snapshotAfter(job.snapshot, event)
-    if (!known) {
-      jobs.set(jobId, job)
-      expired.delete(jobId)
-    }
-    if (isTerminal(type)) {
-      job.ended = true
-      later(() => expire(jobId))
-    }
-    for (const wake of watchers.get(jobId) ?? []) wake()
-    return event
-  }
-
-  function page({ events, snapshot: { epoch, seq: last }, ended }: Job, after: string | undefined, limit: number): LogPage {
-    const beforeOldest = Math.max(0, last - maxEvents)
-    const asked = after?.startsWith(`${epoch}-`) ? Number(after.slice(epoch.length + 1)) : Number.NaN
-    const known = asked >= beforeOldest && asked <= last && after === `${epoch}-${asked}`
-    const seq = known ? asked : beforeOldest
-    const end = Math.min(last, seq + limit)
-    const found: WireEvent[] = []
-    for (let index = seq; index < end; index += 1) found.push(events[index % maxEvents] as WireEvent) // as: the ring holds all of beforeOldest + 1 to last
-    return { events: found, epoch, seq, cursor: `${epoch}-${seq}`, done: ended && end === last, more: end < last }
+      throw new LogError('conflict', `job ${JSON.stringify(jobId)}: expected ${expectSeq} events before "${first?.type}", found ${last}`)
+    if (known?.job.ended) throw new LogError('ended', `job ${JSON.stringify(jobId)} has ended with "${status}": "${first?.type}" cannot be appended`)
+    if (lease && known?.lease && known.lease.owner !== lease.owner) throw heldByAnother(jobId)
+    if (!first) return []
+    const kept = known ?? create(jobId)
+    if (lease) take(jobId, kept, lease.owner, lease.ms)
+    return put(jobId, kept, texts, appendId)
   }
 
   return {
-    append,
+    appendMany,
+    async append(jobId, type, data, options) {
+      const [event] = await appendMany(jobId, [{ type, data }], options)
+      return event as WireEvent // as: one for one
+    },
     async read(jobId, after, limit) {
-      const job = find(jobId)
-      return job && page(job, after, limit)
+      return find(jobId)?.job.page(after, limit)
     },
     async snapshot(jobId) {
-      return find(jobId)?.snapshot
+      return find(jobId)?.job.snapshot
     },
     async watch(jobId, wake) {
       checkOpen()
-      const listener = () => wake() // one of its own, so that the same function may watch twice
+      const listener = (what?: string) => wake(what) // one of its own, so that the same function may watch twice
       const listeners = watchers.get(jobId) ?? new Set()
       watchers.set(jobId, listeners.add(listener))
       return () => {
@@ -120,27 +175,30 @@ export function memoryLog({ maxEvents = 10_000, ttlMs = 3_600_000 }: MemoryLogOp
         if (listeners.size === 0 && watchers.get(jobId) === listeners) watchers.delete(jobId)
       }
     },
+    async renew(jobId, owner, ms) {
+      checkOpen()
+      if (ms !== 0) checkLease(owner, ms)
+      const kept = jobs.get(jobId)
+      if (!kept) return !expired.has(jobId)
+      if (kept.job.ended || (kept.lease && kept.lease.owner !== owner)) return false
+      if (ms > 0) take(jobId, kept, owner, ms)
+      else giveUp(kept)
+      return true
+    },
+    async reset(jobId) {
+      checkOpen()
+      checkJobId(jobId)
+      drop(jobId)
+      forget(jobId)
+      wake(jobId)
+    },
     async close() {
       closed = true
-      for (const timer of timers) clearTimeout(timer)
-      timers.clear()
-      jobs.clear()
-      expired.clear()
+      for (const jobId of [...jobs.keys()]) drop(jobId)
+      for (const jobId of [...expired.keys()]) forget(jobId)
       watchers.clear()
     }
   }
 }
 
-/** Many events have one millisecond. */
-function timeNow(): string {
-  const ms = Date.now()
-  if (ms !== now.ms) now = { ms, text: new Date(ms).toISOString() }
-  return now.text
-}
-let now = { ms: 0, text: '' }
-
-/** An empty log under an epoch of its own, so that cursors of an earlier log of this name are foreign to it. */
-function newJob(id: string): Job {
-  const epoch = `${Date.now().toString(36)}${randomBytes(3).toString('hex')}`
-  return { events: [], snapshot: { id, status: 'queued', epoch, seq: 0, cursor: `${epoch}-0` }, ended: false }
-}
+const heldByAnother = (jobId: string): LogError => new LogError('conflict', `job ${JSON.stringify(jobId)}: another owner has its lease`)

@@ -1,9 +1,11 @@
 import { type EventLog, isLogError } from './types.ts'
+import { wrapLog } from './wrap.ts'
 
-type OnError = (error: unknown) => void
+type OnError = (error: unknown, about?: { jobId?: string }) => void
 
 /** The log, and how to tell of its outages: each once, however many readers find out; the next one when something has been reached in between. */
 export function watchOutages(log: EventLog): { log: EventLog; tellOnce(onError: OnError): OnError } {
+  const appendMany = log.appendMany?.bind(log)
   let isAway = false
 
   const reached = <T>(answer: Promise<T>): Promise<T> =>
@@ -13,16 +15,16 @@ export function watchOutages(log: EventLog): { log: EventLog; tellOnce(onError: 
     })
 
   return {
-    log: {
+    log: wrapLog(log, {
       append: (...entry) => reached(log.append(...entry)),
+      appendMany: appendMany && ((...entries) => reached(appendMany(...entries))),
       read: (...asked) => reached(log.read(...asked)),
       snapshot: (...asked) => reached(log.snapshot(...asked)),
-      watch: (...asked) => log.watch(...asked),
-      close: () => log.close()
-    },
-    tellOnce: (onError) => (error) => {
+      renew: (...asked) => reached(log.renew(...asked))
+    }),
+    tellOnce: (onError) => (error, about) => {
       const isOutage = isLogError(error, 'unavailable')
-      if (!isOutage || !isAway) onError(error)
+      if (!isOutage || !isAway) onError(error, about)
       isAway ||= isOutage
     }
   }

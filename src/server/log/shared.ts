@@ -1,5 +1,7 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { EventLog, LogPage } from './types.ts'
+import { MAX_TIMER_MS } from '../alarm.ts'
+import { nextTurn } from '../platform.ts'
+import { type EventLog, LEASE_IS_OVER, type LogPage } from './types.ts'
+import { wrapLog } from './wrap.ts'
 
 export interface Listener {
   /** Called where reading may be worth while; with what was appended, where that has been read for all. */
@@ -14,6 +16,9 @@ export interface SharedLog extends EventLog {
   unlisten(jobId: string, listener: Listener): void
 }
 
+/** After a lease is over by this process' clock it is over by the log's as well. */
+const LATE_MS = 20
+
 /** Events that are read at once for all. */
 const MAX_PAGE = 100
 
@@ -21,7 +26,9 @@ interface Tail {
   readonly listeners: Set<Listener>
   /** Resolves once listening is active, with how to stop. */
   readonly listening: Promise<() => void>
-  readonly check: NodeJS.Timeout
+  /** The job's lease is over in so many ms: whoever reads it then ends it. */
+  lookIn(leaseMs: number | undefined): void
+  stop(): void
 }
 
 /** Each job that is listened to is read every `checkMs` as well, in case a wake-up was lost (PROTOCOL.md §8.2). */
@@ -34,6 +41,7 @@ export function sharedLog(log: EventLog, checkMs: number): SharedLog {
     let cursor: string | undefined
     let isAppended = false
     let isReading = false
+    let look: NodeJS.Timeout | undefined
 
     function tell(page?: LogPage): void {
       for (const listener of listeners) listener.wake(page)
@@ -46,6 +54,7 @@ export function sharedLog(log: EventLog, checkMs: number): SharedLog {
         return tell()
       }
       const page = cursor === undefined ? undefined : await log.read(jobId, cursor, MAX_PAGE)
+      if (page) lookIn(page.leaseMs)
       if (page && page.cursor === cursor) {
         cursor = page.events.at(-1)?.id ?? cursor
         isAppended ||= page.more
@@ -76,14 +85,28 @@ export function sharedLog(log: EventLog, checkMs: number): SharedLog {
       isReading = false
     }
 
-    return { listeners, listening: log.watch(jobId, wake), check: setInterval(wake, checkMs) }
+    function lookIn(leaseMs: number | undefined): void {
+      clearTimeout(look)
+      look = undefined
+      if (leaseMs !== undefined && leaseMs < checkMs && listeners.size > 0) look = setTimeout(wake, Math.min(leaseMs + LATE_MS, MAX_TIMER_MS))
+    }
+
+    const hear = (what?: string) => {
+      if (what !== LEASE_IS_OVER) wake() // nothing was appended, and its owner may still renew it
+    }
+    const check = setInterval(wake, checkMs)
+    const stop = () => {
+      clearInterval(check)
+      lookIn(undefined)
+    }
+    return { listeners, listening: log.watch(jobId, hear), lookIn, stop }
   }
 
   function unlisten(jobId: string, listener: Listener): void {
     const tail = tails.get(jobId)
     if (!tail?.listeners.delete(listener) || tail.listeners.size > 0) return
     tails.delete(jobId)
-    clearInterval(tail.check)
+    tail.stop()
     tail.listening.then(
       (stop) => stop(),
       () => {} // told to whoever listened
@@ -91,11 +114,13 @@ export function sharedLog(log: EventLog, checkMs: number): SharedLog {
   }
 
   return {
-    append: (...entry) => log.append(...entry),
-    read: (...asked) => log.read(...asked),
-    snapshot: (...asked) => log.snapshot(...asked),
-    watch: (...asked) => log.watch(...asked),
-    close: () => log.close(),
+    ...wrapLog(log, {
+      async read(jobId, ...asked) {
+        const page = await log.read(jobId, ...asked)
+        tails.get(jobId)?.lookIn(page?.leaseMs)
+        return page
+      }
+    }),
     async listen(jobId, listener) {
       const tail = tails.get(jobId) ?? createTail(jobId)
       tails.set(jobId, tail)

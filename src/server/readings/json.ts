@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { Frame, Problem, Reading, ReadingJob, WireEvent } from '../../protocol/frames.ts'
 import { isControl } from '../../protocol/frames.ts'
 import { PROTOCOL } from '../../protocol/rules.ts'
@@ -7,6 +6,7 @@ import type { Answer } from '../call.ts'
 import { encodeEvent } from '../encode.ts'
 import type { Follow } from '../follow.ts'
 import type { Budget } from '../job-reader.ts'
+import { bytesOfText, digestOf } from '../platform.ts'
 import { Refusal } from '../problem.ts'
 import type { Settings } from '../types.ts'
 
@@ -117,18 +117,18 @@ export function checkErrors(errors: readonly Problem[], single: boolean): void {
 export const refusalFrom = ({ status, code, message, retryAfterMs }: Problem): Refusal =>
   new Refusal(status, code, message, retryAfterMs === undefined ? {} : { retryAfterMs })
 
-function toAnswer(
+async function toAnswer(
   { jobs, events }: Collected,
   more: boolean,
   ifNoneMatch: string | null,
   { heartbeatMs, maxJobsPerConnection, shortPollPauseMs }: Settings
-): Answer {
+): Promise<Answer> {
   const head: Omit<Reading, 'events'> = { protocol: PROTOCOL, heartbeatMs, mux: maxJobsPerConnection, pollMs: shortPollPauseMs, more, jobs: [...jobs.values()] }
   const text = JSON.stringify(head)
   // Of the events too: they are those from `from` to `cursor` of an epoch, and never change.
-  const etag = `"${createHash('sha256').update(text).digest('base64url')}"`
+  const etag = `"${await digestOf(text)}"`
   if (events.length === 0 && matches(ifNoneMatch, etag)) return { status: 304, headers: { ETag: etag } }
-  const body = Buffer.from(`${text.slice(0, -1)},"events":[${events.map(encodeEvent).join(',')}]}`)
+  const body = bytesOfText(`${text.slice(0, -1)},"events":[${events.map(encodeEvent).join(',')}]}`)
   return { status: 200, headers: { 'Content-Type': 'application/json', ETag: etag }, body }
 }
 

@@ -1,8 +1,7 @@
-import { createClient, type RedisClientType } from 'redis'
-import { child, delay, orAborted } from '../../async/signals.ts'
+import { child, delay, onAbort, orAborted } from '../../async/signals.ts'
 import { LogError } from '../log/types.ts'
-
-export type Client = RedisClientType
+import type { Client } from './client.ts'
+import type { Origin } from './origin.ts'
 
 /** One connection to Redis, made at its first use, and again whenever it is lost. */
 export interface Connection {
@@ -16,11 +15,14 @@ export interface Connection {
 }
 
 export interface ConnectionOptions {
-  /** Any of them will do: they are tried in turn. */
-  urls: readonly string[]
+  origin: Origin
+  /** A node of a cluster; default: those that are known from the start, in turn. */
+  address?: string
   timeoutMs: number
   /** Called with each new client before it is anybody else's. */
   prepare?: (client: Client) => Promise<unknown>
+  /** Called once it has been away for twice `timeoutMs`: nobody waits for it any more. */
+  onGone?: () => void
 }
 
 const MIN_PAUSE_MS = 50
@@ -53,7 +55,7 @@ async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): 
  * Each client lives as long as its socket. The client's own reconnecting would send again what was under way, keep what
  * was asked for meanwhile for as long as it takes, and subscribe anew without saying when that is done.
  */
-export function createConnection({ urls, timeoutMs, prepare }: ConnectionOptions): Connection {
+export function createConnection({ origin, address, timeoutMs, prepare, onGone }: ConnectionOptions): Connection {
   const closing = new AbortController()
   const { signal } = closing
   let current: Client | undefined
@@ -70,11 +72,12 @@ export function createConnection({ urls, timeoutMs, prepare }: ConnectionOptions
       const lost = Promise.withResolvers<never>()
       lose = lost.reject
       lost.promise.catch(() => {}) // it is waited for below, where that comes to it
-      const next = openClient(urls[tried % urls.length], lost.reject)
-      const connecting = connect(next)
+      const attempt = child(signal)
+      const opening = open(tried, attempt.signal, lost.reject)
       tried += 1
+      let next: Client | undefined
       try {
-        await within(Promise.race([connecting, lost.promise]), timeoutMs, signal)
+        next = await within(Promise.race([opening, lost.promise]), timeoutMs, signal)
         pauseMs = MIN_PAUSE_MS
         current = next
         arrival.resolve(next)
@@ -87,28 +90,33 @@ export function createConnection({ urls, timeoutMs, prepare }: ConnectionOptions
         arrival = Promise.withResolvers()
         awaySince = performance.now()
       }
-      next.destroy()
-      // It may still have been making its socket, and doesn't look again whether it is wanted.
-      connecting.finally(() => next.destroy()).catch(() => {})
+      attempt.abort()
+      attempt.release()
+      if (performance.now() - awaySince > 2 * timeoutMs) onGone?.()
       await delay(pauseMs * (0.5 + Math.random() / 2), signal).catch(() => {}) // closed: the loop ends
       pauseMs = Math.min(MAX_PAUSE_MS, pauseMs * 2)
     }
   }
 
-  function openClient(url: string | undefined, onError: (error: unknown) => void): Client {
-    const client = createClient({
-      ...(url === undefined ? {} : { url }),
-      disableOfflineQueue: true,
-      maintNotifications: 'disabled',
-      socket: { reconnectStrategy: false, connectTimeout: timeoutMs }
-    })
-    client.on('error', onError)
-    return client as unknown as Client // as: the same without modules, whose commands aren't used
+  /** A client that answers. It is destroyed once the signal aborts. */
+  async function open(attempt: number, wanted: AbortSignal, onError: (error: unknown) => void): Promise<Client> {
+    const client = await origin.open(address, attempt, { timeoutMs, onError })
+    onAbort(wanted, () => client.destroy())
+    // It may have been making its socket, and doesn't look again whether it is wanted.
+    return connect(client)
+      .then(
+        () => client,
+        (error) => {
+          client.destroy()
+          throw error
+        }
+      )
+      .finally(() => !wanted.aborted || client.destroy())
   }
 
   async function connect(client: Client): Promise<void> {
     await client.connect()
-    await client.ping() // refused while Redis is loading its data
+    await client.command(['PING']) // refused while Redis is loading its data
     await prepare?.(client)
   }
 
@@ -117,7 +125,7 @@ export function createConnection({ urls, timeoutMs, prepare }: ConnectionOptions
     for (;;) {
       await delay(timeoutMs, signal)
       if (current !== client) throw cause
-      await within(client.ping(), timeoutMs, signal)
+      await within(client.command(['PING']), timeoutMs, signal)
     }
   }
 

@@ -1,3 +1,4 @@
 /** `jobtail/server/redis`: a log in Redis, shared by all processes that use it. */
 
-export { type RedisLogOptions, redisLog } from './log.ts'
+export { redisLog } from './log.ts'
+export type { RedisLogOptions } from './options.ts'

@@ -13,16 +13,22 @@ export interface Places {
   close(): void
 }
 
-/** `urls`: nodes that are known from the start, any of which redirects to all others. */
-export function createPlaces({ urls, ...options }: ConnectionOptions): Places {
-  const seed = createConnection({ urls, ...options })
+/** The nodes that are known from the start redirect to all others. One that is gone for long is forgotten, until a redirection names it again. */
+export function createPlaces(options: Omit<ConnectionOptions, 'address' | 'onGone'>): Places {
+  const seed = createConnection(options)
   const nodes = new Map<string, Connection>()
   const slots = new Map<number, string>()
 
   function at(address: string): Connection {
-    const node = nodes.get(address) ?? createConnection({ urls: [urlAt(address, urls[0])], ...options })
+    const node = nodes.get(address) ?? createConnection({ ...options, address, onGone: () => drop(address) })
     nodes.set(address, node)
     return node
+  }
+
+  function drop(address: string): void {
+    nodes.get(address)?.close()
+    nodes.delete(address)
+    for (const [slot, at] of slots) if (at === address) slots.delete(slot)
   }
 
   return {
@@ -38,16 +44,6 @@ export function createPlaces({ urls, ...options }: ConnectionOptions): Places {
       for (const node of nodes.values()) node.close()
     }
   }
-}
-
-/** The same user, password and scheme at another address; without a host, on the same one. */
-function urlAt(address: string, known = 'redis://localhost'): string {
-  const colon = address.lastIndexOf(':')
-  const host = address.slice(0, colon)
-  const url = new URL(known)
-  if (host !== '') url.hostname = host.includes(':') ? `[${host}]` : host
-  url.port = address.slice(colon + 1)
-  return url.href
 }
 
 const SLOTS = 16_384

@@ -1,16 +1,19 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { ErrorReply } from 'redis'
 import { isLogError } from '../log/types.ts'
-import { type Client, type ConnectionOptions, unavailable } from './connection.ts'
+import { type Client, isReply } from './client.ts'
+import { type ConnectionOptions, unavailable } from './connection.ts'
 import { createPlaces } from './places.ts'
-import { APPEND, READ, type Script, SNAPSHOT } from './scripts.ts'
+import { inWords, reasonOf } from './refusals.ts'
+import { ALL, type Script } from './scripts.ts'
 
 export interface Scripts {
   /**
-   * Runs a script, again where its connection was lost meanwhile: `args` is told whether it may have run already.
+   * Runs a script, again where its connection was lost meanwhile: `args` is told whether it may have run already, and which run of Redis it is sent to.
    * Rejects with `unavailable` where Redis has not answered for `timeoutMs`, and for what it refuses for the time being.
    */
-  run(script: Script, keys: string[], args: (again: boolean) => string[]): Promise<unknown[]>
+  run(script: Script, keys: string[], args: (again: boolean, runId: string) => string[]): Promise<unknown[]>
+  /** What the node that has the key answers to a command, which is not tried again. */
+  ask(key: string, command: readonly string[]): Promise<unknown>
   close(): void
 }
 
@@ -26,7 +29,14 @@ const LATER = /\b(OOM|MISCONF|NOREPLICAS|BUSY|CLUSTERDOWN)\b/
 
 export function createScripts(options: Omit<ConnectionOptions, 'prepare'>): Scripts {
   const { timeoutMs } = options
-  const places = createPlaces({ ...options, prepare: load })
+  /** A client lives as long as its socket, and so does what it is connected to. */
+  const runIds = new WeakMap<Client, string>()
+  const places = createPlaces({ ...options, prepare })
+
+  async function prepare(client: Client): Promise<void> {
+    const [runId] = await Promise.all([runIdOf(client), load(client)])
+    runIds.set(client, runId)
+  }
 
   return {
     async run(script, keys, args) {
@@ -46,18 +56,18 @@ export function createScripts(options: Omit<ConnectionOptions, 'prepare'>): Scri
         })
         if (!client) continue
         try {
-          const call = { keys, arguments: args(isAgain) }
+          const call = [String(keys.length), ...keys, ...args(isAgain, runIds.get(client) ?? '')]
           return (await node.answer(evaluate(client, script, call, asked !== undefined))) as unknown[] // as: what each script returns
         } catch (error) {
           if (isLogError(error, 'closed')) throw error
-          const message = error instanceof ErrorReply ? error.message : undefined
+          const message = isReply(error) ? error.message : undefined
           const [, kind, address] = REDIRECTED.exec(message ?? '') ?? []
           asked = kind === 'ASK' ? address : undefined
           if (kind === 'MOVED' && address !== undefined) places.learn(key, address)
           else if (message !== undefined && MOVING.test(message)) await pause(MOVING_MS)
           else if (kind === undefined) {
-            if (message !== undefined && LATER.test(message)) throw unavailable('Redis refuses for now', error)
-            if (message !== undefined && !ELSEWHERE.test(message)) throw error
+            if (message !== undefined && LATER.test(message)) throw unavailable(reasonOf(message), error)
+            if (message !== undefined && !ELSEWHERE.test(message)) throw inWords(error, key, script.lua)
             node.drop(client, error)
             places.forget(key)
             isAgain = true
@@ -67,23 +77,47 @@ export function createScripts(options: Omit<ConnectionOptions, 'prepare'>): Scri
         }
       }
     },
+    async ask(key, command) {
+      for (;;) {
+        const node = places.find(key)
+        try {
+          return await node.answer((await node.client()).command(command))
+        } catch (error) {
+          if (!isReply(error)) throw error
+          const [, kind, address] = REDIRECTED.exec(error.message) ?? []
+          if (kind !== 'MOVED' || address === undefined)
+            throw LATER.test(error.message) || ELSEWHERE.test(error.message) ? unavailable(reasonOf(error.message), error) : inWords(error, key)
+          places.learn(key, address)
+        }
+      }
+    },
     close: places.close
   }
 }
 
 /** Before the first call: one that has to send its script anew would come after those that were made after it. */
-const load = (client: Client): Promise<unknown> => Promise.all([APPEND, READ, SNAPSHOT].map(({ lua }) => client.scriptLoad(lua)))
+const load = (client: Client): Promise<unknown> => Promise.all(ALL.map(({ lua }) => client.command(['SCRIPT', 'LOAD', lua])))
 
-async function evaluate(client: Client, { sha, lua }: Script, call: { keys: string[]; arguments: string[] }, asking: boolean): Promise<unknown> {
+/** Which run of Redis this is: after a restart it is another one. `''` where an ACL doesn't let us ask. */
+async function runIdOf(client: Client): Promise<string> {
+  try {
+    return /run_id:(\w+)/.exec(String(await client.command(['INFO', 'server'])))?.[1] ?? ''
+  } catch (error) {
+    if (isReply(error)) return ''
+    throw error
+  }
+}
+
+async function evaluate(client: Client, { sha, lua }: Script, call: readonly string[], asking: boolean): Promise<unknown> {
   const ask = () => {
-    if (asking) client.sendCommand(['ASKING']).catch(() => {}) // what comes after it on this connection fails as well
+    if (asking) client.command(['ASKING']).catch(() => {}) // what comes after it on this connection fails as well
   }
   try {
     ask()
-    return await client.evalSha(sha, call)
+    return await client.command(['EVALSHA', sha, ...call])
   } catch (error) {
-    if (!(error instanceof ErrorReply && error.message.startsWith('NOSCRIPT'))) throw error
+    if (!(isReply(error) && error.message.startsWith('NOSCRIPT'))) throw error
     ask()
-    return client.eval(lua, call)
+    return client.command(['EVAL', lua, ...call])
   }
 }

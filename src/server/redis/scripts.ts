@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { lostData } from '../log/entry.ts'
 
 /** Lua that Redis runs as one step, and the name that it keeps it by. */
 export interface Script {
@@ -11,82 +12,183 @@ const script = (...parts: string[]): Script => {
   return { lua, sha: createHash('sha1').update(lua).digest('hex') }
 }
 
+const NAMED = `
+local arg, named = {}, tonumber(ARGV[1])
+for at = 2, 2 * named, 2 do arg[ARGV[at]] = ARGV[at + 1] end
+`
+
+/** The fields of a stream's entry, in this order. */
+const put = (seq: string, type: string, data: string, name: string) =>
+  `redis.call('XADD', events, ${seq} .. '-0', 'type', ${type}, 'ms', ms, 'data', ${data}, 'name', ${name})`
+export const TYPE = 1
+export const MS = 3
+export const DATA = 5
+
+const lost = JSON.stringify(lostData('MS')).split('MS')
+
 /**
  * Finds the log and says where it stands. Each log knows which run of Redis it was last written in: in another one it may
  * have lost its tail (a kill before the tail was on disk, an older copy, a replica that was behind). So may one whose end is
  * before what this process has seen of it. Both take the new epoch.
  *
- * KEYS: state, events, gone. ARGV: 1 a new epoch, 2 '1' where Redis loses nothing at a restart, 3 the epoch and 4 the seq seen last.
+ * A lease that is over is given a time of grace, and its owner is woken; once that is over as well, the job ends. What Redis refuses of it (it is full) is
+ * left for whoever looks next.
+ *
+ * KEYS: state, events, gone.
  */
 const FIND = `
 local state, events, gone = KEYS[1], KEYS[2], KEYS[3]
-local freshEpoch, isDurable, seenEpoch, seenSeq = ARGV[1], ARGV[2] == '1', ARGV[3], tonumber(ARGV[4])
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or ''
-local found = redis.call('HMGET', state, 'epoch', 'seq', 'status', 'run')
-local epoch, seq, status = found[1], tonumber(found[2]), found[3]
-if epoch and ((found[4] ~= run and not isDurable) or (epoch == seenEpoch and seq < seenSeq)) then
-  epoch = freshEpoch
+local function digits(n) return string.format('%.0f', n) end
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local ms, run = digits(now), arg.run or ''
+local found = redis.call('HMGET', state, 'epoch', 'seq', 'status', 'run', 'owner', 'leaseMs', 'until', 'warned', 'bytes')
+local epoch, seq, status, owner = found[1], tonumber(found[2]), found[3], found[5]
+local leaseMs, untilMs, bytes = tonumber(found[6]), tonumber(found[7]), tonumber(found[9]) or 0
+if epoch and ((found[4] ~= run and not arg.assumeNoLoss) or (epoch == arg.seenEpoch and seq < tonumber(arg.seenSeq))) then
+  epoch = arg.fresh
   redis.call('HSET', state, 'epoch', epoch, 'run', run)
 end
 local isOver = status == 'succeeded' or status == 'failed' or status == 'cancelled'
-local function digits(n) return string.format('%.0f', n) end
-`
 
-/**
- * ARGV: 5 type, 6 data, 7 the status after it ('' as before), 8 the snapshot's field for the data ('' none), 9 '1' for the last event,
- * 10 the seq expected before it ('' any), 11 maxEvents, 12 ttlMs ('' for ever), 13 the channel, 14 a name of this append.
- * Where it was tried before: 15 the epoch and 16 the seq that were seen last when it was tried first. It is after them, if it is there.
- */
-export const APPEND: Script = script(
-  FIND,
-  `
-local type, data, nextStatus, field, isLast = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9] == '1'
-local expected, maxEvents, ttl, channel, name = ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14]
-if epoch and ARGV[15] then
-  local from = ARGV[15] == epoch and digits(tonumber(ARGV[16]) + 1) .. '-0' or '-'
-  for _, entry in ipairs(redis.call('XREVRANGE', events, '+', from, 'COUNT', 1000)) do
-    local values = entry[2]
-    if values[8] == name then return { 'appended', epoch, tonumber(string.match(entry[1], '^%d+')), tonumber(values[4]) } end
+local function keepFor(ttl)
+  if not ttl then return end
+  redis.call('PEXPIRE', state, digits(ttl))
+  redis.call('PEXPIRE', events, digits(ttl))
+end
+local function keepEnded()
+  if not arg.ttl then return end
+  keepFor(tonumber(arg.ttl))
+  redis.call('SET', gone, '1', 'PX', digits(tonumber(arg.ttl) * 2))
+end
+local function tried(...)
+  local reply = redis.pcall(...)
+  return not (type(reply) == 'table' and reply.err)
+end
+
+if epoch and not isOver and owner and untilMs <= now and arg.owner ~= owner then
+  if found[8] ~= '1' then
+    untilMs = now + math.min(leaseMs, 3000)
+    if tried('HSET', state, 'until', digits(untilMs), 'warned', '1') then redis.call('PUBLISH', arg.channel, '?lease') end
+  else
+    local data = '${lost[0]}' .. digits(leaseMs) .. '${lost[1]}'
+    if tried('HSET', state, 'run', run, 'seq', digits(seq + 1), 'status', 'failed', 'error', data) then
+      seq, status, isOver = seq + 1, 'failed', true
+      ${put('digits(seq)', "'failed'", 'data', "''")}
+      keepEnded()
+      redis.call('PUBLISH', arg.channel, 'failed')
+    end
   end
 end
-if expected ~= '' and tonumber(expected) ~= (seq or 0) then return { 'conflict', seq or 0 } end
-if isOver then return { 'ended', status } end
-if not epoch then epoch, seq, status = freshEpoch, 0, 'queued' end
-seq = seq + 1
--- What Redis may refuse comes first, and what it refuses when it is full before what it takes nevertheless: a script is not undone.
-redis.call('PUBLISH', channel, '')
-redis.call('HSET', state, 'epoch', epoch, 'run', run, 'seq', digits(seq), 'status', nextStatus == '' and status or nextStatus)
-if seq == 1 then redis.call('DEL', events, gone) end
-local time = redis.call('TIME')
-local ms = digits(tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
-redis.call('XADD', events, 'MAXLEN', '=', maxEvents, digits(seq) .. '-0', 'type', type, 'ms', ms, 'data', data, 'name', name)
-if field ~= '' then redis.call('HSET', state, field, data) end
-if isLast and ttl ~= '' then
-  redis.call('PEXPIRE', state, ttl)
-  redis.call('PEXPIRE', events, ttl)
-  redis.call('SET', gone, '1', 'PX', digits(tonumber(ttl) * 2))
+`
+
+/** Answers with the first event's seq and ms: all of them are in a row. */
+export const APPEND: Script = script(
+  NAMED,
+  FIND,
+  `
+local first = 2 * named + 2
+local count = (#ARGV - first + 1) / 2
+local function appended()
+  local from = arg.afterEpoch == epoch and digits(tonumber(arg.afterSeq) + 1) .. '-0' or '-'
+  local to = '+'
+  for _ = 1, 100 do
+    local entries = redis.call('XREVRANGE', events, to, from, 'COUNT', 10)
+    for _, entry in ipairs(entries) do
+      if entry[2][8] == arg.name then return entry end
+    end
+    if #entries < 10 then return end
+    to = '(' .. entries[10][1]
+  end
 end
-return { 'appended', epoch, seq, tonumber(ms) }
+local before = epoch and arg.again and appended()
+if before then return { 'appended', epoch, tonumber(string.match(before[1], '^%d+')), tonumber(before[2][4]) } end
+if arg.expect and tonumber(arg.expect) ~= (seq or 0) then return { 'conflict', seq or 0 } end
+if isOver then return { 'ended', status } end
+if arg.owner and owner and arg.owner ~= owner then return { 'held' } end
+if not epoch then epoch, seq, status = arg.fresh, 0, 'queued' end
+local isNew = seq == 0
+
+local fields = { 'epoch', epoch, 'run', run, 'seq', digits(seq + count), 'status', arg.status or status }
+local function set(name, value) fields[#fields + 1] = name fields[#fields + 1] = value end
+for _, name in ipairs({ 'progress', 'result', 'error', 'cancelling' }) do
+  if arg[name] then set(name, ARGV[first + 2 * tonumber(arg[name]) - 1]) end
+end
+if arg.owner then
+  set('owner', arg.owner) set('leaseMs', arg.lease) set('until', digits(now + tonumber(arg.lease))) set('warned', '0')
+end
+
+-- What Redis may refuse comes first, and what it refuses when it is full before what it takes nevertheless: a script is not undone.
+redis.call('PUBLISH', arg.channel, arg.type)
+redis.call('HSET', state, unpack(fields))
+if isNew then redis.call('DEL', events, gone) bytes = 0 end
+for at = first, #ARGV, 2 do
+  seq = seq + 1
+  bytes = bytes + #ARGV[at + 1]
+  ${put('digits(seq)', 'ARGV[at]', 'ARGV[at + 1]', "at == first and arg.name or ''")}
+end
+local length = redis.call('XLEN', events)
+local maxEvents, maxBytes = tonumber(arg.maxEvents), tonumber(arg.maxBytes) or math.huge
+while length > maxEvents or (bytes > maxBytes and length > 1) do
+  local oldest = redis.call('XRANGE', events, '-', '+', 'COUNT', 1)[1]
+  redis.call('XDEL', events, oldest[1])
+  length, bytes = length - 1, bytes - #oldest[2][6]
+end
+redis.call('HSET', state, 'bytes', digits(bytes))
+if arg.last then keepEnded()
+elseif arg.owner then keepFor(arg.ttl and tonumber(arg.lease) + tonumber(arg.ttl))
+elseif not owner then keepFor(tonumber(arg.idleTtl)) end
+return { 'appended', epoch, seq - count + 1, now }
 `
 )
 
-/** ARGV: 5 the epoch and 6 the seq to read after ('' from the oldest), 7 how many. */
+const MISSING = `if not epoch then return { redis.call('EXISTS', gone) == 1 and 'gone' or 'unknown' } end`
+
 export const READ: Script = script(
+  NAMED,
   FIND,
+  MISSING,
   `
-if not epoch then return { redis.call('EXISTS', gone) == 1 and 'gone' or 'unknown' } end
 local at = seq - redis.call('XLEN', events)
-local asked = tonumber(ARGV[6])
-if ARGV[5] == epoch and asked and asked >= at and asked <= seq then at = asked end
-local entries = at < seq and redis.call('XRANGE', events, digits(at + 1) .. '-0', '+', 'COUNT', ARGV[7]) or {}
-return { 'page', epoch, seq, at, isOver and 1 or 0, entries }
+local asked = tonumber(arg.afterSeq)
+if arg.afterEpoch == epoch and asked and asked >= at and asked <= seq then at = asked end
+local entries = at < seq and redis.call('XRANGE', events, digits(at + 1) .. '-0', '+', 'COUNT', arg.limit) or {}
+return { 'page', epoch, seq, at, isOver and 1 or 0, entries, owner and not isOver and untilMs - now or -1 }
 `
 )
 
 export const SNAPSHOT: Script = script(
+  NAMED,
   FIND,
+  MISSING,
   `
-if not epoch then return { redis.call('EXISTS', gone) == 1 and 'gone' or 'unknown' } end
-return { 'snapshot', epoch, seq, status, redis.call('HMGET', state, 'progress', 'result', 'error') }
+return { 'snapshot', epoch, seq, status, redis.call('HMGET', state, 'progress', 'result', 'error', 'cancelling') }
 `
 )
+
+export const RENEW: Script = script(
+  NAMED,
+  FIND,
+  `
+if not epoch then return { redis.call('EXISTS', gone) == 1 and 0 or 1 } end
+if isOver or (owner and owner ~= arg.owner) then return { 0 } end
+if arg.lease == '0' then
+  redis.call('HDEL', state, 'owner', 'leaseMs', 'until', 'warned')
+  keepFor(tonumber(arg.idleTtl))
+  return { 1 }
+end
+redis.call('HSET', state, 'owner', arg.owner, 'leaseMs', arg.lease, 'until', digits(now + tonumber(arg.lease)), 'warned', '0')
+keepFor(arg.ttl and tonumber(arg.lease) + tonumber(arg.ttl))
+return { 1 }
+`
+)
+
+export const RESET: Script = script(
+  NAMED,
+  `
+redis.call('PUBLISH', arg.channel, '')
+return { redis.call('DEL', KEYS[1], KEYS[2], KEYS[3]) }
+`
+)
+
+export const ALL: readonly Script[] = [APPEND, READ, SNAPSHOT, RENEW, RESET]

@@ -1,20 +1,21 @@
-import { ErrorReply } from 'redis'
 import { LogError } from '../log/types.ts'
-import { type Client, type ConnectionOptions, createConnection, unavailable } from './connection.ts'
+import { type Client, isReply } from './client.ts'
+import { type ConnectionOptions, createConnection, unavailable } from './connection.ts'
+import { listeningInWords } from './refusals.ts'
 
 /** Pub/sub over one connection, however many listen. */
 export interface WakeUps {
-  /** Resolves once the channel is listened to; calls `wake` at each of its messages, and whenever listening was interrupted and is active again. */
-  listen(channel: string, wake: () => void): Promise<() => void>
+  /** Resolves once the channel is listened to; calls `wake` at each of its messages, with what it says, and without whenever listening was interrupted and is active again. */
+  listen(channel: string, wake: (message?: string) => void): Promise<() => void>
   close(): void
 }
 
 interface Channel {
-  wakes: Set<() => void>
+  wakes: Set<(message?: string) => void>
   /** What it was last subscribed with. */
   client?: Client
   /** Settles with that subscription. */
-  active?: Promise<void>
+  active?: Promise<unknown>
 }
 
 /** How many channels a command names. */
@@ -24,8 +25,8 @@ export function createWakeUps(options: Omit<ConnectionOptions, 'prepare'>): Wake
   const channels = new Map<string, Channel>()
   const connection = createConnection({ ...options, prepare: resume })
 
-  function dispatch(_: string, name: string): void {
-    for (const wake of channels.get(name)?.wakes ?? []) wake()
+  function dispatch(message: string, name: string): void {
+    for (const wake of channels.get(name)?.wakes ?? []) wake(message || undefined)
   }
 
   /** Subscribes a new client to all that the one before it was; what they have missed is in the log. */
@@ -47,13 +48,15 @@ export function createWakeUps(options: Omit<ConnectionOptions, 'prepare'>): Wake
       const client = await connection.client()
       if (channel.client !== client) {
         channel.client = client
-        channel.active = connection.answer(client.subscribe(name, dispatch))
-        channel.active.catch((cause) => connection.drop(client, cause))
+        const active = connection.answer(client.subscribe([name], dispatch))
+        channel.active = active
+        active.catch((cause) => connection.drop(client, cause))
       }
       try {
-        return await channel.active
+        await channel.active
+        return
       } catch (error) {
-        const isLost = !(error instanceof LogError || error instanceof ErrorReply)
+        const isLost = !(error instanceof LogError || isReply(error))
         if (!isLost || performance.now() - begun >= options.timeoutMs) throw error
       }
     }
@@ -68,7 +71,7 @@ export function createWakeUps(options: Omit<ConnectionOptions, 'prepare'>): Wake
     async listen(name, wake) {
       const channel = channels.get(name) ?? { wakes: new Set() }
       channels.set(name, channel)
-      const own = () => wake() // so that the same function may listen twice
+      const own = (message?: string) => wake(message) // so that the same function may listen twice
       channel.wakes.add(own)
       const stop = () => {
         channel.wakes.delete(own)
@@ -80,7 +83,7 @@ export function createWakeUps(options: Omit<ConnectionOptions, 'prepare'>): Wake
         await activate(name, channel)
       } catch (error) {
         stop()
-        throw error instanceof LogError ? error : unavailable('Redis could not be listened to', error)
+        throw error instanceof LogError ? error : isReply(error) ? listeningInWords(error, name) : unavailable('Redis could not be listened to', error)
       }
       return stop
     },

@@ -25,4 +25,28 @@ export function describeSnapshots({ open, newId }: Workbench): void {
     await log.append(id, type, { code: 'x', message: 'why' })
     expect(await log.snapshot(id)).toMatchObject({ status: type, error: { code: 'x', message: 'why' } })
   })
+
+  test.each([
+    [50, { ratio: 0.5 }],
+    [0.25, { ratio: 0.25 }],
+    [200, { ratio: 1 }],
+    [-1, { ratio: 0 }],
+    ['half', undefined],
+    [[1, 2], undefined],
+    [null, undefined]
+  ])('progress that is %j is %j in the snapshot: an object, or left out', async (data, progress) => {
+    const log = await open()
+    const id = newId()
+    await log.append(id, 'progress', data)
+    expect((await log.snapshot(id))?.progress).toEqual(progress)
+    expect((await log.read(id, undefined, 1))?.events[0]?.data).toEqual(data)
+  })
+
+  test('the snapshot says that a cancel was asked for, and why', async () => {
+    const log = await open()
+    const id = newId()
+    await log.append(id, 'started', {})
+    await log.append(id, 'cancelling', { reason: 'too slow' })
+    expect(await log.snapshot(id)).toMatchObject({ status: 'running', cancelling: { reason: 'too slow' } })
+  })
 }

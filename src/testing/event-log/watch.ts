@@ -19,7 +19,7 @@ export function describeWatches({ open, newId }: Workbench): void {
     stopHere()
     const stopped = heard.here
     const again = Promise.withResolvers<void>()
-    const stopAgain = await log.watch(id, again.resolve)
+    const stopAgain = await log.watch(id, () => again.resolve())
     await log.append(id, 'progress', {})
     await again.promise
     expect(heard).toEqual({ here: stopped, there: 0 })
@@ -34,7 +34,7 @@ export function describeWatches({ open, newId }: Workbench): void {
       await log.append(id, 'queued', {})
       const woken = Promise.withResolvers<void>()
       const appended = Promise.resolve().then(() => log.append(id, 'succeeded', round))
-      const stop = await log.watch(id, woken.resolve)
+      const stop = await log.watch(id, () => woken.resolve())
       let page = await log.read(id, undefined, 10)
       if (!page?.done) {
         await woken.promise

@@ -33,7 +33,7 @@ const jobs: JobServer = createJobServer({
   maxJobsPerConnection: 10
 })
 
-const options: RedisLogOptions = { url: 'redis://localhost', prefix: 'jobs:', maxEvents: 1000, ttlMs: 60_000, durable: true, timeoutMs: 1000 }
+const options: RedisLogOptions = { url: 'redis://localhost', prefix: 'jobs:', maxEvents: 1000, ttlMs: 60_000, assumeNoLoss: true, timeoutMs: 1000 }
 export const shared: JobServer = createJobServer({ log: redisLog(options) })
 describeEventLog('mine', { create: ({ maxEvents }) => redisLog({ maxEvents }) })
 // @ts-expect-error: a URL is a string

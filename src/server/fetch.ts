@@ -1,0 +1,16 @@
+/** `jobtail/server/fetch`: the server without Node's own modules and without `ws`, for runtimes that speak the Fetch standard. No WebSocket. */
+
+import { createCore } from './core.ts'
+import type { FetchJobServer, JobServerOptions } from './types.ts'
+
+export type { JobSnapshot, ProgressData, WireEvent as JobEvent } from '../protocol/frames.ts'
+export type { Health } from './health.ts'
+export { type MemoryLogOptions, memoryLog } from './log/memory.ts'
+export { type AppendOptions, type EventLog, LogError, type LogErrorCode, type LogPage } from './log/types.ts'
+export { wrapLog } from './log/wrap.ts'
+export type { ServerMetrics } from './metrics.ts'
+export { prometheusText } from './prometheus.ts'
+export type { Action, Authorize, FetchContext, FetchJobServer, JobContext, JobServerOptions, Permission } from './types.ts'
+
+/** Makes a server of jobs that answers requests of the Fetch standard. It listens on nothing itself. */
+export const createJobServer = (options: JobServerOptions = {}): FetchJobServer => createCore(options).server

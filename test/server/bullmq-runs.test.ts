@@ -1,0 +1,369 @@
+import { DelayedError, type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { type BullmqBridge, type BullmqBridgeOptions, bullmqBridge, onCancel } from '../../src/server/bullmq/index.ts'
+import { createJobServer, type EventLog, memoryLog } from '../../src/server/index.ts'
+import { redisLog } from '../../src/server/redis/index.ts'
+import { type RedisServer, redisPath, startRedis } from './redis-server.ts'
+
+const PATIENCE = { timeout: 20_000 }
+
+describe.skipIf(!redisPath)('BullMQ: runs, bridges and who they are for', { timeout: 60_000 }, () => {
+  let redis: RedisServer
+  let name: string
+  let queues = 0
+  beforeAll(async () => {
+    redis = await startRedis()
+  })
+  afterAll(() => redis.remove())
+
+  const connection = () => ({ host: '127.0.0.1', port: redis.port, maxRetriesPerRequest: null })
+
+  function newQueue(): Queue {
+    name = `runs${++queues}`
+    const queue = new Queue(name, { connection: connection() })
+    onTestFinished(() => queue.close())
+    return queue
+  }
+
+  function newWorker(work: (job: Job, token?: string) => Promise<unknown>): Worker {
+    const worker = new Worker(name, work, { connection: connection() })
+    onTestFinished(() => worker.close(true))
+    return worker
+  }
+
+  function newBridge(jobs: BullmqBridgeOptions['jobs'], options: Partial<BullmqBridgeOptions> = {}): BullmqBridge {
+    const bridge = bullmqBridge({ queue: name, connection: connection(), jobs, rowsEveryMs: 20, checkEveryMs: 50, onError: () => {}, ...options })
+    onTestFinished(() => bridge.close())
+    return bridge
+  }
+
+  const eventsOf = async (log: EventLog, job: string) => ((await log.read(job, undefined, 10_000))?.events ?? []).map(({ type, data }) => [type, data])
+  const endsWith = (log: EventLog, job: string, end: unknown) =>
+    vi.waitFor(async () => {
+      const page = await log.read(job, undefined, 10_000)
+      expect(page).toMatchObject({ done: true })
+      expect([page?.events.at(-1)?.type, page?.events.at(-1)?.data]).toEqual(end)
+    }, PATIENCE)
+
+  /** Of a memory log, and of one in Redis. */
+  const logs: [string, () => EventLog][] = [
+    ['memory', () => memoryLog()],
+    ['Redis', () => redisLog({ url: redis.url, prefix: `${name}:` })]
+  ]
+
+  test.each(logs)('an id that is added again is followed as the new run, whatever became of the first: %s', async (_, make) => {
+    const queue = newQueue()
+    const log = make()
+    onTestFinished(() => log.close())
+    await newBridge(log).ready
+    let run = 0
+    newWorker(async (job) => {
+      run += 1
+      await job.updateProgress(run)
+      return { run }
+    })
+    await queue.add('report', {}, { jobId: 'report-7', removeOnComplete: true })
+    await endsWith(log, 'report-7', ['succeeded', { run: 1 }])
+    const first = await log.snapshot('report-7')
+    await queue.add('report', {}, { jobId: 'report-7', removeOnComplete: true })
+    await endsWith(log, 'report-7', ['succeeded', { run: 2 }])
+    expect(await eventsOf(log, 'report-7')).toEqual([
+      ['queued', { name: 'report' }],
+      ['queued', { state: 'waiting' }],
+      ['started', { attempt: 1 }],
+      ['progress', { ratio: 0.02 }],
+      ['succeeded', { run: 2 }]
+    ])
+    expect((await log.snapshot('report-7'))?.epoch).not.toBe(first?.epoch)
+  })
+
+  test('after obliterate ids begin at 1 again, and so do their logs', async () => {
+    const queue = newQueue()
+    const log = memoryLog()
+    await newBridge(log).ready
+    const worker = newWorker(async ({ data }) => data.n)
+    await queue.add('x', { n: 1 })
+    await endsWith(log, '1', ['succeeded', 1])
+    await worker.close()
+    await queue.obliterate({ force: true })
+    await queue.resume()
+    newWorker(async ({ data }) => data.n)
+    await queue.add('x', { n: 2 })
+    await endsWith(log, '1', ['succeeded', 2])
+  })
+
+  test('a failed job that is retried by hand runs again in its log', async () => {
+    const queue = newQueue()
+    const log = memoryLog()
+    await newBridge(log).ready
+    let isBroken = true
+    newWorker(async () => {
+      if (isBroken) throw new Error('broken')
+      return 'mended'
+    })
+    const job = await queue.add('x', {}, { jobId: 'a' })
+    await endsWith(log, 'a', ['failed', expect.objectContaining({ message: 'broken' })])
+    isBroken = false
+    await job.retry('failed')
+    await endsWith(log, 'a', ['succeeded', 'mended'])
+  })
+
+  test('a bridge that reads an old stream again begins no log anew', async () => {
+    const queue = newQueue()
+    const log = memoryLog()
+    const first = newBridge(log)
+    await first.ready
+    newWorker(async () => 'once')
+    await queue.add('x', {}, { jobId: 'a' })
+    await endsWith(log, 'a', ['succeeded', 'once'])
+    const epoch = (await log.snapshot('a'))?.epoch
+    await first.close()
+    await newBridge(log).ready
+    expect((await log.snapshot('a'))?.epoch).toBe(epoch)
+  })
+
+  test.each(logs)('what has ended and was removed while no bridge was there, and the stream was trimmed, ends: %s', async (_, make) => {
+    const queue = newQueue()
+    const log = make()
+    onTestFinished(() => log.close())
+    const first = newBridge(log)
+    await first.ready
+    const goOn = Promise.withResolvers<void>()
+    newWorker(async () => goOn.promise)
+    await queue.add('x', {}, { jobId: 'ran', removeOnComplete: true })
+    await vi.waitFor(async () => expect((await log.snapshot('ran'))?.status).toBe('running'), PATIENCE)
+    await first.close()
+    goOn.resolve()
+    await vi.waitFor(async () => expect(await queue.getJob('ran')).toBeUndefined(), PATIENCE)
+    await queue.trimEvents(0)
+    await newBridge(log).ready
+    await endsWith(log, 'ran', ['failed', { code: 'lost', message: expect.stringContaining('no longer in its queue'), retryable: false }])
+  })
+
+  test('what has ended while no bridge was there, and is kept, though the stream was trimmed, ends as it did', async () => {
+    const queue = newQueue()
+    const log = memoryLog()
+    const first = newBridge(log)
+    await first.ready
+    const goOn = Promise.withResolvers<void>()
+    newWorker(async () => goOn.promise.then(() => 'kept'))
+    await queue.add('x', {}, { jobId: 'kept' })
+    await vi.waitFor(async () => expect((await log.snapshot('kept'))?.status).toBe('running'), PATIENCE)
+    await first.close()
+    goOn.resolve()
+    await vi.waitFor(async () => expect(await queue.getJobState('kept')).toBe('completed'), PATIENCE)
+    await queue.trimEvents(0)
+    await newBridge(log).ready
+    await endsWith(log, 'kept', ['succeeded', 'kept'])
+  })
+
+  test('a delay by the worker, and a rate limit, are no failures', async () => {
+    const queue = newQueue()
+    const log = memoryLog()
+    await newBridge(log).ready
+    let runs = 0
+    newWorker(async (job, token) => {
+      runs += 1
+      if (runs === 1) {
+        await job.moveToDelayed(Date.now() + 20, token)
+        throw new DelayedError()
+      }
+      return 'done'
+    })
+    await queue.add('x', {}, { jobId: 'a', attempts: 3 })
+    await endsWith(log, 'a', ['succeeded', 'done'])
+    const events = await eventsOf(log, 'a')
+    expect(events.map(([type]) => type)).not.toContain('retrying')
+    expect(events).toContainEqual(['queued', { state: 'delayed', until: expect.stringMatching(/Z$/) }])
+
+    const limited = newQueue()
+    await newBridge(log, { idOf: (id) => `limited-${id}` }).ready
+    let times = 0
+    const worker = newWorker(async () => {
+      times += 1
+      if (times === 1) {
+        await limited.rateLimit(20)
+        throw Worker.RateLimitError()
+      }
+      return 'done'
+    })
+    expect(worker.isRunning()).toBe(true)
+    await limited.add('x', {}, { jobId: 'b' })
+    await endsWith(log, 'limited-b', ['succeeded', 'done'])
+    expect((await eventsOf(log, 'limited-b')).map(([type]) => type)).not.toContain('retrying')
+  })
+
+  test('readers see nothing of the bookkeeping, in events, streams and snapshots', async () => {
+    const queue = newQueue()
+    for (const [n, log] of [memoryLog(), redisLog({ url: redis.url, prefix: `${name}-read:` })].entries()) {
+      const id = `seen${n}`
+      const jobs = createJobServer({ log })
+      const bridge = newBridge(jobs)
+      await bridge.ready
+      const goOn = Promise.withResolvers<void>()
+      const worker = newWorker(async (job) => {
+        await job.updateProgress({ stage: 'a', bullmq: 'mine' })
+        await goOn.promise
+      })
+      await queue.add('x', {}, { jobId: id })
+      await vi.waitFor(async () => expect(await jobs.log.snapshot(id)).toMatchObject({ progress: { stage: 'a', bullmq: 'mine' } }), PATIENCE)
+      const texts = [JSON.stringify(await jobs.log.snapshot(id)), JSON.stringify(await jobs.log.read(id, undefined, 100))]
+      for (const path of [`/${id}`, `/${id}/events`])
+        texts.push(await (await jobs.fetch(new Request(`http://x/jobs${path}`, { headers: { accept: 'application/json' } }))).text())
+      for (const text of texts) expect(text).not.toMatch(/jobtail:mark|"rows"|"entry"/)
+      goOn.resolve()
+      await endsWith(log, id, ['succeeded', null])
+      await worker.close()
+      await bridge.close()
+      await jobs.close()
+    }
+  })
+
+  test('a filter leaves jobs out, also those that were there before', async () => {
+    const queue = newQueue()
+    await queue.add('secret', {}, { jobId: 'before', delay: 3_600_000 })
+    const log = memoryLog()
+    await newBridge(log, { filter: ({ name }) => name !== 'secret' }).ready
+    newWorker(async () => 1)
+    await queue.add('secret', {}, { jobId: 'after' })
+    await queue.add('open', {}, { jobId: 'open' })
+    await endsWith(log, 'open', ['succeeded', 1])
+    await vi.waitFor(async () => expect(await queue.getJobState('after')).toBe('completed'), PATIENCE)
+    expect([await log.snapshot('before'), await log.snapshot('after')]).toEqual([undefined, undefined])
+  })
+
+  test('a lazy bridge logs what somebody asks for, whichever bridge he asks, and nothing else', async () => {
+    const queue = newQueue()
+    const log = redisLog({ url: redis.url, prefix: `${name}:` })
+    onTestFinished(() => log.close())
+    const bridges = [newBridge(log, { lazy: true }), newBridge(log, { lazy: true })]
+    await Promise.all(bridges.map(({ ready }) => ready))
+    const goOn = Promise.withResolvers<void>()
+    newWorker(async ({ id }) => {
+      if (id === 'slow') await goOn.promise
+      return id
+    })
+    await queue.add('x', {}, { jobId: 'unseen' })
+    await queue.add('x', {}, { jobId: 'slow' })
+    for (const bridge of bridges) {
+      await vi.waitFor(async () => expect(await bridge.log.snapshot('slow')).toMatchObject({ status: 'running' }), PATIENCE)
+      await bridge.log.snapshot('nobody')
+    }
+    goOn.resolve()
+    await endsWith(log, 'slow', ['succeeded', 'slow'])
+    expect(await log.snapshot('unseen')).toBeUndefined()
+    await vi.waitFor(async () => expect(await bridges[1]?.log.snapshot('unseen')).toMatchObject({ status: 'succeeded', result: 'unseen' }), PATIENCE)
+  })
+
+  test('where the one that works is gone without a word, another one takes over, with what was unfinished', async () => {
+    newQueue()
+    const log = memoryLog()
+    await log.append('left', 'started', {})
+    await log.append(`bullmq:bull:${name}`, 'progress', { open: ['left'], isReady: true }, { lease: { owner: 'gone', ms: 300 } })
+    await newBridge(log).ready // the other one's word
+    await endsWith(log, 'left', ['failed', expect.objectContaining({ code: 'lost' })])
+  })
+
+  test('a filter that fails leaves the job out, and is told of', async () => {
+    const queue = newQueue()
+    const log = memoryLog()
+    const onError = vi.fn()
+    await newBridge(log, {
+      onError,
+      filter: ({ id }) => {
+        if (id === 'bad') throw new Error('broken filter')
+        return true
+      }
+    }).ready
+    newWorker(async () => 1)
+    await queue.add('x', {}, { jobId: 'bad' })
+    await queue.add('x', {}, { jobId: 'good' })
+    await endsWith(log, 'good', ['succeeded', 1])
+    expect(await log.snapshot('bad')).toBeUndefined()
+    expect(onError).toHaveBeenCalledWith(expect.objectContaining({ message: 'broken filter' }))
+  })
+
+  test('one of several bridges works; where it is closed, another one does at once', async () => {
+    const queue = newQueue()
+    const log = memoryLog()
+    const appends = vi.fn()
+    const counted = (n: number): EventLog => ({
+      ...log,
+      append(job, ...rest) {
+        if (!job.startsWith('bullmq:')) appends(n)
+        return log.append(job, ...rest)
+      },
+      appendMany: undefined
+    })
+    const bridges = [newBridge(counted(0)), newBridge(counted(1)), newBridge(counted(2))]
+    await Promise.all(bridges.map(({ ready }) => ready))
+    newWorker(async () => 1)
+    await queue.add('x', {}, { jobId: 'a' })
+    await endsWith(log, 'a', ['succeeded', 1])
+    const first = new Set(appends.mock.calls.map(([n]) => n))
+    expect(first.size).toBe(1)
+    appends.mockClear()
+    const [leading = 0] = first
+    await bridges[leading]?.close()
+    await queue.add('x', {}, { jobId: 'b' })
+    await endsWith(log, 'b', ['succeeded', 1])
+    expect(new Set(appends.mock.calls.map(([n]) => n))).not.toContain(leading)
+  })
+})
+
+describe.skipIf(!redisPath)('a cancel reaches the code of a worker', { timeout: 60_000 }, () => {
+  test('by its signal, and the job ends', async () => {
+    const redis = await startRedis()
+    onTestFinished(() => redis.remove())
+    const connection = { host: '127.0.0.1', port: redis.port, maxRetriesPerRequest: null }
+    const queue = new Queue('q', { connection })
+    const jobs = createJobServer({ log: redisLog({ url: redis.url }) })
+    const bridge = bullmqBridge({ queue: 'q', connection, jobs, onError: () => {} })
+    const log = redisLog({ url: redis.url }) // that of the worker's process
+    const stopped = vi.fn()
+    const worker = new Worker(
+      'q',
+      async (job, _, signal) => {
+        const stop = await onCancel(log, job.id ?? '', (data) => worker.cancelJob(job.id ?? '', JSON.stringify(data)))
+        try {
+          await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new UnrecoverableError(`cancelled: ${signal.reason}`))))
+        } finally {
+          stop()
+          stopped()
+        }
+      },
+      { connection }
+    )
+    onTestFinished(async () => {
+      await worker.close(true)
+      await bridge.close()
+      await queue.close()
+      await jobs.close()
+      await log.close()
+    })
+    await bridge.ready
+    await queue.add('x', {}, { jobId: 'a', attempts: 3 })
+    await vi.waitFor(async () => expect((await jobs.log.snapshot('a'))?.status).toBe('running'), PATIENCE)
+    const asked = await jobs.fetch(new Request('http://x/jobs/a/cancel', { method: 'POST' }))
+    expect(asked.status).toBe(202)
+    await vi.waitFor(
+      async () => expect(await jobs.log.snapshot('a')).toMatchObject({ status: 'failed', error: { message: expect.stringContaining('cancelled') } }),
+      PATIENCE
+    )
+    expect(stopped).toHaveBeenCalledTimes(1)
+  })
+
+  test('also where it was asked for before, once, and not after it was stopped', async () => {
+    const log = memoryLog()
+    await log.append('a', 'cancelling', { reason: 'enough' })
+    const cancel = vi.fn()
+    const stop = await onCancel(log, 'a', cancel)
+    await log.append('a', 'cancelling', {})
+    expect(cancel.mock.calls).toEqual([[{ reason: 'enough' }]])
+    stop()
+    const never = vi.fn()
+    ;(await onCancel(log, 'b', never))()
+    await log.append('b', 'cancelling', {})
+    expect(never).not.toHaveBeenCalled()
+  })
+})

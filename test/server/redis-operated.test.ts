@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { redisLog } from '../../src/server/redis/index.ts'
+import { createPlaces } from '../../src/server/redis/places.ts'
+import { type RedisServer, redisPath, startRedis } from './redis-server.ts'
+import { serve } from './serve.ts'
+
+/** The line that docs/API.md gives, of the prefix `jobtail:`. */
+const DOCUMENTED =
+  'resetchannels -@all +hello +auth +ping +script|load +eval +evalsha +time +hmget +hset +del +exists +set +pexpire +xadd +xdel +xlen +xrange +xrevrange +publish +subscribe +unsubscribe +info ~jobtail:* &jobtail:*'
+
+describe.skipIf(!redisPath)('Redis as it is run', { timeout: 60_000 }, () => {
+  let redis: RedisServer
+  let users = 0
+  beforeAll(async () => {
+    redis = await startRedis()
+  })
+  afterAll(() => redis.remove())
+
+  /** A log as a user with these rights. */
+  async function logOf(rules: string) {
+    users += 1
+    const username = `user${users}`
+    await redis.command('ACL', 'SETUSER', username, 'on', '>secret', ...rules.split(' '))
+    return redisLog({ url: redis.url, clientOptions: { username, password: 'secret' }, timeoutMs: 2000 })
+  }
+
+  async function served(rules: string) {
+    return serve({ log: await logOf(rules) })
+  }
+
+  test.each([
+    ['what is not dangerous', '+@all -@dangerous ~* &*'],
+    ['what docs/API.md lists', DOCUMENTED],
+    ['the same without INFO', DOCUMENTED.replace('+info ', '')]
+  ])('a user who may do %s', async (_, rules) => {
+    const { jobs } = await served(rules)
+    expect(await jobs.health()).toEqual({ status: 'ok' })
+    const woken = Promise.withResolvers<void>()
+    const id = `acl${users}`
+    const stop = await jobs.log.watch(id, () => woken.resolve())
+    await jobs.run(id, async (job) => {
+      await job.progress({ ratio: 0.5 })
+      await job.output({ n: 1 })
+    })
+    await woken.promise
+    stop()
+    await jobs.log.append(`${id}-leased`, 'started', {}, { lease: { owner: 'me', ms: 10_000 }, appendId: 'a' })
+    await jobs.log.append(`${id}-leased`, 'started', {}, { lease: { owner: 'me', ms: 10_000 }, appendId: 'a' })
+    expect(await jobs.log.renew(`${id}-leased`, 'me', 10_000)).toBe(true)
+    await jobs.log.reset(`${id}-leased`)
+    expect(await jobs.log.snapshot(id)).toMatchObject({ status: 'succeeded' })
+  })
+
+  test.each([
+    ['no channel', '+@all ~* resetchannels', /allowed to (listen|publish) to the channel "jobtail:.*&jobtail:\*/],
+    ['no key', '+@all resetkeys ~other:* &*', /allowed to use the key "jobtail:.*~jobtail:\*/],
+    ['no XADD', '+@all -xadd ~* &*', /allowed to use the command XADD/],
+    ['no scripts', '+@all -eval -evalsha ~* &*', /allowed to use the command EVALSHA/]
+  ])('a user who may use %s: health says so, and what it takes', async (_, rules, message) => {
+    const { jobs } = await served(rules)
+    expect(await jobs.health()).toMatchObject({ status: 'failing', error: { message: expect.stringMatching(message) } })
+  })
+
+  test('a start that Redis refuses is told to `onError`, by the command', async () => {
+    const errors: unknown[] = []
+    const { post } = await serve({ log: await logOf('+@all -publish ~* &*'), start: () => {}, onError: (error) => errors.push(error) })
+    expect((await post('')).status).toBe(500)
+    expect(errors[0]).toMatchObject({ message: expect.stringMatching(/allowed to use the command PUBLISH: jobtail needs/) })
+  })
+
+  test('memory that is full, and a replica: health writes, and says why', async () => {
+    const own = await startRedis(['--maxmemory', '1'])
+    onTestFinished(() => own.remove())
+    const { jobs } = await serve({ log: redisLog({ url: own.url, timeoutMs: 2000 }) })
+    expect(await jobs.health()).toMatchObject({ status: 'failing', error: { message: expect.stringMatching(/out of memory \(maxmemory\)/) } })
+    await own.command('CONFIG', 'SET', 'maxmemory', '0')
+    expect(await jobs.health()).toEqual({ status: 'ok' })
+    await own.command('REPLICAOF', '127.0.0.1', String(redis.port))
+    expect(await jobs.health()).toMatchObject({ status: 'failing', error: { message: expect.stringMatching(/read-only replica/) } })
+  })
+
+  test('a Redis that removes keys is warned of', async () => {
+    const own = await startRedis(['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru'])
+    onTestFinished(() => own.remove())
+    const { jobs } = await serve({ log: redisLog({ url: own.url }) })
+    expect(await jobs.health()).toEqual({ status: 'ok', warnings: [expect.stringMatching(/maxmemory-policy allkeys-lru.*noeviction/)] })
+    await own.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
+    expect(await jobs.health()).toEqual({ status: 'ok' })
+  })
+
+  test('health leaves nothing behind', async () => {
+    const own = await startRedis()
+    onTestFinished(() => own.remove())
+    const { jobs } = await serve({ log: redisLog({ url: own.url }) })
+    for (let n = 0; n < 5; n += 1) await jobs.health()
+    expect(Number(await own.command('DBSIZE'))).toBe(0)
+    expect(await own.command('PUBSUB', 'CHANNELS', '*health*')).toEqual([])
+  })
+
+  test('a node that is gone for long is dialled no more, and is again where a redirection names it', async () => {
+    const dialled: (string | undefined)[] = []
+    const places = createPlaces({
+      timeoutMs: 50,
+      origin: {
+        open(address) {
+          dialled.push(address)
+          throw new Error('gone')
+        }
+      }
+    })
+    onTestFinished(() => places.close())
+    places.learn('{a}', 'old:1')
+    await expect(places.find('{a}').client()).rejects.toMatchObject({ code: 'unavailable' })
+    const known = places.at('old:1')
+    await vi.waitFor(() => expect(places.at('old:1')).not.toBe(known), { timeout: 10_000 })
+    expect(places.find('{a}')).not.toBe(known)
+  })
+})
+
+test('the user of the documents is the one of this test', async () => {
+  const { readFile } = await import('node:fs/promises')
+  const text = (await readFile(new URL('../../docs/API.md', import.meta.url), 'utf8')).replaceAll(/\\\n\s*/g, '')
+  expect(text).toContain(`ACL SETUSER jobtail on >password ${DOCUMENTED}`)
+})

@@ -1,0 +1,362 @@
+import { once } from 'node:events'
+import { describe, expect, test, vi } from 'vitest'
+import { memoryLog } from '../../src/server/log/memory.ts'
+import { type EventLog, LogError } from '../../src/server/log/types.ts'
+import { wrapLog } from '../../src/server/log/wrap.ts'
+import type { JobContext } from '../../src/server/types.ts'
+import { createGate } from './gate.ts'
+import { type Served, serve } from './serve.ts'
+
+/** The machine may be busy. */
+const eventually = <T>(find: () => T) => expect.poll(find, { timeout: 20_000 })
+const eventsOf = async ({ read }: Served, job: string) => (await read(`/${job}/events`)).events
+const types = async (served: Served, job: string) => (await eventsOf(served, job)).map(({ type }) => type)
+const untilAborted = ({ signal }: JobContext) => new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+
+describe('a log that is out of reach', () => {
+  test('fails no work: the latest progress, lines and outputs are there once, in order, when it is back', async () => {
+    const gate = createGate()
+    const served = await serve({ log: gate.log })
+    let back = () => {}
+    const waits: string[] = []
+    const run = served.jobs.run('42', async (job) => {
+      await job.progress(0.1)
+      back = gate.outage()
+      for (let n = 2; n <= 8; n += 1) await job.progress(n / 10)
+      await job.log('a line')
+      void job.output('x').then(() => waits.push('output'))
+      void job.publish('thumbnail', {}).then(() => waits.push('publish'))
+      await job.progress(0.9)
+      expect(waits).toEqual([])
+      setTimeout(() => back(), 100)
+      await job.output('y')
+      return 'done'
+    })
+    expect(await run).toBe('done')
+    const events = await eventsOf(served, '42')
+    const ratios = events.filter(({ type }) => type === 'progress').map(({ data }) => data)
+    expect(ratios.at(0)).toBe(0.1)
+    expect(ratios.at(-1)).toBe(0.9)
+    expect(ratios.length).toBeLessThanOrEqual(4)
+    expect(events.map(({ type }) => type).filter((type) => type !== 'progress')).toEqual([
+      'queued',
+      'started',
+      'log',
+      'output',
+      'thumbnail',
+      'output',
+      'succeeded'
+    ])
+  })
+
+  test('an answer that is lost, of each append, doubles nothing', async () => {
+    const inner = memoryLog()
+    let appends = 0
+    const lossy = async <T>(append: Promise<T>): Promise<T> => {
+      const done = await append
+      appends += 1
+      if (appends % 2 === 1) throw new LogError('unavailable', 'the answer was lost')
+      return done
+    }
+    const { appendMany } = inner
+    const log = wrapLog(inner, {
+      append: (...entry) => lossy(inner.append(...entry)),
+      appendMany: appendMany && ((...entries) => lossy(appendMany(...entries)))
+    })
+    const served = await serve({ log })
+    await served.jobs.run('42', async (job) => {
+      for (let n = 0; n < 3; n += 1) await job.output(n)
+      for (let n = 3; n < 6; n += 1) void job.output(n)
+      return 1
+    })
+    const events = await eventsOf(served, '42')
+    expect(events.map(({ type }) => type)).toEqual(['queued', 'started', ...Array(6).fill('output'), 'succeeded'])
+    expect(events.slice(2, -1).map(({ data }) => data)).toEqual([0, 1, 2, 3, 4, 5])
+  })
+
+  test('lines are bounded, and how many were dropped is told; outputs that nobody awaits fail the work when they are too many', async () => {
+    const gate = createGate()
+    const served = await serve({ log: gate.log })
+    let back = () => {}
+    const run = served.jobs.run('42', async (job) => {
+      back = gate.outage()
+      for (let n = 0; n < 100; n += 1) await job.log('x'.repeat(200_000))
+      back()
+      await job.output('back')
+    })
+    await run
+    const lines = (await gate.log.read('42', undefined, 1000))?.events.filter(({ type }) => type === 'log') ?? []
+    expect(lines.length).toBeLessThan(60)
+    const told = lines.map(({ data }) => /^(\d+) lines/.exec((data as { message: string }).message)?.[1]).filter((count) => count !== undefined)
+    expect(lines.length - told.length + told.reduce((sum, count) => sum + Number(count), 0)).toBe(100)
+
+    const flooding = served.jobs.run('flood', async (job) => {
+      back = gate.outage()
+      for (let n = 0; n < 100; n += 1) void job.output('x'.repeat(1_000_000))
+      back()
+    })
+    await expect(flooding).rejects.toThrow(/wait for the log/)
+    expect(await gate.log.snapshot('flood')).toMatchObject({ status: 'failed' })
+  })
+
+  test('work that was aborted waits for no output', async () => {
+    const gate = createGate()
+    const served = await serve({ log: gate.log, timeoutMs: 200 })
+    let back = () => {}
+    let rejected: unknown
+    const run = served.jobs.run('42', async (job) => {
+      back = gate.outage()
+      await job.output(1).catch((error) => {
+        rejected = error
+      })
+      back()
+    })
+    await expect(run).rejects.toThrow('longer than 200 ms')
+    await eventually(() => rejected).toMatchObject({ name: 'AbortError' })
+    await eventually(() => types(served, '42')).toEqual(['queued', 'started', 'output', 'failed'])
+  })
+
+  test('a start that was answered is run, though the answer to "started" is lost again and again', async () => {
+    const inner = memoryLog()
+    let losses = 0
+    const log = wrapLog(inner, {
+      async append(id, type, ...rest) {
+        const event = await inner.append(id, type, ...rest)
+        if (type === 'started' && losses++ < 2) throw new LogError('unavailable', 'the answer was lost')
+        return event
+      }
+    })
+    const start = vi.fn(() => 'done')
+    const served = await serve({ log, start })
+    const { id } = await (await served.post('', '1')).json()
+    await eventually(() => types(served, id)).toEqual(['queued', 'started', 'succeeded'])
+    expect(start).toHaveBeenCalledTimes(1)
+  })
+})
+
+describe('a lease', () => {
+  test('a job whose owner is gone ends as lost, to those who merely wait for it; one that runs goes on', async () => {
+    const log = memoryLog()
+    const served = await serve({ log, leaseMs: 300 })
+    await log.append('gone', 'queued', {}, { lease: { owner: 'gone', ms: 300 } })
+    const running = served.jobs.run('here', untilAborted)
+    running.catch(() => {}) // when the test is over
+    const waited = await served.read(`/gone/events?wait=20&after=${(await log.snapshot('gone'))?.cursor}`)
+    expect(waited).toMatchObject({ jobs: [{ status: 'failed', done: true }], events: [{ data: { code: 'lost', retryable: true } }] })
+    expect(await log.snapshot('here')).toMatchObject({ status: 'running' })
+  })
+
+  test('who has lost it is aborted, and appends nothing any more', async () => {
+    const log = memoryLog()
+    const deaf: EventLog = { ...log, renew: async () => true }
+    const onError = vi.fn()
+    const served = await serve({ log: deaf, leaseMs: 200, onError })
+    let appended: unknown
+    const run = served.jobs.run('42', async (job) => {
+      await once(job.signal, 'abort')
+      await job.output('late').catch((error) => {
+        appended = error
+      })
+      throw job.signal.reason
+    })
+    await expect(run).rejects.toMatchObject({ name: 'AbortError', message: expect.stringContaining('not ours any more') })
+    await eventually(() => appended).toMatchObject({ code: 'ended' })
+    expect(await types(served, '42')).toEqual(['queued', 'started', 'failed'])
+    expect(onError).not.toHaveBeenCalled()
+    expect(served.jobs.metrics().outcomes).toEqual({ lost: 1 })
+  })
+
+  test('a process that was held up for longer than its lease goes on where nobody has ended the job', async () => {
+    const served = await serve({ leaseMs: 150 })
+    const result = await served.jobs.run('42', async (job) => {
+      await job.output(1)
+      for (const until = performance.now() + 600; performance.now() < until; ); // its event loop stands still
+      await job.output(2)
+      return 'done'
+    })
+    expect(result).toBe('done')
+  })
+
+  test('a job fed by publish has one where it asks', async () => {
+    const served = await serve()
+    await served.jobs.publish('42', 'started', {}, { lease: { owner: 'a worker', ms: 100 } })
+    await eventually(async () => (await served.jobs.log.snapshot('42'))?.status).toBe('failed')
+    await expect(served.jobs.publish('42', 'output', 1)).rejects.toMatchObject({ code: 'ended' })
+  })
+})
+
+describe('a cancel', () => {
+  test('of a job that waits, or whose work has an abort listener that throws', async () => {
+    const onError = vi.fn()
+    const served = await serve({ maxRunning: 1, onError })
+    const first = served.jobs.run('first', async (job) => {
+      job.signal.addEventListener('abort', () => {
+        throw new Error('in a listener')
+      })
+      job.signal.onabort = async () => {
+        throw new Error('later')
+      }
+      return untilAborted(job)
+    })
+    const firstEnds = expect(first).rejects.toThrow('was cancelled')
+    const work = vi.fn()
+    const secondEnds = expect(served.jobs.run('second', work)).rejects.toThrow('was cancelled')
+    await eventually(() => types(served, 'second')).toEqual(['queued'])
+    await served.post('/second/cancel')
+    await secondEnds
+    expect(await types(served, 'second')).toEqual(['queued', 'cancelling', 'cancelled'])
+    await served.post('/first/cancel')
+    await firstEnds
+    expect(work).not.toHaveBeenCalled()
+    expect(onError.mock.calls.map(([error, about]) => [error.message, about])).toEqual([
+      ['in a listener', { jobId: 'first' }],
+      ['later', { jobId: 'first' }]
+    ])
+  })
+})
+
+describe('close', () => {
+  test('lets work end for drainMs, which can still be followed; what waits ends at once; starts are refused', async () => {
+    const served = await serve({ maxRunning: 1, start: () => 1, log: wrapLog(memoryLog(), { close: async () => {} }) })
+    const release = Promise.withResolvers<void>()
+    const running = served.jobs.run('running', () => release.promise.then(() => 'done'))
+    await eventually(() => types(served, 'running')).toContain('started')
+    const waiting = expect(served.jobs.run('waiting', () => 1)).rejects.toThrow('the server was closed')
+    await eventually(() => types(served, 'waiting')).toContain('queued')
+    const followed = served.read(`/running/events?wait=20&after=${(await served.jobs.log.snapshot('running'))?.cursor}`)
+    const closed = served.jobs.close({ drainMs: 20_000 })
+    await waiting
+    expect((await eventsOf(served, 'waiting')).at(-1)).toMatchObject({ type: 'failed', data: { code: 'shutdown', retryable: true } })
+    expect(await served.jobs.health()).toEqual({ status: 'closing' })
+    expect((await served.post('', '1')).status).toBe(503)
+    release.resolve()
+    expect(await running).toBe('done')
+    expect((await followed).events).toMatchObject([{ type: 'succeeded', data: 'done' }])
+    await closed
+  })
+
+  test('a result that comes after the abort is one; work that does not end in time is not waited for', async () => {
+    const log = wrapLog(memoryLog(), { close: async () => {} })
+    const served = await serve({ log })
+    const finishing = served.jobs.run('finishing', async (job) => {
+      await once(job.signal, 'abort')
+      return 'done all the same'
+    })
+    const stuck = served.jobs.run('stuck', () => new Promise(() => {}))
+    stuck.catch(() => {}) // for ever
+    await eventually(() => served.jobs.metrics().running).toBe(2)
+    await served.jobs.close({ graceMs: 50, drainMs: 50 })
+    expect(await finishing).toBe('done all the same')
+    expect(await log.snapshot('finishing')).toMatchObject({ status: 'succeeded', result: 'done all the same' })
+  })
+
+  test('drainMs that is no time', async () => {
+    const { jobs } = await serve()
+    await expect(jobs.close({ drainMs: Number.NaN })).rejects.toThrow('drainMs: expected ms from 0, got NaN')
+  })
+})
+
+describe('bounds', () => {
+  test('at most maxRunning run, the rest waits with its position, first come first served', async () => {
+    const served = await serve({ maxRunning: 2, maxQueued: 3, start: (job) => release.promise.then(() => job.id) })
+    const release = Promise.withResolvers<void>()
+    const answers = []
+    for (let n = 0; n < 6; n += 1) answers.push(await served.post('', String(n)))
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202, 202, 503])
+    expect(answers[5]?.headers.get('retry-after')).toBe('5')
+    const ids = await Promise.all(answers.slice(0, 5).map(async (answer): Promise<string> => (await answer.json()).id))
+    await eventually(() => served.jobs.metrics()).toMatchObject({ running: 2, queued: 3 })
+    const first = await Promise.all(ids.map(async (id) => (await eventsOf(served, id))[0]?.data))
+    expect(first).toEqual([{}, {}, { position: 1 }, { position: 2 }, { position: 3 }])
+    await expect(served.jobs.run('one more', () => 1)).rejects.toMatchObject({ code: 'busy' })
+    release.resolve()
+    await eventually(() => served.jobs.metrics()).toMatchObject({ running: 0, queued: 0, outcomes: { succeeded: 5 } })
+  })
+
+  test('at most maxRunningPerSubject of one subject, which hold up nobody else', async () => {
+    const release = Promise.withResolvers<void>()
+    const served = await serve({
+      maxRunning: 3,
+      maxRunningPerSubject: 1,
+      authorize: ({ request }) => ({ allow: true, subject: request.headers.get('authorization') ?? 'nobody' }),
+      start: () => release.promise
+    })
+    for (const authorization of ['a', 'a', 'a', 'b']) expect((await served.post('', '1', { authorization })).status).toBe(202)
+    await eventually(() => served.jobs.metrics()).toMatchObject({ running: 2, queued: 2 })
+    release.resolve()
+    await eventually(() => served.jobs.metrics()).toMatchObject({ running: 0, queued: 0, outcomes: { succeeded: 4 } })
+  })
+
+  test('a repeat with its key of a job that waits does not run it twice', async () => {
+    const release = Promise.withResolvers<void>()
+    const start = vi.fn(() => release.promise)
+    const served = await serve({ maxRunning: 1, start })
+    const ask = async (key: string) => (await served.post('', '1', { 'idempotency-key': key })).status
+    for (const key of ['a', 'b', 'b', 'a', 'b']) expect(await ask(key)).toBe(202)
+    release.resolve()
+    await eventually(() => served.jobs.metrics()).toMatchObject({ running: 0, queued: 0, outcomes: { succeeded: 2 } })
+    expect(start).toHaveBeenCalledTimes(2)
+  })
+
+  test('a job that takes longer than timeoutMs is aborted, and ends, also where its work does not; it takes its place until then', async () => {
+    const served = await serve({ timeoutMs: 100, maxRunning: 1 })
+    const release = Promise.withResolvers<void>()
+    const run = served.jobs.run('42', () => release.promise)
+    await expect(run).rejects.toMatchObject({ message: 'the job took longer than 100 ms' })
+    expect((await eventsOf(served, '42')).at(-1)).toMatchObject({ type: 'failed', data: { code: 'timeout' } })
+    const work = vi.fn()
+    const next = served.jobs.run('43', work)
+    await eventually(() => types(served, '43')).toEqual(['queued'])
+    expect(work).not.toHaveBeenCalled()
+    release.resolve()
+    await next
+    expect(served.jobs.metrics().outcomes).toEqual({ timeout: 1, succeeded: 1 })
+  })
+
+  test('an event that is larger than maxEventBytes is refused, and says so', async () => {
+    const served = await serve({ maxEventBytes: 1000 })
+    const message = 'expected at most 1000 bytes of JSON (maxEventBytes), got 1002'
+    await expect(served.jobs.publish('42', 'output', 'x'.repeat(1000))).rejects.toThrow(message)
+    await expect(served.jobs.publish('42', 'output', 'ü'.repeat(500))).rejects.toThrow(message)
+    await served.jobs.run('43', async (job) => {
+      await expect(job.output('x'.repeat(1000))).rejects.toThrow(message)
+      await job.output('x'.repeat(998))
+    })
+    await expect(served.jobs.run('44', () => 'x'.repeat(1000))).rejects.toThrow(message)
+    expect(await types(served, '44')).toEqual(['queued', 'started', 'failed'])
+  })
+
+  test.each([
+    ['leaseMs', 99],
+    ['maxRunning', 0],
+    ['maxRunningPerSubject', Number.NaN],
+    ['maxQueued', -1],
+    ['timeoutMs', 0],
+    ['maxEventBytes', 0],
+    ['exposeErrors', 1]
+  ])('%s: %s is refused', async (name, value) => {
+    await expect(serve({ [name]: value })).rejects.toThrow(`${name}: expected`)
+  })
+})
+
+test('three thousand anonymous starts: never more than maxRunning at once, all end', async () => {
+  let now = 0
+  let most = 0
+  const served = await serve({
+    maxRunning: 50,
+    start: async () => {
+      now += 1
+      most = Math.max(most, now)
+      await new Promise(setImmediate)
+      now -= 1
+    }
+  })
+  const STARTS = 3000
+  let next = 0
+  const client = async () => {
+    while (next++ < STARTS) expect((await served.jobs.fetch(new Request(served.base, { method: 'POST', body: '1' }))).status).toBe(202)
+  }
+  await Promise.all(Array.from({ length: 500 }, client))
+  await eventually(() => served.jobs.metrics()).toMatchObject({ running: 0, queued: 0, outcomes: { succeeded: STARTS } })
+  expect(most).toBe(50)
+})
