@@ -91,7 +91,7 @@ export const unfailing =
   (onError: Settings['onError']): Settings['onError'] =>
   async (error, about) => {
     try {
-      await onError(error, about)
+      await (about ? onError(error, about) : onError(error))
     } catch (failure) {
       console.error('jobtail: onError has failed:', failure, error)
     }
