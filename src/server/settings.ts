@@ -77,7 +77,7 @@ export function settingsFrom(options: JobServerOptions): Omit<Settings, 'log'> {
     maxRunningPerSubject: Number.POSITIVE_INFINITY,
     maxQueued: 10_000,
     timeoutMs: Number.POSITIVE_INFINITY,
-    maxEventBytes: 2 ** 22,
+    maxEventBytes: 2 ** 24,
     exposeErrors: false,
     onError: (error, { jobId } = {}) => console.error('jobtail:', ...(jobId === undefined ? [] : [`job ${JSON.stringify(jobId)}:`]), error),
     // An option that is given as `undefined` has its default as well.
