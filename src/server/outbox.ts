@@ -84,13 +84,13 @@ export function createOutbox({ log, jobId, lease, maxEventBytes, signal, closing
   function put(item: Item): Promise<void> {
     queue.push(item)
     bytes += item.bytes
-    if (isAway) letGo()
+    if (isAway) letGo([item])
     if (!isFlushing) void flush()
     return item.settle.promise
   }
 
   /** While the log is out of reach nobody waits for progress and lines, and no work that was aborted for anything. */
-  function letGo(items: readonly Item[] = queue): void {
+  function letGo(items: readonly Item[]): void {
     for (const { type, settle } of items) {
       if (type === 'progress' || type === 'log') settle.resolve()
       else if (signal.aborted && !isTerminal(type)) settle.reject(signal.reason)

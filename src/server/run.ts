@@ -7,9 +7,10 @@ import { isLogError, LogError } from './log/types.ts'
 import type { MetricsStore } from './metrics.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import { createSlots, type Slot } from './slots.ts'
-import { cancelledBy, lost, Stopped, shutDown, timedOut } from './stopped.ts'
+import { cancelledBy, lost, Stopped, shutDown } from './stopped.ts'
 import { takeJob } from './take-job.ts'
 import type { JobContext, Settings } from './types.ts'
+import { contextOf, untilAbandoned } from './working.ts'
 
 type Work<T> = (job: JobContext) => T | Promise<T>
 
@@ -43,7 +44,8 @@ export function createRunner(settings: Settings, metrics: MetricsStore): Runner 
   const closing = new AbortController()
   /** A log that is out of reach is not waited for any more. */
   const givingUp = new AbortController()
-  const node = crypto.randomUUID().slice(0, 8)
+  /** Each run has another owner: one that comes back late is told from the one that took over. */
+  const node = crypto.randomUUID()
   let count = 0
 
   async function execute<T>(id: string, work: Work<T>, { owner, slot, isTaken }: Admission, stop: AbortController, onBegin: () => void): Promise<T> {
@@ -180,39 +182,9 @@ export function createRunner(settings: Settings, metrics: MetricsStore): Runner 
 /** The job was ended by others, or by itself; or it is another one's. */
 const isOver = (error: unknown): boolean => isLogError(error, 'ended') || isLogError(error, 'conflict')
 
-/** The work's outcome; rejects with why it was stopped where nobody waits for it any more: its time is over, or its job lost. */
-async function untilAbandoned<T>(working: Promise<T>, stop: AbortController, timeoutMs: number, onLateError: (error: unknown) => void): Promise<T> {
-  const cancel = alarm(timeoutMs, () => stop.abort(timedOut(timeoutMs)))
-  const abandoned = Promise.withResolvers<never>()
-  const look = () => {
-    const { reason } = stop.signal
-    if (!(reason instanceof Stopped && (reason.why === 'timeout' || reason.why === 'lost'))) return
-    abandoned.reject(reason)
-    working.catch((error) => {
-      if (error !== reason) onLateError(error)
-    })
-  }
-  stop.signal.addEventListener('abort', look)
-  try {
-    return await Promise.race([working, abandoned.promise])
-  } finally {
-    cancel()
-    stop.signal.removeEventListener('abort', look)
-  }
-}
-
 async function untilLate(done: Promise<unknown>, ms: number): Promise<void> {
   const late = Promise.withResolvers<void>()
   const cancel = alarm(ms, late.resolve)
   await Promise.race([done, late.promise])
   cancel()
 }
-
-const contextOf = (id: string, signal: AbortSignal, { add }: Outbox): JobContext => ({
-  id,
-  signal,
-  progress: (progress) => add('progress', progress),
-  log: (message, level = 'info') => add('log', { level, message }),
-  output: (chunk) => add('output', chunk),
-  publish: add
-})

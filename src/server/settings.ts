@@ -88,7 +88,7 @@ export function settingsFrom(options: JobServerOptions): Omit<Settings, 'log'> {
     maxRunningPerSubject: Number.POSITIVE_INFINITY,
     maxQueued: 10_000,
     timeoutMs: Number.POSITIVE_INFINITY,
-    maxEventBytes: 2 ** 22,
+    maxEventBytes: 2 ** 24,
     exposeErrors: false,
     onError: (error, { jobId } = {}) => console.error('jobtail:', ...(jobId === undefined ? [] : [`job ${JSON.stringify(jobId)}:`]), error),
     // An option that is given as `undefined` has its default as well.
@@ -113,7 +113,7 @@ export const unfailing =
   (onError: Settings['onError']): Settings['onError'] =>
   async (error, about) => {
     try {
-      await (about === undefined ? onError(error) : onError(error, about))
+      await (about ? onError(error, about) : onError(error))
     } catch (failure) {
       console.error('jobtail: onError has failed:', failure, error)
     }

@@ -164,7 +164,7 @@ export interface JobServerOptions {
   maxQueued?: number
   /** How long a job may run before it is aborted, and ends `failed {code: 'timeout'}`. Default: no limit. */
   timeoutMs?: number
-  /** Of one event's data, as JSON in UTF-8: more than that is refused. Default 4 MiB. */
+  /** Of one event's data, as JSON in UTF-8: more than that is refused. Default 16 MiB, what one JSON answer has at most. */
   maxEventBytes?: number
   /** Tells readers the message and `code` of whatever work throws. Default false: only of a `JobError`. */
   exposeErrors?: boolean

@@ -201,10 +201,10 @@ test('a server that starts jobs for whoever comes says so once, and what to say 
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
   onTestFinished(() => warn.mockRestore())
   const { createJobServer: create } = await import('../../src/server/index.ts')
-  create()
-  create({ start: () => 1, authorize: () => true })
+  // Each closes: of several at once with memory logs of their own, something else is said.
+  for (const options of [{}, { start: () => 1, authorize: () => true }]) await create(options).close()
   expect(warn).not.toHaveBeenCalled()
-  for (let n = 0; n < 2; n += 1) create({ start: () => 1 })
+  for (let n = 0; n < 2; n += 1) await create({ start: () => 1 }).close()
   expect(warn.mock.calls).toEqual([
     [expect.stringMatching(/^jobtail: without `authorize` whoever reaches this server may start, follow and cancel jobs; .*authorize: \(\) =>/)]
   ])

@@ -26,6 +26,7 @@ test('two copies that the module is evaluated to share a log with a name: what o
   const [one, other] = kits.map((kit) =>
     serve(kit, {
       log: kit.memoryLog({ name: 'twice' }),
+      authorize: () => true,
       start: ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
     })
   ) as [JobServer, JobServer] // as: two
