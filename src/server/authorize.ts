@@ -1,8 +1,8 @@
-import type { Call } from './call.ts'
-import { forbidden, internal, type Refusal, unauthorized } from './problem.ts'
+import { forbidden, type HttpError, internal, unauthorized } from './http-error.ts'
+import type { RequestContext } from './request-context.ts'
 import type { Action, Settings } from './types.ts'
 
-export interface Grant {
+export interface Authorization {
   /** Ms since 1970, or Infinity. */
   expiresAt: number
   /** Who asks, where `authorize` has said so. */
@@ -10,17 +10,17 @@ export interface Grant {
 }
 
 /** Who asks, as `authorize` is told. */
-export type Asker = Pick<Call, 'request' | 'source'>
+export type Asker = Pick<RequestContext, 'request' | 'source'>
 
 const EXPECTED = 'true, false, { status: 401 or 403 }, or { allow: true, subject?, expiresAt? }'
 /** In ms that is March 1973; in seconds it is the year 5138. */
 const EARLIEST_EXPIRY_MS = 1e11
-const UNLIMITED: Grant = { expiresAt: Number.POSITIVE_INFINITY, subject: undefined }
+const UNLIMITED: Authorization = { expiresAt: Number.POSITIVE_INFINITY, subject: undefined }
 
 /** Resolves with what was granted; throws the refusal otherwise. */
-export async function permit({ authorize, onError }: Settings, { request, source }: Asker, action: Action, jobId?: string): Promise<Grant> {
+export async function authorizeRequest({ authorize, onError }: Settings, { request, source }: Asker, action: Action, jobId?: string): Promise<Authorization> {
   if (!authorize) return UNLIMITED
-  let granted: Grant | Refusal
+  let granted: Authorization | HttpError
   try {
     const answer: unknown = await authorize({ request, action, source, ...(jobId === undefined ? {} : { jobId }) })
     granted = judge(answer, request)
@@ -34,7 +34,7 @@ export async function permit({ authorize, onError }: Settings, { request, source
 }
 
 /** What an answer means. Throws a `TypeError` for one that is none: it may have been meant as a no, so it is never a yes. */
-function judge(answer: unknown, request: Request): Grant | Refusal {
+function judge(answer: unknown, request: Request): Authorization | HttpError {
   if (answer === true) return UNLIMITED
   if (answer === false || answer == null) return hasCredentials(request) ? forbidden() : unauthorized()
   if (typeof answer !== 'object') throw mistake(EXPECTED, answer)

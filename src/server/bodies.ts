@@ -1,6 +1,6 @@
-import { alarm } from './alarm.ts'
+import { busy, HttpError, tooLarge } from './http-error.ts'
+import { longTimeout } from './long-timeout.ts'
 import { byteLength } from './platform.ts'
-import { busy, Refusal, tooLarge } from './problem.ts'
 import type { Settings } from './types.ts'
 
 /** All bodies under way hold no more than so many of the largest. */
@@ -42,7 +42,7 @@ export function createBodies({ maxBodyBytes, bodyTimeoutMs }: Pick<Settings, 'ma
       }
       const { promise: late, reject } = Promise.withResolvers<never>()
       // 408 speaks for the path, not for the job (PROTOCOL.md §7): clients ask again.
-      const cancel = alarm(bodyTimeoutMs, () => reject(new Refusal(408, undefined, `body: expected within ${bodyTimeoutMs} ms`)))
+      const cancel = longTimeout(bodyTimeoutMs, () => reject(new HttpError(408, undefined, `body: expected within ${bodyTimeoutMs} ms`)))
       const chunks = body[Symbol.asyncIterator]()
       try {
         return await collect(chunks, late)

@@ -1,8 +1,8 @@
 import type { JobSnapshot } from '../protocol/frames.ts'
 import { isTerminal } from '../protocol/rules.ts'
+import { badRequest, unknownJob } from './http-error.ts'
 import type { EventLog } from './log/types.ts'
 import { isLogError } from './log/types.ts'
-import { badRequest, unknownJob } from './problem.ts'
 
 /** In characters. */
 const MAX_REASON = 1000

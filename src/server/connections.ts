@@ -1,7 +1,7 @@
 import type { ByeReason } from '../protocol/frames.ts'
-import { alarm } from './alarm.ts'
+import { busy, closing } from './http-error.ts'
+import { longTimeout } from './long-timeout.ts'
 import type { ConnectionKind, Meter, MetricsStore } from './metrics.ts'
-import { busy, closing } from './problem.ts'
 import type { Settings } from './types.ts'
 
 /** An open reading, as those see it who may end it. */
@@ -15,7 +15,7 @@ export interface Connection {
 export class Connections {
   private readonly settings: Settings
   private readonly metrics: MetricsStore
-  private readonly slots = new Set<Slot>()
+  private readonly slots = new Set<ConnectionSlot>()
   private readonly waiting = new Set<() => void>()
   private readonly byAddress = new Map<string, number>()
   private closed: PromiseWithResolvers<void> | undefined
@@ -30,12 +30,12 @@ export class Connections {
   }
 
   /** Throws the refusal where the server, or the address, has too many. */
-  admit(address: string | undefined, kind: ConnectionKind): Slot {
+  admit(address: string | undefined, kind: ConnectionKind): ConnectionSlot {
     const { maxReaders, maxReadersPerAddress, maxConnectionAgeMs } = this.settings
     if (this.closing) throw closing()
     if (this.slots.size >= maxReaders) throw busy(503, 'the server has too many connections', 5000)
     if (address !== undefined && (this.byAddress.get(address) ?? 0) >= maxReadersPerAddress) throw busy(429, 'too many connections from one address', 5000)
-    const slot = new Slot(this, address, this.metrics.open(kind), maxConnectionAgeMs)
+    const slot = new ConnectionSlot(this, address, this.metrics.open(kind), maxConnectionAgeMs)
     this.slots.add(slot)
     this.count(address, 1)
     return slot
@@ -49,7 +49,7 @@ export class Connections {
     return () => void this.waiting.delete(cut)
   }
 
-  leave(slot: Slot): void {
+  leave(slot: ConnectionSlot): void {
     if (!this.slots.delete(slot)) return
     slot.meter.close()
     this.count(slot.address, -1)
@@ -63,7 +63,7 @@ export class Connections {
     for (const cut of this.waiting) cut()
     const retryMs = this.spreadMs()
     for (const { connection } of [...this.slots]) connection?.bye('shutdown', retryMs)
-    const cancelCut = alarm(graceMs, () => {
+    const cancelCut = longTimeout(graceMs, () => {
       for (const { connection } of [...this.slots]) connection?.cut()
     })
     await this.closed.promise
@@ -84,7 +84,7 @@ export class Connections {
 }
 
 /** An open reading's place among all. */
-export class Slot {
+export class ConnectionSlot {
   readonly address: string | undefined
   readonly meter: Meter
   /** What it was taken for, once there is that. */
@@ -107,7 +107,7 @@ export class Slot {
     this.connection = connection
     if (this.connections.closing) connection.bye('shutdown', this.connections.spreadMs())
     // Up to a tenth earlier, so that connections that came together don't leave together.
-    this.cancelAge = alarm(this.maxAgeMs * (1 - Math.random() / 10), () => connection.bye('max-age', 1000))
+    this.cancelAge = longTimeout(this.maxAgeMs * (1 - Math.random() / 10), () => connection.bye('max-age', 1000))
   }
 
   /** Ms since 1970, the earliest counts: then `bye` `auth`. */
@@ -115,7 +115,7 @@ export class Slot {
     if (time >= this.expiresAt) return
     this.expiresAt = time
     this.cancelExpiry?.()
-    this.cancelExpiry = alarm(time - Date.now(), () => this.connection?.bye('auth', 0))
+    this.cancelExpiry = longTimeout(time - Date.now(), () => this.connection?.bye('auth', 0))
   }
 
   release(): void {

@@ -1,5 +1,4 @@
 import { respondToFetch } from './adapters/fetch.ts'
-import { alarm } from './alarm.ts'
 import { createBodies } from './bodies.ts'
 import { Connections } from './connections.ts'
 import type { Parts } from './handler.ts'
@@ -9,6 +8,7 @@ import { memoryLog } from './log/memory.ts'
 import { watchOutages } from './log/outage.ts'
 import { enterProcess } from './log/process-wide.ts'
 import { sharedLog } from './log/shared.ts'
+import { longTimeout } from './long-timeout.ts'
 import { countingLog, createMetrics } from './metrics.ts'
 import { checkSize } from './outbox.ts'
 import { createRunner } from './run.ts'
@@ -41,7 +41,7 @@ export function createCore(options: JobServerOptions): Core {
     const { promise: late, resolve } = Promise.withResolvers<void>()
     const ended = runner.close(drainMs)
     await runner.drained
-    const cancel = alarm(graceMs, resolve)
+    const cancel = longTimeout(graceMs, resolve)
     await Promise.all([connections.close(graceMs), Promise.race([ended, late])])
     cancel()
     await log.close()

@@ -1,5 +1,5 @@
 import { isOriginOf, ownHost } from './hosts.ts'
-import { forbidden } from './problem.ts'
+import { forbidden } from './http-error.ts'
 import type { Settings } from './types.ts'
 
 const EXPOSED = 'ETag, Retry-After, Location'

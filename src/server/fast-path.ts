@@ -6,9 +6,9 @@
 import { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import type { Outlet } from './outlet.ts'
+import type { BackpressuredWriter } from './backpressured-writer.ts'
 
-type Stream = ConstructorParameters<typeof Outlet>[0]
+type Stream = ConstructorParameters<typeof BackpressuredWriter>[0]
 
 /** Where a reader's text is written to, and as what. */
 export interface Way {

@@ -1,14 +1,14 @@
-import { permit } from './authorize.ts'
+import { authorizeRequest } from './authorize.ts'
 import type { Bodies } from './bodies.ts'
-import { type Answer, type Call, isOutflow } from './call.ts'
 import { cancelJob, cancellation } from './cancel.ts'
 import type { Connections } from './connections.ts'
 import { checkOrigin, corsHeaders, preflightHeaders } from './cors.ts'
 import { checkHost } from './hosts.ts'
+import { badRequest, closing, HttpError, methodNotAllowed, notFound, problemBody, refusalOfLog, SAFE, unknownJob } from './http-error.ts'
 import { isLogError } from './log/types.ts'
 import type { MetricsStore } from './metrics.ts'
-import { badRequest, closing, methodNotAllowed, notFound, problemBody, Refusal, refusalOfLog, SAFE, unknownJob } from './problem.ts'
 import { readEvents } from './readings/events.ts'
+import { isStreamBody, type Reply, type RequestContext } from './request-context.ts'
 import { findRoute, pathBelow, pathOf } from './routes.ts'
 import type { Runner } from './run.ts'
 import { startJob } from './start.ts'
@@ -26,9 +26,9 @@ export interface Parts {
 }
 
 /** Answers any request below `basePath`; never rejects. */
-export async function answer(call: Call, parts: Parts): Promise<Answer> {
+export async function answer(call: RequestContext, parts: Parts): Promise<Reply> {
   const { settings, metrics } = parts
-  let found: Answer
+  let found: Reply
   try {
     found = await dispatch(call, parts)
   } catch (error) {
@@ -41,19 +41,19 @@ export async function answer(call: Call, parts: Parts): Promise<Answer> {
 }
 
 /** What a GET would be answered, but for the body (RFC 9110 §9.3.2). */
-function bodiless({ status, headers, body, delivery }: Answer): Answer {
-  if (isOutflow(body)) body.close()
-  const length = body === undefined || isOutflow(body) ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }
+function bodiless({ status, headers, body, delivery }: Reply): Reply {
+  if (isStreamBody(body)) body.close()
+  const length = body === undefined || isStreamBody(body) ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }
   return { status, headers: { ...headers, ...length }, ...(delivery ? { delivery } : {}) }
 }
 
-function refusalFrom(error: unknown, { onError }: Settings): Refusal {
-  if (error instanceof Refusal) return error
+function refusalFrom(error: unknown, { onError }: Settings): HttpError {
+  if (error instanceof HttpError) return error
   if (!isLogError(error, 'history-gone') && !isLogError(error, 'closed')) onError(error)
   return refusalOfLog(error)
 }
 
-function dispatch(call: Call, parts: Parts): Promise<Answer> | Answer {
+function dispatch(call: RequestContext, parts: Parts): Promise<Reply> | Reply {
   const { request } = call
   checkHost(request, parts.settings)
   const path = pathBelow(parts.settings.basePath, pathOf(call.target))
@@ -75,29 +75,29 @@ function dispatch(call: Call, parts: Parts): Promise<Answer> | Answer {
   }
 }
 
-const json = (status: number, value: unknown, headers: Record<string, string> = {}): Answer => ({
+const json = (status: number, value: unknown, headers: Record<string, string> = {}): Reply => ({
   status,
   headers: { 'Content-Type': 'application/json', ...headers },
   body: JSON.stringify(value)
 })
 
-async function snapshot(call: Call, job: string, { settings }: Parts): Promise<Answer> {
-  await permit(settings, call, 'read', job)
+async function snapshot(call: RequestContext, job: string, { settings }: Parts): Promise<Reply> {
+  await authorizeRequest(settings, call, 'read', job)
   const found = await settings.log.snapshot(job)
   if (!found) throw unknownJob()
   return json(200, found)
 }
 
-async function start(call: Call, { settings, runner, bodies }: Parts): Promise<Answer> {
+async function start(call: RequestContext, { settings, runner, bodies }: Parts): Promise<Reply> {
   const { request } = call
   checkOrigin(request, settings)
-  const { subject } = await permit(settings, call, 'start')
+  const { subject } = await authorizeRequest(settings, call, 'start')
   const idempotencyKey = request.headers.get('idempotency-key')
   if (idempotencyKey !== null && settings.authorize && subject === undefined && !RANDOM_UUID.test(idempotencyKey)) throw keyOfNobody()
   const body = await bodies.read(call.body())
   const { id, isRepeat } = await startJob({ body, idempotencyKey, scope: subject ?? '' }, settings, runner)
   // What the first one is told of a job says nothing of what this one may see.
-  if (isRepeat) await permit(settings, call, 'read', id)
+  if (isRepeat) await authorizeRequest(settings, call, 'read', id)
   return json(202, await settings.log.snapshot(id), { Location: `${settings.basePath}/${encodeURIComponent(id)}` })
 }
 
@@ -108,8 +108,8 @@ const RANDOM_UUID = /^[\da-f]{8}-[\da-f]{4}-[47][\da-f]{3}-[89ab][\da-f]{3}-[\da
 const keyOfNobody = () =>
   badRequest('Idempotency-Key: expected a random UUID (version 4 or 7), or that authorize says whose the key is: { allow: true, subject }')
 
-async function cancel(call: Call, job: string, { settings, bodies }: Parts): Promise<Answer> {
+async function cancel(call: RequestContext, job: string, { settings, bodies }: Parts): Promise<Reply> {
   checkOrigin(call.request, settings)
-  await permit(settings, call, 'cancel', job)
+  await authorizeRequest(settings, call, 'cancel', job)
   return json(202, await cancelJob(job, settings.log, cancellation(await bodies.read(call.body()))))
 }

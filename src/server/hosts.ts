@@ -1,6 +1,6 @@
 /** By which names the server is reached, and whether a page's origin is one of them. */
 
-import { forbidden } from './problem.ts'
+import { forbidden } from './http-error.ts'
 import type { Settings } from './types.ts'
 
 type Hosts = Pick<Settings, 'hosts' | 'trustForwardedHost'>

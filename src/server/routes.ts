@@ -1,6 +1,6 @@
 import { isCursor, isJobId } from '../protocol/rules.ts'
 import type { Asked } from '../protocol/urls.ts'
-import { badRequest, notFound } from './problem.ts'
+import { badRequest, notFound } from './http-error.ts'
 
 export type Route = { to: 'start' } | { to: 'snapshot'; job: string } | { to: 'cancel'; job: string } | { to: 'events'; job?: string }
 

@@ -1,9 +1,9 @@
 import { delay, orAborted } from '../async/signals.ts'
-import { alarm } from './alarm.ts'
 import { guardListeners } from './guarded-signal.ts'
 import { holdJob, RETRY_MS } from './hold.ts'
 import { failureOf } from './job-error.ts'
 import { isLogError, LogError } from './log/types.ts'
+import { longTimeout } from './long-timeout.ts'
 import type { MetricsStore } from './metrics.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import { createSlots, type Slot } from './slots.ts'
@@ -184,7 +184,7 @@ const isOver = (error: unknown): boolean => isLogError(error, 'ended') || isLogE
 
 async function untilLate(done: Promise<unknown>, ms: number): Promise<void> {
   const late = Promise.withResolvers<void>()
-  const cancel = alarm(ms, late.resolve)
+  const cancel = longTimeout(ms, late.resolve)
   await Promise.race([done, late.promise])
   cancel()
 }

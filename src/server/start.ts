@@ -1,6 +1,6 @@
+import { badRequest, busy, closing } from './http-error.ts'
 import { isLogError } from './log/types.ts'
 import { digestOf } from './platform.ts'
-import { badRequest, busy, closing } from './problem.ts'
 import type { Admission, Runner } from './run.ts'
 import type { Settings } from './types.ts'
 

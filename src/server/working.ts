@@ -1,11 +1,11 @@
-import { alarm } from './alarm.ts'
+import { longTimeout } from './long-timeout.ts'
 import type { Outbox } from './outbox.ts'
 import { Stopped, timedOut } from './stopped.ts'
 import type { JobContext } from './types.ts'
 
 /** The work's outcome; rejects with why it was stopped where nobody waits for it any more: its time is over, or its job lost. */
 export async function untilAbandoned<T>(working: Promise<T>, stop: AbortController, timeoutMs: number, onLateError: (error: unknown) => void): Promise<T> {
-  const cancel = alarm(timeoutMs, () => stop.abort(timedOut(timeoutMs)))
+  const cancel = longTimeout(timeoutMs, () => stop.abort(timedOut(timeoutMs)))
   const abandoned = Promise.withResolvers<never>()
   const look = () => {
     const { reason } = stop.signal

@@ -38,7 +38,7 @@ describe('the rules', () => {
     ['core.ts', 'index.ts'],
     ['transports/sse.ts', 'memory/indexed-db.ts'],
     ['async/queue.ts', 'errors.ts'],
-    ['protocol/parse.ts', 'server/problem.ts'],
+    ['protocol/parse.ts', 'server/http-error.ts'],
     ['client.ts', 'index.ts'],
     ['transports/websocket.ts', 'ws'],
     ['memory/indexed-db.ts', 'node:fs'],

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { compareIds, type Entry, type Logged, nextTowards, progressOf, type QueuedJob } from '../../src/server/bullmq/entry.ts'
 import { createJobs } from '../../src/server/bullmq/jobs.ts'
 import { createLedger } from '../../src/server/bullmq/ledger.ts'
+import { createStream, type Stream } from '../../src/server/bullmq/queue-events.ts'
 import type { Source } from '../../src/server/bullmq/source.ts'
-import { createStream, type Stream } from '../../src/server/bullmq/stream.ts'
+import { compareIds, type Entry, type Logged, nextTowards, progressOf, type QueuedJob } from '../../src/server/bullmq/to-job-event.ts'
 import { memoryLog } from '../../src/server/log/memory.ts'
 
 const job: QueuedJob = { name: 'x', state: 'active', attempts: 1, failures: 0, progress: 0, result: null, failedReason: undefined, finishedOn: undefined }

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import type { Frame } from '../../src/protocol/frames.ts'
 import { frameOf } from '../../src/server/fast-path.ts'
-import { encodeOnce } from '../../src/server/readings/stream.ts'
+import { encodeOnce } from '../../src/server/readings/hello-and-encode.ts'
 import { openSocket } from './clients.ts'
 import { serve } from './serve.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { slotOf } from '../../src/server/redis/cluster-nodes.ts'
 import { redisLog } from '../../src/server/redis/index.ts'
-import { slotOf } from '../../src/server/redis/places.ts'
 import { describeEventLog } from '../../src/testing/event-log.ts'
 import { SLOTS, startCluster } from './redis-cluster.ts'
 import { type RedisServer, redisPath } from './redis-server.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { createPlaces } from '../../src/server/redis/cluster-nodes.ts'
 import { redisLog } from '../../src/server/redis/index.ts'
-import { createPlaces } from '../../src/server/redis/places.ts'
 import { type RedisServer, redisPath, startRedis } from './redis-server.ts'
 import { serve } from './serve.ts'
 

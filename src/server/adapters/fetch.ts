@@ -1,7 +1,7 @@
-import { alarm } from '../alarm.ts'
-import { isOutflow, type Outflow } from '../call.ts'
+import { patienceMs, type Room } from '../backpressured-writer.ts'
 import { answer, type Parts } from '../handler.ts'
-import { patienceMs, type Room } from '../outlet.ts'
+import { longTimeout } from '../long-timeout.ts'
+import { isStreamBody, type StreamBody } from '../request-context.ts'
 import type { Runner } from '../run.ts'
 import type { FetchContext, Settings } from '../types.ts'
 
@@ -16,7 +16,7 @@ export async function respondToFetch(request: Request, context: unknown, parts: 
     { ...parts, runner: waitedFor(parts.runner, context) }
   )
   const { status, headers } = found
-  if (isOutflow(found.body)) return new Response(streamOf(found.body, parts.settings), { status, headers })
+  if (isStreamBody(found.body)) return new Response(streamOf(found.body, parts.settings), { status, headers })
   found.delivery?.close() // what becomes of it from here on is the platform's
   return new Response(found.body ?? null, { status, headers })
 }
@@ -36,7 +36,7 @@ function waitedFor(runner: Runner, context: unknown): Runner {
 const ignore = (): void => {}
 
 /** Holds one piece at most. One that nobody takes for too long ends the stream. */
-function streamOf(body: Outflow, { heartbeatMs }: Settings): ReadableStream<Uint8Array> {
+function streamOf(body: StreamBody, { heartbeatMs }: Settings): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   /** The reader waits for a piece. */
   let isAsked = false
@@ -58,7 +58,7 @@ function streamOf(body: Outflow, { heartbeatMs }: Settings): ReadableStream<Uint
     controller.enqueue(bytes) // may ask for the next one
     if (isAsked || isSlow) return true
     const { promise, resolve } = Promise.withResolvers<boolean>()
-    const cancelStall = alarm(patienceMs(bytes.length, heartbeatMs), () => settle(false))
+    const cancelStall = longTimeout(patienceMs(bytes.length, heartbeatMs), () => settle(false))
     settle = (room) => {
       isSlow ||= !room
       cancelStall()
@@ -80,7 +80,7 @@ function streamOf(body: Outflow, { heartbeatMs }: Settings): ReadableStream<Uint
           finish()
           controller.close()
         }
-        body.pump((piece) => write(controller, piece), end)
+        body.writeLoop((piece) => write(controller, piece), end)
       },
       pull() {
         isAsked = true

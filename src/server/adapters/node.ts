@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-import { alarm } from '../alarm.ts'
-import { type Answer, type Call, isOutflow, type Outflow } from '../call.ts'
+import { BackpressuredWriter, patienceMs } from '../backpressured-writer.ts'
 import { wayOfAnswer } from '../fast-path.ts'
 import { answer, type Parts } from '../handler.ts'
-import { Outlet, patienceMs } from '../outlet.ts'
-import { badRequest, SAFE } from '../problem.ts'
+import { badRequest, SAFE } from '../http-error.ts'
+import { longTimeout } from '../long-timeout.ts'
+import { isStreamBody, type Reply, type RequestContext, type StreamBody } from '../request-context.ts'
 import type { NodeRequest, NodeResponse, Settings, Source } from '../types.ts'
 
 /** How long what was written may take to leave once the answer is complete. */
@@ -82,7 +82,7 @@ async function turnOf(socket: Duplex, res: ServerResponse): Promise<boolean> {
   return !socket.destroyed
 }
 
-function callOf(req: NodeRequest, signal: AbortSignal): Call | undefined {
+function callOf(req: NodeRequest, signal: AbortSignal): RequestContext | undefined {
   const url = urlOf(req)
   if (!url) return undefined
   try {
@@ -131,17 +131,17 @@ function isJson(text: string): boolean {
   }
 }
 
-function send(res: ServerResponse, found: Answer, settings: Settings, gone: AbortSignal): void {
+function send(res: ServerResponse, found: Reply, settings: Settings, gone: AbortSignal): void {
   const { status, headers, body } = found
   if (gone.aborted) return discard(found)
-  if (isOutflow(body)) {
+  if (isStreamBody(body)) {
     res.writeHead(status, headers)
     stream(res, body, settings, gone)
     return
   }
   const bytes = Buffer.byteLength(body ?? '')
   found.delivery?.onCut(() => res.destroy())
-  const cancel = alarm(patienceMs(bytes, settings.heartbeatMs), () => res.destroy())
+  const cancel = longTimeout(patienceMs(bytes, settings.heartbeatMs), () => res.destroy())
   gone.addEventListener('abort', () => {
     cancel()
     discard(found)
@@ -150,24 +150,24 @@ function send(res: ServerResponse, found: Answer, settings: Settings, gone: Abor
   else res.writeHead(status, { ...headers, 'Content-Length': bytes }).end(body)
 }
 
-function discard({ body, delivery }: Answer): void {
-  if (isOutflow(body)) body.close()
+function discard({ body, delivery }: Reply): void {
+  if (isStreamBody(body)) body.close()
   delivery?.close()
 }
 
-function stream(res: ServerResponse, body: Outflow, settings: Settings, gone: AbortSignal): void {
+function stream(res: ServerResponse, body: StreamBody, settings: Settings, gone: AbortSignal): void {
   body.onCut(() => res.destroy())
   res.flushHeaders()
   const way = wayOfAnswer(res, settings.fastPath)
-  const outlet = new Outlet(way.stream, settings)
+  const outlet = new BackpressuredWriter(way.stream, settings)
   gone.addEventListener('abort', () => outlet.close())
   const write = (text: string) => outlet.write(way.encode(text))
-  body.pump(write, () => {
+  body.writeLoop(write, () => {
     res.end()
     if (!gone.aborted)
       gone.addEventListener(
         'abort',
-        alarm(CLOSING_MS, () => res.destroy())
+        longTimeout(CLOSING_MS, () => res.destroy())
       )
   })
 }

@@ -3,13 +3,13 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { BEARER_PREFIX, BEARER_TOKEN, SUBPROTOCOL } from '../../protocol/rules.ts'
-import { type Asker, type Grant, permit } from '../authorize.ts'
+import { type Asker, type Authorization, authorizeRequest } from '../authorize.ts'
 import type { Connections } from '../connections.ts'
 import { checkOrigin } from '../cors.ts'
 import type { Parts } from '../handler.ts'
 import { checkHost } from '../hosts.ts'
-import type { Ask } from '../job-reader.ts'
-import { badRequest, closing, internal, notFound, problemBody, Refusal, SAFE } from '../problem.ts'
+import { badRequest, closing, HttpError, internal, notFound, problemBody, SAFE } from '../http-error.ts'
+import type { SubscribeRequest } from '../job-cursor.ts'
 import { refuseSocket, serveSocket } from '../readings/websocket.ts'
 import { asked, findRoute, pathBelow, pathOf, windowBytes } from '../routes.ts'
 import type { JobServer, Settings, Source } from '../types.ts'
@@ -22,7 +22,7 @@ export type Upgrade = JobServer['upgrade']
 
 /** A handshake that may be made. */
 interface Handshake {
-  asks: () => Ask[]
+  asks: () => SubscribeRequest[]
   whoAsks: () => Asker
 }
 
@@ -69,20 +69,20 @@ export function createUpgrade({ settings, connections, metrics }: Parts): Upgrad
   }
 
   /** While it waits for its permission, a socket is not read. */
-  async function ask(ws: WebSocket, asker: Asker): Promise<Grant> {
+  async function ask(ws: WebSocket, asker: Asker): Promise<Authorization> {
     const leave = connections.wait(() => ws.terminate())
     ws.on('error', ignore) // 'close' follows
     ws.pause()
     try {
-      return await permit(settings, asker, 'connect')
+      return await authorizeRequest(settings, asker, 'connect')
     } finally {
       ws.resume()
       leave()
     }
   }
 
-  function counted(error: unknown): Refusal {
-    const refusal = error instanceof Refusal ? error : internal()
+  function counted(error: unknown): HttpError {
+    const refusal = error instanceof HttpError ? error : internal()
     metrics.rejected(refusal.status)
     return refusal
   }
@@ -130,13 +130,13 @@ function bearerOf(offered: readonly string[]): string | undefined {
   return token && BEARER_TOKEN.test(token) ? token : undefined
 }
 
-function asksOf(path: string, request: Request, { maxJobsPerConnection }: Settings): Ask[] {
+function asksOf(path: string, request: Request, { maxJobsPerConnection }: Settings): SubscribeRequest[] {
   const route = findRoute(path)
   if (route.to !== 'events') throw notFound()
   return asked(route, request, maxJobsPerConnection)
 }
 
-function refuseHandshake(socket: Duplex, refusal: Refusal): void {
+function refuseHandshake(socket: Duplex, refusal: HttpError): void {
   const { headers, body } = problemBody(refusal)
   const lines = Object.entries({ ...SAFE, ...headers, 'Content-Length': Buffer.byteLength(body), Connection: 'close' }).map(
     ([name, value]) => `${name}: ${value}\r\n`

@@ -1,7 +1,7 @@
-import { compareIds, type Entry, eventOf, goneEvent, isNewRun, nextTowards, type QueuedJob, rowEvent, timeOf } from './entry.ts'
 import type { Ledger, View } from './ledger.ts'
+import type { Stream } from './queue-events.ts'
 import type { Source } from './source.ts'
-import type { Stream } from './stream.ts'
+import { compareIds, type Entry, eventOf, goneEvent, isNewRun, nextTowards, type QueuedJob, rowEvent, timeOf } from './to-job-event.ts'
 
 export interface JobsOptions {
   source: Source

@@ -4,7 +4,7 @@ import { statusAfter } from '../../protocol/status.ts'
 import { markOf, withMark, withoutMark } from '../encode.ts'
 import type { EventLog, LogPage } from '../log/types.ts'
 import { isLogError } from '../log/types.ts'
-import { compareIds, type Logged, type Mark, type Wanted } from './entry.ts'
+import { compareIds, type Logged, type Mark, type Wanted } from './to-job-event.ts'
 
 /** A job's log as far as it has been looked at. */
 export interface View extends Logged {

@@ -1,9 +1,9 @@
 import { delay } from '../../async/signals.ts'
 import { isLogError } from '../log/types.ts'
-import { timeOf } from './entry.ts'
 import { createJobs, type JobsOptions } from './jobs.ts'
 import { inParallel } from './parallel.ts'
-import { createStream } from './stream.ts'
+import { createStream } from './queue-events.ts'
+import { timeOf } from './to-job-event.ts'
 
 export interface SessionOptions extends Omit<JobsOptions, 'stream'> {
   rowsEveryMs: number

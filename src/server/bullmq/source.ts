@@ -1,6 +1,6 @@
 import { type ConnectionOptions, type JobType, Queue, QueueEvents } from 'bullmq'
 import { orAborted } from '../../async/signals.ts'
-import type { Entry, QueuedJob } from './entry.ts'
+import type { Entry, QueuedJob } from './to-job-event.ts'
 
 export interface SourceOptions {
   queue: string

@@ -1,6 +1,6 @@
 import type { WireEvent } from '../../protocol/frames.ts'
 import { isTerminal } from '../../protocol/rules.ts'
-import { alarm } from '../alarm.ts'
+import { longTimeout } from '../long-timeout.ts'
 import { checkAppend, checkEntry, checkJobId, checkLease, lostData, show } from './entry.ts'
 import { createMemoryJob, type MemoryJob } from './memory-job.ts'
 import { createLease, type Lease } from './memory-lease.ts'
@@ -52,7 +52,7 @@ function createMemoryLog({ maxEvents = 10_000, maxBytes = 2 ** 26, ttlMs = 3_600
   const expired = new Map<string, () => void>()
   let closed = false
 
-  const later = (ms: number, run: () => void): (() => void) => alarm(ms, run, { unref: true })
+  const later = (ms: number, run: () => void): (() => void) => longTimeout(ms, run, { unref: true })
 
   function drop(jobId: string): void {
     const kept = jobs.get(jobId)

@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from '../alarm.ts'
+import { MAX_TIMER_MS } from '../long-timeout.ts'
 import { nextTurn } from '../platform.ts'
 import { type EventLog, LEASE_IS_OVER, type LogPage } from './types.ts'
 import { wrapLog } from './wrap.ts'

@@ -1,13 +1,13 @@
 import type { Frame, Problem, Reading, ReadingJob, WireEvent } from '../../protocol/frames.ts'
 import { isControl } from '../../protocol/frames.ts'
 import { PROTOCOL } from '../../protocol/rules.ts'
-import { alarm } from '../alarm.ts'
-import type { Answer } from '../call.ts'
 import { encodeEvent } from '../encode.ts'
-import type { Follow } from '../follow.ts'
-import type { Budget } from '../job-reader.ts'
+import { HttpError } from '../http-error.ts'
+import type { Budget } from '../job-cursor.ts'
+import { longTimeout } from '../long-timeout.ts'
 import { bytesOfText, digestOf } from '../platform.ts'
-import { Refusal } from '../problem.ts'
+import type { Reply } from '../request-context.ts'
+import type { Subscriber } from '../subscriber.ts'
 import type { Settings } from '../types.ts'
 
 /** An answer is put together as a whole: whatever window is asked for, it has no more. */
@@ -20,14 +20,14 @@ export const answerBudget = (windowBytes: number): Budget =>
   windowBytes === Number.POSITIVE_INFINITY ? DEFAULT : { events: Number.POSITIVE_INFINITY, bytes: Math.min(windowBytes, MAX_BYTES) }
 
 interface JsonReading {
-  follow: Follow
+  subscriber: Subscriber
   budget: Budget
   /** It asks for one job: what is wrong with that one is the answer's status. */
   single: boolean
   /** 0: answers at once. */
   waitMs: number
   /** Aborted: answers with what there is. */
-  hurry: AbortSignal
+  answerNow: AbortSignal
   ifNoneMatch: string | null
 }
 
@@ -37,40 +37,40 @@ interface Collected {
 }
 
 /** One answer of PROTOCOL.md §3, held for up to `waitMs` until there is something to say. */
-export async function readJson({ follow, budget, single, waitMs, hurry, ifNoneMatch }: JsonReading, settings: Settings): Promise<Answer> {
+export async function readJson({ subscriber, budget, single, waitMs, answerNow, ifNoneMatch }: JsonReading, settings: Settings): Promise<Reply> {
   const found: Collected = { jobs: new Map(), events: [] }
-  await collect(follow, budget, found)
-  if (waitMs > 0 && !isNews(found) && (await waitForNews(follow, budget, found, waitMs, hurry))) await refreshStatus(found, settings)
+  await collect(subscriber, budget, found)
+  if (waitMs > 0 && !isNews(found) && (await waitForNews(subscriber, budget, found, waitMs, answerNow))) await refreshStatus(found, settings)
   checkErrors(
     [...found.jobs.values()].flatMap((member) => ('error' in member ? member.error : [])),
     single
   )
-  return toAnswer(found, follow.behind(), ifNoneMatch, settings)
+  return toAnswer(found, subscriber.behind(), ifNoneMatch, settings)
 }
 
 /** Resolves with true where something has come. */
-async function waitForNews(follow: Follow, budget: Budget, found: Collected, waitMs: number, hurry: AbortSignal): Promise<boolean> {
-  let over = hurry.aborted
+async function waitForNews(subscriber: Subscriber, budget: Budget, found: Collected, waitMs: number, answerNow: AbortSignal): Promise<boolean> {
+  let over = answerNow.aborted
   const stop = () => {
     over = true
-    follow.wake()
+    subscriber.wake()
   }
-  const cancel = alarm(waitMs, stop)
-  hurry.addEventListener('abort', stop)
+  const cancel = longTimeout(waitMs, stop)
+  answerNow.addEventListener('abort', stop)
   try {
-    while (!over && !isNews(found) && !follow.isOver(true)) {
-      await new Promise<void>((resolve) => follow.onNews(resolve))
-      await collect(follow, budget, found)
+    while (!over && !isNews(found) && !subscriber.isOver(true)) {
+      await new Promise<void>((resolve) => subscriber.onNews(resolve))
+      await collect(subscriber, budget, found)
     }
   } finally {
     cancel()
-    hurry.removeEventListener('abort', stop)
+    answerNow.removeEventListener('abort', stop)
   }
   return isNews(found)
 }
 
-async function collect(follow: Follow, budget: Budget, found: Collected): Promise<void> {
-  for (const frame of await follow.ready(budget)) add(frame, found)
+async function collect(subscriber: Subscriber, budget: Budget, found: Collected): Promise<void> {
+  for (const frame of await subscriber.ready(budget)) add(frame, found)
 }
 
 function add(frame: Frame, { jobs, events }: Collected): void {
@@ -114,15 +114,15 @@ export function checkErrors(errors: readonly Problem[], single: boolean): void {
   if (whole) throw refusalFrom(whole)
 }
 
-export const refusalFrom = ({ status, code, message, retryAfterMs }: Problem): Refusal =>
-  new Refusal(status, code, message, retryAfterMs === undefined ? {} : { retryAfterMs })
+export const refusalFrom = ({ status, code, message, retryAfterMs }: Problem): HttpError =>
+  new HttpError(status, code, message, retryAfterMs === undefined ? {} : { retryAfterMs })
 
 async function toAnswer(
   { jobs, events }: Collected,
   more: boolean,
   ifNoneMatch: string | null,
   { heartbeatMs, maxJobsPerConnection, shortPollPauseMs }: Settings
-): Promise<Answer> {
+): Promise<Reply> {
   const head: Omit<Reading, 'events'> = { protocol: PROTOCOL, heartbeatMs, mux: maxJobsPerConnection, pollMs: shortPollPauseMs, more, jobs: [...jobs.values()] }
   const text = JSON.stringify(head)
   // Of the events too: they are those from `from` to `cursor` of an epoch, and never change.

@@ -1,17 +1,17 @@
 import type { End, Frame, Hello } from '../../protocol/frames.ts'
 import { isControl } from '../../protocol/frames.ts'
-import type { Answer, Delivery } from '../call.ts'
+import type { Room } from '../backpressured-writer.ts'
 import { encodeFrame } from '../encode.ts'
-import type { Follow } from '../follow.ts'
-import type { Budget } from '../job-reader.ts'
-import type { Room } from '../outlet.ts'
-import { pump } from '../pump.ts'
+import type { Budget } from '../job-cursor.ts'
+import type { Delivery, Reply } from '../request-context.ts'
+import type { Subscriber } from '../subscriber.ts'
+import { writeLoop } from '../write-loop.ts'
 import { checkErrors } from './json.ts'
 
 const HEADERS = { 'Content-Type': 'application/x-ndjson', 'X-Accel-Buffering': 'no' }
 
 interface NdjsonReading {
-  follow: Follow
+  subscriber: Subscriber
   hello: Hello
   budget: Budget
   /** It asks for one job: what is wrong with that one is the answer's status. */
@@ -20,8 +20,8 @@ interface NdjsonReading {
 }
 
 /** What is known now, a frame a line, page by page (PROTOCOL.md §3). The first pages, with which each job says where it stands, are read before the answer begins: a refusal is a status. */
-export async function readNdjson({ follow, hello, budget, single, delivery }: NdjsonReading): Promise<Answer> {
-  const first = await follow.ready(budget)
+export async function readNdjson({ subscriber, hello, budget, single, delivery }: NdjsonReading): Promise<Reply> {
+  const first = await subscriber.ready(budget)
   checkErrors(
     first.filter((frame) => isControl(frame) && frame.control === 'error'),
     single
@@ -31,10 +31,10 @@ export async function readNdjson({ follow, hello, budget, single, delivery }: Nd
     headers: HEADERS,
     body: {
       ...delivery,
-      pump(write, end) {
+      writeLoop(write, end) {
         const last = (): void => {
-          const control: End = { control: 'end', more: follow.behind() }
-          follow.end()
+          const control: End = { control: 'end', more: subscriber.behind() }
+          subscriber.end()
           write(encodeLines([control]))
           end()
         }
@@ -42,7 +42,7 @@ export async function readNdjson({ follow, hello, budget, single, delivery }: Nd
           const lines = encodeLines(frames)
           return lines === '' || write(lines)
         }
-        pump([hello, ...first], { follow, budget, sink: { write: put, end: last }, once: true })
+        writeLoop([hello, ...first], { subscriber, budget, sink: { write: put, end: last }, once: true })
       }
     }
   }

@@ -1,11 +1,11 @@
 import type { Operation } from '../../protocol/frames.ts'
 import { isCursor, isJobId } from '../../protocol/rules.ts'
-import { type Asker as Asking, permit } from '../authorize.ts'
-import type { Slot } from '../connections.ts'
-import type { Follow } from '../follow.ts'
-import type { Ask } from '../job-reader.ts'
-import { badRequest, busy, internal, Refusal } from '../problem.ts'
+import { type Asker as Asking, authorizeRequest } from '../authorize.ts'
+import type { ConnectionSlot } from '../connections.ts'
+import { badRequest, busy, HttpError, internal } from '../http-error.ts'
+import type { SubscribeRequest } from '../job-cursor.ts'
 import { isWindow } from '../routes.ts'
+import type { Subscriber } from '../subscriber.ts'
 import type { Settings } from '../types.ts'
 
 /** Refusals that a client may leave unread. */
@@ -20,9 +20,9 @@ export interface Asker {
 }
 
 interface OperationsOptions {
-  follow: Follow
+  subscriber: Subscriber
   whoAsks: () => Asking
-  slot: Slot
+  slot: ConnectionSlot
   settings: Settings
   asker: Asker
 }
@@ -46,7 +46,7 @@ export class Operations {
   }
 
   /** Subscribes what the URL names. */
-  open(asks: readonly Ask[]): void {
+  open(asks: readonly SubscribeRequest[]): void {
     for (const { job, after } of asks) void this.queue({ op: 'subscribe', job, ...(after === undefined ? {} : { after }) })
   }
 
@@ -56,7 +56,7 @@ export class Operations {
       for (const operation of parseOperations(message)) void this.queue(operation)
     } catch (error) {
       this.isRefused = true
-      this.options.follow.fail(error instanceof Refusal ? error : internal())
+      this.options.subscriber.fail(error instanceof HttpError ? error : internal())
     }
   }
 
@@ -70,42 +70,42 @@ export class Operations {
   }
 
   private async performAfter(before: Promise<void> | undefined, operation: Operation, job: string | undefined): Promise<void> {
-    const { follow, settings, asker } = this.options
+    const { subscriber, settings, asker } = this.options
     await before
     try {
       await this.perform(operation)
     } catch (error) {
-      if (!(error instanceof Refusal)) settings.onError(error)
-      follow.fail(error instanceof Refusal ? error : internal(), job)
+      if (!(error instanceof HttpError)) settings.onError(error)
+      subscriber.fail(error instanceof HttpError ? error : internal(), job)
     }
-    if (follow.backlog() > MAX_BACKLOG) asker.flood()
+    if (subscriber.backlog() > MAX_BACKLOG) asker.flood()
     this.count -= 1
     asker.done()
   }
 
   private async perform(operation: Operation): Promise<void> {
-    const { follow } = this.options
+    const { subscriber } = this.options
     switch (operation.op) {
       case 'subscribe':
         return this.subscribe({ job: operation.job, after: operation.after || undefined, ref: operation.ref })
       case 'unsubscribe':
-        return follow.unsubscribe(operation.job)
+        return subscriber.unsubscribe(operation.job)
       case 'window':
-        return follow.grant(operation.bytes)
+        return subscriber.grant(operation.bytes)
       case 'ping':
-        return follow.say({ control: 'pong' })
+        return subscriber.say({ control: 'pong' })
     }
   }
 
-  private async subscribe(ask: Ask): Promise<void> {
-    const { follow, whoAsks, slot, settings } = this.options
+  private async subscribe(ask: SubscribeRequest): Promise<void> {
+    const { subscriber, whoAsks, slot, settings } = this.options
     if (ask.after !== undefined && !isCursor(ask.after)) throw badRequest('after: expected a cursor of 1 to 128 of [A-Za-z0-9._:~-]')
-    const { expiresAt } = await permit(settings, whoAsks(), 'read', ask.job)
+    const { expiresAt } = await authorizeRequest(settings, whoAsks(), 'read', ask.job)
     if (this.isRefused) return
-    if (!follow.has(ask.job) && follow.size() >= settings.maxJobsPerConnection)
+    if (!subscriber.has(ask.job) && subscriber.size() >= settings.maxJobsPerConnection)
       throw busy(429, `a connection carries at most ${settings.maxJobsPerConnection} jobs`, 1000)
     slot.expireAt(expiresAt)
-    follow.subscribe(ask)
+    subscriber.subscribe(ask)
   }
 }
 

@@ -1,13 +1,13 @@
 import type { Frame, Hello } from '../../protocol/frames.ts'
 import { isControl } from '../../protocol/frames.ts'
-import type { Answer, Delivery } from '../call.ts'
+import type { Room } from '../backpressured-writer.ts'
 import { encodeEvent } from '../encode.ts'
-import type { Follow } from '../follow.ts'
-import type { Budget } from '../job-reader.ts'
-import type { Room } from '../outlet.ts'
-import { pump } from '../pump.ts'
+import type { Budget } from '../job-cursor.ts'
+import type { Delivery, Reply } from '../request-context.ts'
+import type { Subscriber } from '../subscriber.ts'
+import { writeLoop } from '../write-loop.ts'
+import { encodeOnce } from './hello-and-encode.ts'
 import { refusalFrom } from './json.ts'
-import { encodeOnce } from './stream.ts'
 
 const HEADERS = {
   'Content-Type': 'text/event-stream; charset=utf-8',
@@ -17,7 +17,7 @@ const HEADERS = {
 const PADDING = `:${' '.repeat(2048)}\n\n`
 
 interface SseReading {
-  follow: Follow
+  subscriber: Subscriber
   hello: Hello
   budget: Budget
   /** It asks for one job: what is wrong with that one is the answer's status. */
@@ -29,8 +29,8 @@ interface SseReading {
 }
 
 /** A stream of PROTOCOL.md §4. For a single job it reads before it answers, since a refusal or an end already reached is a status. */
-export async function readSse({ follow, hello, budget, single, hasCursor, pad, delivery }: SseReading): Promise<Answer> {
-  const first: Frame[] = single ? await follow.ready(budget) : []
+export async function readSse({ subscriber, hello, budget, single, hasCursor, pad, delivery }: SseReading): Promise<Reply> {
+  const first: Frame[] = single ? await subscriber.ready(budget) : []
   const refused = first.find((frame) => isControl(frame) && frame.control === 'error')
   if (refused && 'status' in refused && 'code' in refused) throw refusalFrom(refused)
   if (single && hasCursor && isAtEnd(first)) {
@@ -39,7 +39,7 @@ export async function readSse({ follow, hello, budget, single, hasCursor, pad, d
   }
   const encode = pad ? encodePadded : encodePlain
   const written = (room: Room): Room => {
-    if (follow.isSpent() && !follow.isOver(false)) follow.bye('window', 0)
+    if (subscriber.isSpent() && !subscriber.isOver(false)) subscriber.bye('window', 0)
     return room
   }
   return {
@@ -47,7 +47,7 @@ export async function readSse({ follow, hello, budget, single, hasCursor, pad, d
     headers: HEADERS,
     body: {
       ...delivery,
-      pump: (write, end) => pump([hello, ...first], { follow, budget, sink: { write: (frames) => written(write(encode(frames))), end } })
+      writeLoop: (write, end) => writeLoop([hello, ...first], { subscriber, budget, sink: { write: (frames) => written(write(encode(frames))), end } })
     }
   }
 }

@@ -1,19 +1,19 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { type ByeReason, type ErrorControl, type Frame, isControl } from '../../protocol/frames.ts'
-import { alarm } from '../alarm.ts'
 import type { Asker as Asking } from '../authorize.ts'
-import type { Connection, Slot } from '../connections.ts'
+import { BackpressuredWriter, type Room } from '../backpressured-writer.ts'
+import type { Connection, ConnectionSlot } from '../connections.ts'
 import { encodeFrame } from '../encode.ts'
 import { type Way, wayOfSocket } from '../fast-path.ts'
-import { Follow } from '../follow.ts'
-import type { Ask } from '../job-reader.ts'
-import { Outlet, type Room } from '../outlet.ts'
-import { asControl, asProblem, type Refusal } from '../problem.ts'
-import { pump, type Sink } from '../pump.ts'
+import { asControl, asProblem, type HttpError } from '../http-error.ts'
+import type { SubscribeRequest } from '../job-cursor.ts'
+import { longTimeout } from '../long-timeout.ts'
+import { Subscriber } from '../subscriber.ts'
 import type { Settings } from '../types.ts'
+import { type Sink, writeLoop } from '../write-loop.ts'
+import { encodeOnce, helloFor, streamBudget } from './hello-and-encode.ts'
 import { type Asker, Operations } from './operations.ts'
-import { encodeOnce, helloFor, streamBudget } from './stream.ts'
 
 /** How long a socket without a subscription waits for another one. */
 const LINGER_MS = 10_000
@@ -23,7 +23,7 @@ const CLOSE_NORMAL = 1000
 const CLOSE_GOING_AWAY = 1001
 
 /** Says what was wrong as a refused handshake can't, and closes (PROTOCOL.md §5). */
-export function refuseSocket(ws: WebSocket, refusal: Refusal, settings: Settings): void {
+export function refuseSocket(ws: WebSocket, refusal: HttpError, settings: Settings): void {
   ws.on('error', ignore) // 'close' follows
   ws.send(encodeFrame(helloFor(settings)))
   ws.send(encodeFrame(asControl(refusal)))
@@ -35,10 +35,10 @@ interface SocketReadingOptions {
   /** The one below `ws`. */
   socket: Duplex
   whoAsks: () => Asking
-  asks: readonly Ask[]
+  asks: readonly SubscribeRequest[]
   /** How much may be on its way, until the client says that it has read some. */
   windowBytes: number
-  slot: Slot
+  slot: ConnectionSlot
   settings: Settings
 }
 
@@ -54,16 +54,16 @@ export function serveSocket(options: SocketReadingOptions): void {
   ws.on('message', (message, isBinary) => reading.take(isBinary ? undefined : String(message)))
   slot.hold(reading)
   reading.operations.open(asks)
-  pump([helloFor(settings)], { follow: reading.follow, budget: streamBudget(settings), sink: reading, stay: true })
+  writeLoop([helloFor(settings)], { subscriber: reading.subscriber, budget: streamBudget(settings), sink: reading, stay: true })
 }
 
 const ignore = () => {}
 
 class SocketReading implements Sink, Asker, Connection {
-  readonly follow: Follow
+  readonly subscriber: Subscriber
   readonly operations: Operations
   private readonly ws: WebSocket
-  private readonly outlet: Outlet
+  private readonly outlet: BackpressuredWriter
   private readonly encode: Way['encode']
   private cancelLinger: (() => void) | undefined
   /** Where an error is in what was sent last, and nothing is left to read. */
@@ -75,22 +75,22 @@ class SocketReading implements Sink, Asker, Connection {
     const { stream, encode } = wayOfSocket(ws, socket, fastPath)
     this.ws = ws
     this.encode = encode
-    this.outlet = new Outlet(stream, settings)
-    this.follow = new Follow({ log, heartbeatMs, listen: true, windowBytes, onError, meter: slot.meter })
-    this.operations = new Operations({ follow: this.follow, whoAsks, slot, settings, asker: this })
+    this.outlet = new BackpressuredWriter(stream, settings)
+    this.subscriber = new Subscriber({ log, heartbeatMs, listen: true, windowBytes, onError, meter: slot.meter })
+    this.operations = new Operations({ subscriber: this.subscriber, whoAsks, slot, settings, asker: this })
   }
 
   write(frames: readonly Frame[]): Room {
-    this.refused = this.follow.size() === 0 ? frames.findLast(isError)?.status : undefined
+    this.refused = this.subscriber.size() === 0 ? frames.findLast(isError)?.status : undefined
     return this.ws.readyState !== this.ws.OPEN || this.outlet.write(this.encode(encodeMessage(frames)))
   }
 
   idle(): void {
-    const { follow, operations, refused } = this
-    if (follow.isOver(true)) return
-    const isIdle = follow.size() === 0 && follow.backlog() === 0 && operations.pending() === 0
+    const { subscriber, operations, refused } = this
+    if (subscriber.isOver(true)) return
+    const isIdle = subscriber.size() === 0 && subscriber.backlog() === 0 && operations.pending() === 0
     if (isIdle && refused !== undefined) this.leave(4000 + refused)
-    else if (isIdle) this.cancelLinger ??= alarm(LINGER_MS, () => this.leave(CLOSE_NORMAL))
+    else if (isIdle) this.cancelLinger ??= longTimeout(LINGER_MS, () => this.leave(CLOSE_NORMAL))
     else this.stopLingering()
   }
 
@@ -117,7 +117,7 @@ class SocketReading implements Sink, Asker, Connection {
   }
 
   bye(reason: ByeReason, retryMs: number): void {
-    this.follow.bye(reason, retryMs)
+    this.subscriber.bye(reason, retryMs)
   }
 
   cut(): void {
@@ -126,14 +126,14 @@ class SocketReading implements Sink, Asker, Connection {
 
   /** The socket is closed. */
   close(): void {
-    this.follow.end()
+    this.subscriber.end()
     this.outlet.close()
     this.stopLingering()
   }
 
   /** What is asked for from now on is not read: it could not be sent. */
   private leave(code: number): void {
-    this.follow.end()
+    this.subscriber.end()
     closeSocket(this.ws, code)
   }
 
@@ -161,5 +161,5 @@ function closeSocket(ws: WebSocket, code: number): void {
 const terminateLater = (ws: WebSocket): void =>
   void ws.once(
     'close',
-    alarm(CLOSING_MS, () => ws.terminate())
+    longTimeout(CLOSING_MS, () => ws.terminate())
   )

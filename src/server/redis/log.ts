@@ -8,10 +8,10 @@ import { type Arguments, argumentsOf } from './arguments.ts'
 import { checkRedis } from './check.ts'
 import { closedError } from './connection.ts'
 import { changesBy, eventOf, snapshotOf } from './events.ts'
+import { createHighWater } from './high-water.ts'
 import { type RedisLogOptions, settingsOf } from './options.ts'
 import { createScripts } from './run-scripts.ts'
 import { APPEND, DATA, MS, READ, RENEW, RESET, type Script, SNAPSHOT, TYPE } from './scripts.ts'
-import { createSeen } from './seen.ts'
 import { createUnsure } from './unsure.ts'
 import { createWakeUps } from './wake-ups.ts'
 
@@ -20,7 +20,7 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
   const { origin, prefix, maxEvents, maxBytes, ttlMs, ttl, idleTtl, assumeNoLoss, timeoutMs } = settingsOf(options)
   const scripts = createScripts({ origin, timeoutMs })
   const wakeUps = createWakeUps({ origin, timeoutMs })
-  const seen = createSeen()
+  const seen = createHighWater()
   const unsure = createUnsure()
   /** Reads that have not begun yet: the readers that one event has woken read it once. */
   const coming = new Map<string, Promise<unknown>>()

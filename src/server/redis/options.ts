@@ -1,6 +1,6 @@
 import { RedisClient, type RedisClientOptions } from 'redis'
-import { MAX_TIMER_MS } from '../alarm.ts'
 import { show } from '../log/entry.ts'
+import { MAX_TIMER_MS } from '../long-timeout.ts'
 import { type Origin, type OwnClient, objectionToClient, originOf } from './origin.ts'
 import type { SentinelOptions } from './sentinel.ts'
 

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { isLogError } from '../log/types.ts'
 import { type Client, isReply } from './client.ts'
+import { createClusterNodes } from './cluster-nodes.ts'
 import { type ConnectionOptions, unavailable } from './connection.ts'
-import { createPlaces } from './places.ts'
 import { inWords, reasonOf } from './refusals.ts'
 import { ALL, type Script } from './scripts.ts'
 
@@ -31,7 +31,7 @@ export function createScripts(options: Omit<ConnectionOptions, 'prepare'>): Scri
   const { timeoutMs } = options
   /** A client lives as long as its socket, and so does what it is connected to. */
   const runIds = new WeakMap<Client, string>()
-  const places = createPlaces({ ...options, prepare })
+  const places = createClusterNodes({ ...options, prepare })
 
   async function prepare(client: Client): Promise<void> {
     const [runId] = await Promise.all([runIdOf(client), load(client)])

@@ -1,7 +1,7 @@
 import type { Frame } from '../protocol/frames.ts'
-import type { Follow } from './follow.ts'
-import type { Budget } from './job-reader.ts'
-import type { Room } from './outlet.ts'
+import type { Room } from './backpressured-writer.ts'
+import type { Budget } from './job-cursor.ts'
+import type { Subscriber } from './subscriber.ts'
 
 /** Where frames go. */
 export interface Sink {
@@ -13,7 +13,7 @@ export interface Sink {
 }
 
 export interface PumpOptions {
-  follow: Follow
+  subscriber: Subscriber
   budget: Budget
   sink: Sink
   /** Writes on when there are no jobs any more, too. */
@@ -26,7 +26,7 @@ export interface PumpOptions {
  * Writes what is followed, after the first frames, no faster than there is room for it. It waits as a callback, not as a promise: an event that has been
  * read for all is written in the very call that tells of it. A promise for each event and follower is most of what it would cost.
  */
-export function pump(first: Frame[], { follow, budget, sink, stay = false, once = false }: PumpOptions): void {
+export function writeLoop(first: Frame[], { subscriber, budget, sink, stay = false, once = false }: PumpOptions): void {
   /** True where it has been written, and there is room. */
   function put(frames: readonly Frame[]): boolean {
     const room = frames.length === 0 || sink.write(frames)
@@ -35,19 +35,19 @@ export function pump(first: Frame[], { follow, budget, sink, stay = false, once 
   }
 
   function goOn(isRoom: boolean): void {
-    if (!isRoom) follow.bye('slow', 1000)
+    if (!isRoom) subscriber.bye('slow', 1000)
     run()
   }
 
   function run(): void {
-    while (follow.hasNews()) {
-      const found = follow.ready(budget)
+    while (subscriber.hasNews()) {
+      const found = subscriber.ready(budget)
       if (!Array.isArray(found)) return void found.then((frames) => put(frames) && run())
       if (!put(found)) return
     }
-    if (once || follow.isOver(stay)) return sink.end()
+    if (once || subscriber.isOver(stay)) return sink.end()
     sink.idle?.()
-    follow.onNews(run)
+    subscriber.onNews(run)
   }
 
   if (put(first)) run()

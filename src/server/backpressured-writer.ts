@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import { alarm } from './alarm.ts'
+import { longTimeout } from './long-timeout.ts'
 
 /** A reader slower than this for as long as two heartbeats is too slow: 16 kB a second. */
 const MIN_BYTES_PER_MS = 16
@@ -16,7 +16,7 @@ export interface OutletOptions {
 export const patienceMs = (bytes: number, heartbeatMs: number): number => 2 * heartbeatMs + bytes / MIN_BYTES_PER_MS
 
 /** Writes to a socket no faster than it takes: where more than `maxBufferedBytes` would be left in this process, the next write waits until all has left it. */
-export class Outlet {
+export class BackpressuredWriter {
   private readonly stream: Pick<Writable, 'write' | 'writableLength'>
   private readonly options: OutletOptions
   /** Nothing is waited for any more: the reader is too slow, or gone. */
@@ -37,7 +37,7 @@ export class Outlet {
       return true
     }
     const { promise, resolve } = Promise.withResolvers<boolean>()
-    const cancel = alarm(patienceMs(bytes, heartbeatMs), () => this.settle?.(false))
+    const cancel = longTimeout(patienceMs(bytes, heartbeatMs), () => this.settle?.(false))
     this.settle = (room) => {
       this.settle = undefined
       this.isOver ||= !room

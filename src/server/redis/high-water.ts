@@ -1,5 +1,5 @@
 /** How far this process has seen logs: what tells, besides another run of Redis, that one has lost its tail. */
-export interface Seen {
+export interface HighWater {
   get(job: string): { epoch: string; seq: number } | undefined
   set(job: string, epoch: string, seq: number): void
 }
@@ -7,7 +7,7 @@ export interface Seen {
 const MAX_JOBS = 10_000
 
 /** Of the jobs seen latest. */
-export function createSeen(): Seen {
+export function createHighWater(): HighWater {
   const jobs = new Map<string, { epoch: string; seq: number }>()
   return {
     get: (job) => jobs.get(job),

@@ -1,5 +1,5 @@
-import { beforeId, type Entry, progressIn, type QueuedJob } from './entry.ts'
 import type { Source } from './source.ts'
+import { beforeId, type Entry, progressIn, type QueuedJob } from './to-job-event.ts'
 
 /** A queue's stream of events, from its oldest entry on. */
 export interface Stream {

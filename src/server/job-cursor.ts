@@ -1,11 +1,11 @@
 import type { Frame, JobStatus } from '../protocol/frames.ts'
 import { TAIL } from '../protocol/rules.ts'
 import { bytesOf } from './encode.ts'
+import { unknownJob } from './http-error.ts'
 import type { Listener, SharedLog } from './log/shared.ts'
 import type { LogPage } from './log/types.ts'
-import { unknownJob } from './problem.ts'
 
-export interface Ask {
+export interface SubscribeRequest {
   job: string
   after?: string | undefined
   ref?: number | undefined
@@ -20,10 +20,10 @@ export interface Budget {
 
 export type Advance = 'behind' | 'waiting' | 'over'
 
-export interface JobReaderOptions {
+export interface JobCursorOptions {
   log: SharedLog
   /** Told where there may be news; listened for before anything is read: an event appended in between is never missed (PROTOCOL.md §8.2). Without it nothing is listened to. */
-  onNews?: ((reader: JobReader) => void) | undefined
+  onNews?: ((reader: JobCursor) => void) | undefined
 }
 
 /** Events of the first page, before it is known how large they are. */
@@ -32,14 +32,14 @@ const FIRST_PAGE = 100
 const MAX_PAGE = 1000
 
 /** One job's place in its log, and what of it a reading has been told. A class, as all that each follower has one of: closures would be a kB more, and cold when an event comes. */
-export class JobReader implements Listener {
+export class JobCursor implements Listener {
   readonly job: string
   /** It waits to be read. */
   isDue = false
   /** The log was out of reach when it was read. */
   isLate = false
   private readonly ref: number | undefined
-  private readonly options: JobReaderOptions
+  private readonly options: JobCursorOptions
   private after: string | undefined
   /** Where it has been told that it stands. */
   private epoch: string | undefined
@@ -51,7 +51,7 @@ export class JobReader implements Listener {
   private isListening = false
   private closed = false
 
-  constructor({ job, after, ref }: Ask, options: JobReaderOptions) {
+  constructor({ job, after, ref }: SubscribeRequest, options: JobCursorOptions) {
     this.job = job
     this.after = after
     this.ref = ref

@@ -1,8 +1,8 @@
-import type { Room } from './outlet.ts'
+import type { Room } from './backpressured-writer.ts'
 import type { Source } from './types.ts'
 
 /** One request, whatever it came through. */
-export interface Call {
+export interface RequestContext {
   /** Without a body to read. */
   request: Request
   /** What was asked for as it was sent, path and query: that of the request's URL may have been put in order. */
@@ -14,11 +14,11 @@ export interface Call {
   body(): AsyncIterable<Uint8Array> | string
 }
 
-export interface Answer {
+export interface Reply {
   status: number
   headers: Record<string, string>
   /** Absent: none. Bytes where they are many: an answer of 16 MiB leaves twice as fast as its text would. */
-  body?: string | Uint8Array<ArrayBuffer> | Outflow
+  body?: string | Uint8Array<ArrayBuffer> | StreamBody
   /** Where the body is whole. */
   delivery?: Delivery
 }
@@ -31,10 +31,10 @@ export interface Delivery {
   close(): void
 }
 
-export const isOutflow = (body: Answer['body']): body is Outflow => typeof body === 'object' && 'pump' in body
+export const isStreamBody = (body: Reply['body']): body is StreamBody => typeof body === 'object' && 'writeLoop' in body
 
 /** A body that goes on, at the pace of its reader. */
-export interface Outflow extends Delivery {
+export interface StreamBody extends Delivery {
   /** Writes piece by piece, each when there is room after the one before; where there is none for too long, a `bye` and the end. */
-  pump(write: (piece: string) => Room, end: () => void): void
+  writeLoop(write: (piece: string) => Room, end: () => void): void
 }

@@ -1,6 +1,6 @@
 import type { Frame, Hello } from '../../protocol/frames.ts'
 import { PROTOCOL } from '../../protocol/rules.ts'
-import type { Budget } from '../job-reader.ts'
+import type { Budget } from '../job-cursor.ts'
 import type { Settings } from '../types.ts'
 
 const MAX_EVENTS = 1000

@@ -1,7 +1,7 @@
 import { type Connection, type ConnectionOptions, createConnection } from './connection.ts'
 
 /** The nodes of a Redis Cluster, as far as their redirections have told; of a single Redis, that one. */
-export interface Places {
+export interface ClusterNodes {
   /** Whom to ask for a key. */
   find(key: string): Connection
   /** A node, by a redirection's `host:port`. */
@@ -14,7 +14,7 @@ export interface Places {
 }
 
 /** The nodes that are known from the start redirect to all others. One that is gone for long is forgotten, until a redirection names it again. */
-export function createPlaces(options: Omit<ConnectionOptions, 'address' | 'onGone'>): Places {
+export function createClusterNodes(options: Omit<ConnectionOptions, 'address' | 'onGone'>): ClusterNodes {
   const seed = createConnection(options)
   const nodes = new Map<string, Connection>()
   const slots = new Map<number, string>()

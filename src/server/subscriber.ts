@@ -1,11 +1,11 @@
 import type { ByeReason, Control, Frame } from '../protocol/frames.ts'
-import { type Advance, type Ask, type Budget, JobReader, type JobReaderOptions } from './job-reader.ts'
+import { asControl, HttpError, refusalOfLog } from './http-error.ts'
+import { type Advance, type Budget, JobCursor, type JobCursorOptions, type SubscribeRequest } from './job-cursor.ts'
 import type { SharedLog } from './log/shared.ts'
 import { isLogError } from './log/types.ts'
 import type { Meter } from './metrics.ts'
-import { asControl, Refusal, refusalOfLog } from './problem.ts'
 
-export interface FollowOptions {
+export interface SubscriberOptions {
   log: SharedLog
   heartbeatMs: number
   /** False for a reading that never waits: then wake-ups are not listened to. */
@@ -24,23 +24,23 @@ const HEARTBEAT: Control = { control: 'heartbeat' }
  * Jobs read from the log as frames, at the pace of whoever pulls, until its `end`. A wake-up, carrying no data, only makes a job due; what there is
  * comes from the log.
  */
-export class Follow {
+export class Subscriber {
   private readonly onError: (error: unknown) => void
   private readonly meter: Meter | undefined
-  private readonly ofReaders: JobReaderOptions
+  private readonly ofReaders: JobCursorOptions
   private readonly heartbeat: NodeJS.Timeout
-  private readonly readers = new Map<string, JobReader>()
+  private readonly readers = new Map<string, JobCursor>()
   /** Jobs that may have news, longest waiting first. */
-  private readonly due: JobReader[] = []
+  private readonly due: JobCursor[] = []
   private controls: Control[] = []
   /** Heartbeats and pongs, which a slow reader must not pile up. */
-  private beats: Control[] = []
+  private heartbeats: Control[] = []
   private ended = false
   /** What is left of the window. */
   private windowBytes: number
   private waiting: (() => void) | undefined
 
-  constructor({ log, heartbeatMs, listen, windowBytes = Number.POSITIVE_INFINITY, onError, meter }: FollowOptions) {
+  constructor({ log, heartbeatMs, listen, windowBytes = Number.POSITIVE_INFINITY, onError, meter }: SubscriberOptions) {
     this.onError = onError
     this.meter = meter
     this.windowBytes = windowBytes
@@ -79,10 +79,10 @@ export class Follow {
   }
 
   /** Reads a job; in place of an earlier reading of it. */
-  subscribe(ask: Ask): void {
+  subscribe(ask: SubscribeRequest): void {
     if (this.ended) return
     this.unsubscribe(ask.job)
-    const reader = new JobReader(ask, this.ofReaders)
+    const reader = new JobCursor(ask, this.ofReaders)
     this.readers.set(ask.job, reader)
     this.makeDue(reader)
     this.wake()
@@ -97,7 +97,7 @@ export class Follow {
   }
 
   /** Ends one job's reading, or all, with an `error`. */
-  fail(refusal: Refusal, job?: string): void {
+  fail(refusal: HttpError, job?: string): void {
     for (const each of job === undefined ? [...this.readers.keys()] : [job]) this.unsubscribe(each)
     this.say(asControl(refusal, job))
   }
@@ -105,7 +105,7 @@ export class Follow {
   say(control: Control): void {
     if (this.ended) return
     if (control.control !== 'heartbeat' && control.control !== 'pong') this.controls.push(control)
-    else if (this.beats.every((said) => said.control !== control.control)) this.beats.push(control)
+    else if (this.heartbeats.every((said) => said.control !== control.control)) this.heartbeats.push(control)
     this.wake()
   }
 
@@ -120,13 +120,13 @@ export class Follow {
   /** Ends everything: nothing is handed out any more. */
   end(): void {
     this.controls = []
-    this.beats = []
+    this.heartbeats = []
     this.close()
   }
 
   /** `ready` may have something. */
   hasNews(): boolean {
-    return this.controls.length > 0 || this.beats.length > 0 || (this.isSpent() ? this.due.some(isNew) : this.due.length > 0)
+    return this.controls.length > 0 || this.heartbeats.length > 0 || (this.isSpent() ? this.due.some(isNew) : this.due.length > 0)
   }
 
   /** Calls once: when `ready` may have something, at the end, or at `wake`. */
@@ -153,7 +153,7 @@ export class Follow {
   ready(budget: Budget): Frame[] | Promise<Frame[]> {
     const left = { events: budget.events, bytes: Math.min(budget.bytes, this.windowBytes) }
     const batch = this.takeControls()
-    if (this.beats.length > 0) batch.push(...this.beats.splice(0))
+    if (this.heartbeats.length > 0) batch.push(...this.heartbeats.splice(0))
     return this.readOn(batch, left, left.bytes)
   }
 
@@ -163,7 +163,7 @@ export class Follow {
     if (this.controls.length > 0) batch.push(...this.takeControls())
     let place = 0
     while (place < this.due.length) {
-      const reader = this.due[place] as JobReader // as: the place is in it
+      const reader = this.due[place] as JobCursor // as: the place is in it
       if (!isWanted(reader, left)) {
         place += 1
         continue
@@ -179,7 +179,7 @@ export class Follow {
     return batch
   }
 
-  private async awaitRead(reader: JobReader, found: Promise<Advance>): Promise<void> {
+  private async awaitRead(reader: JobCursor, found: Promise<Advance>): Promise<void> {
     try {
       this.settle(reader, await found)
     } catch (error) {
@@ -188,32 +188,32 @@ export class Follow {
   }
 
   /** Replaced or gone meanwhile, it no longer speaks for the job. */
-  private settle(reader: JobReader, found: Advance): void {
+  private settle(reader: JobCursor, found: Advance): void {
     if (found === 'waiting' || this.readers.get(reader.job) !== reader) return
     if (found === 'behind') this.makeDue(reader)
     else this.unsubscribe(reader.job)
   }
 
-  private lose(reader: JobReader, error: unknown): void {
+  private lose(reader: JobCursor, error: unknown): void {
     const { job } = reader
     // Whoever has been told where it stands keeps its connection, and is due again at the next wake-up or heartbeat.
     reader.isLate = reader.announced() && isLogError(error, 'unavailable')
     if (this.readers.get(job) === reader && !reader.isLate) this.fail(this.refusalOf(error), job)
   }
 
-  private refusalOf(error: unknown): Refusal {
-    if (error instanceof Refusal) return error
+  private refusalOf(error: unknown): HttpError {
+    if (error instanceof HttpError) return error
     if (!isLogError(error, 'history-gone') && !isLogError(error, 'closed')) this.onError(error)
     return refusalOfLog(error)
   }
 
-  private makeDue(reader: JobReader): void {
+  private makeDue(reader: JobCursor): void {
     if (reader.isDue) return
     reader.isDue = true
     this.due.push(reader)
   }
 
-  private hear(reader: JobReader): void {
+  private hear(reader: JobCursor): void {
     this.makeDue(reader)
     this.takeWaiting()?.()
   }
@@ -244,5 +244,5 @@ export class Follow {
 }
 
 /** A job's position is told even where the budget is used up: an answer has a member for every job. */
-const isWanted = (reader: JobReader, left: Budget) => isNew(reader) || (left.events > 0 && left.bytes > 0)
-const isNew = (reader: JobReader) => !reader.announced()
+const isWanted = (reader: JobCursor, left: Budget) => isNew(reader) || (left.events > 0 && left.bytes > 0)
+const isNew = (reader: JobCursor) => !reader.announced()
