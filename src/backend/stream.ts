@@ -1,7 +1,7 @@
 /** One streamed answer of somebody else's server, whatever its splitter: numbered, resumed, and ended by the job alone. */
 
 import { child, delay } from '../async/signals.ts'
-import { isTransportError, TransportError } from '../errors.ts'
+import { TransportError } from '../errors.ts'
 import { type ErrorControl, type Frame, isControl } from '../protocol/frames.ts'
 import { isTerminal } from '../protocol/rules.ts'
 import type { Answer } from '../transports/http.ts'
@@ -57,8 +57,9 @@ export function streamBackend(options: StreamOptions, splitter: Splitter): Backe
   const transport = (name: string, isLook: boolean): Transport => ({
     name,
     isSupported: () => true,
-    // What can't be resumed without loss, or cheaply, is never replaced by another one.
-    open: (request) => ({ frames: read(request, { ...options, promises }, splitter, isLook), ...(promises !== 'log' && { update() {} }) })
+    // Each answer is one of its own: what can't be resumed without loss, or cheaply, is not replaced for having been read far.
+    ...(promises !== 'log' && { traits: { polls: 'long' } }),
+    open: (request) => ({ frames: read(request, { ...options, promises }, splitter, isLook) })
   })
   return {
     promises,
@@ -159,7 +160,7 @@ async function open(
   if (from !== undefined && cursor !== 'header') worded.url.searchParams.set(cursor.parameter, from)
   const headers = from !== undefined && cursor === 'header' ? { 'last-event-id': lastEventId(from) } : {}
   return ask(request, worded, epoch === undefined ? job : undefined, { accept, headers }).catch((error) => {
-    if (isTransportError(error) && error.status === 204) return undefined
+    if (error.status === 204) return undefined
     throw error
   })
 }
@@ -197,14 +198,15 @@ async function endInDocument(request: OpenRequest, { job, epoch }: JobCursor, { 
 /** The pieces of a body, and undefined whenever none has come for so long. */
 async function* quietly({ chunks }: Answer, ms: number, signal: AbortSignal): AsyncGenerator<string | undefined, void> {
   try {
-    for (let next = chunks.next(); ; ) {
+    for (let next: ReturnType<typeof chunks.next> | undefined; ; ) {
+      next ??= chunks.next()
       const quiet = child(signal)
       const item = await Promise.race([next, delay(ms, quiet.signal).then(() => undefined)]).finally(() => {
         quiet.release()
         quiet.abort()
       })
       if (item?.done) return
-      if (item) next = chunks.next()
+      if (item) next = undefined
       yield item?.value
     }
   } finally {
