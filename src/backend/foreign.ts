@@ -1,9 +1,9 @@
 /** What the backends of other people's servers share: requests as the application words them, and refusals. */
 
-import { JobtailError, TransportError } from '../errors.ts'
+import { isJobtailError, JobtailError, TransportError } from '../errors.ts'
 import type { ErrorControl } from '../protocol/frames.ts'
 import { type Answer, fetchReading } from '../transports/http.ts'
-import type { RequestContext } from '../types.ts'
+import type { Batch, OpenRequest, RequestContext } from '../types.ts'
 
 /** A request as an application words it: where, and what else than a GET of it. */
 export interface ForeignRequest {
@@ -74,6 +74,16 @@ export async function ask(
     const { status, message } = error as TransportError // as: whatever was thrown can be asked for them
     if (job === undefined || (status !== 404 && status !== 410)) throw error
     return { control: 'error', job, status, code: status === 404 ? 'unknown-job' : 'history-gone', message }
+  }
+}
+
+/** A request that can't be made, since a `JobtailError` was thrown for it, is the end of the job's reading and no failure of the path's. */
+export async function* orRefused({ jobs: [asked] }: OpenRequest, frames: AsyncGenerator<Batch, void>): AsyncGenerator<Batch, void> {
+  try {
+    yield* frames
+  } catch (error) {
+    if (!asked || !isJobtailError(error)) throw error
+    yield [{ control: 'error', job: asked.job, status: error.status ?? 400, code: error.code, message: error.message }]
   }
 }
 

@@ -7,7 +7,7 @@ import { isTerminal } from '../protocol/rules.ts'
 import { statusAfter } from '../protocol/status.ts'
 import type { Backend, Batch, OpenRequest, Transport } from '../types.ts'
 import { type Document, type DocumentOptions, lookAt, type Parts } from './document.ts'
-import { expectedOf, refusal } from './foreign.ts'
+import { expectedOf, orRefused, refusal } from './foreign.ts'
 import { operationsOf, type StartOptions } from './foreign-start.ts'
 
 export interface StatusPollOptions extends DocumentOptions, StartOptions {
@@ -43,7 +43,7 @@ export function statusPoll(options: StatusPollOptions = {}): Backend {
     name: 'status',
     traits: { polls: 'short' },
     isSupported: () => true,
-    open: (request) => ({ frames: poll(request, options) })
+    open: (request) => ({ frames: orRefused(request, poll(request, options)) })
   }
   return {
     promises: 'state',

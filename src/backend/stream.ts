@@ -7,7 +7,7 @@ import { isTerminal } from '../protocol/rules.ts'
 import type { Answer } from '../transports/http.ts'
 import type { Backend, Batch, JobCursor, OpenRequest, Transport } from '../types.ts'
 import { type DocumentOptions, lookAt } from './document.ts'
-import { addressOf, ask, expectedOf, lastEventId, type RequestHook, wordedOf } from './foreign.ts'
+import { addressOf, ask, expectedOf, lastEventId, orRefused, type RequestHook, wordedOf } from './foreign.ts'
 import { operationsOf, type StartOptions } from './foreign-start.ts'
 import { type EndRule, endIn, type Meaning, type Message, meaningOf } from './message.ts'
 import { CURSOR, cursorOf, type StreamPlace, streamPlaceOf } from './stream-places.ts'
@@ -59,7 +59,7 @@ export function streamBackend(options: StreamOptions, splitter: Splitter): Backe
     isSupported: () => true,
     // Each answer is one of its own: what can't be resumed without loss, or cheaply, is not replaced for having been read far.
     ...(promises !== 'log' && { traits: { polls: 'long' } }),
-    open: (request) => ({ frames: read(request, { ...options, promises }, splitter, isLook) })
+    open: (request) => ({ frames: orRefused(request, read(request, { ...options, promises }, splitter, isLook)) })
   })
   return {
     promises,
