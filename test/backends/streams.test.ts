@@ -127,6 +127,18 @@ describe('parsing', () => {
   })
 })
 
+test('half a value is none where the document says that it is over either', async () => {
+  const { url } = await serveAnswers(({ url }) =>
+    url === '/status' ? { headers: { 'content-type': 'application/json' }, body: '{"result":3}' } : { headers: LINES, body: '1\n12' }
+  )
+  const status = { request: () => '/status', read: (said: unknown): [string, unknown][] => [['succeeded', said]] }
+  const events = await eventsOf(ndjson({ promises: 'replay', end: [], status }), url)
+  expect(events.map(({ seq, type, data }) => [seq, type, data])).toEqual([
+    [1, 'output', 1],
+    [2, 'succeeded', { result: 3 }]
+  ])
+})
+
 describe('the cursor', () => {
   test('events of one id are counted behind it, and had once where the server repeats them', async () => {
     const { url } = await serveAnswers([sse(`id: a\n${data(1)}${data(2)}`), sse(`${data(2)}${data(3)}id: b\n${data(4)}${END}`)])
