@@ -83,6 +83,9 @@ const entries = () => ({
   }
 })
 
+/** Modules of which the client's own has all that the backends need. */
+const SHARED = ['errors', 'transports/http'].map((name) => resolve(`dist/${name}.js`))
+
 const onwarn = (warning) => {
   throw new Error(warning.message)
 }
@@ -110,6 +113,14 @@ export default [
     '/*! Jobtail, MIT. Contains eventsource-parser (MIT) and idb-keyval (Apache-2.0), see THIRD-PARTY-NOTICES. */'
   ),
   script('dist/explain.js', 'dist/jobtail-explain.min.js', '/*! Jobtail, MIT. */'),
+  {
+    input: 'dist/backends.js',
+    // What a page has of the client is not loaded once more.
+    external: (id) => id === 'eventsource-parser' || SHARED.includes(id),
+    output: { file: 'dist/backends.js', format: 'es', sourcemap: true, paths: (id) => (SHARED.includes(id) ? './jobtail.js' : id) },
+    plugins: [withSourceMaps()],
+    onwarn
+  },
   // Last, since it takes the place of what the others read.
   {
     input: MODULE,

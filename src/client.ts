@@ -65,24 +65,28 @@ function wireUp(settings: Settings, backend: Backend, life: AbortSignal, emit: E
   const { fetch = globalThis.fetch, WebSocket = globalThis.WebSocket, credentials, token, headers, memory, share } = settings
   const base = baseOf(settings.url)
   let hasWarned = false
+  const isShared = !backend.promises
 
-  const pool = createPool((capacity) =>
-    createConnection({
-      ...settings,
-      request: { base, credentials, fetch, WebSocket },
-      transports: transports.filter((transport) => transport.isSupported({ fetch, WebSocket })),
-      readOnce: backend.readOnce,
-      authorize,
-      canReauthorize,
-      hints: createHints(memory, base, emit),
-      page,
-      emit,
-      warn(message) {
-        if (!hasWarned) console.warn(message)
-        hasWarned = true
-      },
-      ...capacity
-    })
+  const pool = createPool(
+    (capacity) =>
+      createConnection({
+        ...settings,
+        firstLook: settings.firstLook && isShared,
+        request: { base, credentials, fetch, WebSocket },
+        transports: transports.filter((transport) => transport.isSupported({ fetch, WebSocket })),
+        readOnce: backend.readOnce,
+        authorize,
+        canReauthorize,
+        hints: createHints(memory, base, emit),
+        page,
+        emit,
+        warn(message) {
+          if (!hasWarned) console.warn(message)
+          hasWarned = true
+        },
+        ...capacity
+      }),
+    isShared
   )
   const page = createPage((type) => emit({ type }))
   const authorize = (): ReturnType<typeof askCredentials> => askCredentials(settings)

@@ -10,7 +10,8 @@ export interface Pool {
   changed(reader: Reader): void
 }
 
-export function createPool(connect: (capacity: Capacity) => Connection): Pool {
+/** `isShared`: readers of one job share its connection. */
+export function createPool(connect: (capacity: Capacity) => Connection, isShared: boolean): Pool {
   const connections: Connection[] = []
   const carriers = new Map<Reader, Connection>()
   let mux: number | undefined
@@ -33,7 +34,7 @@ export function createPool(connect: (capacity: Capacity) => Connection): Pool {
 
   function join(reader: Reader): void {
     const { job } = reader
-    const connection = connections.find((each) => each.has(job)) ?? connections.find((each) => each.takes(job)) ?? open()
+    const connection = connections.find((each) => isShared && each.has(job)) ?? connections.find((each) => !each.has(job) && each.takes()) ?? open()
     carriers.set(reader, connection)
     connection.add(reader)
   }

@@ -4,6 +4,7 @@ import { callOut } from './async/callback.ts'
 import { macrotask } from './async/clock.ts'
 import { JobFailedError } from './errors.ts'
 import type { JobSnapshot, JobStatus, WireEvent } from './protocol/frames.ts'
+import { progressOf } from './protocol/progress.ts'
 import { isTerminal } from './protocol/rules.ts'
 import { statusAfter } from './protocol/status.ts'
 import type { ConnectionState, JobState } from './types.ts'
@@ -91,7 +92,9 @@ export function createStore(lastEventId: string | undefined): Store {
       shownSeq = snapshot.seq
       fields.status = snapshot.status
       fields.lastEventId = snapshot.cursor
-      if (snapshot.progress) fields.progress = copyOf(snapshot.progress)
+      const progress = progressOf(snapshot.progress)
+      // A job is not to be refused for what somebody published as its progress.
+      if (isObject(progress) && !Array.isArray(progress)) fields.progress = copyOf(progress)
       if (event) apply(event)
       changed()
     },

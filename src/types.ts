@@ -340,10 +340,24 @@ export interface Link {
 }
 
 /**
+ * What a backend can promise of a server that doesn't number its events:
+ * - `log`: the server gives cursors. Each retained event once, across reloads.
+ * - `replay`: no cursors, but every reading begins at the first event. Each event once, by counting.
+ * - `state`: a document. Each observed change once, without gaps; what came and went between two looks never was.
+ * - `lossy`: neither. A `gap` after each reconnect.
+ */
+export type Promises = 'log' | 'replay' | 'state' | 'lossy'
+
+/**
  * What speaks to one kind of server: how each reading is opened, how to read once, and, where the server has them, snapshot, start and cancel.
  * Its methods throw `TransportError` where the path has failed, `JobtailError` where the server has refused.
  */
 export interface Backend {
+  /**
+   * What can be kept of a server that doesn't number its events itself; absent: it does, as Jobtail's own. With a promise, each reader has links of its own,
+   * since they number for it alone, and no first read.
+   */
+  readonly promises?: Promises
   /** The readings that there are, best first: the default of the client's `transports`. */
   readonly transports: readonly Transport[]
   /** Reads what is known now, to its end, and ends. Without it nothing is read beside a connection. */

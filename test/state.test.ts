@@ -186,6 +186,24 @@ describe('what an event makes of the state', () => {
 const snapshot = (rest: Partial<JobSnapshot>): JobSnapshot => ({ id: '1', status: 'running', epoch: 'a', seq: 9, cursor: 'a-9', ...rest })
 
 describe('what a snapshot makes of the state', () => {
+  test.each([
+    [50, { ratio: 0.5 }],
+    [0, { ratio: 0 }],
+    [
+      { current: 1, total: 4 },
+      { current: 1, total: 4, ratio: 0.25 }
+    ],
+    [{ stage: 'b' }, { stage: 'b' }],
+    ['half', undefined],
+    [true, undefined],
+    [[1], undefined],
+    [null, undefined]
+  ])('with the progress %j it is one with %j', (progress, expected) => {
+    const store = createStore(undefined)
+    store.takeSnapshot(snapshot({ progress: progress as NonNullable<JobSnapshot['progress']> })) // as: whatever somebody published
+    expect(store.state.progress).toEqual(expected)
+  })
+
   test('its status, progress and cursor, and that no earlier event is news', () => {
     const store = createStore(undefined)
     store.takeSnapshot(snapshot({ progress: { ratio: 0.9 } }))

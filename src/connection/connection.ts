@@ -39,8 +39,8 @@ export interface Connection {
   /** A reader's mode, or the capacity, has changed. */
   changed(): void
   has(job: string): boolean
-  /** Whether it carries the job, or could. */
-  takes(job: string): boolean
+  /** Whether it could carry one more. */
+  takes(): boolean
 }
 
 /** WebKit cuts what a page reads some ms before it tells that the page is put away. */
@@ -326,6 +326,6 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     },
     has: table.has,
     // Until a hello has told, the others wait for it behind the first.
-    takes: (job) => table.has(job) || table.size < (options.capacity() ?? Infinity)
+    takes: () => table.size < (options.capacity() ?? Infinity)
   }
 }

@@ -6,6 +6,7 @@
 import { TransportError } from '../errors.ts'
 import { accept, type Place } from '../policy/position.ts'
 import type { Done, Subscribed, WireEvent } from '../protocol/frames.ts'
+import { progressOf } from '../protocol/progress.ts'
 import { TAIL } from '../protocol/rules.ts'
 import type { JobCursor, Position, Reader } from '../types.ts'
 import { sizeOf } from './size.ts'
@@ -144,6 +145,7 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
       const before = at.seq
       at.seq = seq
       at.cursor = id
+      if (event.type === 'progress') event.data = progressOf(event.data)
       let isFirst = true
       const size = bytes ?? sizeOf(event.data)
       for (const reader of active(job)) {

@@ -11,6 +11,8 @@ export interface StandardEvents {
   /** A partial result. */
   output: unknown
   retrying: unknown
+  /** For a person, or whatever else is outside; the job's status stays as it is. */
+  waiting: { for: string; prompt?: unknown }
   cancelling: { reason?: string }
   succeeded: unknown
   failed: { code: string; message: string; retryable?: boolean; details?: unknown }

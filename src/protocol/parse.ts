@@ -85,22 +85,12 @@ function pick(value: unknown, rules: Rules): Fields {
   return picked
 }
 
-/** `progress` with a ratio wherever one can be known: a bare number up to 1 is one, a larger one a percentage. */
-function progressOf(data: unknown): unknown {
-  if (typeof data === 'number') return { ratio: ratioOf(data, data > 1 ? 100 : 1) }
-  const { ratio, current, total } = (data ?? {}) as Fields // as: whatever is not null can be asked for fields
-  if (typeof ratio !== 'number' && typeof current === 'number' && typeof total === 'number' && total > 0) (data as Fields).ratio = ratioOf(current, total) // as: it has fields
-  return data
-}
-
-const ratioOf = (part: number, whole: number): number => Math.min(1, Math.max(0, part / whole))
-
 // as, below: the rules are those of the type
 
 function parseEvent(value: unknown): WireEvent {
   // One shape for all events: they are many.
   const { id, seq, job, type, time, data = null } = checked(value, event)
-  return { id, seq, job, type, time, data: type === 'progress' ? progressOf(data) : data } as WireEvent
+  return { id, seq, job, type, time, data } as WireEvent
 }
 
 function parseControl(control: unknown, value: unknown): Control | undefined {
@@ -174,9 +164,5 @@ export const parseAnswer: (source: string, redact?: Redact) => Answer = parser((
 /** Reads the body of `GET {base}/{id}` (PROTOCOL.md §2). */
 export const parseSnapshot: (source: string, redact?: Redact) => JobSnapshot = parser((value) => {
   const { result, error, progress } = value as Fields
-  const fields = { ...pick(value, snapshot), result, error } as JobSnapshot
-  const known = progressOf(progress)
-  // A job is not to be refused for what somebody published as its progress.
-  if (known instanceof Object && !Array.isArray(known)) fields.progress = known
-  return fields
+  return { ...pick(value, snapshot), result, error, progress } as JobSnapshot
 })

@@ -1,6 +1,5 @@
 /** Requests and answers of whatever is read by fetch (PROTOCOL.md §§2, 7, 8.5), whoever the server is. */
 
-import { MAX_TIMER_MS } from '../async/bounds.ts'
 import { onAbort } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
 import type { ErrorControl } from '../protocol/frames.ts'
@@ -10,6 +9,7 @@ import { place } from '../protocol/urls.ts'
 import type { FailureReason, RequestContext } from '../types.ts'
 import { batchOf } from './batches.ts'
 import { redactorOf } from './redact.ts'
+import { retryAfterOf } from './retry-after.ts'
 
 /** Browsers hand over all that has come meanwhile in one chunk, dozens of megabytes: a reader that is full lets go in the middle of it. */
 const MAX_PIECE_BYTES = 2 ** 16
@@ -109,14 +109,6 @@ function addressOf(
   else if (waitS) put('wait', waitS)
   if (isFresh) put('fresh', Math.random())
   return { url, ...init, headers, credentials, signal, cache: isConstant ? 'default' : 'no-store' }
-}
-
-/** `Retry-After` in ms: seconds, or a date (RFC 9110 §10.2.3); undefined where it says nothing. */
-export function retryAfterOf(headers: Headers): number | undefined {
-  const text = headers.get('retry-after') ?? ''
-  const seconds = Number(text)
-  const ms = Math.ceil(Number.isNaN(seconds) ? Date.parse(text) - Date.now() : seconds * 1000)
-  return ms > 0 ? Math.min(ms, MAX_TIMER_MS) : undefined
 }
 
 /** Nothing where the answer is what was asked for; a frame where it is an error that speaks for the job; throws where it is the path's own failure. */

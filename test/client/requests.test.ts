@@ -419,9 +419,9 @@ describe("Jobtail's backend", () => {
     expect(expected?.('after', '')).toBe('an event\'s id or "tail"')
   })
 
-  test('takes a number for the progress of a snapshot', async () => {
+  test('takes a number for the progress of a snapshot, of which the state makes a ratio', async () => {
     const body = { id: '42', status: 'running', epoch: 'e', seq: 1, cursor: 'e-1', progress: 50 }
-    expect(await jobtailBackend().snapshot?.(asking(Response.json(body)), '42')).toMatchObject({ progress: { ratio: 0.5 } })
+    expect(await jobtailBackend().snapshot?.(asking(Response.json(body)), '42')).toMatchObject({ progress: 50 })
   })
 
   test('tells a redirect to another origin from a dead network', async () => {

@@ -260,6 +260,15 @@ describe('frames', () => {
   })
 })
 
+test('progress has its ratio, whoever the server is', () => {
+  const jobs = create()
+  const reader = record('1')
+  jobs.ask(wants(reader))
+  jobs.subscribed(subscribed('1', 'a', 0), wants(reader))
+  jobs.event({ ...event('1', 'a', 1), type: 'progress', data: Object.freeze({ current: 1, total: 4 }) })
+  expect(reader.events[0]?.event.data).toEqual({ current: 1, total: 4, ratio: 0.25 })
+})
+
 describe('two readers of a job', () => {
   test('at different places share one reading, and each drops what it has had', () => {
     const [back, front] = [record('1'), record('1')]

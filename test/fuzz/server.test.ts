@@ -8,7 +8,7 @@ import { Connections } from '../../src/server/connections.ts'
 import { createJobServer, type JobServer } from '../../src/server/index.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
 import { Operations } from '../../src/server/readings/operations.ts'
-import type { Follow } from '../../src/server/subscriber.ts'
+import type { Subscriber } from '../../src/server/subscriber.ts'
 import type { Settings } from '../../src/server/types.ts'
 import { serve } from '../server/serve.ts'
 import { damageBytes, damageText, spoil, text, value } from './damage.ts'
@@ -79,7 +79,7 @@ test('operations over a WebSocket', { timeout: 120_000 }, async () => {
     })()
     const calls: string[] = []
     const reported: unknown[] = []
-    const follow: Pick<Follow, 'size' | 'backlog' | 'has' | 'subscribe' | 'unsubscribe' | 'say' | 'fail'> = {
+    const subscriber: Pick<Subscriber, 'size' | 'backlog' | 'has' | 'subscribe' | 'unsubscribe' | 'say' | 'fail'> = {
       size: () => 0,
       backlog: () => 0,
       has: () => false,
@@ -97,7 +97,7 @@ test('operations over a WebSocket', { timeout: 120_000 }, async () => {
       onError: (error: unknown) => reported.push(error)
     } as unknown as Settings
     const operations = new Operations({
-      follow: follow as Follow, // as: it has all that is called
+      subscriber: subscriber as Subscriber, // as: it has all that is called
       whoAsks: () => ({ request: new Request('http://localhost/jobs/42/events'), source: {} }),
       slot: new Connections(settings, createMetrics()).admit(undefined, 'websocket'),
       settings,

@@ -24,7 +24,7 @@ const layers = [
   ['pool'],
   ['subscription'],
   ['client'],
-  ['core', 'index'],
+  ['core', 'index', 'backends'],
   ['react', 'element', 'cli']
 ]
 /** These two know each other's types: an error has the event that it tells of, and what can't be parsed is an error. */

@@ -21,6 +21,14 @@ test('each entry has types that fit it, however they are resolved', async () => 
     (error) => error
   )
   expect(code, stdout).toBe(0)
-  for (const entry of ['jobtail/explain', 'jobtail/server', 'jobtail/server/bullmq', 'jobtail/server/fetch', 'jobtail/server/redis', 'jobtail/testing'])
+  for (const entry of [
+    'jobtail/backends',
+    'jobtail/explain',
+    'jobtail/server',
+    'jobtail/server/bullmq',
+    'jobtail/server/fetch',
+    'jobtail/server/redis',
+    'jobtail/testing'
+  ])
     expect(stdout).toContain(entry)
 })

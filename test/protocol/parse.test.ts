@@ -30,52 +30,6 @@ describe('an event', () => {
     expect(parseFrame(event)).toEqual(event)
   })
 
-  test.each([
-    [
-      { current: 5, total: 10 },
-      { current: 5, total: 10, ratio: 0.5 }
-    ],
-    [
-      { current: 11, total: 10, unit: 'files' },
-      { current: 11, total: 10, unit: 'files', ratio: 1 }
-    ],
-    [
-      { current: -1, total: 10 },
-      { current: -1, total: 10, ratio: 0 }
-    ],
-    [
-      { current: 5, total: 10, ratio: 0.4 },
-      { current: 5, total: 10, ratio: 0.4 }
-    ],
-    [
-      { current: 5, total: 10, ratio: null },
-      { current: 5, total: 10, ratio: 0.5 }
-    ],
-    [
-      { current: 0, total: 0 },
-      { current: 0, total: 0 }
-    ],
-    [
-      { current: '5', total: 10 },
-      { current: '5', total: 10 }
-    ],
-    [{ message: 'soon' }, { message: 'soon' }],
-    [0.25, { ratio: 0.25 }],
-    [1, { ratio: 1 }],
-    [50, { ratio: 0.5 }],
-    [150, { ratio: 1 }],
-    [-1, { ratio: 0 }],
-    ['half', 'half'],
-    [
-      [1, 2],
-      [1, 2]
-    ],
-    [null, null]
-  ])('of progress %j has a ratio where one can be known: %j', (data, expected) => {
-    expect(parseFrame({ ...event, data })).toEqual({ ...event, data: expected })
-    expect(parseFrame({ ...event, type: 'output', data })).toEqual({ ...event, type: 'output', data })
-  })
-
   test('of a type that nobody knows is delivered', () => {
     expect(parseFrame({ ...event, type: 'app.thumbnail' })).toEqual({ ...event, type: 'app.thumbnail' })
   })
@@ -309,21 +263,6 @@ describe('a snapshot', () => {
       expect(parseSnapshot(JSON.stringify({ ...value, later: 1 }))).toEqual(value)
     }
   )
-
-  test.each([
-    [50, { progress: { ratio: 0.5 } }],
-    [0, { progress: { ratio: 0 } }],
-    [{ current: 1, total: 4 }, { progress: { current: 1, total: 4, ratio: 0.25 } }],
-    [{ stage: 'b' }, { progress: { stage: 'b' } }],
-    ['half', {}],
-    [true, {}],
-    [[1], {}],
-    [null, {}]
-  ])('with the progress %j is one with %j', (progress, expected) => {
-    const parsed = parseSnapshot(JSON.stringify({ ...snapshot, progress }))
-    expect(parsed).toEqual({ ...snapshot, ...expected })
-    expect('progress' in parsed).toBe('progress' in expected)
-  })
 
   test.each([...spoilt(snapshot, { id: [], status: [], epoch: [], seq: [], cursor: [] })])('with the %s %j is malformed', (_, __, wrong) => {
     expect(() => parseSnapshot(JSON.stringify(wrong))).toThrow(malformed)

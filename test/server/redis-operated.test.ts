@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { createPlaces } from '../../src/server/redis/cluster-nodes.ts'
+import { createClusterNodes } from '../../src/server/redis/cluster-nodes.ts'
 import { redisLog } from '../../src/server/redis/index.ts'
 import { type RedisServer, redisPath, startRedis } from './redis-server.ts'
 import { serve } from './serve.ts'
@@ -99,7 +99,7 @@ describe.skipIf(!redisPath)('Redis as it is run', { timeout: 60_000 }, () => {
 
   test('a node that is gone for long is dialled no more, and is again where a redirection names it', async () => {
     const dialled: (string | undefined)[] = []
-    const places = createPlaces({
+    const places = createClusterNodes({
       timeoutMs: 50,
       origin: {
         open(address) {

@@ -1,0 +1,22 @@
+/** jobtail/backends: follows jobs of servers that know nothing of Jobtail, and stay as they are. Each for the `backend` of a client. */
+
+export type { Look, Said } from './backend/document.ts'
+export type { Asked, ForeignRequest, RequestHook } from './backend/foreign.ts'
+export type { EndRule, Meaning, Message } from './backend/message.ts'
+export { type NdjsonOptions, ndjson } from './backend/ndjson.ts'
+export { plainSse } from './backend/plain-sse.ts'
+export {
+  type AzureDurableOptions,
+  azureDurable,
+  celeryProgress,
+  type GoogleLroOptions,
+  googleLro,
+  jobtailSnapshot,
+  laravelBatch,
+  type MicrosoftLroOptions,
+  mcpTask,
+  microsoftLro,
+  type PresetOptions
+} from './backend/presets.ts'
+export { type StatusPollOptions, statusPoll } from './backend/status-poll.ts'
+export type { StreamOptions } from './backend/stream.ts'

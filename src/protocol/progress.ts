@@ -1,0 +1,9 @@
+/** What any server says of its progress, with a ratio wherever one can be known: a bare number up to 1 is one, a larger one a percentage. */
+export function progressOf(data: unknown): unknown {
+  if (typeof data === 'number') return { ratio: ratioOf(data, data > 1 ? 100 : 1) }
+  const { ratio, current, total } = Object(data)
+  const isKnown = typeof ratio !== 'number' && typeof current === 'number' && typeof total === 'number' && total > 0
+  return isKnown ? { ...Object(data), ratio: ratioOf(current, total) } : data
+}
+
+const ratioOf = (part: number, whole: number): number => Math.min(1, Math.max(0, part / whole))

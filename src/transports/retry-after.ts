@@ -1,0 +1,9 @@
+import { MAX_TIMER_MS } from '../async/bounds.ts'
+
+/** `Retry-After` in ms: seconds, or a date (RFC 9110 §10.2.3); undefined where it says nothing. */
+export function retryAfterOf(headers: Headers): number | undefined {
+  const text = headers.get('retry-after') ?? ''
+  const seconds = Number(text)
+  const ms = Math.ceil(Number.isNaN(seconds) ? Date.parse(text) - Date.now() : seconds * 1000)
+  return ms > 0 ? Math.min(ms, MAX_TIMER_MS) : undefined
+}

@@ -1,0 +1,187 @@
+/** What status documents do beside what they should, and how they are asked for. */
+
+import { describe, expect, test, vi } from 'vitest'
+import { jobtailSnapshot, laravelBatch, mcpTask, microsoftLro, statusPoll } from '../../src/backends.ts'
+import { brief, clientOf, eventsOf, serveAnswers } from './following.ts'
+
+const json = (value: unknown, more: object = {}) => ({ headers: { 'content-type': 'application/json', ...more }, body: JSON.stringify(value) })
+const FAST = { pollMs: 2, maxPollMs: 5 }
+const read = (said: unknown): [string, unknown][] => {
+  const { state, ...rest } = Object(said)
+  return [[state, rest]]
+}
+
+describe('how it is asked for', () => {
+  test('202 and Location, then a redirect to the result, by HTTP alone', async () => {
+    let asked = 0
+    const { url, requests } = await serveAnswers(({ method, url }) => {
+      if (method === 'POST') return { status: 202, headers: { location: '/jobs/9' } }
+      if (url === '/results/9') return json({ rows: 3 })
+      asked += 1
+      return asked < 3 ? { status: 202 } : { status: 303, headers: { location: '/results/9' } }
+    })
+    const client = clientOf(statusPoll({ ...FAST, start: (input) => ({ body: input }) }), url)
+    const job = await client.start({ of: 2026 })
+    expect(job.jobId).toBe('/jobs/9')
+    await expect(job.result).resolves.toEqual({ rows: 3 })
+    expect(requests[0]).toMatchObject({ method: 'POST', url: '/jobs', body: '{"of":2026}' })
+  })
+
+  test('by a form with a cookie’s token, each time anew', async () => {
+    let token = 0
+    const { url, requests } = await serveAnswers([json({ state: 'started' }), json({ state: 'succeeded' })])
+    const backend = statusPoll({
+      ...FAST,
+      read,
+      request: (job) => ({ url: '/rpc', body: new URLSearchParams({ job }), headers: { 'x-xsrf-token': `${++token}` } })
+    })
+    expect(brief(await eventsOf(backend, url)).map(([type]) => type)).toEqual(['started', 'succeeded'])
+    expect(requests.map(({ method, body, headers }) => [method, body, headers['content-type'], headers['x-xsrf-token']])).toEqual([
+      ['POST', 'job=j1', 'application/x-www-form-urlencoded', '1'],
+      ['POST', 'job=j1', 'application/x-www-form-urlencoded', '2']
+    ])
+  })
+
+  test('with the ETag that came, and a 304 is no change', async () => {
+    const { url, requests } = await serveAnswers([
+      json({ state: 'progress', ratio: 0.5 }, { etag: 'W/"1"' }),
+      { status: 304 },
+      { status: 304 },
+      json({ state: 'succeeded' })
+    ])
+    expect(brief(await eventsOf(statusPoll({ ...FAST, read }), url))).toEqual([
+      ['progress', { ratio: 0.5 }],
+      ['succeeded', {}]
+    ])
+    expect(requests.map(({ headers }) => headers['if-none-match'])).toEqual([undefined, 'W/"1"', 'W/"1"', 'W/"1"'])
+  })
+
+  test.each([
+    ['seconds', () => '7'],
+    ['a date', () => new Date(Date.now() + 7000).toUTCString()]
+  ])('after as many %s as Retry-After says', async (_, after) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
+    try {
+      const { url, requests } = await serveAnswers([json({ state: 'started' }, { 'retry-after': after() }), json({ state: 'succeeded' })])
+      const events = eventsOf(statusPoll({ ...FAST, read }), url)
+      await vi.waitFor(() => expect(requests).toHaveLength(1))
+      for (let ms = 0; ms < 5500; ms += 100) {
+        await vi.advanceTimersByTimeAsync(100)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      expect(requests).toHaveLength(1)
+      await vi.advanceTimersByTimeAsync(2500)
+      await events
+      expect(requests).toHaveLength(2)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  test('never two at once, and one without an answer is given up', async () => {
+    const { url } = await serveAnswers([json({ state: 'succeeded' })])
+    let isFirst = true
+    const fetch: typeof globalThis.fetch = (input, init) => {
+      if (!isFirst) return globalThis.fetch(input, init)
+      isFirst = false
+      return new Promise((_, reject) => init?.signal?.addEventListener('abort', () => reject(init.signal?.reason)))
+    }
+    const diagnostics: unknown[] = []
+    await eventsOf(statusPoll({ ...FAST, read, timeoutMs: 20 }), url, { fetch, onDiagnostic: (each) => diagnostics.push(each) })
+    expect(diagnostics).toContainEqual(expect.objectContaining({ type: 'probe-failed', reason: 'silent' }))
+  })
+})
+
+describe('what it says', () => {
+  test('an order of fields is no change, and what comes back is one', async () => {
+    const documents = [
+      { state: 'progress', a: 1, b: 2 },
+      { b: 2, a: 1, state: 'progress' },
+      { state: 'retrying' },
+      { state: 'progress', a: 1, b: 2 },
+      { state: 'succeeded' }
+    ]
+    const { url } = await serveAnswers(documents.map((each) => json(each)))
+    expect((await eventsOf(statusPoll({ ...FAST, read }), url)).map(({ type }) => type)).toEqual(['progress', 'retrying', 'progress', 'succeeded'])
+  })
+
+  test('from the id of an event on only what has changed since, also in another page', async () => {
+    const { url } = await serveAnswers([json({ state: 'progress', n: 1 }), json({ state: 'progress', n: 2 }), json({ state: 'succeeded' })])
+    const [, second] = await eventsOf(statusPoll({ ...FAST, read }), url)
+    const later = await serveAnswers([json({ state: 'progress', n: 2 }), json({ state: 'succeeded' })])
+    expect(brief(await eventsOf(statusPoll({ ...FAST, read }), later.url, { after: second?.id ?? '' }))).toEqual([['succeeded', {}]])
+  })
+
+  test('a job that has ended, from its last event on, is over', async () => {
+    const { url } = await serveAnswers([json({ state: 'succeeded', n: 1 })])
+    const backend = statusPoll({ ...FAST, read })
+    const [end] = await eventsOf(backend, url)
+    const job = clientOf(backend, url).subscribe('j1', { after: end?.id ?? '' })
+    for await (const event of job) expect(event).toBeUndefined()
+    await expect(job.result).resolves.toEqual({ n: 1 })
+  })
+
+  test('its state and result without a loop, with the ratio of what it says of its progress', async () => {
+    const { url } = await serveAnswers([json({ state: 'progress', current: 1, total: 4 })])
+    const job = clientOf(statusPoll({ pollMs: 5, read }), url).subscribe('j1')
+    job.onChange(() => {})
+    await vi.waitFor(() => expect(job.state).toMatchObject({ status: 'running', progress: { ratio: 0.25 } }))
+    job.close()
+  })
+
+  test('waiting for a person keeps it running', async () => {
+    const { url } = await serveAnswers([
+      json({ result: { status: 'input_required', inputRequests: { q1: {} }, pollIntervalMs: 1 } }),
+      json({ result: { status: 'completed', result: 1 } })
+    ])
+    const job = clientOf(mcpTask(), url).subscribe('t1')
+    const seen = []
+    for await (const { type, data } of job) seen.push([type, data, job.state.status])
+    expect(seen).toEqual([
+      ['waiting', { for: 'input', prompt: { q1: {} } }, 'running'],
+      ['succeeded', 1, 'succeeded']
+    ])
+  })
+
+  test('a document of somebody else, as a login page’s, fails the path and is no job that runs for ever', async () => {
+    const { url } = await serveAnswers([
+      json({ login: '/in' }),
+      { headers: { 'content-type': 'text/html' }, body: '<html>' },
+      json({ status: 'Succeeded', result: 1 })
+    ])
+    const reasons: unknown[] = []
+    await eventsOf(microsoftLro(FAST), url, { onDiagnostic: (each) => 'reason' in each && each.type === 'probe-failed' && reasons.push(each.reason) })
+    expect(reasons).toEqual(['protocol', 'content-type'])
+  })
+
+  test.each([
+    ['null, as Laravel has it', laravelBatch(FAST), null],
+    ['an error of JSON-RPC', mcpTask(FAST), { error: { code: -32602, message: 'Task not found' } }]
+  ])('a job that is unknown and answered 200: %s', async (_, backend, document) => {
+    const { url } = await serveAnswers([json(document)])
+    await expect(eventsOf(backend, url, { unknownJobGraceMs: 0 })).rejects.toMatchObject({ code: 'unknown-job' })
+  })
+
+  test('the resource, where a Succeeded operation has no result', async () => {
+    const { url } = await serveAnswers(({ url }) => json(url === '/reports/7' ? { rows: 3 } : { status: 'Succeeded' }))
+    expect(brief(await eventsOf(microsoftLro({ ...FAST, resource: () => '/reports/7' }), url))).toEqual([['succeeded', { rows: 3 }]])
+  })
+})
+
+describe('start and cancel', () => {
+  test('the id is the operation’s location; cancel is asked for, where there is one', async () => {
+    const { url } = await serveAnswers(({ method }) =>
+      method === 'POST' ? { status: 202, headers: { 'operation-location': `${url}/o1` } } : json({ status: 'Succeeded', result: 1 })
+    )
+    const client = clientOf(microsoftLro(FAST), url)
+    const job = await client.start({ a: 1 }, { idempotencyKey: 'k' })
+    expect(job.jobId).toBe(`${url}/o1`)
+    await expect(job.result).resolves.toBe(1)
+    await expect(job.cancel()).rejects.toMatchObject({ code: 'unsupported' })
+  })
+
+  test('a start that names no job is said', async () => {
+    const { url } = await serveAnswers([json({ ok: true })])
+    await expect(clientOf(jobtailSnapshot(), url, { retry: { attempts: 1 } }).start({})).rejects.toThrow('the answer to a start names no job')
+  })
+})

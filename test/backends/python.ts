@@ -1,0 +1,44 @@
+/** Celery, Django and their Redis, where this machine has them: Debian's python3-celery, python3-django and python3-redis. */
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { expect, vi } from 'vitest'
+import { freePort, redisPath, startRedis } from '../server/redis-server.ts'
+import { findToolchain } from '../setup/toolchains.ts'
+
+const folder = fileURLToPath(new URL('.', import.meta.url))
+
+const asked = findToolchain('python')
+/** The one that has them: the path's, or the system's, whose packages Debian's are. */
+export const python: string | undefined =
+  redisPath && asked
+    ? [asked, '/usr/bin/python3'].find((each) => spawnSync(each, ['-c', 'import celery, django, redis'], { stdio: 'ignore' }).status === 0)
+    : undefined
+
+export interface CeleryServer {
+  url: string
+  close(): Promise<void>
+}
+
+/** A worker and a view in the form of celery-progress. */
+export async function startCelery(): Promise<CeleryServer> {
+  const redis = await startRedis()
+  const port = await freePort()
+  const env = { ...process.env, REDIS_URL: redis.url, PYTHONDONTWRITEBYTECODE: '1' }
+  const start = (...args: string[]): ChildProcess => spawn(python ?? '', args, { cwd: folder, env, stdio: 'ignore' })
+  const children = [start('-m', 'celery', '-A', 'celery_server', 'worker', '-P', 'threads', '-c', '4'), start('celery_server.py', `${port}`)]
+  const url = `http://127.0.0.1:${port}`
+  await vi.waitFor(async () => expect((await fetch(`${url}/celery-progress/none/`)).ok).toBe(true), { timeout: 30_000, interval: 50 })
+  return {
+    url,
+    async close() {
+      for (const child of children) {
+        const exited = once(child, 'exit')
+        if (child.exitCode !== null || !child.kill('SIGKILL')) continue
+        await exited
+      }
+      await redis.remove()
+    }
+  }
+}
