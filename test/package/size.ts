@@ -30,10 +30,10 @@ const backend = (name: string, beyond: string, maxBytes: number): Budget => ({
 
 /** Where each stands, to the next 100 bytes: whoever raises one says what for in the commit. The first three are above what they were to be, and the comment beside each says by how much. */
 export const budgets: readonly Budget[] = [
-  { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 21_300 }, // target 13,000: 8,300 too many
-  { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 21_100 }, // target 12,800: 8,300 too many
-  // Target 10,000: 9,500 too many.
-  { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 19_500 },
+  { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 21_500 }, // target 13,000: 8,500 too many
+  { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 21_400 }, // target 12,800: 8,600 too many
+  // Target 10,000: 9,800 too many.
+  { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 19_800 },
   { what: 'explain', of: { code: "export { explain } from 'jobtail/explain'" }, maxBytes: 900 },
   backend('statusPoll', CORE, 2100),
   backend('ndjson', POLL, 1400),
