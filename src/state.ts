@@ -94,7 +94,7 @@ export function createStore(lastEventId: string | undefined): Store {
       fields.lastEventId = snapshot.cursor
       const progress = progressOf(snapshot.progress)
       // A job is not to be refused for what somebody published as its progress.
-      if (isObject(progress) && !Array.isArray(progress)) fields.progress = copyOf(progress)
+      if (isObject(progress)) fields.progress = copyOf(progress)
       if (event) apply(event)
       changed()
     },

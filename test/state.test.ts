@@ -196,7 +196,7 @@ describe('what a snapshot makes of the state', () => {
     [{ stage: 'b' }, { stage: 'b' }],
     ['half', undefined],
     [true, undefined],
-    [[1], undefined],
+    [[1], [1]],
     [null, undefined]
   ])('with the progress %j it is one with %j', (progress, expected) => {
     const store = createStore(undefined)

@@ -22,7 +22,9 @@ describe('the rules', () => {
     ['server/bullmq/bridge.ts', 'server/log/types.ts'],
     ['server/redis/connection.ts', 'redis'],
     ['testing/event-log.ts', 'vitest'],
-    ['testing/event-log.ts', 'server/log/types.ts']
+    ['testing/event-log.ts', 'server/log/types.ts'],
+    ['testing/backend/faults.ts', 'node:http'],
+    ['backends.ts', 'backend/plain-sse.ts']
   ])('%s may import %s', (from, to) => {
     expect(objection({ from, to })).toBeUndefined()
   })
@@ -55,6 +57,7 @@ describe('the rules', () => {
     ['server/index.ts', 'server/redis/index.ts'],
     ['server/redis/log.ts', 'vitest'],
     ['testing/event-log.ts', 'client.ts'],
+    ['index.ts', 'backends.ts'],
     ['misc/things.ts', 'types.ts']
   ])('%s may not import %s', (from, to) => {
     expect(objection({ from, to })).toEqual(expect.any(String))

@@ -52,6 +52,7 @@ const within = (packages: readonly string[], to: string): boolean => packages.so
 /** What is wrong with an import; `undefined` where nothing is. */
 export function objection({ from, to }: Pick<Import, 'from' | 'to'>): string | undefined {
   if (isPackage(to) && entryPackages.some(([folder, packages]) => from.startsWith(folder) && within(packages, to))) return undefined
+  if (member(from) === 'testing' && to.startsWith('node:')) return undefined
   if (member(from) === 'testing') return ['testing', ...sharedWithServer].includes(member(to)) ? undefined : 'testing knows the kit and the protocol'
   if (member(from) === 'server') {
     if (to.startsWith('server/bullmq/') && !from.startsWith('server/bullmq/')) return 'the kit works without BullMQ'
