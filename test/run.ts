@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { startWebKit } from '../e2e/webkit.ts'
 import { type BrowserName, startableBrowser, useBrowser } from './setup/browsers.ts'
-import { installBrowser, installGo, installProxies, installRedis, installRuntime, installWebKit, succeeds } from './setup/install.ts'
+import { installBrowser, installGo, installPeers, installProxies, installRedis, installRuntime, installWebKit, succeeds } from './setup/install.ts'
+import { celery, nchan } from './setup/peers.ts'
 import { findProxy, knownProxies } from './setup/proxies.ts'
 import { findRedis } from './setup/redis.ts'
 import { findRuntime } from './setup/runtimes.ts'
@@ -118,6 +119,15 @@ function runtimes(): void {
   }
 }
 
+function peers(): void {
+  installPeers([nchan, celery])
+  for (const { name, packages, find } of [nchan, celery]) {
+    const path = find()
+    console.log(`${name}: ${path ?? 'none'}`)
+    if (!path) leftOut.push(`a backend against ${name}: it is not installed. Install ${packages.join(', ')}`)
+  }
+}
+
 function summary(): void {
   console.log(`\n${'-'.repeat(60)}`)
   for (const each of leftOut) console.log(`left out: ${each}`)
@@ -134,6 +144,7 @@ proxies()
 redis()
 toolchains()
 runtimes()
+peers()
 step('lint', 'biome', 'check')
 step('types: client', 'tsc', '-p', 'tsconfig.json', '--noEmit')
 step('types: server', 'tsc', '-p', 'src/server/tsconfig.json', '--noEmit')

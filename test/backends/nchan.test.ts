@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, vi } from 'vitest'
@@ -10,12 +10,11 @@ import { plainSse } from '../../src/backends.ts'
 import { createClient } from '../../src/index.ts'
 import { describeBackend } from '../../src/testing/backend.ts'
 import { freePort } from '../server/redis-server.ts'
-import { findProxy } from '../setup/proxies.ts'
+import { NCHAN_MODULE, nchan } from '../setup/peers.ts'
 
-const MODULE = '/usr/lib/nginx/modules/ngx_nchan_module.so'
-const nginx = existsSync(MODULE) ? findProxy('nginx') : undefined
+const nginx = nchan.find()
 
-const configuration = (port: number): string => `load_module ${MODULE};
+const configuration = (port: number): string => `load_module ${NCHAN_MODULE};
 daemon off;
 worker_processes 1;
 pid nginx.pid;

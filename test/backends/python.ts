@@ -1,20 +1,15 @@
 /** Celery, Django and their Redis, where this machine has them: Debian's python3-celery, python3-django and python3-redis. */
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect, vi } from 'vitest'
 import { freePort, redisPath, startRedis } from '../server/redis-server.ts'
-import { findToolchain } from '../setup/toolchains.ts'
+import { celery } from '../setup/peers.ts'
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
 
-const asked = findToolchain('python')
-/** The one that has them: the path's, or the system's, whose packages Debian's are. */
-export const python: string | undefined =
-  redisPath && asked
-    ? [asked, '/usr/bin/python3'].find((each) => spawnSync(each, ['-c', 'import celery, django, redis'], { stdio: 'ignore' }).status === 0)
-    : undefined
+export const python: string | undefined = redisPath && celery.find()
 
 export interface CeleryServer {
   url: string

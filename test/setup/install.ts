@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { type BrowserName, startableBrowser } from './browsers.ts'
+import type { Peer } from './peers.ts'
 import { findProxy, knownProxies, type ProxyName } from './proxies.ts'
 import { findRedis } from './redis.ts'
 import { findRuntime, type RuntimeName, runtimeFolder, runtimeVersions } from './runtimes.ts'
@@ -64,23 +65,39 @@ export function installWebKit(): void {
 /** What Debian's packages ask before they start a service, invoke-rc.d(8). */
 const SERVICE_POLICY = '/usr/sbin/policy-rc.d'
 
-/** Installs proxies from the system's packages, those that are missing. Their services, which would listen on ports such as 80, are neither started nor enabled. */
-export function installProxies(names: readonly ProxyName[]): void {
-  const missing = names.filter((name) => process.env[knownProxies[name].variable] === undefined && !findProxy(name))
-  if (missing.length === 0) return
+/** Has packages installed without their services, which would listen on ports such as 80, being started. */
+function withoutServices(install: () => void): void {
   const isDebian = exists('apt-get')
   const hasPolicy = existsSync(SERVICE_POLICY)
   if (isDebian) asRoot('apt-get', ['update'])
   if (isDebian && !hasPolicy) asRoot('sh', ['-c', `printf '#!/bin/sh\\nexit 101\\n' > ${SERVICE_POLICY} && chmod 755 ${SERVICE_POLICY}`])
   try {
+    install()
+  } finally {
+    if (isDebian && !hasPolicy) asRoot('rm', ['-f', SERVICE_POLICY])
+  }
+}
+
+/** Installs proxies from the system's packages, those that are missing. Their services are neither started nor enabled. */
+export function installProxies(names: readonly ProxyName[]): void {
+  const missing = names.filter((name) => process.env[knownProxies[name].variable] === undefined && !findProxy(name))
+  if (missing.length === 0) return
+  withoutServices(() => {
     for (const name of missing) {
       const { packages: candidates, service } = knownProxies[name]
       for (const each of candidates) if (!findProxy(name)) installPackage(each)
       if (service && findProxy(name) && existsSync('/run/systemd/system')) asRoot('systemctl', ['disable', service])
     }
-  } finally {
-    if (isDebian && !hasPolicy) asRoot('rm', ['-f', SERVICE_POLICY])
-  }
+  })
+}
+
+/** Installs servers that the backends are tried against, those that are missing, from Debian's or Ubuntu's packages. */
+export function installPeers(peers: readonly Peer[]): void {
+  const missing = peers.filter((peer) => !peer.find())
+  if (missing.length === 0 || !exists('apt-get')) return
+  withoutServices(() => {
+    for (const { packages: wanted } of missing) for (const each of wanted) installPackage(each)
+  })
 }
 
 /** Installs Redis from the system's packages. */
