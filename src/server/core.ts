@@ -11,6 +11,7 @@ import { sharedLog } from './log/shared.ts'
 import { longTimeout } from './long-timeout.ts'
 import { countingLog, createMetrics } from './metrics.ts'
 import { checkSize } from './outbox.ts'
+import { watchOrphans } from './rerun.ts'
 import { createRunner } from './run.ts'
 import { checkOptions, settingsFrom, unfailing, warnIfOpen } from './settings.ts'
 import type { FetchJobServer, JobServerOptions, Settings } from './types.ts'
@@ -29,10 +30,12 @@ export function createCore(options: JobServerOptions): Core {
   const outages = watchOutages(countingLog(own, metrics))
   const chosen = settingsFrom(options)
   const leaveProcess = enterProcess(own, chosen.basePath)
-  const log = sharedLog(outages.log, chosen.heartbeatMs)
+  const reruns = chosen.onLost === 'rerun' ? watchOrphans(outages.log) : undefined
+  const log = sharedLog(reruns?.log ?? outages.log, chosen.heartbeatMs)
   const settings: Settings = { ...chosen, log, onError: outages.tellOnce(unfailing(chosen.onError)) }
   const connections = new Connections(settings, metrics)
   const runner = createRunner(settings, metrics)
+  reruns?.begin(settings, runner)
   const parts: Parts = { settings, connections, bodies: createBodies(settings), runner, metrics }
   let closed: Promise<void> | undefined
 

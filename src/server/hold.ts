@@ -47,7 +47,7 @@ export function holdJob(holding: Holding): Hold {
   }
 
   function hear(what?: string): void {
-    if (what === undefined || what === LEASE_IS_OVER) renew()
+    if (what === undefined || what === LEASE_IS_OVER || what === 'queued') renew() // queued again: it is lost
     if (isEnding) return
     if (what === undefined || what === 'cancelling' || isTerminal(what)) look()
   }

@@ -20,11 +20,15 @@ export interface Admission {
   readonly slot: Slot
   /** The job is queued and its lease taken. */
   isTaken?: boolean
+  /** Default 1: nobody has run it before. */
+  attempt?: number
 }
 
 export interface Runner {
   /** It runs nothing any more. */
   readonly closing: boolean
+  /** Aborted then. */
+  readonly signal: AbortSignal
   /** Throws a `LogError`: `closed`, or `busy` where too many wait. */
   admit(subject?: string): Admission
   run<T>(jobId: string, work: Work<T>, admission?: Admission): Promise<T>
@@ -48,7 +52,13 @@ export function createRunner(settings: Settings, metrics: MetricsStore): Runner 
   const node = crypto.randomUUID()
   let count = 0
 
-  async function execute<T>(id: string, work: Work<T>, { owner, slot, isTaken }: Admission, stop: AbortController, onBegin: () => void): Promise<T> {
+  async function execute<T>(
+    id: string,
+    work: Work<T>,
+    { owner, slot, isTaken, attempt = 1 }: Admission,
+    stop: AbortController,
+    onBegin: () => void
+  ): Promise<T> {
     const lease = { owner, ms: leaseMs }
     const tell = (error: unknown) => onError(error, { jobId: id })
     const tally = metrics.job()
@@ -72,9 +82,9 @@ export function createRunner(settings: Settings, metrics: MetricsStore): Runner 
       await orAborted(slot.ready, stop.signal)
       onBegin()
       tally.begin()
-      await outbox.add('started', {})
+      await outbox.add('started', attempt > 1 ? { attempt } : {})
       stop.signal.throwIfAborted()
-      working = (async () => work(contextOf(id, guardListeners(stop.signal, tell), outbox)))()
+      working = (async () => work(contextOf(id, attempt, guardListeners(stop.signal, tell), outbox)))()
       const result = await untilAbandoned(working, stop, settings.timeoutMs, tell)
       const { reason } = stop.signal
       if (reason instanceof Stopped && reason.why !== 'shutdown') throw reason
@@ -128,6 +138,7 @@ export function createRunner(settings: Settings, metrics: MetricsStore): Runner 
 
   const runner: Runner = {
     drained: drained.promise,
+    signal: closing.signal,
     get closing() {
       return closing.signal.aborted
     },

@@ -47,6 +47,8 @@ const RULES: Record<keyof JobServerOptions, Rule> = {
   maxConnectionAgeMs: AMOUNT,
   fastPath: BOOLEAN,
   leaseMs: [`a number from 100 to ${LONGEST_INTERVAL_MS}`, (value) => isNumber(value, LONGEST_INTERVAL_MS) && Number(value) >= 100],
+  onLost: ['"fail" or "rerun"', (value) => value === 'fail' || value === 'rerun'],
+  maxAttempts: ['an integer from 1', (value) => isNumber(value) && Number.isSafeInteger(value)],
   maxRunning: AMOUNT,
   maxRunningPerSubject: AMOUNT,
   maxQueued: ['a number from 0', (value) => value === 0 || isNumber(value)],
@@ -63,6 +65,9 @@ export function checkOptions(options: JobServerOptions): void {
     const [expected, isRight] = RULES[name as keyof JobServerOptions] // as: see above
     if (value !== undefined && !isRight(value)) throw new RangeError(`${name}: expected ${expected}, got ${show(value)}`)
   }
+  if (options.onLost === 'rerun' && options.log && !isFunction(options.log.adopt))
+    throw new TypeError('onLost: "rerun" needs a log that can run jobs again, such as memoryLog() or redisLog(): this one has no `adopt`')
+  if (options.onLost === 'rerun' && !options.start) throw new TypeError('onLost: "rerun" needs `start`: only jobs that it runs are run again')
   if (options.origins === '*' && options.allowCredentials)
     throw new RangeError('origins: "*" with allowCredentials would let every page act as its visitor; name the origins')
 }
@@ -84,6 +89,8 @@ export function settingsFrom(options: JobServerOptions): Omit<Settings, 'log'> {
     maxConnectionAgeMs: Number.POSITIVE_INFINITY,
     fastPath: true,
     leaseMs: 30_000,
+    onLost: 'fail',
+    maxAttempts: 3,
     maxRunning: 100,
     maxRunningPerSubject: Number.POSITIVE_INFINITY,
     maxQueued: 10_000,

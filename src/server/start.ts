@@ -23,7 +23,11 @@ const digest = async (...parts: string[]): Promise<string> => (await digestOf(JS
  * Creates the job and begins its work. With a key, the id follows from the key and its scope, and
  * creating is appending the first event, so that on a shared log too only one of several equal requests starts anything.
  */
-export async function startJob({ body, idempotencyKey: key, scope }: Starting, { log, start, leaseMs }: Settings, runner: Runner): Promise<Started> {
+export async function startJob(
+  { body, idempotencyKey: key, scope }: Starting,
+  { log, start, leaseMs, onLost, maxAttempts }: Settings,
+  runner: Runner
+): Promise<Started> {
   if (!start) throw badRequest('this server starts no jobs: it was created without `start`', 405)
   const input = parse(body)
   if (key === null) return begin(crypto.randomUUID(), {})
@@ -48,7 +52,8 @@ export async function startJob({ body, idempotencyKey: key, scope }: Starting, {
     const { owner, slot } = admission
     const queued = slot.position === undefined ? data : { ...data, position: slot.position }
     try {
-      await log.append(id, 'queued', queued, { expectSeq: 0, appendId: `${owner}/queued`, firstTry: true, lease: { owner, ms: leaseMs } })
+      const options = { expectSeq: 0, appendId: `${owner}/queued`, firstTry: true, lease: { owner, ms: leaseMs } }
+      await log.append(id, 'queued', queued, onLost === 'rerun' ? { ...options, rerun: { input: body, maxAttempts } } : options)
     } catch (error) {
       if (isLogError(error, 'unavailable'))
         void runner.giveUp(id, admission) // it may be there: whoever asks again begins it
@@ -78,7 +83,8 @@ export async function startJob({ body, idempotencyKey: key, scope }: Starting, {
   }
 }
 
-function parse(body: string): unknown {
+/** The input of a start. */
+export function parse(body: string): unknown {
   if (body === '') return undefined
   try {
     return JSON.parse(body)

@@ -61,6 +61,8 @@ export interface FetchContext {
  */
 export interface JobContext {
   readonly id: string
+  /** 1 for the first; more where the job is run again (`onLost: 'rerun'`). */
+  readonly attempt: number
   /** Aborted when somebody cancels the job, its time is over, its lease is lost, or the server closes. What its listeners throw goes to `onError`. */
   readonly signal: AbortSignal
   /** A bare number up to 1 is a ratio, a larger one a percentage. */
@@ -156,6 +158,13 @@ export interface JobServerOptions {
    * somebody looks at it. Default 30,000.
    */
   leaseMs?: number
+  /**
+   * What becomes of a job that was started over HTTP and whose lease is over: it ends (`fail`, the default), or it is queued again, and a server with `start`
+   * and `rerun` that hears of it runs `start` with the same input. Its effects may then happen twice. A `TypeError` for a log that can't.
+   */
+  onLost?: 'fail' | 'rerun'
+  /** With `onLost: 'rerun'`: how often a job is run at most, the first time included. Default 3. */
+  maxAttempts?: number
   /** Jobs that this server runs at once; the rest waits, `queued` with its `position`. Default 100. */
   maxRunning?: number
   /** The same of each `subject` that `authorize` names, of those that were started over HTTP. Default: no limit of its own. */

@@ -25,8 +25,9 @@ export async function untilAbandoned<T>(working: Promise<T>, stop: AbortControll
 }
 
 /** What work is given. */
-export const contextOf = (id: string, signal: AbortSignal, { add }: Outbox): JobContext => ({
+export const contextOf = (id: string, attempt: number, signal: AbortSignal, { add }: Outbox): JobContext => ({
   id,
+  attempt,
   signal,
   progress: (progress) => add('progress', progress),
   log: (message, level = 'info') => add('log', { level, message }),

@@ -3,6 +3,7 @@ import { describeAppends } from './event-log/append.ts'
 import { describeLeases } from './event-log/lease.ts'
 import { describeNames } from './event-log/names.ts'
 import { describePages } from './event-log/read.ts'
+import { describeReruns } from './event-log/rerun.ts'
 import { describeSnapshots } from './event-log/snapshot.ts'
 import { describeWatches } from './event-log/watch.ts'
 import { createWorkbench, type LogUnderTest } from './event-log/workbench.ts'
@@ -16,6 +17,7 @@ export function describeEventLog(name: string, log: LogUnderTest): void {
     describeAppends(workbench)
     describeNames(workbench)
     describeLeases(workbench)
+    describeReruns(workbench)
     describePages(workbench)
     describeSnapshots(workbench)
     describeWatches(workbench)

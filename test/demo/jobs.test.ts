@@ -15,6 +15,7 @@ function createContext() {
       said.push([type, data])
     }
   const job: JobContext = {
+    attempt: 1,
     id: '1',
     signal: stop.signal,
     progress: say('progress'),

@@ -44,11 +44,18 @@ export function checkEntry(jobId: string, type: unknown, data: unknown): string 
 const expected = (jobId: string, type: string): string => `data of "${type}" for job ${show(jobId)}: expected what JSON can carry`
 
 /** The options of an append. Throws a `TypeError` that names what was wrong. */
-export function checkAppend({ expectSeq, appendId, lease }: AppendOptions): void {
+export function checkAppend({ expectSeq, appendId, lease, rerun }: AppendOptions): void {
   if (expectSeq !== undefined && !(Number.isSafeInteger(expectSeq) && expectSeq >= 0))
     throw new TypeError(`expectSeq: expected an integer from 0, got ${show(expectSeq)}`)
   if (appendId !== undefined && !isName(appendId)) throw new TypeError(`appendId: expected 1 to 256 characters, got ${show(appendId)}`)
   if (lease !== undefined) checkLease(lease.owner, lease.ms)
+  if (rerun !== undefined) checkRerun(rerun, lease !== undefined)
+}
+
+function checkRerun({ input, maxAttempts }: NonNullable<AppendOptions['rerun']>, hasLease: boolean): void {
+  if (!hasLease) throw new TypeError('rerun: expected with a lease, got none')
+  if (typeof input !== 'string') throw new TypeError(`rerun.input: expected text, got ${show(input)}`)
+  if (!(Number.isSafeInteger(maxAttempts) && maxAttempts >= 1)) throw new RangeError(`rerun.maxAttempts: expected an integer from 1, got ${show(maxAttempts)}`)
 }
 
 export function checkLease(owner: string, ms: number): void {
@@ -65,6 +72,13 @@ export const lostData = (ms: number | string): { code: string; message: string; 
   code: 'lost',
   message: `nobody runs the job any more: its lease of ${ms} ms was not renewed`,
   retryable: true
+})
+
+/** What `retrying` says of a job whose lease of `ms` is over, and which is queued again. */
+export const rerunData = (ms: number | string, attempt: number | string): { code: string; attempt: number | string; message: string } => ({
+  code: 'lost',
+  attempt,
+  message: `nobody runs the job any more: its lease of ${ms} ms was not renewed; it is run again`
 })
 
 /** `progress` as snapshots have it: a bare number up to 1 is a ratio, a larger one a percentage; nothing where it is neither that nor an object (PROTOCOL.md §1). */

@@ -1,11 +1,11 @@
 import type { WireEvent } from '../../protocol/frames.ts'
 import { isTerminal } from '../../protocol/rules.ts'
 import { longTimeout } from '../long-timeout.ts'
-import { checkAppend, checkEntry, checkJobId, checkLease, lostData, show } from './entry.ts'
+import { checkAppend, checkEntry, checkJobId, checkLease, lostData, rerunData, show } from './entry.ts'
 import { createMemoryJob, type MemoryJob } from './memory-job.ts'
 import { createLease, type Lease } from './memory-lease.ts'
 import { markAlone, namedLog } from './process-wide.ts'
-import { type AppendOptions, type Entry, type EventLog, LEASE_IS_OVER, LogError } from './types.ts'
+import { type Adopted, type AppendOptions, type Entry, type EventLog, LEASE_IS_OVER, LogError } from './types.ts'
 
 export interface MemoryLogOptions {
   /**
@@ -28,6 +28,8 @@ const DAY_MS = 86_400_000
 interface Kept {
   readonly job: MemoryJob
   lease?: Lease
+  /** It is run again where its lease is over; this is its attempt so far. */
+  rerun?: Adopted & { readonly maxAttempts: number }
   /** When the last event came, by a clock that doesn't jump. */
   lastAt: number
   /** Stops what would drop it. */
@@ -107,9 +109,24 @@ function createMemoryLog({ maxEvents = 10_000, maxBytes = 2 ** 26, ttlMs = 3_600
   }
 
   function take(jobId: string, kept: Kept, owner: string, ms: number): void {
-    const end = (leaseMs: number) => void put(jobId, kept, [['failed', JSON.stringify(lostData(leaseMs))]])
-    kept.lease ??= createLease(() => wake(jobId, LEASE_IS_OVER), end)
+    kept.lease ??= createLease(
+      () => wake(jobId, LEASE_IS_OVER),
+      (leaseMs) => lose(jobId, kept, leaseMs)
+    )
     kept.lease.take(owner, ms)
+  }
+
+  /** Ends the job, or leaves it to whoever adopts it. */
+  function lose(jobId: string, kept: Kept, leaseMs: number): void {
+    const { rerun } = kept
+    if (!rerun || rerun.attempt >= rerun.maxAttempts || kept.job.snapshot.cancelling !== undefined)
+      return void put(jobId, kept, [['failed', JSON.stringify(lostData(leaseMs))]])
+    rerun.attempt += 1
+    giveUp(kept)
+    put(jobId, kept, [
+      ['retrying', JSON.stringify(rerunData(leaseMs, rerun.attempt))],
+      ['queued', '{}']
+    ])
   }
 
   function giveUp(kept: Kept): void {
@@ -122,6 +139,7 @@ function createMemoryLog({ maxEvents = 10_000, maxBytes = 2 ** 26, ttlMs = 3_600
     kept.lastAt = performance.now()
     if (kept.job.ended) {
       kept.lease?.release()
+      delete kept.rerun
       kept.stop()
       kept.stop = later(ttlMs, () => expire(jobId))
     }
@@ -133,7 +151,7 @@ function createMemoryLog({ maxEvents = 10_000, maxBytes = 2 ** 26, ttlMs = 3_600
     checkOpen()
     const known = jobs.get(jobId)
     if (!known) checkJobId(jobId)
-    const { expectSeq, appendId, lease } = options
+    const { expectSeq, appendId, lease, rerun } = options
     checkAppend(options)
     const texts = entries.map(({ type, data }) => [type, checkEntry(jobId, type, data)] as const)
     const early = entries.findIndex(({ type }) => isTerminal(type))
@@ -146,10 +164,11 @@ function createMemoryLog({ maxEvents = 10_000, maxBytes = 2 ** 26, ttlMs = 3_600
     if (expectSeq !== undefined && expectSeq !== last)
       throw new LogError('conflict', `job ${JSON.stringify(jobId)}: expected ${expectSeq} events before "${first?.type}", found ${last}`)
     if (known?.job.ended) throw new LogError('ended', `job ${JSON.stringify(jobId)} has ended with "${status}": "${first?.type}" cannot be appended`)
-    if (lease && known?.lease && known.lease.owner !== lease.owner) throw heldByAnother(jobId)
+    if (lease && known && isAnothers(known, lease.owner)) throw heldByAnother(jobId)
     if (!first) return []
     const kept = known ?? create(jobId)
     if (lease) take(jobId, kept, lease.owner, lease.ms)
+    if (rerun) kept.rerun = { ...rerun, attempt: 1 }
     return put(jobId, kept, texts, appendId)
   }
 
@@ -180,10 +199,22 @@ function createMemoryLog({ maxEvents = 10_000, maxBytes = 2 ** 26, ttlMs = 3_600
       if (ms !== 0) checkLease(owner, ms)
       const kept = jobs.get(jobId)
       if (!kept) return !expired.has(jobId)
-      if (kept.job.ended || (kept.lease && kept.lease.owner !== owner)) return false
+      if (kept.job.ended || isAnothers(kept, owner)) return false
       if (ms > 0) take(jobId, kept, owner, ms)
-      else giveUp(kept)
+      else {
+        giveUp(kept)
+        if (kept.rerun) wake(jobId, 'queued')
+      }
       return true
+    },
+    async adopt(jobId, owner, ms) {
+      checkOpen()
+      checkLease(owner, ms)
+      const kept = jobs.get(jobId)
+      if (!kept?.rerun || kept.job.ended || (kept.lease && kept.lease.owner !== owner)) return undefined
+      take(jobId, kept, owner, ms)
+      const { input, attempt } = kept.rerun
+      return { input, attempt }
     },
     async reset(jobId) {
       checkOpen()
@@ -201,4 +232,6 @@ function createMemoryLog({ maxEvents = 10_000, maxBytes = 2 ** 26, ttlMs = 3_600
   }
 }
 
+/** An owner who has lost a job that is run again doesn't get it back by asking for it. */
+const isAnothers = ({ lease, rerun }: Kept, owner: string): boolean => (lease || rerun ? lease?.owner !== owner : false)
 const heldByAnother = (jobId: string): LogError => new LogError('conflict', `job ${JSON.stringify(jobId)}: another owner has its lease`)

@@ -10,6 +10,19 @@ export interface AppendOptions {
   firstTry?: boolean
   /** Takes or renews the job's lease for `owner` for `ms`. Where another owner holds it: `conflict`. A lease that is over doesn't pass to another: it ends the job. */
   lease?: { owner: string; ms: number }
+  /**
+   * With `lease`: where that is over, the job is queued again instead of ended, until it has had `maxAttempts`; who runs it next is given `input`, a text that
+   * the log keeps until the job ends and shows no reader. From then on the lease passes to others by `EventLog.adopt` only. A log without `adopt` ignores it.
+   */
+  rerun?: { input: string; maxAttempts: number }
+}
+
+/** What whoever runs a job again is given. */
+export interface Adopted {
+  /** That of `AppendOptions.rerun`. */
+  input: string
+  /** 1 for the first. */
+  attempt: number
 }
 
 /** An event that has not been appended yet. */
@@ -25,7 +38,9 @@ export const LEASE_IS_OVER = '?lease'
  * Where events are kept. Every reading goes through `read`; a wake-up says only that reading may be worth while.
  *
  * A job may have a lease: somebody says that he works at it, until then. Where it is over, whoever looks at the job (append, read, snapshot, or the log
- * itself) warns its owner by a wake-up, and ends it once `graceOf` the lease has passed as well: `failed {code: 'lost', retryable: true}`, as one step.
+ * itself) warns its owner by a wake-up, and ends it once `graceOf` the lease has passed as well: `failed {code: 'lost', retryable: true}`, as one step. A job
+ * that has `rerun`, attempts left and no `cancelling` is queued again instead, without a lease: `retrying {code: 'lost', attempt, message}` and `queued {}`, as
+ * one step; `attempt` is the next one.
  */
 export interface EventLog {
   /**
@@ -45,8 +60,13 @@ export interface EventLog {
    * again. `what` is the type of what was appended last, or `LEASE_IS_OVER`; `undefined`: anything may have been. Returns how to stop.
    */
   watch(jobId: string, wake: (what?: string) => void): Promise<() => void>
-  /** Takes the job's lease where nobody has it, or renews it. False: it is lost, since the job has ended or another owner has it. True for a job that the log doesn't know (any more): nobody else has it. 0 ms gives it up: then nobody has it. */
+  /** Takes the job's lease where nobody has it, or renews it. False: it is lost, since the job has ended or another owner has it. True for a job that the log doesn't know (any more): nobody else has it. 0 ms gives it up: then nobody has it, and a job that has `rerun` wakes as `queued`. */
   renew(jobId: string, owner: string, ms: number): Promise<boolean>
+  /**
+   * Takes the lease of a job that has `rerun`, has not ended, and whose lease nobody else has: of several who ask, one gets it, and is told what to run.
+   * `undefined`: there is nothing to take. Without it the log can't run jobs again.
+   */
+  adopt?: ((jobId: string, owner: string, ms: number) => Promise<Adopted | undefined>) | undefined
   /** Forgets the job as if it had never been; what is appended later begins a log of another epoch. */
   reset(jobId: string): Promise<void>
   /** Whether jobs can be appended to, read and listened to, tried out. Rejects where not; resolves with what may harm them later, in words. Without it only reading is tried. */

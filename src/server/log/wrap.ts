@@ -11,6 +11,7 @@ export const wrapLog = (log: EventLog, overrides: Partial<EventLog>): EventLog =
   snapshot: (jobId) => log.snapshot(jobId),
   watch: (...asked) => log.watch(...asked),
   renew: (...asked) => log.renew(...asked),
+  adopt: log.adopt && ((...asked) => (log.adopt as NonNullable<EventLog['adopt']>)(...asked)), // as: it has it
   reset: (jobId) => log.reset(jobId),
   check: log.check && (() => (log.check as NonNullable<EventLog['check']>)()), // as: it has it
   close: () => log.close(),

@@ -18,6 +18,10 @@ export interface Arguments {
   /** Who has the lease, or wants it, and for how many ms. */
   owner?: string
   lease?: string
+  /** RENEW: `'1'` takes what is to be run again. APPEND: how often, and with which input. */
+  adopt?: string
+  maxAttempts?: string
+  input?: string
   /** APPEND: the status after its events, `''` as before; whether the last of them is terminal, `'1'`. */
   status?: string
   last?: string

@@ -69,7 +69,7 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
     job: string,
     types: readonly string[],
     texts: readonly string[],
-    { expectSeq, appendId, firstTry, lease }: AppendOptions
+    { expectSeq, appendId, firstTry, lease, rerun }: AppendOptions
   ): Promise<unknown[]> {
     appends += 1
     const name = appendId ?? `${writer}${appends}`
@@ -79,6 +79,7 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
     const args: Partial<Arguments> = {
       ...changesBy(types),
       ...(lease && { owner: lease.owner, lease: String(Math.ceil(lease.ms)) }),
+      ...(rerun && { maxAttempts: String(rerun.maxAttempts), input: rerun.input }),
       expect: String(expectSeq ?? ''),
       maxEvents,
       maxBytes,
@@ -149,6 +150,12 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
       if (ms !== 0) checkLease(owner, ms)
       const [isHeld] = await run(RENEW, job, { owner, lease: String(Math.ceil(ms)) })
       return isHeld === 1
+    },
+    async adopt(job, owner, ms) {
+      checkJobId(job)
+      checkLease(owner, ms)
+      const [isHeld, input, attempt] = (await run(RENEW, job, { owner, lease: String(Math.ceil(ms)), adopt: '1' })) as [number, string, number] // as: see the script
+      return isHeld === 1 ? { input, attempt } : undefined
     },
     async reset(job) {
       checkJobId(job)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { lostData } from '../log/entry.ts'
+import { lostData, rerunData } from '../log/entry.ts'
 
 /** Lua that Redis runs as one step, and the name that it keeps it by. */
 export interface Script {
@@ -25,13 +25,15 @@ export const MS = 3
 export const DATA = 5
 
 const lost = JSON.stringify(lostData('MS')).split('MS')
+/** Around the attempt, a number, and the lease's ms. */
+const again = JSON.stringify(rerunData('MS', 'ATTEMPT')).split(/"ATTEMPT"|MS/)
 
 /**
  * Finds the log and says where it stands. Each log knows which run of Redis it was last written in: in another one it may
  * have lost its tail (a kill before the tail was on disk, an older copy, a replica that was behind). So may one whose end is
  * before what this process has seen of it. Both take the new epoch.
  *
- * A lease that is over is given a time of grace, and its owner is woken; once that is over as well, the job ends. What Redis refuses of it (it is full) is
+ * A lease that is over is given a time of grace, and its owner is woken; once that is over as well, the job ends, or is queued for another attempt. What Redis refuses of it (it is full) is
  * left for whoever looks next.
  *
  * KEYS: state, events, gone.
@@ -42,9 +44,10 @@ local function digits(n) return string.format('%.0f', n) end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local ms, run = digits(now), arg.run or ''
-local found = redis.call('HMGET', state, 'epoch', 'seq', 'status', 'run', 'owner', 'leaseMs', 'until', 'warned', 'bytes')
+local found = redis.call('HMGET', state, 'epoch', 'seq', 'status', 'run', 'owner', 'leaseMs', 'until', 'warned', 'bytes', 'maxAttempts', 'attempt')
 local epoch, seq, status, owner = found[1], tonumber(found[2]), found[3], found[5]
 local leaseMs, untilMs, bytes = tonumber(found[6]), tonumber(found[7]), tonumber(found[9]) or 0
+local maxAttempts, attempt = tonumber(found[10]), tonumber(found[11]) or 1
 if epoch and ((found[4] ~= run and not arg.assumeNoLoss) or (epoch == arg.seenEpoch and seq < tonumber(arg.seenSeq))) then
   epoch = arg.fresh
   redis.call('HSET', state, 'epoch', epoch, 'run', run)
@@ -70,16 +73,30 @@ if epoch and not isOver and owner and untilMs <= now and arg.owner ~= owner then
   if found[8] ~= '1' then
     untilMs = now + math.min(leaseMs, 3000)
     if tried('HSET', state, 'until', digits(untilMs), 'warned', '1') then redis.call('PUBLISH', arg.channel, '?lease') end
+  elseif maxAttempts and attempt < maxAttempts and redis.call('HEXISTS', state, 'cancelling') == 0 then
+    local data = '${again[0]}' .. digits(attempt + 1) .. '${again[1]}' .. digits(leaseMs) .. '${again[2]}'
+    bytes = bytes + #data + 2
+    if tried('HSET', state, 'run', run, 'seq', digits(seq + 2), 'status', 'queued', 'attempt', digits(attempt + 1), 'bytes', digits(bytes)) then
+      redis.call('HDEL', state, 'owner', 'leaseMs', 'until', 'warned')
+      seq, status, attempt, owner = seq + 2, 'queued', attempt + 1, false
+      ${put('digits(seq - 1)', "'retrying'", 'data', "''")}
+      ${put('digits(seq)', "'queued'", "'{}'", "''")}
+      keepFor(tonumber(arg.idleTtl))
+      redis.call('PUBLISH', arg.channel, 'queued')
+    end
   else
     local data = '${lost[0]}' .. digits(leaseMs) .. '${lost[1]}'
     if tried('HSET', state, 'run', run, 'seq', digits(seq + 1), 'status', 'failed', 'error', data) then
       seq, status, isOver = seq + 1, 'failed', true
+      redis.call('HDEL', state, 'input', 'maxAttempts', 'attempt')
       ${put('digits(seq)', "'failed'", 'data', "''")}
       keepEnded()
       redis.call('PUBLISH', arg.channel, 'failed')
     end
   end
 end
+-- An owner who has lost a job that is run again doesn't get it back by asking for it.
+local isAnothers = (owner or maxAttempts) and owner ~= arg.owner
 `
 
 /** Answers with the first event's seq and ms: all of them are in a row. */
@@ -105,7 +122,7 @@ local before = epoch and arg.again and appended()
 if before then return { 'appended', epoch, tonumber(string.match(before[1], '^%d+')), tonumber(before[2][4]) } end
 if arg.expect and tonumber(arg.expect) ~= (seq or 0) then return { 'conflict', seq or 0 } end
 if isOver then return { 'ended', status } end
-if arg.owner and owner and arg.owner ~= owner then return { 'held' } end
+if arg.owner and isAnothers then return { 'held' } end
 if not epoch then epoch, seq, status = arg.fresh, 0, 'queued' end
 local isNew = seq == 0
 
@@ -117,6 +134,7 @@ end
 if arg.owner then
   set('owner', arg.owner) set('leaseMs', arg.lease) set('until', digits(now + tonumber(arg.lease))) set('warned', '0')
 end
+if arg.maxAttempts then set('maxAttempts', arg.maxAttempts) set('attempt', '1') set('input', arg.input or '') end
 
 -- What Redis may refuse comes first, and what it refuses when it is full before what it takes nevertheless: a script is not undone.
 redis.call('PUBLISH', arg.channel, arg.type)
@@ -135,7 +153,9 @@ while length > maxEvents or (bytes > maxBytes and length > 1) do
   length, bytes = length - 1, bytes - #oldest[2][6]
 end
 redis.call('HSET', state, 'bytes', digits(bytes))
-if arg.last then keepEnded()
+if arg.last then
+  redis.call('HDEL', state, 'input', 'maxAttempts', 'attempt')
+  keepEnded()
 elseif arg.owner then keepFor(arg.ttl and tonumber(arg.lease) + tonumber(arg.ttl))
 elseif not owner then keepFor(tonumber(arg.idleTtl)) end
 return { 'appended', epoch, seq - count + 1, now }
@@ -170,16 +190,18 @@ export const RENEW: Script = script(
   NAMED,
   FIND,
   `
-if not epoch then return { redis.call('EXISTS', gone) == 1 and 0 or 1 } end
-if isOver or (owner and owner ~= arg.owner) then return { 0 } end
+if not epoch then return { (arg.adopt or redis.call('EXISTS', gone) == 1) and 0 or 1 } end
+if arg.adopt and (isOver or not maxAttempts or (owner and owner ~= arg.owner)) then return { 0 } end
+if not arg.adopt and (isOver or isAnothers) then return { 0 } end
 if arg.lease == '0' then
   redis.call('HDEL', state, 'owner', 'leaseMs', 'until', 'warned')
   keepFor(tonumber(arg.idleTtl))
+  if maxAttempts then redis.call('PUBLISH', arg.channel, 'queued') end
   return { 1 }
 end
 redis.call('HSET', state, 'owner', arg.owner, 'leaseMs', arg.lease, 'until', digits(now + tonumber(arg.lease)), 'warned', '0')
 keepFor(arg.ttl and tonumber(arg.lease) + tonumber(arg.ttl))
-return { 1 }
+return arg.adopt and { 1, redis.call('HGET', state, 'input'), attempt } or { 1 }
 `
 )
 
