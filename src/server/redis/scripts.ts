@@ -73,7 +73,7 @@ if epoch and not isOver and owner and untilMs <= now and arg.owner ~= owner then
   if found[8] ~= '1' then
     untilMs = now + math.min(leaseMs, 3000)
     if tried('HSET', state, 'until', digits(untilMs), 'warned', '1') then redis.call('PUBLISH', arg.channel, '?lease') end
-  elseif maxAttempts and attempt < maxAttempts and redis.call('HEXISTS', state, 'cancelling') == 0 then
+  elseif maxAttempts and attempt < maxAttempts and not redis.call('HMGET', state, 'cancelling')[1] then
     local data = '${again[0]}' .. digits(attempt + 1) .. '${again[1]}' .. digits(leaseMs) .. '${again[2]}'
     bytes = bytes + #data + 2
     if tried('HSET', state, 'run', run, 'seq', digits(seq + 2), 'status', 'queued', 'attempt', digits(attempt + 1), 'bytes', digits(bytes)) then
@@ -201,7 +201,7 @@ if arg.lease == '0' then
 end
 redis.call('HSET', state, 'owner', arg.owner, 'leaseMs', arg.lease, 'until', digits(now + tonumber(arg.lease)), 'warned', '0')
 keepFor(arg.ttl and tonumber(arg.lease) + tonumber(arg.ttl))
-return arg.adopt and { 1, redis.call('HGET', state, 'input'), attempt } or { 1 }
+return arg.adopt and { 1, redis.call('HMGET', state, 'input')[1], attempt } or { 1 }
 `
 )
 
