@@ -154,7 +154,7 @@ while length > maxEvents or (bytes > maxBytes and length > 1) do
 end
 redis.call('HSET', state, 'bytes', digits(bytes))
 if arg.last then
-  redis.call('HDEL', state, 'input', 'maxAttempts', 'attempt')
+  if maxAttempts or arg.maxAttempts then redis.call('HDEL', state, 'input', 'maxAttempts', 'attempt') end
   keepEnded()
 elseif arg.owner then keepFor(arg.ttl and tonumber(arg.lease) + tonumber(arg.ttl))
 elseif not owner then keepFor(tonumber(arg.idleTtl)) end
