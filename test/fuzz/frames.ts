@@ -19,7 +19,7 @@ export const event = (tape: Tape): WireEvent => ({
 })
 
 /** In shapes that servers use, and in others. */
-const progress = (tape: Tape): unknown =>
+export const progress = (tape: Tape): unknown =>
   tape.pick<unknown>([
     0.5,
     50,

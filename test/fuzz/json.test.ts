@@ -3,11 +3,12 @@
 import { test } from 'vitest'
 import { TransportError } from '../../src/errors.ts'
 import { parseAnswer, parseSnapshot } from '../../src/protocol/parse.ts'
+import { progressOf } from '../../src/protocol/progress.ts'
 import { errorIn } from '../../src/transports/http.ts'
 import { readOnce } from '../../src/transports/read-once.ts'
 import { bodyOf } from '../transports/scripted-fetch.ts'
 import { damageBytes, damageText, split, spoil, text, value } from './damage.ts'
-import { frame, reading, snapshot } from './frames.ts'
+import { frame, progress, reading, snapshot } from './frames.ts'
 import { expectSame, orMalformed, outcomeOf } from './outcome.ts'
 import * as reference from './reference.ts'
 import { fuzz, type Tape } from './tape.ts'
@@ -81,6 +82,13 @@ test('a reading that is fetched, cut anywhere', { timeout: 120_000 }, async () =
         : { frames: [], end: 'protocol' }
     tape.note(`ends: ${expected.end}`)
     expectSame(outcome, expected, () => json)
+  })
+})
+
+test('a progress, whatever the server', { timeout: 120_000 }, async () => {
+  await fuzz('progress', 8000, (tape) => {
+    const data = tape.oneIn(3) ? value(tape) : progress(tape)
+    expectSame(progressOf(structuredClone(data)), reference.progress(data), () => JSON.stringify(data))
   })
 })
 

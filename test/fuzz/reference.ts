@@ -96,7 +96,7 @@ function eventOf(value: unknown): Fields {
     ['time', isText]
   ])
   const { data = null } = value as Fields // as: it has fields
-  return { ...fields, data: fields.type === 'progress' ? progress(data) : data }
+  return { ...fields, data }
 }
 
 /** §1: a ratio wherever one can be known. */
@@ -212,9 +212,8 @@ export function answer(source: string): { frames: unknown[]; asksOn: boolean; ha
 export function snapshot(source: string): Fields {
   const value = parse(source)
   const fields = checked(value, [['id', isText], ...place])
-  const { result, error } = value as Fields // as: it has fields
-  const known = progress((value as Fields).progress) // as: it has fields
-  return { ...fields, result, error, ...(typeof known === 'object' && known !== null && !Array.isArray(known) && { progress: known }) }
+  const { result, error, progress } = value as Fields // as: it has fields
+  return { ...fields, result, error, progress }
 }
 
 /** RFC 9110 §10.2.3, of dates that are long over or far ahead; no pause where nothing, or less, is asked for. */

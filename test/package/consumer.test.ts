@@ -74,7 +74,7 @@ describe('imported in Node', () => {
   })
 
   test('jobtail/server needs Node and nothing of a browser', async () => {
-    const result = await imported('jobtail/server', ['process', 'Buffer', 'Blob'])
+    const result = await imported('jobtail/server', ['process', 'Buffer', 'Blob', 'setImmediate', 'TextEncoder'])
     expect(result).toMatchObject({ touched: [], added: [] })
     expect(result.names).toEqual(expect.arrayContaining(['createJobServer', 'memoryLog']))
   })

@@ -12,8 +12,9 @@ async function transcode(input: unknown, job: JobContext): Promise<{ url: string
   await job.output('chunk')
   await job.publish('thumbnail', { url: '/1.png' })
   job.signal.throwIfAborted()
-  // @ts-expect-error: progress is an object
   await job.progress(0.5)
+  // @ts-expect-error: progress is an object, or its ratio
+  await job.progress('half')
   return { url: `/${job.id}` }
 }
 
