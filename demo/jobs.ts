@@ -1,6 +1,6 @@
 /** The kinds of job that the demo runs. Each does real work on this machine, slowed down so that one can watch it. */
 
-import type { JobContext } from '../src/server/index.ts'
+import { type JobContext, JobError } from '../src/server/index.ts'
 import { hashFile } from './jobs/hash.ts'
 import { streamText } from './jobs/stream.ts'
 import { validateRows } from './jobs/validate.ts'
@@ -23,16 +23,14 @@ const kinds: Readonly<Record<string, Kind>> = {
   stream: { pace: { steps: 240, intervalMs: 60 }, work: streamText }
 }
 
-/** Says what is wrong with a job's input; `code` becomes the job's. */
-class BadInput extends Error {
-  readonly code = 'bad-input'
-}
+/** Says to whoever follows the job what is wrong with its input. */
+const badInput = (message: string): JobError => new JobError('bad-input', message)
 
 /** Runs the job that `{ kind, events?, intervalMs? }` asks for. */
 export async function runJob(job: JobContext, input: unknown): Promise<unknown> {
   const { kind, events, intervalMs } = (input ?? {}) as { kind?: unknown; events?: unknown; intervalMs?: unknown } // as: any JSON; each field is checked below
   const chosen = typeof kind === 'string' && Object.hasOwn(kinds, kind) ? kinds[kind] : undefined
-  if (!chosen) throw new BadInput(`kind: expected one of ${Object.keys(kinds).join(', ')}, got ${JSON.stringify(kind)}`)
+  if (!chosen) throw badInput(`kind: expected one of ${Object.keys(kinds).join(', ')}, got ${JSON.stringify(kind)}`)
   return chosen.work(job, {
     steps: count('events', events, chosen.pace.steps, 1, 5000),
     intervalMs: count('intervalMs', intervalMs, chosen.pace.intervalMs, 0, 10_000)
@@ -42,5 +40,5 @@ export async function runJob(job: JobContext, input: unknown): Promise<unknown> 
 function count(name: string, value: unknown, normal: number, least: number, most: number): number {
   if (value === undefined) return normal
   if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value
-  throw new BadInput(`${name}: expected an integer from ${least} to ${most}, got ${JSON.stringify(value)}`)
+  throw badInput(`${name}: expected an integer from ${least} to ${most}, got ${JSON.stringify(value)}`)
 }

@@ -24,8 +24,14 @@ let origin: string
 let versions: Set<string>
 
 beforeEach(async () => {
-  jobs = createJobServer({ maxJobsPerConnection: 1 })
   versions = new Set()
+  jobs = createJobServer({
+    maxJobsPerConnection: 1,
+    authorize({ source: { node } }) {
+      versions.add(`${node?.httpVersion}${node?.headers.upgrade ? ' upgrade' : ''}`)
+      return true
+    }
+  })
   server = http2.createSecureServer({ ...selfSigned(), allowHTTP1: true }, (req, res) => {
     // as: what is used of the answer is there over HTTP/2 as well
     if (req.url !== '/') return void serveModule(req as never, res as unknown as ServerResponse)
@@ -33,8 +39,6 @@ beforeEach(async () => {
     res.end(PAGE)
   })
   jobs.attach(server)
-  server.on('request', (req) => req.url.startsWith('/jobs') && versions.add(req.httpVersion))
-  server.on('upgrade', (req) => versions.add(`${req.httpVersion} upgrade`))
   await once(server.listen(0, '127.0.0.1'), 'listening')
   origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}` // as: it listens on a port
 })

@@ -1,14 +1,9 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { JobContext } from '../../src/server/index.ts'
+import { type JobContext, JobError } from '../../src/server/index.ts'
 import type { Pace } from '../jobs.ts'
 
 const ROWS = 40_000
-
-/** What the job's `failed` event will say. */
-class InvalidRow extends Error {
-  readonly code = 'invalid-row'
-}
 
 /** Checks the IBANs of a generated data set by ISO 7064, and fails at the row that is wrong. */
 export async function validateRows(job: JobContext, { steps, intervalMs }: Pace): Promise<never> {
@@ -20,7 +15,10 @@ export async function validateRows(job: JobContext, { steps, intervalMs }: Pace)
     if (wrong >= 0) {
       const iban = rows[first + wrong] ?? ''
       await job.log(`row ${first + wrong + 1} does not add up`, 'error')
-      throw new InvalidRow(`row ${first + wrong + 1}: the check digits of ${iban} are ${iban.slice(2, 4)}, they should be ${checkDigits(iban.slice(4))}`)
+      throw new JobError(
+        'invalid-row',
+        `row ${first + wrong + 1}: the check digits of ${iban} are ${iban.slice(2, 4)}, they should be ${checkDigits(iban.slice(4))}`
+      )
     }
     const checked = Math.min(first + perStep, ROWS)
     await job.progress({ ratio: checked / ROWS, current: checked, total: ROWS, unit: 'rows', stage: 'validating' })
