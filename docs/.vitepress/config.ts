@@ -4,6 +4,7 @@ import { defineConfig } from 'vitepress'
 import { linksOutside } from './outside.ts'
 import { nav, sidebar } from './pages.ts'
 import { slug } from './slug.ts'
+import { emptyHeadings } from './tables.ts'
 
 const docs = join(import.meta.dirname, '..')
 const repository: string | undefined = JSON.parse(readFileSync(join(docs, '../package.json'), 'utf8')).repository?.url?.replace(/^git\+|\.git$/g, '')
@@ -24,7 +25,10 @@ export default defineConfig({
   markdown: {
     anchor: { slugify: slug },
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
-    config: (md) => linksOutside(md, repository)
+    config(md) {
+      linksOutside(md, repository)
+      emptyHeadings(md)
+    }
   },
   themeConfig: {
     logo: { src: '/logo.svg', width: 24, height: 24, alt: '' },

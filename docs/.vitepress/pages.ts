@@ -52,7 +52,7 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
   { text: 'Guides: your page', items: using },
   { text: 'Guides: your server', items: running },
   { text: 'In detail', items: details },
-  { text: 'Reference', items: reference, collapsed: true }
+  { text: 'Reference', items: reference }
 ]
 
 /** The files of the sidebar, relative to docs/. */

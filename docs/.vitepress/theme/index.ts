@@ -1,4 +1,12 @@
-import DefaultTheme from 'vitepress/theme-without-fonts'
+import { Content } from 'vitepress'
+import DefaultTheme, { VPHomeFeatures, VPHomeHero } from 'vitepress/theme-without-fonts'
+import { h } from 'vue'
 import './style.css'
 
-export default DefaultTheme
+/** VitePress' own home page has no `main`. */
+const Home = () => h('main', { class: 'home' }, [h(VPHomeHero), h(VPHomeFeatures), h('div', { class: 'vp-doc text' }, h(Content))])
+
+export default {
+  extends: DefaultTheme,
+  enhanceApp: ({ app }: { app: import('vue').App }) => app.component('home-page', Home)
+}
