@@ -4,7 +4,7 @@ import { h } from 'vue'
 import './style.css'
 
 /** VitePress' own home page has no `main`. */
-const Home = () => h('main', { class: 'home' }, [h(VPHomeHero), h(VPHomeFeatures), h('div', { class: 'vp-doc text' }, h(Content))])
+const Home = () => h('main', { class: 'home' }, [h(VPHomeHero), h(VPHomeFeatures), h('div', { class: 'vp-doc home-text' }, h(Content))])
 
 export default {
   extends: DefaultTheme,
