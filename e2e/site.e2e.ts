@@ -1,13 +1,15 @@
 /** The documentation's site, built as it is published, in a real browser. */
 
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import type { AxeResults } from 'axe-core'
 import type { Browser, BrowserContext, Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isInstalled, launchBrowser } from './browsers.ts'
+import { undocumented } from './site-reference.ts'
 import { type SiteServer, serveFolder } from './site-server.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -22,15 +24,26 @@ const kinds = ['index.html', 'how-it-decides.html', 'protocol.html', 'benchmarks
 const wide = { width: 1280, height: 900 }
 const narrow = { width: 360, height: 740 }
 
+/** Twice what they take beside other work; on two idle cores the build takes some 20 s. */
+const patiently = { timeout: 240_000 }
+
+beforeAll(async () => {
+  // Dead links, and pages of the sidebar that are not there, fail it.
+  await promisify(execFile)('npm', ['run', 'docs:build'], { cwd: root }).catch(({ stdout, stderr }) => expect.unreachable(`${stdout}${stderr}`))
+}, patiently.timeout)
+
+test('every exported name, every method and every option says what it promises', () => {
+  expect(undocumented(JSON.parse(readFileSync(join(root, 'docs/reference/api.json'), 'utf8')))).toEqual([])
+})
+
 describe.runIf(isInstalled('chromium'))('the site', () => {
   let server: SiteServer
   let browser: Browser
 
   beforeAll(async () => {
-    execFileSync('npm', ['run', 'docs:build'], { cwd: root, stdio: 'pipe' }) // dead links and unknown names fail it
     server = await serveFolder(dist)
     browser = await launchBrowser('chromium')
-  }, 120_000)
+  })
   afterAll(async () => {
     await browser?.close()
     await server?.close()
@@ -50,22 +63,26 @@ describe.runIf(isInstalled('chromium'))('the site', () => {
     { name: 'a page of each kind, light and narrow', viewport: narrow, colorScheme: 'light', paths: () => kinds },
     { name: 'a page of each kind, dark and wide', viewport: wide, colorScheme: 'dark', paths: () => kinds },
     { name: 'a page of each kind, dark and narrow', viewport: narrow, colorScheme: 'dark', paths: () => kinds }
-  ] as const)('$name: nothing from elsewhere, no error, no missing file, no layout shift, nothing that axe finds', async ({ viewport, colorScheme, paths }) => {
-    await inContext({ viewport, colorScheme }, async (context) => {
-      const left = [...paths()]
-      const found: Record<string, string[]> = {}
-      const tab = async (): Promise<void> => {
-        for (let path = left.shift(); path !== undefined; path = left.shift()) {
-          const wrong = await problems(context, `${server.origin}/${path}`)
-          if (wrong.length > 0) found[path] = wrong
+  ] as const)(
+    '$name: nothing from elsewhere, no error, no missing file, no layout shift, nothing that axe finds',
+    patiently,
+    async ({ viewport, colorScheme, paths }) => {
+      await inContext({ viewport, colorScheme }, async (context) => {
+        const left = [...paths()]
+        const found: Record<string, string[]> = {}
+        const tab = async (): Promise<void> => {
+          for (let path = left.shift(); path !== undefined; path = left.shift()) {
+            const wrong = await problems(context, `${server.origin}/${path}`)
+            if (wrong.length > 0) found[path] = wrong
+          }
         }
-      }
-      await Promise.all([tab(), tab()]) // of several tabs, each has a process of its own
-      expect(found).toEqual({})
-    })
-  })
+        await Promise.all([tab(), tab()]) // of several tabs, each has a process of its own
+        expect(found).toEqual({})
+      })
+    }
+  )
 
-  test('without JavaScript every page has its heading and its text', async () => {
+  test('without JavaScript every page has its heading and its text', patiently, async () => {
     await inContext({ javaScriptEnabled: false, viewport: narrow }, async (context) => {
       const page = await context.newPage()
       for (const path of pages()) {
