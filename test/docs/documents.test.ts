@@ -8,7 +8,7 @@ import { compile } from './compile.ts'
 import { canCheck, complaintOf } from './configurations.ts'
 import { documents, read } from './documents.ts'
 import { programsOf } from './programs.ts'
-import { packaged, runners } from './runners.ts'
+import { inBrowsers, packaged, runners } from './runners.ts'
 
 /** What somebody reads before they decide. */
 const README_LINES = 200
@@ -59,7 +59,7 @@ describe('programs', () => {
   const named = blocks.flatMap((block) => (block.marks.run === undefined ? [] : [{ name: block.marks.run, block }]))
 
   test('each has a runner, and each runner a program', () => {
-    expect(named.map(({ name }) => name).sort()).toEqual([...Object.keys(runners), ...packaged].sort())
+    expect(named.map(({ name }) => name).sort()).toEqual([...Object.keys(runners), ...packaged, ...inBrowsers].sort())
   })
 
   for (const { name, block } of named) {

@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { transformWithOxc } from 'vite'
 import { expect } from 'vitest'
 import type { Block } from './blocks.ts'
+import { guidePrograms } from './guide-programs.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -16,7 +17,11 @@ export type Runner = (block: Block) => Promise<void>
 /** Those that need the packed package: the test that runs them is test/package/quick-start.test.ts. */
 export const packaged: readonly string[] = ['quick-start-server', 'quick-start-page', 'quick-start-proxy', 'script-tag']
 
+/** Those that need a browser: the test that runs them is e2e/guides.e2e.ts. */
+export const inBrowsers: readonly string[] = ['start-server', 'start-proxy', 'start-html', 'start-page', 'testing-playwright']
+
 export const runners: Readonly<Record<string, Runner>> = {
+  ...guidePrograms,
   async 'react-on-a-server'(block) {
     const component = await transformWithOxc(block.code.map(({ text }) => text).join('\n'), 'block.tsx', { jsx: { runtime: 'automatic' } })
     const { stdout, stderr } = await inNode(`${component.code}
