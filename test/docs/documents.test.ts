@@ -69,5 +69,9 @@ describe('programs', () => {
 })
 
 test(`README has no more than ${README_LINES} lines`, () => {
-  expect(readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(README_LINES)
+  expect(
+    readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
+      .trimEnd()
+      .split('\n').length
+  ).toBeLessThanOrEqual(README_LINES)
 })
