@@ -30,7 +30,10 @@ export async function createProject(files: Readonly<Record<string, string>>) {
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
   for (const [name, text] of Object.entries(files))
-    await writeFile(join(folder, name), text.replace(/from '(jobtail[\w/]*)'/g, (_, entry: string) => `from '${sourceOf(entry)}'`))
+    await writeFile(
+      join(folder, name),
+      text.replace(/from '(jobtail[\w/]*)'/g, (_, entry: string) => `from '${sourceOf(entry)}'`)
+    )
   return {
     folder,
     start(file: string, env: Readonly<Record<string, string>>): ChildProcess {
