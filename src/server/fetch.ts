@@ -5,6 +5,7 @@ import type { FetchJobServer, JobServerOptions } from './types.ts'
 
 export type { JobSnapshot, ProgressData, WireEvent as JobEvent } from '../protocol/frames.ts'
 export type { Health } from './health.ts'
+export { JobError, type JobErrorOptions } from './job-error.ts'
 export { memoryLog } from './log/memory.ts'
 export type { MemoryLogOptions } from './log/memory-options.ts'
 export { type Adopted, type AppendOptions, type EventLog, LogError, type LogErrorCode, type LogPage } from './log/types.ts'
