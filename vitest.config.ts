@@ -23,7 +23,7 @@ export default defineConfig({
         test: {
           name: 'package',
           include: ['test/package/**/*.test.ts', 'test/examples/**/*.test.ts'],
-          exclude: ['test/**/*.browser.test.ts'],
+          exclude: ['test/**/*.browser.test.ts', 'test/examples/.copies/**'],
           testTimeout: 120_000,
           hookTimeout: 120_000
         }
