@@ -46,12 +46,18 @@ export const manifestOf = (name: string): Manifest => JSON.parse(readFileSync(jo
 /** The names of the examples that are Node packages. */
 export const nodeExamples = (): string[] => readdirSync(join(root, 'examples')).filter((name) => existsSync(join(folderOf(name), 'package.json')))
 
-/** `parent`: where the copy goes; by default among temporary files. Only what its package.json names can be imported there. */
-export function copyExample(name: string, onFinished: OnFinished, parent: string = tmpdir()): string {
+/** `parent`: where the copy goes; by default among temporary files. */
+export function copyFolder(name: string, onFinished: OnFinished, parent: string = tmpdir()): string {
   const folder = mkdtempSync(join(parent, `jobtail-example-${name}-`))
   onFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
-  const isSource = (path: string): boolean => !/\/(node_modules|\.next)(\/|$)/.test(path.slice(folderOf(name).length))
+  const isSource = (path: string): boolean => !/\/(node_modules|\.next|__pycache__)(\/|$)/.test(path.slice(folderOf(name).length))
   cpSync(folderOf(name), folder, { recursive: true, filter: isSource })
+  return folder
+}
+
+/** A copy of a Node package with what its package.json names: nothing else can be imported there. */
+export function copyExample(...[name, ...where]: Parameters<typeof copyFolder>): string {
+  const folder = copyFolder(name, ...where)
   const { dependencies, devDependencies } = manifestOf(name)
   for (const each of Object.keys({ ...dependencies, ...devDependencies })) {
     const place = join(folder, 'node_modules', each)
