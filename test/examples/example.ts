@@ -68,7 +68,7 @@ export function copyExample(...[name, ...where]: Parameters<typeof copyFolder>):
 }
 
 /** Our own commands first, and the Node that runs the tests. */
-export const environment = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
+const environment = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
   ...process.env,
   NODE_ENV: undefined, // of the tests
   VITEST: undefined,
