@@ -113,7 +113,7 @@ async function bullmq({ document }: Block): Promise<void> {
 async function inVitest(block: Block): Promise<void> {
   await using project = await createProject({ 'job.test.ts': textOf(block), 'vitest.config.js': 'export default {}' })
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-  const { stdout } = await promisify(execFile)(process.execPath, [vitest, 'run', '--reporter', 'tap-flat'], { cwd: project.folder, timeout: 25_000 })
+  const { stdout } = await promisify(execFile)(process.execPath, [vitest, 'run', '--reporter', 'tap-flat'], { cwd: project.folder, timeout: 100_000 })
   expect(stdout.match(/^(not )?ok .*/gm)).toEqual([expect.stringMatching(/^ok 1 - .*a job that fails/)])
 }
 
