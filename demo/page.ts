@@ -96,7 +96,7 @@ function show({ kind, isOnStage, events }: Omit<KeptJob, 'jobId'>, subscription:
     if ([...cards.values()].every(({ view }) => isEnd(view.status))) timeline.rest()
     if (stage.card !== card) return
     breakButton.setOver(true)
-    if (proof) caption.add({ type: 'proved', sentence: `The export has ${card.view.status}: ${inWords(proof)}.` })
+    if (proof) caption.add({ type: 'proved', sentence: `The export has ${card.view.status}: ${inWords(proof)}, compared with the server's own record.` })
   })
 }
 
