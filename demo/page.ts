@@ -148,5 +148,5 @@ window.demo = {
 for (const { jobId, ...kept } of keptJobs()) show(kept, client.subscribe(jobId, { after: kept.events.at(-1)?.id }))
 const isFirstVisit = !stage.card && wishes.get('auto') !== '0'
 // The story begins with a network that works, also where another visit has left it broken.
-void network.change(isFirstVisit ? mended : undefined)
-if (isFirstVisit) void startAndTell('export', true)
+await network.change(isFirstVisit ? mended : undefined)
+if (isFirstVisit) await startAndTell('export', true)

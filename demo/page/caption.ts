@@ -1,7 +1,7 @@
 /** What just happened, in a sentence, made from diagnostics and from what the user did. Knows no DOM. */
 
 import type { Diagnostic } from 'jobtail'
-import { explain } from 'jobtail/explain'
+import { explain } from '../../src/explain.ts'
 import { transportName } from './lanes.ts'
 
 export type Happening = Diagnostic | { type: 'act'; at: number; sentence: string } | { type: 'proved'; sentence: string }
@@ -61,7 +61,7 @@ function live(before: Caption, { transport = '', at }: Diagnostic): Caption {
 }
 
 function switched(before: Caption, { transport = '', from }: Extract<Diagnostic, { type: 'switched' }>): Caption {
-  return { ...before, live: transport, trouble: undefined, sentence: `${capital(the(transport))} works again and took over from ${the(from)}.` }
+  return { ...before, live: transport, trouble: undefined, sentence: `${capital(the(transport))} delivers now, and took over from ${the(from)}.` }
 }
 
 const fates: Readonly<Record<string, string>> = {

@@ -19,7 +19,7 @@ const KEPT_LINES = 60
 /** Shows in `host` what the connection did in the last half minute: as a picture, and in words for whoever points at it or can't see it. */
 export function createTimeline(host: HTMLElement): Timeline {
   const history = createHistory()
-  const words = el('p', { class: 'words' }, 'The ways for news to reach this page, best first. Point at a bar, or touch it, to read what it was.')
+  const words = el('p', { class: 'words' }, 'Each lane is a way for news to reach this page. Point at a bar, or touch it, to read what it was.')
   const list = el('ol', { class: 'happened', tabindex: '0', 'aria-label': 'What happened, latest last' })
   const picture = createPicture(history, (about) => say(words, explain(about)))
   host.append(picture.element, words, list)
