@@ -1,6 +1,6 @@
 /** One look at a status document: what it means, how soon to look again, and whether it has changed at all. */
 
-import { bounded } from '../async/bounds.ts'
+import { clampMs } from '../async/bounds.ts'
 import { child } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
 import { type ErrorControl, isControl } from '../protocol/frames.ts'
@@ -56,7 +56,7 @@ export async function lookAt(
 ): Promise<Document | ErrorControl> {
   const { request = (id, { base }) => addressOf(id, base), read = byHttp, timeoutMs = 15_000, takes = [] } = options
   const limited = child(context.signal)
-  const timer = setTimeout(() => limited.abort(new TransportError('silent', `no answer within ${timeoutMs} ms`)), bounded(timeoutMs))
+  const timer = setTimeout(() => limited.abort(new TransportError('silent', `no answer within ${timeoutMs} ms`)), clampMs(timeoutMs))
   let raw: Response | undefined
   /** Keeps the answer itself, and lets what is no success through where it is one here. */
   const fetch: typeof globalThis.fetch = async (url, init) => {
@@ -82,7 +82,7 @@ export async function lookAt(
       response,
       get: (url) => documentAt(own, url),
       pauseMs: (ms) => {
-        pauseMs = bounded(ms)
+        pauseMs = clampMs(ms)
       }
     }
     const said = await read(jsonOf(text, response), look)

@@ -3,11 +3,11 @@
  * frame means to a reader is delivery's; here their answers are carried out. Everything that happens ends in one `reconcile()`.
  */
 
-import { createAlarm } from '../async/alarm.ts'
+import { createLongTimer } from '../async/long-timer.ts'
 import { macrotask, now } from '../async/clock.ts'
 import type { LinkJobs } from '../delivery/link-jobs.ts'
 import { JobtailError, TransportError } from '../errors.ts'
-import { errorOf } from '../failures.ts'
+import { raceError } from '../failures.ts'
 import type { LinkEvent } from '../link/link.ts'
 import { isOffline } from '../page.ts'
 import { patienceMs } from '../policy/backoff.ts'
@@ -53,7 +53,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   const opening = createOpening(core)
   const endings = createEndings(core, reads)
   const { table, auth, links, policy } = core
-  const alarm = createAlarm(reconcile)
+  const alarm = createLongTimer(reconcile)
   let state = IDLE
   /** Links in a row that could not read all that was wanted. */
   let stale = 0
@@ -83,7 +83,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
 
   /** The links read what is wanted, and others are opened when it is time. */
   function carry(wanted: readonly string[]): void {
-    if (transports.length === 0) return failAll(core, new JobtailError('unsupported', 'none of the transports is supported here'))
+    if (transports.length === 0) return failAll(core, new JobtailError('unsupported', 'no transport is supported here'))
     for (const own of [...links]) keepInLine(own, wanted)
     for (;;) {
       const step = plan(core.race, now())
@@ -99,7 +99,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
         case 'wait':
           return setAlarm(step.until)
         case 'stop':
-          return failAll(core, errorOf(step, options.request.base, patienceMs(core.race.failures - 1, options.probeTimeoutMs, core.latencyMs)))
+          return failAll(core, raceError(step, options.request.base, patienceMs(core.race.failures - 1, options.probeTimeoutMs, core.latencyMs)))
         default:
           return step satisfies never
       }
@@ -254,7 +254,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   function onStaleAnswer(own: JobLink, job: string): void {
     const error = new TransportError(
       'stale',
-      `job ${job}: the answer begins elsewhere than at the cursor that was asked for: it was lost on the way, or a cache answered`
+      `job ${job}: the answer begins at another cursor than requested: that was lost on the way, or a cache answered`
     )
     core.isFresh = true
     // A link that can ask in place does so.

@@ -6,7 +6,7 @@ import type { Credentials } from '../credentials.ts'
 import { createJobTable, type JobTable } from '../delivery/job-table.ts'
 import { createLinkJobs } from '../delivery/link-jobs.ts'
 import type { Emit } from '../diagnostics.ts'
-import { describe } from '../failures.ts'
+import { describeFailures } from '../failures.ts'
 import type { Hints } from '../hints.ts'
 import { type LinkEvent, runLink } from '../link/link.ts'
 import { isOffline, type Page } from '../page.ts'
@@ -107,7 +107,7 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
     if (phase.kind === 'waiting' && phase !== before.phase) core.emit({ type: 'waiting', ms: phase.ms, reason: phase.reason })
     // Where the first race has delivered nothing, a developer should know; unless the server's own word comes in the same task.
     if (core.races === 1 && phase !== before.phase && phase.kind !== 'racing' && failed.length > 0)
-      void macrotask().then(() => core.table.wanted().length > 0 && options.warn(describe(failed, options.request.base)))
+      void macrotask().then(() => core.table.wanted().length > 0 && options.warn(describeFailures(failed, options.request.base)))
     for (const [name, { demotedUntil }] of Object.entries(records))
       if (demotedUntil > now() && demotedUntil !== before.records[name]?.demotedUntil) core.emit({ type: 'demoted', untilMs: demotedUntil }, name)
   }

@@ -73,7 +73,7 @@ export function createEndings(core: Core, reads: Reads): Endings {
     if (heed(core, own, error)) core.problem = problemOf(own, error)
     if (error.reason !== 'redirected' || core.live) return
     fail(own, error)
-    options.warn(`jobtail: ${error.message}. It is tried on. Has a session ended, or is the URL one of a page?`)
+    options.warn(`jobtail: ${error.message}; retrying. Has the session ended, or is the URL that of a page?`)
   }
 
   function tellAbandoned({ link, transport }: JobLink): void {

@@ -1,7 +1,7 @@
 /** What a race needs before it begins: credentials, and what was learnt here before. */
 
 import { now } from '../async/clock.ts'
-import { orAborted, within } from '../async/signals.ts'
+import { orAborted, withTimeout } from '../async/signals.ts'
 import { isJobtailError, isTransportError, TransportError } from '../errors.ts'
 import { networkType } from '../page.ts'
 import { begin, nobodyDelivered } from '../policy/race.ts'
@@ -28,7 +28,7 @@ export function createOpening(core: Core): Opening {
     const isUpgrade = core.race.phase.kind === 'live'
     if (!isUpgrade) core.races += 1
     try {
-      auth.set(await within(options.authorize(), core.patience(), signal, () => new TransportError('timeout', 'the token or header source gave no answer')))
+      auth.set(await withTimeout(options.authorize(), core.patience(), signal, () => new TransportError('timeout', 'the token or header source gave no answer')))
       if (!isUpgrade) {
         if (options.firstLook) table.setUnknownDue()
         core.schedule()

@@ -1,6 +1,6 @@
 /** Watches one link's silence: when it has lasted too long for a proof, is suspect, or says that the link is dead. How long that is, `policy/liveness.ts` says. */
 
-import { createAlarm } from '../async/alarm.ts'
+import { createLongTimer } from '../async/long-timer.ts'
 import { now } from '../async/clock.ts'
 import { TransportError } from '../errors.ts'
 import { isHidden } from '../page.ts'
@@ -51,7 +51,7 @@ export function watchLiveness({ patienceMs, onSuspect, onDead }: LivenessOptions
   /** When it is looked at next. */
   let dueAt = now() + patienceMs
   let wasLate = false
-  const alarm = createAlarm(() => (isProved ? watch() : prove()))
+  const alarm = createLongTimer(() => (isProved ? watch() : prove()))
   alarm.set(dueAt)
 
   /** A timer that comes late has what has come meanwhile behind it. In a hidden page all are late (Chrome: once a minute): there the second in a row counts. */

@@ -34,7 +34,7 @@ export const isNews = (frame: Frame): boolean => !isControl(frame) || frame.cont
 
 /** Throws for an answer that would be asked on for ever. */
 export function checkMore(more: boolean, hasNews: boolean): void {
-  if (more && !hasNews) throw new TransportError('protocol', 'an answer says that there is more, and brings nothing')
+  if (more && !hasNews) throw new TransportError('protocol', 'an answer says that there is more, but has no event')
 }
 
 /** The frames of a JSON reading, once it is there; a long body is no silence. */
