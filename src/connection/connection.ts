@@ -3,8 +3,8 @@
  * frame means to a reader is delivery's; here their answers are carried out. Everything that happens ends in one `reconcile()`.
  */
 
-import { createLongTimer } from '../async/long-timer.ts'
 import { macrotask, now } from '../async/clock.ts'
+import { createLongTimer } from '../async/long-timer.ts'
 import type { LinkJobs } from '../delivery/link-jobs.ts'
 import { JobtailError, TransportError } from '../errors.ts'
 import { raceError } from '../failures.ts'
@@ -252,10 +252,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
 
   /** What was asked for from further on. A stream that was asked in every way there is still gets there; an answer never does. */
   function onStaleAnswer(own: JobLink, job: string): void {
-    const error = new TransportError(
-      'stale',
-      `job ${job}: the answer begins at another cursor than requested: that was lost on the way, or a cache answered`
-    )
+    const error = new TransportError('stale', `job ${job}: the answer begins at another cursor than requested: that was lost on the way, or a cache answered`)
     core.isFresh = true
     // A link that can ask in place does so.
     if (own.link.update && !own.isFresh) return

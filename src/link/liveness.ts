@@ -1,7 +1,7 @@
 /** Watches one link's silence: when it has lasted too long for a proof, is suspect, or says that the link is dead. How long that is, `policy/liveness.ts` says. */
 
-import { createLongTimer } from '../async/long-timer.ts'
 import { now } from '../async/clock.ts'
+import { createLongTimer } from '../async/long-timer.ts'
 import { TransportError } from '../errors.ts'
 import { isHidden } from '../page.ts'
 import { afterEvent, INITIAL_RHYTHM, rhythmOf, suspectMs } from '../policy/liveness.ts'
