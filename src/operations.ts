@@ -4,7 +4,7 @@ import { now } from './async/clock.ts'
 import { child, delay, orAborted } from './async/signals.ts'
 import { codeOf, isJobtailError, isTransportError, JobtailError, messageOf, TransportError } from './errors.ts'
 import { backoffMs } from './policy/backoff.ts'
-import { isPassing } from './policy/race.ts'
+import { isTransient } from './policy/race.ts'
 import type { JobSnapshot } from './protocol/frames.ts'
 import type { Backend, RequestContext, RetryOptions } from './types.ts'
 
@@ -61,9 +61,9 @@ export function createOperations({ backend, context, retry, canReauthorize }: Op
         const isServerError = isJobtailError(cause)
         const { status = 0, retryAfterMs = 0 } = isServerError || isTransportError(cause) ? cause : {}
         const shouldReauthorize: boolean = status === 401 && canReauthorize && !hasReauthorized
-        const isTransient = shouldReauthorize || isPassing(status) || (status === 413 && retryAfterMs > 0)
-        if (isServerError && !isTransient) throw cause
-        const isFinal = !isTransient && isTransportError(cause) && isPermanent(name, cause, now() - startedAt)
+        const isRetryable = shouldReauthorize || isTransient(status) || (status === 413 && retryAfterMs > 0)
+        if (isServerError && !isRetryable) throw cause
+        const isFinal = !isRetryable && isTransportError(cause) && isPermanent(name, cause, now() - startedAt)
         if (isFinal || (!isServerError && !shouldReauthorize && failures >= retry.attempts)) {
           const code = isFinal ? (status >= 400 ? codeOf(status) : 'protocol') : 'unreachable'
           throw new JobtailError(code, `${name}: ${messageOf(cause)} (attempt ${failures})`, { status: status || undefined, cause })

@@ -21,7 +21,7 @@ import { createEndings } from './endings.ts'
 import type { JobLink } from './job-link.ts'
 import { createOpening } from './opening.ts'
 import { createReads } from './reads.ts'
-import { failAll, refuse } from './refusals.ts'
+import { failAll, handleError } from './refusals.ts'
 import { stateOf } from './state.ts'
 
 export type { ConnectionOptions } from './core.ts'
@@ -44,7 +44,7 @@ export interface Connection {
 }
 
 /** WebKit cuts what a page reads some ms before it tells that the page is put away. */
-const FAREWELL_MS = 1000
+const PAGEHIDE_LAG_MS = 1000
 
 export function createConnection(options: ConnectionOptions & Capacity): Connection {
   const { transports, readOnce, page } = options
@@ -53,17 +53,17 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   const opening = createOpening(core)
   const endings = createEndings(core, reads)
   const { table, auth, links, policy } = core
-  const alarm = createLongTimer(reconcile)
+  const timer = createLongTimer(reconcile)
   let state = IDLE
   /** Links in a row that could not read all that was wanted. */
-  let stale = 0
+  let replacements = 0
   /** While there are readers. */
-  let unfollow: (() => void)[] | undefined
+  let unlisten: (() => void)[] | undefined
 
   // ---- one way in: everything that changes comes here
 
   function reconcile(): void {
-    const surplus = table.beyond()
+    const surplus = table.surplus()
     for (const reader of surplus) table.remove(reader)
     options.onSurplus(surplus)
 
@@ -74,17 +74,17 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     if (!page.isAway) {
       reads.readDue()
       const wanted = table.wanted()
-      if (wanted.length > 0) carry(wanted)
-      else void macrotask().then(letGo)
+      if (wanted.length > 0) reconcileLinks(wanted)
+      else void macrotask().then(releaseIfIdle)
     }
     announce()
-    if (table.size === 0) stopFollowing()
+    if (table.size === 0) stopListening()
   }
 
   /** The links read what is wanted, and others are opened when it is time. */
-  function carry(wanted: readonly string[]): void {
+  function reconcileLinks(wanted: readonly string[]): void {
     if (transports.length === 0) return failAll(core, new JobtailError('unsupported', 'no transport is supported here'))
-    for (const own of [...links]) keepInLine(own, wanted)
+    for (const jobLink of [...links]) updateLink(jobLink, wanted)
     for (;;) {
       const step = plan(core.race, now())
       switch (step.do) {
@@ -95,9 +95,9 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
           continue
         case 'prepare':
           if (!core.preparing) void opening.prepare()
-          return setAlarm(Infinity)
+          return setTimer(Infinity)
         case 'wait':
-          return setAlarm(step.until)
+          return setTimer(step.until)
         case 'stop':
           return failAll(core, raceError(step, options.request.base, patienceMs(core.race.failures - 1, options.probeTimeoutMs, core.latencyMs)))
         default:
@@ -106,43 +106,44 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     }
   }
 
-  const setAlarm = (at: number): void => alarm.set(Math.min(at, Math.max(table.nextDueAt(), core.readableAt())))
+  const setTimer = (at: number): void => timer.set(Math.min(at, Math.max(table.nextDueAt(), core.readableAt())))
 
   const transportOf = (name: string): Transport => transports.find((each) => each.name === name) as Transport // as: a race knows no others
 
   /** Lets go of everything once nothing has been wanted for one task. */
-  function letGo(): void {
+  function releaseIfIdle(): void {
     if (table.wanted().length > 0) return
     core.dropLinks()
-    if (core.race.phase.kind !== 'waiting' || !core.race.phase.isFirm) core.race = restarted(core.race)
-    setAlarm(Infinity)
+    if (core.race.phase.kind !== 'waiting' || !core.race.phase.byServer) core.race = restarted(core.race)
+    setTimer(Infinity)
     announce()
   }
 
   // ---- links
 
   /** Has a link read what is wanted, in place where its transport can; it takes over where it does and is better. */
-  function keepInLine(own: JobLink, wanted: readonly string[]): void {
-    const { link, jobs, transport, use } = own
+  function updateLink(jobLink: JobLink, wanted: readonly string[]): void {
+    const { link, jobs, transport, use } = jobLink
     if (use.kind !== 'probe' && use.kind !== 'live') return
     const isProved = link.provedAt !== undefined
     // Where single reads have been faster.
-    if (link.update) jobs.skipHad()
+    if (link.update) jobs.skipReceived()
     if (isProved && jobs.coversAll(wanted)) {
-      if (own !== core.live && isBetter(core.race, transport.name, now())) goLive(own)
-      if (own === core.live) {
-        stale = 0
+      if (jobLink !== core.live && isBetter(core.race, transport.name, now())) goLive(jobLink)
+      if (jobLink === core.live) {
+        replacements = 0
         if (core.draining) core.drop(core.draining)
         core.draining = undefined
       }
     }
-    if (!isSpent(own) && !jobs.needsUpdate(wanted)) return
-    if (link.update) link.update(jobs.ask(wanted))
-    else if (isProved) replace(own, wanted)
+    if (!isWindowHalfUsed(jobLink) && !jobs.needsUpdate(wanted)) return
+    if (link.update) link.update(jobs.request(wanted))
+    else if (isProved) replace(jobLink, wanted)
   }
 
   /** Half of its window is used. A stream's can't be opened further: the next one is asked for before it is used up. */
-  const isSpent = (own: JobLink): boolean => own === core.live && !own.link.update && !answersOnce(own) && own.jobs.newsBytes > core.windowBytes / 2
+  const isWindowHalfUsed = (jobLink: JobLink): boolean =>
+    jobLink === core.live && !jobLink.link.update && !answersOnce(jobLink) && jobLink.jobs.newBytes > core.windowBytes / 2
 
   /** Another link has to be opened for what is wanted now; the live one is read on meanwhile, unless it brings what a reader has no room for. */
   function replace({ jobs, transport }: JobLink, wanted: readonly string[]): void {
@@ -153,18 +154,18 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     else if (next) next.use = { kind: 'draining' }
     core.draining = floods ? undefined : next
     core.dropRace()
-    stale += 1
-    core.again(stale, transport.name)
+    replacements += 1
+    core.restart(replacements, transport.name)
   }
 
-  function goLive(own: JobLink): void {
-    const { transport, link } = own
+  function goLive(jobLink: JobLink): void {
+    const { transport, link } = jobLink
     const replaced = core.live
     if (replaced) core.drop(replaced)
     // What it has delivered counts as if it had been lost.
-    if (replaced && replaced.jobs.news > 0) core.race = { ...core.race, failures: 0 }
-    core.live = own
-    own.use = { kind: 'live' }
+    if (replaced && replaced.jobs.newEvents > 0) core.race = { ...core.race, failures: 0 }
+    core.live = jobLink
+    jobLink.use = { kind: 'live' }
     core.problem = undefined
     core.turn(goneLive(core.race, transport.name, now(), policy))
     if (!replaced) core.emit({ type: 'live', afterMs: now() - opening.raceAt }, transport.name)
@@ -176,49 +177,49 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
 
   // ---- what links tell
 
-  function onLinkEvent(own: JobLink, event: LinkEvent): void {
+  function onLinkEvent(jobLink: JobLink, event: LinkEvent): void {
     switch (event.type) {
       case 'proved':
-        return onProved(own)
+        return onProved(jobLink)
       case 'frames':
-        return onFrames(own, event.frames, event.bytesEach)
+        return onFrames(jobLink, event.frames, event.bytesEach)
       case 'suspect':
-        return reads.verify(own, event.quietMs)
+        return reads.verify(jobLink, event.quietMs)
       case 'ended':
         // What was opened with an old token says nothing.
-        return endings.ended(own, event.error?.status === 401 && auth.isSuperseded(own.credentials) ? undefined : event.error)
+        return endings.ended(jobLink, event.error?.status === 401 && auth.isSuperseded(jobLink.credentials) ? undefined : event.error)
       default:
         return event satisfies never
     }
   }
 
-  function onProved(own: JobLink): void {
+  function onProved(jobLink: JobLink): void {
     // What is read once shows as well that somebody serves here.
     core.race = { ...core.race, liveAt: now() }
-    if (own.use.kind !== 'probe') return
-    core.emit({ type: 'probe-proved', afterMs: now() - own.link.startedAt }, own.transport.name)
-    if (!core.live) goLive(own)
+    if (jobLink.use.kind !== 'probe') return
+    core.emit({ type: 'probe-proved', afterMs: now() - jobLink.link.startedAt }, jobLink.transport.name)
+    if (!core.live) goLive(jobLink)
     core.schedule()
   }
 
-  function onFrames(own: JobLink, frames: readonly Frame[], bytesEach: number | undefined): void {
-    const { jobs } = own
+  function onFrames(jobLink: JobLink, frames: readonly Frame[], bytesEach: number | undefined): void {
+    const { jobs } = jobLink
     // More has come before a full reader has taken anything.
-    if (jobs.full.size > 0) relieve(jobs)
+    if (jobs.full.size > 0) pauseFullReaders(jobs)
     for (const frame of frames) {
-      if (isControl(frame)) onControl(own, frame)
+      if (isControl(frame)) onControl(jobLink, frame)
       else {
         if (isTerminal(frame.type) && table.active(frame.job).length > 0) core.emit({ type: 'ended', job: frame.job, status: frame.type })
         jobs.event(frame, bytesEach)
       }
     }
     // A full reader has a task's time to take what it has.
-    if (jobs.full.size > 0) void macrotask().then(() => relieve(jobs))
-    if (isSpent(own)) core.schedule()
+    if (jobs.full.size > 0) void macrotask().then(() => pauseFullReaders(jobs))
+    if (isWindowHalfUsed(jobLink)) core.schedule()
   }
 
   /** Lets go of the jobs of readers that can't hold more. */
-  function relieve({ full }: LinkJobs): void {
+  function pauseFullReaders({ full }: LinkJobs): void {
     for (const reader of full) {
       if (reader.roomBytes() > 0 || reader.mode === 'paused') continue
       reader.setMode('paused')
@@ -228,20 +229,20 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     full.clear()
   }
 
-  function onControl(own: JobLink, frame: Control): void {
+  function onControl(jobLink: JobLink, frame: Control): void {
     core.schedule()
     switch (frame.control) {
       case 'hello':
         return options.onHello(frame.mux ?? 1)
       case 'subscribed':
         auth.accept()
-        table.known(frame.job)
-        if (!own.jobs.subscribed(frame, own.isFresh, answersOnce(own))) onStaleAnswer(own, frame.job)
+        table.setKnown(frame.job)
+        if (!jobLink.jobs.subscribed(frame, jobLink.isFresh, answersOnce(jobLink))) onStaleAnswer(jobLink, frame.job)
         return
       case 'done':
-        return own.jobs.done(frame)
+        return jobLink.jobs.done(frame)
       case 'error': {
-        const error = refuse(core, own, frame, reads.isVerifying(own))
+        const error = handleError(core, jobLink, frame, reads.isVerifying(jobLink))
         if (error) failAll(core, error)
       }
     }
@@ -251,28 +252,28 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   const answersOnce = ({ use, transport }: JobLink): boolean => use.kind === 'read' || transport.traits?.polls !== undefined
 
   /** What was asked for from further on. A stream that was asked in every way there is still gets there; an answer never does. */
-  function onStaleAnswer(own: JobLink, job: string): void {
+  function onStaleAnswer(jobLink: JobLink, job: string): void {
     const error = new TransportError('stale', `job ${job}: the answer begins at another cursor than requested: that was lost on the way, or a cache answered`)
     core.isFresh = true
     // A link that can ask in place does so.
-    if (own.link.update && !own.isFresh) return
-    if (own === core.live && !own.isFresh) {
+    if (jobLink.link.update && !jobLink.isFresh) return
+    if (jobLink === core.live && !jobLink.isFresh) {
       // Asked so again, it is told from what history has lost: at once.
-      endings.fail(own, error)
+      endings.fail(jobLink, error)
       core.dropRace()
-      core.again(0, own.transport.name)
-    } else if (answersOnce(own) || !own.isFresh) own.link.end(error)
+      core.restart(0, jobLink.transport.name)
+    } else if (answersOnce(jobLink) || !jobLink.isFresh) jobLink.link.end(error)
   }
 
   // ---- the page, and the end
 
   /** The page is put away: nothing stays open, and nothing is opened until it is back. */
   function onLeave(): void {
-    if (now() - endings.lostAt < FAREWELL_MS) core.race = restarted(endings.beforeLoss)
+    if (now() - endings.lostAt < PAGEHIDE_LAG_MS) core.race = restarted(endings.beforeLoss)
     else if (core.race.phase.kind !== 'waiting') core.race = restarted(core.race)
     core.dropLinks()
     core.endReads()
-    alarm.set(Infinity)
+    timer.set(Infinity)
     announce()
   }
 
@@ -300,16 +301,16 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     for (const reader of table.all()) reader.connection(state)
   }
 
-  function stopFollowing(): void {
-    for (const stop of unfollow ?? []) stop()
-    unfollow = undefined
+  function stopListening(): void {
+    for (const stop of unlisten ?? []) stop()
+    unlisten = undefined
   }
 
   return {
     add(reader) {
       // A race that is yet to begin makes what is unknown due by itself.
       table.add(reader, options.firstLook && core.race.phase.kind === 'racing' ? 0 : Infinity)
-      unfollow ??= [page.follow({ onLeave, onChange }), ...transports.map(({ availability }) => availability?.onChange(onAvailability) ?? (() => {}))]
+      unlisten ??= [page.follow({ onLeave, onChange }), ...transports.map(({ availability }) => availability?.onChange(onAvailability) ?? (() => {}))]
       reader.connection(state)
       core.schedule()
     },

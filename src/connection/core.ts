@@ -67,9 +67,9 @@ export interface Core {
   /** From when on something may be read: not without credentials, nor while the server has asked for silence. */
   readableAt(): number
   /** True while another link is live: a failure of this one changes nothing. */
-  isSpare(own: JobLink): boolean
+  isBesideLive(jobLink: JobLink): boolean
   open(transport: Transport, use: Use): JobLink
-  drop(own: JobLink): void
+  drop(jobLink: JobLink): void
   /** Ends the live link and those that are tried, and what was to be opened. */
   dropRace(): void
   /** The same, and what is read on until something is live. */
@@ -78,13 +78,13 @@ export interface Core {
   /** The race goes on to its next state; who listens is told what is new. */
   turn(next: Race): void
   /** Another race: at once, unless that has been so too often in a row. */
-  again(times: number, favourite?: string): void
+  restart(times: number, favourite?: string): void
   /** Somebody has asked for silence, on every transport. */
-  pause(own: JobLink, atLeastMs: number): void
+  pause(jobLink: JobLink, atLeastMs: number): void
 }
 
 /** What is wanted may change as often while a link is opened; more often it is the server that doesn't give it, and is asked ever more rarely. */
-const MAX_AGAIN = 5
+const MAX_RESTARTS = 5
 /** What may be on its way to readers that keep up: they take it as it comes, so that it is more than one can hold. */
 const BUFFERS_AHEAD = 4
 /** A reader that has little room is still sent so much at once: an event may be that large. */
@@ -97,12 +97,12 @@ export function activeReaders(table: JobTable, use: Use): (job: string) => reado
   return (job) => (reader.mode === 'paging' && table.readers(job).includes(reader) ? [reader] : [])
 }
 
-export function createCore(options: ConnectionOptions, reconcile: () => void, onLinkEvent: (own: JobLink, event: LinkEvent) => void): Core {
+export function createCore(options: ConnectionOptions, reconcile: () => void, onLinkEvent: (jobLink: JobLink, event: LinkEvent) => void): Core {
   const { transports, retry } = options
   const order = (): string[] => transports.filter(({ availability }) => availability?.isAvailable !== false).map(({ name }) => name)
   let isScheduled = false
 
-  function announceTurn(before: Race): void {
+  function reportTurn(before: Race): void {
     const { phase, failed, records } = core.race
     if (phase.kind === 'waiting' && phase !== before.phase) core.emit({ type: 'waiting', ms: phase.ms, reason: phase.reason })
     // Where the first race has delivered nothing, a developer should know; unless the server's own word comes in the same task.
@@ -143,9 +143,9 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
     readableAt() {
       const { phase } = core.race
       if (!core.auth.latest) return Infinity
-      return phase.kind === 'waiting' && phase.isFirm ? phase.until : 0
+      return phase.kind === 'waiting' && phase.byServer ? phase.until : 0
     },
-    isSpare: (own) => core.live !== undefined && core.live !== own,
+    isBesideLive: (jobLink) => core.live !== undefined && core.live !== jobLink,
 
     open(transport, use) {
       const { table } = core
@@ -155,7 +155,7 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
       // Of few sizes, since a URL that varies costs a preflight each time (PROTOCOL.md §8.5).
       const windowBytes =
         use.kind === 'read' && use.reader ? Math.max(MIN_WINDOW_BYTES, 2 ** Math.floor(Math.log2(use.reader.roomBytes()))) : Math.floor(core.windowBytes)
-      const own: JobLink = {
+      const jobLink: JobLink = {
         transport,
         use,
         isFresh: false,
@@ -164,29 +164,29 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
         link: runLink({
           patienceMs: core.patience(),
           open(signal) {
-            const asked = jobs.ask(use.kind === 'read' ? use.jobs : table.wanted())
-            const isRepeated = asked.filter(({ job, after }) => table.asksAgain(job, transport.name, after)).length > 0
+            const asked = jobs.request(use.kind === 'read' ? use.jobs : table.wanted())
+            const isRepeated = asked.filter(({ job, after }) => table.isRepeat(job, transport.name, after)).length > 0
             const headers = new Headers(credentials.headers)
-            own.isFresh = core.isFresh || isRepeated
-            return transport.open({ ...options.request, ...credentials, headers, jobs: asked, windowBytes, isFresh: own.isFresh, signal })
+            jobLink.isFresh = core.isFresh || isRepeated
+            return transport.open({ ...options.request, ...credentials, headers, jobs: asked, windowBytes, isFresh: jobLink.isFresh, signal })
           },
-          onEvent: (event) => onLinkEvent(own, event)
+          onEvent: (event) => onLinkEvent(jobLink, event)
         })
       }
-      core.links.add(own)
-      return own
+      core.links.add(jobLink)
+      return jobLink
     },
 
-    drop(own) {
-      own.use = { kind: 'dropped' }
-      own.link.end()
+    drop(jobLink) {
+      jobLink.use = { kind: 'dropped' }
+      jobLink.link.end()
     },
     dropRace() {
       core.preparing?.abort()
       core.preparing = undefined
       // However it goes on, something was live until now.
       if (core.live) core.race = { ...core.race, liveAt: now() }
-      for (const own of core.links) if (own.use.kind === 'live' || own.use.kind === 'probe') core.drop(own)
+      for (const jobLink of core.links) if (jobLink.use.kind === 'live' || jobLink.use.kind === 'probe') core.drop(jobLink)
       core.live = undefined
     },
     dropLinks() {
@@ -202,14 +202,14 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
       const before = core.race
       // Not for ever: browsers have been wrong about being offline.
       core.race = next.phase.kind !== before.phase.kind && isOffline() ? prolonged(next, retry.maxMs, now()) : next
-      announceTurn(before)
+      reportTurn(before)
       core.schedule()
     },
-    again(times, favourite) {
-      core.turn(times > MAX_AGAIN ? paused(core.race, 0, favourite, now(), core.policy) : restarted(core.race, favourite))
+    restart(times, favourite) {
+      core.turn(times > MAX_RESTARTS ? paused(core.race, 0, favourite, now(), core.policy) : restarted(core.race, favourite))
     },
-    pause(own, atLeastMs) {
-      const favourite = own.use.kind === 'read' ? core.race.favourite : own.transport.name
+    pause(jobLink, atLeastMs) {
+      const favourite = jobLink.use.kind === 'read' ? core.race.favourite : jobLink.transport.name
       core.dropRace()
       core.endReads()
       core.turn(paused(core.race, atLeastMs, favourite, now(), core.policy))

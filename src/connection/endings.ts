@@ -7,16 +7,16 @@ import type { ConnectionProblem } from '../types.ts'
 import type { Core } from './core.ts'
 import type { JobLink } from './job-link.ts'
 import type { Reads } from './reads.ts'
-import { heed } from './refusals.ts'
+import { handleStatus } from './refusals.ts'
 
 export interface Endings {
   /** When a live link was lost last, and the race before that. */
   readonly lostAt: number
   readonly beforeLoss: Race
   /** The link has ended, for nothing that counts where `error` is undefined. */
-  ended(own: JobLink, error: TransportError | undefined): void
+  ended(jobLink: JobLink, error: TransportError | undefined): void
   /** Tells of a failure of the path's own, and keeps it as what is wrong now. */
-  fail(own: JobLink, error: TransportError): Failure
+  fail(jobLink: JobLink, error: TransportError): Failure
 }
 
 export function createEndings(core: Core, reads: Reads): Endings {
@@ -24,9 +24,9 @@ export function createEndings(core: Core, reads: Reads): Endings {
   let beforeLoss = core.race
   let lostAt = -Infinity
 
-  function ended(own: JobLink, error: TransportError | undefined): void {
-    links.delete(own)
-    const { use, transport, link, jobs } = own
+  function ended(jobLink: JobLink, error: TransportError | undefined): void {
+    links.delete(jobLink)
+    const { use, transport, link, jobs } = jobLink
     // What ends when it has nothing left to read has neither failed nor been lost.
     const isDone = jobs.jobs().length === 0 || table.wanted().length === 0
     core.schedule()
@@ -35,29 +35,29 @@ export function createEndings(core: Core, reads: Reads): Endings {
         core.draining = undefined
         return
       case 'dropped':
-        return tellAbandoned(own)
+        return reportAbandoned(jobLink)
       case 'read':
-        reads.onEnded(own, use, error)
-        if (error && link.provedAt === undefined) onReadFailed(own, error)
+        reads.onEnded(jobLink, use, error)
+        if (error && link.provedAt === undefined) onReadFailed(jobLink, error)
         return
       case 'live': {
         if (!error || isDone) {
           core.dropRace()
           return core.turn(restarted(core.race))
         }
-        fail(own, error)
-        if (heed(core, own, error)) return
-        const { heardAt, provedAt = 0, byeMs } = link
-        const untilMs = error.reason === 'silent' ? heardAt : undefined
+        fail(jobLink, error)
+        if (handleStatus(core, jobLink, error)) return
+        const { lastByteAt, provedAt = 0, byeMs } = link
+        const untilMs = error.reason === 'silent' ? lastByteAt : undefined
         beforeLoss = core.race
         lostAt = now()
         core.dropRace()
-        return core.turn(lost(core.race, { livedMs: (untilMs ?? now()) - provedAt, events: jobs.news, byeMs }, now(), policy))
+        return core.turn(lost(core.race, { livedMs: (untilMs ?? now()) - provedAt, events: jobs.newEvents, byeMs }, now(), policy))
       }
       case 'probe': {
-        const failure = error && !isDone ? fail(own, error) : undefined
-        if (!failure) tellAbandoned(own)
-        else if (error && heed(core, own, error)) return
+        const failure = error && !isDone ? fail(jobLink, error) : undefined
+        if (!failure) reportAbandoned(jobLink)
+        else if (error && handleStatus(core, jobLink, error)) return
         core.turn(probeEnded(core.race, transport.name, failure, now(), policy))
         // Without an answer it may have been redirected to another origin, as a login page is: a single read tells.
         if (core.race.phase.kind === 'waiting' && core.race.failed.some(({ reason }) => reason === 'network'))
@@ -69,26 +69,26 @@ export function createEndings(core: Core, reads: Reads): Endings {
     }
   }
 
-  function onReadFailed(own: JobLink, error: TransportError): void {
-    if (heed(core, own, error)) core.problem = problemOf(own, error)
+  function onReadFailed(jobLink: JobLink, error: TransportError): void {
+    if (handleStatus(core, jobLink, error)) core.problem = problemOf(jobLink, error)
     if (error.reason !== 'redirected' || core.live) return
-    fail(own, error)
+    fail(jobLink, error)
     options.warn(`jobtail: ${error.message}; retrying. Has the session ended, or is the URL that of a page?`)
   }
 
-  function tellAbandoned({ link, transport }: JobLink): void {
+  function reportAbandoned({ link, transport }: JobLink): void {
     if (link.provedAt === undefined) core.emit({ type: 'probe-abandoned', afterMs: now() - link.startedAt }, transport.name)
   }
 
   /** Tells of a failure of the path's own, and keeps it as what is wrong now. */
-  function fail(own: JobLink, error: TransportError): Failure {
-    const { transport, link, jobs } = own
+  function fail(jobLink: JobLink, error: TransportError): Failure {
+    const { transport, link, jobs } = jobLink
     const { name, traits } = transport
     const { reason, status } = error
-    const problem = problemOf(own, error)
+    const problem = problemOf(jobLink, error)
     // That there was no answer says less than that it was redirected.
-    if (!core.isSpare(own) && !(reason === 'network' && core.problem?.reason === 'redirected')) core.problem = problem
-    if (link.provedAt !== undefined) core.emit({ type: 'lost', afterMs: now() - link.provedAt, reason, events: jobs.news }, name)
+    if (!core.isBesideLive(jobLink) && !(reason === 'network' && core.problem?.reason === 'redirected')) core.problem = problem
+    if (link.provedAt !== undefined) core.emit({ type: 'lost', afterMs: now() - link.provedAt, reason, events: jobs.newEvents }, name)
     else core.emit({ type: 'probe-failed', afterMs: now() - link.startedAt, reason, status }, name)
     return { ...problem, hidesStatus: traits?.hidesStatus ?? false }
   }

@@ -8,18 +8,18 @@ import type { Core } from './core.ts'
 import type { JobLink, ReadUse } from './job-link.ts'
 
 /** What a read beside a silent link has brought, that one brings within so long, or it is dead. */
-const CHALLENGE_MS = 250
+const VERIFY_MS = 250
 /** Where single reads have failed, links have to do for so long. */
-const PAGING_AGAIN_MS = 5000
+const READ_RETRY_MS = 5000
 
 export interface Reads {
   /** Reads once what is due, and who is behind. */
   readDue(): void
   /** The live link has brought no event for so long: what it may have missed is read beside it. */
-  verify(own: JobLink, silentMs: number): void
+  verify(jobLink: JobLink, silentMs: number): void
   /** Runs beside a suspect link: no refusal of it counts. */
-  isVerifying(own: JobLink): boolean
-  onEnded(own: JobLink, use: ReadUse, error: TransportError | undefined): void
+  isVerifying(jobLink: JobLink): boolean
+  onEnded(jobLink: JobLink, use: ReadUse, error: TransportError | undefined): void
 }
 
 /** `transport` reads once; undefined: nothing can, and links have to do. */
@@ -27,8 +27,8 @@ export function createReads(core: Core, transport: Transport | undefined): Reads
   const { table, links } = core
   let verifying: JobLink | undefined
   /** Until then single reads are left alone. */
-  let againAt = 0
-  const usable = (): Transport | undefined => (now() < againAt ? undefined : transport)
+  let retryAt = 0
+  const usable = (): Transport | undefined => (now() < retryAt ? undefined : transport)
 
   function readPages(): void {
     for (const reader of table.all()) {
@@ -40,7 +40,7 @@ export function createReads(core: Core, transport: Transport | undefined): Reads
   }
 
   function read(by: Transport, jobs: readonly string[], verifies?: JobLink): JobLink {
-    for (const job of jobs) table.reading(job, true)
+    for (const job of jobs) table.setReading(job, true)
     return core.open(by, { kind: 'read', jobs, verifies })
   }
 
@@ -62,34 +62,34 @@ export function createReads(core: Core, transport: Transport | undefined): Reads
       }
     },
 
-    verify(own, silentMs) {
+    verify(jobLink, silentMs) {
       const wanted = table.wanted()
       const by = usable()
-      if (own !== core.live || own.transport.traits?.polls === 'short' || !by || verifying || wanted.length === 0) return
-      core.emit({ type: 'suspected', silentMs }, own.transport.name)
-      verifying = read(by, wanted, own)
+      if (jobLink !== core.live || jobLink.transport.traits?.polls === 'short' || !by || verifying || wanted.length === 0) return
+      core.emit({ type: 'suspected', silentMs }, jobLink.transport.name)
+      verifying = read(by, wanted, jobLink)
     },
 
-    isVerifying: (own) => own === verifying,
+    isVerifying: (jobLink) => jobLink === verifying,
 
     onEnded({ jobs, link }, { jobs: asked, reader, verifies }, error) {
       const hasFailed = error !== undefined && link.provedAt === undefined
-      if (hasFailed) againAt = Math.max(againAt, now() + Math.max(reader ? PAGING_AGAIN_MS : 0, error.retryAfterMs ?? 0))
+      if (hasFailed) retryAt = Math.max(retryAt, now() + Math.max(reader ? READ_RETRY_MS : 0, error.retryAfterMs ?? 0))
       if (reader) {
         // At the end of what was known, or this path has failed: in each case links go on.
         if (reader.mode === 'paging') reader.setMode('link')
         return
       }
       for (const job of asked) {
-        table.reading(job, false)
+        table.setReading(job, false)
         // Neither held again nor answered: that path has failed, so the job goes back to links.
         table.release(job)
       }
       if (!verifies) return
       verifying = undefined
       if (!links.has(verifies)) return // it has ended meanwhile
-      const isSilent = verifies.link.eventAt < link.startedAt
-      if (isSilent && (jobs.news > 0 || (link.provedAt === undefined && isOffline()))) verifies.link.requireEventWithin(CHALLENGE_MS)
+      const isSilent = verifies.link.lastEventAt < link.startedAt
+      if (isSilent && (jobs.newEvents > 0 || (link.provedAt === undefined && isOffline()))) verifies.link.requireEventWithin(VERIFY_MS)
     }
   }
 }

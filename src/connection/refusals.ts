@@ -11,56 +11,56 @@ import type { Core } from './core.ts'
 import type { JobLink } from './job-link.ts'
 
 /** The server's own word about a job, or about all; `isVerifying`: it came beside what works, where no refusal counts. Returns the error that everybody has to be told. */
-export function refuse(core: Core, own: JobLink, error: ErrorControl, isVerifying: boolean): JobtailError | undefined {
+export function handleError(core: Core, jobLink: JobLink, error: ErrorControl, isVerifying: boolean): JobtailError | undefined {
   const { job, status, message, retryAfterMs = 0 } = error
-  const cursor = job && own.jobs.remove(job)?.cursor
+  const cursor = job && jobLink.jobs.remove(job)?.cursor
   const decision = decide(status, !!cursor && cursor !== TAIL)
-  if (decision === 'reauthorize') return reauthorize(core, own) ? undefined : saidBy(job ? `job ${job}` : 'all jobs', error)
+  if (decision === 'reauthorize') return reauthorize(core, jobLink) ? undefined : saidBy(job ? `job ${job}` : 'all jobs', error)
   if (isVerifying) return undefined
   if (!job) {
-    if (decision !== 'wait') for (const each of own.jobs.jobs()) refuse(core, own, { ...error, job: each }, isVerifying)
-    else if (core.isSpare(own)) own.link.end(new TransportError('status', message, { status }))
-    else core.pause(own, retryAfterMs)
+    if (decision !== 'wait') for (const each of jobLink.jobs.jobs()) handleError(core, jobLink, { ...error, job: each }, isVerifying)
+    else if (core.isBesideLive(jobLink)) jobLink.link.end(new TransportError('status', message, { status }))
+    else core.pause(jobLink, retryAfterMs)
     return undefined
   }
   const { table, options } = core
   const readers = table.readers(job)
   if (decision === 'wait') table.hold(job, retryAfterMs, Infinity)
   // Where another path has it already, this one spoke too early.
-  else if (decision !== 'ask-again' || !(readers.some(({ position }) => position.epoch) || table.hold(job, 0, options.unknownJobGraceMs)))
+  else if (decision !== 'retry' || !(readers.some(({ position }) => position.epoch) || table.hold(job, 0, options.unknownJobGraceMs)))
     for (const reader of readers) reader.fail(saidBy(`job ${job}`, error, decision === 'history-gone' ? decision : undefined))
   return undefined
 }
 
 /** The token was refused: another one is asked for. False where that is of no use. */
-function reauthorize(core: Core, own: JobLink): boolean {
+function reauthorize(core: Core, jobLink: JobLink): boolean {
   const { auth } = core
-  if (own.use.kind === 'dropped') return true // another one's refusal, of the same token, came first
-  if (auth.isSuperseded(own.credentials)) own.link.end()
-  else if (core.isSpare(own)) {
-    own.link.end()
-    renew(core)
+  if (jobLink.use.kind === 'dropped') return true // another one's refusal, of the same token, came first
+  if (auth.isSuperseded(jobLink.credentials)) jobLink.link.end()
+  else if (core.isBesideLive(jobLink)) {
+    jobLink.link.end()
+    refreshCredentials(core)
   } else {
     const times = auth.refuse()
     if (times === undefined) return false
     core.dropRace()
-    core.again(times)
+    core.restart(times)
   }
   return true
 }
 
 /** What is opened next has a new token. Once: were it renewed at each refusal, none would ever be that of the latest, and the last word. */
-function renew({ auth, options }: Core): void {
+function refreshCredentials({ auth, options }: Core): void {
   if (auth.refuse() !== undefined) void options.authorize().then(auth.set, () => {})
 }
 
 /** What a failed link's status says whoever sent it: 401, another token; `Retry-After` or 429, silence (RFC 9110 §10.2.3). True where that was all there was to do. */
-export function heed(core: Core, own: JobLink, { status, retryAfterMs }: TransportError): boolean {
+export function handleStatus(core: Core, jobLink: JobLink, { status, retryAfterMs }: TransportError): boolean {
   const { auth } = core
-  const isRefused = status === 401 && !auth.isSuperseded(own.credentials)
+  const isRefused = status === 401 && !auth.isSuperseded(jobLink.credentials)
   const asksForSilence = retryAfterMs !== undefined || status === 429
-  if (core.isSpare(own)) {
-    if (isRefused) renew(core)
+  if (core.isBesideLive(jobLink)) {
+    if (isRefused) refreshCredentials(core)
     // What is opened next is opened later.
     if (asksForSilence) core.race = upgradePaused(core.race, retryAfterMs ?? 0, now())
     return false
@@ -68,8 +68,8 @@ export function heed(core: Core, own: JobLink, { status, retryAfterMs }: Transpo
   const times = isRefused ? auth.refuse() : undefined
   if (times !== undefined) {
     core.dropRace()
-    core.again(times)
-  } else if (asksForSilence) core.pause(own, retryAfterMs ?? 0)
+    core.restart(times)
+  } else if (asksForSilence) core.pause(jobLink, retryAfterMs ?? 0)
   return times !== undefined || asksForSilence
 }
 
