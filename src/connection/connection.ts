@@ -1,6 +1,7 @@
 /**
- * Keeps what is open in line with what the readers want. When to open, wait and give up is policy's (`policy/race.ts`), how is the transports', what a
- * frame means to a reader is delivery's; here their answers are carried out. Everything that happens ends in one `reconcile()`.
+ * Keeps the open links in line with what the readers want. `policy/race.ts` decides when to open, to wait and to give up; the transports
+ * know how to read; delivery knows what a frame means to a reader. The connection carries out their decisions. Every change ends in one
+ * `reconcile()`.
  */
 
 import { macrotask, now } from '../async/clock.ts'
@@ -28,24 +29,30 @@ export type { ConnectionOptions } from './core.ts'
 
 /** What a connection needs of its pool. */
 export interface Capacity extends Pick<ConnectionOptions, 'capacity'> {
+  /** The server has told how many jobs one connection may carry. */
   onHello(mux: number): void
-  /** Readers of jobs that this connection can't carry. */
+  /** Readers whose jobs this connection cannot carry. */
   onSurplus(readers: readonly Reader[]): void
 }
 
+/** Reads jobs for its readers, over one live link. */
 export interface Connection {
+  /** Adds a reader. */
   add(reader: Reader): void
+  /** Removes a reader. */
   remove(reader: Reader): void
-  /** A reader's mode, or the capacity, has changed. */
+  /** Has to be called when a reader's mode, or the capacity, has changed. */
   changed(): void
+  /** Whether it reads the job. */
   has(job: string): boolean
-  /** Whether it could carry one more. */
+  /** Whether it can carry one more job. */
   takes(): boolean
 }
 
-/** WebKit cuts what a page reads some ms before it tells that the page is put away. */
+/** WebKit cuts a page's connections some ms before it fires `pagehide`. */
 const PAGEHIDE_LAG_MS = 1000
 
+/** Makes a connection. It is inert until a reader is added. */
 export function createConnection(options: ConnectionOptions & Capacity): Connection {
   const { transports, readOnce, page } = options
   const core = createCore(options, reconcile, onLinkEvent)
@@ -55,12 +62,10 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   const { table, auth, links, policy } = core
   const timer = createLongTimer(reconcile)
   let state = IDLE
-  /** Links in a row that could not read all that was wanted. */
+  /** How many links in a row were replaced without having read all that was wanted. */
   let replacements = 0
-  /** While there are readers. */
+  /** Removes the listeners on page and transports; set while there are readers. */
   let unlisten: (() => void)[] | undefined
-
-  // ---- one way in: everything that changes comes here
 
   function reconcile(): void {
     const surplus = table.surplus()
@@ -81,7 +86,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     if (table.size === 0) stopListening()
   }
 
-  /** The links read what is wanted, and others are opened when it is time. */
+  /** Brings the links in line with what is wanted, and opens others when it is time. */
   function reconcileLinks(wanted: readonly string[]): void {
     if (transports.length === 0) return failAll(core, new JobtailError('unsupported', 'no transport is supported here'))
     for (const jobLink of [...links]) updateLink(jobLink, wanted)
@@ -108,9 +113,10 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
 
   const setTimer = (at: number): void => timer.set(Math.min(at, Math.max(table.nextDueAt(), core.readableAt())))
 
-  const transportOf = (name: string): Transport => transports.find((each) => each.name === name) as Transport // as: a race knows no others
+  // as: a race has the names of these transports only
+  const transportOf = (name: string): Transport => transports.find((each) => each.name === name) as Transport
 
-  /** Lets go of everything once nothing has been wanted for one task. */
+  /** Releases everything once no job has been wanted for one task. */
   function releaseIfIdle(): void {
     if (table.wanted().length > 0) return
     core.dropLinks()
@@ -119,14 +125,12 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     announce()
   }
 
-  // ---- links
-
-  /** Has a link read what is wanted, in place where its transport can; it takes over where it does and is better. */
+  /** Makes a link read what is wanted, in place where its transport can. A link that reads it all and ranks above the live one takes over. */
   function updateLink(jobLink: JobLink, wanted: readonly string[]): void {
     const { link, jobs, transport, use } = jobLink
     if (use.kind !== 'probe' && use.kind !== 'live') return
     const isProved = link.provedAt !== undefined
-    // Where single reads have been faster.
+    // Single reads may have brought events before this link.
     if (link.update) jobs.skipReceived()
     if (isProved && jobs.coversAll(wanted)) {
       if (jobLink !== core.live && isBetter(core.race, transport.name, now())) goLive(jobLink)
@@ -141,11 +145,14 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     else if (isProved) replace(jobLink, wanted)
   }
 
-  /** Half of its window is used. A stream's can't be opened further: the next one is asked for before it is used up. */
+  /**
+   * Whether half of the live stream's window is used. The window of a stream cannot be extended: the next stream is opened before this
+   * one's is used up.
+   */
   const isWindowHalfUsed = (jobLink: JobLink): boolean =>
     jobLink === core.live && !jobLink.link.update && !answersOnce(jobLink) && jobLink.jobs.newBytes > core.windowBytes / 2
 
-  /** Another link has to be opened for what is wanted now; the live one is read on meanwhile, unless it brings what a reader has no room for. */
+  /** Opens another link for what is wanted now. The live one is read on meanwhile, unless it brings events that a reader has no room for. */
   function replace({ jobs, transport }: JobLink, wanted: readonly string[]): void {
     const floods = jobs.jobs().some((job) => !wanted.includes(job) && table.readers(job).some(({ mode }) => mode !== 'link'))
     const next = core.live ?? core.draining
@@ -162,7 +169,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     const { transport, link } = jobLink
     const replaced = core.live
     if (replaced) core.drop(replaced)
-    // What it has delivered counts as if it had been lost.
+    // It delivered events, so it counts as if it had been lost after them.
     if (replaced && replaced.jobs.newEvents > 0) core.race = { ...core.race, failures: 0 }
     core.live = jobLink
     jobLink.use = { kind: 'live' }
@@ -175,8 +182,6 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     for (const each of links) if (each.use.kind === 'probe' && !isBetter(core.race, each.transport.name, now())) core.drop(each)
   }
 
-  // ---- what links tell
-
   function onLinkEvent(jobLink: JobLink, event: LinkEvent): void {
     switch (event.type) {
       case 'proved':
@@ -186,7 +191,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
       case 'suspect':
         return reads.verify(jobLink, event.quietMs)
       case 'ended':
-        // What was opened with an old token says nothing.
+        // A refusal of replaced credentials is no failure.
         return endings.ended(jobLink, event.error?.status === 401 && auth.isSuperseded(jobLink.credentials) ? undefined : event.error)
       default:
         return event satisfies never
@@ -194,7 +199,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   }
 
   function onProved(jobLink: JobLink): void {
-    // What is read once shows as well that somebody serves here.
+    // A single read proves too that the server is there.
     core.race = { ...core.race, liveAt: now() }
     if (jobLink.use.kind !== 'probe') return
     core.emit({ type: 'probe-proved', afterMs: now() - jobLink.link.startedAt }, jobLink.transport.name)
@@ -204,7 +209,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
 
   function onFrames(jobLink: JobLink, frames: readonly Frame[], bytesEach: number | undefined): void {
     const { jobs } = jobLink
-    // More has come before a full reader has taken anything.
+    // More frames have come before a full reader has taken anything.
     if (jobs.full.size > 0) pauseFullReaders(jobs)
     for (const frame of frames) {
       if (isControl(frame)) onControl(jobLink, frame)
@@ -213,12 +218,12 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
         jobs.event(frame, bytesEach)
       }
     }
-    // A full reader has a task's time to take what it has.
+    // A full reader has one task to take what it holds.
     if (jobs.full.size > 0) void macrotask().then(() => pauseFullReaders(jobs))
     if (isWindowHalfUsed(jobLink)) core.schedule()
   }
 
-  /** Lets go of the jobs of readers that can't hold more. */
+  /** Pauses the readers that cannot hold more. */
   function pauseFullReaders({ full }: LinkJobs): void {
     for (const reader of full) {
       if (reader.roomBytes() > 0 || reader.mode === 'paused') continue
@@ -248,26 +253,27 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     }
   }
 
-  /** Each of its answers is one to a question of its own. */
+  /** Whether each of the link's answers is to a request of its own. */
   const answersOnce = ({ use, transport }: JobLink): boolean => use.kind === 'read' || transport.traits?.polls !== undefined
 
-  /** What was asked for from further on. A stream that was asked in every way there is still gets there; an answer never does. */
+  /**
+   * A link's answer began at another cursor than requested. A stream that was opened with a fresh request gets to the cursor in the end; an
+   * answer never does.
+   */
   function onStaleAnswer(jobLink: JobLink, job: string): void {
     const error = new TransportError('stale', `job ${job}: the answer begins at another cursor than requested: that was lost on the way, or a cache answered`)
     core.isFresh = true
-    // A link that can ask in place does so.
+    // A link that can update in place requests the job again by itself.
     if (jobLink.link.update && !jobLink.isFresh) return
     if (jobLink === core.live && !jobLink.isFresh) {
-      // Asked so again, it is told from what history has lost: at once.
+      // The fresh request, sent at once, tells a lost cursor from lost history.
       endings.fail(jobLink, error)
       core.dropRace()
       core.restart(0, jobLink.transport.name)
     } else if (answersOnce(jobLink) || !jobLink.isFresh) jobLink.link.end(error)
   }
 
-  // ---- the page, and the end
-
-  /** The page is put away: nothing stays open, and nothing is opened until it is back. */
+  /** The page is put away: everything is closed, and nothing is opened until it is back. */
   function onLeave(): void {
     if (now() - endings.lostAt < PAGEHIDE_LAG_MS) core.race = restarted(endings.beforeLoss)
     else if (core.race.phase.kind !== 'waiting') core.race = restarted(core.race)
@@ -277,7 +283,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     announce()
   }
 
-  /** What was waited for may have come, what is live may have died, and what is shown may be out of date. */
+  /** The network or the page's visibility has changed: a pause may end, the live link may have died, and the state may be out of date. */
   function onChange(): void {
     if (!isOffline()) core.race = woken(core.race, now())
     core.live?.link.check()
@@ -296,7 +302,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
 
   function announce(): void {
     const next = stateOf(core)
-    if ((Object.keys(next) as (keyof ConnectionState)[]).every((key) => next[key] === state[key])) return // as: its own keys
+    if ((Object.keys(next) as (keyof ConnectionState)[]).every((key) => next[key] === state[key])) return // as: the keys of ConnectionState
     state = Object.freeze(next)
     for (const reader of table.all()) reader.connection(state)
   }
@@ -308,7 +314,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
 
   return {
     add(reader) {
-      // A race that is yet to begin makes what is unknown due by itself.
+      // Before a race the job is made due by the race itself.
       table.add(reader, options.firstLook && core.race.phase.kind === 'racing' ? 0 : Infinity)
       unlisten ??= [page.follow({ onLeave, onChange }), ...transports.map(({ availability }) => availability?.onChange(onAvailability) ?? (() => {}))]
       reader.connection(state)
@@ -323,7 +329,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
       core.schedule()
     },
     has: table.has,
-    // Until a hello has told, the others wait for it behind the first.
+    // Until the first `hello` every job waits on this connection.
     takes: () => table.size < (options.capacity() ?? Infinity)
   }
 }

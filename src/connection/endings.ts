@@ -1,4 +1,4 @@
-/** What becomes of a race when a link has ended, and what is told of it. */
+/** What the end of a link means to the race, and what is reported of it. */
 
 import { now } from '../async/clock.ts'
 import type { TransportError } from '../errors.ts'
@@ -9,16 +9,19 @@ import type { JobLink } from './job-link.ts'
 import type { Reads } from './reads.ts'
 import { handleStatus } from './refusals.ts'
 
+/** Handles the ends of links. */
 export interface Endings {
-  /** When a live link was lost last, and the race before that. */
+  /** When a live link was lost last. */
   readonly lostAt: number
+  /** The race before that loss. */
   readonly beforeLoss: Race
-  /** The link has ended, for nothing that counts where `error` is undefined. */
+  /** A link has ended; `error` is `undefined` where it did not fail. */
   ended(jobLink: JobLink, error: TransportError | undefined): void
-  /** Tells of a failure of the path's own, and keeps it as what is wrong now. */
+  /** Reports a link's failure, and keeps it as the connection's problem. */
   fail(jobLink: JobLink, error: TransportError): Failure
 }
 
+/** Makes the handler of a connection's links. */
 export function createEndings(core: Core, reads: Reads): Endings {
   const { options, policy, table, links } = core
   let beforeLoss = core.race
@@ -27,7 +30,7 @@ export function createEndings(core: Core, reads: Reads): Endings {
   function ended(jobLink: JobLink, error: TransportError | undefined): void {
     links.delete(jobLink)
     const { use, transport, link, jobs } = jobLink
-    // What ends when it has nothing left to read has neither failed nor been lost.
+    // A link that ends with nothing left to read has neither failed nor been lost.
     const isDone = jobs.jobs().length === 0 || table.wanted().length === 0
     core.schedule()
     switch (use.kind) {
@@ -59,7 +62,7 @@ export function createEndings(core: Core, reads: Reads): Endings {
         if (!failure) reportAbandoned(jobLink)
         else if (error && handleStatus(core, jobLink, error)) return
         core.turn(probeEnded(core.race, transport.name, failure, now(), policy))
-        // Without an answer it may have been redirected to another origin, as a login page is: a single read tells.
+        // Browsers do not tell a redirect to another origin, such as a login page, from a dead network. A single read can tell them apart.
         if (core.race.phase.kind === 'waiting' && core.race.failed.some(({ reason }) => reason === 'network'))
           for (const job of table.wanted()) table.setDue(job, 0)
         return
@@ -80,13 +83,12 @@ export function createEndings(core: Core, reads: Reads): Endings {
     if (link.provedAt === undefined) core.emit({ type: 'probe-abandoned', afterMs: now() - link.startedAt }, transport.name)
   }
 
-  /** Tells of a failure of the path's own, and keeps it as what is wrong now. */
   function fail(jobLink: JobLink, error: TransportError): Failure {
     const { transport, link, jobs } = jobLink
     const { name, traits } = transport
     const { reason, status } = error
     const problem = problemOf(jobLink, error)
-    // That there was no answer says less than that it was redirected.
+    // A redirect says more than the network failures that come with it.
     if (!core.isBesideLive(jobLink) && !(reason === 'network' && core.problem?.reason === 'redirected')) core.problem = problem
     if (link.provedAt !== undefined) core.emit({ type: 'lost', afterMs: now() - link.provedAt, reason, events: jobs.newEvents }, name)
     else core.emit({ type: 'probe-failed', afterMs: now() - link.startedAt, reason, status }, name)
