@@ -6,23 +6,20 @@
 
 import { macrotask, now } from '../async/clock.ts'
 import { createLongTimer } from '../async/long-timer.ts'
-import type { LinkJobs } from '../delivery/link-jobs.ts'
-import { JobtailError, TransportError } from '../errors.ts'
+import { JobtailError } from '../errors.ts'
 import { raceError } from '../failures.ts'
-import type { LinkEvent } from '../link/link.ts'
 import { isOffline } from '../page.ts'
 import { patienceMs } from '../policy/backoff.ts'
-import { goneLive, isBetter, opened, plan, restarted, woken } from '../policy/race.ts'
-import { type Control, type Frame, isControl } from '../protocol/frames.ts'
-import { isTerminal } from '../protocol/rules.ts'
+import { opened, plan, restarted, woken } from '../policy/race.ts'
 import { IDLE } from '../state.ts'
 import type { ConnectionState, Reader, Transport } from '../types.ts'
 import { activeReaders, type ConnectionOptions, createCore } from './core.ts'
 import { createEndings } from './endings.ts'
-import type { JobLink } from './job-link.ts'
+import { createLinkEvents } from './link-events.ts'
+import { createLiveLink } from './live-link.ts'
 import { createOpening } from './opening.ts'
 import { createReads } from './reads.ts'
-import { failAll, handleError } from './refusals.ts'
+import { failAll } from './refusals.ts'
 import { stateOf } from './state.ts'
 
 export type { ConnectionOptions } from './core.ts'
@@ -55,15 +52,15 @@ const PAGEHIDE_LAG_MS = 1000
 /** Makes a connection. It is inert until a reader is added. */
 export function createConnection(options: ConnectionOptions & Capacity): Connection {
   const { transports, readOnce, page } = options
-  const core = createCore(options, reconcile, onLinkEvent)
+  const core = createCore(options, reconcile, (jobLink, event) => onLinkEvent(jobLink, event))
   const reads = createReads(core, readOnce)
   const opening = createOpening(core)
   const endings = createEndings(core, reads)
-  const { table, auth, links, policy } = core
+  const liveLink = createLiveLink(core, opening)
+  const onLinkEvent = createLinkEvents(core, { reads, endings, liveLink, onHello: options.onHello })
+  const { table, links, policy } = core
   const timer = createLongTimer(reconcile)
   let state = IDLE
-  /** How many links in a row were replaced without having read all that was wanted. */
-  let replacements = 0
   /** Removes the listeners on page and transports; set while there are readers. */
   let unlisten: (() => void)[] | undefined
 
@@ -89,7 +86,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   /** Brings the links in line with what is wanted, and opens others when it is time. */
   function reconcileLinks(wanted: readonly string[]): void {
     if (transports.length === 0) return failAll(core, new JobtailError('unsupported', 'no transport is supported here'))
-    for (const jobLink of [...links]) updateLink(jobLink, wanted)
+    for (const jobLink of [...links]) liveLink.update(jobLink, wanted)
     for (;;) {
       const step = plan(core.race, now())
       switch (step.do) {
@@ -123,154 +120,6 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     if (core.race.phase.kind !== 'waiting' || !core.race.phase.byServer) core.race = restarted(core.race)
     setTimer(Infinity)
     announce()
-  }
-
-  /** Makes a link read what is wanted, in place where its transport can. A link that reads it all and ranks above the live one takes over. */
-  function updateLink(jobLink: JobLink, wanted: readonly string[]): void {
-    const { link, jobs, transport, use } = jobLink
-    if (use.kind !== 'probe' && use.kind !== 'live') return
-    const isProved = link.provedAt !== undefined
-    // Single reads may have brought events before this link.
-    if (link.update) jobs.skipReceived()
-    if (isProved && jobs.coversAll(wanted)) {
-      if (jobLink !== core.live && isBetter(core.race, transport.name, now())) goLive(jobLink)
-      if (jobLink === core.live) {
-        replacements = 0
-        if (core.draining) core.drop(core.draining)
-        core.draining = undefined
-      }
-    }
-    if (!isWindowHalfUsed(jobLink) && !jobs.needsUpdate(wanted)) return
-    if (link.update) link.update(jobs.request(wanted))
-    else if (isProved) replace(jobLink, wanted)
-  }
-
-  /**
-   * Whether half of the live stream's window is used. The window of a stream cannot be extended: the next stream is opened before this
-   * one's is used up.
-   */
-  const isWindowHalfUsed = (jobLink: JobLink): boolean =>
-    jobLink === core.live && !jobLink.link.update && !answersOnce(jobLink) && jobLink.jobs.newBytes > core.windowBytes / 2
-
-  /** Opens another link for what is wanted now. The live one is read on meanwhile, unless it brings events that a reader has no room for. */
-  function replace({ jobs, transport }: JobLink, wanted: readonly string[]): void {
-    const floods = jobs.jobs().some((job) => !wanted.includes(job) && table.readers(job).some(({ mode }) => mode !== 'link'))
-    const next = core.live ?? core.draining
-    if (core.draining && core.draining !== next) core.drop(core.draining)
-    if (next && floods) core.drop(next)
-    else if (next) next.use = { kind: 'draining' }
-    core.draining = floods ? undefined : next
-    core.dropRace()
-    replacements += 1
-    core.restart(replacements, transport.name)
-  }
-
-  function goLive(jobLink: JobLink): void {
-    const { transport, link } = jobLink
-    const replaced = core.live
-    if (replaced) core.drop(replaced)
-    // It delivered events, so it counts as if it had been lost after them.
-    if (replaced && replaced.jobs.newEvents > 0) core.race = { ...core.race, failures: 0 }
-    core.live = jobLink
-    jobLink.use = { kind: 'live' }
-    core.problem = undefined
-    core.turn(goneLive(core.race, transport.name, now(), policy))
-    if (!replaced) core.emit({ type: 'live', afterMs: now() - opening.raceAt }, transport.name)
-    else if (replaced.transport !== transport) core.emit({ type: 'switched', from: replaced.transport.name }, transport.name)
-    core.latencyMs = (link.provedAt ?? 0) - link.startedAt
-    opening.remember(transport.name, core.latencyMs)
-    for (const each of links) if (each.use.kind === 'probe' && !isBetter(core.race, each.transport.name, now())) core.drop(each)
-  }
-
-  function onLinkEvent(jobLink: JobLink, event: LinkEvent): void {
-    switch (event.type) {
-      case 'proved':
-        return onProved(jobLink)
-      case 'frames':
-        return onFrames(jobLink, event.frames, event.bytesEach)
-      case 'suspect':
-        return reads.verify(jobLink, event.quietMs)
-      case 'ended':
-        // A refusal of replaced credentials is no failure.
-        return endings.ended(jobLink, event.error?.status === 401 && auth.isSuperseded(jobLink.credentials) ? undefined : event.error)
-      default:
-        return event satisfies never
-    }
-  }
-
-  function onProved(jobLink: JobLink): void {
-    // A single read proves too that the server is there.
-    core.race = { ...core.race, liveAt: now() }
-    if (jobLink.use.kind !== 'probe') return
-    core.emit({ type: 'probe-proved', afterMs: now() - jobLink.link.startedAt }, jobLink.transport.name)
-    if (!core.live) goLive(jobLink)
-    core.schedule()
-  }
-
-  function onFrames(jobLink: JobLink, frames: readonly Frame[], bytesEach: number | undefined): void {
-    const { jobs } = jobLink
-    // More frames have come before a full reader has taken anything.
-    if (jobs.full.size > 0) pauseFullReaders(jobs)
-    for (const frame of frames) {
-      if (isControl(frame)) onControl(jobLink, frame)
-      else {
-        if (isTerminal(frame.type) && table.active(frame.job).length > 0) core.emit({ type: 'ended', job: frame.job, status: frame.type })
-        jobs.event(frame, bytesEach)
-      }
-    }
-    // A full reader has one task to take what it holds.
-    if (jobs.full.size > 0) void macrotask().then(() => pauseFullReaders(jobs))
-    if (isWindowHalfUsed(jobLink)) core.schedule()
-  }
-
-  /** Pauses the readers that cannot hold more. */
-  function pauseFullReaders({ full }: LinkJobs): void {
-    for (const reader of full) {
-      if (reader.roomBytes() > 0 || reader.mode === 'paused') continue
-      reader.setMode('paused')
-      core.emit({ type: 'paused' })
-      core.schedule()
-    }
-    full.clear()
-  }
-
-  function onControl(jobLink: JobLink, frame: Control): void {
-    core.schedule()
-    switch (frame.control) {
-      case 'hello':
-        return options.onHello(frame.mux ?? 1)
-      case 'subscribed':
-        auth.accept()
-        table.setKnown(frame.job)
-        if (!jobLink.jobs.subscribed(frame, jobLink.isFresh, answersOnce(jobLink))) onStaleAnswer(jobLink, frame.job)
-        return
-      case 'done':
-        return jobLink.jobs.done(frame)
-      case 'error': {
-        const error = handleError(core, jobLink, frame, reads.isVerifying(jobLink))
-        if (error) failAll(core, error)
-      }
-    }
-  }
-
-  /** Whether each of the link's answers is to a request of its own. */
-  const answersOnce = ({ use, transport }: JobLink): boolean => use.kind === 'read' || transport.traits?.polls !== undefined
-
-  /**
-   * A link's answer began at another cursor than requested. A stream that was opened with a fresh request gets to the cursor in the end; an
-   * answer never does.
-   */
-  function onStaleAnswer(jobLink: JobLink, job: string): void {
-    const error = new TransportError('stale', `job ${job}: the answer begins at another cursor than requested: that was lost on the way, or a cache answered`)
-    core.isFresh = true
-    // A link that can update in place requests the job again by itself.
-    if (jobLink.link.update && !jobLink.isFresh) return
-    if (jobLink === core.live && !jobLink.isFresh) {
-      // The fresh request, sent at once, tells a lost cursor from lost history.
-      endings.fail(jobLink, error)
-      core.dropRace()
-      core.restart(0, jobLink.transport.name)
-    } else if (answersOnce(jobLink) || !jobLink.isFresh) jobLink.link.end(error)
   }
 
   /** The page is put away: everything is closed, and nothing is opened until it is back. */

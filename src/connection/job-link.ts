@@ -40,3 +40,6 @@ export interface JobLink {
   /** Its request was a fresh one: no cache could answer it, and no cursor be lost on the way. */
   isFresh: boolean
 }
+
+/** Whether each of the link's answers is to a request of its own. */
+export const answersOnce = ({ use, transport }: JobLink): boolean => use.kind === 'read' || transport.traits?.polls !== undefined

@@ -63,14 +63,14 @@ export const mistakes: readonly Mistake[] = [
   {
     name: 'taken over at hello',
     foundBy: ['takeover'],
-    file: 'connection/connection.ts',
+    file: 'connection/live-link.ts',
     find: 'if (isProved && jobs.coversAll(wanted)) {',
     replace: 'if (isProved) {'
   },
   {
     name: 'the link before is not ended at a takeover',
     foundBy: ['takeover', 'connections'],
-    file: 'connection/connection.ts',
+    file: 'connection/live-link.ts',
     find: 'if (replaced) core.drop(replaced)',
     replace: ''
   },
@@ -98,7 +98,7 @@ export const mistakes: readonly Mistake[] = [
   {
     name: 'the job of a paused reader is read on',
     foundBy: ['backpressure'],
-    file: 'connection/connection.ts',
+    file: 'connection/link-events.ts',
     find: "reader.setMode('paused')",
     replace: ''
   },
