@@ -89,7 +89,7 @@ export async function carry(readers: readonly Recorder[], { names = ['sse'], ...
     emit: (detail, name) => said.push({ transport: name, ...detail }),
     warn() {},
     capacity: () => 100,
-    onHello: (mux) => muxes.push(mux),
+    onMux: (mux) => muxes.push(mux),
     onSurplus() {},
     ...options
   })

@@ -45,7 +45,7 @@ function create(): Jobs {
       linkJobs.join()
     },
     needsUpdate: (readers) => linkJobs.needsUpdate(jobsOf(readers)),
-    request: (readers) => linkJobs.request(jobsOf(readers)),
+    request: (readers) => linkJobs.requestJobs(jobsOf(readers)),
     coversAll: (readers) => linkJobs.coversAll(jobsOf(readers)),
     subscribed(told, readers, isFresh = true, isPolled = false) {
       active = readers

@@ -59,7 +59,7 @@ export function createWire(kind: Kind, log: Log, active: () => readonly Reader[]
     serving = undefined
   }
 
-  tell(linkJobs.request(wanted()), true)
+  tell(linkJobs.requestJobs(wanted()), true)
   return {
     kind,
     jobs: linkJobs,
@@ -96,7 +96,7 @@ export function createWire(kind: Kind, log: Log, active: () => readonly Reader[]
     },
     settle() {
       linkJobs.join()
-      if (kind !== 'stream' && linkJobs.needsUpdate(wanted())) tell(linkJobs.request(wanted()), false)
+      if (kind !== 'stream' && linkJobs.needsUpdate(wanted())) tell(linkJobs.requestJobs(wanted()), false)
     }
   }
 }
