@@ -4,7 +4,7 @@ import { test } from 'vitest'
 import { TransportError } from '../../src/errors.ts'
 import { parseAnswer, parseSnapshot } from '../../src/protocol/parse.ts'
 import { progressOf } from '../../src/protocol/progress.ts'
-import { errorIn } from '../../src/transports/http.ts'
+import { errorFrom } from '../../src/transports/http.ts'
 import { readOnce } from '../../src/transports/read-once.ts'
 import { bodyOf } from '../transports/scripted-fetch.ts'
 import { damageBytes, damageText, split, spoil, text, value } from './damage.ts'
@@ -15,7 +15,7 @@ import { fuzz, type Tape } from './tape.ts'
 
 const encoder = new TextEncoder()
 
-/** Valid, with a wrong type somewhere, damaged as text, or something else altogether. */
+/** Valid JSON, JSON with a wrong type somewhere, damaged text, or something else. */
 function source(tape: Tape, sound: unknown): string {
   switch (tape.below(8)) {
     case 0:
@@ -132,7 +132,7 @@ test('a problem', { timeout: 120_000 }, async () => {
     }
     const json = source(tape, problem)
     const headers = new Headers({ ...(type && { 'content-type': type }), ...(retryAfter !== null && { 'retry-after': retryAfter }) })
-    const found = await errorIn(new Response(bodyOf(split(tape, encoder.encode(json))), { status, headers }), 'application/json').catch((error: unknown) => {
+    const found = await errorFrom(new Response(bodyOf(split(tape, encoder.encode(json))), { status, headers }), 'application/json').catch((error: unknown) => {
       if (error instanceof TransportError && error.reason === 'status' && error.status === status) return undefined
       throw error
     })
@@ -168,7 +168,7 @@ test('lines that are fetched, cut anywhere', { timeout: 120_000 }, async () => {
       })
     )
     const expected = reference.ndjson(new TextDecoder().decode(bytes), isCut)
-    // Whether it was asked on, and from where, is another test's.
+    // Another test checks whether, and from where, the next request is made.
     if (outcome.end === 'network' || expected.asksOn) return
     tape.note(`ends: ${expected.end}`)
     expectSame(outcome, { frames: expected.frames, end: expected.end }, () => source)

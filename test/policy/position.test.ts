@@ -1,25 +1,25 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { accept, type Place, startingAt } from '../../src/policy/position.ts'
+import { accept, type LogPosition, startingAt } from '../../src/policy/position.ts'
 import type { Gap, Position } from '../../src/types.ts'
 
 const at = (epoch: string, seq: number, ...left: string[]): Position => ({ epoch, seq, cursor: `${epoch}-${seq}`, left })
-const told = (epoch: string, seq: number): Place => ({ epoch, seq, cursor: `${epoch}-${seq}` })
+const told = (epoch: string, seq: number): LogPosition => ({ epoch, seq, cursor: `${epoch}-${seq}` })
 const tail = startingAt('tail')
 const oldest = startingAt(undefined)
 
 interface Row {
   what: string
   position: Position
-  /** From where the reading was asked for; by default from this reader's own position. */
+  /** The position that the reading was requested from; by default the reader's own. */
   asked?: Position
-  told: Place
-  /** Undefined: the reading is not this reader's. */
+  told: LogPosition
+  /** `undefined`: the reader ignores the reading. */
   becomes: Position | undefined
   gap?: Gap
 }
 
-/** The clauses of "Gaps are derived" in PROTOCOL.md §6, one after the other. */
+/** The clauses of "Gaps are derived" in PROTOCOL.md §6, in order. */
 const table: readonly Row[] = [
   { what: 'S = L: all is well', position: at('a', 5), told: told('a', 5), becomes: at('a', 5) },
   { what: 'S = L = 0', position: at('a', 0), told: told('a', 0), becomes: at('a', 0) },
@@ -115,9 +115,9 @@ describe('gaps are derived', () => {
 describe('properties', () => {
   const places = fc.record({ epoch: fc.constantFrom('a', 'b', 'c'), seq: fc.nat({ max: 9 }) }).map(({ epoch, seq }) => told(epoch, seq))
   const starts = fc.constantFrom(undefined, 'tail', 'a-3', 'b-3').map(startingAt)
-  /** A position that some answers have brought about, each asked for from where the reader was. */
+  /** A position that a random series of answers leads to, each requested from the reader's position at that time. */
   const reached = fc.tuple(starts, fc.array(places, { maxLength: 4 })).map(([start, answers]) => answers.reduce(from, start))
-  const from = (position: Position, place: Place): Position => accept(position, place, position)?.position ?? position
+  const from = (position: Position, place: LogPosition): Position => accept(position, place, position)?.position ?? position
 
   test('within an epoch no answer takes a reader back, and what is missed is what lies between', () => {
     fc.assert(
