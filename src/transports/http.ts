@@ -57,7 +57,10 @@ export interface ReadingOptions {
    * @defaultValue `false`
    */
   findsRedirects?: boolean
-  /** @defaultValue GET */
+  /**
+   * The request's method.
+   * @defaultValue `'GET'`
+   */
   method?: 'POST'
   /** The request's body. */
   body?: string
