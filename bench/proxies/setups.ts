@@ -1,4 +1,4 @@
-/** Proxies as somebody in a hurry configures them: by what a search turns up first, or as the package comes; docs/server.md has better ones. */
+/** Proxies as somebody in a hurry configures them: by what a search turns up first, or as the package comes; docs/guides/deploying.md has better ones. */
 
 import type { ProxyName } from '../../test/setup/proxies.ts'
 import { forwardSetups } from './forward.ts'

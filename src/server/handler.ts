@@ -95,7 +95,7 @@ async function start(call: RequestContext, { settings, runner, bodies }: Parts):
   const idempotencyKey = request.headers.get('idempotency-key')
   if (idempotencyKey !== null && settings.authorize && subject === undefined && !RANDOM_UUID.test(idempotencyKey)) throw keyOfNobody()
   const body = await bodies.read(call.body())
-  const { id, isRepeat } = await startJob({ body, idempotencyKey, scope: subject ?? '' }, settings, runner)
+  const { id, isRepeat } = await startJob({ body, idempotencyKey, subject }, settings, runner)
   // What the first one is told of a job says nothing of what this one may see.
   if (isRepeat) await authorizeRequest(settings, call, 'read', id)
   return json(202, await settings.log.snapshot(id), { Location: `${settings.basePath}/${encodeURIComponent(id)}` })

@@ -25,6 +25,7 @@ const RULES: Record<keyof JobServerOptions, Rule> = {
   basePath: ['a path that begins with "/", as URLs write it', isPath],
   log: ['an EventLog, such as memoryLog()', isLog],
   start: FUNCTION,
+  idOf: FUNCTION,
   authorize: FUNCTION,
   origins: [
     '"*", a function, or a list of origins such as "https://app.example"',

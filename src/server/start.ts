@@ -1,4 +1,6 @@
+import { isJobId } from '../protocol/rules.ts'
 import { badRequest, busy, closing } from './http-error.ts'
+import { show } from './log/entry.ts'
 import { isLogError } from './log/types.ts'
 import { digestOf } from './platform.ts'
 import type { Admission, Runner } from './run.ts'
@@ -7,8 +9,8 @@ import type { Settings } from './types.ts'
 interface Starting {
   body: string
   idempotencyKey: string | null
-  /** Whose key it is: equal keys of different scopes are different ones. */
-  scope: string
+  /** Who asks: equal keys of different subjects are different ones. */
+  subject: string | undefined
 }
 
 export interface Started {
@@ -24,15 +26,16 @@ const digest = async (...parts: string[]): Promise<string> => (await digestOf(JS
  * creating is appending the first event, so that on a shared log too only one of several equal requests starts anything.
  */
 export async function startJob(
-  { body, idempotencyKey: key, scope }: Starting,
-  { log, start, leaseMs, onLost, maxAttempts }: Settings,
+  { body, idempotencyKey: key, subject }: Starting,
+  { log, start, idOf, leaseMs, onLost, maxAttempts }: Settings,
   runner: Runner
 ): Promise<Started> {
   if (!start) throw badRequest('this server starts no jobs: it was created without `start`', 405)
   const input = parse(body)
-  if (key === null) return begin(crypto.randomUUID(), {})
+  const scope = subject ?? ''
+  if (key === null) return begin(named(crypto.randomUUID()), {})
   if (!/^[\x20-\x7e]{1,255}$/.test(key)) throw badRequest('Idempotency-Key: expected 1 to 255 printable ASCII characters')
-  const id = await digest(scope, key)
+  const id = named(await digest(scope, key))
   const request = await digest(scope, key, body)
   try {
     return await begin(id, { request })
@@ -45,6 +48,13 @@ export async function startJob(
   // Whoever created it may not have heard that it did; where nobody has its lease, one of those who run it begins.
   if ((await log.snapshot(id))?.status === 'queued') run(id, admit())
   return { id, isRepeat: true }
+
+  /** The id with the owner in it, where the application wants it there. Without the unique part one job would be taken for a repeat of another. */
+  function named(unique: string): string {
+    const id = idOf ? idOf({ id: unique, subject }) : unique
+    if (isJobId(id) && id.includes(unique)) return id
+    throw new TypeError(`idOf: expected a job id with ${show(unique)} in it, got ${show(id)}`)
+  }
 
   /** The job's lease is taken with its first event: whatever becomes of this process, it is run or it ends. */
   async function begin(id: string, data: object): Promise<Started> {

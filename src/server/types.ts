@@ -123,6 +123,12 @@ export interface JobServerOptions {
   log?: EventLog
   /** What `POST {base}` runs, with the request's JSON. Without it nothing can be started over HTTP. */
   start?: (job: JobContext, input: unknown) => unknown
+  /**
+   * The id of a job that is started over HTTP, made of a unique `id`, of letters, digits, `-` and `_`, and of the `subject` that `authorize` has named: with the owner in it, as in
+   * ``({ id, subject }) => `${subject}.${id}` ``, `authorize` knows at any node whose job it is asked for. Equal arguments give equal ids, so that a repeat by
+   * `Idempotency-Key` finds its job. What lacks `id`, or is no job id, is a 500. Default: `id` by itself.
+   */
+  idOf?: (about: { id: string; subject: string | undefined }) => string
   /** Default: everybody may do everything, which is said once on the console where there is a `start`. */
   authorize?: Authorize
   /** Other origins whose pages may connect (WebSocket, POST) and read (CORS). Default: none but the request's own. */
@@ -182,5 +188,5 @@ export interface JobServerOptions {
 }
 
 /** The options with their defaults in place. */
-export type Settings = Required<Omit<JobServerOptions, 'start' | 'authorize' | 'hosts' | 'log'>> &
-  Pick<JobServerOptions, 'start' | 'authorize' | 'hosts'> & { log: SharedLog }
+export type Settings = Required<Omit<JobServerOptions, 'start' | 'idOf' | 'authorize' | 'hosts' | 'log'>> &
+  Pick<JobServerOptions, 'start' | 'idOf' | 'authorize' | 'hosts'> & { log: SharedLog }

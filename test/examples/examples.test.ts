@@ -2,7 +2,7 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,11 +36,6 @@ const commands = {
 }
 
 for (const language of ['python', 'go'] as const) {
-  test(`README shows the server in ${language} as it is`, () => {
-    const [, shown] = new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 's').exec(readFileSync(join(examples, '../README.md'), 'utf8')) ?? []
-    expect(shown).toBe(readFileSync(join(examples, files[language]), 'utf8'))
-  })
-
   const toolchain = findToolchain(language)
   test(`${language} meets every clause of what it offers`, { timeout: TEST_MS, concurrent: true, skip: toolchain === undefined }, async ({
     onTestFinished

@@ -322,6 +322,38 @@ describe('POST start', () => {
     expect(await ask('bob.1')).not.toBe(await ask('alice.1'))
   })
 
+  test('idOf puts the owner into the id, and a repeat still finds its job', async () => {
+    const start = vi.fn()
+    const served = await serve({
+      start,
+      idOf: ({ id, subject }) => `${subject}.${id}`,
+      authorize: ({ request, jobId }) => {
+        const user = request.headers.get('authorization') ?? ''
+        return (jobId === undefined || jobId.slice(0, jobId.lastIndexOf('.')) === user) && { allow: true, subject: user }
+      }
+    })
+    const ask = async (authorization: string, headers = {}) => (await (await served.post('', '1', { authorization, ...headers })).json()).id
+    const key = { 'idempotency-key': 'k' }
+    const ids = [await ask('ada'), await ask('ada', key), await ask('ada', key), await ask('bob', key)]
+    expect(ids).toEqual([expect.stringMatching(/^ada\../), expect.stringMatching(/^ada\../), ids[1], expect.stringMatching(/^bob\../)])
+    expect(new Set(ids).size).toBe(3)
+    await vi.waitFor(() => expect(start).toHaveBeenCalledTimes(3))
+    const statuses = ['ada', 'bob'].map(async (authorization) => (await served.get(`/${ids[0]}`, { authorization })).status)
+    expect(await Promise.all(statuses)).toEqual([200, 403])
+  })
+
+  test.each([
+    ['the same for all', () => 'mine'],
+    ['no job id', ({ id }: { id: string }) => id.padEnd(257, '.')],
+    ['no text', () => 7 as unknown as string] // as: what JavaScript lets through
+  ])('an id that idOf must not give starts nothing, and onError is told: %s', async (_, idOf) => {
+    const [start, onError] = [vi.fn(), vi.fn()]
+    const served = await serve({ start, idOf, onError })
+    expect((await served.post('', '1')).status).toBe(500)
+    expect(onError.mock.calls[0]?.[0]).toMatchObject({ name: 'TypeError', message: expect.stringMatching(/^idOf: expected a job id with .* in it, got /) })
+    expect(start).not.toHaveBeenCalled()
+  })
+
   test('two servers on one log start one job', async () => {
     const log = memoryLog()
     const start = vi.fn(() => new Promise(() => {}))

@@ -1,4 +1,4 @@
-/** HAProxy as `docs/server.md` has it. */
+/** HAProxy as `docs/guides/deploying.md` has it. */
 export const haproxyConfiguration = (listen: number, nodes: readonly number[]): string => `
 defaults
   mode http

@@ -1,0 +1,67 @@
+import type { DefaultTheme } from 'vitepress'
+
+/** Every page of the site, in the order of the sidebar. Links are to files of docs/, without `.md`. A page that doesn't exist fails the build. */
+const page = (text: string, file: string): DefaultTheme.SidebarItem => ({ text, link: `/${file}` })
+
+const start = [page('The page', 'start/page'), page('The server', 'start/server'), page('React', 'start/react'), page('A script tag', 'start/script-tag')]
+
+const using = [
+  page('Progress in the page', 'guides/progress-ui'),
+  page('Start, leave, cancel, come back', 'guides/start-and-resume'),
+  page('Errors and what to show', 'guides/errors'),
+  page('Authentication', 'guides/authentication'),
+  page('Testing your app', 'guides/testing'),
+  page('Moving from something else', 'guides/migrating'),
+  page('When not to use it', 'guides/when-not')
+]
+
+const running = [
+  page('Deploying', 'guides/deploying'),
+  page('Dev proxies: Vite and Next', 'guides/dev-proxies'),
+  page('Several nodes and Redis', 'guides/several-nodes'),
+  page('BullMQ', 'guides/bullmq'),
+  page('Workers that die', 'guides/lost-workers'),
+  page('Another backend', 'guides/backends')
+]
+
+const reference = [
+  page('Every exported name', 'reference/README'),
+  page('jobtail', 'reference/jobtail'),
+  page('jobtail/core', 'reference/jobtail/core'),
+  page('jobtail/explain', 'reference/jobtail/explain'),
+  page('jobtail/backends', 'reference/jobtail/backends'),
+  page('jobtail/server', 'reference/jobtail/server'),
+  page('jobtail/server/fetch', 'reference/jobtail/server/fetch'),
+  page('jobtail/server/redis', 'reference/jobtail/server/redis'),
+  page('jobtail/server/bullmq', 'reference/jobtail/server/bullmq'),
+  page('jobtail/testing', 'reference/jobtail/testing')
+]
+
+const details = [
+  page('How it decides', 'how-it-decides'),
+  page('Options and errors by hand', 'API'),
+  page('The server in detail', 'server'),
+  page('Foreign backends in detail', 'backends'),
+  page('The protocol', 'protocol'),
+  page('Scaling', 'scaling'),
+  page('Benchmarks', 'benchmarks')
+]
+
+export const sidebar: DefaultTheme.SidebarItem[] = [
+  { text: 'Start', items: start },
+  { text: 'Guides: your page', items: using },
+  { text: 'Guides: your server', items: running },
+  { text: 'In detail', items: details },
+  { text: 'Reference', items: reference }
+]
+
+/** The files of the sidebar, relative to docs/. */
+export const files: string[] = [start, using, running, details, reference].flat().map(({ link }) => `${link?.slice(1)}.md`)
+
+export const nav: DefaultTheme.NavItem[] = [
+  { text: 'Start', link: '/start/page', activeMatch: '/start/' },
+  { text: 'Guides', link: '/guides/progress-ui', activeMatch: '/guides/' },
+  { text: 'How it decides', link: '/how-it-decides' },
+  { text: 'Options', link: '/API' },
+  { text: 'Reference', link: '/reference/README', activeMatch: '/reference/' }
+]
