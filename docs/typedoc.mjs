@@ -49,6 +49,7 @@ export default {
   out: join(import.meta.dirname, 'reference'),
   json: join(import.meta.dirname, 'reference/api.json'),
   readme: 'none',
+  displayBasePath: root,
   router: 'module',
   sort: ['source-order'],
   excludeExternals: true,

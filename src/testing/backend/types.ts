@@ -10,7 +10,9 @@ export interface SeenEvent {
 
 /** Of a client of `jobtail` or `jobtail/core`, what the suite uses. */
 export interface FollowingClient {
+  /** Follows a job from the event after `after`, until it has ended or `signal` aborts. */
   subscribe(jobId: string, options?: { after?: string; signal?: AbortSignal }): AsyncIterable<SeenEvent>
+  /** Closes the client and every subscription of it. */
   close(): void
 }
 

@@ -3,6 +3,7 @@
 import { expect, onTestFinished } from 'vitest'
 import type { EventLog, LogPage } from '../../server/log/types.ts'
 
+/** What the suite needs to know of a log. */
 export interface LogUnderTest {
   /** A log of its own, closed by the suite. `maxEvents` per job are retained: at least those, and no more than ten times as many. */
   create(options: { maxEvents: number }): EventLog | Promise<EventLog>
