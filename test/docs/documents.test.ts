@@ -1,5 +1,7 @@
 /** Everything that the documents show: programs compile, configurations are taken, what is run does what is said. */
 
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Problem } from './blocks.ts'
 import { compile } from './compile.ts'
@@ -7,6 +9,9 @@ import { canCheck, complaintOf } from './configurations.ts'
 import { documents, read } from './documents.ts'
 import { programsOf } from './programs.ts'
 import { inBrowsers, packaged, runners } from './runners.ts'
+
+/** What somebody reads before they decide. */
+const README_LINES = 200
 
 const all = documents.map((document) => ({ document, ...read(document) }))
 const blocks = all.flatMap((each) => each.blocks)
@@ -61,4 +66,12 @@ describe('programs', () => {
     const run = runners[name]
     if (run) test.concurrent(`${name}, at ${place(block)}, does what it says`, () => run(block))
   }
+})
+
+test(`README has no more than ${README_LINES} lines`, () => {
+  expect(
+    readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
+      .trimEnd()
+      .split('\n').length
+  ).toBeLessThanOrEqual(README_LINES)
 })

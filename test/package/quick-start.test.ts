@@ -107,7 +107,7 @@ test('compiles and builds, as the template has it', async () => {
   await run(process.execPath, [vite, 'build'], { cwd: app })
 })
 
-test.skipIf(!chromiumPath)('ends with a full bar and the result, over a proxy that passes no WebSocket on', async () => {
+test('ends with a full bar and the result, over a proxy that passes no WebSocket on', { skip: !chromiumPath, concurrent: true }, async () => {
   const page = await browser.newPage()
   const sockets = watchSockets(page)
   const errors: string[] = []
@@ -132,7 +132,7 @@ test.skipIf(!chromiumPath)('ends with a full bar and the result, over a proxy th
   expect(errors).toEqual([])
 })
 
-test.skipIf(!chromiumPath)('the script tag follows the same job', async () => {
+test('the script tag follows the same job', { skip: !chromiumPath, concurrent: true }, async () => {
   const base = `http://127.0.0.1:${ports.server}/jobs`
   const response = await fetch(base, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"year":2026}' })
   const { id }: { id: string } = await response.json()
@@ -148,4 +148,10 @@ test.skipIf(!chromiumPath)('the script tag follows the same job', async () => {
   await page.goto(address)
   await expect.poll(() => page.getByRole('progressbar').evaluate((bar) => (bar as HTMLProgressElement).value), { timeout: 30_000 }).toBe(1) // as: the same
   await expect.poll(() => logged.join()).toContain('{url: /report.pdf}')
+})
+
+test('the command starts a job in a terminal, and follows it to its end', { concurrent: true }, async () => {
+  const [command] = /npx jobtail start [^`]+/.exec(await readFile(join(root, 'README.md'), 'utf8')) ?? []
+  const { stdout } = await run('sh', ['-c', command?.replace('8080', `${ports.server}`) ?? 'false'], { cwd: app })
+  expect(stdout.trim().split('\n').at(-1)).toMatch(/ succeeded .*report\.pdf/)
 })
