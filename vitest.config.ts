@@ -11,8 +11,23 @@ const instances = (['chromium', 'firefox'] as const).flatMap((browser) => {
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/**/*.browser.test.ts', 'test/package/**'], testTimeout: 30_000 } },
-      { test: { name: 'package', include: ['test/package/**/*.test.ts'], exclude: ['test/**/*.browser.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/**/*.browser.test.ts', 'test/package/**', 'test/examples/**'],
+          testTimeout: 30_000
+        }
+      },
+      {
+        test: {
+          name: 'package',
+          include: ['test/package/**/*.test.ts', 'test/examples/**/*.test.ts'],
+          exclude: ['test/**/*.browser.test.ts', 'test/examples/.copies/**'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000
+        }
+      },
       {
         test: {
           name: 'browser',

@@ -1,63 +1,187 @@
-"""Serves jobs to Jobtail clients: python3 server.py 8000. Each line of stdin is an event, such as: 42 progress {"ratio": 0.5}"""
-import datetime, http.server, json, re, secrets, signal, sys, threading, urllib.parse
+"""Serves jobs to Jobtail clients, by event streams and polling: python3 server.py"""
 
-JSON, PROBLEM, STREAM = "application/json", "application/problem+json", "text/event-stream; charset=utf-8"
-HEADERS = {"Cache-Control": "private, no-store, no-transform", "Vary": "*", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
-HELLO, ENDS = {"protocol": 1, "heartbeatMs": 15_000}, {"succeeded": "result", "failed": "error", "cancelled": "error"}
-epoch, logs, changed = secrets.token_hex(4), {}, threading.Condition()  # a restart loses the logs, and begins another epoch
+import http.server
+import json
+import os
+import re
+import signal
+import threading
+import urllib.parse
 
-def publish(job, type, data="null"):
-    with changed:
-        log, time = logs.setdefault(job, []), datetime.datetime.now(datetime.timezone.utc).isoformat()
-        if log and log[-1]["type"] in ENDS: raise ValueError(f"job {job} has ended")
-        seq = len(log) + 1
-        log.append({"id": f"{epoch}-{seq}", "seq": seq, "job": job, "type": type, "time": time, "data": json.loads(data)})
-        changed.notify_all()
+from jobs import MAX_EVENTS, Job, Jobs
+from report import make_report
 
-def read(log, after, wait_s=0):  # the events after a cursor, as soon as there are some, and where they leave the reader
-    with changed:
-        seq = len(log) if after == "tail" else next((event["seq"] for event in reversed(log) if event["id"] == after), 0)
-        changed.wait_for(lambda: len(log) > seq or log[-1]["type"] in ENDS, wait_s)
-        events = log[seq:seq + 1000]
-        last = (events or log)[-1]
-        return events, {"job": last["job"], "epoch": epoch, "seq": seq, "from": f"{epoch}-{seq}", "cursor": last["id"],
-                        "status": last["type"] if last["type"] in (*ENDS, "queued") else "running", "done": last["type"] in ENDS}
+HEARTBEAT_SECONDS = 15
+MAX_WAIT_SECONDS = 55
+MAX_BODY_BYTES = 2**20
+DRAIN_SECONDS = 20  # less than the time that the platform gives a process after SIGTERM, often 30 s
+HELLO = {"protocol": 1, "heartbeatMs": HEARTBEAT_SECONDS * 1000}
+PROBLEM = "application/problem+json"
+# What every answer says: nobody in between may keep it, change it or hold it back.
+HEADERS = {
+    "Cache-Control": "private, no-store, no-transform",
+    "Vary": "*",
+    "X-Accel-Buffering": "no",
+    "X-Content-Type-Options": "nosniff",
+}
 
-def answer(url, headers):  # a status, a content type, and the body in pieces
-    path, query = re.fullmatch("/jobs/([^/]+)(/events)?", url.path), dict(urllib.parse.parse_qsl(url.query))
-    log, after = path and logs.get(urllib.parse.unquote(path[1])), headers["Last-Event-ID"] or query.get("after", "")
-    if not log: return 404, PROBLEM, ['{"status": 404, "title": "Not Found", "code": "unknown-job"}']
-    if re.search("[^A-Za-z0-9._:~-]|.{129}", after): return 400, PROBLEM, ['{"status": 400, "title": "Bad Request", "code": "bad-request"}']
-    if not path[2]:
-        _, end = read(log, "tail")
-        return 200, JSON, [json.dumps({**end, "id": end["job"], **({ENDS[end["status"]]: log[-1]["data"]} if end["done"] else {})})]
-    is_stream, wait = "text/event-stream" in headers.get("Accept", ""), re.search(r"\bwait=(\d+)", f"{url.query} {headers['Prefer']}")
-    events, place = read(log, after, min(int(wait[1]), 55) if wait and not is_stream else 0)
-    if is_stream and place["done"] and not events: return 204, STREAM, []
-    if is_stream: return 200, STREAM, stream(log, events, place, "pad" in query)
-    return 200, JSON, [json.dumps({**HELLO, "more": len(events) == 1000, "jobs": [place], "events": events})]
+# Replace this by yours: look a session up, or verify a token.
+USERS = {"ada-token": "ada", "bob-token": "bob"}
 
-def stream(log, events, place, is_padded):
-    yield control("hello", HELLO) + control("subscribed", {**place, "cursor": place["from"]})
-    while events or not place["done"]:
-        for event in events: yield f"id: {event['id']}\ndata: {json.dumps(event)}\n\n"
-        yield ":" + " " * 2048 * is_padded + "\n\n"
-        events, place = read(log, place["cursor"], 15)
-    yield control("done", place)
+jobs = Jobs()
 
-def control(name, fields): return f"event: control\ndata: {json.dumps({'control': name, **fields})}\n\n"
+
+class Refused(Exception):
+    def __init__(self, status: int, code: str):
+        super().__init__(code)
+        self.status, self.code = status, code
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        status, type, body = answer(urllib.parse.urlsplit(self.path), self.headers)
+    timeout = 60  # seconds for which a client may neither send nor read
+
+    def do_GET(self) -> None:
+        self.answer(self.get)
+
+    def do_POST(self) -> None:
+        self.answer(self.post)
+
+    def answer(self, handle) -> None:
+        try:
+            handle()
+        except Refused as refused:
+            status = refused.status
+            self.send(status, {"status": status, "title": self.responses[status][0], "code": refused.code}, type=PROBLEM)
+        except (ConnectionError, TimeoutError):
+            pass  # the client has gone
+
+    def get(self) -> None:
+        url = urllib.parse.urlsplit(self.path)
+        job, what = self.find(url.path)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        after = self.headers["Last-Event-ID"] or query.get("after", "")
+        if not re.fullmatch(r"[A-Za-z0-9._:~-]{0,128}", after):
+            raise Refused(400, "bad-request")
+        if what is None:
+            self.send(200, job.snapshot())
+        elif what == "cancel":
+            raise Refused(405, "bad-request")
+        elif "text/event-stream" in self.headers.get("Accept", ""):
+            self.stream(job, after, is_padded="pad" in query)
+        else:
+            asked = re.search(r"\bwait=(\d{1,3})\b", f"wait={query.get('wait', '')} {self.headers.get('Prefer', '')}")
+            events, place = job.read(after, min(int(asked[1]), MAX_WAIT_SECONDS) if asked else 0)
+            self.send(200, {**HELLO, "more": len(events) == MAX_EVENTS, "jobs": [place], "events": events})
+
+    def post(self) -> None:
+        body = self.read_body()  # first: a refusal that leaves it unread may be lost on the way
+        self.check_origin()
+        if self.path == "/jobs":
+            self.start(self.user(), body)
+            return
+        job, what = self.find(self.path)
+        if what != "cancel":
+            raise Refused(405, "bad-request")
+        job.cancel()
+        self.send(202, job.snapshot())
+
+    def start(self, user: str, body: bytes) -> None:
+        try:
+            data = json.loads(body) if body else None
+        except ValueError:
+            raise Refused(400, "bad-request") from None
+        job = jobs.start(user, self.headers["Idempotency-Key"], body, lambda job: make_report(job, data))
+        if job.body != body:  # the key of an earlier start, and another input
+            raise Refused(422, "bad-request")
+        self.send(202, job.snapshot(), {"Location": f"/jobs/{urllib.parse.quote(job.id)}"})
+
+    def stream(self, job: Job, after: str, is_padded: bool) -> None:
+        events, place = job.read(after)
+        if place["done"] and not events:
+            self.send(204)  # a browser's EventSource then asks no more
+            return
+        self.send_head(200, {"Content-Type": "text/event-stream; charset=utf-8"})
+        self.say("hello", HELLO)
+        self.say("subscribed", {**place, "cursor": place["from"]})
+        while True:
+            for event in events:
+                self.write(f"id: {event['id']}\ndata: {json.dumps(event)}\n\n")
+            # A comment is the heartbeat. A long one gets through proxies that hold back short writes.
+            self.write(f":{' ' * 2048 * is_padded}\n\n")
+            if place["done"]:
+                self.say("done", {"job": job.id, "cursor": place["cursor"]})
+                return
+            events, place = job.read(place["cursor"], HEARTBEAT_SECONDS)
+
+    def say(self, control: str, fields: dict) -> None:
+        self.write(f"event: control\ndata: {json.dumps({'control': control, **fields})}\n\n")
+
+    def find(self, path: str) -> tuple[Job, str | None]:
+        """The job that a path names, and what is asked of it. Only its owner may follow and cancel a job."""
+        user = self.user()
+        found = re.fullmatch("/jobs/([^/]+)(?:/(events|cancel))?", path)
+        job = jobs.get(urllib.parse.unquote(found[1])) if found else None
+        if not job:
+            raise Refused(404, "unknown-job")
+        if job.owner != user:
+            raise Refused(403, "forbidden")
+        return job, found[2]
+
+    def user(self) -> str:
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or token not in USERS:
+            raise Refused(401, "unauthorized")
+        return USERS[token]
+
+    def read_body(self) -> bytes:
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal():
+            raise Refused(400, "bad-request")
+        if int(length) > MAX_BODY_BYTES:
+            raise Refused(413, "bad-request")
+        return self.rfile.read(int(length))
+
+    def check_origin(self) -> None:
+        """Pages of other sites may not start and cancel jobs. Browsers say by Origin whose page asks."""
+        origin = self.headers["Origin"]
+        if origin and urllib.parse.urlsplit(origin).netloc != self.headers["Host"]:
+            raise Refused(403, "forbidden")
+
+    def send(self, status: int, value=None, headers: dict = {}, type: str = "application/json") -> None:
+        self.send_head(status, {"Content-Type": type, **headers})
+        if value is not None:
+            self.write(json.dumps(value))
+
+    def send_head(self, status: int, headers: dict) -> None:
         self.send_response(status)
-        for header in {**HEADERS, "Content-Type": type}.items(): self.send_header(*header)
+        for header in {**HEADERS, **headers}.items():
+            self.send_header(*header)
         self.end_headers()
-        for part in body: self.wfile.write(part.encode())
 
-    def do_POST(self): self.send_error(405)  # no jobs are started here
+    def write(self, text: str) -> None:
+        self.wfile.write(text.encode())
 
-http.server.ThreadingHTTPServer.request_queue_size = 128  # of its 5, clients that come at once would wait for seconds
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-threading.Thread(target=http.server.ThreadingHTTPServer(("", int(sys.argv[1])), Handler).serve_forever).start()
-for line in sys.stdin: publish(*line.split(maxsplit=2))
+    def log_message(self, *args) -> None:
+        pass  # your logger
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = False  # server_close() waits for the answers that are under way
+    request_queue_size = 128  # of the default's 5, clients that come at once would wait for seconds
+
+
+def main() -> None:
+    server = Server(("", int(os.environ.get("PORT", "8000"))), Handler)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    threading.Thread(target=server.serve_forever).start()
+    stop.wait()
+    server.shutdown()
+    server.socket.close()  # new connections go to another process
+    jobs.close(DRAIN_SECONDS)
+    server.server_close()
+
+
+if __name__ == "__main__":
+    main()

@@ -44,8 +44,12 @@ export function createCore(options: JobServerOptions): Core {
     const { promise: late, resolve } = Promise.withResolvers<void>()
     const ended = runner.close(drainMs)
     await runner.drained
+    const drainedAt = performance.now()
     const cancel = longTimeout(graceMs, resolve)
-    await Promise.all([connections.close(graceMs), Promise.race([ended, late])])
+    // The ends of the jobs that were waited for go out before the `bye`: a log in memory is gone when their readers come back.
+    if (drainMs > 0) await Promise.race([log.settled(), late])
+    const leftMs = Math.max(0, graceMs - (performance.now() - drainedAt))
+    await Promise.all([connections.close(leftMs), Promise.race([ended, late])])
     cancel()
     await log.close()
   }

@@ -5,13 +5,14 @@ import type { FetchJobServer, JobServerOptions } from './types.ts'
 
 export type { JobSnapshot, ProgressData, WireEvent as JobEvent } from '../protocol/frames.ts'
 export type { Health } from './health.ts'
+export { JobError, type JobErrorOptions } from './job-error.ts'
 export { memoryLog } from './log/memory.ts'
 export type { MemoryLogOptions } from './log/memory-options.ts'
-export { type Adopted, type AppendOptions, type EventLog, LogError, type LogErrorCode, type LogPage } from './log/types.ts'
+export { type Adopted, type AppendOptions, type Entry, type EventLog, LEASE_IS_OVER, LogError, type LogErrorCode, type LogPage } from './log/types.ts'
 export { wrapLog } from './log/wrap.ts'
 export type { ServerMetrics } from './metrics.ts'
 export { prometheusText } from './prometheus.ts'
-export type { Action, Authorize, FetchContext, FetchJobServer, JobContext, JobServerOptions, Permission } from './types.ts'
+export type { Action, Authorize, FetchContext, FetchJobServer, JobContext, JobServerOptions, Permission, Question, Source } from './types.ts'
 
 /** Makes a server of jobs that answers requests of the Fetch standard. It listens on nothing itself. */
 export const createJobServer = (options: JobServerOptions = {}): FetchJobServer => createCore(options).server

@@ -4,6 +4,7 @@ import { memoryLog } from '../../src/server/log/memory.ts'
 import { type EventLog, LogError } from '../../src/server/log/types.ts'
 import { wrapLog } from '../../src/server/log/wrap.ts'
 import type { JobContext } from '../../src/server/types.ts'
+import { openSocket, openStream } from './clients.ts'
 import { createGate } from './gate.ts'
 import { type Served, serve } from './serve.ts'
 
@@ -233,6 +234,26 @@ describe('close', () => {
     expect(await running).toBe('done')
     expect((await followed).events).toMatchObject([{ type: 'succeeded', data: 'done' }])
     await closed
+  })
+
+  test.each([1, 2])('%i followers of each kind have the end of a job that was waited for, before the bye', async (count) => {
+    const served = await serve()
+    const release = Promise.withResolvers<void>()
+    const running = served.jobs.run('42', async (job) => {
+      await release.promise
+      await job.progress(1)
+      return 'done'
+    })
+    await eventually(() => types(served, '42')).toContain('started')
+    const streams = await Promise.all(Array.from({ length: count }, () => openStream(`${served.base}/42/events`)))
+    const sockets = Array.from({ length: count }, () => openSocket(`${served.base}/42/events`))
+    for (const each of [...streams, ...sockets]) await eventually(() => each.events().length).toBe(2)
+    const closed = served.jobs.close({ drainMs: 20_000 })
+    release.resolve()
+    await running
+    await closed
+    await Promise.all([...streams.map(({ ended }) => ended), ...sockets.map((socket) => socket.closed)])
+    for (const each of [...streams, ...sockets]) expect(each.events().map(({ type }) => type)).toEqual(['queued', 'started', 'progress', 'succeeded'])
   })
 
   test('a result that comes after the abort is one; work that does not end in time is not waited for', async () => {

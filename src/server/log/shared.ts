@@ -14,6 +14,8 @@ export interface SharedLog extends EventLog {
   listen(jobId: string, listener: Listener): Promise<void>
   /** Also while `listen` is under way. */
   unlisten(jobId: string, listener: Listener): void
+  /** Resolves once every listener has been told of what the log has announced so far. */
+  settled(): Promise<void>
 }
 
 /** After a lease is over by this process' clock it is over by the log's as well. */
@@ -28,6 +30,8 @@ interface Tail {
   readonly listening: Promise<() => void>
   /** The job's lease is over in so many ms: whoever reads it then ends it. */
   lookIn(leaseMs: number | undefined): void
+  /** Resolves once its listeners have been told of what was announced. */
+  settled(): Promise<void>
   stop(): void
 }
 
@@ -41,6 +45,7 @@ export function sharedLog(log: EventLog, checkMs: number): SharedLog {
     let cursor: string | undefined
     let isAppended = false
     let isReading = false
+    let reading = Promise.resolve()
     let look: NodeJS.Timeout | undefined
 
     function tell(page?: LogPage): void {
@@ -67,7 +72,7 @@ export function sharedLog(log: EventLog, checkMs: number): SharedLog {
 
     function wake(): void {
       isAppended = true
-      if (!isReading) void readOn()
+      if (!isReading) reading = readOn()
     }
 
     async function readOn(): Promise<void> {
@@ -99,7 +104,7 @@ export function sharedLog(log: EventLog, checkMs: number): SharedLog {
       clearInterval(check)
       lookIn(undefined)
     }
-    return { listeners, listening: log.watch(jobId, hear), lookIn, stop }
+    return { listeners, listening: log.watch(jobId, hear), lookIn, settled: () => reading, stop }
   }
 
   function unlisten(jobId: string, listener: Listener): void {
@@ -132,6 +137,9 @@ export function sharedLog(log: EventLog, checkMs: number): SharedLog {
         throw error
       }
     },
-    unlisten
+    unlisten,
+    async settled() {
+      await Promise.all([...tails.values()].map((tail) => tail.settled()))
+    }
   }
 }

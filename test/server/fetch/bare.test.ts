@@ -55,6 +55,11 @@ async function serve(options: JobServerOptions): Promise<FetchJobServer> {
 const request = (path: string, init: RequestInit & { accept?: string } = {}) =>
   new Request(`https://app.example/jobs${path}`, { ...init, headers: { accept: init.accept ?? 'application/json' } })
 
+test('jobtail/server/fetch exports what jobtail/server does', async () => {
+  const [ofFetch, ofNode] = await Promise.all([import('../../../src/server/fetch.ts'), import('../../../src/server/index.ts')])
+  expect(Object.keys(ofFetch).sort()).toEqual(Object.keys(ofNode).sort())
+})
+
 describe('jobtail/server/fetch, bundled for where there is no Node', () => {
   test.each([[['browser']], [['worker', 'browser']], [['workerd', 'worker', 'browser']], [['deno']], [['bun']]])(
     'imports nothing of it: %j',
