@@ -1,7 +1,7 @@
-/** The kinds of job that the demo runs. Each does real work on this machine, slowed down so that one can watch it. */
+/** The kinds of job that the demo runs. Each does real work on this machine, slowed down so that people can watch it. */
 
 import { type JobContext, JobError } from '../src/server/index.ts'
-import { hashFile } from './jobs/hash.ts'
+import { exportOrders } from './jobs/export.ts'
 import { streamText } from './jobs/stream.ts'
 import { validateRows } from './jobs/validate.ts'
 
@@ -18,15 +18,19 @@ interface Kind {
 }
 
 const kinds: Readonly<Record<string, Kind>> = {
-  hash: { pace: { steps: 300, intervalMs: 50 }, work: hashFile },
+  export: { pace: { steps: 400, intervalMs: 125 }, work: exportOrders },
   fail: { pace: { steps: 160, intervalMs: 60 }, work: validateRows },
   stream: { pace: { steps: 240, intervalMs: 60 }, work: streamText }
 }
 
-/** Says to whoever follows the job what is wrong with its input. */
+/** A `JobError`, because its message is sent to the page. The message of any other error stays on the server. */
 const badInput = (message: string): JobError => new JobError('bad-input', message)
 
-/** Runs the job that `{ kind, events?, intervalMs? }` asks for. */
+/**
+ * Runs the job that `{ kind, events?, intervalMs? }` describes. `events` is the number of steps; `intervalMs` is the pause after each.
+ *
+ * @throws JobError `bad-input` where the input is anything else
+ */
 export async function runJob(job: JobContext, input: unknown): Promise<unknown> {
   const { kind, events, intervalMs } = (input ?? {}) as { kind?: unknown; events?: unknown; intervalMs?: unknown } // as: any JSON; each field is checked below
   const chosen = typeof kind === 'string' && Object.hasOwn(kinds, kind) ? kinds[kind] : undefined

@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** What may be served, and what may not although it is below that. */
 const served = [
   'demo/index.html',
-  'demo/style.css',
+  'demo/style/',
   'demo/page.ts',
   'demo/page/',
   'src/',

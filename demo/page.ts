@@ -2,14 +2,21 @@
  * The demo's page. What shows how Jobtail is used are `createClient`, `client.start` and `client.subscribe` here,
  * and the loop in page/job-card.ts.
  *
- * `?auto=0` starts no job, `?transports=sse,long-poll` leaves others out, `?memory=0` remembers none,
+ * `?auto=0` starts no job, `?transports=sse,long-poll` leaves the other transports out, `?memory=1` remembers the winner,
  * `?events=200&interval=25` sets the pace of the jobs.
  */
 
-import { createClient, type Diagnostic, type JobEvent, longPoll, type Subscription, shortPoll, sse, webSocket } from 'jobtail'
+import { type Client, createClient, type Diagnostic, type JobEvent, longPoll, type Subscription, shortPoll, sse, webSocket } from 'jobtail'
+import { createBreakButton } from './page/break-button.ts'
+import { createCaptionLine } from './page/caption-line.ts'
+import { showCode } from './page/code.ts'
+import { now } from './page/dom.ts'
 import { createJobCard, type JobCard } from './page/job-card.ts'
 import { isEnd } from './page/job-view.ts'
-import { keepJobs, keptJobs } from './page/session.ts'
+import { createNetwork, mended } from './page/network.ts'
+import { inWords } from './page/proof.ts'
+import { type KeptJob, keepJobs, keptJobs } from './page/session.ts'
+import { createStage } from './page/stage.ts'
 import { createSwitches } from './page/switches.ts'
 import { createTimeline } from './page/timeline.ts'
 
@@ -40,46 +47,71 @@ const pace = {
   ...(wishes.has('interval') && { intervalMs: Number(wishes.get('interval')) })
 }
 
+const network = createNetwork()
+const stage = createStage(byId('stage'))
+const caption = createCaptionLine(byId('caption'), stage.remark)
 const timeline = createTimeline(byId('timeline'))
-createSwitches(byId('switches'), timeline.mark)
-
 const diagnostics: Diagnostic[] = []
-const client = createClient({
-  transports,
-  ...(wishes.get('memory') === '0' && { memory: false as const }),
-  onDiagnostic(diagnostic) {
-    diagnostics.push(diagnostic)
-    timeline.add(diagnostic)
+
+/** Without memory, so that each export begins with the best way, as at a first visit. */
+const connect = (): Client =>
+  createClient({
+    transports,
+    ...(wishes.get('memory') !== '1' && { memory: false as const }),
+    onDiagnostic(diagnostic) {
+      diagnostics.push(diagnostic)
+      timeline.add(diagnostic)
+      caption.add(diagnostic)
+    }
+  })
+let client = connect()
+
+function userDid(word: string, sentence: string): void {
+  timeline.mark(word)
+  caption.add({ type: 'act', at: now(), sentence })
+}
+
+createSwitches(byId('switches'), network, userDid)
+const breakButton = createBreakButton(byId('break'), {
+  network,
+  onAct: ({ word, done }) => userDid(word, done),
+  onAgain() {
+    client = connect()
+    void startAndTell('export', true)
   }
 })
+byId('codes').append(showCode('server', 'The job on the server'), showCode('proxy', 'What breaks the network'))
 
 const cards = new Map<string, JobCard>()
 
-function show(kind: string, subscription: Subscription, past: readonly JobEvent[] = []): void {
-  const card = createJobCard({
-    kind,
-    subscription,
-    past,
-    onEvent: timeline.tick,
-    onDismiss: () => cards.delete(subscription.jobId)
-  })
+function show({ kind, isOnStage, events }: Omit<KeptJob, 'jobId'>, subscription: Subscription): void {
+  const dismiss = { onDismiss: () => cards.delete(subscription.jobId) }
+  const card = createJobCard({ kind, subscription, past: events, onEvent: timeline.tick, ...(isOnStage ? { title: 'With Jobtail' } : dismiss) })
   cards.set(card.jobId, card)
-  byId('cards').prepend(card.element)
-  void card.over.then(() => {
+  if (isOnStage) {
+    stage.show(card)
+    breakButton.setOver(false)
+  } else byId('cards').prepend(card.element)
+  void card.over.then((proof) => {
     if ([...cards.values()].every(({ view }) => isEnd(view.status))) timeline.rest()
+    if (stage.card !== card) return
+    breakButton.setOver(true)
+    if (proof) caption.add({ type: 'proved', sentence: `The export has ${card.view.status}: ${inWords(proof)}, compared with the server's own record.` })
   })
 }
 
-async function start(input: { kind?: string }): Promise<string> {
+async function start(input: { kind?: string }, isOnStage = false): Promise<string> {
+  // #region start
   const subscription = await client.start({ ...pace, ...input })
-  show(input.kind ?? '', subscription)
+  // #endregion
+  show({ kind: input.kind ?? '', isOnStage, events: [] }, subscription)
   return subscription.jobId
 }
 
-async function startAndTell(kind: string): Promise<void> {
+async function startAndTell(kind: string, isOnStage = false): Promise<void> {
   const problem = byId('problem')
   try {
-    await start({ kind })
+    await start({ kind }, isOnStage)
     problem.hidden = true
   } catch (error) {
     problem.textContent = `The job could not be started. ${String(error)}`
@@ -95,21 +127,26 @@ for (const button of document.querySelectorAll<HTMLButtonElement>('[data-kind]')
   })
 }
 
+// How far the bare connections are behind changes without a diagnostic.
+setInterval(caption.refresh, 500)
+
 addEventListener('pagehide', () => {
   const running = [...cards.values()].filter(({ view }) => !isEnd(view.status))
-  keepJobs(running.reverse().map(({ jobId, kind, view }) => ({ jobId, kind, events: view.events })))
+  keepJobs(running.map((card) => ({ jobId: card.jobId, kind: card.kind, isOnStage: card === stage.card, events: card.view.events })))
 })
 
 window.demo = {
   start,
   events: (jobId) => cards.get(jobId)?.view.events ?? [],
-  over: async (jobId) => cards.get(jobId)?.over,
+  over: async (jobId) => void (await cards.get(jobId)?.over),
   get jobIds() {
     return [...cards.keys()]
   },
   diagnostics
 }
 
-const kept = keptJobs()
-for (const { jobId, kind, events } of kept) show(kind, client.subscribe(jobId, { after: events.at(-1)?.id }), events)
-if (kept.length === 0 && wishes.get('auto') !== '0') void startAndTell('hash')
+for (const { jobId, ...kept } of keptJobs()) show(kept, client.subscribe(jobId, { after: kept.events.at(-1)?.id }))
+const isFirstVisit = !stage.card && wishes.get('auto') !== '0'
+// The story begins with a network that works, also where another visit has left it broken.
+await network.change(isFirstVisit ? mended : undefined)
+if (isFirstVisit) await startAndTell('export', true)

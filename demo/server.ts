@@ -1,9 +1,10 @@
-/** The demo on one origin: the page, its modules, the proxy's switches, and behind the proxy the job server. */
+/** The demo on one origin: the page, its modules and their code, the proxy's control, and, behind the proxy, the job server. */
 
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { WireEvent } from '../src/protocol/frames.ts'
 import { createJobServer, memoryLog } from '../src/server/index.ts'
+import { answerCode } from './code.ts'
 import { answerControl } from './control.ts'
 import { runJob } from './jobs.ts'
 import { serveModule } from './modules.ts'
@@ -19,7 +20,7 @@ export interface DemoOptions {
 export interface Demo {
   readonly url: string
   readonly proxy: FaultyProxy
-  /** A job's whole log, read past the proxy. */
+  /** The whole log of a job, read without the proxy. */
   readLog(jobId: string): Promise<WireEvent[]>
   close(): Promise<void>
 }
@@ -27,9 +28,17 @@ export interface Demo {
 /** Resolves once it listens; rejects where it can't. */
 export async function startDemo({ port, host, onArrival }: DemoOptions): Promise<Demo> {
   const log = memoryLog({ maxEvents: 20_000 })
-  const jobs = createJobServer({ log, start: runJob, authorize: () => ({ allow: true, subject: 'anybody' }), heartbeatMs: 2000 })
   const origin = http.createServer()
+  // #region server
+  const jobs = createJobServer({
+    log,
+    start: runJob,
+    // The demo has no users: whoever reaches this port may start, read and cancel every job.
+    authorize: () => ({ allow: true, subject: 'anybody' }),
+    heartbeatMs: 2000
+  })
   jobs.attach(origin)
+  // #endregion
   await new Promise<void>((resolve) => origin.listen(0, '127.0.0.1', resolve))
   const { port: originPort } = origin.address() as AddressInfo // as: it listens on a port
 
@@ -53,6 +62,7 @@ export async function startDemo({ port, host, onArrival }: DemoOptions): Promise
   async function answerElsewhere(req: http.IncomingMessage, res: http.ServerResponse): Promise<void> {
     const { pathname } = new URL(req.url ?? '/', 'http://localhost')
     if (pathname.startsWith('/_proxy')) return answerControl(proxy, req, res)
+    if (pathname.startsWith('/_code/')) return answerCode(pathname.slice('/_code/'.length), res)
     if (!pathname.startsWith('/_log/')) return serveModule(req, res)
     const events = await readLog(decodeURIComponent(pathname.slice('/_log/'.length)))
     res.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(JSON.stringify(events))

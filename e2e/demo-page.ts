@@ -67,7 +67,7 @@ export async function openDemo(browser: Browser, query = ''): Promise<DemoPage> 
     demo,
     page,
     arrivals,
-    start: (input) => page.evaluate((all) => window.demo.start(all), { kind: 'hash', ...pace, ...input }),
+    start: (input) => page.evaluate((all) => window.demo.start(all), { kind: 'export', ...pace, ...input }),
     had,
     async goesOn(jobId) {
       await had(jobId, (await page.evaluate((id) => window.demo.events(id).length, jobId)) + pace.events)
@@ -79,6 +79,7 @@ export async function openDemo(browser: Browser, query = ''): Promise<DemoPage> 
         .click()
     },
     async press(label) {
+      if ((await page.locator('#switches').getAttribute('open')) === null) await page.getByText('Choose what breaks').click()
       await page.getByText(label, { exact: true }).click()
     },
     diagnostics: () => page.evaluate(() => [...window.demo.diagnostics]),

@@ -116,7 +116,7 @@ describe.concurrent.each(browserNames.filter(isInstalled))('the demo in %s', (na
     await goesOn(job)
     await cancel(job)
     await expectExact(job)
-    await context.expect.poll(() => page.locator('.count').textContent(), patiently).toContain('the same as in the server')
+    await context.expect.poll(() => page.locator('.count').textContent(), patiently).toContain('0 lost, 0 repeated, 0 out of order ✓')
   })
 
   test('a reload in the middle of a fault', async (context) => {
@@ -134,7 +134,7 @@ describe.concurrent.each(browserNames.filter(isInstalled))('the demo in %s', (na
 
   test('a second job beside it, and a cut through both', async (context) => {
     const { start, had, press, lost, goesOn, cancel, expectExact } = await open(context)
-    const jobs = [await start({ kind: 'hash', ...lasting }), await start({ kind: 'stream', ...lasting })]
+    const jobs = [await start({ kind: 'export', ...lasting }), await start({ kind: 'stream', ...lasting })]
     for (const job of jobs) await had(job, 40)
     await press('Cut all connections')
     await lost('websocket')
@@ -154,12 +154,12 @@ describe.concurrent.each(browserNames.filter(isInstalled))('the demo in %s', (na
   test('what the page shows: a job that starts by itself, is cancelled, and one that fails', async (context) => {
     const { demo, page } = await open(context)
     await page.goto(`${demo.url}/?events=${lasting.events}&interval=25`)
-    const hash = page.getByRole('article', { name: /Hash a large file/ })
-    await hash.getByRole('progressbar').waitFor()
-    await context.expect.poll(async () => Number(await hash.getByRole('progressbar').getAttribute('aria-valuenow')), patiently).toBeGreaterThan(0)
-    await context.expect.poll(() => hash.textContent(), patiently).toContain('live over WebSocket')
-    await hash.getByRole('button', { name: 'Cancel' }).click()
-    await context.expect.poll(() => hash.getAttribute('data-status'), patiently).toBe('cancelled')
+    const job = page.getByRole('article', { name: /Export orders, job/ })
+    await job.getByRole('progressbar').waitFor()
+    await context.expect.poll(async () => Number(await job.getByRole('progressbar').getAttribute('aria-valuenow')), patiently).toBeGreaterThan(0)
+    await context.expect.poll(() => job.textContent(), patiently).toContain('live over WebSocket')
+    await job.getByRole('button', { name: 'Cancel' }).click()
+    await context.expect.poll(() => job.getAttribute('data-status'), patiently).toBe('cancelled')
     await page.goto(`${demo.url}/?events=20&interval=5&auto=0`)
     await page.getByRole('button', { name: 'Fail halfway' }).click()
     const failing = page.getByRole('article', { name: /Validate rows/ })

@@ -40,3 +40,21 @@ export function onceAFrame(paint: () => void): () => void {
     })
   }
 }
+
+/** A progress bar with its percentage. `show(undefined)`: indeterminate. */
+export function createMeter(label: string): { element: HTMLElement; show(ratio: number | undefined): void } {
+  const percent = el('span', { class: 'percent' }, '0 %')
+  const fill = el('div', { class: 'fill' })
+  const bar = el('div', { class: 'bar', role: 'progressbar', 'aria-label': label, 'aria-valuemin': '0', 'aria-valuemax': '100' }, fill)
+  return {
+    element: el('div', { class: 'meter' }, bar, percent),
+    show(ratio) {
+      const value = Math.floor((ratio ?? 0) * 100)
+      bar.classList.toggle('open', ratio === undefined)
+      fill.style.inlineSize = ratio === undefined ? '' : `${ratio * 100}%`
+      if (ratio === undefined) bar.removeAttribute('aria-valuenow')
+      else bar.setAttribute('aria-valuenow', String(value))
+      say(percent, ratio === undefined ? '…' : `${value} %`)
+    }
+  }
+}

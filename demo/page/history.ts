@@ -1,7 +1,7 @@
 /** What a timeline shows, made from diagnostics. Knows no DOM. */
 
 import type { Diagnostic } from 'jobtail'
-import { LOOK } from './lanes.ts'
+import { FIRST_READ } from './lanes.ts'
 
 /** One attempt of a transport, or its life as the one that carries the jobs. */
 export interface Bar {
@@ -38,7 +38,7 @@ export interface History {
   /** When events came, by lane. */
   readonly ticks: ReadonlyMap<string, readonly number[]>
   add(diagnostic: Diagnostic): void
-  /** An event came: over the live transport, else by the first look. */
+  /** An event came: over the live transport, else by the first read. */
   tick(at: number): void
   mark(at: number, label: string): void
   /** No job is followed any more: what was live has been let go. */
@@ -57,7 +57,7 @@ export function createHistory(): History {
     bars.findLast((bar) => bar.lane === lane && bar.kind === kind && bar.to === undefined)
 
   function open(kind: Bar['kind'], about: Diagnostic, from: number): Bar {
-    const bar: Bar = { lane: about.transport ?? LOOK, kind, from, outcome: 'running', about }
+    const bar: Bar = { lane: about.transport ?? FIRST_READ, kind, from, outcome: 'running', about }
     bars.push(bar)
     return bar
   }
@@ -148,7 +148,7 @@ export function createHistory(): History {
     ticks,
     add,
     tick(at) {
-      const lane = bars.findLast((bar) => bar.kind === 'live' && bar.to === undefined)?.lane ?? LOOK
+      const lane = bars.findLast((bar) => bar.kind === 'live' && bar.to === undefined)?.lane ?? FIRST_READ
       const lines = ticks.get(lane) ?? []
       lines.push(at)
       ticks.set(lane, lines)

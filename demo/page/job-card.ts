@@ -1,54 +1,53 @@
 import type { JobEvent, Subscription } from 'jobtail'
-import { el, onceAFrame, say } from './dom.ts'
+import { showCode } from './code.ts'
+import { createMeter, el, onceAFrame, say } from './dom.ts'
 import { emptyView, isEnd, type JobView, withEvent } from './job-view.ts'
-import { laneNames } from './lanes.ts'
-import { compareWithServer } from './proof.ts'
+import { transportName } from './lanes.ts'
+import { compareWithServer, inWords, isExact, type Proof } from './proof.ts'
 
 export interface JobCard {
   readonly element: HTMLElement
   readonly jobId: string
   readonly kind: string
   readonly view: JobView
-  /** Resolves once the job has ended or its delivery has. */
-  readonly over: Promise<void>
+  /** Resolves once the job has ended or its delivery has, with how that compares with the server's record, where it could be read. */
+  readonly over: Promise<Proof | undefined>
 }
 
 export interface JobCardOptions {
   kind: string
   subscription: Subscription
-  /** What was had before the page was loaded anew. */
+  /** What the card is called. Default: what kind of job it is. */
+  title?: string
+  /** What was received before the page was reloaded. */
   past?: readonly JobEvent[]
   onEvent(event: JobEvent): void
-  onDismiss(): void
+  /** Removes the card once the job has ended. Without it the card stays. */
+  onDismiss?: () => void
 }
 
-const titles: Readonly<Record<string, string>> = { hash: 'Hash a large file', stream: 'Write a text', fail: 'Validate rows, one of them wrong' }
-
-const phases: Readonly<Record<string, string>> = {
-  idle: 'not connected',
-  connecting: 'connecting…',
-  waiting: 'waiting to try again…',
-  offline: 'offline',
-  closed: 'connection closed'
-}
+export const titles: Readonly<Record<string, string>> = { export: 'Export orders', stream: 'Write a text', fail: 'Validate rows, one of them wrong' }
 
 /** Follows one job and shows it. */
-export function createJobCard({ kind, subscription, past = [], onEvent, onDismiss }: JobCardOptions): JobCard {
+export function createJobCard({ kind, subscription, title, past = [], onEvent, onDismiss }: JobCardOptions): JobCard {
   let view = past.reduce(withEvent, emptyView)
-  let proof = ''
+  let proof: Proof | undefined
   let problem = ''
   let isOver = false
-  const face = createFace(titles[kind] ?? kind, subscription.jobId)
-  const paint = onceAFrame(() => face.show(view, subscription.state.connection, proof, problem, isOver))
+  const name = titles[kind] ?? kind
+  const face = createFace(title ?? name, `${name}, job ${subscription.jobId}`)
+  const paint = onceAFrame(() => face.show(view, { connection: subscription.state.connection, proof, problem, isOver, canLeave: onDismiss !== undefined }))
 
-  async function follow(): Promise<void> {
+  async function follow(): Promise<Proof | undefined> {
     const stop = subscription.onChange(paint)
     try {
+      // #region follow
       for await (const event of subscription) {
         view = withEvent(view, event)
         onEvent(event)
         paint()
       }
+      // #endregion
       proof = await compareWithServer(subscription.jobId, view.events)
     } catch (error) {
       problem = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
@@ -57,24 +56,24 @@ export function createJobCard({ kind, subscription, past = [], onEvent, onDismis
       isOver = true
       paint()
     }
+    return proof
+  }
+
+  async function cancel(): Promise<void> {
+    face.button.disabled = true
+    try {
+      await subscription.cancel()
+    } catch (error) {
+      problem = `Cancelling failed: ${String(error)}`
+    }
+    face.button.disabled = false
+    paint()
   }
 
   face.button.addEventListener('click', () => {
-    if (isOver) {
-      face.element.remove()
-      onDismiss()
-      return
-    }
-    face.button.disabled = true
-    subscription
-      .cancel()
-      .catch((error: unknown) => {
-        problem = `Cancelling failed: ${String(error)}`
-      })
-      .finally(() => {
-        face.button.disabled = false
-        paint()
-      })
+    if (!isOver) return void cancel()
+    face.element.remove()
+    onDismiss?.()
   })
   paint()
   return {
@@ -88,44 +87,45 @@ export function createJobCard({ kind, subscription, past = [], onEvent, onDismis
   }
 }
 
+const phases: Readonly<Record<string, string>> = {
+  idle: 'not connected',
+  connecting: 'connecting…',
+  waiting: 'waiting to try again…',
+  offline: 'offline',
+  closed: 'connection closed'
+}
+
+interface Shown {
+  connection: Subscription['state']['connection']
+  proof: Proof | undefined
+  problem: string
+  isOver: boolean
+  canLeave: boolean
+}
+
 /** The card's elements, and how they show a view. */
-function createFace(title: string, jobId: string) {
-  const status = el('span', { class: 'status', role: 'status' })
-  const percent = el('span', { class: 'percent' })
-  const fill = el('div', { class: 'fill' })
-  const bar = el('div', { class: 'bar', role: 'progressbar', 'aria-label': `Progress: ${title}`, 'aria-valuemin': '0', 'aria-valuemax': '100' }, fill)
+function createFace(title: string, label: string) {
+  const status = el('span', { class: 'status' })
+  const meter = createMeter(`Progress: ${title}`)
   const stage = el('span', { class: 'stage' })
-  const badge = el('span', { class: 'badge', role: 'status' })
-  const output = el('p', { class: 'output', tabindex: '0', 'aria-label': 'Output' })
+  const badge = el('span', { class: 'badge' })
+  const output = el('p', { class: 'output', tabindex: '0', role: 'group', 'aria-label': 'Output' })
   const log = el('ol', { class: 'log', tabindex: '0', 'aria-label': 'Log' })
   const logSummary = el('summary', {}, 'Log')
   const logPart = el('details', {}, logSummary, log)
-  // A phone has room for the picture or for the log.
-  logPart.open = matchMedia('(min-width: 920px)').matches
-  const ending = el('p', { class: 'ending' })
-  const count = el('p', { class: 'count' })
+  const count = el('span')
+  const source = el('span', { class: 'aside' })
+  const countLine = el('p', { class: 'count' }, count, source)
   const button = el('button', { type: 'button', class: 'quiet' }, 'Cancel')
   const element = el(
     'article',
-    { class: 'card', 'aria-label': `${title}, job ${jobId}` },
-    el('div', { class: 'card-head' }, el('h3', {}, title), status, button),
-    el('div', { class: 'meter' }, bar, percent),
-    el('div', { class: 'card-line' }, stage, badge),
+    { class: 'card', 'aria-label': label },
+    el('div', { class: 'card-head' }, el('h3', {}, title), badge, status, button),
+    meter.element,
+    el('div', { class: 'card-line' }, stage, countLine),
     output,
-    logPart,
-    ending,
-    count
+    el('div', { class: 'more' }, logPart, showCode('jobtail'))
   )
-
-  function showProgress({ ratio, status: is }: JobView): void {
-    const isOpen = ratio === undefined && !isEnd(is)
-    const value = Math.floor((ratio ?? 0) * 100)
-    bar.classList.toggle('open', isOpen)
-    fill.style.inlineSize = isOpen ? '' : `${(ratio ?? 0) * 100}%`
-    if (isOpen) bar.removeAttribute('aria-valuenow')
-    else bar.setAttribute('aria-valuenow', String(value))
-    say(percent, isOpen ? '…' : `${value} %`)
-  }
 
   function showLog(lines: JobView['log']): void {
     logPart.hidden = lines.length === 0
@@ -138,25 +138,30 @@ function createFace(title: string, jobId: string) {
   return {
     element,
     button,
-    show(view: JobView, { phase, transport }: Subscription['state']['connection'], proof: string, problem: string, isOver: boolean): void {
+    show(view: JobView, { connection: { phase, transport }, proof, problem, isOver, canLeave }: Shown): void {
       element.dataset.status = view.status
       say(status, view.status)
-      showProgress(view)
-      say(stage, view.stage)
+      meter.show(view.ratio ?? (isEnd(view.status) ? 0 : undefined))
+      say(stage, problem || (view.ending ?? view.stage))
       badge.className = `badge ${isOver ? 'over' : phase} ${isOver ? '' : (transport ?? '')}`
-      say(badge, isOver ? 'connection released' : phase === 'live' && transport ? `live over ${laneNames[transport] ?? transport}` : (phases[phase] ?? phase))
+      say(badge, isOver ? 'connection released' : phase === 'live' && transport ? `live over ${transportName(transport)}` : (phases[phase] ?? phase))
       output.hidden = view.output === ''
       if (output.textContent !== view.output) {
         output.textContent = view.output
         output.scrollTop = output.scrollHeight
       }
       showLog(view.log)
-      ending.hidden = view.ending === undefined && problem === ''
-      say(ending, problem || (view.ending ?? ''))
-      const sequence = view.fault ?? 'in order, none missing, none twice'
-      say(count, `${view.events.length.toLocaleString('en')} events: ${proof || sequence}`)
-      count.classList.toggle('fault', view.fault !== undefined)
+      say(count, countInWords(view, proof))
+      say(source, proof ? ", compared with the server's own record" : '')
+      countLine.classList.toggle('fault', view.fault !== undefined || (proof !== undefined && !isExact(proof)))
       say(button, isOver ? 'Dismiss' : 'Cancel')
+      button.hidden = isOver && !canLeave
     }
   }
+}
+
+function countInWords({ events, fault }: JobView, proof: Proof | undefined): string {
+  const count = `${events.length.toLocaleString('en')} ${events.length === 1 ? 'event' : 'events'}`
+  if (proof) return `${count}: ${inWords(proof)}${isExact(proof) ? ' ✓' : ''}`
+  return `${count}: ${fault ?? '0 lost, 0 repeated, 0 out of order'}`
 }

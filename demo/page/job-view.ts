@@ -57,6 +57,9 @@ function describe({ stage, current, total, unit }: Extract<JobEvent, { type: 'pr
 const words = (result: unknown): string =>
   typeof result === 'object' && result !== null
     ? Object.entries(result)
-        .map(([name, value]) => `${name}: ${typeof value === 'number' ? value.toLocaleString('en') : String(value)}`)
-        .join('\n')
+        .map(([name, value]) => `${name}: ${typeof value === 'number' ? value.toLocaleString('en') : shortened(String(value))}`)
+        .join(' · ')
     : String(result)
+
+/** A digest's first characters are enough to tell it from another one. */
+const shortened = (text: string): string => (text.length > 24 ? `${text.slice(0, 16)}…` : text)

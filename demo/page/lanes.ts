@@ -1,11 +1,14 @@
-/** The first look's name in diagnostics. */
-export const LOOK = 'look'
+/** The lane of what belongs to no transport: the single read that a job begins with. */
+export const FIRST_READ = 'first-read'
 
 /** The lanes of the timeline from top to bottom, and what a transport is called. */
 export const laneNames: Readonly<Record<string, string>> = {
-  [LOOK]: 'First look',
+  [FIRST_READ]: 'First read',
   websocket: 'WebSocket',
   sse: 'Event stream',
   'long-poll': 'Long poll',
   'short-poll': 'Short poll'
 }
+
+/** A transport's name in the middle of a sentence. */
+export const transportName = (transport: string): string => (laneNames[transport] ?? transport).replace(/^[A-Z](?=[a-z]+ )/, (first) => first.toLowerCase())

@@ -1,16 +1,18 @@
-/** What a reload of the page needs in order to go on: the jobs that are still followed, and what was had of them. */
+/** What a reload of the page needs in order to go on: the jobs that are still followed, and what was received of them. */
 
 import type { JobEvent } from 'jobtail'
 
 export interface KeptJob {
   jobId: string
   kind: string
+  /** It is the one that the browser's own connections follow as well. */
+  isOnStage: boolean
   events: readonly JobEvent[]
 }
 
 const KEY = 'jobtail-demo'
 
-/** A full or blocked storage only costs the resume. */
+/** Never throws: where storage is full or blocked, a reload starts anew. */
 export function keepJobs(jobs: readonly KeptJob[]): void {
   try {
     sessionStorage.setItem(KEY, JSON.stringify(jobs))

@@ -1,18 +1,15 @@
 import { el, say } from './dom.ts'
+import { isBroken, mended, type Network, type NetworkChange, type NetworkState } from './network.ts'
 
-/** The proxy's state, as `/_proxy` tells it. */
-interface ProxyState {
-  faults: { webSocket: string; bufferStreams: boolean; requestLimitMs: number }
-  awayMs: number
-}
+type Faults = NetworkState['faults']
 
 interface Switch {
   label: string
   /** A word for the timeline. */
   word: string
   about: string
-  isOn(faults: ProxyState['faults']): boolean
-  turn(on: boolean): Partial<ProxyState['faults']>
+  isOn(faults: Faults): boolean
+  turn(on: boolean): Partial<Faults>
 }
 
 const webSocket = (fault: string, label: string, word: string, about: string): Switch => ({
@@ -54,61 +51,46 @@ const groups: readonly { name: string; switches: readonly Switch[] }[] = [
   }
 ]
 
-/** Puts the proxy's switches into `host`; `onTurn` is told in a word or two what the user did. */
-export function createSwitches(host: HTMLElement, onTurn: (label: string) => void): void {
+/** Puts a switch for each of the proxy's faults into `host`. `onTurn` is told what the user did, in a word or two and in a sentence. */
+export function createSwitches(host: HTMLElement, network: Network, onTurn: (word: string, sentence: string) => void): void {
   const inputs = new Map<Switch, HTMLInputElement>()
-  const status = el('p', { class: 'switch-status', role: 'status' })
+  const status = el('p', { class: 'switch-status' }, 'The network works.')
   const cut = el('button', { type: 'button' }, 'Cut all connections')
-  const away = el('button', { type: 'button' }, 'Server away for 5 s')
+  const away = el('button', { type: 'button' }, 'Server away for 5 s')
   const mend = el('button', { type: 'button', class: 'quiet' }, 'Mend everything')
-  let backTimer: ReturnType<typeof setTimeout> | undefined
 
-  function show({ faults, awayMs }: ProxyState): void {
-    for (const [each, input] of inputs) input.checked = each.isOn(faults)
-    clearTimeout(backTimer)
-    if (awayMs > 0) backTimer = setTimeout(() => void send(), awayMs + 50)
-    away.classList.toggle('on', awayMs > 0)
-    const isBroken = awayMs > 0 || [...inputs.keys()].some((each) => each.isOn(faults))
-    say(status, awayMs > 0 ? 'The server is away.' : isBroken ? 'The network is broken.' : 'The network works.')
-    status.classList.toggle('broken', isBroken)
+  function act(word: string, sentence: string, change: NetworkChange): void {
+    onTurn(word, sentence)
+    void network.change(change)
   }
 
-  async function send(change?: object): Promise<void> {
-    try {
-      const init = change && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(change) }
-      show((await (await fetch('/_proxy', init)).json()) as ProxyState) // as: our own server's
-    } catch {
-      say(status, 'The demo server does not answer.')
-    }
-  }
-
-  function act(label: string, change: object): void {
-    onTurn(label)
-    void send(change)
-  }
+  network.onChange((state) => {
+    if (!state) return say(status, 'The demo server does not answer.')
+    for (const [each, input] of inputs) input.checked = each.isOn(state.faults)
+    away.classList.toggle('on', state.awayMs > 0)
+    say(status, state.awayMs > 0 ? 'The server is away.' : isBroken(state) ? 'The network is broken.' : 'The network works.')
+    status.classList.toggle('broken', isBroken(state))
+  })
 
   const groupElements = groups.map(({ name, switches }) => {
     const rows = switches.map((each) => {
       const input = el('input', { type: 'checkbox', role: 'switch' })
       inputs.set(each, input)
       input.addEventListener('change', () => {
-        act(input.checked ? each.word : `${each.word} off`, { faults: each.turn(input.checked) })
+        const sentence = input.checked ? `You switched on “${each.label}”: ${each.about}.` : `You switched off “${each.label}”.`
+        act(input.checked ? each.word : `${each.word} off`, sentence, { faults: each.turn(input.checked) })
       })
       return el('label', { class: 'switch' }, input, el('span', { class: 'switch-label' }, each.label), el('small', {}, each.about))
     })
     return el('fieldset', {}, el('legend', {}, name), ...rows)
   })
-  cut.addEventListener('click', () => act('cut', { cut: true }))
-  away.addEventListener('click', () => act('server away', { awayMs: 5000 }))
-  mend.addEventListener('click', () => act('mended', { faults: { webSocket: 'pass', bufferStreams: false, requestLimitMs: 0 }, awayMs: 0 }))
-
+  cut.addEventListener('click', () => act('cut', 'You cut all connections, once.', { cut: true }))
+  away.addEventListener('click', () => act('server away', 'You took the server away for 5 seconds.', { awayMs: 5000 }))
+  mend.addEventListener('click', () => act('mended', 'You mended the network: everything gets through again.', mended))
   host.append(
-    el('div', { class: 'section-head' }, el('h2', { id: 'switches-title' }, 'Break the network'), status),
+    el('summary', {}, 'Choose what breaks'),
+    status,
     ...groupElements,
     el('fieldset', { class: 'actions' }, el('legend', {}, 'Everything'), cut, away, mend)
   )
-  document.addEventListener('visibilitychange', () => {
-    if (!document.hidden) void send()
-  })
-  void send()
 }

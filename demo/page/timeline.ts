@@ -19,8 +19,8 @@ const KEPT_LINES = 60
 /** Shows in `host` what the connection did in the last half minute: as a picture, and in words for whoever points at it or can't see it. */
 export function createTimeline(host: HTMLElement): Timeline {
   const history = createHistory()
-  const words = el('p', { class: 'words' }, 'Point at a bar, or touch it, to read what it was.')
-  const list = el('ol', { class: 'happened', tabindex: '0', 'aria-label': 'What happened, latest first' })
+  const words = el('p', { class: 'words' }, 'Each lane is a way for news to reach this page. Point at a bar, or touch it, to read what it was.')
+  const list = el('ol', { class: 'happened', tabindex: '0', 'aria-label': 'What happened, latest last' })
   const picture = createPicture(history, (about) => say(words, explain(about)))
   host.append(picture.element, words, list)
 
@@ -32,8 +32,11 @@ export function createTimeline(host: HTMLElement): Timeline {
 
   function tell(at: number, text: string): void {
     const time = new Date(at).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 1 })
-    list.prepend(el('li', {}, el('time', {}, time), ' ', text))
-    while (list.childElementCount > KEPT_LINES) list.lastElementChild?.remove()
+    const isAtEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 2
+    list.append(el('li', {}, el('time', {}, time), ' ', text))
+    while (list.childElementCount > KEPT_LINES) list.firstElementChild?.remove()
+    // Whoever has scrolled back to read goes on reading.
+    if (isAtEnd) list.scrollTop = list.scrollHeight
   }
 
   new ResizeObserver(() => {

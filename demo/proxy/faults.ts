@@ -9,6 +9,7 @@ export type Path = (typeof paths)[number]
  */
 export type Opening = 'pass' | 'refuse' | 'reset' | 'unanswered' | 'mute' | 'kill'
 
+// #region faults
 /** What the proxy does wrong. Everything off is a proxy that does its work. */
 export interface Faults {
   /** Which ways of reading suffer from any of it: this one and all better ones. The others pass as if nothing were. */
@@ -33,6 +34,7 @@ export interface Faults {
   /** Cuts connections on which nothing has gone to the client for this long; 0: never. */
   idleLimitMs: number
 }
+// #endregion
 
 export const noFaults: Readonly<Faults> = {
   upTo: 'short-poll',

@@ -52,14 +52,14 @@ test('what is live ends when it is lost, or exchanged for a better one', () => {
   ])
 })
 
-test('an event belongs to what is live, else to the first look', () => {
+test('an event belongs to what is live, else to the first read', () => {
   const history = createHistory()
   history.tick(10)
   history.add(did(20, 'sse', { type: 'live', afterMs: 20 }))
   history.tick(30)
   history.rest(40)
   history.tick(50)
-  expect(Object.fromEntries(history.ticks)).toEqual({ look: [10, 50], sse: [30] })
+  expect(Object.fromEntries(history.ticks)).toEqual({ 'first-read': [10, 50], sse: [30] })
   expect(bars(history)).toEqual([['sse', 'live', 20, 40, 'closed', undefined]])
 })
 

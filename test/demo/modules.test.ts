@@ -28,7 +28,7 @@ const get = (path: string, method = 'GET'): Promise<{ status: number | undefined
 test('the page and its style', async () => {
   expect(await get('/')).toMatchObject({ status: 200, type: 'text/html; charset=utf-8', text: expect.stringContaining('importmap') })
   expect(await get('/?events=20')).toMatchObject({ status: 200 })
-  expect(await get('/demo/style.css')).toMatchObject({ status: 200, type: 'text/css; charset=utf-8' })
+  expect(await get('/demo/style/base.css')).toMatchObject({ status: 200, type: 'text/css; charset=utf-8' })
 })
 
 test('modules come as JavaScript, with every line where it was', async () => {

@@ -1,0 +1,42 @@
+import { type Caption, type Happening, noCaption, withHappening } from './caption.ts'
+import { el, say } from './dom.ts'
+
+/** How long a sentence stays at least: a screen reader reads each aloud. */
+const STAYS_MS = 1000
+
+/**
+ * Puts the caption into `host`: a live region that changes at most once a second, then to the latest sentence.
+ * `remark` is what follows the sentence once the user has done something; `refresh` asks for it again.
+ */
+export function createCaptionLine(host: HTMLElement, remark: () => string): { add(happening: Happening): void; refresh(): void } {
+  let caption: Caption = noCaption
+  let changedAt = Number.NEGATIVE_INFINITY
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const line = el('p', { class: 'caption', role: 'status' })
+  host.append(line)
+
+  function refresh(): void {
+    if (timer !== undefined) return
+    const text = caption.actAt === undefined ? caption.sentence : `${caption.sentence} ${remark()}`
+    if (line.textContent === text) return
+    const stillMs = changedAt + STAYS_MS - performance.now()
+    if (stillMs > 0) {
+      timer = setTimeout(() => {
+        timer = undefined
+        refresh()
+      }, stillMs)
+      return
+    }
+    changedAt = performance.now()
+    say(line, text)
+  }
+
+  refresh()
+  return {
+    add(happening) {
+      caption = withHappening(caption, happening)
+      refresh()
+    },
+    refresh
+  }
+}
