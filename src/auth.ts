@@ -1,30 +1,34 @@
-/** What links are opened with, and what its refusal means: another token is asked for, unless that was refused too. */
+/** The credentials that links are opened with, and whether a refusal of them is worth asking the token source again. */
 
 import { now } from './async/clock.ts'
 import type { Credentials } from './credentials.ts'
 
-/** Refused after a shorter time, it is not asked for anew at once each time, no more than a link that can't read what is wanted. */
+/** A refusal that comes sooner than this after the token source was asked again is a quick one. After several in a row the next race waits. */
 const MIN_AUTHORIZED_MS = 5000
 
 export interface Auth {
-  /** What is opened with now; undefined until it has been asked for. */
+  /** The credentials in use; `undefined` until the token source has given some. */
   readonly latest: Credentials | undefined
+  /** Puts new credentials in use. */
   set(credentials: Credentials): void
-  /** Whether they are from before: their refusal says nothing of the latest. */
+  /** Whether these credentials were replaced or refused already: then their refusal says nothing about the ones in use. */
   isSuperseded(credentials: Credentials | undefined): boolean
-  /** The latest were refused, and are to be asked for anew: how often in a row that was soon again. Undefined where it is of no use. */
+  /**
+   * Records that the credentials in use were refused. Returns how many quick refusals came in a row; `undefined` where asking the token
+   * source again is of no use.
+   */
   refuse(): number | undefined
-  /** Something is read with them, or nobody reads any more. */
+  /** Records that they were accepted, or that nobody reads any more: the next refusal asks the token source again. */
   accept(): void
 }
 
-/** `canReauthorize`: whether asking again may give another token. */
+/** `canReauthorize`: whether the token source may give other credentials at a second call. */
 export function createAuth(canReauthorize: boolean): Auth {
   let latest: Credentials | undefined
   let refused: Credentials | undefined
-  /** The token source was asked again, and nothing has been read since. */
+  /** True after the token source was asked again, until something is read. */
   let isReauthorized = false
-  /** When that was, and how often in a row it was soon again. */
+  /** When the token source was last asked again. */
   let reauthorizedAt = -Infinity
   let quickRefusals = 0
 
@@ -38,7 +42,8 @@ export function createAuth(canReauthorize: boolean): Auth {
     isSuperseded: (credentials) => credentials !== latest || credentials === refused,
     refuse() {
       if (isReauthorized || !canReauthorize) return undefined
-      // Again and again so soon, although something was read in between: old answers out of a cache, or a server of two minds.
+      // Refusals keep coming although something was read in between: a cache answers with old responses, or the servers behind one URL
+      // disagree.
       quickRefusals = now() - reauthorizedAt < MIN_AUTHORIZED_MS ? quickRefusals + 1 : 0
       isReauthorized = true
       refused = latest

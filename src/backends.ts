@@ -1,4 +1,4 @@
-/** jobtail/backends: follows jobs of servers that know nothing of Jobtail, and stay as they are. Each for the `backend` of a client. */
+/** jobtail/backends: follows jobs of servers that do not speak Jobtail's protocol. Each function makes a `backend` for a client. */
 
 export type { Look, Said } from './backend/document.ts'
 export type { Asked, ForeignRequest, RequestHook } from './backend/foreign.ts'

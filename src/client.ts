@@ -1,23 +1,23 @@
-/** createClient: wiring, no logic. */
+/** Makes a client out of its parts. */
 
 import { createConnection } from './connection/connection.ts'
-import { askCredentials } from './credentials.ts'
+import { getCredentials } from './credentials.ts'
 import { createEmit, type Emit } from './diagnostics.ts'
 import { JobtailError } from './errors.ts'
 import { createHints } from './hints.ts'
 import { createOperations } from './operations.ts'
 import { createPage } from './page.ts'
 import { createPool } from './pool.ts'
-import { baseOf, type CoreOptions, check, refused, type Settings, START, SUBSCRIBE, settingsOf } from './settings.ts'
+import { baseOf, type CoreOptions, checkOptions, invalid, type Settings, START_RULES, SUBSCRIBE_RULES, settingsOf } from './settings.ts'
 import { createSubscription, type Wired } from './subscription.ts'
 import type { Backend, Client, RequestContext, StartOptions, SubscribeOptions, Subscription } from './types.ts'
 
 const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
 
-/** The options of a client whose backend is there. */
+/** The options of a client, with its backend. */
 export type ClientSetup = CoreOptions & { backend: Backend }
 
-/** A client of the given backend, with the given transports; the other options have their defaults, but for `memory`: none. */
+/** Makes a client with the given backend and transports. Other options have their defaults, except `memory`, which is `false`. */
 export function createClient(options: ClientSetup): Client {
   const settings = settingsOf(options)
   const { backend } = options
@@ -25,16 +25,16 @@ export function createClient(options: ClientSetup): Client {
   const emit = createEmit(settings.onDiagnostic)
   let wired: Wired | undefined
 
-  /** What needs the environment is made at the first use: a server that renders a page has no location. */
+  /** Connections are made at the first use: a server that renders a page has no location to resolve the URL against. */
   const wire = (): Wired => (wired ??= wireUp(settings, backend, life.signal, emit))
 
   function expect(what: 'job id' | 'after', value: unknown): void {
     const expected = backend.expected ? backend.expected(what, value) : typeof value === 'string' && value ? undefined : 'a string that is not empty'
-    if (expected) throw refused(what, expected, value)
+    if (expected) throw invalid(what, expected, value)
   }
 
   function subscribe(jobId: string, given: SubscribeOptions = {}): Subscription {
-    check(SUBSCRIBE, given)
+    checkOptions(SUBSCRIBE_RULES, given)
     const { after, signal, onGap } = given
     expect('job id', jobId)
     if (after !== undefined) expect('after', after)
@@ -44,7 +44,7 @@ export function createClient(options: ClientSetup): Client {
   const close = (): void => life.abort(new JobtailError('closed', 'the client is closed'))
 
   async function start(input: unknown, given: StartOptions = {}): Promise<Subscription> {
-    check(START, given)
+    checkOptions(START_RULES, given)
     const { idempotencyKey = randomKey(), ...rest } = given
     const signal = rest.signal ? AbortSignal.any([rest.signal, life.signal]) : life.signal
     const { id } = await wire().operations.start(input, idempotencyKey, signal)
@@ -55,7 +55,7 @@ export function createClient(options: ClientSetup): Client {
   return { subscribe, start, close, [dispose]: close } as unknown as Client
 }
 
-/** 128 random bits. Not crypto.randomUUID(), which a page without TLS doesn't have. */
+/** A random UUID (RFC 9562, version 4). Not `crypto.randomUUID()`: a page without TLS does not have it. */
 const randomKey = (): string => {
   const hex = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
   return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})/, '$1-$2-4$3-a$4-')
@@ -89,7 +89,7 @@ function wireUp(settings: Settings, backend: Backend, life: AbortSignal, emit: E
     isShared
   )
   const page = createPage((type) => emit({ type }))
-  const authorize = (): ReturnType<typeof askCredentials> => askCredentials(settings)
+  const authorize = (): ReturnType<typeof getCredentials> => getCredentials(settings)
   const canReauthorize = [token, headers].some((source) => typeof source === 'function')
   const shared = share?.({ base, credentials, signal: life, join: pool.join, leave: pool.leave, changed: pool.changed })
   const transports = shared ? [shared, ...settings.transports] : settings.transports

@@ -1,4 +1,4 @@
-/** jobtail/core: a client with the transports that it is given, and nothing else. */
+/** jobtail/core: a client with the given transports, and without defaults that take up space. */
 
 import { jobtailBackend } from './backend/jobtail.ts'
 import { createClient as createCoreClient } from './client.ts'
@@ -10,5 +10,9 @@ export type { CoreOptions } from './settings.ts'
 export { type Answer, fetchReading, type ReadingOptions } from './transports/http.ts'
 export type * from './types.ts'
 
-/** A client with the given transports; the other options have their defaults, but for `memory`: none. Inert until something is followed. */
+/**
+ * Makes a client with the given transports. Other options have their defaults, except `memory`, which is `false`. It makes no request
+ * before a job is followed or started.
+ * @throws JobtailError `bad-request` for an invalid option
+ */
 export const createClient = (options: CoreOptions): Client => createCoreClient({ ...options, backend: options.backend ?? jobtailBackend() })

@@ -1,14 +1,15 @@
-/** Tells whoever wants to know what a client does. */
+/** Reports diagnostics to the application. */
 
-import { callOut } from './async/callback.ts'
+import { callSafely } from './async/callback.ts'
 import { now } from './async/clock.ts'
 import type { Diagnostic, DiagnosticDetail } from './types.ts'
 
-/** `attempt`: the race that it belongs to; 0: none. */
+/** Reports one diagnostic. `attempt`: the number of its race; 0 for none. */
 export type Emit = (detail: DiagnosticDetail, transport?: string, attempt?: number) => void
 
+/** Adds the time to each diagnostic and calls `onDiagnostic`, where there is one. */
 export const createEmit =
   (onDiagnostic: ((diagnostic: Diagnostic) => void) | undefined): Emit =>
   (detail, transport, attempt = 0) => {
-    if (onDiagnostic) callOut(onDiagnostic, { at: now(), attempt, transport, ...detail })
+    if (onDiagnostic) callSafely(onDiagnostic, { at: now(), attempt, transport, ...detail })
   }

@@ -1,50 +1,59 @@
-/** The two errors that a loop or `result` can throw, and the one that a transport throws to its owner. */
+/** The errors that the client throws: `JobtailError` and `JobFailedError` to applications, `TransportError` from a transport to the client. */
 
 import type { JobEvent } from './protocol/events.ts'
 import type { Problem, WireEvent } from './protocol/frames.ts'
 
+/** Why delivery failed for good, or a request was refused. */
 export type ErrorCode =
-  /** 401, also after the token source was asked again. */
+  /** The server answered 401, also to the credentials that the token source gave at a second call. */
   | 'unauthorized'
-  /** 403. */
+  /** The server answered 403. */
   | 'forbidden'
-  /** 404, for all of `unknownJobGraceMs`. */
+  /** The server answered 404 for all of `unknownJobGraceMs`. */
   | 'unknown-job'
-  /** 410; or 404 for a job that was asked for from a cursor. */
+  /** The server answered 410; or 404 for a job that was requested from a cursor. */
   | 'history-gone'
-  /** History is lost, with `onGap: 'throw'`. */
+  /** Events are lost, and `onGap` is `'throw'`. */
   | 'gap'
-  /** `retry.attempts` are used up. */
+  /** Nothing was delivered in `retry.attempts` attempts. */
   | 'unreachable'
-  /** None of the transports is there; or the backend has no such operation. */
+  /** No transport can be used here, or the backend does not have this operation. */
   | 'unsupported'
-  /** The answer to an operation isn't the protocol's. */
+  /** The answer to `start`, `cancel` or a snapshot does not follow the protocol. */
   | 'protocol'
-  /** An option, an id or a token that can't be; or another 4xx of the server's. */
+  /** An option, an id or a token is invalid, or the server answered 400, 422 or another 4xx of its own. */
   | 'bad-request'
-  /** By `close()`, of the subscription or of the client. */
+  /** The subscription or the client was closed with `close()`. */
   | 'closed'
 
-/** What a server says may be of any length, and may give back what it was sent: what is known to be a credential is left out where it is quoted, what looks like one is here. */
+/**
+ * Shortens a text that a server sent, and removes what looks like a credential: a server may echo what it was sent. Known credentials are
+ * removed where the text is quoted.
+ */
 const redact = (message: string): string => message.slice(0, 2000).replace(/(Bearer |bearer\.)[^\s"]+/g, '$1…')
 
+/** The fields of a `JobtailError` beside its code and message. */
 export interface JobtailErrorOptions {
+  /** The transport that it happened on. */
   transport?: string | undefined
+  /** The HTTP status that caused it. */
   status?: number | undefined
-  /** How long the server asked for a pause. */
+  /** The pause that the server asked for. */
   retryAfterMs?: number | undefined
+  /** What was caught. */
   cause?: unknown
 }
 
-/** Delivery has failed for good: `code` says how, the message what was tried, `cause` keeps what was caught. */
+/** Delivery has failed for good, or a request was refused. `code` says why, `message` what was tried, `cause` is what was caught. */
 export class JobtailError extends Error {
   override readonly name = 'JobtailError'
+  /** Why. */
   declare readonly code: ErrorCode
-  /** The transport that it happened on, where it was one. */
+  /** The transport that it happened on; absent where it was none. */
   declare readonly transport?: string
-  /** The HTTP status that said so, where one did. */
+  /** The HTTP status that caused it; absent where there was none. */
   declare readonly status?: number
-  /** The pause that the server asked for, where it did. */
+  /** The pause that the server asked for, in ms; absent where it asked for none. */
   declare readonly retryAfterMs?: number
 
   constructor(code: ErrorCode, message: string, options: JobtailErrorOptions = {}) {
@@ -57,12 +66,12 @@ export class JobtailError extends Error {
   }
 }
 
-/** The job itself ended as `failed` or `cancelled`: what `result` rejects with. */
+/** The job failed or was cancelled. `result` rejects with it. */
 export class JobFailedError extends Error {
   override readonly name = 'JobFailedError'
-  /** The failure's own code; `cancelled` for a cancelled job. */
+  /** The code that the job failed with, `failed` where it has none; `cancelled` for a cancelled job. */
   declare readonly code: string
-  /** The terminal event. */
+  /** The job's terminal event. */
   declare readonly event: JobEvent
 
   constructor(event: WireEvent) {
@@ -74,50 +83,56 @@ export class JobFailedError extends Error {
   }
 }
 
-/** True for a `JobtailError`, also one made by another copy of this library. */
+/** Whether the value is a `JobtailError`, also one that another copy of this library has made. */
 export const isJobtailError = (value: unknown): value is JobtailError => value instanceof Error && value.name === 'JobtailError'
 
-/** How a path failed. */
+/** How a transport failed. */
 export type FailureReason =
-  /** There is no such thing here. */
+  /** The environment lacks what the transport needs. */
   | 'unsupported'
-  /** The handshake failed. */
+  /** The handshake of a WebSocket failed. */
   | 'refused'
-  /** It opened, but no frame came in time. */
+  /** The connection opened, but no frame came in time. */
   | 'mute'
-  /** Nothing came in time. */
+  /** No answer came in time. */
   | 'timeout'
-  /** It ended, or broke, in the middle. */
+  /** The connection, or the answer's body, ended or broke before the job's end. */
   | 'cut'
-  /** It has been silent for too long. */
+  /** The connection was silent for too long. */
   | 'silent'
-  /** Somebody answered another status. */
+  /** The answer has an error status. */
   | 'status'
-  /** Somebody answered something else than was asked for. */
+  /** The answer has another content type than requested. */
   | 'content-type'
-  /** It was redirected to somewhere else. */
+  /** The request was redirected elsewhere, for example to a login page. */
   | 'redirected'
-  /** The answer begins elsewhere than at the cursor that was asked for: that was lost on the way, or a cache answered. */
+  /** The answer begins at another cursor than requested: the cursor was lost on the way, or a cache answered. */
   | 'stale'
-  /** What came isn't the protocol's. */
+  /** What came does not follow the protocol. */
   | 'protocol'
-  /** The server closes the connection as planned. */
+  /** The server closed the connection as planned. */
   | 'bye'
-  /** No answer: the network, CORS or mixed content, which browsers don't tell apart. */
+  /** There was no answer: the network, CORS or mixed content has failed. Browsers do not tell these apart. */
   | 'network'
 
+/** The fields of a `TransportError` beside its reason and message. */
 export interface TransportErrorOptions {
+  /** The HTTP status of the answer. */
   status?: number | undefined
-  /** What `Retry-After` asked for, whoever sent it. */
+  /** The pause that `Retry-After` asked for, whoever sent it. */
   retryAfterMs?: number | undefined
+  /** What was caught. */
   cause?: unknown
 }
 
-/** A path has failed: what a transport's frames throw. Says nothing about the job; the next transport may do better. */
+/** A transport has failed. It says nothing about the job: the next transport may work. Transports and backends throw it. */
 export class TransportError extends Error {
   override readonly name = 'TransportError'
+  /** How it failed. */
   declare readonly reason: FailureReason
+  /** The HTTP status of the answer; `undefined` where there was none. */
   declare readonly status: number | undefined
+  /** The pause that was asked for, in ms. */
   declare readonly retryAfterMs: number | undefined
 
   constructor(reason: FailureReason, message: string, options: TransportErrorOptions = {}) {
@@ -128,15 +143,16 @@ export class TransportError extends Error {
   }
 }
 
-/** True for a `TransportError`, also one made by another copy of this library. */
+/** Whether the value is a `TransportError`, also one that another copy of this library has made. */
 export const isTransportError = (value: unknown): value is TransportError => value instanceof Error && value.name === 'TransportError'
 
-/** What a status says, where nothing says it better (PROTOCOL.md §7). */
+/** The error code that stands for a status, where the answer has no code of its own (PROTOCOL.md §7). */
 export const codeOf = (status: number): ErrorCode =>
   (({ 401: 'unauthorized', 403: 'forbidden', 404: 'unknown-job', 410: 'history-gone' }) as Partial<Record<number, ErrorCode>>)[status] ?? 'bad-request' // as: any number may be asked for
 
-/** The server's own word as an error. */
+/** The error that tells an application of the server's refusal. */
 export const saidBy = (subject: string, { status, code, message, retryAfterMs }: Problem, as: ErrorCode = codeOf(status)): JobtailError =>
   new JobtailError(as, `${subject}: the server said ${status} ${code}${message && `: ${message}`}`, { status, retryAfterMs })
 
+/** The message of whatever was thrown. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,22 +1,22 @@
-/** jobtail/explain: diagnostics and errors in words. */
+/** jobtail/explain: says diagnostics and errors in words. */
 
 import type { JobFailedError, JobtailError } from './errors.ts'
 import type { Diagnostic, FailureReason, WaitReason } from './types.ts'
 
 const REASONS: Readonly<Record<FailureReason, string>> = {
-  unsupported: 'this browser has no such thing',
+  unsupported: 'this browser does not support it',
   refused: 'it was refused',
   mute: 'it opened, but delivered nothing',
-  timeout: 'there was no answer',
+  timeout: 'no answer came in time',
   cut: 'the connection was cut',
   silent: 'it fell silent',
   status: 'the server, or something before it, answered with an error',
-  'content-type': 'the answer was of another kind than asked for',
+  'content-type': 'the answer has another content type than requested',
   redirected: 'it was redirected to somewhere else, such as a login page',
-  stale: 'the answer was an old one, or from somewhere else in the log than asked for',
-  protocol: 'what came does not follow the protocol',
-  bye: 'the server said goodbye',
-  network: 'the network failed'
+  stale: 'the answer begins at another cursor than requested',
+  protocol: 'the answer does not follow the protocol',
+  bye: 'the server closed it as planned',
+  network: 'there was no answer: the network, CORS or mixed content'
 }
 
 const WAITS: Readonly<Record<WaitReason, string>> = {
@@ -28,7 +28,7 @@ const WAITS: Readonly<Record<WaitReason, string>> = {
 
 const seconds = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`)
 
-/** One sentence, in English, for a person: what a diagnostic or an error says. */
+/** Says in one English sentence what a diagnostic reports. For an error it returns the error's message. */
 export function explain(subject: Diagnostic | JobtailError | JobFailedError): string {
   if (subject instanceof Error) return subject.message
   const name = subject.transport ?? 'the connection'
@@ -40,7 +40,7 @@ export function explain(subject: Diagnostic | JobtailError | JobFailedError): st
     case 'probe-failed':
       return `${name} failed after ${seconds(subject.afterMs)}: ${REASONS[subject.reason]}${subject.status ? ` (${subject.status})` : ''}`
     case 'probe-abandoned':
-      return `${name} is not needed any more`
+      return `${name} is no longer needed`
     case 'live':
       return `${name} carries the job, ${seconds(subject.afterMs)} after the start`
     case 'switched':
@@ -48,7 +48,7 @@ export function explain(subject: Diagnostic | JobtailError | JobFailedError): st
     case 'lost':
       return `${name} was lost after ${seconds(subject.afterMs)} and ${subject.events} events: ${REASONS[subject.reason]}`
     case 'suspected':
-      return `${name} has been silent for ${seconds(subject.silentMs)}, out of character`
+      return `${name} has brought no event for ${seconds(subject.silentMs)}, longer than usual`
     case 'waiting':
       return `waiting ${seconds(subject.ms)}: ${WAITS[subject.reason]}`
     case 'remembered':
@@ -56,11 +56,11 @@ export function explain(subject: Diagnostic | JobtailError | JobFailedError): st
     case 'recalled':
       return `${name} won here last time`
     case 'demoted':
-      return `${name} keeps disappointing: it goes last for a while`
+      return `${name} keeps failing: for a while it is tried last`
     case 'paused':
-      return 'the reader is slow: reading pauses'
+      return 'the loop is slow: reading pauses'
     case 'resumed':
-      return 'reading goes on'
+      return 'reading resumes'
     case 'offline':
       return 'the browser is offline'
     case 'online':

@@ -1,11 +1,11 @@
-/** What is said of a race in which nothing was delivered. */
+/** Texts about a race in which no transport delivered. */
 
 import { codeOf, JobtailError } from './errors.ts'
 import type { Failure, Step } from './policy/race.ts'
 import { place } from './protocol/urls.ts'
 
-/** The error that all readers throw. */
-export function errorOf({ status, failures }: Step & { do: 'stop' }, base: URL, probeTimeoutMs: number): JobtailError {
+/** The error that every reader gets. */
+export function raceError({ status, failures }: Step & { do: 'stop' }, base: URL, probeTimeoutMs: number): JobtailError {
   const [first] = failures
   const answered = failures.find((failure) => failure.status === status)
   if (status) return new JobtailError(codeOf(status), `every path to ${place(base)} answered ${status}: ${answered?.message}`, { status })
@@ -14,8 +14,8 @@ export function errorOf({ status, failures }: Step & { do: 'stop' }, base: URL, 
   return new JobtailError('unreachable', `no transport delivered within ${probeTimeoutMs} ms from ${place(base)}: ${list}`, first)
 }
 
-/** What to look at, for a developer's console. */
-export const describe = (failures: readonly Failure[], base: URL): string =>
-  `jobtail: no transport delivered from ${place(base)}; trying on. Look at URL, status, content type, redirects, CORS:\n${failures
+/** A message for the developer's console: what failed, and what to check. */
+export const describeFailures = (failures: readonly Failure[], base: URL): string =>
+  `jobtail: no transport delivered from ${place(base)}; retrying. Check URL, status, content type, redirects, CORS:\n${failures
     .map(({ transport, reason, message }) => `  ${transport}: ${reason}: ${message}`)
     .join('\n')}`

@@ -1,4 +1,4 @@
-/** What a client has learnt of its transports, per type of network, beyond the page as well. */
+/** What a client has learnt about its transports, per type of network: in this page, and from the memory. */
 
 import { now } from './async/clock.ts'
 import type { Emit } from './diagnostics.ts'
@@ -7,12 +7,13 @@ import type { Records } from './policy/ranking.ts'
 import type { Memory } from './types.ts'
 
 export interface Hints {
-  /** What is known of this type of network; undefined for nothing. Waits for no longer than 50 ms. */
+  /** What is known about this type of network; `undefined` for nothing. Waits no longer than 50 ms. */
   recall(network: string | undefined, signal: AbortSignal): Promise<Winner | undefined>
+  /** Records the winner here and in the memory. */
   remember(network: string | undefined, transport: string, latencyMs: number, records: Records): void
 }
 
-/** Kept per base URL and, where the browser tells it, type of network. */
+/** Entries are kept per base URL and, where the browser tells it, type of network. */
 export function createHints(memory: Memory | false, base: URL, emit: Emit): Hints {
   const known = new Map<string, Winner>()
   const keyOf = (network: string | undefined): string => base.href + (network ? ` ${network}` : '')

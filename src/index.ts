@@ -3,7 +3,7 @@
 import { jobtailBackend } from './backend/jobtail.ts'
 import { createClient as createCoreClient } from './client.ts'
 import { indexedDbMemory } from './memory/indexed-db.ts'
-import { absolute, CLIENT, check, START, SUBSCRIBE } from './settings.ts'
+import { absolute, CLIENT_RULES, checkOptions, START_RULES, SUBSCRIBE_RULES } from './settings.ts'
 import { longPoll, shortPoll } from './transports/poll.ts'
 import { sse } from './transports/sse.ts'
 import { webSocket } from './transports/websocket.ts'
@@ -14,29 +14,35 @@ export { type Answer, fetchReading, type ReadingOptions } from './transports/htt
 export type * from './types.ts'
 export { indexedDbMemory, longPoll, shortPoll, sse, webSocket }
 
-/** A client for the jobs at one base URL. Inert until something is followed. */
+/**
+ * Makes a client for the jobs at one base URL. It makes no request before a job is followed or started.
+ * @throws JobtailError `bad-request` for an invalid option
+ */
 export const createClient = ({
   backend = jobtailBackend([webSocket(), sse(), longPoll(), shortPoll()]),
-  transports = backend?.transports ?? [], // a caller without types may give anything
+  transports = backend?.transports ?? [], // a caller without types may pass anything
   memory = indexedDbMemory(),
   ...rest
 }: ClientOptions = {}): Client => createCoreClient({ ...rest, backend, transports, memory })
 
-/** The clients of `subscribe` and `start`, the latest used first. One that is dropped goes on for as long as somebody follows a job by it. */
+/** The clients of `subscribe` and `start`, the latest used first. One that is dropped goes on for as long as somebody follows a job with it. */
 let shared: { options: object; client: Client }[] = []
 const MAX_SHARED = 16
 
 function sharedClient(given: ClientOptions): Client {
   const { url = '/jobs', headers } = given
   const options = { ...given, url: `${absolute(url) ?? url}` }
-  // A copy: who changes a header of it and comes again is somebody else.
-  if (headers?.constructor === Object) options.headers = { ...(headers as Record<string, string>) } // as: it is no list of pairs
+  // A copy: a caller who changes a header of the object and calls again gets another client.
+  if (headers?.constructor === Object) options.headers = { ...(headers as Record<string, string>) } // as: a plain object, not a list of pairs
   const known = shared.find((each) => isEqual(each.options, options, 2)) ?? { options, client: createClient(options) }
   shared = [known, ...shared.filter((each) => each !== known)].slice(0, MAX_SHARED)
   return known.client
 }
 
-/** By value down to that depth, for plain objects and lists; by identity for all else, functions above all: two closures may know of two users. */
+/**
+ * Compares plain objects and lists by value, down to `depth`, and everything else by identity. Two functions are never equal: two closures
+ * may know two users.
+ */
 function isEqual(a: unknown, b: unknown, depth: number): boolean {
   if (Object.is(a, b)) return true
   const kind = a?.constructor
@@ -46,22 +52,29 @@ function isEqual(a: unknown, b: unknown, depth: number): boolean {
 }
 
 /**
- * Follows a job: every retained event once, in order, until it has ended. Inert until the first `next()`, `onChange()` or `result`. Calls with equal client
- * options share one client, and so one connection: strings by value, lists and plain objects by what is in them, functions and all else by identity. So a
- * `token` function is made once, outside of what is rendered again and again.
- * @throws JobtailError `bad-request`, for an option or an id that is none
+ * Follows a job: every retained event once, in order, until the job has ended. No request is made before the first `next()`, `onChange()`
+ * or `result`.
+ *
+ * Calls with equal client options share one client, and so one connection. Strings, numbers and booleans are compared by value; plain
+ * objects and lists by their members; functions and everything else by identity. So make a `token` function once, outside of what is
+ * rendered again and again. The sixteen clients used last are kept.
+ * @throws JobtailError `bad-request`, synchronously, for an invalid option or job id
  */
 // biome-ignore lint/complexity/noBannedTypes: {} is "no events of the application's own"
 export function subscribe<E extends object = {}>(jobId: string, options: ClientOptions & SubscribeOptions = {}): Subscription<E> {
-  check({ ...CLIENT, ...SUBSCRIBE }, options)
+  checkOptions({ ...CLIENT_RULES, ...SUBSCRIBE_RULES }, options)
   const { after, signal, onGap, ...rest } = options
   return sharedClient(rest).subscribe<E>(jobId, { after, signal, onGap })
 }
 
-/** Starts a job with `POST {url}` and follows it, on the client that `subscribe` has for these options. Retried safely. */
+/**
+ * Starts a job with `POST {url}` and `input` as JSON, and follows it, on the client that `subscribe` uses for the same options. The request
+ * is repeated until it is answered; its `Idempotency-Key` makes that safe.
+ * @throws JobtailError as `Client.start` does
+ */
 // biome-ignore lint/complexity/noBannedTypes: the same
 export async function start<E extends object = {}>(input: unknown, options: ClientOptions & StartOptions = {}): Promise<Subscription<E>> {
-  check({ ...CLIENT, ...START }, options)
+  checkOptions({ ...CLIENT_RULES, ...START_RULES }, options)
   const { after, signal, onGap, idempotencyKey, ...rest } = options
   return sharedClient(rest).start<E>(input, { after, signal, onGap, idempotencyKey })
 }

@@ -1,70 +1,78 @@
-/** Snapshot, start and cancel: the backend's single requests, repeated until they are answered for good. */
+/** Snapshot, start and cancel: the backend's single requests, repeated until they have a final answer. */
 
 import { now } from './async/clock.ts'
 import { child, delay, orAborted } from './async/signals.ts'
 import { codeOf, isJobtailError, isTransportError, JobtailError, messageOf, TransportError } from './errors.ts'
 import { backoffMs } from './policy/backoff.ts'
-import { isPassing } from './policy/race.ts'
+import { isTransient } from './policy/race.ts'
 import type { JobSnapshot } from './protocol/frames.ts'
 import type { Backend, RequestContext, RetryOptions } from './types.ts'
 
+/** What operations need. */
 export interface OperationsOptions {
+  /** Makes each request. */
   backend: Backend
-  /** What a request carries; asks for the credentials. */
+  /** Gets the credentials, and returns what a request needs. */
   context(signal: AbortSignal): Promise<RequestContext>
+  /** The pauses between tries, and how many tries there are. */
   retry: Required<RetryOptions>
-  /** Whether the credentials may be others when they are asked for again. */
+  /** Whether the token source may give other credentials at a second call. */
   canReauthorize: boolean
 }
 
-/** Each rejects with `unsupported` where the backend has no such thing. */
+/** The operations of a backend. Each rejects with `unsupported` where the backend does not have it. */
 export interface Operations {
-  /** `once`: a failure is thrown, not tried again. */
+  /** Reads a job's current state. `once`: a failure is thrown instead of repeating the request. */
   snapshot(job: string, signal: AbortSignal, once?: boolean): Promise<JobSnapshot>
+  /** Asks for a job's cancellation. */
   cancel(job: string, signal: AbortSignal): Promise<void>
+  /** Starts a job. */
   start(input: unknown, idempotencyKey: string, signal: AbortSignal): Promise<{ id: string }>
 }
 
 type Name = keyof Operations
 
-/** A try that has brought no answer by then has failed. */
+/** A try without an answer by then has failed. */
 const REQUEST_MS = 30_000
-/** For so long a 4xx that doesn't speak for the job, to whoever has read the job, may be a router's in the middle of a deploy. */
+/**
+ * How long a 4xx is retried that does not come from the job server itself: the routers of a deployment answer 404 while their targets are
+ * replaced.
+ */
 const DEPLOY_MS = 15_000
-/** Who is told that a job has ended has been live: as long as for links. */
+/** The same for a snapshot: its reader was connected just before, so the server is known to exist. As long as for links (`policy/race.ts`). */
 const LIVE_DEPLOY_MS = 180_000
 
 export function createOperations({ backend, context, retry, canReauthorize }: OperationsOptions): Operations {
-  async function call<T>(name: Name, signal: AbortSignal, ask: (request: RequestContext) => Promise<T> | undefined, once = false): Promise<T> {
+  async function call<T>(name: Name, signal: AbortSignal, send: (request: RequestContext) => Promise<T> | undefined, once = false): Promise<T> {
     signal.throwIfAborted()
-    if (!backend[name]) throw new JobtailError('unsupported', `${name}: this backend has no such thing`)
+    if (!backend[name]) throw new JobtailError('unsupported', `${name}: this backend has no ${name}`)
     const startedAt = now()
     let hasReauthorized = false
     for (let failures = 1; ; failures++) {
       let pauseMs = 0
-      // Not AbortSignal.timeout(), whose timer nobody can take back.
-      const limited = child(signal)
-      const timer = setTimeout(() => limited.abort(new TransportError('timeout', `no answer within ${REQUEST_MS} ms`)), REQUEST_MS)
+      // Not `AbortSignal.timeout()`: its timer cannot be cleared.
+      const attempt = child(signal)
+      const timer = setTimeout(() => attempt.abort(new TransportError('timeout', `no answer within ${REQUEST_MS} ms`)), REQUEST_MS)
       try {
-        return (await orAborted(context(limited.signal).catch(withhold).then(ask), limited.signal)) as T // as: the method is there
+        return (await orAborted(context(attempt.signal).catch(withoutText).then(send), attempt.signal)) as T // as: `backend[name]` was checked above
       } catch (cause) {
         signal.throwIfAborted()
         if (once) throw cause
-        const isSaid = isJobtailError(cause)
-        const { status = 0, retryAfterMs = 0 } = isSaid || isTransportError(cause) ? cause : {}
-        const isNews: boolean = status === 401 && canReauthorize && !hasReauthorized
-        const mayPass = isNews || isPassing(status) || (status === 413 && retryAfterMs > 0)
-        if (isSaid && !mayPass) throw cause
-        const isFinal = !mayPass && isTransportError(cause) && willStay(name, cause, now() - startedAt)
-        if (isFinal || (!isSaid && !isNews && failures >= retry.attempts)) {
+        const isServerError = isJobtailError(cause)
+        const { status = 0, retryAfterMs = 0 } = isServerError || isTransportError(cause) ? cause : {}
+        const shouldReauthorize: boolean = status === 401 && canReauthorize && !hasReauthorized
+        const isRetryable = shouldReauthorize || isTransient(status) || (status === 413 && retryAfterMs > 0)
+        if (isServerError && !isRetryable) throw cause
+        const isFinal = !isRetryable && isTransportError(cause) && isPermanent(name, cause, now() - startedAt)
+        if (isFinal || (!isServerError && !shouldReauthorize && failures >= retry.attempts)) {
           const code = isFinal ? (status >= 400 ? codeOf(status) : 'protocol') : 'unreachable'
           throw new JobtailError(code, `${name}: ${messageOf(cause)} (attempt ${failures})`, { status: status || undefined, cause })
         }
-        hasReauthorized = isNews
+        hasReauthorized = shouldReauthorize
         pauseMs = retryAfterMs
       } finally {
         clearTimeout(timer)
-        limited.release()
+        attempt.release()
       }
       await delay(pauseMs + backoffMs(failures, retry, Math.random), signal)
     }
@@ -77,14 +85,17 @@ export function createOperations({ backend, context, retry, canReauthorize }: Op
   }
 }
 
-/** Whether a failure of the path won't go away by asking again. Whoever asks about a job has reached the server before: a 4xx, or a page, is more likely somebody's in between. */
-function willStay(name: Name, { status = 0, reason }: TransportError, forMs: number): boolean {
+/**
+ * Whether a repeated request would fail in the same way. A reader of a job has reached its server before, so a 4xx or an HTML page that it
+ * gets more likely comes from an intermediary.
+ */
+function isPermanent(name: Name, { status = 0, reason }: TransportError, forMs: number): boolean {
   if (status >= 400) return name === 'start' || (status === 401 && name === 'cancel') || forMs >= (name === 'snapshot' ? LIVE_DEPLOY_MS : DEPLOY_MS)
   return reason === 'protocol' || (name !== 'snapshot' && (reason === 'content-type' || reason === 'redirected'))
 }
 
-/** Throws in its place what doesn't quote it: there may be a token in what a token source throws. */
-function withhold(thrown: unknown): never {
+/** Replaces an error of the token source by one without its text, which may contain a token. */
+function withoutText(thrown: unknown): never {
   if (isJobtailError(thrown)) throw thrown
   throw new TransportError('network', `the token or header source threw ${thrown instanceof Error ? thrown.name : typeof thrown}`)
 }

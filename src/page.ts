@@ -1,36 +1,43 @@
-/** What the page goes through, as far as a connection has to know: nothing of it happens outside of a browser. */
+/** What a connection has to know about its page. Outside of a browser nothing ever happens here. */
 
 import { delay } from './async/signals.ts'
 
-/** The Network Information API: not in every browser, and so not among TypeScript's types. */
+/** The Network Information API. TypeScript has no type for it, because not every browser has it. */
 interface NetworkInformation extends EventTarget {
   readonly type?: string
 }
 
 const connection = (): NetworkInformation | undefined => (globalThis.navigator as { connection?: NetworkInformation } | undefined)?.connection // as: see above
 
+/** Whether the page is hidden: its timers are throttled, and nobody looks at it. */
 export const isHidden = (): boolean => globalThis.document?.hidden === true
 
-/** The browser is sure that there is no network. */
+/** Whether the browser is sure that there is no network. `navigator.onLine` being true proves nothing. */
 export const isOffline = (): boolean => globalThis.navigator?.onLine === false
 
-/** `wifi`, `cellular`, …: undefined where the browser doesn't tell. */
+/** The type of network, such as `wifi` or `cellular`; `undefined` where the browser does not tell it. */
 export const networkType = (): string | undefined => connection()?.type
 
+/** What a connection is told of its page. */
 export interface PageListener {
-  /** It is put away, into the back/forward cache as well (HTML §7.4.6), or frozen (Page Lifecycle §4): what is open would keep it from that, or die unnoticed. */
+  /**
+   * The page goes into the back/forward cache (HTML §7.4.6) or is frozen (Page Lifecycle §4). An open connection would keep it out of the
+   * cache, or would die unnoticed.
+   */
   onLeave(): void
-  /** It is back, is seen again, is on another network, or on none: what was open may be dead, what was not to be had may have come. */
+  /** The page is back, is visible again, or has another network or none. What was open may be dead; what failed before may work now. */
   onChange(): void
 }
 
+/** The page that a client lives in. */
 export interface Page {
-  /** The page is watched while anybody follows it; returns how to stop. */
+  /** Registers a listener, and returns a function that removes it. The page's events are listened to only while there is a listener. */
   follow(listener: PageListener): () => void
+  /** True from `onLeave` until the page is back. */
   readonly isAway: boolean
 }
 
-/** Watches the page for several listeners; `onNetwork` is told once, however many they are. */
+/** Watches the page for all of a client's connections. `onNetwork` is called once per change, however many connections there are. */
 export function createPage(onNetwork: (type: 'offline' | 'online') => void): Page {
   const listeners = new Set<PageListener>()
   let watch: AbortController | undefined
@@ -63,7 +70,7 @@ export function createPage(onNetwork: (type: 'offline' | 'online') => void): Pag
     on(globalThis, comeBack, 'pageshow')
     on(document, comeBack, 'resume')
     on(document, () => isHidden() || comeBack(), 'visibilitychange')
-    // Android and installed apps freeze a page and let it go on without `resume` and `pageshow`: whatever shows that it lives will do.
+    // Android and installed apps may freeze a page and resume it without `resume` or `pageshow`. Any sign that the page is alive counts.
     on(globalThis, () => isAway && comeBack(), 'focus', 'pointerdown', 'keydown')
     on(connection(), change, 'change')
     for (const [type, then] of [
@@ -98,7 +105,7 @@ export function createPage(onNetwork: (type: 'offline' | 'online') => void): Pag
   }
 }
 
-/** Resolves after so long, or as soon as the page is seen again. */
+/** Resolves after `ms`, or as soon as the page is visible again. */
 export function untilSeen(ms: number, signal: AbortSignal): Promise<void> {
   const seen = Promise.withResolvers<void>()
   const over = new AbortController()

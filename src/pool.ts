@@ -1,19 +1,22 @@
-/** The connections of one client: one, unless the server carries fewer jobs on each than are followed. */
+/** The connections of one client. There is one, unless a connection may carry fewer jobs than are followed. */
 
 import type { Capacity, Connection } from './connection/connection.ts'
 import type { Reader } from './types.ts'
 
+/** Assigns readers to connections. */
 export interface Pool {
+  /** Adds a reader. */
   join(reader: Reader): void
+  /** Removes a reader. */
   leave(reader: Reader): void
-  /** A reader's mode has changed. */
+  /** Has to be called when a reader's mode has changed. */
   changed(reader: Reader): void
 }
 
-/** `isShared`: readers of one job share its connection. */
+/** `isShared`: the readers of one job use one connection together. */
 export function createPool(connect: (capacity: Capacity) => Connection, isShared: boolean): Pool {
   const connections: Connection[] = []
-  const carriers = new Map<Reader, Connection>()
+  const connectionOf = new Map<Reader, Connection>()
   let mux: number | undefined
 
   const capacity: Capacity = {
@@ -35,16 +38,16 @@ export function createPool(connect: (capacity: Capacity) => Connection, isShared
   function join(reader: Reader): void {
     const { job } = reader
     const connection = connections.find((each) => isShared && each.has(job)) ?? connections.find((each) => !each.has(job) && each.takes()) ?? open()
-    carriers.set(reader, connection)
+    connectionOf.set(reader, connection)
     connection.add(reader)
   }
 
   return {
     join,
     leave(reader) {
-      carriers.get(reader)?.remove(reader)
-      carriers.delete(reader)
+      connectionOf.get(reader)?.remove(reader)
+      connectionOf.delete(reader)
     },
-    changed: (reader) => carriers.get(reader)?.changed()
+    changed: (reader) => connectionOf.get(reader)?.changed()
   }
 }

@@ -1,16 +1,18 @@
-/** A client's options: checked once, when it is made, and with their defaults. */
+/** Checks a client's options, and fills in the defaults. */
 
 import { MAX_TIMER_MS } from './async/bounds.ts'
 import { JobtailError } from './errors.ts'
 import type { ClientOptions, RetryOptions, StartOptions, SubscribeOptions, Transport } from './types.ts'
 
-/** The options of a client that brings no defaults of its own for what is large. */
+/** The options of a client of `jobtail/core`: it has no default transports, and `memory` is `false` unless it is given. */
 export interface CoreOptions extends ClientOptions {
+  /** The transports to use, in order of preference. Their names must differ. */
   transports: readonly Transport[]
 }
 
 type Defaulted = 'url' | 'credentials' | 'staggerMs' | 'probeTimeoutMs' | 'firstLook' | 'memory' | 'unknownJobGraceMs' | 'bufferSize' | 'bufferBytes'
 
+/** Options with their defaults filled in. */
 export type Settings = Omit<CoreOptions, Defaulted | 'retry'> & { [Name in Defaulted]-?: NonNullable<ClientOptions[Name]> } & { retry: Required<RetryOptions> }
 
 const DEFAULTS: Pick<Settings, Defaulted> = {
@@ -25,14 +27,14 @@ const DEFAULTS: Pick<Settings, Defaulted> = {
   bufferBytes: 2 ** 22
 }
 
-/** What each option has to be, as `fits` reads it and as an error says it. */
+/** What each option has to be: `matchesRule` parses the text, and error messages quote it. */
 type Rules<O> = Readonly<Record<keyof O, string>>
 
-const RETRY: Rules<RetryOptions> = { baseMs: 'number from 1', maxMs: 'number from 1', attempts: 'number from 1' }
+const RETRY_RULES: Rules<RetryOptions> = { baseMs: 'number from 1', maxMs: 'number from 1', attempts: 'number from 1' }
 const TRANSPORT = 'object with methods isSupported, open'
 const BASE = 'an http: or https: URL, absolute outside of a page'
 
-export const CLIENT: Rules<ClientOptions> = {
+export const CLIENT_RULES: Rules<ClientOptions> = {
   url: 'string or URL',
   transports: 'object',
   backend: 'object',
@@ -53,51 +55,61 @@ export const CLIENT: Rules<ClientOptions> = {
   WebSocket: 'function'
 }
 
-export const SUBSCRIBE: Rules<SubscribeOptions> = { after: 'string', signal: 'AbortSignal', onGap: '"yield" or "throw"' }
-export const START: Rules<StartOptions> = { ...SUBSCRIBE, idempotencyKey: 'string' }
+export const SUBSCRIBE_RULES: Rules<SubscribeOptions> = { after: 'string', signal: 'AbortSignal', onGap: '"yield" or "throw"' }
+export const START_RULES: Rules<StartOptions> = { ...SUBSCRIBE_RULES, idempotencyKey: 'string' }
 
-/** A value as an error shows it: objects by their class, transports by their names. */
-const show = (value: unknown): string => {
-  if (Array.isArray(value)) return `[${value.map((each) => each?.name ?? show(each))}]`
+/** A value as error messages show it: an object by its class, a list of transports by their names. */
+const describe = (value: unknown): string => {
+  if (Array.isArray(value)) return `[${value.map((each) => each?.name ?? describe(each))}]`
   return typeof value === 'string' ? JSON.stringify(value) : Object(value) === value ? {}.toString.call(value).slice(8, -1) : String(value)
 }
 
-/** Whether a value is one of the alternatives: a literal, a class, or a type with the least that a number may be, or methods. */
-const fits = (value: unknown, expected: string): boolean =>
+/**
+ * Whether a value matches one of the rule's alternatives. An alternative is a literal, a class, a type with the least value of a number, or
+ * a type with methods.
+ */
+const matchesRule = (value: unknown, expected: string): boolean =>
   expected.split(' or ').some((kind) => {
     const [type, ...needs] = kind.split(/ from | with methods |, /)
-    return type === show(value) || (type === typeof value && value !== null && needs.every((need) => Number(value) >= +need || Object(value)[need]?.call))
+    return type === describe(value) || (type === typeof value && value !== null && needs.every((need) => Number(value) >= +need || Object(value)[need]?.call))
   })
 
-/** Throws where an option isn't what it has to be, and for a name that is none: a misspelt option would count for nothing. */
-export function check(rules: Readonly<Record<string, string>>, options: object, prefix = ''): void {
+/**
+ * Checks options against their rules. An unknown name throws too: a misspelt option would silently have no effect.
+ * @throws JobtailError `bad-request`, with the option's name, what was expected and what came
+ */
+export function checkOptions(rules: Readonly<Record<string, string>>, options: object, prefix = ''): void {
   for (const [name, value] of Object.entries(options)) {
     const expected = Object.hasOwn(rules, name) && rules[name]
-    if (!expected) throw refused(`${prefix}option`, `one of ${Object.keys(rules).join(', ')}`, name)
-    // The value of a credential would end up in a log.
-    if (value !== undefined && !fits(value, expected)) throw refused(prefix + name, expected, /token|headers/.test(name) ? Object(typeof value) : value)
+    if (!expected) throw invalid(`${prefix}option`, `one of ${Object.keys(rules).join(', ')}`, name)
+    // The message must not contain a credential: it would end up in a log.
+    if (value !== undefined && !matchesRule(value, expected)) throw invalid(prefix + name, expected, /token|headers/.test(name) ? Object(typeof value) : value)
   }
 }
 
-export const refused = (what: string, expected: string, got: unknown): JobtailError =>
-  new JobtailError('bad-request', `${what}: expected ${expected}, got ${show(got)}`)
+/** The error for an invalid argument. */
+export const invalid = (what: string, expected: string, got: unknown): JobtailError =>
+  new JobtailError('bad-request', `${what}: expected ${expected}, got ${describe(got)}`)
 
 const parse = (url: string | URL, page?: string): URL | undefined => {
   const base = URL.canParse(url, page) ? new URL(url, page) : undefined
   return base && /^https?:$/.test(base.protocol) ? base : undefined
 }
 
-/** Absolute, against what `fetch` resolves it against too; undefined where there is no page. */
+/** The absolute URL, resolved as `fetch` resolves it; `undefined` where it is invalid, or relative outside of a page. */
 export const absolute = (url: string | URL): URL | undefined => parse(url, globalThis.document?.baseURI ?? globalThis.location?.href)
 
-/** `{base}` as an absolute URL. */
+/**
+ * `{base}` as an absolute URL.
+ * @throws JobtailError `bad-request` where it is none
+ */
 export function baseOf(url: string | URL): URL {
   const base = absolute(url)
-  if (!base) throw refused('url', BASE, `${url}`)
+  if (!base) throw invalid('url', BASE, `${url}`)
   return base
 }
 
-/** What is given: an option that is `undefined` has its default as well, and no time is longer than a timer's. */
+/** Drops options that are `undefined`, so that they get their defaults, and limits times to what a timer can wait. */
 const given = (options: object = {}): object =>
   Object.fromEntries(
     Object.entries(options)
@@ -105,18 +117,21 @@ const given = (options: object = {}): object =>
       .map(([name, value]) => [name, /Ms$/.test(name) ? Math.min(value, MAX_TIMER_MS) : value])
   )
 
-/** @throws JobtailError `bad-request`, with the option's name, what was expected and what came. */
+/**
+ * Checks a client's options and fills in the defaults.
+ * @throws JobtailError `bad-request`, with the option's name, what was expected and what came
+ */
 export function settingsOf(options: CoreOptions): Settings {
   const { url = '/jobs', transports, retry = {} } = options
   if (
     !Array.isArray(transports) ||
-    transports.some((each) => !each?.name || !fits(each, TRANSPORT)) ||
+    transports.some((each) => !each?.name || !matchesRule(each, TRANSPORT)) ||
     new Set(transports.map(({ name }) => name)).size < transports.length
   )
-    throw refused('transports', 'a list of transports with methods isSupported, open and each a name of its own', transports)
-  check(CLIENT, options)
-  check(RETRY, retry, 'retry.')
-  if (!parse(url, 'http://x')) throw refused('url', BASE, url)
+    throw invalid('transports', 'a list of transports, each with methods isSupported, open and a name of its own', transports)
+  checkOptions(CLIENT_RULES, options)
+  checkOptions(RETRY_RULES, retry, 'retry.')
+  if (!parse(url, 'http://x')) throw invalid('url', BASE, url)
   // as: a default or what was given, of the same type
   return { ...DEFAULTS, ...given(options), retry: { baseMs: 250, maxMs: 30_000, attempts: Infinity, ...given(retry) } } as Settings
 }

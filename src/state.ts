@@ -1,6 +1,6 @@
-/** A job's state as it is known so far: what an event or a snapshot makes of it, and who is told. */
+/** A job's state: what events and snapshots change in it, and who is notified. */
 
-import { callOut } from './async/callback.ts'
+import { callSafely } from './async/callback.ts'
 import { macrotask } from './async/clock.ts'
 import { JobFailedError } from './errors.ts'
 import type { JobSnapshot, JobStatus, WireEvent } from './protocol/frames.ts'
@@ -14,20 +14,28 @@ export type AnyState = JobState<{ succeeded: unknown }>
 
 const unconnected = (phase: 'idle' | 'closed'): ConnectionState =>
   Object.freeze({ phase, transport: undefined, attempt: 0, retryAt: undefined, problem: undefined })
+/** The connection state while nobody follows the job. */
 export const IDLE: ConnectionState = unconnected('idle')
+/** The connection state after the end. */
 export const CLOSED: ConnectionState = unconnected('closed')
 
+/** One job's state, and its listeners. */
 export interface Store {
-  /** Frozen; the same object until something changes. */
+  /** A frozen snapshot; the same object until something changes. */
   readonly state: AnyState
+  /** Changes fields. Listeners are notified only where a value differs. */
   set(change: Partial<AnyState>): void
-  /** Takes an event, whose seq counts in the epoch; one that is known already moves the cursor alone. */
+  /** Applies an event; its seq counts within `epoch`. An event that the state already includes changes `lastEventId` alone. */
   take(event: WireEvent, epoch: string | undefined): void
+  /** Applies a snapshot. */
   takeSnapshot(snapshot: JobSnapshot): void
+  /** Registers a listener, which is called at most once per task; returns a function that removes it. */
   onChange(listener: () => void): () => void
+  /** How many listeners there are. */
   readonly listeners: number
 }
 
+/** `lastEventId`: the cursor that the subscription starts from. */
 export function createStore(lastEventId: string | undefined): Store {
   const fields: { -readonly [Name in keyof AnyState]: AnyState[Name] } = {
     status: 'unknown',
@@ -37,30 +45,30 @@ export function createStore(lastEventId: string | undefined): Store {
     lastEventId,
     connection: IDLE
   }
-  /** Made when it is read: most events come while nobody looks. */
+  /** Created when it is read, because most events arrive while nobody reads it. */
   let state: AnyState | undefined
-  let telling = false
+  let isNotifying = false
   const listeners = new Set<() => void>()
-  /** How far the state is: a reader who comes later than it doesn't take it back. */
-  let shownEpoch: string | undefined
-  let shownSeq = 0
+  /** The last event that the state includes. A loop that starts later, further back, does not take the state back. */
+  let stateEpoch: string | undefined
+  let stateSeq = 0
 
-  async function tell(): Promise<void> {
-    telling = true
+  async function notify(): Promise<void> {
+    isNotifying = true
     await macrotask()
-    telling = false
-    for (const listener of [...listeners]) if (listeners.has(listener)) callOut(listener)
+    isNotifying = false
+    for (const listener of [...listeners]) if (listeners.has(listener)) callSafely(listener)
   }
 
   function changed(): void {
     state = undefined
-    if (!telling && listeners.size > 0) void tell()
+    if (!isNotifying && listeners.size > 0) void notify()
   }
 
-  /** What an event says of the job. */
+  /** Changes the fields as the event says. */
   function apply(event: WireEvent): void {
     const { type, data } = event
-    fields.status = statusAfter(type, fields.status as JobStatus) // as: what says nothing of it leaves `unknown` as it is
+    fields.status = statusAfter(type, fields.status as JobStatus) // as: for an event that does not change the status, `unknown` stays
     if (type === 'progress' && isObject(data)) fields.progress = copyOf(data)
     else if (type === 'succeeded') fields.result = data
     else if (isTerminal(type)) fields.error = new JobFailedError(event)
@@ -74,32 +82,32 @@ export function createStore(lastEventId: string | undefined): Store {
     set(change) {
       const before = { ...fields }
       Object.assign(fields, change)
-      if (Object.keys(change).some((key) => before[key as keyof AnyState] !== fields[key as keyof AnyState])) changed() // as: it is one of them
+      if (Object.keys(change).some((key) => before[key as keyof AnyState] !== fields[key as keyof AnyState])) changed() // as: a key of `change`
     },
     take(event, epoch) {
       const { seq, id } = event
-      if (epoch !== shownEpoch || seq > shownSeq) {
-        shownEpoch = epoch
-        shownSeq = seq
+      if (epoch !== stateEpoch || seq > stateSeq) {
+        stateEpoch = epoch
+        stateSeq = seq
         apply(event)
       } else if (id === fields.lastEventId) return
       fields.lastEventId = id
       changed()
     },
     takeSnapshot(snapshot) {
-      const event = endOf(snapshot)
-      shownEpoch = snapshot.epoch
-      shownSeq = snapshot.seq
+      const event = terminalEventOf(snapshot)
+      stateEpoch = snapshot.epoch
+      stateSeq = snapshot.seq
       fields.status = snapshot.status
       fields.lastEventId = snapshot.cursor
       const progress = progressOf(snapshot.progress)
-      // A job is not to be refused for what somebody published as its progress.
+      // A snapshot whose progress is not an object is still accepted: the application publishes it as it likes.
       if (isObject(progress)) fields.progress = copyOf(progress)
       if (event) apply(event)
       changed()
     },
     onChange(listener) {
-      const own = (): void => listener() // the same function twice is two listeners
+      const own = (): void => listener() // the same function, registered twice, is called twice
       listeners.add(own)
       return () => void listeners.delete(own)
     },
@@ -111,9 +119,9 @@ export function createStore(lastEventId: string | undefined): Store {
 
 const isObject = (data: unknown): data is object => typeof data === 'object' && data !== null
 
-/** Frozen, and a copy, since an event's reader may do with its data what he likes. Data nested deeper than that is shared. */
+/** A frozen copy, since the loop may change the data of its own event. Data nested more than 32 levels deep is shared. */
 function copyOf<T extends object>(data: T, depth = 32): T {
-  const copy = (Array.isArray(data) ? [...data] : { ...data }) as T // as: of the same members
+  const copy = (Array.isArray(data) ? [...data] : { ...data }) as T // as: the copy has the same members
   for (const key in copy) {
     const value: unknown = copy[key]
     if (depth && isObject(value)) copy[key] = copyOf(value, depth - 1) as (typeof copy)[typeof key] // as: the same
@@ -121,8 +129,8 @@ function copyOf<T extends object>(data: T, depth = 32): T {
   return Object.freeze(copy)
 }
 
-/** The terminal event that a snapshot stands for; undefined while the job goes on. */
-export function endOf({ id, status, seq, cursor, result, error }: JobSnapshot): WireEvent | undefined {
+/** The terminal event that the snapshot of an ended job stands for; `undefined` while the job runs. */
+export function terminalEventOf({ id, status, seq, cursor, result, error }: JobSnapshot): WireEvent | undefined {
   if (!isTerminal(status)) return undefined
   return { id: cursor, seq, job: id, type: status, time: new Date().toISOString(), data: (status === 'succeeded' ? result : error) ?? null }
 }

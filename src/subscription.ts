@@ -1,4 +1,4 @@
-/** The reader's end: iterator, state, result. */
+/** One subscription: the iterator, the state, and the result. */
 
 import { macrotask } from './async/clock.ts'
 import { createQueue } from './async/queue.ts'
@@ -11,28 +11,30 @@ import { startingAt } from './policy/position.ts'
 import type { Pool } from './pool.ts'
 import type { JobSnapshot, WireEvent } from './protocol/frames.ts'
 import { isTerminal, TAIL } from './protocol/rules.ts'
-import { CLOSED, createStore, endOf, IDLE } from './state.ts'
+import { CLOSED, createStore, IDLE, terminalEventOf } from './state.ts'
 import type { DiagnosticDetail, Mode, Position, Reader, RetryOptions, SubscribeOptions, Subscription } from './types.ts'
 
-/** What carries it. */
+/** What a subscription uses of its client. */
 export interface Wired {
   pool: Pool
   operations: Operations
 }
 
+/** What a subscription is made of. */
 export interface SubscriptionOptions extends SubscribeOptions {
   jobId: string
   bufferSize: number
   bufferBytes: number
   retry: Required<RetryOptions>
-  /** The client's: its abort closes the subscription. */
+  /** Aborts when the client is closed; the subscription is then closed too. */
   life: AbortSignal
-  /** Throws where the client can't be used here. */
+  /** Makes the connections at the first call. Throws where the client cannot be used here. */
   wire(): Wired
+  /** Reports a diagnostic. */
   emit(detail: DiagnosticDetail): void
 }
 
-/** What the loop is yet to take: an event, and the epoch that its seq counts in. */
+/** An event that the loop has not taken yet, and the epoch that its seq counts in. */
 interface Item {
   event: WireEvent
   epoch: string | undefined
@@ -41,34 +43,36 @@ interface Item {
 
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
+/** Makes a subscription. It is inert until somebody reads. */
 export function createSubscription(options: SubscriptionOptions): Subscription {
   const { jobId, after, signal, bufferSize, bufferBytes, retry, life, wire, emit } = options
   const store = createStore(after === TAIL ? undefined : after)
   const result = Promise.withResolvers<unknown>()
   result.promise.catch(() => {}) // never an unhandled rejection
-  /** Aborted when nothing more comes to the loop; what is queued is still to be taken. */
-  const loop = new AbortController()
+  /** Aborted when no more events come to the loop. The loop still takes what is queued. */
+  const loopEnd = new AbortController()
   let queue = createQueue<Item>(({ bytes }) => bytes)
-  /** How full the queue is: 1 and above is too full. */
-  const load = (): number => Math.max(queue.length / bufferSize, queue.weight / bufferBytes)
-  /** The loop's. */
-  let reader: Reader | undefined
+  /** How full the queue is: 1 or more means that nothing more should be read for it. */
+  const fullness = (): number => Math.max(queue.length / bufferSize, queue.weight / bufferBytes)
+  /** The loop's reader. */
+  let loopReader: Reader | undefined
   let isIterated = false
   let isPulled = false
   let isAwaited = false
-  /** The result is settled. */
-  let isKnown = false
-  /** Lets go of both signals, when nobody wants anything any more; there from the first time that somebody does. */
+  /** True once `result` is settled. */
+  let isSettled = false
+  /** Removes the listeners on both signals; `undefined` while nobody reads. */
   let release: (() => void) | undefined
 
-  // ---- what comes in
-
-  /** A reader for the loop; or for state and result while nobody reads, and for the result alone while the loop waits with a full buffer. */
+  /**
+   * Adds a reader: for the loop; or for state and result alone, while there is no loop or while the loop waits with a full queue. `stopped`
+   * tells which one it is.
+   */
   function join(position: Position, stopped: AbortSignal): Reader | undefined {
-    const isLoop = stopped === loop.signal
+    const isLoop = stopped === loopEnd.signal
     let mode: Mode = 'link'
     let contradictions = 0
-    const own: Reader = {
+    const reader: Reader = {
       job: jobId,
       position,
       get mode() {
@@ -76,15 +80,15 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       },
       setMode(next) {
         mode = next
-        wire().pool.changed(own)
-        reconsider()
+        wire().pool.changed(reader)
+        reconcile()
       },
       roomBytes: () => (!isLoop ? Infinity : queue.length >= bufferSize ? 0 : bufferBytes - queue.weight),
       subscribed(status) {
         if (store.state.status === 'unknown' && !isTerminal(status)) store.set({ status })
       },
       event(event, bytes) {
-        const { epoch } = own.position
+        const { epoch } = reader.position
         if (isLoop) queue.push({ event, epoch, bytes })
         else if (!isPulled) store.take(event, epoch)
         if (isTerminal(event.type)) end(event, isLoop)
@@ -96,20 +100,20 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
         if (options.onGap === 'throw')
           return fail(new JobtailError('gap', `job ${jobId}: ${missed ?? 'an unknown number of'} events after ${cursor ?? 'the start'} are lost (${reason})`))
         const event = { id: cursor ?? '', seq, job: jobId, type: 'gap', time: new Date().toISOString(), data: gap }
-        queue.push({ event, epoch: own.position.epoch, bytes: 0 })
+        queue.push({ event, epoch: reader.position.epoch, bytes: 0 })
       },
-      /** The cursor was at the end already: what the end was, the snapshot tells. */
+      /** The reader's cursor is at the log's end already, so no event tells how the job ended. The snapshot does. */
       async done() {
-        wire().pool.leave(own)
+        wire().pool.leave(reader)
         try {
-          const told = await wire().operations.snapshot(jobId, stopped, false)
+          const snapshot = await wire().operations.snapshot(jobId, stopped, false)
           if (stopped.aborted) return
-          const { cursor } = own.position
-          if ((cursor === TAIL || cursor === told.cursor) && learn(told, isLoop)) return
-          // Somebody in between has said so (a stray 204): there is more, and it is asked for again.
+          const { cursor } = reader.position
+          if ((cursor === TAIL || cursor === snapshot.cursor) && learnFrom(snapshot, isLoop)) return
+          // The snapshot contradicts it: an intermediary has made up the end (for example a stray 204). The job is read again.
           contradictions += 1
           await delay(backoffMs(contradictions, retry, Math.random), stopped)
-          wire().pool.join(own)
+          wire().pool.join(reader)
         } catch (error) {
           if (!stopped.aborted) fail(error)
         }
@@ -118,8 +122,8 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       connection: (connection) => store.set({ connection })
     }
     try {
-      wire().pool.join(own)
-      return own
+      wire().pool.join(reader)
+      return reader
     } catch (error) {
       fail(error)
       return undefined
@@ -129,91 +133,88 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   const stateReader = createStateReader({
     async locate(stopped) {
       try {
-        const told = await wire().operations.snapshot(jobId, stopped, true)
-        if (!stopped.aborted) learn(told, false)
-        return { ...startingAt(told.cursor), epoch: told.epoch, seq: told.seq }
+        const snapshot = await wire().operations.snapshot(jobId, stopped, true)
+        if (!stopped.aborted) learnFrom(snapshot, false)
+        return { ...startingAt(snapshot.cursor), epoch: snapshot.epoch, seq: snapshot.seq }
       } catch {
-        // The events themselves say what is wrong, and tell as much as the snapshot.
+        // Events tell as much as the snapshot, and whatever failed here will fail, or succeed, there.
         return startingAt(after)
       }
     },
     join,
-    leave: (own) => wire().pool.leave(own)
+    leave: (reader) => wire().pool.leave(reader)
   })
 
-  /** Whether it tells of the end. */
-  function learn(told: JobSnapshot, isLoop: boolean): boolean {
-    if (isLoop || !isPulled) store.takeSnapshot(told)
-    const event = endOf(told)
+  /** Takes a snapshot into state and result. Returns whether the job has ended. */
+  function learnFrom(snapshot: JobSnapshot, isLoop: boolean): boolean {
+    if (isLoop || !isPulled) store.takeSnapshot(snapshot)
+    const event = terminalEventOf(snapshot)
     if (event) end(event, isLoop)
     return !!event
   }
 
-  // ---- when it connects
+  const wantsEvents = (): boolean => isPulled && !loopEnd.signal.aborted
+  const wantsState = (): boolean =>
+    !isSettled && (isPulled ? isAwaited && loopReader !== undefined && loopReader.mode !== 'link' : isAwaited || store.listeners > 0)
 
-  const reads = (): boolean => isPulled && !loop.signal.aborted
-  const followsState = (): boolean => !isKnown && (isPulled ? isAwaited && reader !== undefined && reader.mode !== 'link' : isAwaited || store.listeners > 0)
-
-  function reconsider(): void {
-    if (reads() || followsState()) begin()
-    if (reads()) reader ??= join(startingAt(after), loop.signal)
-    if (followsState()) stateReader.start()
+  function reconcile(): void {
+    if (wantsEvents() || wantsState()) listenToSignals()
+    if (wantsEvents()) loopReader ??= join(startingAt(after), loopEnd.signal)
+    if (wantsState()) stateReader.start()
     else if (isPulled) stateReader.stop()
-    else void macrotask().then(rest)
+    else void macrotask().then(releaseIfIdle)
   }
 
-  function begin(): void {
+  function listenToSignals(): void {
     if (release) return
     if (signal?.aborted) return abort()
     if (life.aborted) return fail(life.reason)
-    // Not by the listeners' own `signal` option: of several on one target Node forgets all but the last.
+    // Not with `{ signal }` as the listeners' own option: of several such listeners on one target, Node removes only the last.
     const releases = [signal && onAbort(signal, abort), onAbort(life, close)]
     release = () => {
       for (const each of releases) each?.()
     }
   }
 
-  /** Lets go of everything, if nobody wants anything and nothing is left to take. */
-  function rest(): void {
-    if (reads() || followsState() || queue.length > 0) return
+  /** Releases everything where nobody reads, and nothing is left to take. */
+  function releaseIfIdle(): void {
+    if (wantsEvents() || wantsState() || queue.length > 0) return
     stateReader.stop()
     release?.()
     release = undefined
-    store.set({ connection: isKnown ? CLOSED : IDLE })
+    store.set({ connection: isSettled ? CLOSED : IDLE })
   }
 
-  // ---- how it ends
-
-  /** The job has ended: so has the loop, unless it is yet to read that. */
+  /** The job has ended: settles the result, and ends the loop where the terminal event came to it. */
   function end(event: WireEvent, isLoop: boolean): void {
     if (event.type === 'succeeded') result.resolve(event.data)
     else result.reject(new JobFailedError(event))
     if (isLoop) endLoop()
-    else know()
+    else settle()
   }
 
-  function know(): void {
-    isKnown = true
+  function settle(): void {
+    isSettled = true
     stateReader.stop()
-    rest()
+    releaseIfIdle()
   }
 
-  /** After what is queued. A result that isn't known by now is the error. */
+  /** Ends the loop after what is queued. A result that is still pending rejects with `error`. */
   function endLoop(error?: unknown, thrown?: unknown): void {
     result.reject(error)
-    loop.abort()
-    if (reader) wire().pool.leave(reader)
+    loopEnd.abort()
+    if (loopReader) wire().pool.leave(loopReader)
     queue.end(thrown)
-    know()
+    settle()
   }
 
   function fail(error: unknown): void {
-    if (loop.signal.aborted) return
+    if (loopEnd.signal.aborted) return
     store.set({ error: error as JobtailError }) // as: delivery fails with no other
     endLoop(error, error)
   }
 
-  /** At once: what is queued is dropped. */
+  /** Ends the loop at once, without what is queued. */
   function stop(error: unknown, thrown?: unknown): void {
     if (queue.length > 0) queue = createQueue()
     endLoop(error, thrown)
@@ -222,12 +223,10 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   const abort = (): void => stop(signal?.reason, signal?.reason)
   const close = (): void => stop(new JobtailError('closed', `the subscription to job ${jobId} was closed before its end was known`))
 
-  // ---- what is seen
-
   function next(): Promise<IteratorResult<WireEvent, undefined>> {
     if (!isPulled) {
       isPulled = true
-      reconsider()
+      reconcile()
     }
     const item = queue.shift()
     return item ? Promise.resolve({ done: false, value: take(item) }) : queue.next().then(taken)
@@ -237,11 +236,11 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
 
   function take({ event, epoch }: Item): WireEvent {
     if (event.type !== 'gap') store.take(event, epoch)
-    if (reader?.mode === 'paused' && load() <= 1 / 2) {
+    if (loopReader?.mode === 'paused' && fullness() <= 1 / 2) {
       emit({ type: 'resumed' })
-      reader.setMode('paging')
+      loopReader.setMode('paging')
     }
-    if (loop.signal.aborted) rest()
+    if (loopEnd.signal.aborted) releaseIfIdle()
     return event
   }
 
@@ -261,15 +260,15 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     },
     onChange(listener: () => void) {
       const remove = store.onChange(listener)
-      reconsider()
+      reconcile()
       return () => {
         remove()
-        reconsider()
+        reconcile()
       }
     },
     get result() {
       isAwaited = true
-      reconsider()
+      reconcile()
       return result.promise
     },
     cancel: async () => wire().operations.cancel(jobId, life),
@@ -281,6 +280,6 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       return iterator
     }
   }
-  // as: the type parameter says what the application sends, no code depends on it; and TypeScript doesn't see the computed key
+  // as: the type parameter only says what the application sends; and TypeScript does not see the computed key
   return subscription as unknown as Subscription
 }

@@ -56,7 +56,7 @@ describe('refused, when the client is made', () => {
     [
       'two transports of one name',
       { transports: [sse(), webSocket(), sse()] },
-      'transports: expected a list of transports with methods isSupported, open and each a name of its own, got [sse,websocket,sse]'
+      'transports: expected a list of transports, each with methods isSupported, open and a name of its own, got [sse,websocket,sse]'
     ],
     ['a name that is none', { retry: { tries: 3 } }, 'retry.option: expected one of baseMs, maxMs, attempts, got "tries"']
   ])('in words: %s', (_, options, message) => {

@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { macrotask } from '../src/async/clock.ts'
 import type { JobSnapshot, WireEvent } from '../src/protocol/frames.ts'
 import { statusAfter } from '../src/protocol/status.ts'
-import { type AnyState, createStore, endOf } from '../src/state.ts'
+import { type AnyState, createStore, terminalEventOf } from '../src/state.ts'
 
 describe('the store', () => {
   test('begins with what is known: where to go on from', () => {
@@ -220,7 +220,7 @@ describe('what a snapshot makes of the state', () => {
 })
 
 describe('the end that a snapshot stands for', () => {
-  test.each(['queued', 'running'] as const)('is none while it is %s', (status) => expect(endOf(snapshot({ status }))).toBeUndefined())
+  test.each(['queued', 'running'] as const)('is none while it is %s', (status) => expect(terminalEventOf(snapshot({ status }))).toBeUndefined())
 
   test.each<[JobSnapshot['status'], Partial<JobSnapshot>, unknown]>([
     ['succeeded', { result: { url: '/video' } }, { url: '/video' }],
@@ -229,6 +229,6 @@ describe('the end that a snapshot stands for', () => {
     ['failed', { error: { code: 'oh', message: '' } }, { code: 'oh', message: '' }],
     ['cancelled', {}, null]
   ])('is the event of one that is %s with %j', (status, rest, data) => {
-    expect(endOf(snapshot({ status, ...rest }))).toMatchObject({ id: 'a-9', seq: 9, job: '1', type: status, data })
+    expect(terminalEventOf(snapshot({ status, ...rest }))).toMatchObject({ id: 'a-9', seq: 9, job: '1', type: status, data })
   })
 })

@@ -1,5 +1,5 @@
-/** Calls what a user handed in: its throw is the user's to see, and changes nothing here. */
-export function callOut<A extends unknown[]>(callback: (...args: A) => void, ...args: A): void {
+/** Calls a function of the application. What it throws is logged, so that the application sees it, and does not reach the caller. */
+export function callSafely<A extends unknown[]>(callback: (...args: A) => void, ...args: A): void {
   try {
     callback(...args)
   } catch (error) {

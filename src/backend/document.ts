@@ -1,53 +1,73 @@
-/** One look at a status document: what it means, how soon to look again, and whether it has changed at all. */
+/** Reads a status document once: what it means, when to read it again, and whether it has changed. */
 
-import { bounded } from '../async/bounds.ts'
+import { clampMs } from '../async/bounds.ts'
 import { child } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
 import { type ErrorControl, isControl } from '../protocol/frames.ts'
 import { retryAfterOf } from '../transports/retry-after.ts'
 import type { RequestContext } from '../types.ts'
-import { addressOf, ask, type RequestHook } from './foreign.ts'
+import { addressOf, type RequestHook, sendRequest } from './foreign.ts'
 
-/** What a document says, in the order in which it came to be: each is an event whenever it is new. */
+/** The events that a document stands for, in the order in which they happened. Each is delivered when it is new. */
 export type Said = readonly (readonly [type: string, data?: unknown])[]
 
-/** What else a reader of documents may want to know. */
+/** What `read` is given beside the document. */
 export interface Look {
+  /** The job's id. */
   job: string
-  /** `response.status` is the server's own; `redirected`, `url` and `headers` as fetch has them. */
+  /** The response, as the server sent it: with its own status, also where that is no 2xx. */
   response: Response
-  /** Another document, such as the result that this one leads to. */
+  /** Gets another JSON document, such as the result that this one points to. `url` is relative to the client's. */
   get(url: string | URL): Promise<unknown>
-  /** Look again after so many ms, whatever else would be done. */
+  /** Sets the pause before the document is read again, in ms, in place of `Retry-After` and `pollMs`. */
   pauseMs(ms: number): void
 }
 
+/** How a status document is requested and read. */
 export interface DocumentOptions {
-  /** @defaultValue GET `{url}/{id}`, or an id that is an address itself */
+  /**
+   * The request for a job's document.
+   * @defaultValue GET `{url}/{id}`; an id that is a URL itself is requested as it is
+   */
   request?: RequestHook | undefined
   /**
-   * What a document means, undefined where it says that there is no such job: as standard events: `['queued', { position }]`, `['progress', { ratio }]`, `['succeeded', result]`, `['failed', { code, message }]`.
-   * @defaultValue by HTTP alone: 202 is `started`, what else there is, or a redirect leads to, is the result (RFC 9110 §15.3.3)
+   * What a document means, as events: `['queued', { position }]`, `['progress', { ratio }]`, `['succeeded', result]`, `['failed', { code,
+   * message }]`. `undefined`: there is no such job.
+   * @defaultValue by HTTP alone: 202 is `started`; any other answer, or what a redirect leads to, is the result (RFC 9110 §15.3.3)
    */
   read?: ((document: unknown, look: Look) => Said | undefined | Promise<Said | undefined>) | undefined
-  /** Without an answer by then, in ms, a look has failed. @defaultValue 15,000 */
+  /**
+   * How long an answer may take, in ms.
+   * @defaultValue 15,000
+   */
   timeoutMs?: number | undefined
-  /** Statuses beside 2xx whose body is a document as well. */
+  /**
+   * Statuses other than 2xx whose body is a document too.
+   * @defaultValue none
+   */
   takes?: readonly number[] | undefined
 }
 
-export type Parts = readonly { type: string; data: unknown /** Tells whether it was seen before. */; mark: string }[]
+/** The events that a document stands for. `mark`: a hash of type and data, which tells whether the event was seen before. */
+export type Parts = readonly { type: string; data: unknown; mark: string }[]
 
+/** A status document that was read. */
 export interface Document {
+  /** Its events. */
   parts: Parts
+  /** How soon it should be read again, in ms, where the server or `read` has told it. */
   pauseMs: number | undefined
+  /** Its entity tag. */
   etag: string | null
 }
 
 const byHttp = (document: unknown, { response }: Look): Said => (response.status === 202 ? [['started', {}]] : [['succeeded', document]])
 
-/** Looks once; `last` is what was seen before, which a 304 says again. `isNew`: nothing has been read of this job before. */
-export async function lookAt(
+/**
+ * Reads the document once. `isNew`: nothing has been read of this job before, so that a 404 means that there is no such job. `last`: the
+ * document before, which a 304 stands for.
+ */
+export async function readDocument(
   context: RequestContext,
   job: string,
   options: DocumentOptions,
@@ -56,9 +76,9 @@ export async function lookAt(
 ): Promise<Document | ErrorControl> {
   const { request = (id, { base }) => addressOf(id, base), read = byHttp, timeoutMs = 15_000, takes = [] } = options
   const limited = child(context.signal)
-  const timer = setTimeout(() => limited.abort(new TransportError('silent', `no answer within ${timeoutMs} ms`)), bounded(timeoutMs))
+  const timer = setTimeout(() => limited.abort(new TransportError('silent', `no answer within ${timeoutMs} ms`)), clampMs(timeoutMs))
   let raw: Response | undefined
-  /** Keeps the answer itself, and lets what is no success through where it is one here. */
+  /** Keeps the response, and lets statuses through that count as success here. */
   const fetch: typeof globalThis.fetch = async (url, init) => {
     const response = await context.fetch.call(undefined, url, init)
     raw = response
@@ -68,7 +88,7 @@ export async function lookAt(
   const own = { ...context, fetch, signal: limited.signal }
   let pauseMs: number | undefined
   try {
-    const answer = await ask(own, await request(job, { base: context.base }), isNew ? job : undefined, {
+    const answer = await sendRequest(own, await request(job, { base: context.base }), isNew ? job : undefined, {
       headers: { accept: 'application/json', ...(last?.etag && { 'if-none-match': last.etag }) }
     })
     if (isControl(answer)) return answer
@@ -82,7 +102,7 @@ export async function lookAt(
       response,
       get: (url) => documentAt(own, url),
       pauseMs: (ms) => {
-        pauseMs = bounded(ms)
+        pauseMs = clampMs(ms)
       }
     }
     const said = await read(jsonOf(text, response), look)
@@ -95,14 +115,14 @@ export async function lookAt(
 }
 
 async function documentAt(context: RequestContext, url: string | URL): Promise<unknown> {
-  const answer = await ask(context, addressOf(`${new URL(url, context.base)}`, context.base), undefined, { headers: { accept: 'application/json' } })
+  const answer = await sendRequest(context, addressOf(`${new URL(url, context.base)}`, context.base), undefined, { headers: { accept: 'application/json' } })
   if (isControl(answer)) throw new TransportError('status', answer.message, { status: answer.status })
   let text = ''
   for await (const chunk of answer.chunks) text += chunk
   return jsonOf(text, answer.response)
 }
 
-/** A page is no document, and neither is what breaks off; nothing is null. */
+/** Parses a document. An HTML page, or a body that breaks off, fails the path; an empty body is `null`. */
 function jsonOf(text: string, { headers }: Response): unknown {
   try {
     return JSON.parse(text || 'null')
@@ -111,7 +131,7 @@ function jsonOf(text: string, { headers }: Response): unknown {
   }
 }
 
-/** Of equal data whatever the order of its fields; 32 bits of FNV-1a. */
+/** A hash of type and data, equal for equal data whatever the order of its fields: FNV-1a with 32 bits. */
 function markOf(type: string, data: unknown): string {
   const text = type + JSON.stringify(data, (_, value) => (value?.constructor === Object ? Object.fromEntries(Object.entries(value).sort()) : value))
   let hash = 0x811c9dc5

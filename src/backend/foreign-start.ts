@@ -1,24 +1,26 @@
-/** Start and cancel of other people's servers, where the application says how. */
+/** Start and cancel on a server that does not speak Jobtail's protocol, as the application describes them. */
 
 import { TransportError } from '../errors.ts'
 import { isControl } from '../protocol/frames.ts'
 import type { Answer } from '../transports/http.ts'
 import type { Backend, RequestContext } from '../types.ts'
-import { ask, type ForeignRequest, type RequestHook, refusal, wordedOf } from './foreign.ts'
+import { type ForeignRequest, type RequestHook, refusalError, requestOf, sendRequest } from './foreign.ts'
 
-export interface StartOptions {
-  /** How the job is cancelled. Without it, `cancel` rejects with `unsupported`. */
+/** How jobs are started and cancelled. */
+export interface OperationOptions {
+  /** The request that cancels a job, a POST unless it says otherwise. Without it, `cancel` rejects with `unsupported`. */
   cancel?: RequestHook | undefined
-  /** How a job is started. Without it, `start` rejects with `unsupported`. */
+  /** The request that starts a job, a POST unless it says otherwise. `base` is the client's `url`. Without it, `start` rejects with `unsupported`. */
   start?: ((input: unknown, idempotencyKey: string, base: URL) => ForeignRequest | string | URL) | undefined
   /**
-   * The id of the job that an answer has started.
-   * @defaultValue its `Operation-Location`, `Azure-AsyncOperation` or `Location`, else its field `id`
+   * Finds the started job's id in the answer.
+   * @defaultValue its header `Operation-Location`, `Azure-AsyncOperation` or `Location`, otherwise its field `id`
    */
   idOf?: ((document: unknown, response: Response) => string | undefined) | undefined
 }
 
-export function operationsOf({ start, cancel, idOf = locationOf }: StartOptions): Pick<Backend, 'start' | 'cancel'> {
+/** The backend's methods for these options. */
+export function operationsOf({ start, cancel, idOf = locationOf }: OperationOptions): Pick<Backend, 'start' | 'cancel'> {
   return {
     ...(start && {
       async start(request, input, key) {
@@ -33,15 +35,15 @@ export function operationsOf({ start, cancel, idOf = locationOf }: StartOptions)
     ...(cancel && {
       async cancel(request, job) {
         const { response } = await answerOf(request, await cancel(job, { base: request.base }), `cancel job ${job}`, job)
-        response.body?.cancel().catch(() => {}) // any 2xx is an answer, whatever it says
+        response.body?.cancel().catch(() => {}) // every 2xx means that the server has accepted
       }
     })
   }
 }
 
-async function answerOf(request: RequestContext, worded: ForeignRequest | string | URL, what: string, job = what): Promise<Answer> {
-  const answer = await ask(request, { method: 'POST', ...wordedOf(worded, request.base) }, job)
-  if (isControl(answer)) throw refusal(what, answer)
+async function answerOf(request: RequestContext, given: ForeignRequest | string | URL, what: string, job = what): Promise<Answer> {
+  const answer = await sendRequest(request, { method: 'POST', ...requestOf(given, request.base) }, job)
+  if (isControl(answer)) throw refusalError(what, answer)
   return answer
 }
 
@@ -52,6 +54,6 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    return undefined // the header may say it all
+    return undefined // the id may be in a header
   }
 }

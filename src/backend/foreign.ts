@@ -1,35 +1,42 @@
-/** What the backends of other people's servers share: requests as the application words them, and refusals. */
+/** What the backends for other servers have in common: the application's requests, and refusals. */
 
 import { isJobtailError, JobtailError, TransportError } from '../errors.ts'
 import type { ErrorControl } from '../protocol/frames.ts'
 import { type Answer, fetchReading } from '../transports/http.ts'
 import type { Batch, OpenRequest, RequestContext } from '../types.ts'
 
-/** A request as an application words it: where, and what else than a GET of it. */
+/** A request as the application describes it. */
 export interface ForeignRequest {
-  /** Relative to the client's `url`. */
+  /**
+   * The URL, relative to the client's `url`.
+   * @defaultValue the client's `url`
+   */
   url?: string | URL | undefined
-  /** @defaultValue GET, or POST where there is a body */
+  /**
+   * The method.
+   * @defaultValue GET; POST where there is a body
+   */
   method?: 'POST' | undefined
-  /** A string or a form as it is; anything else as JSON. */
+  /** The body. A string or a `URLSearchParams` is sent as it is, anything else as JSON. */
   body?: unknown
+  /** Headers beside those of the client. */
   headers?: Record<string, string> | undefined
 }
 
-/** What a hook is told of a request. */
+/** What a `RequestHook` is given beside the job. */
 export interface Asked {
   /** The client's `url`. */
   base: URL
-  /** The server's own cursor to go on from; undefined at the beginning. */
+  /** The server's own cursor to read after; `undefined` at the beginning. */
   cursor?: string | undefined
 }
 
-/** What to ask for a job: an address, or a whole request. Called for each request anew, so that a cookie is read when it counts. */
+/** Makes the request for a job: a URL, or a whole request. It is called anew for each request, so that it can read a cookie when it counts. */
 export type RequestHook = (job: string, asked: Asked) => ForeignRequest | string | URL | Promise<ForeignRequest | string | URL>
 
 /**
- * `{url}/{id}`; an id that is an address is asked for as it is, which has to be of the same origin: what a start has answered as `Location`.
- * @throws JobtailError `bad-request` for one of another origin: it would be given the client's credentials
+ * The URL of a job, `{url}/{id}`. An id that is a URL itself, such as the `Location` that a start was answered, is requested as it is.
+ * @throws JobtailError `bad-request` where that URL is of another origin: it would be sent the client's credentials
  */
 export function addressOf(job: string, base: URL, ...path: string[]): URL {
   if (!/^(https?:\/)?\//.test(job)) {
@@ -42,23 +49,23 @@ export function addressOf(job: string, base: URL, ...path: string[]): URL {
   return url
 }
 
-/** The request, whichever way it was worded, with its whole address. */
-export function wordedOf(worded: ForeignRequest | string | URL, base: URL): ForeignRequest & { url: URL } {
-  const request = typeof worded === 'string' || worded instanceof URL ? { url: worded } : worded
+/** A hook's request with an absolute URL. */
+export function requestOf(given: ForeignRequest | string | URL, base: URL): ForeignRequest & { url: URL } {
+  const request = typeof given === 'string' || given instanceof URL ? { url: given } : given
   return { ...request, url: new URL(request.url ?? base, base) }
 }
 
 /**
- * Makes the request. `headers` are what the backend adds. `job`: a 404 or a 410 speaks of it, whoever words it; without, it is the path's own failure, as to
- * whoever has read the job before: there it is more likely a router's, in the middle of a deploy.
+ * Makes a request. `headers` are the backend's own. With `job`, a 404 or 410 speaks for that job, whatever its body says. Without, it is a
+ * failure of the path: the job was read before, so a router in the middle of a deploy is more likely.
  */
-export async function ask(
+export async function sendRequest(
   context: RequestContext,
-  worded: ForeignRequest | string | URL,
+  given: ForeignRequest | string | URL,
   job: string | undefined,
   { headers, accept }: { headers?: Record<string, string>; accept?: string } = {}
 ): Promise<Answer | ErrorControl> {
-  const { url, method, body, headers: own } = wordedOf(worded, context.base)
+  const { url, method, body, headers: own } = requestOf(given, context.base)
   const isText = typeof body === 'string'
   const isForm = body instanceof URLSearchParams
   const type = isForm ? 'application/x-www-form-urlencoded' : isText || body === undefined ? undefined : 'application/json'
@@ -71,14 +78,17 @@ export async function ask(
       headers: { ...(type && { 'content-type': type }), ...headers, ...own }
     })
   } catch (error) {
-    const { status, message } = error as TransportError // as: whatever was thrown can be asked for them
+    const { status, message } = error as TransportError // as: a thrown value of another kind has neither field
     if (job === undefined || (status !== 404 && status !== 410)) throw error
     return { control: 'error', job, status, code: status === 404 ? 'unknown-job' : 'history-gone', message }
   }
 }
 
-/** A request that can't be made, since a `JobtailError` was thrown for it, is the end of the job's reading and no failure of the path's. */
-export async function* orRefused({ jobs: [asked] }: OpenRequest, frames: AsyncGenerator<Batch, void>): AsyncGenerator<Batch, void> {
+/**
+ * Yields the frames of a reading. A `JobtailError`, thrown where a request cannot be made, becomes the job's refusal instead of a failure
+ * of the path.
+ */
+export async function* withRefusals({ jobs: [asked] }: OpenRequest, frames: AsyncGenerator<Batch, void>): AsyncGenerator<Batch, void> {
   try {
     yield* frames
   } catch (error) {
@@ -87,10 +97,10 @@ export async function* orRefused({ jobs: [asked] }: OpenRequest, frames: AsyncGe
   }
 }
 
-/** The header that an event source would send: its bytes are UTF-8 (WHATWG HTML §9.2.5). */
+/** The value of the header `Last-Event-ID`. An event source encodes it as UTF-8 (WHATWG HTML §9.2.4). */
 export const lastEventId = (cursor: string): string => String.fromCharCode(...new TextEncoder().encode(cursor))
 
-/** What an id, or an `after`, of such a backend has to be. */
+/** The `expected` method of these backends, for cursors of this form. */
 export const expectedOf =
   (cursor: RegExp) =>
   (what: 'job id' | 'after', value: unknown): string | undefined => {
@@ -98,8 +108,8 @@ export const expectedOf =
     return typeof value === 'string' && !/^\.{0,2}$/.test(value) ? undefined : 'a string other than "", ".", ".."'
   }
 
-/** The server's refusal of a request that is no reading. */
-export const refusal = (what: string, { status, message }: ErrorControl): TransportError | JobtailError =>
+/** The error for a refused request that is not a reading. */
+export const refusalError = (what: string, { status, message }: ErrorControl): TransportError | JobtailError =>
   status === 404 || status === 410
     ? new JobtailError(status === 404 ? 'unknown-job' : 'history-gone', `${what}: ${message}`, { status })
     : new TransportError('status', message, { status })

@@ -1,4 +1,4 @@
-/** Jobtail's own protocol: what its servers are asked beside a reading (PROTOCOL.md §2). Each method makes one request. */
+/** Jobtail's own protocol: the requests beside readings (PROTOCOL.md §2). Each method makes one request. */
 
 import { isJobtailError, isTransportError, JobtailError, messageOf, saidBy } from '../errors.ts'
 import { isControl } from '../protocol/frames.ts'
@@ -10,7 +10,7 @@ import { JSON_TYPE } from '../transports/lists.ts'
 import { readOnce } from '../transports/read-once.ts'
 import type { Backend, RequestContext, Transport } from '../types.ts'
 
-/** A server of Jobtail's own protocol, read by these transports, best first. */
+/** A backend for servers of Jobtail's protocol, with these transports in order of preference. */
 export const jobtailBackend = (transports: readonly Transport[] = []): Backend => ({
   transports,
   readOnce: readOnce(),
@@ -19,29 +19,29 @@ export const jobtailBackend = (transports: readonly Transport[] = []): Backend =
     return isJobId(value) ? undefined : '1 to 256 bytes of UTF-8 other than ".", "..", "events"'
   },
   async snapshot(request, job) {
-    const answer = await ask(request, `snapshot of job ${job}`, { url: resourceUrl(request.base, job), accept: JSON_TYPE }, job)
+    const answer = await sendRequest(request, `snapshot of job ${job}`, { url: resourceUrl(request.base, job), accept: JSON_TYPE }, job)
     return parseSnapshot(await textOf(answer), answer.redact)
   },
   async start(request, input, idempotencyKey) {
     const key = { 'idempotency-key': idempotencyKey }
-    // No input is no body: of `null` body parsers in front of a server say that it is no object (expressjs/body-parser#309).
+    // Without input there is no body: body parsers in front of a server reject `null` (expressjs/body-parser#309).
     const given = input === undefined ? { headers: key } : { body: jsonOf(input), headers: { 'content-type': JSON_TYPE, ...key } }
-    const answer = await ask(request, 'start a job', { url: request.base, accept: JSON_TYPE, method: 'POST', ...given })
+    const answer = await sendRequest(request, 'start a job', { url: request.base, accept: JSON_TYPE, method: 'POST', ...given })
     return parseSnapshot(await textOf(answer), answer.redact)
   },
   async cancel(request, job) {
-    const { response } = await ask(request, `cancel job ${job}`, { url: resourceUrl(request.base, job, 'cancel'), method: 'POST' }, job)
-    response.body?.cancel().catch(() => {}) // any 2xx is an answer, whatever it says
+    const { response } = await sendRequest(request, `cancel job ${job}`, { url: resourceUrl(request.base, job, 'cancel'), method: 'POST' }, job)
+    response.body?.cancel().catch(() => {}) // every 2xx means that the server has accepted
   }
 })
 
-async function ask(request: RequestContext, what: string, options: ReadingOptions, job = ''): Promise<Answer> {
+async function sendRequest(request: RequestContext, what: string, options: ReadingOptions, job = ''): Promise<Answer> {
   try {
     const answer = await fetchReading(request, { ...options, findsRedirects: true })
     if (!isControl(answer)) return answer
     throw saidBy(what, answer)
   } catch (error) {
-    // In a path, that is what servers in between stumble over.
+    // Intermediaries may decode a slash in a path, which ends in a 404.
     if ((isTransportError(error) || isJobtailError(error)) && error.status === 404 && hasSlash(job))
       error.message += '; the slash in the id may have been decoded on the way'
     throw error

@@ -1,16 +1,20 @@
-/** Anybody's stream of lines, each a JSON value. */
+/** Streams of other servers: lines, each a JSON value. */
 
 import { TransportError } from '../errors.ts'
 import type { Backend } from '../types.ts'
-import { messageOf } from './message.ts'
+import { parseMessage } from './message.ts'
 import { MAX_MESSAGE_CHARS, type StreamOptions, streamBackend } from './stream.ts'
 
+/** Options of `ndjson`. */
 export interface NdjsonOptions extends StreamOptions {
-  /** The field of a value that is the server's cursor. Without it, `promises` has to be `replay` or `lossy`. @defaultValue `'id'` */
+  /**
+   * The field of each value that is the server's cursor. Where there is none, `promises` has to be `replay` or `lossy`.
+   * @defaultValue `'id'`
+   */
   idField?: string | undefined
 }
 
-/** Follows jobs by NDJSON, JSON Lines, or whatever else is one JSON value a line. */
+/** Follows jobs by NDJSON, JSON Lines, or any other stream of one JSON value per line. An empty line is a heartbeat. */
 export const ndjson = ({ idField = 'id', ...options }: NdjsonOptions = {}): Backend =>
   streamBackend(options, {
     name: 'ndjson',
@@ -19,7 +23,7 @@ export const ndjson = ({ idField = 'id', ...options }: NdjsonOptions = {}): Back
       let rest = ''
       const add = (line: string): void => {
         if (!line.trim()) return // a heartbeat
-        const message = messageOf('message', line.trim(), undefined)
+        const message = parseMessage('message', line.trim(), undefined)
         const id = Object(message.data)[idField] as unknown // as: of any JSON
         take(typeof id === 'string' || typeof id === 'number' ? { ...message, id: `${id}` } : message)
       }

@@ -1,12 +1,15 @@
-/** Anybody's event stream. */
+/** Event streams of other servers. */
 
 import { createParser } from 'eventsource-parser'
 import { TransportError } from '../errors.ts'
 import type { Backend } from '../types.ts'
-import { messageOf } from './message.ts'
+import { parseMessage } from './message.ts'
 import { MAX_MESSAGE_CHARS, type StreamOptions, streamBackend } from './stream.ts'
 
-/** Follows jobs by an event stream (WHATWG HTML §9.2) of any server: read by fetch, so with headers and POST, to the end that `end` knows. */
+/**
+ * Follows jobs by the event stream of any server (WHATWG HTML §9.2). It is read with `fetch`, so with headers and POST, until a rule of
+ * `end` ends the job.
+ */
 export const plainSse = (options: StreamOptions = {}): Backend =>
   streamBackend(options, {
     name: 'sse',
@@ -14,12 +17,12 @@ export const plainSse = (options: StreamOptions = {}): Backend =>
     split(take) {
       const parser = createParser({
         maxBufferSize: MAX_MESSAGE_CHARS,
-        onEvent: ({ event = 'message', data, id }) => take(messageOf(event, data, id)),
+        onEvent: ({ event = 'message', data, id }) => take(parseMessage(event, data, id)),
         onError({ type, message }) {
           if (type === 'max-buffer-size-exceeded') throw new TransportError('protocol', message)
         }
       })
-      // What no blank line has ended is no event.
+      // An event that no blank line has ended is dropped (WHATWG HTML §9.2.6).
       return { feed: (chunk) => parser.feed(chunk), rest() {} }
     }
   })

@@ -1,4 +1,4 @@
-/** Status documents that many servers have: what each field means, and which word is the end. */
+/** Status documents of widespread servers: what each field means, and which values end the job. */
 
 import { TransportError } from '../errors.ts'
 import { isTerminal } from '../protocol/rules.ts'
@@ -7,13 +7,13 @@ import type { Said } from './document.ts'
 import { addressOf } from './foreign.ts'
 import { type StatusPollOptions, statusPoll } from './status-poll.ts'
 
-/** A preset's `request`, `start` and so on can be others; `read` is what it is for. */
+/** The options of `statusPoll`, except `read`, which the preset defines. */
 export type PresetOptions = Omit<StatusPollOptions, 'read'>
 
 type Fields = Record<string, unknown>
 const fieldsOf = (document: unknown): Fields => Object(document)
-/** Another document, as a login page's JSON is, would run for ever. */
-function having(name: string, document: unknown): Fields {
+/** Requires a string field. Another document, such as a login page's JSON, would otherwise look like a job that never ends. */
+function requireString(name: string, document: unknown): Fields {
   const fields = fieldsOf(document)
   if (typeof fields[name] !== 'string') throw new TransportError('protocol', `${name}: expected a string, got ${JSON.stringify(fields[name]) ?? 'nothing'}`)
   return fields
@@ -22,18 +22,25 @@ const textOf = (value: unknown, otherwise: string): string => (typeof value === 
 const failed = (code: unknown, message: unknown): Said => [['failed', { code: textOf(code, 'failed'), message: textOf(message, 'the job has failed') }]]
 const percent = (value: unknown): Said => (typeof value === 'number' ? [['progress', { ratio: value / 100 }]] : [])
 
+/** Options of `microsoftLro`. */
 export interface MicrosoftLroOptions extends PresetOptions {
-  /** Where the resource is that the operation has made: read where a `Succeeded` one has no `result`. */
+  /**
+   * Returns the URL of the operation's resource, which is read where a `Succeeded` operation has no `result`.
+   * @defaultValue the result is then `null`
+   */
   resource?: ((job: string, document: unknown) => string | URL) | undefined
 }
 
-/** The status monitors of Microsoft's REST guidelines: `{ status, percentComplete?, result?, error? }`. The id is the operation's, or its `Operation-Location`. */
+/**
+ * Follows the status monitors of Microsoft's REST guidelines: `{ status, percentComplete?, result?, error? }`. The job id is the
+ * operation's id, or its `Operation-Location`. `start` posts its input to `url`, with the key as `Operation-Id`. There is no cancel.
+ */
 export const microsoftLro = ({ resource, ...options }: MicrosoftLroOptions = {}): Backend =>
   statusPoll({
     start: (input, key, base) => ({ url: base, body: input, headers: { 'operation-id': key } }),
     ...options,
     async read(document, { get, job }) {
-      const { status, result, error, percentComplete } = having('status', document)
+      const { status, result, error, percentComplete } = requireString('status', document)
       switch (status) {
         case 'NotStarted':
           return [['queued', {}]]
@@ -43,14 +50,18 @@ export const microsoftLro = ({ resource, ...options }: MicrosoftLroOptions = {})
           return failed(fieldsOf(error).code, fieldsOf(error).message)
         case 'Canceled':
           return [['cancelled', {}]]
-        default: // services add others, none of them an end
+        default: // services add values of their own, which are not final
           return [['started', {}], ...percent(percentComplete)]
       }
     }
   })
 
+/** Options of `googleLro`. */
 export interface GoogleLroOptions extends PresetOptions {
-  /** The progress that a service has in its `metadata`. @defaultValue its `progressPercent` or `progressPercentage` */
+  /**
+   * Returns the progress in a service's `metadata`.
+   * @defaultValue its `progressPercent` or `progressPercentage`
+   */
   progress?: ((metadata: unknown) => unknown) | undefined
 }
 
@@ -60,12 +71,12 @@ const percentIn = (metadata: unknown): unknown => {
   return typeof progressPercentage === 'number' ? { ratio: progressPercentage / 100 } : undefined
 }
 
-/** Google's long-running operations (AIP-151). The id is the operation's `name`, such as `operations/o1`. */
+/** Follows Google's long-running operations (AIP-151). The job id is the operation's `name`, such as `operations/o1`. */
 export const googleLro = ({ progress = percentIn, ...options }: GoogleLroOptions = {}): Backend =>
   statusPoll({
     request: (job, { base }) => namedOf(job, base),
     cancel: (job, { base }) => ({ url: `${namedOf(job, base)}:cancel`, body: {} }),
-    idOf: (document) => fieldsOf(document).name as string, // as: checked by whoever asks
+    idOf: (document) => fieldsOf(document).name as string, // as: the caller checks it
     ...options,
     read(document) {
       const { done, error, response, metadata } = fieldsOf(document)
@@ -77,21 +88,28 @@ export const googleLro = ({ progress = percentIn, ...options }: GoogleLroOptions
     }
   })
 
+/** Options of `azureDurable`. */
 export interface AzureDurableOptions extends PresetOptions {
-  /** The progress in a `customStatus`. @defaultValue none: it comes as an event `customStatus` */
+  /**
+   * Returns the progress in a `customStatus`.
+   * @defaultValue none: the status is an event of type `customStatus`
+   */
   progress?: ((customStatus: unknown) => unknown) | undefined
 }
 
-/** Azure's Durable Functions, behind your own proxy, since their URLs carry a key. The id is the instance's, or its status URL. */
+/**
+ * Follows Azure's Durable Functions, through a proxy of your own, since their URLs contain a key. The job id is the instance's id, or its
+ * status URL.
+ */
 export const azureDurable = ({ progress, ...options }: AzureDurableOptions = {}): Backend =>
   statusPoll({
-    // With `returnInternalServerErrorOnFailure` a failed instance is a 500, whose body is good.
+    // With `returnInternalServerErrorOnFailure` a failed instance answers 500 with its document.
     takes: [500],
     cancel: (job, { base }) => ({ url: addressOf(job, base, 'terminate'), method: 'POST' }),
-    idOf: (document) => fieldsOf(document).id as string, // as: the same
+    idOf: (document) => fieldsOf(document).id as string, // as: the caller checks it
     ...options,
     read(document) {
-      const { runtimeStatus, customStatus, output } = having('runtimeStatus', document)
+      const { runtimeStatus, customStatus, output } = requireString('runtimeStatus', document)
       const said: Said = customStatus == null ? [] : [progress ? ['progress', progress(customStatus)] : ['customStatus', customStatus]]
       switch (runtimeStatus) {
         case 'Pending':
@@ -109,7 +127,7 @@ export const azureDurable = ({ progress, ...options }: AzureDurableOptions = {})
     }
   })
 
-/** A route that answers with Laravel's `Bus::findBatch($id)`. */
+/** Follows Laravel's batches, by a route that returns `Bus::findBatch($id)`. The job id is the batch's id, its result the batch. */
 export const laravelBatch = (options: PresetOptions = {}): Backend =>
   statusPoll({
     ...options,
@@ -118,7 +136,7 @@ export const laravelBatch = (options: PresetOptions = {}): Backend =>
       const { totalJobs, processedJobs, failedJobs, cancelledAt, finishedAt, options: batch } = fieldsOf(document)
       const progress: Said = Number(totalJobs) > 0 ? [['progress', { current: processedJobs, total: totalJobs }]] : []
       const failures = Number(failedJobs)
-      // The first failure cancels a batch that doesn't allow any, and sets both times at once: so it is looked at first.
+      // A batch that allows no failures is cancelled by the first one, which sets both times at once: failures are checked before them.
       if ((cancelledAt || finishedAt) && failures > 0 && !fieldsOf(batch).allowFailures)
         return [...progress, ...failed('failed', `${failures} of ${totalJobs} jobs failed`)]
       if (cancelledAt) return [...progress, ['cancelled', {}]]
@@ -126,11 +144,14 @@ export const laravelBatch = (options: PresetOptions = {}): Backend =>
     }
   })
 
-/** Django's celery-progress. Its `complete` is no end: it is true for a task that is tried again, and for states of the task's own. */
+/**
+ * Follows Celery tasks by Django's celery-progress. The job id is the task's id. It reads `state`, not `complete`, which is true too for a
+ * task that is retried and for a task's own states. There is no start and no cancel.
+ */
 export const celeryProgress = (options: PresetOptions = {}): Backend =>
   statusPoll({
     pollMs: 500,
-    // As Django has it: without the slash it redirects.
+    // Without the trailing slash Django redirects.
     request: (job, { base }) => `${addressOf(job, base)}/`,
     ...options,
     read(document) {
@@ -154,7 +175,7 @@ export const celeryProgress = (options: PresetOptions = {}): Backend =>
           return [['cancelled', { reason: result }]]
         case 'IGNORED':
           return [['succeeded', null]]
-        case undefined: // a group: `complete` is all it says
+        case undefined: // a group has nothing but `complete`
           if (!complete) return [['progress', { current, total }]]
           return success ? [['succeeded', null]] : failed(undefined, 'a task of the group has failed')
         default:
@@ -174,17 +195,20 @@ const mcp = (method: string, taskId: string, base: URL) => ({
   }
 })
 
-/** A task of the Model Context Protocol (draft of its tasks extension). `url` is the server's endpoint, the id the task's. */
+/**
+ * Follows a task of the Model Context Protocol (the draft of its tasks extension). `url` is the server's endpoint, the job id the task's
+ * id. Answers have to be JSON.
+ */
 export const mcpTask = (options: PresetOptions = {}): Backend =>
   statusPoll({
     request: (job, { base }) => mcp('tasks/get', job, base),
     cancel: (job, { base }) => mcp('tasks/cancel', job, base),
     ...options,
     read(document, { pauseMs }) {
-      const { result: task, error: refused } = fieldsOf(document)
-      if (fieldsOf(refused).code === -32602) return undefined
-      if (refused) throw new TransportError('protocol', `the server said ${JSON.stringify(refused)}`)
-      const { status, statusMessage, pollIntervalMs, result, error, inputRequests } = having('status', task)
+      const { result: task, error: refusal } = fieldsOf(document)
+      if (fieldsOf(refusal).code === -32602) return undefined
+      if (refusal) throw new TransportError('protocol', `the server said ${JSON.stringify(refusal)}`)
+      const { status, statusMessage, pollIntervalMs, result, error, inputRequests } = requireString('status', task)
       if (typeof pollIntervalMs === 'number') pauseMs(pollIntervalMs)
       const progress: Said = typeof statusMessage === 'string' ? [['progress', { message: statusMessage }]] : []
       switch (status) {
@@ -205,15 +229,15 @@ export const mcpTask = (options: PresetOptions = {}): Backend =>
     }
   })
 
-/** The snapshots of a Jobtail server, for a network on which nothing but single requests gets through. */
+/** Follows jobs of a Jobtail server by their snapshots, for networks that let nothing but single requests through. It sees states, not the log. */
 export const jobtailSnapshot = (options: PresetOptions = {}): Backend =>
   statusPoll({
     cancel: (job, { base }) => ({ url: addressOf(job, base, 'cancel'), method: 'POST' }),
     start: (input, key, base) => ({ url: base, body: input ?? null, headers: { 'idempotency-key': key } }),
-    idOf: (document) => fieldsOf(document).id as string, // as: the same
+    idOf: (document) => fieldsOf(document).id as string, // as: the caller checks it
     ...options,
     read(document) {
-      const { status, progress, result, error } = having('status', document)
+      const { status, progress, result, error } = requireString('status', document)
       const said: Said = progress ? [['progress', progress]] : []
       if (isTerminal(`${status}`)) return [...said, [`${status}`, status === 'succeeded' ? result : error]]
       return [[status === 'queued' ? status : 'started', {}], ...said]

@@ -6,52 +6,57 @@ import { type ErrorControl, type Frame, isControl, type JobSnapshot, type JobSta
 import { isTerminal } from '../protocol/rules.ts'
 import { statusAfter } from '../protocol/status.ts'
 import type { Backend, Batch, OpenRequest, Transport } from '../types.ts'
-import { type Document, type DocumentOptions, lookAt, type Parts } from './document.ts'
-import { expectedOf, orRefused, refusal } from './foreign.ts'
-import { operationsOf, type StartOptions } from './foreign-start.ts'
+import { type Document, type DocumentOptions, type Parts, readDocument } from './document.ts'
+import { expectedOf, refusalError, withRefusals } from './foreign.ts'
+import { type OperationOptions, operationsOf } from './foreign-start.ts'
 
-export interface StatusPollOptions extends DocumentOptions, StartOptions {
+/** Options of `statusPoll`. */
+export interface StatusPollOptions extends DocumentOptions, OperationOptions {
   /**
-   * The pause between two looks, in ms, where neither `Retry-After` nor the document names one: from `pollMs`, half as much again after each look that
-   * shows nothing new, up to `maxPollMs`.
+   * The first pause between two reads, in ms. It grows by half after each read that shows nothing new, up to `maxPollMs`. `Retry-After`, or
+   * `pauseMs` of the document's reader, replaces it.
    * @defaultValue 1000
    */
   pollMs?: number | undefined
-  /** @defaultValue 10,000 */
+  /**
+   * The longest pause between two reads, in ms.
+   * @defaultValue 10,000
+   */
   maxPollMs?: number | undefined
 }
 
 const EPOCH = 'state'
-/** The cursor behind a job's end. */
+/** The cursor after a job's end. */
 const END = 'end'
+/** The least pause in a hidden page. */
 const LEAST_HIDDEN_MS = 15_000
 
-/** Where a reader is: how many changes it has had, and the marks of what it saw last. */
-interface Place {
+/** A reader's position: how many changes it has received, and the marks of the last document. */
+interface DocumentPosition {
   seq: number
   marks: readonly string[]
 }
 
-function placeOf(after: string | undefined): Place {
+function documentPositionOf(after: string | undefined): DocumentPosition {
   const [, seq = '0', marks = ''] = /^(\d+)\.?(.*)$/.exec(after ?? '') ?? []
   return { seq: Number(seq), marks: marks.split('.') }
 }
 
-/** Follows a job by its status document, however a server words it: `read` says what it means. */
+/** Follows jobs by a status document that the server has for each of them. `read` says what a document means. Each observed change is one event. */
 export function statusPoll(options: StatusPollOptions = {}): Backend {
   const transport: Transport = {
     name: 'status',
     traits: { polls: 'short' },
     isSupported: () => true,
-    open: (request) => ({ frames: orRefused(request, poll(request, options)) })
+    open: (request) => ({ frames: withRefusals(request, poll(request, options)) })
   }
   return {
     promises: 'state',
     transports: [transport],
     expected: expectedOf(/^(tail|end|\d+(\.\w+)*)$/),
     async snapshot(request, job) {
-      const look = await lookAt(request, job, options, true)
-      if (isControl(look)) throw refusal(`snapshot of job ${job}`, look)
+      const look = await readDocument(request, job, options, true)
+      if (isControl(look)) throw refusalError(`snapshot of job ${job}`, look)
       return snapshotOf(job, look.parts)
     },
     ...operationsOf(options)
@@ -64,11 +69,11 @@ async function* poll(request: OpenRequest, options: StatusPollOptions): AsyncGen
   if (!asked) return
   const { job, ref, after } = asked
   const { pollMs = 1000, maxPollMs = 10_000 } = options
-  let { seq, marks } = placeOf(after)
+  let { seq, marks } = documentPositionOf(after)
   let pauseMs = pollMs
   let last: Document | undefined
   for (;;) {
-    const look: Document | ErrorControl = await lookAt(request, job, options, asked.epoch === undefined && !last, last)
+    const look: Document | ErrorControl = await readDocument(request, job, options, asked.epoch === undefined && !last, last)
     if (isControl(look)) return yield [look]
     const { parts } = look
     const frames: Frame[] = last
@@ -92,7 +97,7 @@ async function* poll(request: OpenRequest, options: StatusPollOptions): AsyncGen
     yield frames
     if (end) return
     pauseMs = news.length > 0 ? pollMs : Math.min(maxPollMs, pauseMs * 1.5)
-    // What the server asks for is kept to; a page that is seen again is told at once.
+    // A pause that the server asked for is kept. Any other ends when the page becomes visible.
     if (look.pauseMs !== undefined) await delay(look.pauseMs, signal)
     else await untilSeen(Math.max(pauseMs * (0.75 + Math.random() / 2), isHidden() ? LEAST_HIDDEN_MS : 0), signal)
   }

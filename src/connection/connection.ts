@@ -1,69 +1,71 @@
 /**
- * Keeps what is open in line with what the readers want. When to open, wait and give up is policy's (`policy/race.ts`), how is the transports', what a
- * frame means to a reader is delivery's; here their answers are carried out. Everything that happens ends in one `reconcile()`.
+ * Keeps the open links in line with what the readers want. `policy/race.ts` decides when to open, to wait and to give up; the transports
+ * know how to read; delivery knows what a frame means to a reader. The connection carries out their decisions. Every change ends in one
+ * `reconcile()`.
  */
 
-import { createAlarm } from '../async/alarm.ts'
 import { macrotask, now } from '../async/clock.ts'
-import type { LinkJobs } from '../delivery/link-jobs.ts'
-import { JobtailError, TransportError } from '../errors.ts'
-import { errorOf } from '../failures.ts'
-import type { LinkEvent } from '../link/link.ts'
+import { createLongTimer } from '../async/long-timer.ts'
+import { JobtailError } from '../errors.ts'
+import { raceError } from '../failures.ts'
 import { isOffline } from '../page.ts'
 import { patienceMs } from '../policy/backoff.ts'
-import { goneLive, isBetter, opened, plan, restarted, woken } from '../policy/race.ts'
-import { type Control, type Frame, isControl } from '../protocol/frames.ts'
-import { isTerminal } from '../protocol/rules.ts'
+import { opened, plan, restarted, woken } from '../policy/race.ts'
 import { IDLE } from '../state.ts'
 import type { ConnectionState, Reader, Transport } from '../types.ts'
 import { activeReaders, type ConnectionOptions, createCore } from './core.ts'
 import { createEndings } from './endings.ts'
-import type { JobLink } from './job-link.ts'
+import { createLinkEvents } from './link-events.ts'
+import { createLiveLink } from './live-link.ts'
 import { createOpening } from './opening.ts'
 import { createReads } from './reads.ts'
-import { failAll, refuse } from './refusals.ts'
+import { failAll } from './refusals.ts'
 import { stateOf } from './state.ts'
 
 export type { ConnectionOptions } from './core.ts'
 
 /** What a connection needs of its pool. */
 export interface Capacity extends Pick<ConnectionOptions, 'capacity'> {
+  /** The server has told how many jobs one connection may carry. */
   onHello(mux: number): void
-  /** Readers of jobs that this connection can't carry. */
+  /** Readers whose jobs this connection cannot carry. */
   onSurplus(readers: readonly Reader[]): void
 }
 
+/** Reads jobs for its readers, over one live link. */
 export interface Connection {
+  /** Adds a reader. */
   add(reader: Reader): void
+  /** Removes a reader. */
   remove(reader: Reader): void
-  /** A reader's mode, or the capacity, has changed. */
+  /** Has to be called when a reader's mode, or the capacity, has changed. */
   changed(): void
+  /** Whether it reads the job. */
   has(job: string): boolean
-  /** Whether it could carry one more. */
+  /** Whether it can carry one more job. */
   takes(): boolean
 }
 
-/** WebKit cuts what a page reads some ms before it tells that the page is put away. */
-const FAREWELL_MS = 1000
+/** WebKit cuts a page's connections some ms before it fires `pagehide`. */
+const PAGEHIDE_LAG_MS = 1000
 
+/** Makes a connection. It is inert until a reader is added. */
 export function createConnection(options: ConnectionOptions & Capacity): Connection {
   const { transports, readOnce, page } = options
-  const core = createCore(options, reconcile, onLinkEvent)
+  const core = createCore(options, reconcile, (jobLink, event) => onLinkEvent(jobLink, event))
   const reads = createReads(core, readOnce)
   const opening = createOpening(core)
   const endings = createEndings(core, reads)
-  const { table, auth, links, policy } = core
-  const alarm = createAlarm(reconcile)
+  const liveLink = createLiveLink(core, opening)
+  const onLinkEvent = createLinkEvents(core, { reads, endings, liveLink, onHello: options.onHello })
+  const { table, links, policy } = core
+  const timer = createLongTimer(reconcile)
   let state = IDLE
-  /** Links in a row that could not read all that was wanted. */
-  let stale = 0
-  /** While there are readers. */
-  let unfollow: (() => void)[] | undefined
-
-  // ---- one way in: everything that changes comes here
+  /** Removes the listeners on page and transports; set while there are readers. */
+  let unlisten: (() => void)[] | undefined
 
   function reconcile(): void {
-    const surplus = table.beyond()
+    const surplus = table.surplus()
     for (const reader of surplus) table.remove(reader)
     options.onSurplus(surplus)
 
@@ -74,17 +76,17 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
     if (!page.isAway) {
       reads.readDue()
       const wanted = table.wanted()
-      if (wanted.length > 0) carry(wanted)
-      else void macrotask().then(letGo)
+      if (wanted.length > 0) reconcileLinks(wanted)
+      else void macrotask().then(releaseIfIdle)
     }
     announce()
-    if (table.size === 0) stopFollowing()
+    if (table.size === 0) stopListening()
   }
 
-  /** The links read what is wanted, and others are opened when it is time. */
-  function carry(wanted: readonly string[]): void {
-    if (transports.length === 0) return failAll(core, new JobtailError('unsupported', 'none of the transports is supported here'))
-    for (const own of [...links]) keepInLine(own, wanted)
+  /** Brings the links in line with what is wanted, and opens others when it is time. */
+  function reconcileLinks(wanted: readonly string[]): void {
+    if (transports.length === 0) return failAll(core, new JobtailError('unsupported', 'no transport is supported here'))
+    for (const jobLink of [...links]) liveLink.update(jobLink, wanted)
     for (;;) {
       const step = plan(core.race, now())
       switch (step.do) {
@@ -95,191 +97,42 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
           continue
         case 'prepare':
           if (!core.preparing) void opening.prepare()
-          return setAlarm(Infinity)
+          return setTimer(Infinity)
         case 'wait':
-          return setAlarm(step.until)
+          return setTimer(step.until)
         case 'stop':
-          return failAll(core, errorOf(step, options.request.base, patienceMs(core.race.failures - 1, options.probeTimeoutMs, core.latencyMs)))
+          return failAll(core, raceError(step, options.request.base, patienceMs(core.race.failures - 1, options.probeTimeoutMs, core.latencyMs)))
         default:
           return step satisfies never
       }
     }
   }
 
-  const setAlarm = (at: number): void => alarm.set(Math.min(at, Math.max(table.nextDueAt(), core.readableAt())))
+  const setTimer = (at: number): void => timer.set(Math.min(at, Math.max(table.nextDueAt(), core.readableAt())))
 
-  const transportOf = (name: string): Transport => transports.find((each) => each.name === name) as Transport // as: a race knows no others
+  // as: a race has the names of these transports only
+  const transportOf = (name: string): Transport => transports.find((each) => each.name === name) as Transport
 
-  /** Lets go of everything once nothing has been wanted for one task. */
-  function letGo(): void {
+  /** Releases everything once no job has been wanted for one task. */
+  function releaseIfIdle(): void {
     if (table.wanted().length > 0) return
     core.dropLinks()
-    if (core.race.phase.kind !== 'waiting' || !core.race.phase.isFirm) core.race = restarted(core.race)
-    setAlarm(Infinity)
+    if (core.race.phase.kind !== 'waiting' || !core.race.phase.byServer) core.race = restarted(core.race)
+    setTimer(Infinity)
     announce()
   }
 
-  // ---- links
-
-  /** Has a link read what is wanted, in place where its transport can; it takes over where it does and is better. */
-  function keepInLine(own: JobLink, wanted: readonly string[]): void {
-    const { link, jobs, transport, use } = own
-    if (use.kind !== 'probe' && use.kind !== 'live') return
-    const isProved = link.provedAt !== undefined
-    // Where single reads have been faster.
-    if (link.update) jobs.skipHad()
-    if (isProved && jobs.coversAll(wanted)) {
-      if (own !== core.live && isBetter(core.race, transport.name, now())) goLive(own)
-      if (own === core.live) {
-        stale = 0
-        if (core.draining) core.drop(core.draining)
-        core.draining = undefined
-      }
-    }
-    if (!isSpent(own) && !jobs.needsUpdate(wanted)) return
-    if (link.update) link.update(jobs.ask(wanted))
-    else if (isProved) replace(own, wanted)
-  }
-
-  /** Half of its window is used. A stream's can't be opened further: the next one is asked for before it is used up. */
-  const isSpent = (own: JobLink): boolean => own === core.live && !own.link.update && !answersOnce(own) && own.jobs.newsBytes > core.windowBytes / 2
-
-  /** Another link has to be opened for what is wanted now; the live one is read on meanwhile, unless it brings what a reader has no room for. */
-  function replace({ jobs, transport }: JobLink, wanted: readonly string[]): void {
-    const floods = jobs.jobs().some((job) => !wanted.includes(job) && table.readers(job).some(({ mode }) => mode !== 'link'))
-    const next = core.live ?? core.draining
-    if (core.draining && core.draining !== next) core.drop(core.draining)
-    if (next && floods) core.drop(next)
-    else if (next) next.use = { kind: 'draining' }
-    core.draining = floods ? undefined : next
-    core.dropRace()
-    stale += 1
-    core.again(stale, transport.name)
-  }
-
-  function goLive(own: JobLink): void {
-    const { transport, link } = own
-    const replaced = core.live
-    if (replaced) core.drop(replaced)
-    // What it has delivered counts as if it had been lost.
-    if (replaced && replaced.jobs.news > 0) core.race = { ...core.race, failures: 0 }
-    core.live = own
-    own.use = { kind: 'live' }
-    core.problem = undefined
-    core.turn(goneLive(core.race, transport.name, now(), policy))
-    if (!replaced) core.emit({ type: 'live', afterMs: now() - opening.raceAt }, transport.name)
-    else if (replaced.transport !== transport) core.emit({ type: 'switched', from: replaced.transport.name }, transport.name)
-    core.latencyMs = (link.provedAt ?? 0) - link.startedAt
-    opening.remember(transport.name, core.latencyMs)
-    for (const each of links) if (each.use.kind === 'probe' && !isBetter(core.race, each.transport.name, now())) core.drop(each)
-  }
-
-  // ---- what links tell
-
-  function onLinkEvent(own: JobLink, event: LinkEvent): void {
-    switch (event.type) {
-      case 'proved':
-        return onProved(own)
-      case 'frames':
-        return onFrames(own, event.frames, event.bytesEach)
-      case 'suspect':
-        return reads.verify(own, event.quietMs)
-      case 'ended':
-        // What was opened with an old token says nothing.
-        return endings.ended(own, event.error?.status === 401 && auth.isSuperseded(own.credentials) ? undefined : event.error)
-      default:
-        return event satisfies never
-    }
-  }
-
-  function onProved(own: JobLink): void {
-    // What is read once shows as well that somebody serves here.
-    core.race = { ...core.race, liveAt: now() }
-    if (own.use.kind !== 'probe') return
-    core.emit({ type: 'probe-proved', afterMs: now() - own.link.startedAt }, own.transport.name)
-    if (!core.live) goLive(own)
-    core.schedule()
-  }
-
-  function onFrames(own: JobLink, frames: readonly Frame[], bytesEach: number | undefined): void {
-    const { jobs } = own
-    // More has come before a full reader has taken anything.
-    if (jobs.full.size > 0) relieve(jobs)
-    for (const frame of frames) {
-      if (isControl(frame)) onControl(own, frame)
-      else {
-        if (isTerminal(frame.type) && table.active(frame.job).length > 0) core.emit({ type: 'ended', job: frame.job, status: frame.type })
-        jobs.event(frame, bytesEach)
-      }
-    }
-    // A full reader has a task's time to take what it has.
-    if (jobs.full.size > 0) void macrotask().then(() => relieve(jobs))
-    if (isSpent(own)) core.schedule()
-  }
-
-  /** Lets go of the jobs of readers that can't hold more. */
-  function relieve({ full }: LinkJobs): void {
-    for (const reader of full) {
-      if (reader.roomBytes() > 0 || reader.mode === 'paused') continue
-      reader.setMode('paused')
-      core.emit({ type: 'paused' })
-      core.schedule()
-    }
-    full.clear()
-  }
-
-  function onControl(own: JobLink, frame: Control): void {
-    core.schedule()
-    switch (frame.control) {
-      case 'hello':
-        return options.onHello(frame.mux ?? 1)
-      case 'subscribed':
-        auth.accept()
-        table.known(frame.job)
-        if (!own.jobs.subscribed(frame, own.isFresh, answersOnce(own))) onStaleAnswer(own, frame.job)
-        return
-      case 'done':
-        return own.jobs.done(frame)
-      case 'error': {
-        const error = refuse(core, own, frame, reads.isVerifying(own))
-        if (error) failAll(core, error)
-      }
-    }
-  }
-
-  /** Each of its answers is one to a question of its own. */
-  const answersOnce = ({ use, transport }: JobLink): boolean => use.kind === 'read' || transport.traits?.polls !== undefined
-
-  /** What was asked for from further on. A stream that was asked in every way there is still gets there; an answer never does. */
-  function onStaleAnswer(own: JobLink, job: string): void {
-    const error = new TransportError(
-      'stale',
-      `job ${job}: the answer begins elsewhere than at the cursor that was asked for: it was lost on the way, or a cache answered`
-    )
-    core.isFresh = true
-    // A link that can ask in place does so.
-    if (own.link.update && !own.isFresh) return
-    if (own === core.live && !own.isFresh) {
-      // Asked so again, it is told from what history has lost: at once.
-      endings.fail(own, error)
-      core.dropRace()
-      core.again(0, own.transport.name)
-    } else if (answersOnce(own) || !own.isFresh) own.link.end(error)
-  }
-
-  // ---- the page, and the end
-
-  /** The page is put away: nothing stays open, and nothing is opened until it is back. */
+  /** The page is put away: everything is closed, and nothing is opened until it is back. */
   function onLeave(): void {
-    if (now() - endings.lostAt < FAREWELL_MS) core.race = restarted(endings.beforeLoss)
+    if (now() - endings.lostAt < PAGEHIDE_LAG_MS) core.race = restarted(endings.beforeLoss)
     else if (core.race.phase.kind !== 'waiting') core.race = restarted(core.race)
     core.dropLinks()
     core.endReads()
-    alarm.set(Infinity)
+    timer.set(Infinity)
     announce()
   }
 
-  /** What was waited for may have come, what is live may have died, and what is shown may be out of date. */
+  /** The network or the page's visibility has changed: a pause may end, the live link may have died, and the state may be out of date. */
   function onChange(): void {
     if (!isOffline()) core.race = woken(core.race, now())
     core.live?.link.check()
@@ -298,21 +151,21 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
 
   function announce(): void {
     const next = stateOf(core)
-    if ((Object.keys(next) as (keyof ConnectionState)[]).every((key) => next[key] === state[key])) return // as: its own keys
+    if ((Object.keys(next) as (keyof ConnectionState)[]).every((key) => next[key] === state[key])) return // as: the keys of ConnectionState
     state = Object.freeze(next)
     for (const reader of table.all()) reader.connection(state)
   }
 
-  function stopFollowing(): void {
-    for (const stop of unfollow ?? []) stop()
-    unfollow = undefined
+  function stopListening(): void {
+    for (const stop of unlisten ?? []) stop()
+    unlisten = undefined
   }
 
   return {
     add(reader) {
-      // A race that is yet to begin makes what is unknown due by itself.
+      // Before a race the job is made due by the race itself.
       table.add(reader, options.firstLook && core.race.phase.kind === 'racing' ? 0 : Infinity)
-      unfollow ??= [page.follow({ onLeave, onChange }), ...transports.map(({ availability }) => availability?.onChange(onAvailability) ?? (() => {}))]
+      unlisten ??= [page.follow({ onLeave, onChange }), ...transports.map(({ availability }) => availability?.onChange(onAvailability) ?? (() => {}))]
       reader.connection(state)
       core.schedule()
     },
@@ -325,7 +178,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
       core.schedule()
     },
     has: table.has,
-    // Until a hello has told, the others wait for it behind the first.
+    // Until the first `hello` every job waits on this connection.
     takes: () => table.size < (options.capacity() ?? Infinity)
   }
 }

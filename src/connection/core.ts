@@ -1,4 +1,4 @@
-/** What a connection has, and the steps that its parts share: its jobs, its links, its race. Decides nothing. */
+/** The state of a connection (its jobs, its links, its race) and the steps that its parts share. It decides nothing. */
 
 import { macrotask, now } from '../async/clock.ts'
 import { type Auth, createAuth } from '../auth.ts'
@@ -6,7 +6,7 @@ import type { Credentials } from '../credentials.ts'
 import { createJobTable, type JobTable } from '../delivery/job-table.ts'
 import { createLinkJobs } from '../delivery/link-jobs.ts'
 import type { Emit } from '../diagnostics.ts'
-import { describe } from '../failures.ts'
+import { describeFailures } from '../failures.ts'
 import type { Hints } from '../hints.ts'
 import { type LinkEvent, runLink } from '../link/link.ts'
 import { isOffline, type Page } from '../page.ts'
@@ -16,98 +16,121 @@ import type { Settings } from '../settings.ts'
 import type { ConnectionState, DiagnosticDetail, OpenRequest, Reader, Transport } from '../types.ts'
 import type { JobLink, Use } from './job-link.ts'
 
+/** What a connection is made of. */
 export interface ConnectionOptions extends Pick<Settings, 'firstLook' | 'staggerMs' | 'probeTimeoutMs' | 'unknownJobGraceMs' | 'bufferBytes' | 'retry'> {
-  /** The supported ones, best first. */
+  /** The transports that are supported here, in order of preference. */
   transports: readonly Transport[]
+  /** Makes single reads; `undefined` where the backend has none. */
   readOnce: Transport | undefined
+  /** What every request has in common. */
   request: Pick<OpenRequest, 'base' | 'credentials' | 'fetch' | 'WebSocket'>
-  /** Asks the token and the header source. */
+  /** Calls the token source and the header source. */
   authorize(): Promise<Credentials>
-  /** Whether asking again may give another token. */
+  /** Whether the token source may give other credentials at a second call. */
   canReauthorize: boolean
+  /** What is known of the transports. */
   hints: Hints
+  /** The page that the client lives in. */
   page: Page
+  /** Reports a diagnostic. */
   emit: Emit
-  /** The first race has delivered nothing. */
+  /** Tells the developer that the first race has delivered nothing. */
   warn(message: string): void
-  /** How many jobs one connection may carry; undefined until a hello has told. */
+  /** How many jobs one connection may carry; `undefined` until a `hello` has told it. */
   capacity(): number | undefined
 }
 
+/** The state of a connection. Times are in ms since 1970. */
 export interface Core {
+  /** What the connection is made of. */
   readonly options: ConnectionOptions
+  /** What its races depend on. */
   readonly policy: RacePolicy
+  /** Its jobs and readers. */
   readonly table: JobTable
+  /** Its credentials. */
   readonly auth: Auth
+  /** Its open links. */
   readonly links: Set<JobLink>
-  /** To be written by `turn`, but for what nobody is told of. */
+  /** The state of the race. Written through `turn`, which reports what changed; directly only where there is nothing to report. */
   race: Race
+  /** The link that delivers. */
   live: JobLink | undefined
+  /** The link that is read on until its replacement delivers. */
   draining: JobLink | undefined
-  /** Credentials and hints are being asked for. */
+  /** Set while a race waits for credentials and hints. */
   preparing: AbortController | undefined
-  /** Races so far. */
+  /** How many races there were. */
   races: number
-  /** How long the transport that worked last needed for its first frame. */
+  /** How long the last winner needed for its first frame. */
   latencyMs: number | undefined
-  /** The type of network that the race knows; null: nothing has been recalled yet. */
+  /** The type of network that the race's hints are of; `null`: none have been recalled. */
   network: string | undefined | null
-  /** What failed last. */
+  /** The latest failure. */
   problem: ConnectionState['problem']
-  /** An answer came from somewhere else than asked for: what is opened asks so that it can't be lost, or out of a cache. */
+  /** True after an answer began at another cursor than requested: every later request is a fresh one. */
   isFresh: boolean
-  /** What may be on its way over one link. */
+  /** The window of one link. */
   readonly windowBytes: number
-  /** Has everything brought in line with what is wanted, once all that happens now has happened. */
+  /** Calls `reconcile` once, in a microtask. */
   schedule(): void
+  /** Reports a diagnostic of the current race. */
   emit(detail: DiagnosticDetail, transport?: string): void
-  /** The names of the transports that are there now, best first. */
+  /** The names of the available transports, in order of preference. */
   order(): string[]
+  /** How long a transport has to deliver its first frame, in ms. */
   patience(): number
-  /** From when on something may be read: not without credentials, nor while the server has asked for silence. */
+  /** From when on something may be read; `Infinity` without credentials. While the server has asked for a pause, the end of the pause. */
   readableAt(): number
   /** True while another link is live: a failure of this one changes nothing. */
-  isSpare(own: JobLink): boolean
+  isBesideLive(jobLink: JobLink): boolean
+  /** Opens a link for a use. */
   open(transport: Transport, use: Use): JobLink
-  drop(own: JobLink): void
-  /** Ends the live link and those that are tried, and what was to be opened. */
+  /** Closes a link that is no longer needed. */
+  drop(jobLink: JobLink): void
+  /** Closes the live link and the candidates, and stops what prepares more of them. */
   dropRace(): void
-  /** The same, and what is read on until something is live. */
+  /** Closes these and the draining link. */
   dropLinks(): void
+  /** Ends every single read. */
   endReads(): void
-  /** The race goes on to its next state; who listens is told what is new. */
+  /** Changes the race's state, and reports what is new. */
   turn(next: Race): void
-  /** Another race: at once, unless that has been so too often in a row. */
-  again(times: number, favourite?: string): void
-  /** Somebody has asked for silence, on every transport. */
-  pause(own: JobLink, atLeastMs: number): void
+  /** Begins another race: at once, or after a pause where `times`, the restarts in a row, are too many. `favourite` starts first. */
+  restart(times: number, favourite?: string): void
+  /** Pauses every transport, because the server or an intermediary asked for it. */
+  pause(jobLink: JobLink, atLeastMs: number): void
 }
 
-/** What is wanted may change as often while a link is opened; more often it is the server that doesn't give it, and is asked ever more rarely. */
-const MAX_AGAIN = 5
-/** What may be on its way to readers that keep up: they take it as it comes, so that it is more than one can hold. */
+/**
+ * How many restarts in a row happen without a pause. What is wanted may change that often while a link is opened; after that it is the
+ * server that does not deliver it.
+ */
+const MAX_RESTARTS = 5
+/** A window is this many buffers: readers that keep up take events as they come, so more may be under way than a buffer holds. */
 const BUFFERS_AHEAD = 4
-/** A reader that has little room is still sent so much at once: an event may be that large. */
+/** The least window of a single read for a slow reader: one event may be that large. */
 const MIN_WINDOW_BYTES = 2 ** 16
 
-/** The readers that take part in what a link reads. */
+/** The readers of a job that take events from a link of this use. */
 export function activeReaders(table: JobTable, use: Use): (job: string) => readonly Reader[] {
   if (use.kind !== 'read' || !use.reader) return table.active
   const { reader } = use
   return (job) => (reader.mode === 'paging' && table.readers(job).includes(reader) ? [reader] : [])
 }
 
-export function createCore(options: ConnectionOptions, reconcile: () => void, onLinkEvent: (own: JobLink, event: LinkEvent) => void): Core {
+/** Makes a connection's state, without links. */
+export function createCore(options: ConnectionOptions, reconcile: () => void, onLinkEvent: (jobLink: JobLink, event: LinkEvent) => void): Core {
   const { transports, retry } = options
   const order = (): string[] => transports.filter(({ availability }) => availability?.isAvailable !== false).map(({ name }) => name)
   let isScheduled = false
 
-  function announceTurn(before: Race): void {
+  function reportTurn(before: Race): void {
     const { phase, failed, records } = core.race
     if (phase.kind === 'waiting' && phase !== before.phase) core.emit({ type: 'waiting', ms: phase.ms, reason: phase.reason })
-    // Where the first race has delivered nothing, a developer should know; unless the server's own word comes in the same task.
+    // A developer should know that the first race delivered nothing; a task later, so that the server's own refusal can come first.
     if (core.races === 1 && phase !== before.phase && phase.kind !== 'racing' && failed.length > 0)
-      void macrotask().then(() => core.table.wanted().length > 0 && options.warn(describe(failed, options.request.base)))
+      void macrotask().then(() => core.table.wanted().length > 0 && options.warn(describeFailures(failed, options.request.base)))
     for (const [name, { demotedUntil }] of Object.entries(records))
       if (demotedUntil > now() && demotedUntil !== before.records[name]?.demotedUntil) core.emit({ type: 'demoted', untilMs: demotedUntil }, name)
   }
@@ -143,19 +166,19 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
     readableAt() {
       const { phase } = core.race
       if (!core.auth.latest) return Infinity
-      return phase.kind === 'waiting' && phase.isFirm ? phase.until : 0
+      return phase.kind === 'waiting' && phase.byServer ? phase.until : 0
     },
-    isSpare: (own) => core.live !== undefined && core.live !== own,
+    isBesideLive: (jobLink) => core.live !== undefined && core.live !== jobLink,
 
     open(transport, use) {
       const { table } = core
       const jobs = createLinkJobs(activeReaders(table, use))
-      const credentials = core.auth.latest as Credentials // as: nothing is opened before they are there
-      // Servers take whole bytes only; what events weigh is estimated.
-      // Of few sizes, since a URL that varies costs a preflight each time (PROTOCOL.md §8.5).
+      const credentials = core.auth.latest as Credentials // as: nothing is opened without credentials
+      // A server takes whole bytes only, and the room is an estimate. It is rounded to a power of two, because a URL that varies costs a
+      // preflight each time (PROTOCOL.md §8.5).
       const windowBytes =
         use.kind === 'read' && use.reader ? Math.max(MIN_WINDOW_BYTES, 2 ** Math.floor(Math.log2(use.reader.roomBytes()))) : Math.floor(core.windowBytes)
-      const own: JobLink = {
+      const jobLink: JobLink = {
         transport,
         use,
         isFresh: false,
@@ -164,29 +187,29 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
         link: runLink({
           patienceMs: core.patience(),
           open(signal) {
-            const asked = jobs.ask(use.kind === 'read' ? use.jobs : table.wanted())
-            const isRepeated = asked.filter(({ job, after }) => table.asksAgain(job, transport.name, after)).length > 0
+            const asked = jobs.request(use.kind === 'read' ? use.jobs : table.wanted())
+            const isRepeated = asked.filter(({ job, after }) => table.isRepeat(job, transport.name, after)).length > 0
             const headers = new Headers(credentials.headers)
-            own.isFresh = core.isFresh || isRepeated
-            return transport.open({ ...options.request, ...credentials, headers, jobs: asked, windowBytes, isFresh: own.isFresh, signal })
+            jobLink.isFresh = core.isFresh || isRepeated
+            return transport.open({ ...options.request, ...credentials, headers, jobs: asked, windowBytes, isFresh: jobLink.isFresh, signal })
           },
-          onEvent: (event) => onLinkEvent(own, event)
+          onEvent: (event) => onLinkEvent(jobLink, event)
         })
       }
-      core.links.add(own)
-      return own
+      core.links.add(jobLink)
+      return jobLink
     },
 
-    drop(own) {
-      own.use = { kind: 'dropped' }
-      own.link.end()
+    drop(jobLink) {
+      jobLink.use = { kind: 'dropped' }
+      jobLink.link.end()
     },
     dropRace() {
       core.preparing?.abort()
       core.preparing = undefined
-      // However it goes on, something was live until now.
+      // Something was live until now, whatever comes next.
       if (core.live) core.race = { ...core.race, liveAt: now() }
-      for (const own of core.links) if (own.use.kind === 'live' || own.use.kind === 'probe') core.drop(own)
+      for (const jobLink of core.links) if (jobLink.use.kind === 'live' || jobLink.use.kind === 'probe') core.drop(jobLink)
       core.live = undefined
     },
     dropLinks() {
@@ -200,16 +223,16 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
 
     turn(next) {
       const before = core.race
-      // Not for ever: browsers have been wrong about being offline.
+      // The pause ends nevertheless: browsers have wrongly reported being offline.
       core.race = next.phase.kind !== before.phase.kind && isOffline() ? prolonged(next, retry.maxMs, now()) : next
-      announceTurn(before)
+      reportTurn(before)
       core.schedule()
     },
-    again(times, favourite) {
-      core.turn(times > MAX_AGAIN ? paused(core.race, 0, favourite, now(), core.policy) : restarted(core.race, favourite))
+    restart(times, favourite) {
+      core.turn(times > MAX_RESTARTS ? paused(core.race, 0, favourite, now(), core.policy) : restarted(core.race, favourite))
     },
-    pause(own, atLeastMs) {
-      const favourite = own.use.kind === 'read' ? core.race.favourite : own.transport.name
+    pause(jobLink, atLeastMs) {
+      const favourite = jobLink.use.kind === 'read' ? core.race.favourite : jobLink.transport.name
       core.dropRace()
       core.endReads()
       core.turn(paused(core.race, atLeastMs, favourite, now(), core.policy))

@@ -1,26 +1,29 @@
-/** What a race needs before it begins: credentials, and what was learnt here before. */
+/** Gets what a race needs before it begins: credentials, and hints from the memory. */
 
 import { now } from '../async/clock.ts'
-import { orAborted, within } from '../async/signals.ts'
+import { orAborted, withTimeout } from '../async/signals.ts'
 import { isJobtailError, isTransportError, TransportError } from '../errors.ts'
 import { networkType } from '../page.ts'
 import { begin, nobodyDelivered } from '../policy/race.ts'
 import type { Core } from './core.ts'
 import { failAll } from './refusals.ts'
 
+/** Prepares races. */
 export interface Opening {
-  /** When the race began; of one beside a live link, when the one before it did. */
+  /** When the race began. A race beside a live link keeps the time of the one before. */
   readonly raceAt: number
+  /** Gets credentials and hints, then begins the race. */
   prepare(): Promise<void>
-  /** That the transport has worked here, and its first frame needed so long. */
+  /** Remembers the winner, and how long it needed for its first frame. */
   remember(transport: string, latencyMs: number): void
 }
 
+/** Makes what prepares a connection's races. */
 export function createOpening(core: Core): Opening {
   const { options, policy, auth, table } = core
   let raceAt = 0
 
-  /** Credentials first, then what was learnt here before, for which single reads don't wait. */
+  /** Credentials come first: single reads start with them and do not wait for the hints. */
   async function prepare(): Promise<void> {
     const controller = new AbortController()
     core.preparing = controller
@@ -28,7 +31,9 @@ export function createOpening(core: Core): Opening {
     const isUpgrade = core.race.phase.kind === 'live'
     if (!isUpgrade) core.races += 1
     try {
-      auth.set(await within(options.authorize(), core.patience(), signal, () => new TransportError('timeout', 'the token or header source gave no answer')))
+      auth.set(
+        await withTimeout(options.authorize(), core.patience(), signal, () => new TransportError('timeout', 'the token or header source gave no answer'))
+      )
       if (!isUpgrade) {
         if (options.firstLook) table.setUnknownDue()
         core.schedule()
@@ -38,7 +43,7 @@ export function createOpening(core: Core): Opening {
     } catch (error) {
       if (signal.aborted) return
       if (isJobtailError(error)) return failAll(core, error)
-      // A token that can't be had ends nothing that is live.
+      // A live link goes on without a new token.
       if (!isUpgrade) return onNoCredentials(error)
     } finally {
       if (core.preparing === controller) core.preparing = undefined
@@ -56,7 +61,7 @@ export function createOpening(core: Core): Opening {
   }
 
   function onNoCredentials(error: unknown): void {
-    // Never its text: there may be a token in it.
+    // The error's text is left out: it may contain a token.
     const { reason, message } = isTransportError(error)
       ? error
       : { reason: 'network' as const, message: `the token or header source threw ${error instanceof Error ? error.name : typeof error}` }

@@ -1,4 +1,4 @@
-/** What becomes of jobs and links when a server, or somebody before it, says no (PROTOCOL.md §7, RFC 9110). */
+/** What a refusal, by the server or by an intermediary, means to jobs and links (PROTOCOL.md §7, RFC 9110). */
 
 import { now } from '../async/clock.ts'
 import type { JobtailError } from '../errors.ts'
@@ -10,70 +10,79 @@ import { TAIL } from '../protocol/rules.ts'
 import type { Core } from './core.ts'
 import type { JobLink } from './job-link.ts'
 
-/** The server's own word about a job, or about all; `isVerifying`: it came beside what works, where no refusal counts. Returns the error that everybody has to be told. */
-export function refuse(core: Core, own: JobLink, error: ErrorControl, isVerifying: boolean): JobtailError | undefined {
+/**
+ * Handles an `error` frame about one job, or about all. `isVerifying`: it came beside a link that works, so that only a 401 counts. Returns
+ * the error that every reader has to get, if any.
+ */
+export function handleError(core: Core, jobLink: JobLink, error: ErrorControl, isVerifying: boolean): JobtailError | undefined {
   const { job, status, message, retryAfterMs = 0 } = error
-  const cursor = job && own.jobs.remove(job)?.cursor
+  const cursor = job && jobLink.jobs.remove(job)?.cursor
   const decision = decide(status, !!cursor && cursor !== TAIL)
-  if (decision === 'reauthorize') return reauthorize(core, own) ? undefined : saidBy(job ? `job ${job}` : 'all jobs', error)
+  if (decision === 'reauthorize') return reauthorize(core, jobLink) ? undefined : saidBy(job ? `job ${job}` : 'all jobs', error)
   if (isVerifying) return undefined
   if (!job) {
-    if (decision !== 'wait') for (const each of own.jobs.jobs()) refuse(core, own, { ...error, job: each }, isVerifying)
-    else if (core.isSpare(own)) own.link.end(new TransportError('status', message, { status }))
-    else core.pause(own, retryAfterMs)
+    if (decision !== 'wait') for (const each of jobLink.jobs.jobs()) handleError(core, jobLink, { ...error, job: each }, isVerifying)
+    else if (core.isBesideLive(jobLink)) jobLink.link.end(new TransportError('status', message, { status }))
+    else core.pause(jobLink, retryAfterMs)
     return undefined
   }
   const { table, options } = core
   const readers = table.readers(job)
   if (decision === 'wait') table.hold(job, retryAfterMs, Infinity)
-  // Where another path has it already, this one spoke too early.
-  else if (decision !== 'ask-again' || !(readers.some(({ position }) => position.epoch) || table.hold(job, 0, options.unknownJobGraceMs)))
+  // Another path reads the job already, so this server of several was not up to date.
+  else if (decision !== 'retry' || !(readers.some(({ position }) => position.epoch) || table.hold(job, 0, options.unknownJobGraceMs)))
     for (const reader of readers) reader.fail(saidBy(`job ${job}`, error, decision === 'history-gone' ? decision : undefined))
   return undefined
 }
 
-/** The token was refused: another one is asked for. False where that is of no use. */
-function reauthorize(core: Core, own: JobLink): boolean {
+/** The token was refused: the token source is asked for another one. Returns false where that is of no use. */
+function reauthorize(core: Core, jobLink: JobLink): boolean {
   const { auth } = core
-  if (own.use.kind === 'dropped') return true // another one's refusal, of the same token, came first
-  if (auth.isSuperseded(own.credentials)) own.link.end()
-  else if (core.isSpare(own)) {
-    own.link.end()
-    renew(core)
+  if (jobLink.use.kind === 'dropped') return true // the same token was refused on another link before
+  if (auth.isSuperseded(jobLink.credentials)) jobLink.link.end()
+  else if (core.isBesideLive(jobLink)) {
+    jobLink.link.end()
+    refreshCredentials(core)
   } else {
     const times = auth.refuse()
     if (times === undefined) return false
     core.dropRace()
-    core.again(times)
+    core.restart(times)
   }
   return true
 }
 
-/** What is opened next has a new token. Once: were it renewed at each refusal, none would ever be that of the latest, and the last word. */
-function renew({ auth, options }: Core): void {
+/**
+ * Gets new credentials for the links that are opened later. Once only: if they were replaced at each refusal, no refusal would ever be of
+ * the credentials in use, and none would be final.
+ */
+function refreshCredentials({ auth, options }: Core): void {
   if (auth.refuse() !== undefined) void options.authorize().then(auth.set, () => {})
 }
 
-/** What a failed link's status says whoever sent it: 401, another token; `Retry-After` or 429, silence (RFC 9110 §10.2.3). True where that was all there was to do. */
-export function heed(core: Core, own: JobLink, { status, retryAfterMs }: TransportError): boolean {
+/**
+ * Handles a failed link's status, whoever sent it: 401 means another token; `Retry-After` or 429 means a pause (RFC 9110 §10.2.3). Returns
+ * true where that settles what the failure means.
+ */
+export function handleStatus(core: Core, jobLink: JobLink, { status, retryAfterMs }: TransportError): boolean {
   const { auth } = core
-  const isRefused = status === 401 && !auth.isSuperseded(own.credentials)
+  const isRefused = status === 401 && !auth.isSuperseded(jobLink.credentials)
   const asksForSilence = retryAfterMs !== undefined || status === 429
-  if (core.isSpare(own)) {
-    if (isRefused) renew(core)
-    // What is opened next is opened later.
+  if (core.isBesideLive(jobLink)) {
+    if (isRefused) refreshCredentials(core)
+    // Better transports are tried later.
     if (asksForSilence) core.race = upgradePaused(core.race, retryAfterMs ?? 0, now())
     return false
   }
   const times = isRefused ? auth.refuse() : undefined
   if (times !== undefined) {
     core.dropRace()
-    core.again(times)
-  } else if (asksForSilence) core.pause(own, retryAfterMs ?? 0)
+    core.restart(times)
+  } else if (asksForSilence) core.pause(jobLink, retryAfterMs ?? 0)
   return times !== undefined || asksForSilence
 }
 
-/** Everybody is told, and what comes next begins as at first. */
+/** Fails every reader. The next race begins as the first one did. */
 export function failAll(core: Core, error: JobtailError): void {
   core.dropLinks()
   core.race = raceOf(core.order())

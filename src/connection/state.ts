@@ -1,10 +1,10 @@
-/** What a connection says of itself to its readers. */
+/** The state that a connection reports to its readers. */
 
 import { isOffline } from '../page.ts'
 import type { ConnectionState } from '../types.ts'
 import type { Core } from './core.ts'
 
-/** What its links, its race and its jobs come to. */
+/** Derives the state from links, race and jobs. */
 export function stateOf({ race, live, draining, table, problem, options }: Core): ConnectionState {
   const state = (phase: ConnectionState['phase'], transport?: string, retryAt?: number): ConnectionState => ({
     phase,

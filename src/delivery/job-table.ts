@@ -1,73 +1,92 @@
-/** The jobs that somebody follows: who reads each, whether links are to read it, and when it is due to be read once. */
+/** The jobs that are followed: who reads each one, whether links should read it, and when a single read of it is due. */
 
 import { now } from '../async/clock.ts'
 import type { Reader } from '../types.ts'
 
-/** First pause before a job that was not to be had is asked for again; doubled each time. */
+/** The first pause before a held job is asked for again; doubled each time. */
 const FIRST_PAUSE_MS = 250
 const MAX_PAUSE_MS = 30_000
 
-/** Not to be had now: unknown yet, or the server is busy with it. */
+/** A job that cannot be read now: the server does not know it yet, or is busy with it. */
 interface Hold {
+  /** Since when, in ms since 1970. */
   readonly sinceMs: number
+  /** The next pause. */
   readonly pauseMs: number
-  /** All of its grace is over: what comes now is the last word. */
+  /** Its grace is over: the next refusal is final. */
   readonly isLast: boolean
 }
 
+/** One job that is followed. */
 interface Job {
   readonly readers: Set<Reader>
-  /** Those that links read for, until that changes: looked up for each event. */
+  /** The readers that links read for. Cached, because it is looked up for each event; `undefined` after a change. */
   active: readonly Reader[] | undefined
-  /** When it is read once, beside links or in place of them; Infinity: not at all. */
+  /** When a single read of it is due, in ms since 1970; `Infinity`: none is. */
   dueAt: number
-  /** A single read of it is under way. */
+  /** True while a single read of it runs. */
   isReading: boolean
-  /** Not to be had, in a row. */
+  /** Set from the first refusal until the server reads the job. */
   hold: Hold | undefined
-  /** Links don't ask for it. */
+  /** True while links leave the job out. */
   isHeld: boolean
-  /** The server has told where it is. */
+  /** True once the server has told a position in this job's log (`subscribed`). */
   isKnown: boolean
-  /** Where each transport asked for it last: the same question again may be answered by a cache. */
+  /** The cursor that each transport last requested it from: a cache may answer a repeated request. */
   readonly asked: Map<string, string | undefined>
 }
 
+/** The jobs of one connection. Times are in ms since 1970. */
 export interface JobTable {
+  /** Adds a reader. `dueAt`: when a single read of its job is due, where the job is new. */
   add(reader: Reader, dueAt: number): void
+  /** Removes a reader, and its job with the last one. */
   remove(reader: Reader): void
+  /** How many jobs there are. */
   readonly size: number
+  /** Whether somebody follows the job. */
   has(job: string): boolean
+  /** All readers. */
   all(): Reader[]
+  /** The readers of a job. */
   readers(job: string): Reader[]
   /** The readers of a job that links read for. */
   active(job: string): readonly Reader[]
-  /** A reader's mode has changed. */
+  /** Has to be called when a reader's mode has changed. */
   modesChanged(): void
-  /** The jobs that links are to read. */
+  /** The jobs that links should read: those within capacity that are not held. */
   wanted(): string[]
   /** The readers of the jobs beyond capacity. */
-  beyond(): Reader[]
-  /** Jobs that are due to be read once by now. */
+  surplus(): Reader[]
+  /** The jobs of which a single read is due by then. */
   due(at: number): string[]
-  /** When the next one is; Infinity: none. */
+  /** When the next single read is due; `Infinity`: none is. */
   nextDueAt(): number
+  /** Makes a single read of the job due at that time; `Infinity`: none. */
   setDue(job: string, at: number): void
-  /** What the server doesn't yet tell where it is gets due at once: a race begins. */
+  /** Makes a single read due at once of every job whose position the server has not told yet: a race begins. */
   setUnknownDue(): void
-  reading(job: string, isReading: boolean): void
-  /** The server has told where it is: nothing holds it back any more. */
-  known(job: string): void
-  /** Takes the job off what links read, and has it read once after a pause, longer each time. False where it has been held for all of its grace. */
+  /** A single read of the job has begun, or ended. */
+  setReading(job: string, isReading: boolean): void
+  /** The server has told a position in the job's log: it is no longer held. */
+  setKnown(job: string): void
+  /**
+   * Holds a job: links leave it out, and a single read is due after a pause, longer each time, of at least `atLeastMs`. Returns false where
+   * it was held for all of `graceMs`.
+   */
   hold(job: string, atLeastMs: number, graceMs: number): boolean
-  /** Puts a held job that nothing is due for back among what links read. */
+  /** Gives a held job back to the links, unless a single read of it is due. */
   release(job: string): void
+  /** Whether any job is held. */
   isHeld(): boolean
-  /** Records a question; true where the transport asked the same one before. */
-  asksAgain(job: string, transport: string, cursor: string | undefined): boolean
+  /** Records the cursor that a transport requests a job from. Returns true where its last request had the same one. */
+  isRepeat(job: string, transport: string, cursor: string | undefined): boolean
 }
 
-/** `capacity`: for how many jobs there is room; until that is known only the first is wanted, and the others wait behind it. */
+/**
+ * `capacity`: how many jobs the connection may carry. Until the server has told it, only the first job is read, and the others wait for its
+ * `hello`.
+ */
 export function createJobTable(capacity: () => number | undefined): JobTable {
   const jobs = new Map<string, Job>()
   const readers = (job: string): Reader[] => [...(jobs.get(job)?.readers ?? [])]
@@ -81,7 +100,7 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
 
   const isReadable = ([job, { isReading }]: [string, Job]): boolean => !isReading && active(job).length > 0
 
-  function settle(entry: Job | undefined): void {
+  function unhold(entry: Job | undefined): void {
     if (!entry) return
     entry.isHeld = false
     entry.dueAt = Infinity
@@ -122,7 +141,7 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
       for (const entry of jobs.values()) entry.active = undefined
     },
     wanted: () => [...jobs.keys()].slice(0, capacity() ?? 1).filter((job) => !jobs.get(job)?.isHeld && active(job).length > 0),
-    beyond: () => (jobs.size > (capacity() ?? Infinity) ? [...jobs.keys()].slice(capacity()).flatMap(readers) : []),
+    surplus: () => (jobs.size > (capacity() ?? Infinity) ? [...jobs.keys()].slice(capacity()).flatMap(readers) : []),
     due: (at) => [...jobs].filter((each) => each[1].dueAt <= at && isReadable(each)).map(([job]) => job),
     nextDueAt: () => [...jobs].filter(isReadable).reduce((at, [, { dueAt }]) => Math.min(at, dueAt), Infinity),
     setDue(job, at) {
@@ -132,32 +151,32 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
     setUnknownDue() {
       for (const entry of jobs.values()) if (!entry.isKnown && !entry.isHeld) entry.dueAt = 0
     },
-    reading(job, isReading) {
+    setReading(job, isReading) {
       const entry = jobs.get(job)
       if (!entry) return
       entry.isReading = isReading
       if (isReading) entry.dueAt = Infinity
     },
-    known(job) {
+    setKnown(job) {
       const entry = jobs.get(job)
       if (!entry) return
       entry.isKnown = true
       entry.hold = undefined
-      settle(entry)
+      unhold(entry)
     },
     hold(job, atLeastMs, graceMs) {
       const entry = jobs.get(job)
       const at = now()
       const { sinceMs, pauseMs, isLast } = entry?.hold ?? { sinceMs: at, pauseMs: FIRST_PAUSE_MS, isLast: false }
-      // Not by the clock alone: the answer may be from before the machine slept.
+      // The clock alone does not decide: the refusal may be from before the machine slept.
       if (!entry || isLast) return false
-      // Told so by several at once, it is asked again once.
+      // Several links may report the same refusal: the job is asked for again once.
       if (entry.isHeld && entry.dueAt > at && entry.dueAt < Infinity) {
         entry.dueAt = Math.max(entry.dueAt, at + atLeastMs)
         return true
       }
       const leftMs = sinceMs + graceMs - at
-      // Everybody who follows it was told the same: they come back over as long again.
+      // Every client that follows it was told the same pause: chance spreads them over as long again.
       const ms = Math.max(0, Math.min(leftMs, Math.max(pauseMs, atLeastMs * (1 + Math.random()))))
       entry.dueAt = at + ms
       entry.isHeld = true
@@ -166,10 +185,10 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
     },
     release(job) {
       const entry = jobs.get(job)
-      if (entry?.dueAt === Infinity) settle(entry)
+      if (entry?.dueAt === Infinity) unhold(entry)
     },
     isHeld: () => [...jobs.values()].some((entry) => entry.isHeld),
-    asksAgain(job, transport, cursor) {
+    isRepeat(job, transport, cursor) {
       const asked = jobs.get(job)?.asked
       const isSame = asked?.has(transport) === true && asked.get(transport) === cursor
       asked?.set(transport, cursor)

@@ -1,4 +1,4 @@
-/** About how much memory a value takes, in bytes. Not recursive: JSON may be nested deeper than the stack. */
+/** Roughly how much memory a value takes, in bytes. Not recursive: JSON may be nested deeper than the stack allows. */
 export function sizeOf(value: unknown): number {
   let size = 0
   const rest = [value]

@@ -1,21 +1,26 @@
-/** Follows a job for its state and result alone, without a queue: from where the last one was, or from where the job is now. */
+/** Follows a job for its state and result alone, without a queue. It begins at the job's current position, and later resumes where it stopped. */
 
 import type { Position, Reader } from '../types.ts'
 
+/** What a state reader uses of its subscription. */
 export interface StateReaderOptions {
-  /** Where to follow from at first. */
+  /** Gets the position to begin at. Called once, unless it is aborted. */
   locate(signal: AbortSignal): Promise<Position>
-  /** Follows from there; undefined where that has failed. The signal aborts when it follows no more. */
+  /** Adds a reader at this position; `undefined` where that failed. The signal aborts when the reader has stopped. */
   join(position: Position, signal: AbortSignal): Reader | undefined
+  /** Removes the reader. */
   leave(reader: Reader): void
 }
 
+/** A reader that can be started and stopped. */
 export interface StateReader {
+  /** Starts to follow; does nothing while it follows already. */
   start(): void
-  /** Lets go; the next `start` goes on from there. */
+  /** Stops; the next `start` resumes at the same position. */
   stop(): void
 }
 
+/** Makes a state reader, stopped. */
 export function createStateReader({ locate, join, leave }: StateReaderOptions): StateReader {
   let running: AbortController | undefined
   let position: Position | undefined

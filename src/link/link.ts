@@ -1,4 +1,4 @@
-/** Runs one link from its first pull to its end: its proof, what came over it, what ended it. Knows no job. */
+/** Runs one link from its first request to its end: when it proves itself, what it brings, why it ends. It knows nothing of jobs. */
 
 import { now } from '../async/clock.ts'
 import { orAborted } from '../async/signals.ts'
@@ -8,41 +8,48 @@ import { PROTOCOL } from '../protocol/rules.ts'
 import type { Batch, Link } from '../types.ts'
 import { type Liveness, watchLiveness } from './liveness.ts'
 
+/** A link that is running. Times are in ms since 1970. */
 export interface RunningLink extends Pick<Liveness, 'check' | 'requireEventWithin'> {
+  /** When it was started. */
   readonly startedAt: number
-  /** The first frame that is no `error`, which is the server's word and not a delivery; undefined until then. */
+  /** When its first frame came; `undefined` before that. An `error` does not count: it is a refusal, not a delivery. */
   readonly provedAt: number | undefined
-  /** The last byte; undefined until the first. */
-  readonly heardAt: number | undefined
-  /** The last event, or the proof. */
-  readonly eventAt: number
-  /** The server closes it as planned: come back within so long. */
+  /** When its last byte came; `undefined` before the first. */
+  readonly lastByteAt: number | undefined
+  /** When its last event came, or its first frame where there was no event yet. */
+  readonly lastEventAt: number
+  /** After a planned close by the server: the client reconnects within a random time up to this. */
   readonly byeMs: number | undefined
-  /** Changes its jobs in place; undefined where its transport can't, and until it is open. */
+  /** Changes its jobs in place; `undefined` where its transport cannot, and before it is open. */
   readonly update: Link['update']
-  /** Ends it: with an error as a failure, without one because nobody needs it. */
+  /** Ends it: as a failure with an error, as no longer needed without one. */
   end(error?: TransportError): void
 }
 
+/** What a link reports to its owner. */
 export type LinkEvent =
+  /** The first frame has come. */
   | { type: 'proved' }
-  /** `bytesEach`: about how much memory one event takes, where the transport knows. */
+  /** Frames have come. `bytesEach`: roughly how much memory one event takes, where the transport knows it. */
   | { type: 'frames'; frames: readonly Frame[]; bytesEach: number | undefined }
-  /** It has brought no event for so long, out of character. */
+  /** It has brought no event for `quietMs`, which is longer than usual. */
   | { type: 'suspect'; quietMs: number }
-  /** As soon as it has ended or been ended: with how it failed, or undefined where its owner had no need of it. The last one. */
+  /** It has ended: with the failure, or `undefined` where its owner ended it. No event follows. */
   | { type: 'ended'; error: TransportError | undefined }
 
+/** What a link is run with. */
 export interface LinkOptions {
+  /** Opens the transport's link, one microtask after `runLink` has returned. */
   open(signal: AbortSignal): Link
-  /** Without a first frame by then it has failed. */
+  /** How long it has to deliver its first frame, in ms. */
   patienceMs: number
-  /** Told in tasks of their own, never before `runLink` has returned. May throw at `frames`: then the link has failed. */
+  /** Called with each event, never before `runLink` has returned. What it throws at `frames` fails the link. */
   onEvent(event: LinkEvent): void
 }
 
 const isProof = (frame: Frame): boolean => !isControl(frame) || frame.control !== 'error'
 
+/** Starts a link. */
 export function runLink({ open, patienceMs, onEvent }: LinkOptions): RunningLink {
   const controller = new AbortController()
   const { signal } = controller
@@ -71,14 +78,14 @@ export function runLink({ open, patienceMs, onEvent }: LinkOptions): RunningLink
         end(new TransportError('bye', 'the server is closing this connection'))
       }
     }
-    // Only now: `hello` has told how long a silence may be.
+    // After the loop above: `hello` has told the heartbeat, which says how long a silence may be.
     if (proves) liveness.onProof()
-    // A bye is the last frame: what came before it counts.
+    // Frames are reported even with a `bye` among them: those before it count.
     if (frames.length > 0) onEvent({ type: 'frames', frames, bytesEach: frames.textLength && frames.textLength / frames.length })
   }
 
   async function read(): Promise<never> {
-    await undefined // the owner has the link in hand before anything happens
+    await undefined // so that the owner has the returned link before anything happens
     signal.throwIfAborted()
     const opened = open(signal)
     update = opened.update?.bind(opened)
@@ -91,13 +98,13 @@ export function runLink({ open, patienceMs, onEvent }: LinkOptions): RunningLink
         take(Array.isArray(value) ? value : [value])
       }
     } finally {
-      frames.return?.()?.catch(() => {}) // it has ended, in one way or the other
+      frames.return?.()?.catch(() => {}) // the link has ended already, whatever this rejects with
     }
   }
 
   async function run(): Promise<TransportError | undefined> {
     try {
-      return await orAborted(read(), signal) // a transport that ignores its abort holds nobody up
+      return await orAborted(read(), signal) // a transport that ignores its abort delays nothing
     } catch (error) {
       if (isTransportError(error)) return error
       return signal.aborted ? undefined : new TransportError('network', messageOf(error), { cause: error })
@@ -114,11 +121,11 @@ export function runLink({ open, patienceMs, onEvent }: LinkOptions): RunningLink
     get provedAt() {
       return provedAt
     },
-    get heardAt() {
-      return liveness.heardAt
+    get lastByteAt() {
+      return liveness.lastByteAt
     },
-    get eventAt() {
-      return liveness.eventAt
+    get lastEventAt() {
+      return liveness.lastEventAt
     },
     get byeMs() {
       return byeMs

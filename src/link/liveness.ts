@@ -1,131 +1,142 @@
-/** Watches one link's silence: when it has lasted too long for a proof, is suspect, or says that the link is dead. How long that is, `policy/liveness.ts` says. */
+/**
+ * Watches one link's silence. It reports when no first frame came in time, when the link is suspect, and when it is dead.
+ * `policy/liveness.ts` says how long these silences are.
+ */
 
-import { createAlarm } from '../async/alarm.ts'
 import { now } from '../async/clock.ts'
+import { createLongTimer } from '../async/long-timer.ts'
 import { TransportError } from '../errors.ts'
 import { isHidden } from '../page.ts'
 import { afterEvent, INITIAL_RHYTHM, rhythmOf, suspectMs } from '../policy/liveness.ts'
 
-/** A timer that is so late has been throttled, or the machine has slept: what has come meanwhile is yet to be read. */
+/** A timer that fires this late was throttled, or the machine has slept: frames that came meanwhile may still wait to be read. */
 const LATE_MS = 1000
 
+/** Watches one link. Times are in ms since 1970. */
 export interface Liveness {
-  /** The last byte; undefined until the first. */
-  readonly heardAt: number | undefined
-  /** The last event, or the link's proof. */
-  readonly eventAt: number
-  /** Something has come; with `isEvent`, after the proof, and not only the server's own word. */
+  /** When the last byte came; `undefined` before the first. */
+  readonly lastByteAt: number | undefined
+  /** When the last event came, or the first frame where there was no event yet. */
+  readonly lastEventAt: number
+  /** Bytes have come. `isEvent`: there is an event among them. */
   onData(isEvent: boolean): void
-  /** The server has told how often it says something; undefined: it promises nothing. */
+  /** The server has told its heartbeat in ms; `undefined`: it promises none. */
   setHeartbeat(ms: number | undefined): void
-  /** It has proved itself: from now on it may be suspect. */
+  /** The first frame has come: from now on the link may become suspect. */
   onProof(): void
-  /** It may have died: it is suspect if it is silent right now. */
+  /** Something happened that may have killed the link: it is suspect if it is silent right now. */
   check(): void
-  /** It is dead unless it brings an event within so long. */
+  /** The link is dead unless it brings an event within `ms`. */
   requireEventWithin(ms: number): void
+  /** Stops the timer. */
   stop(): void
 }
 
+/** What a link is watched with. */
 export interface LivenessOptions {
-  /** Without a first frame by then it has failed. */
+  /** How long the link has to deliver its first frame, in ms. */
   patienceMs: number
-  /** It has brought no event for so long, out of character. */
+  /** The link has brought no event for `quietMs`, which is longer than usual. */
   onSuspect(quietMs: number): void
+  /** The link has failed; called at most once. */
   onDead(error: TransportError): void
 }
 
+/** Watches one link from now on. */
 export function watchLiveness({ patienceMs, onSuspect, onDead }: LivenessOptions): Liveness {
   let rhythm = INITIAL_RHYTHM
-  let promisedMs: number | undefined = INITIAL_RHYTHM.heartbeatMs
-  let heardAt: number | undefined
-  let eventAt = 0
+  let heartbeatMs: number | undefined = INITIAL_RHYTHM.heartbeatMs
+  let lastByteAt: number | undefined
+  let lastEventAt = 0
   let isProved = false
-  /** The silence at which it is dead, and the one without an event at which it is suspect. */
+  /** How long without a byte the link is dead, and how long without an event it is suspect. */
   let deadAfterMs = Infinity
   let suspectAfterMs = Infinity
-  /** Dead without an event by then. */
-  let requiredBy = Infinity
-  /** The last byte by the wall's clock, which goes on while the machine sleeps. */
-  let heardDate = 0
-  /** When it is looked at next. */
+  /** The time by which an event has to come, or the link is dead. */
+  let eventDueBy = Infinity
+  /** When the last byte came, by the wall clock: unlike `now()` it goes on while the machine sleeps. */
+  let lastByteDate = 0
+  /** When the timer fires next. */
   let dueAt = now() + patienceMs
   let wasLate = false
-  const alarm = createAlarm(() => (isProved ? watch() : prove()))
-  alarm.set(dueAt)
+  const timer = createLongTimer(() => (isProved ? checkSilence() : onProbeTimeout()))
+  timer.set(dueAt)
 
-  /** A timer that comes late has what has come meanwhile behind it. In a hidden page all are late (Chrome: once a minute): there the second in a row counts. */
-  function isTooLate(): boolean {
+  /**
+   * Whether the timer fired so late that frames may still wait to be read behind it. In a hidden page every timer is late (Chrome: once a
+   * minute), so there the second late one in a row counts as if it were in time.
+   */
+  function wasDelayed(): boolean {
     const isFirst = !wasLate || !isHidden()
     wasLate = now() > dueAt + LATE_MS
     return wasLate && isFirst
   }
 
-  function prove(): void {
-    if (isTooLate()) return wakeAt(now() + LATE_MS)
+  function onProbeTimeout(): void {
+    if (wasDelayed()) return wakeAt(now() + LATE_MS)
     onDead(
-      heardAt === undefined
+      lastByteAt === undefined
         ? new TransportError('timeout', `no answer within ${patienceMs} ms`)
         : new TransportError('mute', `opened, but delivered nothing within ${patienceMs} ms`)
     )
   }
 
-  /** One timer that looks at the clock, instead of one anew for each frame. */
-  function watch(): void {
+  /** One timer that looks at the clock, instead of a new timer for each frame. */
+  function checkSilence(): void {
     const at = now()
-    const silentMs = at - (heardAt ?? at)
-    const isDue = at - eventAt >= suspectAfterMs
-    if (isTooLate() || Date.now() - heardDate > silentMs + LATE_MS) {
-      heardDate = Date.now() - silentMs
+    const silentMs = at - (lastByteAt ?? at)
+    const isDue = at - lastEventAt >= suspectAfterMs
+    if (wasDelayed() || Date.now() - lastByteDate > silentMs + LATE_MS) {
+      lastByteDate = Date.now() - silentMs
       deadAfterMs = Math.max(deadAfterMs, silentMs + suspectMs(rhythm, true))
       if (isDue || !isHidden()) suspect()
-    } else if (silentMs >= deadAfterMs || at >= requiredBy) return onDead(new TransportError('silent', `silent for ${Math.round(silentMs)} ms`))
+    } else if (silentMs >= deadAfterMs || at >= eventDueBy) return onDead(new TransportError('silent', `silent for ${Math.round(silentMs)} ms`))
     else if (isDue) suspect()
-    rest()
+    wakeAtNextLimit()
   }
 
   function wakeAt(at: number): void {
     dueAt = at
-    alarm.set(at)
+    timer.set(at)
   }
 
-  /** Until a silence is long enough to mean something. */
-  const rest = (): void => wakeAt(Math.max(now(), Math.min((heardAt ?? 0) + deadAfterMs, eventAt + suspectAfterMs, requiredBy)))
+  /** Sets the timer to the next time at which a silence would mean something. */
+  const wakeAtNextLimit = (): void => wakeAt(Math.max(now(), Math.min((lastByteAt ?? 0) + deadAfterMs, lastEventAt + suspectAfterMs, eventDueBy)))
 
   function suspect(): void {
-    const quietMs = now() - eventAt
+    const quietMs = now() - lastEventAt
     suspectAfterMs = Math.max(suspectAfterMs, 2 * quietMs)
     onSuspect(quietMs)
   }
 
   function onEvent(): void {
-    eventAt = now()
-    requiredBy = Infinity
+    lastEventAt = now()
+    eventDueBy = Infinity
     suspectAfterMs = suspectMs(rhythm, isHidden())
-    // It may be due later than that.
-    if (eventAt + suspectAfterMs < dueAt) rest()
+    // The timer may be set to a later time.
+    if (lastEventAt + suspectAfterMs < dueAt) wakeAtNextLimit()
   }
 
   return {
-    get heardAt() {
-      return heardAt
+    get lastByteAt() {
+      return lastByteAt
     },
-    get eventAt() {
-      return eventAt
+    get lastEventAt() {
+      return lastEventAt
     },
     onData(isEvent) {
-      heardAt = now()
-      heardDate = Date.now()
+      lastByteAt = now()
+      lastByteDate = Date.now()
       if (!isProved) return
       deadAfterMs = rhythm.deadMs
       if (!isEvent) return
-      rhythm = afterEvent(rhythm, heardAt - eventAt)
+      rhythm = afterEvent(rhythm, lastByteAt - lastEventAt)
       onEvent()
     },
     setHeartbeat(ms) {
-      // A poll is told again with each answer.
-      if (ms === promisedMs) return
-      promisedMs = ms
+      // Each answer of a poll has a `hello`.
+      if (ms === heartbeatMs) return
+      heartbeatMs = ms
       rhythm = rhythmOf(ms)
       deadAfterMs = rhythm.deadMs
     },
@@ -136,12 +147,12 @@ export function watchLiveness({ patienceMs, onSuspect, onDead }: LivenessOptions
       onEvent()
     },
     check() {
-      if (heardAt !== undefined && Date.now() - heardDate > LATE_MS) suspect()
+      if (lastByteAt !== undefined && Date.now() - lastByteDate > LATE_MS) suspect()
     },
     requireEventWithin(ms) {
-      requiredBy = now() + ms
-      rest()
+      eventDueBy = now() + ms
+      wakeAtNextLimit()
     },
-    stop: () => alarm.set(Infinity)
+    stop: () => timer.set(Infinity)
   }
 }

@@ -1,29 +1,32 @@
-/** What a client learnt, kept in IndexedDB. */
+/** A `Memory` in IndexedDB. */
 
 import { createStore, promisifyRequest } from 'idb-keyval'
 import { now } from '../async/clock.ts'
 import type { Memory } from '../types.ts'
 
-/** `indexedDB.open` may never answer (WebKit bug 226547): after so long the next use opens it anew. */
+/**
+ * How long an unanswered request is waited for before the next use opens the database again: `indexedDB.open` may never answer (WebKit bug
+ * 226547).
+ */
 const MAX_OPEN_MS = 1000
 
 let memory: Memory | undefined
 
 /**
- * Keeps entries in the IndexedDB database `jobtail`, store `memory`, opened at the first use. Whatever it can't do rejects; a client goes on without.
- * It is one database, and so always the same object.
+ * A memory in the IndexedDB database `jobtail`, object store `memory`. It is opened at the first use. Where IndexedDB fails, `read` and
+ * `write` reject, and the client goes on without it. Every call returns the same object, since there is one database.
  */
 export const indexedDbMemory = (): Memory => (memory ??= open())
 
 function open(): Memory {
-  // Not idb-keyval's `get` and `set`, which bring a store of their own for who has none.
+  // idb-keyval's `get` and `set` are not used: they bundle a default store that is not needed here.
   const connect = (): ReturnType<typeof createStore> => createStore('jobtail', 'memory')
   let store = connect()
-  /** Since when nothing has been answered that was asked; undefined where nothing is waited for. */
+  /** When the oldest unanswered request was made; `undefined` where none is pending. */
   let askedAt: number | undefined
 
   function use<T>(mode: IDBTransactionMode, ask: (entries: IDBObjectStore) => Promise<T>): Promise<T> {
-    // The store keeps an open that hangs for ever, unlike one that has failed.
+    // idb-keyval opens the database again after a failure, but keeps waiting for an `open` that hangs.
     if (now() - (askedAt ?? Infinity) > MAX_OPEN_MS) {
       store = connect()
       askedAt = undefined

@@ -1,4 +1,7 @@
-/** Which transport won at a base URL, on one type of network, and what is held against the others: a hint that goes bad after a day, and that nobody waits for long. */
+/**
+ * What is remembered for a base URL and type of network: which transport won, and which ones failed. It expires after a day, and is waited
+ * for no longer than 50 ms.
+ */
 
 import { now } from '../async/clock.ts'
 import { delay } from '../async/signals.ts'
@@ -6,18 +9,19 @@ import { MAX_DEMOTION_MS, type TransportRecord } from '../policy/ranking.ts'
 import type { Memory } from '../types.ts'
 
 export interface Winner {
+  /** The winner's name. */
   transport: string
-  /** From the start of its probe to its first frame. */
+  /** From its start to its first frame. */
   latencyMs: number
-  /** When, in ms since 1970. */
+  /** When it won, in ms since 1970. */
   at: number
-  /** By the transports' names. */
+  /** What is known of all transports, by their names. */
   records: Readonly<Record<string, TransportRecord>>
 }
 
 const MAX_AGE_MS = 24 * 3600 * 1000
 const MAX_WAIT_MS = 50
-/** The longest latency believed. Patience starts from it. */
+/** A longer latency is not believed: the first probe timeout is computed from it. */
 const MAX_LATENCY_MS = 3600 * 1000
 
 const isWinner = (value: unknown): value is Winner => {
@@ -33,27 +37,28 @@ const isRecord = (value: unknown): boolean => {
   return isWithin(shortLives, 0, Infinity) && isWithin(demotedUntil, 0, now() + MAX_DEMOTION_MS)
 }
 
-/** What was remembered; undefined for nothing, nothing of use, a failure, no answer within 50 ms, or an abort. */
+/** What is remembered. `undefined` where there is nothing, or nothing valid; after a failure, 50 ms without an answer, or an abort. */
 export async function recallWinner(memory: Memory, key: string, signal: AbortSignal): Promise<Winner | undefined> {
   let value: unknown
   const read = async (): Promise<void> => {
     value = await memory.read(key)
   }
-  const reading = read().catch(() => {}) // a hint not to be had is no error
+  const reading = read().catch(() => {}) // the memory is a hint: its failure is not an error
   try {
-    // indexedDB.open may never answer (WebKit bug 226547).
+    // `indexedDB.open` may never answer (WebKit bug 226547).
     await delay(MAX_WAIT_MS, signal, reading)
     if (isWinner(value)) return value
   } catch {
-    // nor is one of another kind
+    // an abort, or a value that cannot be read
   }
   return undefined
 }
 
+/** Stores the winner. Never rejects. */
 export async function rememberWinner(memory: Memory, key: string, winner: Winner): Promise<void> {
   try {
     await memory.write(key, winner)
   } catch {
-    // a hint not kept is no error
+    // the memory is a hint: its failure is not an error
   }
 }

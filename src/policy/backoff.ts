@@ -1,17 +1,18 @@
-/** How long to wait before another try, and for an answer. Pure: chance is an argument. */
+/** How long to pause before another try, and how long to wait for an answer. Pure: chance is an argument. */
 
 import type { RetryOptions } from '../types.ts'
 
-/** No answer is waited for longer than this. */
+/** The first frame is waited for no longer than this, unless `probeTimeoutMs` itself is longer. */
 const MAX_PATIENCE_MS = 60_000
 
-/** Full jitter: anything between nothing and `baseMs` doubled `failures` times, at most `maxMs`. */
+/** A random pause from 0 to `baseMs`, doubled `failures` times, up to `maxMs` (full jitter). */
 export const backoffMs = (failures: number, { baseMs, maxMs }: Required<RetryOptions>, random: () => number): number =>
   random() * Math.min(maxMs, baseMs * 2 ** Math.min(failures, 30))
 
 /**
- * How long a first frame is waited for: `probeTimeoutMs`, doubled with each fruitless race up to a minute, so that a path which is slow but works gets through;
- * and no less than what was needed here before.
+ * How long a transport has to deliver its first frame: `probeTimeoutMs`, doubled with each race in a row that delivered nothing, up to a
+ * minute. So a path that is slow but works gets through in the end. `latencyMs` is what the last winner needed; its path gets at least
+ * twice that, and a second.
  */
 export function patienceMs(failures: number, probeTimeoutMs: number, latencyMs: number | undefined): number {
   const grownMs = Math.max(probeTimeoutMs * 2 ** Math.min(failures, 10), latencyMs === undefined ? 0 : 2 * latencyMs + 1000)

@@ -1,43 +1,45 @@
-/** When a link's silence is out of character: pure. */
+/** When a link's silence is longer than usual. Pure. */
 
-/** Before its hello, and where a backend promises none, a link is judged as if it had this heartbeat. */
+/** The heartbeat that is assumed before `hello`, and for a backend that promises none. */
 const DEFAULT_HEARTBEAT_MS = 15_000
-/** Dead after so many heartbeats without a byte. */
+/** A link is dead after this many heartbeats without a byte. */
 const DEAD_BEATS = 2.5
-/** Without an event it is suspect after so many at the latest. */
+/** A link is suspect after this many heartbeats without an event, at the latest. */
 const SUSPECT_BEATS = 1.25
-/** Suspect no sooner than this: any network falters now and then. */
+/** A link is never suspect sooner than this: every network stalls now and then. */
 const MIN_SUSPECT_MS = 1000
+/** How many times longer a silence may become through wrong suspicions. */
 const MAX_PATIENCE = 32
 
-/** How events have come over a link so far. */
+/** How often a link has brought events so far. */
 export interface Rhythm {
+  /** The server's heartbeat, or the assumed one. */
   readonly heartbeatMs: number
-  /** How long without a byte is a death: Infinity where no heartbeat is promised, since then silence proves nothing. */
+  /** After how long without a byte the link is dead. `Infinity` where no heartbeat is promised: silence then proves nothing. */
   readonly deadMs: number
-  /** The longest pause between two events of late: what was once long is forgotten little by little. */
+  /** The longest recent pause between two events. A long one is forgotten gradually, by a sixteenth with each event. */
   readonly pauseMs: number
-  /** Doubled by each suspicion that was wrong: a quiet job costs its server almost nothing. */
+  /** A factor of the silence that is allowed. Each wrong suspicion doubles it, so that a job with few events costs its server few single reads. */
   readonly patience: number
 }
 
-/** Of a link of which nothing is known yet: half a heartbeat without an event is suspect, and it takes some thirty events before a second says anything. */
+/** The rhythm of a new link: half a heartbeat without an event makes it suspect. After some thirty events a pause of a second does. */
 export function rhythmOf(promisedMs: number | undefined): Rhythm {
   const heartbeatMs = promisedMs ?? DEFAULT_HEARTBEAT_MS
   return { heartbeatMs, deadMs: (promisedMs ?? Infinity) * DEAD_BEATS, pauseMs: heartbeatMs / 4, patience: 1 }
 }
 
-/** The rhythm before a server has told its own. */
+/** The rhythm before `hello` has told the server's heartbeat. */
 export const INITIAL_RHYTHM: Rhythm = rhythmOf(DEFAULT_HEARTBEAT_MS)
 
-/** After an event that came so long after the one before it. */
+/** The rhythm after an event that came `quietMs` after the one before it. */
 export const afterEvent = (rhythm: Rhythm, quietMs: number): Rhythm => ({
   ...rhythm,
   pauseMs: Math.max(quietMs, (rhythm.pauseMs * 15) / 16),
   patience: quietMs < suspectMs(rhythm, false) ? rhythm.patience : Math.min(MAX_PATIENCE, 2 * rhythm.patience)
 })
 
-/** How long without an event is suspect. In a hidden page timers are throttled, and nobody looks. */
+/** After how long without an event a link is suspect. In a hidden page it is the longest time: timers are throttled, and nobody looks. */
 export function suspectMs({ heartbeatMs, pauseMs, patience }: Rhythm, isHidden: boolean): number {
   const longestMs = patience * heartbeatMs * SUSPECT_BEATS
   return isHidden ? longestMs : Math.min(longestMs, Math.max(MIN_SUSPECT_MS, 2 * patience * pauseMs))

@@ -1,51 +1,58 @@
 /**
- * Where a reader is in its job's log, and what a reading of that log means to it: the whole truth about "each event once,
- * in order" (PROTOCOL.md §6). Pure. Because of it any overlap is harmless: two links, a link and a single read, a reading and its replacement.
+ * A reader's position in its job's log, and what a reading of the log means to it. This alone guarantees "each event once, in order"
+ * (PROTOCOL.md §6), so readings may overlap: two links, a link and a single read, a reading and its replacement. Pure.
  */
 
 import { TAIL } from '../protocol/rules.ts'
 import type { Gap, Position } from '../types.ts'
 
-/** Where a reading begins: what `subscribed` tells. */
-export type Place = { readonly epoch: string; readonly seq: number; readonly cursor: string }
+/** A known position in a log, as `subscribed` tells it. */
+export type LogPosition = { readonly epoch: string; readonly seq: number; readonly cursor: string }
 
+/** The position of a reader that starts after a cursor; `undefined`: at the oldest event retained. */
 export const startingAt = (after: string | undefined): Position => ({ epoch: undefined, seq: 0, cursor: after, left: [] })
 
-/** Where a reading was asked for. */
+/** The position that a reading was requested from. */
 export type Origin = Pick<Position, 'epoch' | 'seq' | 'cursor'>
 
+/** What a reading means to a reader that accepts it. */
 export interface Accepted {
+  /** Where the reader goes on. */
   position: Position
-  /** What was lost on the way there. */
+  /** The history that it has lost before that position. */
   gap?: Gap
 }
 
-/** Whether a reading was asked for from where the reader is in its epoch, or from before that: `tail`, or the cursor of another reader, may be further on. */
-const asksFor = ({ epoch, seq, cursor }: Position, asked: Origin): boolean => asked.cursor === cursor || (asked.epoch === epoch && asked.seq <= seq)
+/**
+ * Whether a reading requested from `origin` covers all that the reader still needs: it was requested from the reader's position in its
+ * epoch, or from before it. `tail`, or another reader's cursor, may be further on.
+ */
+const covers = ({ epoch, seq, cursor }: Position, origin: Origin): boolean => origin.cursor === cursor || (origin.epoch === epoch && origin.seq <= seq)
 
-/** What `subscribed` means to a reader that has no position yet: only a reading asked for at its very cursor is its own. */
-function begin({ cursor }: Position, told: Place, asked: Origin): Accepted | undefined {
-  if (asked.cursor !== cursor) return undefined
-  const position = { ...told, left: [] }
-  if (cursor === TAIL || cursor === told.cursor || (cursor === undefined && told.seq === 0)) return { position }
-  // A log read from its very start was not cut short: the cursor was of another epoch.
-  return { position, gap: { missed: cursor === undefined ? told.seq : undefined, reason: told.seq > 0 ? 'retention' : 'epoch' } }
+/** What `subscribed` means to a reader without a position: it accepts only a reading that was requested from its own cursor. */
+function acceptFirst({ cursor }: Position, start: LogPosition, origin: Origin): Accepted | undefined {
+  if (origin.cursor !== cursor) return undefined
+  const position = { ...start, left: [] }
+  if (cursor === TAIL || cursor === start.cursor || (cursor === undefined && start.seq === 0)) return { position }
+  // A reading that begins at seq 0 has lost nothing to retention, so the cursor must be of another epoch.
+  return { position, gap: { missed: cursor === undefined ? start.seq : undefined, reason: start.seq > 0 ? 'retention' : 'epoch' } }
 }
 
 /**
- * Takes the beginning of a reading that was asked for at `asked`: the position to go on from, with the gap where history was lost;
- * undefined where the reading is not this reader's, who ignores it and asks again from its own cursor.
+ * Decides what a reading means to a reader. The reading was requested from `origin` and begins at `start`. Returns the position to go on
+ * from, and the gap where history was lost. Returns `undefined` where the reader ignores this reading and requests its own.
  */
-export function accept(position: Position, told: Place, asked: Origin): Accepted | undefined {
+export function accept(position: Position, start: LogPosition, origin: Origin): Accepted | undefined {
   const { epoch, seq, left } = position
-  if (epoch === undefined) return begin(position, told, asked)
-  if (epoch === told.epoch) {
-    const missed = told.seq - seq
+  if (epoch === undefined) return acceptFirst(position, start, origin)
+  if (epoch === start.epoch) {
+    const missed = start.seq - seq
     if (missed <= 0) return { position }
-    if (asked.cursor !== undefined && !asksFor(position, asked)) return undefined
-    return { position: { ...told, left }, gap: { missed, reason: 'retention' } }
+    if (origin.cursor !== undefined && !covers(position, origin)) return undefined
+    return { position: { ...start, left }, gap: { missed, reason: 'retention' } }
   }
-  // Only the answer to a question from within the reader's epoch is later than that epoch: any other may have been under way since before it.
-  if (left.includes(told.epoch) || !asksFor(position, asked)) return undefined
-  return { position: { ...told, left: [...left, epoch] }, gap: { missed: undefined, reason: 'epoch' } }
+  // A reading that was requested from within the reader's epoch is newer than that epoch. Any other may be an old answer, from before that
+  // epoch began.
+  if (left.includes(start.epoch) || !covers(position, origin)) return undefined
+  return { position: { ...start, left: [...left, epoch] }, gap: { missed: undefined, reason: 'epoch' } }
 }

@@ -1,81 +1,100 @@
 /**
- * When a transport is opened, when to wait, and when to give up: pure. The connection reports what happens, asks `plan`, and carries out the answer.
+ * When to open a transport, when to wait, and when to give up. Pure: the connection reports what happens, asks `plan`, and carries out the
+ * answer.
  *
- * A race: candidates start one after the other, overlapping; the first that delivers is live. Better ones still start, now and again later,
- * and take over once they serve. It ends where nobody has delivered, or with the live link.
+ * In a race candidates start one after the other and overlap. The first that delivers is live. Better ones still start, now and again
+ * later, and take over once they deliver. The race ends when nobody has delivered, or with the live link.
  */
 
 import type { FailureReason, RetryOptions, WaitReason } from '../types.ts'
 import { backoffMs } from './backoff.ts'
 import { betterThan, type Ranked, ranking, recordShortLife, recordUsefulLife, USEFUL_LIFE_MS } from './ranking.ts'
 
-/** First pause before what is better than the live transport is tried again; doubled each time, */
+/** The first pause before transports better than the live one are tried again; doubled each time. */
 const FIRST_UPGRADE_MS = 5000
-/** up to this: what has become possible is had within a minute. */
+/** The longest such pause: a better path is found within a minute of becoming possible. */
 const MAX_UPGRADE_MS = 45_000
-/** For so long after something was live a 4xx of the path's own is taken for a deploy: routers answer 404 while their targets are replaced. */
+/** How long after something was live a 4xx of every path counts as a deploy: routers answer 404 while their targets are replaced. */
 const DEPLOY_MS = 180_000
 
 /** How one candidate failed. */
 export interface Failure {
+  /** Its name. */
   readonly transport: string
+  /** The kind of failure. */
   readonly reason: FailureReason
+  /** The HTTP status of the answer. */
   readonly status?: number | undefined
+  /** What was tried and what came. */
   readonly message: string
-  /** Its status can't be seen, so that it has no vote. */
+  /** True: browsers hide its status, so it has no vote on whether every path gives the same 4xx. */
   readonly hidesStatus?: boolean
 }
 
+/** The phase of a race. */
 export type Phase =
   /** A race may begin at once. */
   | { readonly kind: 'ready' }
-  /** Firm: the server has asked for it. Another pause may be cut short where there is reason to hope. */
-  | { readonly kind: 'waiting'; readonly until: number; readonly ms: number; readonly reason: WaitReason; readonly isFirm: boolean }
+  /** No attempt before `until`. `byServer`: the server asked for the pause; any other pause may end early, when the network changes. */
+  | { readonly kind: 'waiting'; readonly until: number; readonly ms: number; readonly reason: WaitReason; readonly byServer: boolean }
+  /** Candidates are being tried. */
   | { readonly kind: 'racing' }
-  /** The transport delivers; better ones are tried at `upgradeAt`, for the `tries`-th time. */
+  /** The transport delivers. Better ones are tried at `upgradeAt`; `tries` counts how often that has happened. */
   | { readonly kind: 'live'; readonly transport: string; readonly upgradeAt: number; readonly tries: number }
-  /** The attempts are used up; or every path gave the same 4xx, `status`, and asking again won't help. */
+  /** The client gives up: the attempts are used up, or every path gave the same 4xx, which is `status`. */
   | { readonly kind: 'stopped'; readonly status: number | undefined; readonly failures: readonly Failure[] }
 
+/** The state of a race. */
 export interface Race extends Ranked {
+  /** What the race is doing. */
   readonly phase: Phase
-  /** What worked last time, in memory or in this page: it starts first. */
+  /** The transport that worked last, in this page or in memory; it starts first. */
   readonly favourite: string | undefined
-  /** Races in a row that delivered nothing. */
+  /** How many races in a row delivered nothing. */
   readonly failures: number
-  /** Still to be started, and when the first of them is. */
+  /** The candidates that have not started yet. */
   readonly queue: readonly string[]
+  /** When the first of them starts. */
   readonly nextAt: number
-  /** Started, and neither live nor failed. */
+  /** The candidates that have started, and are neither live nor failed. */
   readonly probing: readonly string[]
-  /** How those failed that did, since the race began. */
+  /** The failures since the race began. */
   readonly failed: readonly Failure[]
-  /** When something was live last; undefined: never. */
+  /** When something was live last; `undefined`: never. */
   readonly liveAt: number | undefined
-  /** Nothing is tried beside a live link before: one that was had been asked to stay away. */
+  /** No better transport is tried before this time: one of them was asked to stay away (`Retry-After`). */
   readonly quietUntil: number
 }
 
-/** How a live link ended: `livedMs` from its proof to the last that was known of it; `events`: what nobody had had; with `byeMs` the server had said to come back within a random time up to that. */
+/** How a live link ended. */
 export interface Loss {
+  /** From its first frame to its last sign of life. */
   readonly livedMs: number
+  /** How many events it was the first to bring. */
   readonly events: number
+  /** The server closed it as planned: come back within a random time up to this. */
   readonly byeMs: number | undefined
 }
 
+/** The options that a race depends on, and the source of chance. */
 export interface RacePolicy {
   staggerMs: number
   retry: Required<RetryOptions>
   random: () => number
 }
 
+/** What to do now. */
 export type Step =
-  /** Asks for credentials, and begins a race, or tries better ones than the live one. */
+  /** Get credentials, then `begin`. */
   | { do: 'prepare' }
+  /** Open this transport, then report `opened`. */
   | { do: 'open'; transport: string }
+  /** Ask again at this time. */
   | { do: 'wait'; until: number }
+  /** Tell the readers that the client gives up. */
   | { do: 'stop'; status: number | undefined; failures: readonly Failure[] }
 
+/** A race that has not begun. `order`: the available transports, in order of preference. */
 export const raceOf = (order: readonly string[]): Race => ({
   order,
   records: {},
@@ -90,7 +109,7 @@ export const raceOf = (order: readonly string[]): Race => ({
   quietUntil: 0
 })
 
-/** What to do now. */
+/** Decides what to do now. */
 export function plan(race: Race, now: number): Step {
   const { phase, queue, nextAt } = race
   switch (phase.kind) {
@@ -118,15 +137,16 @@ const planQueue = ([transport]: readonly string[], nextAt: number, now: number):
 
 const liveOf = ({ phase }: Race): string | undefined => (phase.kind === 'live' ? phase.transport : undefined)
 
-/** What is better than the live transport, and not being tried. */
+/** The transports that rank above the live one and are not being tried. */
 const upgrades = (race: Race, now: number): string[] => betterThan(race, liveOf(race), now).filter((name) => !race.probing.includes(name))
 
 /** Whether a transport ranks above the live one; true where nothing is live. */
 export const isBetter = (race: Race, transport: string, now: number): boolean => betterThan(race, liveOf(race), now).includes(transport)
 
+/** How long to wait before better transports are tried again. The second half of it is random, so that clients do not come all at once. */
 const upgradeMs = (tries: number, random: () => number): number => Math.min(MAX_UPGRADE_MS, FIRST_UPGRADE_MS * 2 ** tries) * (0.5 + random() / 2)
 
-/** Credentials are there: a race begins; beside a live link, one of those that are better. */
+/** Credentials are there: a race begins. Beside a live link, only the transports better than it compete. */
 export function begin(race: Race, now: number, { random }: RacePolicy): Race {
   const { phase } = race
   if (phase.kind === 'live')
@@ -140,7 +160,7 @@ export function begin(race: Race, now: number, { random }: RacePolicy): Race {
   return { ...race, queue: ranking(race, now).sort((a, b) => isFavourite(b) - isFavourite(a)), nextAt: now, probing: [], failed: [], phase: { kind: 'racing' } }
 }
 
-/** The first of the queue was opened. */
+/** The first candidate of the queue was opened. */
 export const opened = (race: Race, now: number, { staggerMs }: RacePolicy): Race => ({
   ...race,
   queue: race.queue.slice(1),
@@ -148,7 +168,7 @@ export const opened = (race: Race, now: number, { staggerMs }: RacePolicy): Race
   nextAt: now + staggerMs
 })
 
-/** A candidate ended before it was live; with `failure`, by itself. */
+/** A candidate ended before it was live: it failed where `failure` is given, otherwise it was closed. */
 export function probeEnded(race: Race, transport: string, failure: Failure | undefined, now: number, policy: RacePolicy): Race {
   const isLatest = race.probing.at(-1) === transport
   const next: Race = {
@@ -159,11 +179,11 @@ export function probeEnded(race: Race, transport: string, failure: Failure | und
     records: failure?.reason === 'mute' ? recordShortLife(race.records, transport, now) : race.records
   }
   if (next.phase.kind !== 'racing' || next.queue.length > 0 || next.probing.length > 0) return next
-  // What only ended has not failed: nobody needed it, or it had an old token.
+  // Candidates that were closed have not failed: nobody needed them any more, or their token was replaced.
   return next.failed.length > 0 ? nobodyDelivered(next, now, policy) : restarted(next)
 }
 
-/** Nobody has delivered; or no credentials were to be had, which is the one failure then. */
+/** No candidate has delivered; or there were no credentials, which then is the race's one failure. */
 export function nobodyDelivered(race: Race, now: number, policy: RacePolicy): Race {
   const failures = race.failures + 1
   const isDeploy = race.liveAt !== undefined && now - race.liveAt < DEPLOY_MS
@@ -173,7 +193,7 @@ export function nobodyDelivered(race: Race, now: number, policy: RacePolicy): Ra
   return wait(next, backoffMs(failures - 1, policy.retry, policy.random), 'unreachable', false, now)
 }
 
-/** The transport is live, in place of the one before. Of the others only better ones are still wanted. */
+/** The transport is live, in place of the one before. Of the candidates, only better ones go on. */
 export function goneLive(race: Race, transport: string, now: number, { random }: RacePolicy): Race {
   const phase: Phase = { kind: 'live', transport, tries: 0, upgradeAt: now + upgradeMs(0, random) }
   const next: Race = { ...race, phase, favourite: transport, liveAt: now }
@@ -181,14 +201,14 @@ export function goneLive(race: Race, transport: string, now: number, { random }:
   return { ...next, queue: better(race.queue), probing: better(race.probing) }
 }
 
-/** The live link ended by itself. What is still being tried is given up by whoever opened it. */
+/** The live link ended. The caller closes the candidates that are still being tried. */
 export function lost(race: Race, { livedMs, events, byeMs }: Loss, now: number, { retry, random }: RacePolicy): Race {
   const transport = liveOf(race) ?? ''
-  // A window that is used up has been useful: come back at once, the server says.
+  // A stream that the server ended because its window was used up was useful, however short: the server says to come back at once.
   const isUseful = livedMs >= USEFUL_LIFE_MS || (byeMs === 0 && events > 0)
-  // A planned close says nothing against the transport.
+  // A planned close says nothing about the transport.
   const isShort = !isUseful && byeMs === undefined
-  // A life that brought nothing resets nothing: an endpoint that opens and dies would be tried at full speed for ever.
+  // A life without new events resets nothing: an endpoint that opens and dies would otherwise be retried at full speed for ever.
   const failures = isUseful || events > 0 ? 0 : race.failures + 1
   const next: Race = {
     ...restarted(race),
@@ -203,13 +223,16 @@ export function lost(race: Race, { livedMs, events, byeMs }: Loss, now: number, 
   return wait(next, Math.max(backoffMs(Math.max(0, failures - 1), retry, random), byePauseMs), 'unstable', byePauseMs > 0, now)
 }
 
-/** The server, or somebody before it, asks for a pause of at least so long (`Retry-After`). Everybody was told the same: they come back over as long again. */
+/**
+ * The server or an intermediary asks for a pause of at least this long (`Retry-After`). All its clients were told the same, so the pause is
+ * up to twice as long, by chance.
+ */
 export function paused(race: Race, atLeastMs: number, transport: string | undefined, now: number, { retry, random }: RacePolicy): Race {
   const next = { ...restarted(race, transport), failures: race.failures + 1 }
   return wait(next, atLeastMs + Math.max(backoffMs(race.failures, retry, random), random() * atLeastMs), 'busy', true, now)
 }
 
-/** A better transport than the live one was asked not to come before so long. */
+/** A better transport than the live one was asked to stay away for this long. */
 export const upgradePaused = (race: Race, atLeastMs: number, now: number): Race =>
   race.phase.kind === 'live' ? { ...race, queue: [], quietUntil: Math.max(race.quietUntil, now + atLeastMs) } : race
 
@@ -222,30 +245,32 @@ export const restarted = (race: Race, favourite: string | undefined = race.favou
   phase: { kind: 'ready' }
 })
 
-/** There is reason to hope: the network has changed, the page is seen again. A pause that the server has asked for goes on. */
+/** The network has changed, or the page is visible again: a pause ends now, unless the server asked for it. */
 export function woken(race: Race, now: number): Race {
   const { phase } = race
-  if (phase.kind === 'waiting' && !phase.isFirm) return { ...race, phase: { ...phase, until: now } }
+  if (phase.kind === 'waiting' && !phase.byServer) return { ...race, phase: { ...phase, until: now } }
   return phase.kind === 'live' ? { ...race, phase: { ...phase, upgradeAt: now } } : race
 }
 
-/** A pause that nobody has asked for lasts at least so long from now. */
+/** Prolongs a pause to at least `ms` from now, unless the server asked for it. */
 export function prolonged(race: Race, ms: number, now: number): Race {
   const { phase } = race
-  return phase.kind === 'waiting' && !phase.isFirm ? { ...race, phase: { ...phase, ms: Math.max(phase.ms, ms), until: Math.max(phase.until, now + ms) } } : race
+  return phase.kind === 'waiting' && !phase.byServer
+    ? { ...race, phase: { ...phase, ms: Math.max(phase.ms, ms), until: Math.max(phase.until, now + ms) } }
+    : race
 }
 
-const wait = (race: Race, ms: number, reason: WaitReason, isFirm: boolean, now: number): Race => ({
+const wait = (race: Race, ms: number, reason: WaitReason, byServer: boolean, now: number): Race => ({
   ...race,
-  phase: { kind: 'waiting', until: now + ms, ms, reason, isFirm }
+  phase: { kind: 'waiting', until: now + ms, ms, reason, byServer }
 })
 
-/** Somebody's patience, or somebody's limit: the same request may be answered later (RFC 9110 §15.5.9, RFC 6585 §4). */
-export const isPassing = (status: number): boolean => status >= 500 || status === 408 || status === 429
+/** Whether the same request may be answered differently later: a timeout, a limit, or a failing server (RFC 9110 §15.5.9, RFC 6585 §4). */
+export const isTransient = (status: number): boolean => status >= 500 || status === 408 || status === 429
 
-/** The 4xx that every candidate with a vote gave, and that asking again won't change. */
+/** The lasting 4xx that every candidate with a vote gave; `undefined` where there is none. */
 function unanimous(failures: readonly Failure[]): number | undefined {
   const votes = failures.filter(({ hidesStatus }) => !hidesStatus)
   const status = votes[0]?.status
-  return status !== undefined && status >= 400 && !isPassing(status) && votes.every((vote) => vote.status === status) ? status : undefined
+  return status !== undefined && status >= 400 && !isTransient(status) && votes.every((vote) => vote.status === status) ? status : undefined
 }

@@ -1,6 +1,6 @@
 /**
- * Reads what a server sent. A server is not trusted: every field that is used is checked, unknown fields are left out,
- * unknown controls are passed over (PROTOCOL.md §6), anything else that doesn't fit fails the path as `protocol`.
+ * Parses what a server sent. A server is not trusted: every field that is used is checked, unknown fields are dropped, and unknown controls
+ * are ignored (PROTOCOL.md §6). Anything else that does not fit throws a `TransportError` with reason `protocol`.
  */
 
 import { MAX_TIMER_MS } from '../async/bounds.ts'
@@ -9,12 +9,12 @@ import type { Control, ErrorControl, Frame, Hello, JobSnapshot, ReadingJob, Wire
 import { EVENT_ID, EVENT_TYPE, matches, STATUS } from './rules.ts'
 import type { Asked } from './urls.ts'
 
-/** Leaves credentials out of what is quoted. */
+/** Replaces credentials in a text that is quoted in an error. */
 export type Redact = (text: string) => string
 type Fields = Record<string, unknown>
-/** What a field must be, in words and as a test. */
+/** What a field must be: in words for the error message, and as a test. */
 type Rule = readonly [expected: string, fits: (value: unknown) => boolean]
-/** Which field; what is optional may be absent or null, and of milliseconds there are no more than a timer can wait. */
+/** One rule per field. An optional field may be absent or `null`. Milliseconds (`isMs`) are limited to what a timer can wait. */
 type Rules = readonly { name: string; rule: Rule; isOptional: boolean; isMs: boolean }[]
 
 const like = (pattern: RegExp): Rule => [`a string like ${pattern}`, (value) => matches(value, pattern)]
@@ -31,14 +31,14 @@ const KINDS: Readonly<Record<string, Rule>> = {
   status: like(STATUS)
 }
 
-/** `name:kind name?:kind …` */
+/** Parses rules written as `name:kind name?:kind …`; `?` marks an optional field. */
 const rulesOf = (text: string): Rules =>
   text.split(' ').map((each) => {
     const [name = '', kind = ''] = each.split(':')
     return { name: name.replace('?', ''), rule: KINDS[kind] as Rule, isOptional: name.endsWith('?'), isMs: /Ms/.test(name) } // as: it is one of those above
   })
 
-// A job that nobody asked for is nobody's: which strings can be job ids matters where one is asked for.
+// `job:text`, not the pattern of a job id: frames of a job that nobody has asked for are dropped later, so its form does not matter here.
 const position = ' epoch:text seq:count cursor:id status:status'
 const event = rulesOf('id:id seq:positive job:text type:type time:text')
 const snapshot = rulesOf(`id:text${position}`)
@@ -57,13 +57,16 @@ const controls: ReadonlyMap<unknown, Rules> = new Map([
   ['pong', []]
 ])
 
-/** How it begins; what is to be left out is left out first, since half a credential would not be known for one. */
+/**
+ * The beginning of a text, for an error message. Credentials are redacted before the text is cut, because half a credential would not be
+ * recognised.
+ */
 const preview = (text: string, redact: Redact): string => {
   const shown = redact(text.slice(0, 2000))
   return shown.length > 160 ? `${shown.slice(0, 160)}…` : shown
 }
 
-/** Its fields. Throws where one doesn't keep its rule: says which, what was expected, and what came. */
+/** The value's fields. Throws where a field breaks its rule; the error names the field, what was expected, and what came. */
 function checked(value: unknown, rules: Rules): Fields {
   const fields = (value ?? {}) as Fields // as: whatever is not null can be asked for fields
   for (const { name, rule, isOptional } of rules) {
@@ -74,7 +77,7 @@ function checked(value: unknown, rules: Rules): Fields {
   return fields
 }
 
-/** The fields that there are rules for. */
+/** The value's fields that have a rule, checked. */
 function pick(value: unknown, rules: Rules): Fields {
   const fields = checked(value, rules)
   const picked: Fields = {}
@@ -85,10 +88,10 @@ function pick(value: unknown, rules: Rules): Fields {
   return picked
 }
 
-// as, below: the rules are those of the type
+// `as` in the functions below: the rules check what the type says.
 
 function parseEvent(value: unknown): WireEvent {
-  // One shape for all events: they are many.
+  // Every event gets the same object shape, which engines optimise: there are many events.
   const { id, seq, job, type, time, data = null } = checked(value, event)
   return { id, seq, job, type, time, data } as WireEvent
 }
@@ -98,7 +101,7 @@ function parseControl(control: unknown, value: unknown): Control | undefined {
   return rules && ({ control, ...pick(value, rules) } as Control)
 }
 
-/** One frame; `undefined` for a control that this version doesn't know. */
+/** Parses one frame. Returns `undefined` for a control that this version does not know. */
 export function parseFrame(value: unknown): Frame | undefined {
   const { control } = (value ?? {}) as Fields
   if (control === undefined) return parseEvent(value)
@@ -106,23 +109,23 @@ export function parseFrame(value: unknown): Frame | undefined {
   return parseControl(control, value)
 }
 
-/** What is wrong, as the server says it: the fields of an `error` control. */
+/** Parses the server's description of an error into an `error` control. */
 export const parseError = (value: object): ErrorControl => parseControl('error', value) as ErrorControl
 
-/** A parser of text, whose errors show how the text begins. */
+/** Makes a parser of text. Its errors quote how the text begins. */
 const parser =
   <T>(parse: (value: unknown) => T) =>
   (source: string, redact: Redact = (text) => text): T => {
     try {
       return parse(JSON.parse(source))
     } catch (cause) {
-      // Without the cause, and without what the engine has to say of JSON: both quote the source.
+      // The error gets no `cause`, and not the engine's own message about the JSON: both quote the text with its credentials.
       const message = cause instanceof SyntaxError ? 'expected JSON' : messageOf(cause)
       throw new TransportError('protocol', `${preview(message, redact)} (it begins ${preview(`${source}`, redact)})`)
     }
   }
 
-/** The frames of one WebSocket message, one line of NDJSON or one event stream's `data`: an object, or an array of them. */
+/** Parses one WebSocket message, one line of NDJSON, or the `data` of one server-sent event: a frame, or an array of frames. */
 export const parseText: (source: string, redact?: Redact) => Frame[] = parser((value) => {
   const frames: Frame[] = []
   for (const each of Array.isArray(value) ? value : [value]) {
@@ -132,16 +135,17 @@ export const parseText: (source: string, redact?: Redact) => Frame[] = parser((v
   return frames
 })
 
-/** A JSON reading as frames: hello, then for each job subscribed, its events, and done or error; with what a poller needs to ask on. */
+/** A JSON reading as frames, in the order of a stream: `hello`, each job's `subscribed`, the events, then each job's `done` or `error`. */
 export interface Answer {
   hello: Hello
   frames: Frame[]
+  /** True: the server has more events; the next request should follow at once. */
   more: boolean
-  /** The jobs that have neither ended nor failed, each from where the answer leaves it. */
+  /** The jobs for the next request: those that have neither ended nor failed, each after this answer's last event. */
   next: Asked[]
 }
 
-/** Reads the body of a JSON reading (PROTOCOL.md §3). */
+/** Parses the body of a JSON reading (PROTOCOL.md §3). */
 export const parseAnswer: (source: string, redact?: Redact) => Answer = parser((value) => {
   const hello = parseControl('hello', value) as Hello
   const { events, jobs, more = false } = pick(value, answer) as { events: unknown[]; jobs: Fields[]; more?: boolean }
@@ -161,7 +165,7 @@ export const parseAnswer: (source: string, redact?: Redact) => Answer = parser((
   return { hello, frames: [hello, ...heads, ...events.map(parseEvent), ...tails], more, next }
 })
 
-/** Reads the body of `GET {base}/{id}` (PROTOCOL.md §2). */
+/** Parses the body of `GET {base}/{id}` (PROTOCOL.md §2). */
 export const parseSnapshot: (source: string, redact?: Redact) => JobSnapshot = parser((value) => {
   const { result, error, progress } = value as Fields
   return { ...pick(value, snapshot), result, error, progress } as JobSnapshot

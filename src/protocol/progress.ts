@@ -1,4 +1,4 @@
-/** What any server says of its progress, with a ratio wherever one can be known: a bare number up to 1 is one, a larger one a percentage. */
+/** Adds a `ratio` to the data of a `progress` event wherever one can be computed. A bare number up to 1 is a ratio, a larger one a percentage. */
 export function progressOf(data: unknown): unknown {
   if (typeof data === 'number') return { ratio: ratioOf(data, data > 1 ? 100 : 1) }
   const { ratio, current, total } = Object(data)

@@ -1,33 +1,38 @@
-/** The protocol's constants and the shapes of its names (PROTOCOL.md §1). */
+/** Constants of the protocol, and the form of its names (PROTOCOL.md §1). */
 
 import type { JobStatus } from './frames.ts'
 
+/** The version of the protocol, sent in `hello`. */
 export const PROTOCOL = 1
+/** The WebSocket subprotocol. */
 export const SUBPROTOCOL = 'jobtail.v1'
-/** Whatever the value of an HTTP header can carry but blanks: visible ASCII and obs-text (RFC 9110 §5.5). */
+/** What the value of an HTTP header can carry, except blanks: visible ASCII and obs-text (RFC 9110 §5.5). */
 export const BEARER_TOKEN: RegExp = /^[\x21-\x7e\x80-\xff]+$/
-/** Prefix of the offered subprotocol that carries a bearer token: base64url of the bytes that the header would have. */
+/** The prefix of the second offered subprotocol, which carries the bearer token as base64url of its header bytes. */
 export const BEARER_PREFIX = 'bearer.'
+/** The cursor that stands for the log's current end. */
 export const TAIL = 'tail'
-/** Lists of jobs in a URL are split above this many characters. */
+/** A list of jobs longer than this is split over several URLs. */
 export const MAX_LIST_CHARS = 4000
 
-/** What may stand after `?after=`. */
+/** A cursor: an event's id, or `tail`. */
 const CURSOR = /^[\w.:~-]{1,128}$/
+/** An event's id. `tail` is reserved. */
 export const EVENT_ID: RegExp = /^(?!tail$)[\w.:~-]{1,128}$/
-/** `gap` is refused: only a client makes such events. */
+/** An event's type. `gap` is reserved: only a client makes such events. */
 export const EVENT_TYPE: RegExp = /^(?!gap$)[\w.-]{1,64}$/
+/** A job's status. */
 export const STATUS: RegExp = /^(queued|running|succeeded|failed|cancelled)$/
 
-/** Whether it is a string that the pattern takes: a pattern alone turns other values into strings. */
+/** Whether the value is a string that matches. `RegExp.test` alone would convert other values to strings. */
 export const matches = (value: unknown, pattern: RegExp): value is string => typeof value === 'string' && pattern.test(value)
 
-/** An event's id, or `tail`. */
+/** Whether the value is an event's id, or `tail`. */
 export const isCursor = (value: unknown): value is string => matches(value, CURSOR)
 
 export const isEventType = (value: unknown): value is string => matches(value, EVENT_TYPE)
 
-/** 1 to 256 UTF-8 bytes, well-formed, and not a name that a URL or the protocol needs. */
+/** Whether the value can be a job id: 1 to 256 bytes of well-formed UTF-8, and none of the names that URLs and the protocol reserve. */
 export const isJobId = (value: unknown): value is string =>
   matches(value, /^(?!(\.\.?|events)$)\P{Surrogate}+$/u) && new TextEncoder().encode(value).length <= 256
 

@@ -1,14 +1,14 @@
-/** Where the resources of PROTOCOL.md §2 are, below `{base}`. */
+/** The URLs of the resources of PROTOCOL.md §2. */
 
 import { MAX_LIST_CHARS } from './rules.ts'
 
 export interface Asked {
   job: string
-  /** A cursor, or `tail`; absent: from the oldest retained. */
+  /** The cursor to read after, or `tail`; absent: from the oldest event retained. */
   after?: string
 }
 
-/** `{base}/{path}`, keeping the base's own query: a job's is its id, and `cancel` behind it cancels. */
+/** `{base}/{path}`. The base's own query is kept. A job's resource is its id; `cancel` after it is the resource that cancels it. */
 export function resourceUrl(base: URL, ...path: string[]): URL {
   const url = new URL(base)
   url.pathname = [url.pathname.replace(/\/+$/, ''), ...path.map(encodeURIComponent)].join('/')
@@ -16,13 +16,13 @@ export function resourceUrl(base: URL, ...path: string[]): URL {
   return url
 }
 
-/** The one job of a list that has no other. */
+/** The only member of a list, or `undefined` where the list has none or several. */
 export const single = <J>(jobs: readonly J[]): J | undefined => (jobs.length === 1 ? jobs[0] : undefined)
 
-/** Whether servers in between may decode the id, or refuse it, where it stands in a path. */
+/** Whether the id has a slash or backslash: intermediaries may decode or refuse it in a path. */
 export const hasSlash = (job: string): boolean => /[/\\]/.test(job)
 
-/** The events of one job (its own resource, where its id passes in a path) or of several, no more than `windowBytes` under way. */
+/** The URL of the jobs' events. A single job has its own resource, unless its id has a slash. `windowBytes` limits what the server sends ahead. */
 export function eventsUrl(base: URL, jobs: readonly Asked[], windowBytes: number = Infinity): URL {
   const only = single(jobs)
   const isOwn = only && !hasSlash(only.job)
@@ -35,14 +35,14 @@ export function eventsUrl(base: URL, jobs: readonly Asked[], windowBytes: number
   return url
 }
 
-/** The jobs in lists that are short enough for a URL each (PROTOCOL.md §2). */
+/** Splits the jobs into lists that are short enough for one URL each (PROTOCOL.md §2). */
 export function listsOf<J extends Asked>(jobs: readonly J[]): J[][] {
   let list: J[] = []
   let chars = 0
   const lists = [list]
   for (const each of jobs) {
     const { job, after = '' } = each
-    // A cursor of usual length where none is known yet: the list may be asked for again.
+    // A job without a cursor counts as if it had one of the usual length: the same list may be requested again once there is one.
     const more = `&${new URLSearchParams({ job, after: after.padEnd(24, '-') })}`.length
     if (list.length > 0 && chars + more > MAX_LIST_CHARS) {
       list = []
@@ -55,7 +55,7 @@ export function listsOf<J extends Asked>(jobs: readonly J[]): J[][] {
   return lists
 }
 
-/** A URL for an error message: a query may hold what isn't for a log. The answers that a script makes have none. */
+/** A URL without its query, for an error message: a query may hold secrets. A response that a script has made has an empty URL. */
 export function place(url: string | URL): string {
   if (!url) return ''
   const { origin, pathname } = new URL(url)

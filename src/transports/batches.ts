@@ -1,4 +1,4 @@
-/** What a link hands on, and where that leaves it. */
+/** Turns what was read into batches of frames, and keeps the cursors to go on from. */
 
 import { TransportError } from '../errors.ts'
 import { type Frame, isControl } from '../protocol/frames.ts'
@@ -7,7 +7,7 @@ import type { Asked } from '../protocol/urls.ts'
 import type { Batch } from '../types.ts'
 import type { Answer } from './http.ts'
 
-/** Frames that came as so long a text; what an error quotes is left out as `redact` has it. */
+/** Makes a batch of frames that were parsed from `textLength` characters. Credentials in the texts of errors are redacted. */
 export function batchOf(frames: Frame[], textLength: number, redact: Redact): Batch {
   for (const frame of frames)
     if (isControl(frame) && frame.control === 'error') {
@@ -17,28 +17,28 @@ export function batchOf(frames: Frame[], textLength: number, redact: Redact): Ba
   return Object.assign(frames, { textLength })
 }
 
-/** The frames of each piece of the body as it arrives. */
-export async function* piecesOf({ chunks, redact }: Answer, feed: (chunk: string, frames: Frame[]) => void): AsyncGenerator<Batch, void> {
+/** Yields the frames of each piece of the body as it arrives. */
+export async function* batchesOf({ chunks, redact }: Answer, feed: (chunk: string, frames: Frame[]) => void): AsyncGenerator<Batch, void> {
   for await (const chunk of chunks) {
     const frames: Frame[] = []
     try {
       feed(chunk, frames)
     } finally {
-      yield batchOf(frames, chunk.length, redact) // what came before a failure as well
+      yield batchOf(frames, chunk.length, redact) // the frames before a failure count too
     }
   }
 }
 
-/** Whether an answer goes on for having it: an event, or the end of a job or of the reading of one. */
-export const isNews = (frame: Frame): boolean => !isControl(frame) || frame.control === 'done' || frame.control === 'error'
+/** Whether a frame takes its reading further: an event, or the end of a job's reading. */
+export const bringsNews = (frame: Frame): boolean => !isControl(frame) || frame.control === 'done' || frame.control === 'error'
 
-/** Throws for an answer that would be asked on for ever. */
+/** Throws for an answer that says `more: true` without taking its reading further: it would be requested again for ever. */
 export function checkMore(more: boolean, hasNews: boolean): void {
-  if (more && !hasNews) throw new TransportError('protocol', 'an answer says that there is more, and brings nothing')
+  if (more && !hasNews) throw new TransportError('protocol', 'an answer says that there is more, but has no event')
 }
 
-/** The frames of a JSON reading, once it is there; a long body is no silence. */
-export async function* answerOf({ chunks, redact }: Answer, onChunk?: () => void): AsyncGenerator<Batch, Parsed> {
+/** Reads the body of a JSON reading and yields its frames. While a long body arrives it yields empty batches: that is no silence. */
+export async function* readAnswer({ chunks, redact }: Answer, onChunk?: () => void): AsyncGenerator<Batch, Parsed> {
   let text = ''
   for await (const chunk of chunks) {
     onChunk?.()
@@ -47,17 +47,19 @@ export async function* answerOf({ chunks, redact }: Answer, onChunk?: () => void
   }
   const parsed = parseAnswer(text, redact)
   yield batchOf(parsed.frames, text.length, redact)
-  checkMore(parsed.more && parsed.next.length > 0, parsed.frames.some(isNews))
+  checkMore(parsed.more && parsed.next.length > 0, parsed.frames.some(bringsNews))
   return parsed
 }
 
-/** Where a reading is in each of its jobs, so that it can be gone on with. */
+/** The positions of a reading in its jobs, from which it can be resumed. */
 export interface Cursors<J> {
-  /** The jobs that have neither ended nor failed, each from where it is. */
+  /** The jobs that have neither ended nor failed, each after its last event. */
   left(): J[]
+  /** Moves the positions past these frames. */
   take(frames: readonly Frame[]): void
 }
 
+/** The positions of a reading that begins with these jobs. */
 export function createCursors<J extends Asked>(jobs: readonly J[]): Cursors<J> {
   const cursors = new Map(jobs.map((each) => [each.job, { ...each }]))
   const move = (job: string, after: string): void => {

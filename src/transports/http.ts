@@ -1,4 +1,4 @@
-/** Requests and answers of whatever is read by fetch (PROTOCOL.md §§2, 7, 8.5), whoever the server is. */
+/** The requests and answers of everything that is read with `fetch` (PROTOCOL.md §§2, 7, 8.5), for each kind of server. */
 
 import { onAbort } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
@@ -11,71 +11,99 @@ import { batchOf } from './batches.ts'
 import { redactorOf } from './redact.ts'
 import { retryAfterOf } from './retry-after.ts'
 
-/** Browsers hand over all that has come meanwhile in one chunk, dozens of megabytes: a reader that is full lets go in the middle of it. */
+/**
+ * A browser hands over everything that has arrived as one chunk, which may be dozens of megabytes. It is split, so that a full reader can
+ * stop within it.
+ */
 const MAX_PIECE_BYTES = 2 ** 16
 
-/** The longest event taken: 16 Mi characters. */
+/** The longest event accepted: 16 Mi characters. */
 export const MAX_EVENT_CHARS: number = 2 ** 24
 
-/** The problem of which nothing but the status has come. */
+/** Used where nothing but the status of a problem has arrived. */
 const BUSY = '{"code":"busy","title":"busy"}'
 
-/** What is read, and how; what of it can travel in a header or in the URL goes where it costs no preflight of its own. */
+/** One request of `fetchReading`. Cursor and wait travel in a header or in the URL, wherever that costs no extra preflight. */
 export interface ReadingOptions {
+  /** Where the request goes. */
   url: URL
-  /** The header `Accept`: an answer of none of its content types is the path's failure. Default: any will do. */
+  /**
+   * The header `Accept`. An answer of none of its content types is a failure of the path.
+   * @defaultValue any content type is accepted
+   */
   accept?: string
-  /** The cursor to go on from: as `Last-Event-ID` and as a parameter of the URL, called `after` where `afterName` says nothing else. */
+  /** The cursor to read after. Sent as the header `Last-Event-ID` and as a URL parameter. */
   after?: string | undefined
+  /**
+   * The name of that URL parameter.
+   * @defaultValue `'after'`
+   */
   afterName?: string
-  /** How long the server may hold the answer, in seconds. */
+  /** How long the server may hold the request, in seconds. */
   waitS?: number
-  /** The URL is the same each time but for `after` and `waitS`: where a preflight is due it stays constant, so that one is enough, and this keeps those of several readers apart. */
+  /**
+   * A name that keeps the URLs of several readers apart. It declares that the URL is always the same but for `after` and `waitS`. Where a
+   * preflight is needed, the request then has a constant URL, so that one preflight is enough for all.
+   */
   via?: string | undefined
-  /** Asked so that no cache has seen it, the cursor in both places. */
+  /**
+   * Makes a fresh request: with a random URL parameter, which no cache has seen, and the cursor in both places.
+   * @defaultValue `false`
+   */
   isFresh?: boolean
-  /** Asked a second time, where the network has failed in a page, to tell a redirect to another origin from that. */
+  /**
+   * Where the network fails in a page, makes a second request that does not follow redirects: it tells a redirect to another origin from a
+   * dead network.
+   * @defaultValue `false`
+   */
   findsRedirects?: boolean
+  /** @defaultValue GET */
   method?: 'POST'
+  /** The request's body. */
   body?: string
-  /** Further headers, beside those of the client. */
+  /** Headers beside those of the client. */
   headers?: Record<string, string>
 }
 
-/** What has been answered. Whoever has it reads `chunks`, or cancels the body. */
+/** An answer. Its owner has to read `chunks`, or to cancel the response's body. */
 export interface Answer {
+  /** The response; its body is read through `chunks`. */
   readonly response: Response
-  /** The body as text, in pieces as they arrive. Throws `cut` where it breaks; leaving early cancels it. */
+  /** The body as text, in pieces as they arrive. It throws a `TransportError` `cut` where the body breaks off. Returning early cancels the body. */
   readonly chunks: AsyncGenerator<string, void>
-  /** Leaves the request's credentials out of what is quoted of the answer. */
+  /** Replaces the request's credentials in a text that is quoted in an error. */
   readonly redact: Redact
 }
 
 /**
- * Asks, and gives the answer, or the server's refusal as the frame that a transport hands on. Throws a `TransportError` where the path has failed:
- * no answer, a status or a content type that nobody asked for, a redirect to somewhere else; with `status`, and `retryAfterMs` from whoever said it.
+ * Makes one request as Jobtail's own transports do. Resolves with the answer, or with the server's refusal as an `error` frame for the
+ * transport to yield.
+ * @throws TransportError where the path has failed: there was no answer, another status or content type than expected, or a redirect to
+ * another kind of resource. It has the `status`, and `retryAfterMs` from whoever sent it
+ * @throws the signal's reason once it has aborted
  */
 export async function fetchReading(request: Omit<RequestContext, 'base'>, options: ReadingOptions): Promise<Answer | ErrorControl> {
-  const { fetch, signal } = request // `request.fetch()` would have a `this` that browsers refuse
+  const { fetch, signal } = request // browsers reject a `fetch` that is called as a method of another object
   const redact = redactorOf(request)
-  const { url, ...init } = addressOf(request, options)
-  const noAnswer = failing('network', `${place(url)} gave no answer (network, CORS or mixed content)`, signal)
+  const { url, ...init } = requestOf(request, options)
+  const noAnswer = rethrowAs('network', `${place(url)} gave no answer (network, CORS or mixed content)`, signal)
   const response = await fetch(url, init).catch(async (cause) => {
-    // A redirect to another origin, as of a session that is over, fails as the network does, unless it is not to be followed. Without a page it is followed.
+    // A redirect to another origin, for example to a login page, fails like a dead network unless it is not followed. Outside of a page it
+    // is followed without failing.
     if (signal.aborted || !options.findsRedirects || !globalThis.location || navigator.onLine === false) return noAnswer(cause)
     const found = await fetch(url, { ...init, redirect: 'manual' }).catch(noAnswer)
     if (found.type === 'opaqueredirect') throw new TransportError('redirected', `${place(url)} was redirected to another origin`)
     return found
   })
-  const error = await errorIn(response, options.accept, redact).catch((failure) => {
+  const error = await errorFrom(response, options.accept, redact).catch((failure) => {
     signal.throwIfAborted()
     throw failure
   })
   return error ?? { response, chunks: chunksOf(response, signal, redact), redact }
 }
 
-/** To throw instead of what was caught: the abort's reason where that was the cause. */
-const failing =
+/** Throws a `TransportError` in place of what was caught; after an abort, the signal's reason. */
+const rethrowAs =
   (reason: FailureReason, message: string, signal: AbortSignal) =>
   (cause: unknown): never => {
     signal.throwIfAborted()
@@ -83,25 +111,27 @@ const failing =
   }
 
 /**
- * Where the cursor and the wait go. Across origins nothing may need a preflight; where a token or other headers need one anyway, a constant URL and the
- * default cache mode keep it to one, since browsers remember it by URL and skip it for no-store (PROTOCOL.md §8.5). Else the cursor goes into both
- * places: proxies drop headers that they don't know, and caches know URLs only.
+ * Decides where cursor and wait travel (PROTOCOL.md §8.5).
+ * - Across origins nothing may cause a preflight.
+ * - Where a token or other headers cause one anyway, a constant URL and the default cache mode keep it at one: browsers remember it by URL,
+ *   and not for `no-store`.
+ * - Otherwise the cursor goes into both places: proxies drop headers that they do not know, and caches look at URLs alone.
  */
-function addressOf(
+function requestOf(
   { token, credentials, signal, headers: given }: Pick<RequestContext, 'token' | 'credentials' | 'signal' | 'headers'>,
   { url: at, accept, after, afterName = 'after', waitS, via, isFresh, findsRedirects: _, headers: own = {}, ...init }: ReadingOptions
 ): RequestInit & { url: URL } {
   const url = new URL(at)
   const put = (name: string, value: unknown): void => url.searchParams.append(name, `${value}`)
   const headers = new Headers(given)
-  const isForeign = url.origin !== (globalThis.location?.origin ?? url.origin)
-  const canSayMore = !isForeign || !!token || [...headers].length > 0
-  const isConstant = via && isForeign && canSayMore && !isFresh
+  const isCrossOrigin = url.origin !== (globalThis.location?.origin ?? url.origin)
+  const mayAddHeaders = !isCrossOrigin || !!token || [...headers].length > 0
+  const isConstant = via && isCrossOrigin && mayAddHeaders && !isFresh
 
   for (const name in own) headers.set(name, own[name] as string) // as: `name` is one of its own
   if (accept) headers.set('accept', accept)
   if (token) headers.set('authorization', `Bearer ${token}`)
-  const hasHeader = after && after !== TAIL && canSayMore
+  const hasHeader = after && after !== TAIL && mayAddHeaders
   if (hasHeader) headers.set('last-event-id', after)
   if (after && !(hasHeader && isConstant)) put(afterName, after)
   if (isConstant) put('via', via)
@@ -111,16 +141,20 @@ function addressOf(
   return { url, ...init, headers, credentials, signal, cache: isConstant ? 'default' : 'no-store' }
 }
 
-/** Nothing where the answer is what was asked for; a frame where it is an error that speaks for the job; throws where it is the path's own failure. */
-export async function errorIn(response: Response, accept = '', redact: Redact = (text) => text): Promise<ErrorControl | undefined> {
+/**
+ * Resolves with nothing where the answer is as requested, and with an `error` frame where it is an error that speaks for the job.
+ * @throws TransportError where it is a failure of the path
+ */
+export async function errorFrom(response: Response, accept = '', redact: Redact = (text) => text): Promise<ErrorControl | undefined> {
   const { status, headers, redirected, url, body, ok } = response
   const type = (headers.get('content-type') ?? 'no content type').toLowerCase()
   if (ok && accept.split(/[,;] */).some((each) => type.startsWith(each))) return
   const where = redact(place(url))
   const retryAfterMs = ok ? undefined : retryAfterOf(headers)
-  // 408 and 504 come from whoever lost patience in between, whatever they say.
+  // 408 and 504 come from intermediaries that timed out, whatever their body says.
   if (type.startsWith('application/problem+json') && status !== 408 && status !== 504) {
-    // Where the body breaks off, that is what has failed: a status alone would be taken for the path's own, and thrown. But a server that is busy has said so.
+    // Where the body breaks off, that is the failure: the bare status could be taken for the path's final answer. But 429 and 503 say
+    // enough by themselves.
     const text = await response.text().catch((cause) => {
       if (status !== 429 && status !== 503) throw new TransportError('cut', `${where} broke off`, { cause })
       return BUSY
@@ -131,10 +165,10 @@ export async function errorIn(response: Response, accept = '', redact: Redact = 
       batchOf([error], 0, redact)
       return error
     } catch {
-      // not the protocol's: somebody else's
+      // an intermediary's problem, which does not follow the protocol
     }
   }
-  // What nobody reads holds its connection.
+  // An unread body would keep its connection busy.
   body?.cancel().catch(() => {})
   const message = `${where}${redirected ? ' (redirected)' : ''}: ${status}, ${redact(type)}${accept && `, not ${accept}`}`
   throw new TransportError(redirected && status < 500 ? 'redirected' : ok ? 'content-type' : 'status', message, { status, retryAfterMs })
@@ -144,12 +178,12 @@ async function* chunksOf({ body, url }: Response, signal: AbortSignal, redact: R
   // Not `for await (… of body)`: WebKit's streams have no async iterator.
   const reader = body?.getReader()
   const decoder = new TextDecoder()
-  const cancel = (): unknown => reader?.cancel().catch(() => {}) // it may have broken already
-  // Not every fetch that may be given ends its bodies with its signal.
+  const cancel = (): unknown => reader?.cancel().catch(() => {}) // the body may have failed already
+  // A custom `fetch` may not end its bodies when the signal aborts.
   const release = onAbort(signal, cancel)
   try {
     for (;;) {
-      const chunk = await reader?.read().catch(failing('cut', `${redact(place(url))} broke off`, signal))
+      const chunk = await reader?.read().catch(rethrowAs('cut', `${redact(place(url))} broke off`, signal))
       signal.throwIfAborted()
       if (!chunk?.value) return
       for (let at = 0; at < chunk.value.length; at += MAX_PIECE_BYTES) yield decoder.decode(chunk.value.subarray(at, at + MAX_PIECE_BYTES), { stream: true })
@@ -160,7 +194,7 @@ async function* chunksOf({ body, url }: Response, signal: AbortSignal, redact: R
   }
 }
 
-/** All of it. */
+/** The whole body. */
 export async function textOf({ chunks }: Answer): Promise<string> {
   let text = ''
   for await (const chunk of chunks) text += chunk

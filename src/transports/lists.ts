@@ -1,4 +1,4 @@
-/** What the transports that use fetch have in common: the URL of what they read, and lists of jobs that are too long for one. */
+/** What the transports over `fetch` have in common: the URL of the events, and lists of jobs that are too long for one URL. */
 
 import { createQueue } from '../async/queue.ts'
 import { child } from '../async/signals.ts'
@@ -7,9 +7,13 @@ import { type Asked, eventsUrl, hasSlash, listsOf, single } from '../protocol/ur
 import type { Batch, Link, OpenRequest } from '../types.ts'
 import { type Answer, fetchReading, type ReadingOptions } from './http.ts'
 
+/** The content type of a JSON reading. */
 export const JSON_TYPE = 'application/json'
 
-/** Asks for the jobs' events. A single job's URL is constant but for its cursor; but as a list, where not every server heeds the header, it has the cursor in it. */
+/**
+ * Requests the jobs' events. The URL of a single job is constant but for its cursor. An id with a slash is requested as a list, whose
+ * cursor is in the URL: not every server reads the header for a list.
+ */
 export function readEvents(
   request: Omit<OpenRequest, 'jobs'>,
   jobs: readonly Asked[],
@@ -21,15 +25,15 @@ export function readEvents(
   return fetchReading(request, { ...options, url, isFresh, ...(only && { after: only.after, via: hasSlash(only.job) ? undefined : via }) })
 }
 
-/** Opens a link by as many readings as the list of jobs needs URLs. */
-export const overLists =
+/** Makes a link of as many readings as its jobs need URLs. */
+export const splitOverLists =
   (read: (request: OpenRequest) => AsyncGenerator<Batch, void>) =>
   (request: OpenRequest): Link => {
     const lists = listsOf(request.jobs)
     return { frames: lists.length > 1 ? merge(lists, request, read) : read(request) }
   }
 
-/** All of them as one: the failure of one is that of all, the end that of the last. Each goes on once what it has brought is taken. */
+/** Merges several readings. The failure of one fails all; the end of the last one ends them. Each reading goes on once its batch was taken. */
 async function* merge(
   lists: readonly OpenRequest['jobs'][],
   request: OpenRequest,

@@ -1,4 +1,4 @@
-/** JSON readings, one after the other (PROTOCOL.md §3). */
+/** Long and short polling: JSON readings, one after the other (PROTOCOL.md §3). */
 
 import { macrotask, now } from '../async/clock.ts'
 import { child } from '../async/signals.ts'
@@ -7,32 +7,39 @@ import { isHidden, untilSeen } from '../page.ts'
 import { isControl } from '../protocol/frames.ts'
 import type { Asked } from '../protocol/urls.ts'
 import type { Batch, OpenRequest, Transport } from '../types.ts'
-import { answerOf } from './batches.ts'
-import { JSON_TYPE, overLists, readEvents } from './lists.ts'
+import { readAnswer } from './batches.ts'
+import { JSON_TYPE, readEvents, splitOverLists } from './lists.ts'
 
+/** The pause of a short poll where the server tells none. */
 const DEFAULT_POLL_MS = 2000
-/** The longest that a server holds a request. */
+/** The longest time that a server holds a request. */
 const MAX_WAIT_S = 55
-/** A path that cuts requests shorter than this is no path for long polls. The first wait is this one, each further one twice as long: what swallows them is soon noticed. */
+/**
+ * A path that cuts requests off within this time does not carry long polls. The first wait is this long and each further one twice as long,
+ * so that a path that swallows held requests is noticed soon.
+ */
 const MIN_WAIT_S = 2
-/** How late an answer may be, beside what answers take here, that the server was to hold no longer. */
+/** How long after its wait an answer may come, in addition to what answers usually need on this path. */
 const GRACE_MS = 2500
-/** A timer that is so late has been throttled, or the machine has slept. */
+/** A timer that fires this late was throttled, or the machine has slept. */
 const LATE_MS = 1000
 
 type Mode = 'long-poll' | 'short-poll'
 
-/** Requests that the server holds until there is an event. The first isn't held: its answer is the proof that the path delivers. */
+/**
+ * Long polling: the server holds each request until there is an event. It does not hold the first one, whose answer proves that the path
+ * delivers.
+ */
 export const longPoll = (): Transport => poll('long-poll')
 
-/** Requests that are answered at once, with the pause between them that the server asks for. */
+/** Short polling: the server answers each request at once. The pause between two requests is the server's `pollMs`, at most its heartbeat. */
 export const shortPoll = (): Transport => poll('short-poll')
 
 const poll = (name: Mode): Transport => ({
   name,
   traits: { polls: name === 'long-poll' ? 'long' : 'short' },
   isSupported: () => true,
-  open: overLists((request) => read(request, name))
+  open: splitOverLists((request) => read(request, name))
 })
 
 async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<Batch, void> {
@@ -41,52 +48,53 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<Batch, vo
   let waitS = 0
   let nextS = MIN_WAIT_S
   let limitS = MAX_WAIT_S
-  /** How long the last answer took that was not held; the first is waited for by whoever has opened this. */
-  let tookMs: number | undefined
+  /** How long the last request took that was not held. The first one is timed by the client's probe. */
+  let unheldMs: number | undefined
   while (jobs.length > 0) {
-    const askedAt = now()
-    const held = child(signal)
+    const requestedAt = now()
+    const attempt = child(signal)
     let timer: ReturnType<typeof setTimeout> | undefined
-    const expect = (ms: number, isLast = false): void => {
+    const startTimeout = (ms: number, isLast = false): void => {
       const dueAt = now() + ms
       timer = setTimeout(() => {
-        // After a sleep, or in a page held up, the answer may be waiting behind this timer; in a hidden page all are late: there the second counts.
-        if (now() > dueAt + LATE_MS && !isLast) expect(GRACE_MS, isHidden())
-        else held.abort(new TransportError('silent', `no answer after a wait of ${waitS} s`))
+        // After a sleep the answer may wait behind this timer, so it gets more time. In a hidden page every timer is late: there the second
+        // late one is final.
+        if (now() > dueAt + LATE_MS && !isLast) startTimeout(GRACE_MS, isHidden())
+        else attempt.abort(new TransportError('silent', `no answer after a wait of ${waitS} s`))
       }, ms)
     }
-    if (tookMs !== undefined) expect(waitS * 1000 + GRACE_MS + 4 * tookMs)
+    if (unheldMs !== undefined) startTimeout(waitS * 1000 + GRACE_MS + 4 * unheldMs)
     try {
-      const answer = await readEvents({ ...request, signal: held.signal }, jobs, { via: mode, accept: JSON_TYPE, waitS })
+      const answer = await readEvents({ ...request, signal: attempt.signal }, jobs, { via: mode, accept: JSON_TYPE, waitS })
       if (isControl(answer)) return yield [answer]
-      const { hello, frames, more, next } = yield* answerOf(answer, () => clearTimeout(timer))
+      const { hello, frames, more, next } = yield* readAnswer(answer, () => clearTimeout(timer))
       jobs = next
 
       const { heartbeatMs = 15_000, pollMs = DEFAULT_POLL_MS } = hello
-      // An empty answer long before its time: whoever ignores `wait` is asked as by a short poll.
-      if (!waitS) tookMs = now() - askedAt
-      const isIgnored = frames.every(isControl) && now() - askedAt < waitS * 500
+      // An empty answer long before its time shows that the server ignores `wait`: it is polled as by a short poll.
+      if (!waitS) unheldMs = now() - requestedAt
+      const ignoresWait = frames.every(isControl) && now() - requestedAt < waitS * 500
       waitS = 0
-      // A reader that is full now lets go within this task.
+      // A task in between, in which a full reader is paused.
       if (more) await macrotask()
       if (more || jobs.length === 0) continue
       if (mode === 'long-poll') {
         waitS = Math.min(Math.ceil(heartbeatMs / 1000), limitS, nextS)
         nextS = 2 * waitS
       }
-      // Never so long a pause that the silence looks like a death; and no haste where nobody looks.
-      if (isIgnored || !waitS) await untilSeen(isHidden() ? heartbeatMs : Math.min(pollMs, heartbeatMs), signal)
+      // The pause is shorter than a silence that kills the link. In a hidden page there is no hurry.
+      if (ignoresWait || !waitS) await untilSeen(isHidden() ? heartbeatMs : Math.min(pollMs, heartbeatMs), signal)
     } catch (failure) {
       signal.throwIfAborted()
       limitS = waitS = Math.floor(waitS / 2)
-      if (waitS < MIN_WAIT_S || !isImpatience(failure)) throw failure
+      if (waitS < MIN_WAIT_S || !isTooLong(failure)) throw failure
     } finally {
       clearTimeout(timer)
-      held.release()
+      attempt.release()
     }
   }
 }
 
-/** What happens to a request that somebody in between found too long. */
-const isImpatience = (failure: unknown): boolean =>
+/** Whether the request failed as it does where an intermediary does not let it last so long. */
+const isTooLong = (failure: unknown): boolean =>
   isTransportError(failure) && (['network', 'cut', 'silent'].includes(failure.reason) || failure.status === 408 || failure.status === 504)

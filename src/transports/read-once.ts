@@ -1,18 +1,18 @@
-/** What is known now, to its end, and no more: NDJSON as it arrives, or JSON where a server has no other (PROTOCOL.md §3). */
+/** A single read: what the server knows now, to its end. NDJSON as it arrives, or JSON where a server has no NDJSON (PROTOCOL.md §3). */
 
 import { TransportError } from '../errors.ts'
 import { type Frame, isControl } from '../protocol/frames.ts'
 import { parseText } from '../protocol/parse.ts'
 import type { Asked } from '../protocol/urls.ts'
 import type { Batch, OpenRequest, Transport } from '../types.ts'
-import { answerOf, checkMore, createCursors, isNews, piecesOf } from './batches.ts'
+import { batchesOf, bringsNews, checkMore, createCursors, readAnswer } from './batches.ts'
 import { type Answer, MAX_EVENT_CHARS } from './http.ts'
-import { JSON_TYPE, overLists, readEvents } from './lists.ts'
+import { JSON_TYPE, readEvents, splitOverLists } from './lists.ts'
 
 const NDJSON = 'application/x-ndjson'
 
-/** One answer after the other, until there is no more. */
-export const readOnce = (): Transport => ({ name: 'read-once', isSupported: () => true, open: overLists(read) })
+/** Makes single reads: requests one answer after the other until there is no more, then ends. */
+export const readOnce = (): Transport => ({ name: 'read-once', isSupported: () => true, open: splitOverLists(read) })
 
 async function* read(request: OpenRequest): AsyncGenerator<Batch, void> {
   let jobs: readonly Asked[] = request.jobs
@@ -24,14 +24,14 @@ async function* read(request: OpenRequest): AsyncGenerator<Batch, void> {
       isMore = yield* linesOf(answer, cursors.take)
       jobs = cursors.left()
     } else {
-      const { more, next } = yield* answerOf(answer)
+      const { more, next } = yield* readAnswer(answer)
       isMore = more
       jobs = next
     }
   }
 }
 
-/** The frames of each piece, as it arrives; then whether there is more. */
+/** Yields the frames of each piece as it arrives, and returns whether the server has more. */
 async function* linesOf(answer: Answer, take: (frames: readonly Frame[]) => void): AsyncGenerator<Batch, boolean> {
   let rest = ''
   let isMore: boolean | undefined
@@ -42,21 +42,21 @@ async function* linesOf(answer: Answer, take: (frames: readonly Frame[]) => void
     for (const frame of found)
       if (isControl(frame) && frame.control === 'end') isMore = frame.more
       else {
-        hasNews ||= isNews(frame)
+        hasNews ||= bringsNews(frame)
         frames.push(frame)
       }
   }
   const addLines = (lines: string, frames: Frame[]): void => {
     try {
-      // All at once costs half of what each by itself does.
+      // Parsing all lines at once takes half of the time of parsing each one.
       add(`[${lines.replaceAll('\n', ',')}]`, frames)
     } catch {
-      // One of them is blank, or none of the protocol's: those before it count.
+      // A line is blank or malformed: the lines before it count.
       for (const line of lines.split('\n')) if (line.trim()) add(line, frames)
     }
   }
-  yield* piecesOf(answer, (chunk, frames) => {
-    // Only the new piece is searched: a long line would be searched again with each of its pieces.
+  yield* batchesOf(answer, (chunk, frames) => {
+    // Only the new piece is searched for a line feed: searching a long line again with each piece would take quadratic time.
     const end = chunk.lastIndexOf('\n')
     if (end >= 0) addLines(rest + chunk.slice(0, end), frames)
     rest = end >= 0 ? chunk.slice(end + 1) : rest + chunk
@@ -66,7 +66,7 @@ async function* linesOf(answer: Answer, take: (frames: readonly Frame[]) => void
   try {
     addLines(rest, frames)
   } catch {
-    // half a line
+    // the body ended within a line
   }
   yield frames
   if (isMore === undefined) throw new TransportError('cut', 'the body ended before its last line')

@@ -1,14 +1,14 @@
-/** What a server was sent is nobody else's business, and a server may give it back: errors end up in logs. */
+/** Removes the request's credentials from texts that a server sent: a server may echo them, and errors end up in logs. */
 
 import type { Redact } from '../protocol/parse.ts'
 import type { RequestContext } from '../types.ts'
 
-/** The names of headers whose values are credentials. */
+/** Headers with such names hold credentials. */
 const CREDENTIAL = /auth|cookie|key|secret|session|token/
-/** What has so many characters in common with a credential is a part of it: what is echoed is often cut short. */
+/** A text that has this many characters in common with a credential is a part of it: servers often cut off what they echo. */
 const PART_CHARS = 16
 
-/** Leaves out the request's own credentials, and parts of them with what follows. */
+/** Makes a function that replaces the request's credentials by `…`, also parts of them with what follows. */
 export const redactorOf =
   ({ token = '', headers }: Pick<RequestContext, 'token' | 'headers'>): Redact =>
   (text) => {
@@ -19,5 +19,5 @@ export const redactorOf =
     return shown === text ? text : shown.replace(/…[^\s"]*/g, '…')
   }
 
-/** Of the bytes that a header would have. */
+/** The text as base64url, of the bytes that a header would have. */
 export const base64url = (text: string): string => btoa(text).replace(/=+$/, '').replaceAll('+', '-').replaceAll('/', '_')

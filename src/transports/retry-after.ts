@@ -1,6 +1,6 @@
 import { MAX_TIMER_MS } from '../async/bounds.ts'
 
-/** `Retry-After` in ms: seconds, or a date (RFC 9110 §10.2.3); undefined where it says nothing. */
+/** The header `Retry-After` in ms, from seconds or a date (RFC 9110 §10.2.3). `undefined` where it is absent, malformed or in the past. */
 export function retryAfterOf(headers: Headers): number | undefined {
   const text = headers.get('retry-after') ?? ''
   const seconds = Number(text)

@@ -1,4 +1,7 @@
-/** Server-sent events over fetch (PROTOCOL.md §4): unlike EventSource, with headers, an end that is told apart from a failure, and backpressure where the browser has it. */
+/**
+ * Server-sent events over `fetch` (PROTOCOL.md §4). Unlike `EventSource` it sends headers, tells an end from a failure, and has
+ * backpressure where the browser has it.
+ */
 
 import { createParser } from 'eventsource-parser'
 import { isTransportError, TransportError } from '../errors.ts'
@@ -7,12 +10,12 @@ import { parseText } from '../protocol/parse.ts'
 import { TAIL } from '../protocol/rules.ts'
 import { single } from '../protocol/urls.ts'
 import type { Batch, OpenRequest, Transport } from '../types.ts'
-import { piecesOf } from './batches.ts'
+import { batchesOf } from './batches.ts'
 import { MAX_EVENT_CHARS } from './http.ts'
-import { overLists, readEvents } from './lists.ts'
+import { readEvents, splitOverLists } from './lists.ts'
 
-/** One streamed answer, as long as the window. */
-export const sse = (): Transport => ({ name: 'sse', isSupported: () => true, open: overLists(read) })
+/** Server-sent events: one streamed answer, which the server ends when the window is used up. */
+export const sse = (): Transport => ({ name: 'sse', isSupported: () => true, open: splitOverLists(read) })
 
 async function* read(request: OpenRequest): AsyncGenerator<Batch, void> {
   const { jobs } = request
@@ -22,7 +25,7 @@ async function* read(request: OpenRequest): AsyncGenerator<Batch, void> {
     throw error
   })
   if (isControl(answer)) return yield [answer]
-  yield [] // it has opened; no frame proves it yet
+  yield [] // the connection is open; no frame proves it yet
 
   let into: Frame[]
   const parser = createParser({
@@ -34,7 +37,7 @@ async function* read(request: OpenRequest): AsyncGenerator<Batch, void> {
       if (type === 'max-buffer-size-exceeded') throw new TransportError('protocol', message)
     }
   })
-  yield* piecesOf(answer, (chunk, frames) => {
+  yield* batchesOf(answer, (chunk, frames) => {
     into = frames
     parser.feed(chunk)
   })

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { callOut } from '../../src/async/callback.ts'
+import { callSafely } from '../../src/async/callback.ts'
 import { macrotask, now } from '../../src/async/clock.ts'
 
 test('now is near the wall clock, and does not go with it where that jumps', () => {
@@ -27,7 +27,7 @@ test('a callback that throws is shown, and stops nothing', () => {
   const callback = vi.fn((_: number, __: string) => {
     throw thrown
   })
-  expect(() => callOut(callback, 1, 'a')).not.toThrow()
+  expect(() => callSafely(callback, 1, 'a')).not.toThrow()
   expect(callback).toHaveBeenCalledExactlyOnceWith(1, 'a')
   expect(shown).toHaveBeenCalledExactlyOnceWith('jobtail: a callback threw', thrown)
   shown.mockRestore()

@@ -86,8 +86,8 @@ describe('capacity', () => {
     const readers = numbered(5)
     const table = follow(...readers)
     expect(withRoom(2, table).wanted()).toEqual(['0000', '0001'])
-    expect(withRoom(2, table).beyond()).toEqual(readers.slice(2))
-    expect(withRoom(5, table).beyond()).toEqual([])
+    expect(withRoom(2, table).surplus()).toEqual(readers.slice(2))
+    expect(withRoom(5, table).surplus()).toEqual([])
     table.remove(readers[0] ?? record(''))
     expect(withRoom(2, table).wanted()).toEqual(['0001', '0002'])
   })
@@ -95,7 +95,7 @@ describe('capacity', () => {
   test('is one until it is known, but nobody is turned away', () => {
     const table = withRoom(undefined, follow(...numbered(3)))
     expect(table.wanted()).toEqual(['0000'])
-    expect(table.beyond()).toEqual([])
+    expect(table.surplus()).toEqual([])
   })
 
   test('counts jobs that nobody wants right now: they come back', () => {
@@ -109,7 +109,7 @@ describe('capacity', () => {
     const readers = [record('x'.repeat(5000)), record('2'), record('2'), record('2')]
     const table = withRoom(2, follow(...readers))
     expect(table.wanted()).toHaveLength(2)
-    expect(table.beyond()).toEqual([])
+    expect(table.surplus()).toEqual([])
   })
 })
 
@@ -136,19 +136,19 @@ describe('what is due to be read once', () => {
   test('is nothing that is being read, until that is over', () => {
     const table = createJobTable(() => 1000)
     table.add(record('1'), 0)
-    table.reading('1', true)
+    table.setReading('1', true)
     table.setDue('1', 0)
     expect(table.due(now())).toEqual([])
     expect(table.nextDueAt()).toBe(Infinity)
-    table.reading('1', false)
+    table.setReading('1', false)
     expect(table.due(now())).toEqual(['1'])
   })
 
   test('to be read takes it off what is due', () => {
     const table = createJobTable(() => 1000)
     table.add(record('1'), 0)
-    table.reading('1', true)
-    table.reading('1', false)
+    table.setReading('1', true)
+    table.setReading('1', false)
     expect(table.due(now())).toEqual([])
   })
 
@@ -163,7 +163,7 @@ describe('what is due to be read once', () => {
 
   test('as a race begins is all that the server has not told of, but for what is held', () => {
     const table = follow(record('1'), record('2'), record('3'))
-    table.known('1')
+    table.setKnown('1')
     table.hold('2', 5000, Infinity)
     table.setUnknownDue()
     expect(table.due(now())).toEqual(['3'])
@@ -172,11 +172,11 @@ describe('what is due to be read once', () => {
   test('of jobs that nobody follows there is nothing', () => {
     const table = follow()
     table.setDue('1', 0)
-    table.reading('1', true)
-    table.known('1')
+    table.setReading('1', true)
+    table.setKnown('1')
     table.release('1')
     expect(table.due(now())).toEqual([])
-    expect(table.asksAgain('1', 'sse', undefined)).toBe(false)
+    expect(table.isRepeat('1', 'sse', undefined)).toBe(false)
   })
 })
 
@@ -187,7 +187,7 @@ describe('a held job', () => {
   function readWhenDue(table: JobTable, job = '1'): void {
     vi.advanceTimersByTime(dueInMs(table))
     expect(table.due(now())).toEqual([job])
-    table.reading(job, true)
+    table.setReading(job, true)
   }
   const hold = (table: JobTable, atLeastMs = 0, graceMs = Infinity): boolean => table.hold('1', atLeastMs, graceMs)
 
@@ -196,7 +196,7 @@ describe('a held job', () => {
     hold(table)
     expect(table.wanted()).toEqual([])
     expect(table.isHeld()).toBe(true)
-    table.known('1')
+    table.setKnown('1')
     expect(table.wanted()).toEqual(['1'])
     expect(table.isHeld()).toBe(false)
     expect(table.nextDueAt()).toBe(Infinity)
@@ -208,7 +208,7 @@ describe('a held job', () => {
       hold(table)
       const ms = dueInMs(table)
       readWhenDue(table)
-      table.reading('1', false)
+      table.setReading('1', false)
       return ms
     })
     expect(pauses).toEqual([250, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000])
@@ -242,7 +242,7 @@ describe('a held job', () => {
       expect(hold(table, 0, 600)).toBe(true)
       expect(dueInMs(table)).toBe(ms)
       readWhenDue(table)
-      table.reading('1', false)
+      table.setReading('1', false)
     }
     expect(hold(table, 0, 600)).toBe(false)
   })
@@ -252,7 +252,7 @@ describe('a held job', () => {
     hold(table, 0, 600)
     vi.advanceTimersByTime(250)
     readWhenDue(table)
-    table.reading('1', false)
+    table.setReading('1', false)
     vi.advanceTimersByTime(5000)
     expect(hold(table, 0, 600)).toBe(true)
     expect(dueInMs(table)).toBe(0)
@@ -264,9 +264,9 @@ describe('a held job', () => {
     const table = follow(record('1'))
     hold(table)
     readWhenDue(table)
-    table.reading('1', false)
+    table.setReading('1', false)
     hold(table)
-    table.known('1')
+    table.setKnown('1')
     expect(hold(table, 0, 250)).toBe(true)
     expect(dueInMs(table)).toBe(250)
   })
@@ -287,7 +287,7 @@ describe('a held job', () => {
       expect(hold(table, 0, 600)).toBe(true)
       expect(dueInMs(table)).toBe(ms)
       readWhenDue(table)
-      table.reading('1', false)
+      table.setReading('1', false)
       table.release('1')
     }
     expect(hold(table, 0, 600)).toBe(false)
@@ -304,7 +304,7 @@ describe('a held job', () => {
     hold(table, 300)
     expect(dueInMs(table)).toBe(400)
     readWhenDue(table)
-    table.reading('1', false)
+    table.setReading('1', false)
     hold(table)
     expect(dueInMs(table)).toBe(500)
   })
@@ -313,7 +313,7 @@ describe('a held job', () => {
     const table = follow(record('1'))
     expect([1, 2, 3, 4, 5, 6].map(() => hold(table, 0, 600))).toEqual(Array.from({ length: 6 }, () => true))
     readWhenDue(table)
-    table.reading('1', false)
+    table.setReading('1', false)
     expect(hold(table, 0, 600)).toBe(true)
   })
 
@@ -340,5 +340,5 @@ test('whether a transport asks the same question again is known by job, transpor
     ['1', 'sse', 'a-1'],
     ['1', 'sse', undefined]
   ]
-  expect(asked.map((each) => table.asksAgain(...each))).toEqual([false, false, false, true, false, true, false])
+  expect(asked.map((each) => table.isRepeat(...each))).toEqual([false, false, false, true, false, true, false])
 })

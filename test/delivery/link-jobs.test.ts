@@ -10,11 +10,11 @@ const wants = (...readers: Recorder[]): Wants => readers
 
 /** The jobs of a link, with each call told who is active from then on. */
 interface Jobs {
-  readonly news: number
+  readonly newEvents: number
   readonly full: Set<unknown>
   join(active: Wants): void
   needsUpdate(active: Wants): boolean
-  ask(active: Wants): OpenRequest['jobs']
+  request(active: Wants): OpenRequest['jobs']
   coversAll(active: Wants): boolean
   /** As the answer to what was asked so that no cursor could be lost, of a link that isn't polled, unless said otherwise. */
   subscribed(told: Subscribed, active: Wants, isFresh?: boolean, isPolled?: boolean): boolean
@@ -33,8 +33,8 @@ function create(): Jobs {
     return [...new Set(readers.map(({ job }) => job))]
   }
   return {
-    get news() {
-      return linkJobs.news
+    get newEvents() {
+      return linkJobs.newEvents
     },
     full: linkJobs.full,
     jobs: linkJobs.jobs,
@@ -45,7 +45,7 @@ function create(): Jobs {
       linkJobs.join()
     },
     needsUpdate: (readers) => linkJobs.needsUpdate(jobsOf(readers)),
-    ask: (readers) => linkJobs.ask(jobsOf(readers)),
+    request: (readers) => linkJobs.request(jobsOf(readers)),
     coversAll: (readers) => linkJobs.coversAll(jobsOf(readers)),
     subscribed(told, readers, isFresh = true, isPolled = false) {
       active = readers
@@ -62,7 +62,7 @@ function create(): Jobs {
 /** The jobs of a link that has been asked for these readers of job 1, and has begun at `seq` of epoch `a`. */
 function begun(seq: number, ...readers: Recorder[]): Jobs {
   const jobs = create()
-  jobs.ask(wants(...readers))
+  jobs.request(wants(...readers))
   jobs.subscribed(subscribed('1', 'a', seq), readers)
   return jobs
 }
@@ -77,7 +77,7 @@ const events = ({ heard }: Recorder): string[] => heard.filter((each) => each !=
 describe('ask', () => {
   test('lists each job with the cursor of its reader, each asking with a ref of its own', () => {
     const jobs = create()
-    expect(jobs.ask(wants(record('1'), record('2', 'a-4'), record('3', 'tail')))).toEqual([
+    expect(jobs.request(wants(record('1'), record('2', 'a-4'), record('3', 'tail')))).toEqual([
       { job: '1', ref: 1 },
       { job: '2', ref: 2, after: 'a-4' },
       { job: '3', ref: 3, after: 'tail' }
@@ -88,20 +88,20 @@ describe('ask', () => {
   test('repeats what it asked for until that changes', () => {
     const [one, two] = [record('1'), record('2')]
     const jobs = create()
-    const first = jobs.ask(wants(one))
-    expect(jobs.ask(wants(one))).toEqual(first)
-    expect(jobs.ask(wants(one, two))).toEqual([...first, { job: '2', ref: 2 }])
+    const first = jobs.request(wants(one))
+    expect(jobs.request(wants(one))).toEqual(first)
+    expect(jobs.request(wants(one, two))).toEqual([...first, { job: '2', ref: 2 }])
     jobs.subscribed(subscribed('1', 'a', 0, 1), [one])
     push(jobs, 1)
-    expect(jobs.ask(wants(one))).toEqual(first)
+    expect(jobs.request(wants(one))).toEqual(first)
   })
 
   test('leaves out a job that nobody wants any more', () => {
     const jobs = create()
     const [one, two] = [record('1'), record('2')]
-    jobs.ask(wants(one, two))
+    jobs.request(wants(one, two))
     expect(jobs.needsUpdate(wants(two))).toBe(true)
-    expect(jobs.ask(wants(two))).toEqual([{ job: '2', ref: 2 }])
+    expect(jobs.request(wants(two))).toEqual([{ job: '2', ref: 2 }])
     expect(jobs.needsUpdate(wants(two))).toBe(false)
   })
 
@@ -110,14 +110,14 @@ describe('ask', () => {
     const jobs = create()
     back.position = { epoch: 'a', seq: 2, cursor: 'a-2', left: [] }
     front.position = { epoch: 'a', seq: 7, cursor: 'a-7', left: [] }
-    expect(jobs.ask(wants(front, back))).toEqual([{ job: '1', ref: 1, epoch: 'a', seq: 2, after: 'a-2' }])
-    expect(create().ask(wants(front, unknown, back))).toEqual([{ job: '1', ref: 1, after: 'b-1' }])
+    expect(jobs.request(wants(front, back))).toEqual([{ job: '1', ref: 1, epoch: 'a', seq: 2, after: 'a-2' }])
+    expect(create().request(wants(front, unknown, back))).toEqual([{ job: '1', ref: 1, after: 'b-1' }])
   })
 
   test('is for either of two epochs as often, however many readers each has', () => {
     const at = (epoch: string): Recorder => Object.assign(record('1'), { position: { epoch, seq: 1, cursor: `${epoch}-1`, left: [] } })
     const readers = wants(at('a'), ...Array.from({ length: 10 }, () => at('b')))
-    const asked = Array.from({ length: 100 }, () => create().ask(readers)[0]?.after)
+    const asked = Array.from({ length: 100 }, () => create().request(readers)[0]?.after)
     // By readers it would be less than once in a thousand; by epochs it is less than 20 times of 100 once in a hundred million times.
     expect(asked.filter((after) => after === 'a-1').length).toBeGreaterThan(20)
   })
@@ -126,7 +126,7 @@ describe('ask', () => {
     const [first, second] = [record('1'), record('1')]
     const jobs = begun(0, first)
     push(jobs, 1, 2)
-    expect(jobs.ask(wants(first, second))).toEqual([{ job: '1', ref: 2 }])
+    expect(jobs.request(wants(first, second))).toEqual([{ job: '1', ref: 2 }])
     expect(jobs.needsUpdate(wants(first, second, record('1', 'a-1')))).toBe(false)
   })
 })
@@ -137,7 +137,7 @@ describe('covers all', () => {
     const all = wants(one, two)
     const jobs = create()
     expect(jobs.coversAll(all)).toBe(false)
-    jobs.ask(all)
+    jobs.request(all)
     jobs.subscribed(subscribed('1', 'a', 0), [one])
     expect(jobs.coversAll(all)).toBe(false)
     jobs.subscribed(subscribed('2', 'b', 0), [two])
@@ -150,7 +150,7 @@ describe('covers all', () => {
     const jobs = begun(0, first)
     push(jobs, 1)
     expect(jobs.coversAll(wants(first, second))).toBe(false)
-    jobs.ask(wants(first, second))
+    jobs.request(wants(first, second))
     expect(jobs.coversAll(wants(first))).toBe(false)
   })
 })
@@ -160,7 +160,7 @@ describe('frames', () => {
     const one = record('1')
     const jobs = create()
     push(jobs, 1)
-    jobs.ask(wants(one))
+    jobs.request(wants(one))
     push(jobs, 1)
     expect(one.heard).toEqual([])
     expect(one.position.cursor).toBeUndefined()
@@ -200,7 +200,7 @@ describe('frames', () => {
     const { position } = one
     push(jobs, seq, seq)
     expect(one.position).toBe(position)
-    expect(jobs.news).toBe(2)
+    expect(jobs.newEvents).toBe(2)
     push(jobs, 3)
     expect(events(one)).toEqual(['a-1', 'a-2', 'a-3'])
   })
@@ -210,9 +210,9 @@ describe('frames', () => {
     one.position = { epoch: 'a', seq: 2, cursor: 'a-2', left: [] }
     const jobs = begun(0, one)
     push(jobs, 1, 2)
-    expect(jobs.news).toBe(0)
+    expect(jobs.newEvents).toBe(0)
     push(jobs, 3)
-    expect(jobs.news).toBe(1)
+    expect(jobs.newEvents).toBe(1)
   })
 
   test('take as much memory as their text, or as is estimated', () => {
@@ -227,7 +227,7 @@ describe('frames', () => {
     const [first, second] = [record('1'), record('1')]
     const jobs = begun(0, first)
     push(jobs, 1, 2)
-    jobs.ask(wants(first, second))
+    jobs.request(wants(first, second))
     push(jobs, 3)
     expect([events(first), events(second)]).toEqual([['a-1', 'a-2', 'a-3'], []])
     jobs.subscribed(subscribed('1', 'a', 0, 2), [first, second])
@@ -239,9 +239,9 @@ describe('frames', () => {
   test('of an asking that was given up are nobody’s, also where its answer bears no ref', () => {
     const [first, second] = [record('1'), record('1', 'a-2')]
     const jobs = create()
-    jobs.ask(wants(first)) // in the URL: a server's answer to that has no ref
-    jobs.ask(wants())
-    jobs.ask(wants(second))
+    jobs.request(wants(first)) // in the URL: a server's answer to that has no ref
+    jobs.request(wants())
+    jobs.request(wants(second))
     jobs.subscribed(subscribed('1', 'a', 0), [second])
     push(jobs, 1)
     expect(second.heard).toEqual([])
@@ -253,7 +253,7 @@ describe('frames', () => {
   test('of an answer to another ref are nobody’s', () => {
     const one = record('1')
     const jobs = create()
-    jobs.ask(wants(one))
+    jobs.request(wants(one))
     jobs.subscribed(subscribed('1', 'a', 0, 9), [one])
     push(jobs, 1)
     expect(one.heard).toEqual([])
@@ -263,7 +263,7 @@ describe('frames', () => {
 test('progress has its ratio, whoever the server is', () => {
   const jobs = create()
   const reader = record('1')
-  jobs.ask(wants(reader))
+  jobs.request(wants(reader))
   jobs.subscribed(subscribed('1', 'a', 0), wants(reader))
   jobs.event({ ...event('1', 'a', 1), type: 'progress', data: Object.freeze({ current: 1, total: 4 }) })
   expect(reader.events[0]?.event.data).toEqual({ current: 1, total: 4, ratio: 0.25 })
@@ -283,9 +283,9 @@ describe('two readers of a job', () => {
     const [front, back] = [record('1', 'a-7'), record('1', 'a-2')]
     const jobs = create()
     const both = wants(front, back)
-    expect(jobs.ask(both)).toEqual([{ job: '1', ref: 1, after: 'a-7' }])
+    expect(jobs.request(both)).toEqual([{ job: '1', ref: 1, after: 'a-7' }])
     jobs.subscribed(subscribed('1', 'a', 7, 1), [front, back])
-    expect(jobs.ask(both)).toEqual([{ job: '1', ref: 2, after: 'a-2' }])
+    expect(jobs.request(both)).toEqual([{ job: '1', ref: 2, after: 'a-2' }])
     jobs.subscribed(subscribed('1', 'a', 2, 2), [front, back])
     expect(jobs.coversAll(both)).toBe(true)
     push(jobs, 3, 4, 5, 6, 7, 8)
@@ -298,10 +298,10 @@ describe('two readers of a job', () => {
     const jobs = begun(0, reader)
     push(jobs, 1)
     jobs.join(wants(reader, tail))
-    expect(jobs.ask(wants(reader, tail))).toEqual([{ job: '1', ref: 2, after: 'tail' }])
+    expect(jobs.request(wants(reader, tail))).toEqual([{ job: '1', ref: 2, after: 'tail' }])
     jobs.subscribed(subscribed('1', 'a', 3, 2), [reader, tail])
     expect(jobs.coversAll(wants(reader, tail))).toBe(false)
-    expect(jobs.ask(wants(reader, tail))).toEqual([{ job: '1', ref: 3, epoch: 'a', seq: 1, after: 'a-1' }])
+    expect(jobs.request(wants(reader, tail))).toEqual([{ job: '1', ref: 3, epoch: 'a', seq: 1, after: 'a-1' }])
     jobs.subscribed(subscribed('1', 'a', 1, 3), [reader, tail])
     push(jobs, 2, 3, 4)
     expect(events(reader)).toEqual(['a-1', 'a-2', 'a-3', 'a-4'])
@@ -311,8 +311,8 @@ describe('two readers of a job', () => {
   test('a tail asked for twice loses nothing', () => {
     const tail = record('1', 'tail')
     const [first, second] = [create(), create()]
-    first.ask(wants(tail))
-    second.ask(wants(tail))
+    first.request(wants(tail))
+    second.request(wants(tail))
     first.subscribed(subscribed('1', 'a', 3), [tail])
     second.subscribed(subscribed('1', 'a', 5), [tail])
     second.event(event('1', 'a', 6))
@@ -389,14 +389,14 @@ describe('an answer from before the place that was asked for', () => {
   ])('asked at 5, begun at %d: as asked: %s', (seq, isAsAsked) => {
     const one = at(5)
     const jobs = create()
-    jobs.ask(wants(one))
+    jobs.request(wants(one))
     expect(jobs.subscribed(subscribed('1', 'a', seq, 1), [one])).toBe(isAsAsked)
   })
 
   test('is used all the same: what was had is dropped, what is new is delivered', () => {
     const one = at(2)
     const jobs = create()
-    jobs.ask(wants(one))
+    jobs.request(wants(one))
     expect(jobs.subscribed(subscribed('1', 'a', 0), [one])).toBe(false)
     push(jobs, 1, 2, 3)
     expect(events(one)).toEqual(['a-3'])
@@ -430,7 +430,7 @@ describe('an answer from before the place that was asked for', () => {
   test('is none in another epoch: that has begun anew', () => {
     const one = at(5)
     const jobs = create()
-    jobs.ask(wants(one))
+    jobs.request(wants(one))
     expect(jobs.subscribed(subscribed('1', 'b', 0, 1), [one])).toBe(true)
   })
 
@@ -438,7 +438,7 @@ describe('an answer from before the place that was asked for', () => {
     const asking = (after: string | undefined): { one: Recorder; jobs: Jobs } => {
       const one = record('1', after)
       const jobs = create()
-      jobs.ask(wants(one))
+      jobs.request(wants(one))
       return { one, jobs }
     }
 
@@ -453,7 +453,7 @@ describe('an answer from before the place that was asked for', () => {
     test('is one in a known epoch too: a cache may have given the answer to somebody further on', () => {
       const one = at(5)
       const jobs = create()
-      jobs.ask(wants(one))
+      jobs.request(wants(one))
       expect(jobs.subscribed(subscribed('1', 'a', 9), [one], false)).toBe(false)
       push(jobs, 10)
       expect(one.heard).toEqual([])
@@ -483,7 +483,7 @@ describe('an answer from before the place that was asked for', () => {
     const one = at(5)
     const jobs = create()
     expect(jobs.subscribed(subscribed('1', 'a', 0), [one])).toBe(true)
-    jobs.ask(wants(one))
+    jobs.request(wants(one))
     expect(jobs.subscribed(subscribed('1', 'a', 0, 9), [one])).toBe(true)
   })
 })
@@ -526,7 +526,7 @@ describe('join', () => {
     push(jobs, 2)
     jobs.join(wants(one))
     expect(jobs.coversAll(wants(one))).toBe(false)
-    expect(jobs.ask(wants(one))).toEqual([{ job: '1', ref: 2, epoch: 'a', seq: 1, after: 'a-1' }])
+    expect(jobs.request(wants(one))).toEqual([{ job: '1', ref: 2, epoch: 'a', seq: 1, after: 'a-1' }])
     jobs.subscribed(subscribed('1', 'a', 1, 2), [one])
     push(jobs, 2, 3)
     expect(events(one)).toEqual(['a-1', 'a-2', 'a-3'])
@@ -580,7 +580,7 @@ describe('subscribed anew, without a ref', () => {
     const jobs = begun(0, one)
     jobs.subscribed(subscribed('1', 'a', 4), [])
     expect(jobs.coversAll(wants(one))).toBe(false)
-    expect(jobs.ask(wants(one))).toEqual([{ job: '1', ref: 2, epoch: 'a', seq: 0, after: 'a-0' }])
+    expect(jobs.request(wants(one))).toEqual([{ job: '1', ref: 2, epoch: 'a', seq: 0, after: 'a-0' }])
   })
 
   test('with every answer of a poll changes nothing', () => {
@@ -596,7 +596,7 @@ describe('subscribed anew, without a ref', () => {
     const [first, second] = [record('1'), record('1')]
     const jobs = begun(0, first)
     push(jobs, 1)
-    jobs.ask(wants(first, second))
+    jobs.request(wants(first, second))
     jobs.subscribed(subscribed('1', 'a', 1), [first, second])
     push(jobs, 2)
     expect(jobs.coversAll(wants(first))).toBe(false)
@@ -622,7 +622,7 @@ describe('an epoch that was left', () => {
   test('as the answer to the reader’s own question breaks the protocol: it would be so for ever', () => {
     const one = left()
     const jobs = create()
-    jobs.ask(wants(one))
+    jobs.request(wants(one))
     expect(() => jobs.subscribed(subscribed('1', 'a', 0), [one])).toThrow(
       expect.objectContaining({ reason: 'protocol', message: 'job 1: subscribed in epoch a, which b has replaced' })
     )
@@ -631,11 +631,11 @@ describe('an epoch that was left', () => {
   test('is no break where the reader has only moved since it was asked for', () => {
     const one = record('1', 'a-1')
     const jobs = create()
-    jobs.ask(wants(one))
+    jobs.request(wants(one))
     one.position = left().position
     jobs.subscribed(subscribed('1', 'a', 1), [one])
     expect(one.heard).toEqual([])
-    expect(jobs.ask(wants(one))).toEqual([{ job: '1', ref: 2, epoch: 'b', seq: 1, after: 'b-1' }])
+    expect(jobs.request(wants(one))).toEqual([{ job: '1', ref: 2, epoch: 'b', seq: 1, after: 'b-1' }])
   })
 })
 
@@ -661,7 +661,7 @@ describe('done', () => {
   test('may be all the answer there is: to a cursor at the end', () => {
     const one = record('1', 'a-7')
     const jobs = create()
-    jobs.ask(wants(one))
+    jobs.request(wants(one))
     expect(jobs.done(done('a-7'), [one])).toEqual([one])
   })
 
@@ -679,8 +679,8 @@ describe('done', () => {
   test('of a reading that was given up is not the end of what was asked for since', () => {
     const [first, second] = [record('1'), record('1')]
     const jobs = begun(0, first)
-    jobs.ask(wants())
-    jobs.ask(wants(second))
+    jobs.request(wants())
+    jobs.request(wants(second))
     push(jobs, 1)
     expect(jobs.done(done('a-1'), [second])).toEqual([])
     jobs.subscribed(subscribed('1', 'a', 0, 2), [second])
@@ -692,7 +692,7 @@ describe('done', () => {
     const [first, second] = [record('1'), record('1')]
     const jobs = begun(0, first)
     push(jobs, 1)
-    jobs.ask(wants(first, second))
+    jobs.request(wants(first, second))
     expect(jobs.done(done('a-1'), [first, second])).toEqual([first])
     jobs.subscribed(subscribed('1', 'a', 0, 2), [second])
     push(jobs, 1)
@@ -705,7 +705,7 @@ describe('remove', () => {
   test('forgets the job, and tells from where it was asked for', () => {
     const [one, two] = [record('1', 'a-4'), record('2')]
     const jobs = create()
-    jobs.ask(wants(one, two))
+    jobs.request(wants(one, two))
     expect(jobs.remove('1')?.cursor).toBe('a-4')
     expect(jobs.jobs()).toEqual(['2'])
     expect(jobs.remove('1')).toBeUndefined()
@@ -715,9 +715,9 @@ describe('remove', () => {
   test('tells of the asking that is open, if there is one', () => {
     const [first, second] = [record('1', 'a-4'), record('1', 'a-2')]
     const jobs = create()
-    jobs.ask(wants(first))
+    jobs.request(wants(first))
     jobs.subscribed(subscribed('1', 'a', 4), [first])
-    jobs.ask(wants(first, second))
+    jobs.request(wants(first, second))
     expect(jobs.remove('1')?.cursor).toBe('a-2')
   })
 })

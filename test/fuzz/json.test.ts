@@ -4,7 +4,7 @@ import { test } from 'vitest'
 import { TransportError } from '../../src/errors.ts'
 import { parseAnswer, parseSnapshot } from '../../src/protocol/parse.ts'
 import { progressOf } from '../../src/protocol/progress.ts'
-import { errorIn } from '../../src/transports/http.ts'
+import { errorFrom } from '../../src/transports/http.ts'
 import { readOnce } from '../../src/transports/read-once.ts'
 import { bodyOf } from '../transports/scripted-fetch.ts'
 import { damageBytes, damageText, split, spoil, text, value } from './damage.ts'
@@ -132,7 +132,7 @@ test('a problem', { timeout: 120_000 }, async () => {
     }
     const json = source(tape, problem)
     const headers = new Headers({ ...(type && { 'content-type': type }), ...(retryAfter !== null && { 'retry-after': retryAfter }) })
-    const found = await errorIn(new Response(bodyOf(split(tape, encoder.encode(json))), { status, headers }), 'application/json').catch((error: unknown) => {
+    const found = await errorFrom(new Response(bodyOf(split(tape, encoder.encode(json))), { status, headers }), 'application/json').catch((error: unknown) => {
       if (error instanceof TransportError && error.reason === 'status' && error.status === status) return undefined
       throw error
     })

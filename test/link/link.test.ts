@@ -436,7 +436,7 @@ test('its last byte is known: what says hello and no more has not lived', async 
   wire.push([])
   await pass(2500)
   expect(running.ending?.reason).toBe('silent')
-  expect((link.heardAt ?? 0) - (link.provedAt ?? 0)).toBe(1000)
+  expect((link.lastByteAt ?? 0) - (link.provedAt ?? 0)).toBe(1000)
 })
 
 test('its last event is known, and until then its proof: no other frame counts', async () => {
@@ -445,10 +445,10 @@ test('its last event is known, and until then its proof: no other frame counts',
   await pass(400)
   wire.push(heartbeat)
   await pass(0)
-  expect(link.eventAt).toBe(link.provedAt)
+  expect(link.lastEventAt).toBe(link.provedAt)
   wire.push([heartbeat, event('1', 'a', 1)])
   await pass(0)
-  expect(link.eventAt - (link.provedAt ?? 0)).toBe(400)
+  expect(link.lastEventAt - (link.provedAt ?? 0)).toBe(400)
   await end()
 })
 

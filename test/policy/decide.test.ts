@@ -6,7 +6,7 @@ const table: readonly { status: number; without: Decision; withCursor?: Decision
   { status: 400, without: 'bad-request' },
   { status: 401, without: 'reauthorize' },
   { status: 403, without: 'forbidden' },
-  { status: 404, without: 'ask-again', withCursor: 'history-gone' },
+  { status: 404, without: 'retry', withCursor: 'history-gone' },
   { status: 408, without: 'wait' },
   { status: 410, without: 'history-gone' },
   { status: 418, without: 'bad-request' },

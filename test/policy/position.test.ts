@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { accept, type Place, startingAt } from '../../src/policy/position.ts'
+import { accept, type LogPosition, startingAt } from '../../src/policy/position.ts'
 import type { Gap, Position } from '../../src/types.ts'
 
 const at = (epoch: string, seq: number, ...left: string[]): Position => ({ epoch, seq, cursor: `${epoch}-${seq}`, left })
-const told = (epoch: string, seq: number): Place => ({ epoch, seq, cursor: `${epoch}-${seq}` })
+const told = (epoch: string, seq: number): LogPosition => ({ epoch, seq, cursor: `${epoch}-${seq}` })
 const tail = startingAt('tail')
 const oldest = startingAt(undefined)
 
@@ -13,7 +13,7 @@ interface Row {
   position: Position
   /** From where the reading was asked for; by default from this reader's own position. */
   asked?: Position
-  told: Place
+  told: LogPosition
   /** Undefined: the reading is not this reader's. */
   becomes: Position | undefined
   gap?: Gap
@@ -117,7 +117,7 @@ describe('properties', () => {
   const starts = fc.constantFrom(undefined, 'tail', 'a-3', 'b-3').map(startingAt)
   /** A position that some answers have brought about, each asked for from where the reader was. */
   const reached = fc.tuple(starts, fc.array(places, { maxLength: 4 })).map(([start, answers]) => answers.reduce(from, start))
-  const from = (position: Position, place: Place): Position => accept(position, place, position)?.position ?? position
+  const from = (position: Position, place: LogPosition): Position => accept(position, place, position)?.position ?? position
 
   test('within an epoch no answer takes a reader back, and what is missed is what lies between', () => {
     fc.assert(

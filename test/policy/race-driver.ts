@@ -159,7 +159,7 @@ export function drive(order: readonly string[] = NAMES, policy: Partial<RacePoli
     },
     letGo() {
       drop()
-      if (driven.race.phase.kind !== 'waiting' || !driven.race.phase.isFirm) driven.race = rules.restarted(driven.race)
+      if (driven.race.phase.kind !== 'waiting' || !driven.race.phase.byServer) driven.race = rules.restarted(driven.race)
     }
   }
   return driven

@@ -142,7 +142,7 @@ export function play(tape: Iterable<number>, rules: Rules): void {
     else if (isUseful) expectPause('bye', byeMs)
     else if (fruitless > 0 && fruitless >= attempts) check(phase.kind === 'stopped', 'not over, although the attempts are used up')
     else expectPause('unstable', byeMs)
-    if (phase.kind === 'waiting' && phase.isFirm) silentUntil = phase.until
+    if (phase.kind === 'waiting' && phase.byServer) silentUntil = phase.until
     if (phase.kind === 'stopped') startAnew()
   }
 

@@ -38,7 +38,7 @@ const mistakes: Record<string, Partial<Rules>> = {
   'what did not last goes first again': { lost: (race, ...more) => ({ ...racing.lost(race, ...more), favourite: race.favourite }) },
   'a life that brought nothing begins anew': { lost: (race, loss, ...more) => racing.lost(race, { ...loss, events: 1 }, ...more) },
   'a pause that was asked for is cut short': {
-    woken: (race, now) => racing.woken(race.phase.kind === 'waiting' ? { ...race, phase: { ...race.phase, isFirm: false } } : race, now)
+    woken: (race, now) => racing.woken(race.phase.kind === 'waiting' ? { ...race, phase: { ...race.phase, byServer: false } } : race, now)
   },
   'the longest pause is none': { paused: (race, atLeastMs, ...more) => racing.paused(race, atLeastMs > 2 ** 31 ? 0 : atLeastMs, ...more) },
   'a pause beside a live link is forgotten by a takeover': { goneLive: (race, ...more) => ({ ...racing.goneLive(race, ...more), quietUntil: 0 }) },

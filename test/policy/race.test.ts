@@ -338,7 +338,7 @@ describe('after a live link was lost', () => {
         const driven = liveOn('sse', { random: () => chance })
         driven.lose({ ...useful, byeMs: 4000 })
         expect(waitMs(driven)).toBe(ms)
-        if (ms > 0) expect(driven.race.phase).toMatchObject({ reason: 'bye', isFirm: true })
+        if (ms > 0) expect(driven.race.phase).toMatchObject({ reason: 'bye', byServer: true })
       }
     })
 
@@ -389,7 +389,7 @@ describe('after a race in which nobody delivered', () => {
     driven.fail('websocket')
     expect(driven.race.phase.kind).toBe('racing')
     driven.fail('sse')
-    expect(driven.race).toMatchObject({ phase: { kind: 'waiting', reason: 'unreachable', isFirm: false }, failures: 1 })
+    expect(driven.race).toMatchObject({ phase: { kind: 'waiting', reason: 'unreachable', byServer: false }, failures: 1 })
   })
 
   test('how each failed is kept until the next one begins, in the order of their failures', () => {
@@ -498,7 +498,7 @@ describe('after the server asked for a pause', () => {
     const driven = drive(NAMES, { random: () => chance })
     driven.busy(7000)
     expect(waitMs(driven)).toBe(ms)
-    expect(driven.race.phase).toMatchObject({ reason: 'busy', isFirm: true })
+    expect(driven.race.phase).toMatchObject({ reason: 'busy', byServer: true })
   })
 
   test('the failures may ask for more on top of it', () => {

@@ -34,14 +34,14 @@ export const mistakes: readonly Mistake[] = [
     name: 'epochs are taken for one',
     foundBy: ['gap', 'exactly once'],
     file: 'policy/position.ts',
-    find: 'if (epoch === told.epoch) {',
+    find: 'if (epoch === start.epoch) {',
     replace: 'if (epoch) {'
   },
   {
     name: 'an epoch that was left is taken back',
     foundBy: ['start', 'gap'],
     file: 'policy/position.ts',
-    find: 'if (left.includes(told.epoch) || !asksFor(position, asked)) return undefined',
+    find: 'if (left.includes(start.epoch) || !covers(position, origin)) return undefined',
     replace: ''
   },
   { name: 'a gap is not told', foundBy: ['gap'], file: 'delivery/link-jobs.ts', find: 'if (accepted.gap) reader.gap(accepted.gap, before)', replace: '' },
@@ -49,28 +49,28 @@ export const mistakes: readonly Mistake[] = [
     name: 'the tail is asked for again',
     foundBy: ['gap'],
     file: 'policy/position.ts',
-    find: 'const position = { ...told, left: [] }',
-    replace: 'const position = { ...told, cursor: cursor ?? told.cursor, left: [] }'
+    find: 'const position = { ...start, left: [] }',
+    replace: 'const position = { ...start, cursor: cursor ?? start.cursor, left: [] }'
   },
   {
     name: 'the end of a body is taken for that of the job',
     foundBy: ['end', 'error'],
     file: 'connection/endings.ts',
-    find: 'const problem = problemOf(own, error)',
+    find: 'const problem = problemOf(jobLink, error)',
     replace:
-      "const problem = problemOf(own, error)\n    if (reason === 'cut') for (const job of jobs.jobs()) for (const reader of table.active(job)) reader.fail(error)"
+      "const problem = problemOf(jobLink, error)\n    if (reason === 'cut') for (const job of jobs.jobs()) for (const reader of table.active(job)) reader.fail(error)"
   },
   {
     name: 'taken over at hello',
     foundBy: ['takeover'],
-    file: 'connection/connection.ts',
+    file: 'connection/live-link.ts',
     find: 'if (isProved && jobs.coversAll(wanted)) {',
     replace: 'if (isProved) {'
   },
   {
     name: 'the link before is not ended at a takeover',
     foundBy: ['takeover', 'connections'],
-    file: 'connection/connection.ts',
+    file: 'connection/live-link.ts',
     find: 'if (replaced) core.drop(replaced)',
     replace: ''
   },
@@ -98,7 +98,7 @@ export const mistakes: readonly Mistake[] = [
   {
     name: 'the job of a paused reader is read on',
     foundBy: ['backpressure'],
-    file: 'connection/connection.ts',
+    file: 'connection/link-events.ts',
     find: "reader.setMode('paused')",
     replace: ''
   },
@@ -106,7 +106,7 @@ export const mistakes: readonly Mistake[] = [
     name: 'a timer is not cleared',
     foundBy: ['leaks'],
     file: 'link/liveness.ts',
-    find: 'stop: () => alarm.set(Infinity)',
+    find: 'stop: () => timer.set(Infinity)',
     replace: 'stop: () => {}'
   },
   { name: 'a signal is listened to for ever', foundBy: ['leaks'], file: 'subscription.ts', find: 'release?.()', replace: 'void release' },
@@ -171,8 +171,8 @@ export const mistakes: readonly Mistake[] = [
     name: 'a stray 204 is taken for the end of the job',
     foundBy: ['end'],
     file: 'subscription.ts',
-    find: 'if ((cursor === TAIL || cursor === told.cursor) && learn(told, isLoop)) return',
-    replace: 'if (learn(told, isLoop)) return\n          if (isLoop) return endLoop()'
+    find: 'if ((cursor === TAIL || cursor === snapshot.cursor) && learnFrom(snapshot, isLoop)) return',
+    replace: 'if (learnFrom(snapshot, isLoop)) return\n          if (isLoop) return endLoop()'
   },
   {
     name: 'a cursor that was lost on the way is a gap',
@@ -185,8 +185,8 @@ export const mistakes: readonly Mistake[] = [
     name: 'an old answer is asked for again out of the cache',
     foundBy: ['progress', 'connections'],
     file: 'connection/core.ts',
-    find: 'own.isFresh = core.isFresh || isRepeated',
-    replace: 'own.isFresh = core.isFresh && !isRepeated && false'
+    find: 'jobLink.isFresh = core.isFresh || isRepeated',
+    replace: 'jobLink.isFresh = core.isFresh && !isRepeated && false'
   },
   { name: 'a socket is left open', foundBy: ['leaks'], file: 'transports/websocket.ts', find: '.close(1000)', replace: '.readyState' }
 ]

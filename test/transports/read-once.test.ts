@@ -121,6 +121,6 @@ it.each([
   ['JSON', () => reading(0, 0, { more: true })]
 ])('an answer of %s that brings nothing and says that there is more is not asked on', async (_, answer) => {
   const script = scriptFetch(answer(), answer(), answer())
-  await expect(open(script).toEnd()).rejects.toMatchObject({ reason: 'protocol', message: 'an answer says that there is more, and brings nothing' })
+  await expect(open(script).toEnd()).rejects.toMatchObject({ reason: 'protocol', message: 'an answer says that there is more, but has no event' })
   expect(script.asked).toHaveLength(1)
 })

@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'bullmq'
-import { child, delay, within } from '../../async/signals.ts'
+import { child, delay, withTimeout } from '../../async/signals.ts'
 import { type EventLog, isLogError, LogError } from '../log/types.ts'
 import { wrapLog } from '../log/wrap.ts'
 import type { JobServer } from '../types.ts'
@@ -89,7 +89,7 @@ export function bullmqBridge(options: BullmqBridgeOptions): BullmqBridge {
       term.abort()
       term.release()
       stop()
-      if (signal.aborted) await within(lead.release(own.open()), RELEASE_MS, new AbortController().signal, () => new Error('late')).catch(() => {}) // the lease ends by itself
+      if (signal.aborted) await withTimeout(lead.release(own.open()), RELEASE_MS, new AbortController().signal, () => new Error('late')).catch(() => {}) // the lease ends by itself
     }
   }
 

@@ -59,7 +59,7 @@ export function createWire(kind: Kind, log: Log, active: () => readonly Reader[]
     serving = undefined
   }
 
-  tell(linkJobs.ask(wanted()), true)
+  tell(linkJobs.request(wanted()), true)
   return {
     kind,
     jobs: linkJobs,
@@ -96,7 +96,7 @@ export function createWire(kind: Kind, log: Log, active: () => readonly Reader[]
     },
     settle() {
       linkJobs.join()
-      if (kind !== 'stream' && linkJobs.needsUpdate(wanted())) tell(linkJobs.ask(wanted()), false)
+      if (kind !== 'stream' && linkJobs.needsUpdate(wanted())) tell(linkJobs.request(wanted()), false)
     }
   }
 }

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createAlarm } from '../../src/async/alarm.ts'
-import { bounded, MAX_TIMER_MS } from '../../src/async/bounds.ts'
+import { clampMs, MAX_TIMER_MS } from '../../src/async/bounds.ts'
 import { now } from '../../src/async/clock.ts'
-import { delay, within } from '../../src/async/signals.ts'
+import { createLongTimer } from '../../src/async/long-timer.ts'
+import { delay, withTimeout } from '../../src/async/signals.ts'
 
 /** Browsers and Node take more than 2³¹ − 1 ms for 1 ms, and so do these fake timers. */
 const DAYS_MS = 24 * 3_600_000
@@ -34,12 +34,12 @@ test.each([
   [2 ** 31, 2 ** 31 - 1],
   [Number.MAX_SAFE_INTEGER, 2 ** 31 - 1],
   [Infinity, 2 ** 31 - 1]
-])('a time to wait of %d ms is bounded to %d', (ms, expected) => expect(bounded(ms)).toBe(expected))
+])('a time to wait of %d ms is clampMs to %d', (ms, expected) => expect(clampMs(ms)).toBe(expected))
 
 describe('an alarm', () => {
   const alarmed = () => {
     const rang = vi.fn()
-    return { rang, alarm: createAlarm(rang) }
+    return { rang, alarm: createLongTimer(rang) }
   }
 
   test('rings once, at its time', () => {
@@ -106,7 +106,7 @@ describe('an alarm', () => {
 
   test('can be set as it rings', () => {
     let rings = 0
-    const alarm = createAlarm(() => {
+    const alarm = createLongTimer(() => {
       rings += 1
       alarm.set(rings < 3 ? now() + 100 : Infinity)
     })
@@ -163,13 +163,13 @@ describe('within a time', () => {
   const late = (): Error => new Error('too late')
 
   test('is what comes in time; nothing is left of the limit', async () => {
-    await expect(within(Promise.resolve('there'), 1000, signal, late)).resolves.toBe('there')
-    await expect(within(Promise.reject(new Error('no')), 1000, signal, late)).rejects.toThrow('no')
+    await expect(withTimeout(Promise.resolve('there'), 1000, signal, late)).resolves.toBe('there')
+    await expect(withTimeout(Promise.reject(new Error('no')), 1000, signal, late)).rejects.toThrow('no')
     expect(vi.getTimerCount()).toBe(0)
   })
 
   test('is what is made of a lateness', async () => {
-    const outcome = expect(within(new Promise(() => {}), 1000, signal, late)).rejects.toThrow('too late')
+    const outcome = expect(withTimeout(new Promise(() => {}), 1000, signal, late)).rejects.toThrow('too late')
     await vi.advanceTimersByTimeAsync(999)
     expect(vi.getTimerCount()).toBe(1)
     await vi.advanceTimersByTimeAsync(1)
@@ -178,7 +178,7 @@ describe('within a time', () => {
 
   test.each([2 ** 31, 30 * DAYS_MS, Infinity])('of %d ms nothing is late at once', async (ms) => {
     const there = Promise.withResolvers<string>()
-    const outcome = expect(within(there.promise, ms, signal, late)).resolves.toBe('there')
+    const outcome = expect(withTimeout(there.promise, ms, signal, late)).resolves.toBe('there')
     await vi.advanceTimersByTimeAsync(60_000)
     there.resolve('there')
     await outcome
@@ -186,9 +186,9 @@ describe('within a time', () => {
 
   test('is the reason of an abort that comes first, before or after it began', async () => {
     const controller = new AbortController()
-    const outcome = expect(within(new Promise(() => {}), 1000, controller.signal, late)).rejects.toThrow('enough')
+    const outcome = expect(withTimeout(new Promise(() => {}), 1000, controller.signal, late)).rejects.toThrow('enough')
     controller.abort(new Error('enough'))
     await outcome
-    await expect(within(Promise.resolve(), 1000, controller.signal, late)).rejects.toThrow('enough')
+    await expect(withTimeout(Promise.resolve(), 1000, controller.signal, late)).rejects.toThrow('enough')
   })
 })
