@@ -121,7 +121,7 @@ function byeTo(clients: number): number {
         told = retryMs
         slot.release()
       },
-      cut() {}
+      destroy() {}
     })
   }
   void connections.close(0)

@@ -208,7 +208,7 @@ test.each([
   const { get, base } = await serve({ onError, authorize: () => Promise.reject(secret) })
   expect((await get('/a/events')).status).toBe(500)
   expect(await openSocket(`${base}/a/events`).closed).toBe(4503)
-  expect(printed).toHaveBeenCalledWith(expect.stringMatching(/onError/), expect.objectContaining({ message: 'no logger' }), secret)
+  expect(printed).toHaveBeenCalledWith(expect.stringMatching(/onError/), expect.objectContaining({ message: 'no logger' }), 'while it was given:', secret)
 })
 
 test('CORS: own origin only, unless configured', async () => {
@@ -293,7 +293,7 @@ test('the own origin needs no configuration, whatever ends TLS before the server
 })
 
 test('"*" with credentials is refused when the server is made', () => {
-  expect(() => createJobServer({ origins: '*', allowCredentials: true })).toThrow(/name the origins/)
+  expect(() => createJobServer({ origins: '*', allowCredentials: true })).toThrow(/list the origins instead/)
 })
 
 test.each([
@@ -314,7 +314,7 @@ test.each([
   [{ origins: ['https://app.example/'] }, 'origins: expected "*", a function, or a list of origins such as "https://app.example", got https://app.example/'],
   [{ authorize: true }, 'authorize: expected a function, got true'],
   [{ log: {} }, 'log: expected an EventLog, such as memoryLog(), got [object Object]'],
-  [{ authorise: () => false }, /^createJobServer: there is no option "authorise", expected basePath, /]
+  [{ authorise: () => false }, /^createJobServer: unknown option "authorise", expected one of basePath, /]
 ])('an option that makes no sense is refused when the server is made: %o', (options, message) => {
   expect(() => createJobServer(options as JobServerOptions)).toThrow(message) // as: what a user without types may pass
 })

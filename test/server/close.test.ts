@@ -157,7 +157,7 @@ describe('close', () => {
 
   test('does not take a graceMs that is no time for none', async () => {
     const { jobs } = await serve()
-    await expect(jobs.close({ graceMs: Number.NaN })).rejects.toThrow('graceMs: expected ms from 0, got NaN')
+    await expect(jobs.close({ graceMs: Number.NaN })).rejects.toThrow('graceMs: expected milliseconds from 0, got NaN')
     expect(await jobs.health()).toEqual({ status: 'ok' })
   })
 })

@@ -103,7 +103,10 @@ describe('run', () => {
     const served = await serve()
     await served.jobs.publish('42', 'queued', { position: 3 })
     await served.jobs.run('42', async () => {
-      await expect(served.jobs.run('42', () => 1)).rejects.toMatchObject({ code: 'conflict', message: 'job "42" is running already' })
+      await expect(served.jobs.run('42', () => 1)).rejects.toMatchObject({
+        code: 'conflict',
+        message: 'job "42": expected a new or queued job to run, it is running already'
+      })
     })
     await expect(served.jobs.run('42', () => 1)).rejects.toMatchObject({ code: 'conflict' })
     expect(await types(served, '42')).toEqual(['queued', 'started', 'succeeded'])
@@ -170,8 +173,8 @@ describe('publish', () => {
   test('refuses what is no event, naming what was wrong', async () => {
     const { jobs } = await serve()
     await expect(jobs.publish('..', 'queued')).rejects.toThrow('job id: expected 1 to 256 UTF-8 bytes, not ".", ".." or "events", got ".."')
-    await expect(jobs.publish('a', 'a b')).rejects.toThrow('event type: expected 1 to 64 of [A-Za-z0-9._-], not the reserved "gap", got "a b"')
-    await expect(jobs.publish('a', 'output', { n: 1n })).rejects.toThrow(/^data of "output" for job "a": expected what JSON can carry \(.*BigInt/)
+    await expect(jobs.publish('a', 'a b')).rejects.toThrow('event type: expected 1 to 64 characters of [A-Za-z0-9._-], not the reserved "gap", got "a b"')
+    await expect(jobs.publish('a', 'output', { n: 1n })).rejects.toThrow(/^data of "output" for job "a": expected a value that JSON can carry \(.*BigInt/)
   })
 })
 
@@ -270,7 +273,9 @@ describe('POST start', () => {
       expect(await refused.json()).toMatchObject({
         status: 400,
         code: 'bad-request',
-        detail: 'Idempotency-Key: expected a random UUID (version 4 or 7), or that authorize says whose the key is: { allow: true, subject }'
+        detail: expect.stringMatching(
+          /^Idempotency-Key: expected a random UUID \(version 4 or 7\), since authorize named no subject .*\{ allow: true, subject \}$/
+        )
       })
     }
     expect(start).not.toHaveBeenCalled()
@@ -370,7 +375,7 @@ describe('POST start', () => {
     for (const size of [1001, 3_000_000]) {
       const large = await post('', JSON.stringify('x'.repeat(size - 2)))
       expect(large.status).toBe(413)
-      expect(await large.json()).toMatchObject({ code: 'bad-request', detail: 'body: expected at most 1000 bytes' })
+      expect(await large.json()).toMatchObject({ code: 'bad-request', detail: 'body: expected at most 1000 bytes (maxBodyBytes)' })
     }
     expect((await post('', '1', { 'idempotency-key': 'x'.repeat(256) })).status).toBe(400)
     expect((await post('', JSON.stringify('x'.repeat(998)))).status).toBe(202)

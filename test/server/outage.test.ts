@@ -22,7 +22,7 @@ describe('while the log is out of reach', () => {
     for (const answer of answers) {
       expect(answer.status, answer.url).toBe(503)
       expect(answer.headers.get('retry-after')).toBe('2')
-      expect(await answer.json()).toMatchObject({ code: 'busy', retryAfterMs: 2000, detail: 'the log is out of reach' })
+      expect(await answer.json()).toMatchObject({ code: 'busy', retryAfterMs: 2000, detail: "the server can't reach its log" })
     }
     expect(String(errors[0])).toContain('ECONNREFUSED')
     back()

@@ -24,10 +24,10 @@ describe('an answer by mistake lets nobody in, and is told', () => {
     [{ allow: false }, '{ allow: false }'],
     [{ allow: undefined }, '{ allow: undefined }'],
     [{ allow: Promise.resolve(true) }, '{ allow: a promise, which was not awaited }'],
-    [{ allow: true, subject: undefined }, '{ allow: true, subject: undefined }', 'subject to be text that names who asks'],
-    [{ allow: true, subject: '' }, '{ allow: true, subject: "" }', 'subject to be text that names who asks'],
-    [{ allow: true, subject: 7 }, '{ allow: true, subject: 7 }', 'subject to be text that names who asks'],
-    [{ allow: true, subject: null }, '{ allow: true, subject: null }', 'subject to be text that names who asks'],
+    [{ allow: true, subject: undefined }, '{ allow: true, subject: undefined }', 'subject to be a non-empty string'],
+    [{ allow: true, subject: '' }, '{ allow: true, subject: "" }', 'subject to be a non-empty string'],
+    [{ allow: true, subject: 7 }, '{ allow: true, subject: 7 }', 'subject to be a non-empty string'],
+    [{ allow: true, subject: null }, '{ allow: true, subject: null }', 'subject to be a non-empty string'],
     [{ allow: true, expiresAt: undefined }, '{ allow: true, expiresAt: undefined }', 'expiresAt to be ms since 1970'],
     [{ allow: true, expiresAt: SOON }, `{ allow: true, expiresAt: ${SOON} }`, 'expiresAt to be ms since 1970 (this looks like seconds: times 1000?)'],
     [{ allow: true, expiresAt: 0 }, '{ allow: true, expiresAt: 0 }', 'expiresAt to be ms since 1970 (this looks like seconds: times 1000?)'],
@@ -206,6 +206,6 @@ test('a server that starts jobs for whoever comes says so once, and what to say 
   expect(warn).not.toHaveBeenCalled()
   for (let n = 0; n < 2; n += 1) await create({ start: () => 1 }).close()
   expect(warn.mock.calls).toEqual([
-    [expect.stringMatching(/^jobtail: without `authorize` whoever reaches this server may start, follow and cancel jobs; .*authorize: \(\) =>/)]
+    [expect.stringMatching(/^jobtail: this server has no `authorize`: everybody who reaches it may start, follow and cancel jobs\. .*authorize: \(\) =>/)]
   ])
 })

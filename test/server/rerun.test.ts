@@ -148,7 +148,7 @@ describe('onLost: "rerun"', () => {
   })
 
   test.each<[JobServerOptions, RegExp]>([
-    [{ onLost: 'rerun', start: forever, log: wrapLog(memoryLog(), { adopt: undefined }) }, /onLost: "rerun" needs a log that can run jobs again.*`adopt`/],
+    [{ onLost: 'rerun', start: forever, log: wrapLog(memoryLog(), { adopt: undefined }) }, /onLost: "rerun" needs a log with `adopt`.*this one has none/],
     [{ onLost: 'rerun' }, /onLost: "rerun" needs `start`/],
     [{ onLost: 'again' as 'rerun', start: forever }, /onLost: expected "fail" or "rerun", got "again"/],
     [{ onLost: 'rerun', start: forever, maxAttempts: 1.5 }, /maxAttempts: expected an integer from 1, got 1.5/]
