@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'bullmq'
-import { child, delay, within } from '../../async/signals.ts'
+import { child, delay, withTimeout } from '../../async/signals.ts'
 import { type EventLog, isLogError, LogError } from '../log/types.ts'
 import { wrapLog } from '../log/wrap.ts'
 import type { JobServer } from '../types.ts'
