@@ -1,5 +1,5 @@
 /**
- * What the client costs in a page, beside bare streams and other clients, in one run in a Chromium that nothing drives:
+ * What the client costs in a page, beside bare streams and other clients, in one run of Chromium without a driver:
  * `npm run bench:client -- --runs 5 --only replay,cost --contestants jobtail,bare --markdown`. `--bundle` takes another build's script-tag file.
  */
 
@@ -21,7 +21,7 @@ const { values } = parseArgs({
 
 const runs = Number(values.runs)
 if (!Number.isSafeInteger(runs) || runs < 1) throw new RangeError(`--runs: expected an integer from 1, got ${values.runs}`)
-/** `replay`, `replay-10000` and `replay-10000-100ms` all name the last one. */
+/** Matches rows by prefix: `replay`, `replay-10000` and `replay-10000-100ms` all match the last one. */
 const isAsked = (id: string): boolean => values.only.split(',').some((part) => part === '' || `${id}-`.startsWith(`${part}-`))
 const takesPart = (label: string): boolean => values.contestants.split(',').some((part) => label.includes(part))
 const chosen = rows.filter(({ id }) => isAsked(id)).map((row) => ({ ...row, entries: row.entries.filter(({ label }) => takesPart(label)) }))

@@ -1,6 +1,6 @@
 /**
- * Thousands of followers of two nodes and a Redis behind HAProxy, which are killed and brought back: is anything lost or repeated, and does every job end?
- * `npm run cluster -- --followers 2000 --jobs 200 --seconds 60 --appendfsync always,everysec`. Exits with 1 where the answer is wrong.
+ * Thousands of followers of two nodes behind HAProxy. The nodes and their Redis are killed and restarted: is an event lost or repeated, does every job end?
+ * `npm run cluster -- --followers 2000 --jobs 200 --seconds 60 --appendfsync always,everysec`. Exits with 1 if an event or an end is wrong.
  */
 
 import { readFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     /** Events a second of each job. */
     rate: { type: 'string', default: '2' },
-    /** Seconds for which Redis is away. */
+    /** How long Redis is down, in seconds. */
     away: { type: 'string', default: '3' },
     appendfsync: { type: 'string', default: 'always,everysec' }
   }
@@ -24,7 +24,7 @@ const { values } = parseArgs({
 const rate = Number(values.rate)
 const MAX_SHOWN = 20
 
-/** Of this process and of its children that have ended: utime to cstime of proc(5), which Linux has. */
+/** The CPU time of this process and its ended children (utime to cstime of proc(5)), in seconds; NaN except on Linux. */
 function processorSeconds(): number {
   if (process.platform !== 'linux') return Number.NaN
   const [, fields = ''] = readFileSync('/proc/self/stat', 'utf8').split(') ')

@@ -1,5 +1,5 @@
 /**
- * How soon events reach a page, by fault of the proxy in between: the first one against the same page's bare `fetch` of the JSON reading, and events
+ * How soon events reach a page, for each fault of the proxy: the first one, compared with a bare `fetch` of the JSON in the same page, and events
  * appended 1, 3 and 8 s after the start. `npm run bench:first-event -- --runs 3 --browsers chromium,firefox`
  */
 
@@ -33,12 +33,12 @@ interface Run {
   fetchMs: number
   firstMs: number
   proofMs: number
-  /** From the append of each of the later events to its receipt. */
+  /** The time from append to receipt of each later event. */
   latencies: number[]
   transport: string
 }
 
-/** What the page measures, in ms since 1970. */
+/** The times that the page measures, in ms since 1970. */
 interface Seen {
   startedAt: number
   fetchMs: number
@@ -51,7 +51,7 @@ const clock = (): number => performance.timeOrigin + performance.now()
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 const worst = (values: readonly number[]): number => Math.max(...values)
 
-/** Follows a job to its end, after a bare fetch of what there is of it. */
+/** Fetches a job's events so far by a bare `fetch`, then follows the job to its end. */
 async function follow(url: string): Promise<Seen> {
   const now = (): number => performance.timeOrigin + performance.now()
   const base = new URL(url).pathname.replace(/\/[^/]+$/, '')
@@ -75,7 +75,7 @@ async function follow(url: string): Promise<Seen> {
   const startedAt = now()
   const receivedAt: number[] = []
   const subscription = client.subscribe(job)
-  const started = fetch('/started', { method: 'POST', body: job }) // the server appends from now on
+  const started = fetch('/started', { method: 'POST', body: job }) // the server starts to append
   for await (const _ of subscription) receivedAt.push(now())
   await started
   return { startedAt, fetchMs, liveAt, receivedAt, transport }
@@ -106,7 +106,7 @@ async function measure(page: Page, origin: string, jobs: JobServer, job: string,
 interface Stage {
   proxy: FaultyProxy
   jobs: JobServer
-  /** Resolves once the page has begun to follow the job. */
+  /** Resolves when the page has begun to follow the job. */
   begun(job: string): Promise<void>
   close(): Promise<void>
 }
@@ -175,7 +175,7 @@ function row(name: string, results: readonly Run[]): string {
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '3' }, browsers: { type: 'string', default: 'chromium' } } })
 for (const name of values.browsers.split(',')) {
-  const browser = await launchBrowser(name as BrowserName) // as: another name has no executable, which launchBrowser says
+  const browser = await launchBrowser(name as BrowserName) // as: launchBrowser throws for other names
   console.log(`\n${name} ${browser.version()}, ${values.runs} runs; medians in ms, of the later events the slowest\n`)
   console.log('| fault | bare fetch | first event | limit 1.5 × + 100 | proof | event at 1 s | at 3 s | at 8 s | carried by |')
   console.log('|---|---|---|---|---|---|---|---|---|')

@@ -1,6 +1,6 @@
 /**
- * `npm run proxies`: a page in Chromium, which nothing drives, follows jobs behind real proxies that somebody in a hurry has configured. Prints a line for each, and
- * fails where the client lost, repeated or misplaced an event, or did not reach the job's end. What is missing is installed where possible, or left out by name.
+ * `npm run proxies`: a page in Chromium, without a driver, follows jobs behind real proxies with hasty configurations. Prints a line for each, and
+ * fails if the client lost, repeated or misplaced an event, or did not reach the job's end. Installs missing proxies if it can; names those left out.
  * `-- --only nginx,squid --seconds 4 --markdown --no-install`
  */
 
@@ -14,9 +14,9 @@ import { headOf, type Line, rowOf, sentenceOf } from './proxies/table.ts'
 
 const { values } = parseArgs({
   options: {
-    /** Parts of their names. */
+    /** Filters: parts of the setups' names. */
     only: { type: 'string', default: '' },
-    /** With an event each 50 ms; half of them before the rest, half after it. */
+    /** How long there is an event every 50 ms. Half of the events come before the pause, half after it. */
     seconds: { type: 'string', default: '8' },
     markdown: { type: 'boolean', default: false },
     'no-install': { type: 'boolean', default: false }
@@ -25,14 +25,14 @@ const { values } = parseArgs({
 const seconds = Number(values.seconds)
 if (!(seconds >= 1 && seconds <= 60)) throw new RangeError(`--seconds: expected 1 to 60, got ${values.seconds}`)
 
-/** Longer than the short timeouts are. */
+/** The pause without events, longer than the proxies' short timeouts. */
 const REST_MS = 3000
 const NO_PROXY = 'no proxy'
 const isWanted = (name: string): boolean => values.only.split(',').some((part) => name.includes(part.trim()))
 const chosen: readonly (Setup | undefined)[] = [undefined, ...setups].filter((setup) => isWanted(setup ? nameOf(setup) : NO_PROXY))
 if (chosen.length === 0) throw new RangeError(`--only: expected parts of ${[NO_PROXY, ...setups.map(nameOf)].join('; ')}, got ${values.only}`)
 
-/** By hand, since a signal otherwise ends the process without telling those that it has started. */
+/** Handled, since a signal would otherwise end this process but not its children. */
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 const proxies = [...new Set(chosen.flatMap((setup): ProxyName[] => (setup ? [setup.proxy] : [])))]

@@ -1,6 +1,6 @@
 /**
- * What a log in Redis costs, on a real one: memory; commands, bytes and Redis' processor time for each append, read and wake-up; what a node with
- * many followers asks for; appends a second with each way of writing to disk. `npm run bench:redis`; docs/scaling.md says what follows from it.
+ * What a log in a real Redis costs: memory; commands, bytes and CPU time of Redis for each append, read and wake-up; what a node with
+ * many followers requests; appends a second for each `appendfsync`. `npm run bench:redis`. docs/scaling.md draws the conclusions.
  */
 
 import { availableParallelism, loadavg } from 'node:os'
@@ -20,7 +20,7 @@ const SIZES = [200, 1000]
 
 type Log = ReturnType<typeof redisLog>
 
-/** What Redis did meanwhile. */
+/** What Redis has done during a measurement. */
 interface Span {
   ms: number
   cpuMs: number
@@ -29,7 +29,7 @@ interface Span {
   calls(command: string): number
 }
 
-/** Whose JSON has so many bytes. */
+/** Data whose JSON has this many bytes. */
 const dataOf = (bytes: number): { text: string } => ({ text: 'x'.repeat(bytes - '{"text":""}'.length) })
 const number = (value: number, digits = 0): string => value.toLocaleString('en', { maximumFractionDigits: digits })
 const row = (...cells: string[]): void => console.log(`| ${cells.join(' | ')} |`)
@@ -66,7 +66,7 @@ async function onRedis(options: readonly string[], work: (redis: RedisServer, lo
   const redis = await startRedis(options)
   const log = redisLog({ url: redis.url })
   try {
-    await log.append('first', 'queued', {}) // connects, and loads the scripts
+    await log.append('first', 'queued', {}) // connects and loads the scripts
     await work(redis, log)
   } finally {
     await log.close()
@@ -108,7 +108,7 @@ async function costs(bytes: number): Promise<void> {
   })
 }
 
-/** The same appends while several nodes listen. */
+/** Measures the same appends while several nodes listen. */
 async function wakeUps(nodes: number): Promise<void> {
   await onRedis([], async (redis, log) => {
     const listening = Array.from({ length: nodes }, () => redisLog({ url: redis.url }))
@@ -123,7 +123,7 @@ async function wakeUps(nodes: number): Promise<void> {
   })
 }
 
-/** Followers of one job at one node: while events come, each as soon as all have the one before, and while none do. */
+/** Measures followers of one job at one node: while events are appended, each after all have received the last one, and without events. */
 async function followed(): Promise<void> {
   await onRedis([], async (redis, log) => {
     const jobs = createJobServer({ log, heartbeatMs: HEARTBEAT_MS, authorize: () => true })
@@ -135,7 +135,7 @@ async function followed(): Promise<void> {
       arrived = Promise.withResolvers()
     }
     async function follow(index: number): Promise<void> {
-      await pause((index * HEARTBEAT_MS) / FOLLOWERS) // as followers come: each has its heartbeats at a time of its own
+      await pause((index * HEARTBEAT_MS) / FOLLOWERS) // spreads the followers' heartbeats, as followers come at different times
       const { body } = await jobs.fetch(new Request('http://localhost/jobs/job/events', { headers: { accept: 'text/event-stream' } }))
       const decoder = new TextDecoder()
       for await (const chunk of body ?? []) {

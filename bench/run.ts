@@ -1,5 +1,5 @@
 /**
- * What a job that is run appends a second to a Redis that is some way off: not awaited, as text is streamed, several calls at once awaited, and one by one; and how
+ * How many events a second a running job appends to a Redis at some distance: without awaiting, awaiting several at once, and one by one; and how
  * many scripts that costs. `npm run bench:run -- --events 20000 --ms 1`.
  */
 
@@ -14,7 +14,7 @@ import { startRedis } from '../test/server/redis-server.ts'
 const { values } = parseArgs({
   options: {
     events: { type: 'string', default: '20000' },
-    /** There, and as much back. */
+    /** The round trip to Redis, in ms. */
     ms: { type: 'string', default: '1' }
   }
 })

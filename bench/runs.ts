@@ -1,6 +1,6 @@
 /**
- * Jobs that are run by two nodes and followed behind HAProxy, while each node in turn, then Redis, is killed and brought back: does every job end, is none run by
- * two, are its outputs there once? `npm run cluster:run -- --followers 200 --jobs 40 --seconds 60`. Exits with 1 where the answer is wrong.
+ * Two nodes behind HAProxy run jobs, while each node in turn, then Redis, is killed and restarted: does every job end, is none run by
+ * two, is each output there once? `npm run cluster:run -- --followers 200 --jobs 40 --seconds 60`. Exits with 1 if not.
  */
 
 import { parseArgs } from 'node:util'
@@ -12,7 +12,7 @@ const { values } = parseArgs({
     jobs: { type: 'string', default: '40' },
     seconds: { type: 'string', default: '60' },
     lease: { type: 'string', default: '5' },
-    /** Seconds for which Redis is away. */
+    /** How long Redis is down, in seconds. */
     away: { type: 'string', default: '20' }
   }
 })

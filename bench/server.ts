@@ -1,7 +1,7 @@
 /**
- * What a server holds and how fast it fans out, beside bare `ws`, socket.io, better-sse and, where nginx has it, Nchan, on the same machine in the same run:
+ * The server's memory and fan-out, beside bare `ws`, socket.io, better-sse and, if nginx has it, Nchan, on the same machine in the same run:
  * memory per idle follower, events × followers a second, latency from sending to receipt. `npm run bench:server -- --followers 1000,10000 --runs 3`:
- * one run after another of all, and the medians of each figure and of each run's ratio to bare `ws`.
+ * runs all contestants in turn and prints the medians of each figure and of each run's ratio to bare `ws`.
  */
 
 import { type ChildProcess, fork } from 'node:child_process'
@@ -39,20 +39,20 @@ const { values } = parseArgs({
   }
 })
 
-/** Followers that a server has before it is measured: what the first ones cost is code. */
+/** Followers that connect before the measurement. The first ones mostly cost the loading of code. */
 const FIRST = 100
-/** Events between two waits for all of them: the rate is the median of these. */
+/** Events per batch. All followers receive a batch before the next one; the rate is the median over the batches. */
 const BATCH = 10
 const LATENCY_EVENTS = 40
 const LATENCY_PAUSE_MS = 250
 
 interface Server {
   port: number
-  /** Resolves when it has sent them. */
+  /** Resolves when the server has sent the events. */
   send(count: number, pauseMs: number): Promise<void>
-  /** In bytes. */
+  /** The server's memory in bytes. */
   memory(): Promise<number>
-  /** CPU time that it has used. */
+  /** The CPU time that the server has used. */
   cpuMs(): Promise<number>
   stop(): Promise<void>
 }
@@ -61,7 +61,7 @@ async function ask<T>(child: ChildProcess, told: object): Promise<T> {
   const answer = once(child, 'message')
   child.send(told)
   const [said] = await answer
-  return said as T // as: each child answers each question
+  return said as T // as: each child answers in the form that is asked for
 }
 
 async function startServer(name: string): Promise<Server | undefined> {
@@ -82,7 +82,7 @@ async function startServer(name: string): Promise<Server | undefined> {
 
 interface FanOut {
   ms: number
-  /** Of a core, by the followers. */
+  /** How busy the followers' process was: 1 is a whole core. */
   busy: number
   p50: number
   p99: number
@@ -91,7 +91,7 @@ interface FanOut {
 interface Row {
   bytesPerFollower: number
   perSecond: number
-  /** CPU of the server for one event to one follower: other programs on the machine hardly change it. */
+  /** CPU time of the server for one event to one follower. Other programs on the machine hardly change it. */
   cpuMicros: number
   busy: number
   p50: number

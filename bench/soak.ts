@@ -1,6 +1,6 @@
 /**
- * Two hundred subscriptions through random faults, for as long as is asked: is anything lost or repeated, and does memory stay flat?
- * `npm run soak -- --minutes 10`. Exits with 1 where the answer is wrong.
+ * Two hundred subscriptions under random faults for some minutes: is any event lost or repeated, and does memory stay flat?
+ * `npm run soak -- --minutes 10`. Exits with 1 if an event is wrong or memory grows.
  */
 
 import { createHash } from 'node:crypto'
@@ -19,27 +19,27 @@ const { values } = parseArgs({ options: { minutes: { type: 'string', default: '1
 const DURATION_MS = Number(values.minutes) * 60_000
 const SUBSCRIPTIONS = Number(values.subscriptions)
 const CLIENTS = 20
-/** At any time; each is followed by several, and replaced at its end. */
+/** How many jobs run at any time. Each has several followers and is replaced at its end. */
 const JOBS = 50
 const EVENT_EACH_MS = 200
 const JOB_EVENTS = { least: 50, most: 250 }
-/** By then everything is compiled, and the first jobs have been dropped from the log. */
+/** By then the code is compiled, and the log has dropped its first jobs. */
 const WARM_UP_MS = Math.min(120_000, DURATION_MS / 4)
 const SAMPLE_EACH_MS = 5000
 const MAX_KB_PER_MINUTE = 256
-/** How long after the last fault everything may take to end. */
+/** How long the readers may take to end after the last fault. */
 const PATIENCE_MS = 90_000
 
 setFlagsFromString('--expose-gc')
 const gc: () => void = runInNewContext('gc')
-console.warn = () => {} // each client says once that nothing got through
+console.warn = () => {} // each client warns once when no transport delivers
 
 const between = (least: number, most: number): number => least + Math.floor(Math.random() * (most - least + 1))
 const pick = <T>(from: readonly T[]): T => from[between(0, from.length - 1)] as T // as: never empty
 
 // ---- the server
 
-/** What there was of a job, from its start: how much, and one hash over it all, in order. */
+/** The events of a job from its start on: their number, and one hash over all of them in order. */
 interface Sum {
   count: number
   hash: string
@@ -50,7 +50,7 @@ const add = (sum: Sum, id: string, data: unknown): Sum => ({
 })
 const NOTHING: Sum = { count: 0, hash: '' }
 
-// Longer than a client stays away at most: nothing expires that somebody reads.
+// Longer than a client is ever disconnected, so that no job expires while it is read.
 const jobs = createJobServer({ log: memoryLog({ ttlMs: 90_000 }), heartbeatMs: 2000, shortPollPauseMs: 500 })
 const server = http.createServer()
 jobs.attach(server)
@@ -62,7 +62,7 @@ const isOver = (): boolean => performance.now() > until
 let published = 0
 /** The running job of each lane. */
 const current: string[] = []
-/** Of those that have ended, as published. */
+/** The sums of the ended jobs, as published. */
 const sums = new Map<string, Sum>()
 
 async function runLane(lane: number): Promise<void> {
@@ -95,7 +95,7 @@ const clients = Array.from({ length: CLIENTS }, (_, index): Client => {
   return createClient({ url: `${proxy.url}/jobs`, memory: false, retry: { maxMs: 3000 }, probeTimeoutMs: 1500, ...(only && { transports: [only()] }) })
 })
 
-/** Reads one job after the other; now and then it leaves, and goes on from its cursor. */
+/** Reads one job after the other. Sometimes it leaves the loop and resumes from its cursor. */
 async function runReader(reader: number): Promise<void> {
   const client = clients[reader % CLIENTS] as Client // as: there are so many
   while (!isOver()) {
@@ -126,12 +126,12 @@ async function runReader(reader: number): Promise<void> {
     if (last?.type !== 'succeeded') continue
     found.ended += 1
     if (whole?.count !== sum.count || whole.hash !== sum.hash) found.wrong += 1
-    // The next one may not have begun.
+    // The lane's next job may not have started yet.
     while (current[reader % JOBS] === job && !isOver()) await wait(50)
   }
 }
 
-// ---- what befalls them
+// ---- the faults
 
 const sound: Partial<Faults> = {
   webSocket: 'pass',
@@ -195,7 +195,7 @@ async function runSamples(): Promise<void> {
   }
 }
 
-/** The slope of the line that fits best, in kB a minute. */
+/** The slope of the regression line, in kB per minute. */
 function slope(of: (sample: Sample) => number): number {
   const after = samples.filter(({ atMs }) => atMs > WARM_UP_MS)
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length

@@ -1,4 +1,4 @@
-/** `GET /_code/{part}`: the lines of source that the page shows as the code of a part. They are read from the files, never copied. */
+/** `GET /_code/{part}`: the source lines that the page shows as the code of a part. They are read from the files at each request. */
 
 import { readFile } from 'node:fs/promises'
 import type http from 'node:http'
@@ -23,7 +23,7 @@ export const codeParts: Readonly<Record<string, readonly Region[]>> = {
   ]
 }
 
-/** Answers a GET with the part's code as text, each region under its file and line; 404 for a part that there is not. */
+/** Answers with the part's code as text: each region below a line with its file and line number. Unknown parts get a 404. */
 export async function answerCode(name: string, res: http.ServerResponse): Promise<void> {
   const regions = Object.hasOwn(codeParts, name) ? codeParts[name] : undefined
   const headers = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' }

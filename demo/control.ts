@@ -3,14 +3,14 @@ import { json } from 'node:stream/consumers'
 import { parseFaults } from './proxy/faults.ts'
 import type { FaultyProxy } from './proxy.ts'
 
-/** `GET /_proxy` tells the proxy's state; `POST /_proxy` with `{ faults?, cut?, awayMs? }` changes it, and tells it too. */
+/** `GET /_proxy` answers with the proxy's state. `POST /_proxy` with `{ faults?, cut?, awayMs? }` changes it first. */
 export async function answerControl(proxy: FaultyProxy, req: http.IncomingMessage, res: http.ServerResponse): Promise<void> {
   const answer = (status: number, body: unknown): void => {
     res.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(JSON.stringify(body))
   }
   try {
     if (req.method === 'POST') {
-      // A page of another origin can't send this type without asking first.
+      // Browsers send this type to another origin only after a preflight, which this server does not allow: other sites can't change anything.
       if (req.headers['content-type'] !== 'application/json') return answer(415, { error: 'expected application/json' })
       await change(proxy, req)
     }

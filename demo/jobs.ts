@@ -6,9 +6,9 @@ import { streamText } from './jobs/stream.ts'
 import { validateRows } from './jobs/validate.ts'
 
 export interface Pace {
-  /** How many steps the work is cut into; each makes at least one event. */
+  /** The number of steps. Each makes at least one event. */
   steps: number
-  /** The pause after each step. */
+  /** The pause after each step, in ms. */
   intervalMs: number
 }
 

@@ -1,4 +1,4 @@
-/** `npm run demo`: starts everything, says where, and closes everything at SIGINT. `--port 8080`, `--host 127.0.0.1`. */
+/** `npm run demo`: starts the demo, prints its address, and closes it at SIGINT or SIGTERM. `--port 8080`, `--host 127.0.0.1`. */
 
 import { parseArgs } from 'node:util'
 import { type Demo, startDemo } from './server.ts'
@@ -10,7 +10,7 @@ if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65_535) {
   process.exit(2)
 }
 
-/** The wanted port, or one of the next where it is taken. */
+/** Starts on the wanted port, or on the next free one of the hundred after it. */
 async function startOnFreePort(): Promise<Demo> {
   for (let port = wanted; ; port += 1) {
     try {
@@ -23,7 +23,7 @@ async function startOnFreePort(): Promise<Demo> {
 }
 
 const demo = await startOnFreePort()
-console.log(`\n  Jobtail demo:  ${demo.url}/\n\n  Open it, watch a job, then break the network with the switches on the page.\n  Ctrl+C ends it.\n`)
+console.log(`\n  Jobtail demo:  ${demo.url}/\n\n  Open it and press the big button.\n  Ctrl+C ends it.\n`)
 
 let isClosing = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -1,4 +1,4 @@
-/** Serves the page and its modules as they are: TypeScript with the types blanked out, no build step. */
+/** Serves the page and its modules without a build step: TypeScript with the types blanked out. */
 
 import { readFile, realpath } from 'node:fs/promises'
 import type http from 'node:http'
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** What may be served, and what may not although it is below that. */
+/** The paths that are served, and the exceptions below them. */
 const served = [
   'demo/index.html',
   'demo/style/',
@@ -27,13 +27,13 @@ const types: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8'
 }
 
-// The one warning that it is experimental says nothing to whoever runs the demo.
+// Node warns once that type stripping is experimental. Users of the demo can't do anything about that.
 const { emitWarning } = process
 process.emitWarning = () => {}
 stripTypeScriptTypes('')
 process.emitWarning = emitWarning
 
-/** Answers a GET of the page or of one of its modules; 404 for everything else. */
+/** Answers a GET or HEAD of the page or one of its modules. Everything else gets a 404. */
 export async function serveModule(req: http.IncomingMessage, res: http.ServerResponse): Promise<void> {
   const name = fileFor(req.url ?? '/')
   const type = types[extname(name)]
@@ -51,7 +51,7 @@ function fileFor(url: string): string {
     const path = decodeURIComponent(new URL(url, 'http://localhost').pathname).slice(1)
     return path === '' ? 'demo/index.html' : path
   } catch {
-    return '' // not a URL, or not UTF-8: nothing has that name
+    return '' // not a URL, or not UTF-8: no file has that name
   }
 }
 
@@ -60,7 +60,7 @@ async function readServed(name: string): Promise<string | undefined> {
   const isWithheld = (path: string): boolean => withheld.some((prefix) => path.startsWith(prefix))
   if (!isServed(name) || isWithheld(name)) return undefined
   try {
-    // By the real path: `..`, encoded or not, and links out of the project end here.
+    // The real path is checked too, so that `..` and symbolic links can't lead out of what is served.
     const file = await realpath(root + name)
     const real = file.slice(root.length).split(sep).join('/')
     return file.startsWith(root) && isServed(real) && !isWithheld(real) ? await readFile(file, 'utf8') : undefined

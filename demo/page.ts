@@ -1,8 +1,8 @@
 /**
- * The demo's page. What shows how Jobtail is used are `createClient`, `client.start` and `client.subscribe` here,
+ * The demo's page. To see how Jobtail is used, read `createClient`, `client.start` and `client.subscribe` here,
  * and the loop in page/job-card.ts.
  *
- * `?auto=0` starts no job, `?transports=sse,long-poll` leaves the other transports out, `?memory=1` remembers the winner,
+ * `?auto=0` starts no job, `?transports=sse,long-poll` leaves out the others, `?memory=1` remembers the winner,
  * `?events=200&interval=25` sets the pace of the jobs.
  */
 
@@ -22,7 +22,7 @@ import { createTimeline } from './page/timeline.ts'
 
 declare global {
   interface Window {
-    /** For tests: what the page received. */
+    /** For the tests: starts jobs and returns what the page has received. */
     demo: {
       start(input: object): Promise<string>
       events(jobId: string): readonly JobEvent[]
@@ -53,7 +53,7 @@ const caption = createCaptionLine(byId('caption'), stage.remark)
 const timeline = createTimeline(byId('timeline'))
 const diagnostics: Diagnostic[] = []
 
-/** Without memory, so that each export begins with the best way, as at a first visit. */
+/** Without memory: each export then begins like a first visit, with the best transport. */
 const connect = (): Client =>
   createClient({
     transports,
@@ -127,7 +127,7 @@ for (const button of document.querySelectorAll<HTMLButtonElement>('[data-kind]')
   })
 }
 
-// How far the bare connections are behind changes without a diagnostic.
+// A bare connection stops without a diagnostic, so the caption has to look for it.
 setInterval(caption.refresh, 500)
 
 addEventListener('pagehide', () => {
@@ -147,6 +147,6 @@ window.demo = {
 
 for (const { jobId, ...kept } of keptJobs()) show(kept, client.subscribe(jobId, { after: kept.events.at(-1)?.id }))
 const isFirstVisit = !stage.card && wishes.get('auto') !== '0'
-// The story begins with a network that works, also where another visit has left it broken.
+// The story begins with a network that works. Another visit may have left it broken.
 await network.change(isFirstVisit ? mended : undefined)
 if (isFirstVisit) await startAndTell('export', true)

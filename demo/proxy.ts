@@ -1,4 +1,4 @@
-/** A proxy that misbehaves on demand: real HTTP and WebSocket through a real socket, with faults that also act on what is running. */
+/** A proxy that misbehaves on demand. HTTP and WebSockets pass it through real sockets, and its faults also act on open connections. */
 
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -11,9 +11,9 @@ import { ignoreUpgrade, passUpgrade, refuseUpgrade } from './proxy/upgrade.ts'
 
 export type { Faults } from './proxy/faults.ts'
 
-/** Something that came in by the faulty path. */
+/** A request or handshake on the faulty path. */
 export interface Arrival {
-  /** ms since 1970, with the process's monotonic clock. */
+  /** ms since 1970, by the process's monotonic clock. */
   at: number
   method: string
   url: string
@@ -22,13 +22,13 @@ export interface Arrival {
 }
 
 export interface ProxyOptions {
-  /** Where requests go on to: an origin. */
+  /** The origin that requests are passed on to. */
   target: string | URL
-  /** Only this path and what is below it suffers. Default `/jobs`. */
+  /** Only this path, and paths below it, have faults. Default `/jobs`. */
   path?: string
-  /** Answers everything else, directly. Default: 404. */
+  /** Answers requests for all other paths. Default: 404. */
   elsewhere?: http.RequestListener
-  /** Default 0: any free one. */
+  /** Default 0: any free port. */
   port?: number
   /** Default `127.0.0.1`. */
   host?: string
@@ -40,26 +40,26 @@ export interface FaultyProxy {
   /** Its origin, without a slash at the end. */
   readonly url: string
   readonly faults: Readonly<Faults>
-  /** What is open on the faulty path now. */
+  /** How many exchanges are open on the faulty path. */
   readonly connections: Readonly<Record<ExchangeKind, number>>
-  /** How long the server is still away; 0 where it is there. */
+  /** How much longer `awayFor` lasts; 0 if the server is there. */
   readonly awayMs: number
-  /** Changes some of the faults; each acts on what is running as well. */
+  /** Changes some of the faults. They also act on open connections. */
   set(faults: Partial<Faults>): void
   /** Cuts every connection of the faulty path, once. */
   cut(): void
-  /** Cuts every connection, and answers with 502 for so long. */
+  /** Cuts every connection of the faulty path, then answers with 502 for this long. */
   awayFor(ms: number): void
-  /** Ends `awayFor` before its time. */
+  /** Ends `awayFor` early. */
   back(): void
-  /** Cuts every connection, also those elsewhere, and lets none be made until `listen`. */
+  /** Cuts every connection, also of other paths, and accepts none until `listen`. */
   unlisten(): void
-  /** On the same port as before; rejects where somebody else has taken it. */
+  /** Listens on the same port as before. Rejects if another process has taken it. */
   listen(): Promise<void>
   close(): Promise<void>
 }
 
-/** Resolves once it listens. */
+/** Resolves when the proxy listens. */
 export async function createProxy({
   target,
   path = '/jobs',

@@ -1,4 +1,4 @@
-/** The demo on one origin: the page, its modules and their code, the proxy's control, and, behind the proxy, the job server. */
+/** The demo on one origin: the page, its modules, its code and the proxy's control. The job server is behind the proxy. */
 
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -11,7 +11,7 @@ import { serveModule } from './modules.ts'
 import { type Arrival, createProxy, type FaultyProxy } from './proxy.ts'
 
 export interface DemoOptions {
-  /** 0: any free one. */
+  /** 0: any free port. */
   port: number
   host: string
   onArrival?: (arrival: Arrival) => void
@@ -20,12 +20,12 @@ export interface DemoOptions {
 export interface Demo {
   readonly url: string
   readonly proxy: FaultyProxy
-  /** The whole log of a job, read without the proxy. */
+  /** Reads the whole log of a job, without the proxy. */
   readLog(jobId: string): Promise<WireEvent[]>
   close(): Promise<void>
 }
 
-/** Resolves once it listens; rejects where it can't. */
+/** Resolves when the demo listens; rejects if it can't. */
 export async function startDemo({ port, host, onArrival }: DemoOptions): Promise<Demo> {
   const log = memoryLog({ maxEvents: 20_000 })
   const origin = http.createServer()

@@ -12,7 +12,7 @@ describe.skipIf(path === undefined)('a reader that is slower than its server, in
   })
   afterAll(() => browser.close())
 
-  /** Its memory is what is left after a collection. */
+  /** Opens a page. `memory` returns its heap after a garbage collection. */
   async function open(url: string): Promise<{ memory(): Promise<number> }> {
     const page = await browser.newPage()
     await page.goto(url)
@@ -38,7 +38,7 @@ describe.skipIf(path === undefined)('a reader that is slower than its server, in
     expect(pauses).toBeGreaterThan(0)
     expect(othersSince).toBeGreaterThan(0)
     expect(changes).toBeGreaterThan(0)
-    // All of it, held, takes 117.
+    // Holding all events takes 117.
     expect(growthMb(result)).toBeLessThan(50)
   })
 })

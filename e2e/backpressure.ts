@@ -1,5 +1,5 @@
 /**
- * More events than a page can hold, to a reader that is slower than its server: does the page's memory stay flat, is anything lost, and is any other
+ * More events than a page can hold, for a slow reader: does the page's memory stay flat, is any event lost, and is any other
  * job held up? `npm run backpressure -- --events 1000000 --engines chromium,firefox,webkit`. Exits with 1 where the answer is wrong.
  */
 
@@ -18,24 +18,24 @@ import { type EngineName, installedEngines } from './engines.ts'
 
 export interface Run {
   events: number
-  /** Of each event's data. */
+  /** Bytes of each event's data. */
   bytes: number
   transports: readonly string[]
-  /** The client's; a large one is how to see what this measures. */
+  /** The client's option. Set it high to see the memory grow. */
   bufferSize?: number
-  /** The slow reader is a loop of `fetch` and `JSON.parse`, a MiB at a time, instead of the client: how far the engine lets garbage pile up. */
+  /** Reads by `fetch` and `JSON.parse`, a MiB at a time, instead of by the client: shows how much garbage the engine itself lets pile up. */
   isBare?: boolean
 }
 
-/** What the page tells of itself. */
+/** What the page reports. */
 interface Seen {
   count: number
   hash: number
-  /** How often the slow reader's job was let go. */
+  /** How often reading paused for the slow reader. */
   pauses: number
-  /** Events of the job beside it, those out of order, and how late the latest was, in ms. */
+  /** The job beside it: its events, how many were out of order, and the longest delay of one in ms. */
   others: number
-  /** Those that came since the slow reader was first let go. */
+  /** Its events since reading first paused for the slow reader. */
   othersSince: number
   disordered: number
   latestMs: number
@@ -46,14 +46,14 @@ interface Seen {
 }
 
 export interface Result extends Seen {
-  /** The hash of the log. */
+  /** The hash over the log's events. */
   expected: number
   seconds: number
-  /** In MB, over time, from before anything is read. */
+  /** The memory over time in MB, from before the first read. */
   memoryMb: number[]
 }
 
-/** An event's own number, so that the hash is of something. */
+/** A number that differs for each event, for the hash. */
 const numberOf = (seq: number): number => Math.imul(seq, 2654435761) >>> 0
 const mix = (hash: number, seq: number, number: number): number => Math.imul(hash ^ seq, 16777619) ^ number
 
@@ -63,7 +63,7 @@ function hashOf(events: number): number {
   return hash
 }
 
-/** Jobs called `big…` have so many events, made as they are read; the others are kept in memory. */
+/** A log where jobs called `big…` have this many events, generated as they are read. Other jobs are kept in memory. */
 function bigLog({ events, bytes }: Run): EventLog {
   const kept = memoryLog({ maxEvents: 5000 })
   const pad = 'x'.repeat(bytes)
@@ -95,7 +95,7 @@ function bigLog({ events, bytes }: Run): EventLog {
   })
 }
 
-/** Follows the jobs once it is loaded, and tells the server what it has seen. */
+/** The page. It follows the jobs when it has loaded and reports to the server. */
 const page = (run: Run): string => `<!doctype html><title>Backpressure</title><link rel="icon" href="data:,">
 <script type="importmap">{ "imports": {
   "jobtail": "/src/index.ts",
@@ -104,7 +104,7 @@ const page = (run: Run): string => `<!doctype html><title>Backpressure</title><l
 } }</script>
 <script type="module">import * as jobtail from 'jobtail'; (${follow})(jobtail, ${JSON.stringify(run)})</script>`
 
-/** Runs in the page, to which its text is sent. */
+/** Runs in the page, which is sent this function's text. */
 function follow({ createClient, webSocket, sse, longPoll, shortPoll }: typeof import('../src/index.ts'), { transports, bufferSize, isBare }: Run): void {
   const seen: Seen = { count: 0, hash: 0, pauses: 0, others: 0, othersSince: 0, disordered: 0, latestMs: 0, changes: 0, over: false, error: '' }
   const tell = async (): Promise<void> => {
@@ -126,7 +126,7 @@ function follow({ createClient, webSocket, sse, longPoll, shortPoll }: typeof im
   }
   type Numbered = Pick<WireEvent, 'id' | 'seq' | 'type'> & { data: { n: number } }
   async function* readBare(): AsyncGenerator<Numbered> {
-    seen.pauses = 1 // it has nothing to let go of
+    seen.pauses = 1 // a bare reading never pauses
     for (let after = '', isOver = false; !isOver; ) {
       const response = await fetch(`/jobs/big/events?window=${2 ** 20}${after && `&after=${after}`}`, { headers: { accept: 'application/x-ndjson' } })
       for (const line of (await response.text()).split('\n').filter(Boolean)) {
@@ -138,13 +138,13 @@ function follow({ createClient, webSocket, sse, longPoll, shortPoll }: typeof im
       }
     }
   }
-  /** Rests after each event until its job has been let go once, and then so often that hardly any server is slower. */
+  /** Rests after each event until reading has paused once, then after every 250th: still slower than almost any server. */
   async function readSlowly(): Promise<void> {
     const events = isBare ? readBare() : client.subscribe<{ output: { n: number }; succeeded: { n: number } }>('big')
     for await (const { seq, data } of events) {
       if (seq !== seen.count + 1) throw new Error(`event ${seq} came after ${seen.count}`)
       seen.count = seq
-      seen.hash = Math.imul(seen.hash ^ seq, 16777619) ^ (data as { n: number }).n // as: what the log makes
+      seen.hash = Math.imul(seen.hash ^ seq, 16777619) ^ (data as { n: number }).n // as: the log's own data
       if (seen.pauses === 0 || seq % 250 === 0) await new Promise((resolve) => setTimeout(resolve, 4))
     }
     seen.over = true
@@ -162,14 +162,14 @@ function follow({ createClient, webSocket, sse, longPoll, shortPoll }: typeof im
   }
   readSlowly().catch(fail)
   readBeside().catch(fail)
-  // One that takes a single event and then no more, and one that nobody reads.
+  // One reader takes a single event and then no more, another one takes none.
   client.subscribe('big-unread')[Symbol.asyncIterator]().next().catch(fail)
   client.subscribe('unread').onChange(() => {
     seen.changes += 1
   })
 }
 
-/** What is their own of all processes that this one, or one of them, has started. */
+/** The private memory of all descendants of this process. */
 function memoryOfChildrenMb(): number {
   const parents = new Map<number, number>()
   for (const name of readdirSync('/proc').filter((each) => /^\d+$/.test(each))) {
@@ -185,13 +185,13 @@ function readProc(pid: string, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8')
   } catch {
-    return '' // it has ended meanwhile
+    return '' // the process has ended meanwhile
   }
 }
 
 interface Served {
   origin: string
-  /** Resolves with what the page tells next. */
+  /** Resolves with the page's next report. */
   seen(): Promise<Seen>
   close(): Promise<void>
 }
@@ -229,12 +229,12 @@ async function serve(run: Run): Promise<Served> {
   }
 }
 
-/** Of all of a browser's processes, garbage that is yet to be collected among it: more only where a bare reading leaves as much lying about. */
+/** The bound for the growth of all browser processes, uncollected garbage included. */
 const MAX_GROWTH_MB = 400
-/** How much more than a bare reading's growth. */
+/** A higher bound where the engine needs it: this many times the growth of a bare reading. */
 const MAX_RATIO = 2
 
-/** Has the page opened, and follows the jobs in it to the end of the slow one. `memory`: the browser's, in MB. */
+/** Opens the page and follows the jobs to the end of the slow one. `memory` returns the browser's, in MB. */
 export async function follows(run: Run, open: (url: string) => Promise<{ memory(): Promise<number> | number }>): Promise<Result> {
   const { origin, seen, close } = await serve(run)
   try {
@@ -265,7 +265,7 @@ async function measure(name: EngineName, run: Run): Promise<Result> {
   }
 }
 
-/** How much more it was than before. */
+/** The growth since before the first read, in MB. */
 export const growthMb = ({ memoryMb }: Result): number => Math.max(...memoryMb) - (memoryMb[0] ?? Number.NaN)
 
 async function main(): Promise<void> {

@@ -1,4 +1,4 @@
-/** What the README shows of a life without the client: the kit's jobs, followed by nothing but a browser or curl. */
+/** The server kit's jobs without the client: followed by a bare EventSource and by curl, as the documentation shows. */
 
 import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -33,7 +33,7 @@ afterEach(async () => {
 
 const seqs = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1)
 
-/** A job of five events in all, the last two of them appended once somebody reads. */
+/** A job of five events. The last two are appended once `reading` resolves. */
 async function runJob(reading: Promise<unknown>): Promise<void> {
   await jobs.publish('42', 'started', {})
   await jobs.publish('42', 'progress', { ratio: 0.5 })
@@ -53,7 +53,7 @@ describe.each(browserNames.filter(isInstalled))('a bare EventSource in %s', (nam
   it('follows a job to its end, over a lost connection, and stops by itself', async () => {
     const page = await browser.newPage()
     await page.goto(origin)
-    // Cut in the middle: it reconnects by itself, with the last id that it had.
+    // The connection is cut in the middle. An EventSource reconnects by itself, with its last event id.
     const cut = once(server, 'request').then(() => server.closeAllConnections())
     const run = runJob(cut)
     const received = await page.evaluate(async (): Promise<string[]> => {
@@ -61,7 +61,7 @@ describe.each(browserNames.filter(isInstalled))('a bare EventSource in %s', (nam
       const source = new EventSource('/jobs/42/events')
       await new Promise<void>((resolve) => {
         source.onmessage = (event) => data.push(event.data)
-        // After the end it connects once more, from the last id, and is told by 204 to stop.
+        // After the end it reconnects once more from its last event id. The answer 204 makes it stop.
         source.onerror = () => {
           if (source.readyState === EventSource.CLOSED) resolve()
         }

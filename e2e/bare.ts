@@ -1,4 +1,4 @@
-/** A browser that nothing drives: what a driver hears of it (all that a page receives, for one) it keeps, and so does the browser. */
+/** Browsers without a driver. A driver makes the browser keep data for it, such as all that a page receives, which spoils measurements of memory. */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ const FIREFOX_PREFERENCES = {
   'browser.safebrowsing.update.enabled': false
 }
 
-/** Shows a page, and nothing more. WebKit has its driver, which hears of no network. `further` are arguments for Chromium. */
+/** Opens a page, without a driver. WebKit keeps its driver, which is not told of network traffic. `further`: more arguments for Chromium. */
 export async function showPage(name: EngineName, url: string, further: readonly string[] = []): Promise<{ close(): Promise<void> }> {
   if (name === 'webkit') {
     const engine = await startEngine(name)

@@ -5,7 +5,7 @@ export const browserNames: readonly BrowserName[] = ['chromium', 'firefox']
 
 export const isInstalled = (name: BrowserName): boolean => findBrowser(name) !== undefined
 
-/** Launches a real browser that is installed here. Firefox is that of somebody who wants no motion; in Chromium a context says so. */
+/** Launches an installed browser. Firefox gets the preference for reduced motion; for Chromium a context has to set it. */
 export async function launchBrowser(name: BrowserName): Promise<Browser> {
   const path = findBrowser(name)
   if (path === undefined) throw new Error(`no ${name} found`)

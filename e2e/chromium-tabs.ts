@@ -1,4 +1,4 @@
-/** Chromium by its own protocol (https://chromedevtools.github.io/devtools-protocol/): what drives browsers for tests makes every tab visible, and this one doesn't. */
+/** Drives Chromium by the DevTools protocol (https://chromedevtools.github.io/devtools-protocol/), since Playwright makes every tab visible. */
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,18 +9,18 @@ import { createInterface } from 'node:readline'
 import { findBrowser, launchOptions } from '../test/setup/browsers.ts'
 
 export interface ChromiumTab {
-  /** Brings it to the front: the one that was there is hidden. */
+  /** Brings the tab to the front, which hides the one before it. */
   activate(): Promise<void>
-  /** The value of an expression in the page, awaited there; it has to be JSON. */
+  /** Evaluates an expression in the page, awaits it there, and returns its value, which has to be JSON. */
   evaluate<T>(expression: string): Promise<T>
   send(method: string, params?: object): Promise<unknown>
   close(): Promise<void>
 }
 
 export interface ChromiumTabs {
-  /** To all of its processes. */
+  /** Sends a signal to all processes of the browser. */
   signal(name: 'SIGSTOP' | 'SIGCONT'): void
-  /** In the window that is there, or in its own: then it is seen beside the others. */
+  /** Opens a tab in the existing window, or in a window of its own, where it stays visible beside the others. */
   open(url: string, newWindow?: boolean): Promise<ChromiumTab>
   close(): Promise<void>
 }
@@ -44,7 +44,7 @@ async function connect(url: string): Promise<{ send: Send; close(): void }> {
     const call = pending.get(id)
     pending.delete(id)
     if (error) call?.reject(new Error(error.message))
-    else call?.resolve(result as never) // as: whoever called knows what comes
+    else call?.resolve(result as never) // as: the caller knows the type
   }
   return {
     send(method, params = {}, sessionId) {
@@ -70,10 +70,10 @@ export async function startChromiumTabs(): Promise<ChromiumTabs> {
     try {
       process.kill(-pid, 'SIGKILL')
     } catch {
-      // its group has ended already
+      // the process group has ended already
     }
   }
-  const { pid } = child as { pid: number } // as: where it is missing, nothing was started, and the next wait throws
+  const { pid } = child as { pid: number } // as: without a pid nothing was started, and the next wait throws
   process.once('exit', kill)
 
   async function stop(): Promise<void> {

@@ -7,30 +7,30 @@ import { isTerminal } from '../src/protocol/rules.ts'
 import type { Diagnostic } from '../src/types.ts'
 
 const pace = { events: 220, intervalMs: 25 }
-/** For a job that goes on until it is cancelled: no test takes so long. */
+/** For a job that runs until it is cancelled, since no test takes this long. */
 export const lasting = { events: 5000 }
 
-/** The demo in a browser, both fresh. */
+/** A new demo server, and its page in a new browser context. */
 export interface DemoPage {
   readonly demo: Demo
   readonly page: Page
-  /** What came in at the proxy's faulty path. */
+  /** The requests and handshakes on the proxy's faulty path so far. */
   readonly arrivals: readonly Arrival[]
-  /** Starts a job on the page, of at least 200 events over at least 5 s; its id. */
+  /** Starts a job of at least 200 events over at least 5 s on the page. Resolves with its id. */
   start(input?: { kind?: string; events?: number }): Promise<string>
-  /** Resolves once the page has had so many of the job's events. */
+  /** Resolves when the page has received this many of the job's events. */
   had(jobId: string, count: number): Promise<void>
-  /** Resolves once it has had as many more as make a whole job. */
+  /** Resolves when the page has received as many more events as a whole job has. */
   goesOn(jobId: string): Promise<void>
   cancel(jobId: string): Promise<void>
-  /** Presses a switch or button of the page. */
+  /** Presses a switch or button below "Choose what breaks". */
   press(label: string): Promise<void>
   diagnostics(): Promise<Diagnostic[]>
-  /** Resolves once this transport has been lost, with how. */
+  /** Resolves with the diagnostic when this transport has been lost. */
   lost(transport: string): Promise<Extract<Diagnostic, { type: 'lost' }>>
-  /** Resolves once this transport ranks below the others. */
+  /** Resolves when this transport ranks below the others. */
   demoted(transport: string): Promise<void>
-  /** Waits for the job's end on the page, and holds what it got against the server's own log. */
+  /** Waits for the job's end on the page, and compares its events with the server's log. */
   expectExact(jobId: string): Promise<void>
   close(): Promise<void>
 }
@@ -38,13 +38,13 @@ export interface DemoPage {
 export async function openDemo(browser: Browser, query = ''): Promise<DemoPage> {
   const arrivals: Arrival[] = []
   const demo = await startDemo({ port: 0, host: '127.0.0.1', onArrival: (arrival) => arrivals.push(arrival) })
-  // A timeline that moves keeps the machine busy with what no test looks at. An installed Firefox is told when it is launched.
+  // A moving timeline would only keep the machine busy. Firefox gets this preference when it is launched.
   const context = await browser.newContext({ reducedMotion: 'reduce' })
   context.setDefaultTimeout(100_000)
   const page = await context.newPage()
   const errors: string[] = []
   page.on('pageerror', (error) => {
-    // Firefox reports here what it merely logs about a WebSocket that failed.
+    // Playwright reports Firefox's log messages about failed WebSockets as page errors.
     if (!/establish a connection to the server at ws:|was interrupted while the page was loading/.test(String(error))) errors.push(String(error))
   })
   await page.goto(`${demo.url}/?auto=0&${query}`)
@@ -60,7 +60,7 @@ export async function openDemo(browser: Browser, query = ''): Promise<DemoPage> 
       type,
       transport
     ] as const)
-    return (await first.jsonValue()) as Extract<Diagnostic, { type: T }> // as: it is of that type
+    return (await first.jsonValue()) as Extract<Diagnostic, { type: T }> // as: found by that type
   }
 
   return {

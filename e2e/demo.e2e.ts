@@ -4,7 +4,7 @@ import { browserNames, isInstalled, launchBrowser } from './browsers.ts'
 import { type DemoPage, lasting, openDemo } from './demo-page.ts'
 import { carriers } from './matrix/measure.ts'
 
-/** For what may take a while on a busy machine. */
+/** For conditions that may take a while on a busy machine. */
 const patiently = { timeout: 60_000 }
 
 const withoutWebSocket = 'transports=sse,long-poll,short-poll'
@@ -53,7 +53,7 @@ describe.concurrent.each(browserNames.filter(isInstalled))('the demo in %s', (na
       await press(label)
       const { reason, at } = await lost(hit)
       expect(reason).toBe('silent')
-      // What the server had to tell meanwhile: 200 events until 2.5 heartbeats of 2 s are over, and 1,500 if the heartbeat were the usual one.
+      // Events appended before the silence was noticed. Waiting for 2.5 heartbeats of 2 s would take 200, and 1,500 at the default heartbeat.
       const meanwhile = (await demo.readLog(job)).filter(({ time }) => Date.parse(time) < at).length - before.length
       expect(meanwhile).toBeLessThan(600)
       await goesOn(job)
@@ -70,7 +70,7 @@ describe.concurrent.each(browserNames.filter(isInstalled))('the demo in %s', (na
       await press('Open it, kill it after 200 ms')
       await demoted('websocket')
       await goesOn(job)
-      // At full speed it would be tried some five times a second, and these events take at least five.
+      // Without backoff it would be tried about five times a second, and these events take at least five seconds.
       expect(arrivals.slice(before).filter(({ isUpgrade }) => isUpgrade).length).toBeLessThan(12)
       expect(carriers({ diagnostics: await diagnostics() }).at(-1)).not.toBe('websocket')
       await cancel(job)

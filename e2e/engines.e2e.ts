@@ -1,4 +1,4 @@
-/** That each engine does what the others do, before anything is concluded from what they show. */
+/** Checks that the three engines behave alike behind `Engine`, so that other tests can compare them. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Engine, installedEngines, startEngine } from './engines.ts'
 
-/** For what may take a while on a busy machine. */
+/** For conditions that may take a while on a busy machine. */
 const patiently = { timeout: 60_000 }
 
 let server: http.Server

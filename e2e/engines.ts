@@ -13,18 +13,18 @@ export const engineNames: readonly EngineName[] = ['chromium', 'firefox', 'webki
 export interface Engine {
   readonly name: EngineName
   readonly version: string
-  /** A visible page of its own at this address, loaded. In Chromium and Firefox it shares no storage with the others. */
+  /** Opens a visible page and resolves when it has loaded. In Chromium and Firefox it shares no storage with other pages. */
   open(url: string): Promise<Tab>
   close(): Promise<void>
 }
 
-/** One page. Its back/forward cache works as it does for users, where the engine has one. */
+/** One page. The back/forward cache works as it does for users, if the engine has one. */
 export interface Tab {
-  /** Resolves once it is loaded. */
+  /** Resolves when the page has loaded. */
   goto(url: string): Promise<void>
-  /** Sets off back in history, and waits for nothing; the page there may be one that was kept, or be loaded anew. */
+  /** Starts to go back in history, without waiting. The page may be restored from the cache or loaded again. */
   back(): Promise<void>
-  /** The value of an expression in the page, awaited there; it has to be JSON. */
+  /** Evaluates an expression in the page, awaits it there, and returns its value, which has to be JSON. */
   evaluate<T>(expression: string): Promise<T>
   close(): Promise<void>
 }
@@ -56,7 +56,7 @@ async function openTab(browser: Browser, url: string): Promise<Tab> {
       await page.goto(address)
     },
     async back() {
-      // Not `goBack()`: in Firefox it waits for ever for a page that was kept to load.
+      // Not `goBack()`: in Firefox it waits for ever for the `load` of a page that was restored from the cache.
       await page.evaluate('setTimeout(() => history.back())')
     },
     evaluate: <T>(expression: string): Promise<T> => page.evaluate<T>(`(async () => (${expression}))()`),

@@ -1,4 +1,4 @@
-/** Over HTTP/2 a browser has no limit of six connections: a page with more event streams than that, and WebSocket beside them by HTTP/1.1. */
+/** HTTP/2 has no limit of six connections per origin: a page with more event streams than that, and a WebSocket beside them by HTTP/1.1. */
 
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
@@ -20,7 +20,7 @@ const JOBS = Array.from({ length: 12 }, (_, index) => `job-${index}`)
 let jobs: JobServer
 let server: Http2SecureServer
 let origin: string
-/** How each request below /jobs came. */
+/** The HTTP version and path of each request below /jobs. */
 let versions: Set<string>
 
 beforeEach(async () => {
@@ -33,7 +33,7 @@ beforeEach(async () => {
     }
   })
   server = http2.createSecureServer({ ...selfSigned(), allowHTTP1: true }, (req, res) => {
-    // as: what is used of the answer is there over HTTP/2 as well
+    // as: the methods used here exist over HTTP/2 as well
     if (req.url !== '/') return void serveModule(req as never, res as unknown as ServerResponse)
     res.writeHead(200, { 'content-type': 'text/html' })
     res.end(PAGE)
@@ -61,7 +61,7 @@ describe.each(browserNames.filter(isInstalled))('%s', (name) => {
   })
   afterEach(() => page.context().close())
 
-  /** Follows all jobs by this transport; resolves with what came once all have ended. */
+  /** Follows all jobs by this transport. Resolves with their events when all have ended. */
   const follow = (transport: 'sse' | 'webSocket'): Promise<string[][]> =>
     page.evaluate(`(async () => {
       const jobtail = await import('/src/index.ts')

@@ -1,4 +1,4 @@
-/** The same in a page: a thousand subscriptions, left in the middle of faults. */
+/** The leak test of test/leaks in a page: a thousand subscriptions, left in the middle of faults. */
 
 import { type Browser, chromium } from 'playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -10,7 +10,7 @@ import { findBrowser, launchOptions } from '../test/setup/browsers.ts'
 const WARM_UP = 250
 const CYCLES = 1000
 const PARTS = 4
-/** In Node, a subscription that is kept takes 8,700. */
+/** The bound in bytes. In Node, a subscription that is leaked takes 8,700. */
 const MAX_BYTES_PER_CYCLE = 3000
 
 const path = findBrowser('chromium')
@@ -65,7 +65,7 @@ describe.skipIf(path === undefined)('in Chromium', () => {
     )
     for (const phase of ['connecting', 'live', 'reading', 'waiting', 'paused']) expect([...came.keys()]).toContain(phase)
     expect(levels.at(-1)?.listeners).toBeLessThanOrEqual(before.listeners)
-    // The least of the second half: what a moment keeps is no leak.
+    // The minimum of the second half: memory that is held for a moment is not a leak.
     const grown = Math.min(...levels.slice(-2).map(({ heap }) => heap)) - before.heap
     expect(grown / CYCLES).toBeLessThan(MAX_BYTES_PER_CYCLE)
   })

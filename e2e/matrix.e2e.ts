@@ -1,4 +1,4 @@
-/** A sample of `npm run matrix`: every fault in every engine, the ways of reading in turn. */
+/** A sample of `npm run matrix`: every fault in every engine, with the paths in turn. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { paths } from '../demo/proxy/faults.ts'
@@ -47,7 +47,7 @@ describe.concurrent('a fault from the start', { timeout: 240_000 }, () => {
     if (!row) throw new Error(`no fault ${fault}`)
     const { lost, repeated, outOfOrder, hasEnded, fetchMs, firstMs, lateMs } = await runEarly(started(name), row, upTo)
     expect({ lost, repeated, outOfOrder, hasEnded }).toEqual({ lost: 0, repeated: 0, outOfOrder: 0, hasEnded: true })
-    // A second on a machine that is not busy; a bare fetch tells how busy it is. Whoever waits for a probe to fail takes 5 s for the first event, and for heartbeats 19 s for the later ones.
+    // A second on an idle machine; a bare fetch shows how busy it is. Waiting for a failed probe would take 5 s, waiting for heartbeats 19 s.
     expect(firstMs).toBeLessThan(4000 + 1.5 * fetchMs)
     expect(Math.max(...lateMs)).toBeLessThan(15_000)
   })

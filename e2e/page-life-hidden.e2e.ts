@@ -1,4 +1,4 @@
-/** Tabs that nobody sees, in Chromium: hidden, frozen, and asleep with the whole browser. Each scenario has a tab for each transport. */
+/** Invisible tabs in Chromium: hidden, frozen, and asleep with the whole browser. Each scenario has a tab for each transport. */
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -8,9 +8,9 @@ import { createLifeWorld, type Feed, type LifeWorld, patiently } from './page-li
 
 const TRANSPORTS = ['websocket', 'sse', 'long-poll', 'short-poll']
 const POLL_MS = 100
-/** The span in which a storm would be seen: of dozens. */
+/** How long to count requests after a return. A storm would make dozens in this time. */
 const STORM_MS = 2000
-/** The connections of a round, the look beside them, and what a long poll asks for after its first answer. */
+/** The most requests of a calm return: one race, the single read beside it, and a long poll's second request. */
 const MAX_ARRIVALS = 10
 
 /** A tab that follows a job, with a server of its own. */
@@ -27,19 +27,19 @@ const count = ({ tab }: Follower): Promise<number> => tab.evaluate(`life.events[
 const visibility = ({ tab }: Follower): Promise<string> => tab.evaluate('document.visibilityState')
 const eachOf = <T>(act: (follower: Follower) => Promise<T>): Promise<T[]> => Promise.all(followers.map(act))
 
-/** Until the page has had what was there, and so much more. */
+/** Resolves when the page has received all events so far, and this many more. */
 async function untilHad(follower: Follower, more: number): Promise<void> {
   const wanted = follower.feed.count + more
   await expect.poll(() => count(follower), { ...patiently, message: follower.transport }).toBeGreaterThanOrEqual(wanted)
 }
 
-/** Until so many more events are there to be had. */
+/** Resolves when this many more events have been appended. */
 async function untilFed({ feed }: Follower, more: number): Promise<void> {
   const wanted = feed.count + more
   await expect.poll(() => feed.count, patiently).toBeGreaterThanOrEqual(wanted)
 }
 
-/** Until nothing is asked for while so many events are appended. */
+/** Resolves when there has been no request during this many appends. */
 async function untilQuiet(follower: Follower, events: number): Promise<void> {
   const { arrivals } = follower.world
   const askedMeanwhile = async (): Promise<number> => {
@@ -50,9 +50,9 @@ async function untilQuiet(follower: Follower, events: number): Promise<void> {
   await expect.poll(askedMeanwhile, { ...patiently, message: follower.transport }).toBe(0)
 }
 
-/** Counted by the clock of whoever is asked, and from the first request on: on a slow machine that comes late. */
+/** Counts requests by the server's clock, from the first one on, since that comes late on a slow machine. */
 async function expectNoStorm({ transport, world }: Follower, since: number): Promise<void> {
-  await delay(STORM_MS) // nothing tells of a storm that doesn't come
+  await delay(STORM_MS) // no event says that no storm comes
   const [first, ...more] = world.arrivals.slice(since)
   const most = MAX_ARRIVALS + (transport === 'short-poll' ? STORM_MS / POLL_MS : 0)
   expect(more.filter(({ at }) => at < (first?.at ?? 0) + STORM_MS).length, transport).toBeLessThan(most)
@@ -111,12 +111,12 @@ describe.runIf(installedEngines().includes('chromium'))('in Chromium', () => {
     await open(['short-poll'], { heartbeatMs: 3_600_000 })
     await hide()
     await eachOf(async (follower) => {
-      // Throttled timers alone would let three through.
+      // Chromium's throttling of timers alone would let three requests through.
       await untilQuiet(follower, 60)
       const { count: fed } = follower.feed
       expect(await count(follower)).toBeLessThan(fed - 40)
       await follower.tab.activate()
-      // Without that it would be an hour.
+      // A tab that becomes visible polls at once. Otherwise the next poll would be an hour later, at the heartbeat.
       await untilHad(follower, 0)
       await expectExact(follower)
     })
@@ -129,7 +129,7 @@ describe.runIf(installedEngines().includes('chromium'))('in Chromium', () => {
       const { transport, world, feed, tab } = follower
       await tab.send('Page.setWebLifecycleState', { state: 'frozen' })
       await expect.poll(() => world.open, { ...patiently, message: transport }).toBe(0)
-      // Not only between two long polls.
+      // Twenty appends take longer than the pause between two long polls.
       await untilQuiet(follower, 20)
       expect(world.open, transport).toBe(0)
       const before = world.arrivals.length
@@ -148,7 +148,7 @@ describe.runIf(installedEngines().includes('chromium'))('in Chromium', () => {
         '(window.longestMs = 0, window.lastAt = performance.now(), setInterval(() => { const now = performance.now(); longestMs = Math.max(longestMs, now - lastAt); lastAt = now }, 50))'
       await eachOf(({ tab }) => tab.evaluate(watch))
       chromium.signal('SIGSTOP')
-      await delay(3000) // it sleeps, which is all that happens
+      await delay(3000) // the browser is asleep: no event tells when that is long enough
       meanwhile()
       await delay(3000)
       chromium.signal('SIGCONT')

@@ -1,4 +1,4 @@
-/** No network, and then one again, in each engine: told at once, and live again at once. */
+/** The network goes away and comes back, in each engine: the state says so at once, and the job is live again at once. */
 
 import { afterEach, describe, expect, test } from 'vitest'
 import { launchBrowser } from './browsers.ts'
@@ -16,7 +16,7 @@ interface Page extends Evaluated {
   setOffline(isOffline: boolean): Promise<void>
 }
 
-/** By the engine's emulation of a network. WebKitGTK has none: there the page is told as a browser tells it, and the proxy does the rest. */
+/** Uses the engine's network emulation. WebKitGTK has none: there the proxy cuts, and the page gets the events `offline` and `online`. */
 async function open(name: EngineName, url: string): Promise<Page> {
   if (name !== 'webkit') {
     const browser = await launchBrowser(name)
@@ -45,7 +45,7 @@ describe.each(installedEngines())('in %s', (name) => {
     const page = await open(name, world.pageUrl(['42'], transports))
     const count = (): Promise<number> => page.evaluate(`life.events['42'].length`)
     const phase = (): Promise<string> => page.evaluate(`life.phases['42'].at(-1)`)
-    /** When the latest of the longest pauses is over; 0: there was none. */
+    /** When the last pause of the maximal length ends; 0 if there was none. */
     const pauseEnd = (): Promise<number> =>
       page.evaluate(`life.diagnostics.filter(({ type, ms }) => type === 'waiting' && ms >= 30_000).map(({ at, ms }) => at + ms).at(-1) ?? 0`)
     await expect.poll(() => page.evaluate('typeof life'), patiently).toBe('object')
@@ -54,7 +54,7 @@ describe.each(installedEngines())('in %s', (name) => {
     world.proxy.awayFor(600_000)
     await page.setOffline(true)
     await expect.poll(phase, patiently).toBe('offline')
-    // Whatever it still tries, it has failed by now, and waits for as long as it ever does.
+    // By now all attempts have failed, and the client waits for its longest pause.
     await expect.poll(pauseEnd, patiently).toBeGreaterThan(0)
     const had = await count()
 

@@ -1,6 +1,6 @@
 /**
- * The page that goes through it all. `?jobs=a,b` are followed from the start, `?transports=sse` by these alone.
- * What it has received outlasts a reload, so that one log shows whether anything was lost on the way.
+ * The page of the page-life tests. It follows `?jobs=a,b` from the start, by `?transports=sse` only.
+ * It keeps what it has received over a reload, so that one record shows whether anything was lost.
  */
 
 import { type ConnectionPhase, createClient, type Diagnostic, type JobEvent, longPoll, type Subscription, shortPoll, sse, webSocket } from 'jobtail'
@@ -8,21 +8,21 @@ import { type ConnectionPhase, createClient, type Diagnostic, type JobEvent, lon
 declare global {
   interface Window {
     life: {
-      /** Another one where the page was loaded anew. */
+      /** A random id of this load of the page. */
       readonly born: string
-      /** Of each `pageshow`, whether the page was kept. */
+      /** For each `pageshow`: whether the page came from the back/forward cache (`persisted`). */
       readonly shows: readonly boolean[]
-      /** What it went through, in ms since 1970. */
+      /** The page's lifecycle events, in ms since 1970. */
       readonly passed: readonly { type: string; at: number }[]
       readonly diagnostics: readonly Diagnostic[]
-      /** The phases of each job's connection, one after the other. */
+      /** The phases of each job's connection, in order. */
       readonly phases: Readonly<Record<string, readonly ConnectionPhase[]>>
       readonly events: Readonly<Record<string, readonly JobEvent[]>>
-      /** Those whose loop has ended, and how. */
+      /** The jobs whose loop has ended, and how. */
       readonly ended: Readonly<Record<string, string>>
       follow(job: string): void
       leave(job: string): void
-      /** Why it was not kept, where the browser tells. */
+      /** Why the page was not restored from the cache, if the browser says. */
       reasons(): unknown
     }
   }
@@ -85,7 +85,7 @@ window.life = {
   ended,
   follow,
   leave: (job) => subscriptions[job]?.close(),
-  // Not among TypeScript's types yet (HTML §7.4.6.6).
+  // TypeScript has no type for `notRestoredReasons` yet (HTML §7.4.6.6).
   reasons: () => (performance.getEntriesByType('navigation')[0] as { notRestoredReasons?: unknown } | undefined)?.notRestoredReasons ?? null
 }
 

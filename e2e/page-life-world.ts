@@ -1,4 +1,4 @@
-/** A job server, the proxy before it, and pages that go through what pages go through. */
+/** A job server behind the proxy, and pages that are hidden, frozen, left and restored. */
 
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -13,36 +13,36 @@ import type { WireEvent } from '../src/protocol/frames.ts'
 import { createJobServer, memoryLog } from '../src/server/index.ts'
 import type { JobServerOptions } from '../src/server/types.ts'
 
-/** For what may take a while on a busy machine. */
+/** For conditions that may take a while on a busy machine. */
 export const patiently = { timeout: 60_000 }
 
 export interface Feed {
-  /** How many events there are by now. */
+  /** How many events the job has by now. */
   readonly count: number
-  /** Appends no more, but for the terminal one. */
+  /** Stops appending events. `stop` still appends the terminal one. */
   hold(): void
-  /** Appends the terminal one. */
+  /** Appends the terminal event. */
   stop(): Promise<void>
 }
 
-/** The page, as far as it can be evaluated. */
+/** The part of a page that a test needs: it evaluates expressions. */
 export interface Evaluated {
   evaluate<T>(expression: string): Promise<T>
 }
 
 export interface LifeWorld {
   readonly proxy: FaultyProxy
-  /** What came in for jobs. */
+  /** The requests for jobs so far. */
   readonly arrivals: readonly Arrival[]
-  /** How much is open for jobs. */
+  /** How many connections for jobs are open. */
   readonly open: number
-  /** A page that follows these jobs. */
+  /** The URL of a page that follows these jobs. */
   pageUrl(jobs: readonly string[], transports?: string): string
-  /** A page that does nothing. */
+  /** The URL of a page that does nothing. */
   readonly elsewhere: string
-  /** Appends events to a job, one each so many ms. */
+  /** Starts to append events to a job, one every so many ms. */
   feed(job: string, everyMs: number): Feed
-  /** Ends the job, waits for its end on the page, and holds what the page had against the server's log. */
+  /** Ends the job, waits for its end on the page, and compares the page's events with the server's log. */
   expectExact(page: Evaluated, job: string, feed: Feed): Promise<void>
   close(): Promise<void>
 }

@@ -19,7 +19,7 @@ const count = (job: string): Promise<number> => tab.evaluate(`life.events[${JSON
 const said = (type: string): Promise<string[]> =>
   tab.evaluate(`life.diagnostics.filter(({ type }) => type === '${type}').map(({ transport }) => transport ?? '')`)
 
-/** Goes elsewhere, and waits until nothing is open any more; then, until so many more events are in the log. */
+/** Leaves the page, waits until its connections are closed, then until this many more events are in the log. */
 async function goElsewhere(feed: Feed, more: number): Promise<void> {
   await tab.goto(world.elsewhere)
   await expect.poll(() => world.open, patiently).toBe(0)
@@ -37,10 +37,10 @@ describe.each(installedEngines())('in %s', (name) => {
   })
   afterAll(() => engine.close())
 
-  /** Firefox decides before `pagehide`, and keeps a page only if nothing happens to be open: as a rule, coming back loads it anew. */
+  /** Firefox decides before `pagehide` and keeps a page only if no connection is open. So it usually loads the page again. */
   const isKept = name !== 'firefox'
 
-  /** It is the same page, and no new load of it. */
+  /** Checks that the page was restored, not loaded again. */
   async function comeBack(born: string): Promise<void> {
     await tab.back()
     if (!isKept) return void (await expect.poll(() => tab.evaluate('life.shows.length'), patiently).toBeGreaterThan(0))
@@ -86,7 +86,7 @@ describe.each(installedEngines())('in %s', (name) => {
     world.proxy.awayFor(600_000)
     const feed = world.feed('42', 50)
     tab = await engine.open(world.pageUrl(['42']))
-    // After so many failures the pauses are seconds long.
+    // After this many failures the pauses are seconds long.
     await expect.poll(async () => (await said('waiting')).length, patiently).toBeGreaterThanOrEqual(3)
     await expect.poll(() => tab.evaluate(`life.phases['42'].at(-1)`), patiently).toBe('waiting')
     const born = await tab.evaluate<string>('life.born')
@@ -101,7 +101,7 @@ describe.each(installedEngines())('in %s', (name) => {
   test('while it connects for the first time, unanswered', async () => {
     world.proxy.set({ webSocket: 'unanswered', stalled: true })
     const feed = world.feed('42', 50)
-    // Firefox leaves the connection of a WebSocket open that is closed while it connects.
+    // Firefox leaves the TCP connection open when a WebSocket is closed while it connects.
     tab = await engine.open(world.pageUrl(['42'], isKept ? 'websocket,sse,long-poll' : 'sse,long-poll,short-poll'))
     await expect.poll(async () => (await said('probe-started')).length, patiently).toBeGreaterThanOrEqual(3)
     await expect.poll(() => world.open, patiently).toBeGreaterThanOrEqual(3)

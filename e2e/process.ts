@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 
-/** Starts a process that ends with this one, and with all that it starts itself. */
+/** Starts a process that ends when this one does, together with the processes that it has started. */
 export function startProcess(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): { child: ChildProcess; stop(): Promise<void> } {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, ...env }, detached: true })
   const over = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()))
@@ -8,7 +8,7 @@ export function startProcess(command: string, args: readonly string[], env: Node
     try {
       if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
     } catch {
-      // its group has ended already
+      // the process group has ended already
     }
   }
   process.once('exit', kill)

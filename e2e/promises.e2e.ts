@@ -1,4 +1,4 @@
-/** What is promised of one fault or another, beyond that nothing is lost. */
+/** Promises about single faults, beyond that nothing is lost. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { paths } from '../demo/proxy/faults.ts'
@@ -18,7 +18,7 @@ afterAll(async () => {
 
 const isLiveOn = (transport: string) => (seen: Report) => carriers(seen).at(-1) === transport
 
-/** Follows a job in a page, with an event each 50 ms from its first one on until `act` is through. What came is exact in any case; the longest gap. */
+/** Follows a job with an event every 50 ms in a page until `act` is done. Checks that the events are exact and returns the longest gap. */
 async function following(name: EngineName, prepare: (stage: Stage) => void, act: (stage: Stage, signal: AbortSignal) => Promise<void>): Promise<number> {
   const signal = AbortSignal.timeout(200_000)
   const stage = await startStage()
@@ -51,7 +51,7 @@ describe.concurrent.each(installedEngines())('%s', { timeout: 240_000 }, (name) 
       ({ proxy }) => proxy.set({ upTo: 'sse', webSocket: 'refuse', http: 'refuse' }),
       async ({ proxy, until }, signal) => {
         await until(isLiveOn('long-poll'), signal)
-        // Until it has been tried in vain more than once, and is tried less often.
+        // After several failures WebSocket is tried less often.
         await until(({ diagnostics }) => diagnostics.filter(({ type, transport }) => type === 'probe-failed' && transport === 'websocket').length >= 3, signal)
         proxy.set({ webSocket: 'pass', http: 'pass' })
         await until(isLiveOn('websocket'), AbortSignal.timeout(60_000))
@@ -71,7 +71,7 @@ describe.concurrent.each(installedEngines())('%s', { timeout: 240_000 }, (name) 
         await until(({ events }) => events.length >= before + 100, signal)
       }
     )
-    // 2.5 s on a machine that is not busy; the heartbeats alone would take 37.5 s.
+    // About 2.5 s on a machine that is not busy. By heartbeats alone it would take 37.5 s.
     expect(gapMs).toBeLessThan(30_000)
   })
 })

@@ -1,4 +1,4 @@
-/** A sample of `npm run proxies`: the page behind those that `npm test` installs. */
+/** A sample of `npm run proxies`: a page behind the proxies that `npm test` installs. */
 
 import { describe, expect, test } from 'vitest'
 import { runSetup } from '../bench/proxies/run.ts'
@@ -6,7 +6,7 @@ import { nameOf, setups } from '../bench/proxies/setups.ts'
 import { findBrowser } from '../test/setup/browsers.ts'
 import { findProxy } from '../test/setup/proxies.ts'
 
-/** What the proxy doesn't pass on can't have carried the job, however busy the machine. */
+/** The transports that a proxy does not pass can't have been live, however busy the machine. */
 const sample = [
   { name: 'nginx', cannot: ['websocket'] },
   { name: 'nginx: ignores X-Accel-Buffering', cannot: ['websocket'] },

@@ -1,4 +1,4 @@
-/** WebKitGTK by W3C WebDriver (https://www.w3.org/TR/webdriver2/): Playwright's own WebKit is a build of its own, and this is the one that distributions ship. */
+/** Drives WebKitGTK by W3C WebDriver (https://www.w3.org/TR/webdriver2/): the build that distributions ship. Playwright's WebKit is another one. */
 
 import { once } from 'node:events'
 import net from 'node:net'
@@ -23,7 +23,7 @@ type Call = <T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) 
 function createCall(origin: string): Call {
   return async (method, path, body) => {
     const response = await fetch(origin + path, { method, ...(body && { body: JSON.stringify(body) }) })
-    const { value } = (await response.json()) as { value: never } // as: what the standard says an answer is
+    const { value } = (await response.json()) as { value: never } // as: the standard's form of an answer
     if (!response.ok) throw new Error(`WebDriver: ${method} ${path}: ${JSON.stringify(value)}`)
     return value
   }
@@ -75,7 +75,7 @@ export async function startWebKit(): Promise<Engine> {
 interface EngineOptions {
   call: Call
   sessionId: string
-  /** The window that the session has begun with. */
+  /** The window that the session began with. */
   home: string
   version: string
   stop(): Promise<void>
@@ -84,10 +84,10 @@ interface EngineOptions {
 function createEngine({ call, sessionId, home, version, stop }: EngineOptions): Engine {
   const session = `/session/${sessionId}`
   let turn: Promise<unknown> = Promise.resolve()
-  /** One after the other: a session is at one window at a time. */
+  /** Runs tasks one after the other, since a session addresses one window at a time. */
   const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
     const mine = turn.then(act)
-    turn = mine.catch(() => {}) // whoever asked is told
+    turn = mine.catch(() => {}) // the caller gets the error
     return mine
   }
 
@@ -100,7 +100,7 @@ function createEngine({ call, sessionId, home, version, stop }: EngineOptions): 
       })
 
   async function open(url: string): Promise<Tab> {
-    // A window, not a tab: one that is not in front is hidden, and its timers are slowed down.
+    // A window, not a tab: a tab that is not in front is hidden, and its timers are throttled.
     const { handle } = await commandAt(home)<{ handle: string }>('POST', `${session}/window/new`, { type: 'window' })
     const at = commandAt(handle)
     const execute = <T>(script: string): Promise<T> => at('POST', `${session}/execute/sync`, { script, args: [] })
@@ -112,7 +112,7 @@ function createEngine({ call, sessionId, home, version, stop }: EngineOptions): 
       async back() {
         await at('POST', `${session}/back`, {})
       },
-      // Asked for again and again, not waited for: the session's other windows have their turns meanwhile.
+      // Polled rather than awaited, so that the session's other windows have their turns meanwhile.
       async evaluate<T>(expression: string) {
         const slot = `window[Symbol.for('evaluation ${++evaluations}')]`
         await execute(

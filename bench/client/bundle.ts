@@ -1,4 +1,4 @@
-/** What the page runs, in one file, from the sources: its own TypeScript with the types blanked out, and the contestants' packages as published. */
+/** Bundles the page's code from its TypeScript, with the types blanked out, and the contestants' packages as published. */
 
 import { readFile } from 'node:fs/promises'
 import { stripTypeScriptTypes } from 'node:module'
@@ -7,7 +7,7 @@ import { nodeResolve } from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
 import { type Plugin, rollup } from 'rollup'
 
-// The one warning that it is experimental says nothing to whoever runs this.
+// Node warns once that type stripping is experimental. Users of the bench can't do anything about that.
 const { emitWarning } = process
 process.emitWarning = () => {}
 stripTypeScriptTypes('')
@@ -28,7 +28,7 @@ async function generate(input: string, plugins: Plugin[]): Promise<string> {
     input,
     plugins: [...plugins, nodeResolve({ browser: true }), stripTypes, minify({ ecma: 2022, compress: { passes: 3 } })],
     onwarn(warning) {
-      if (warning.code !== 'THIS_IS_UNDEFINED') throw new Error(warning.message) // of what a compiler wrote for older engines
+      if (warning.code !== 'THIS_IS_UNDEFINED') throw new Error(warning.message) // caused by code that was compiled for older engines
     }
   })
   const { output } = await bundle.generate({ format: 'es' })

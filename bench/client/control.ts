@@ -1,4 +1,4 @@
-/** A browser that nothing drives, whose page asks here what to measure next, measures it on a page of its own, and tells what came out. */
+/** Controls a browser without a driver. Its page requests the next measurement, runs it on another page, and reports the result. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -9,7 +9,7 @@ import { type CpuMs, cpuSince, mainThreads } from './cpu.ts'
 import type { Measured, Spec } from './spec.ts'
 
 export interface Control {
-  /** Has the page measure, at the origin of a server. Rejects with what failed there. */
+  /** Lets the page measure at the origin of a server. Rejects with the page's error. */
   measure(origin: string, spec: Omit<Spec, 'control' | 'timeoutMs'>): Promise<Measured>
   close(): Promise<void>
 }
@@ -20,7 +20,7 @@ interface Told {
 }
 
 const TIMEOUT_MS = 30_000
-/** Beyond the page's own: for loading it, and for one that hangs. */
+/** Added to the page's own timeout, for loading and for a page that hangs. */
 const GRACE_MS = 15_000
 
 const html = `<!doctype html><title>Bench</title><link rel="icon" href="data:,"><script type="module">
@@ -28,7 +28,7 @@ location.replace(await (await fetch('/next')).text())
 </script>`
 
 export async function startControl(): Promise<Control> {
-  /** The page that waits for something to do. */
+  /** The open request of the page that waits for its next measurement. */
   let idle = Promise.withResolvers<http.ServerResponse>()
   let ended = Promise.withResolvers<Told & { mainMs: number }>()
   let before: CpuMs = new Map()

@@ -1,4 +1,4 @@
-/** Processor time of the pages' main threads, as the kernel counts it: nothing in the browser has to measure, or be told to. */
+/** CPU time of the pages' main threads, as counted by the kernel. The browser takes no part in the measurement. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 
@@ -6,7 +6,7 @@ function readProc(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8')
   } catch {
-    return '' // it has ended meanwhile, or this is no Linux
+    return '' // the process has ended meanwhile, or this is not Linux
   }
 }
 
@@ -14,11 +14,11 @@ function processes(): number[] {
   try {
     return readdirSync('/proc').map(Number).filter(Number.isInteger)
   } catch {
-    return [] // no Linux
+    return [] // not Linux
   }
 }
 
-/** The renderers among the processes that this one, or one of them, has started. */
+/** The renderer processes among the descendants of this process. */
 function renderers(): number[] {
   const parents = new Map<number, number>()
   for (const pid of processes()) {
@@ -29,12 +29,12 @@ function renderers(): number[] {
   return [...parents.keys()].filter((pid) => isOurs(pid) && readProc(pid, 'cmdline').includes('--type=renderer'))
 }
 
-/** By process, in ms. A process's own schedstat is that of its first thread, which is a renderer's main one. */
+/** CPU time by process id, in ms. A process's schedstat is that of its first thread, in a renderer the main thread. */
 export type CpuMs = ReadonlyMap<number, number>
 
 export const mainThreads = (): CpuMs => new Map(renderers().map((pid) => [pid, Number(readProc(pid, 'schedstat').split(' ')[0]) / 1e6]))
 
-/** What the busiest has used since then; NaN where the kernel doesn't say. */
+/** The CPU time that the busiest renderer has used since then; NaN if the kernel doesn't count it. */
 export function cpuSince(before: CpuMs): number {
   const used = [...mainThreads()].map(([pid, ms]) => ms - (before.get(pid) ?? 0))
   return used.length > 0 ? Math.max(...used) : Number.NaN

@@ -1,20 +1,20 @@
-/** What is made of the figures; pure. */
+/** Medians, ratios and limits of the figures. Pure functions. */
 
 import type { Measured } from './spec.ts'
 
 export type Metric = keyof Measured
 
-/** By run; undefined where one has failed. */
+/** One entry per run; `undefined` for a failed one. */
 export type Runs = readonly (Measured | undefined)[]
 
 export interface Limit {
-  /** How many times the other's. */
+  /** The limit as a multiple of the other contestant's figure. */
   times: number
-  /** Granted beside that, in the metric's unit. Default 0. */
+  /** An allowance on top of that, in the metric's unit. Default 0. */
   plus?: number
 }
 
-/** The middle one, or the mean of both; NaN for none. What isn't a number is left out. */
+/** The median, without NaN values; NaN for an empty list. */
 export function median(values: readonly number[]): number {
   const sorted = values.filter((value) => !Number.isNaN(value)).toSorted((a, b) => a - b)
   const middle = sorted.length / 2
@@ -26,12 +26,12 @@ const figureOf = (measured: Measured | undefined, metric: Metric): number => mea
 
 export const medianOf = (runs: Runs, metric: Metric): number => median(runs.map((run) => figureOf(run, metric)))
 
-/** The median of the runs' own ratios: what slows a whole run down changes neither. `plus` is taken off first. */
+/** The median of the runs' ratios, since a slow run slows both contestants. `plus` is subtracted first. */
 export function ratioOf(runs: Runs, others: Runs, metric: Metric, plus = 0): number {
   return median(runs.map((run, index) => Math.max(0, figureOf(run, metric) - plus) / figureOf(others[index], metric)))
 }
 
-/** That of the fastest of each: what a busy machine leaves to be seen. It decides nothing. */
+/** The ratio of the fastest runs, which a busy machine disturbs least. For information only. */
 export function fastestRatioOf(runs: Runs, others: Runs, metric: Metric, plus = 0): number {
   const fastest = (of: Runs): number => of.reduce((least, run) => Math.min(least, run?.[metric] ?? Number.POSITIVE_INFINITY), Number.POSITIVE_INFINITY)
   return Math.max(0, fastest(runs) - plus) / fastest(others)

@@ -1,4 +1,4 @@
-/** A log that does nothing but keep events and send them: what the bare contestants are served from. */
+/** A log that only keeps events and sends them. It serves the bare contestants. */
 
 import type http from 'node:http'
 import type { Server as SocketIo } from 'socket.io'
@@ -9,7 +9,7 @@ type Send = (events: readonly WireEvent[]) => void
 
 export interface PlainLog {
   publish(topic: string, type: string, data: unknown): void
-  /** Sends what there is, then what comes; returns how to stop. */
+  /** Sends the events so far, then later ones. Returns a function that stops. */
   follow(topic: string, send: Send): () => void
 }
 
@@ -39,14 +39,14 @@ export function plainLog(): PlainLog {
 
 const topicIn = (url: string | undefined): string | null => new URL(url ?? '/', 'http://localhost').searchParams.get('topic')
 
-/** An event stream, an event a frame of its own. */
+/** Serves an event stream with one frame per event. */
 export function serveStream(log: PlainLog, req: http.IncomingMessage, res: http.ServerResponse): void {
   res.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' })
   const stop = log.follow(topicIn(req.url) ?? '', (events) => res.write(events.map((event) => `id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`).join('')))
   res.once('close', stop)
 }
 
-/** WebSockets with an event a frame: of the URL's topic, and of those that messages name. */
+/** Serves WebSockets with one frame per event, for the URL's topic and for topics that messages name. */
 export function serveSockets(log: PlainLog, sockets: WebSocketServer): void {
   sockets.on('connection', (ws, req) => {
     const stops: (() => void)[] = []
@@ -65,7 +65,7 @@ export function serveSockets(log: PlainLog, sockets: WebSocketServer): void {
   })
 }
 
-/** The same by socket.io. */
+/** The same with socket.io. */
 export function serveSocketIo(log: PlainLog, io: SocketIo): void {
   io.on('connection', (socket) => {
     const stops: (() => void)[] = []

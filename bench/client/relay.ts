@@ -1,6 +1,6 @@
 /**
- * Passes TCP on with a delay and at any bandwidth, in a process of its own: `node bench/client/relay.ts <port> <ms each way>`. A new connection costs a
- * round trip before its first byte, as a handshake over such a distance does.
+ * Relays TCP with a delay but without a limit of bandwidth, in its own process: `node bench/client/relay.ts <port> <ms each way>`. A connection costs a
+ * round trip before its first byte, like a TCP handshake over that distance.
  */
 
 import { once } from 'node:events'
@@ -8,7 +8,7 @@ import net, { type AddressInfo, type Socket } from 'node:net'
 
 const [targetPort = 0, oneWayMs = 0] = process.argv.slice(2).map(Number)
 
-/** Both ends are read at once, whatever the other one takes: what is under way over a long distance fills no buffer at its start. */
+/** Reads each end at once, however slow the other end is: bytes that are under way fill no buffer of their sender. */
 function pass(from: Socket, to: Socket, notBefore: number): void {
   const queue: { dueAt: number; chunk: Buffer | 'end' }[] = []
   let timer: NodeJS.Timeout | undefined

@@ -1,11 +1,11 @@
-/** What is measured, between whom, and within which limits. */
+/** The measurements, their contestants and their limits. */
 
 import type { Limit, Metric } from './limits.ts'
 import type { Task } from './spec.ts'
 
 export interface Entry {
   label: string
-  /** As the page knows it. */
+  /** The contestant's name in the page. */
   contestant: string
   task: Task
 }
@@ -14,19 +14,19 @@ export interface Column {
   metric: Metric
   title: string
   limit?: Limit
-  /** Shown without ratios. */
+  /** Shows the figure without ratios. */
   isPlain?: true
 }
 
 export interface Row {
-  /** For `--only`. */
+  /** The name that `--only` matches. */
   id: string
-  /** The table that it is a column of, or several. */
+  /** The title of the table that this row's columns belong to. */
   table: string
   rttMs: 0 | 100
   entries: readonly Entry[]
   columns: readonly Column[]
-  /** Two labels: of whom limits are, and whom all are compared with. */
+  /** The label of the contestant that has limits; `other` is the one that all are compared with. */
   own: string
   other: string
 }
@@ -34,12 +34,12 @@ export interface Row {
 const PEERS = ['bare fetch stream, plain server', 'EventSource', 'fetch-event-source', 'WebSocket', 'socket.io, WebSocket first']
 const READERS = ['jobtail', 'jobtail, WebSocket', 'jobtail, event stream', 'bare fetch stream', ...PEERS]
 const FIRST = ['jobtail', 'jobtail, WebSocket', 'jobtail, event stream', 'bare fetch stream', 'bare fetch of JSON', ...PEERS, 'socket.io']
-/** Without event streams: over HTTP/1.1 a browser has six connections to an origin, and a thousand jobs need eight. */
+/** Without event streams: browsers have six HTTP/1.1 connections per origin, and a thousand jobs need eight. */
 const JOINERS = ['jobtail', 'jobtail, WebSocket', 'bare fetch of JSON', 'WebSocket', 'socket.io, WebSocket first']
 
 const thousands = (count: number): string => count.toLocaleString('en')
 const entries = (labels: readonly string[], task: Task): Entry[] => labels.map((label) => ({ label, contestant: label, task }))
-/** Other programs on the machine hardly change it. */
+/** CPU time, which other programs on the machine hardly change. */
 const mainThread: Column = { metric: 'mainMs', title: 'main thread', isPlain: true }
 const own = 'jobtail'
 const other = 'bare fetch stream'

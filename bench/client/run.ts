@@ -1,4 +1,4 @@
-/** Starts what is needed and measures row by row; in a row, one run after another of all contestants, so that drift hits all alike. */
+/** Starts the processes and measures row by row. Within a row, the contestants take turns, so that drift affects all alike. */
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,7 +10,7 @@ import type { Measured } from './spec.ts'
 
 export interface RowResult {
   row: Row
-  /** By label. */
+  /** The runs of each contestant, by label. */
   runs: ReadonlyMap<string, Runs>
 }
 
@@ -41,7 +41,7 @@ export interface Stage {
   close(): Promise<void>
 }
 
-/** `bundle`: the path of the script-tag file. */
+/** Measures the rows. `bundle`: the path of the script-tag file. */
 export async function startStage(bundle: string): Promise<Stage> {
   const stops: (() => Promise<void>)[] = []
   const close = async (): Promise<void> => {
@@ -73,7 +73,7 @@ async function measureOnce(control: Control, origin: string, { contestant, task 
 
 async function measureRow(control: Control, origin: string, row: Row, runs: number): Promise<RowResult> {
   const results = new Map<string, (Measured | undefined)[]>(row.entries.map(({ label }) => [label, []]))
-  /** Not tried again: each time might cost all the time that there is. */
+  /** Contestants that have failed. They are not tried again, since each failure may take the whole time limit. */
   const failed = new Set<Entry>()
   for (let run = -1; run < runs; run += 1) {
     for (let index = 0; index < row.entries.length; index += 1) {

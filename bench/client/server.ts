@@ -1,4 +1,4 @@
-/** The server of all contestants, in a process of its own: `node bench/client/server.ts <bundle>`. The page has it make jobs and append to them. */
+/** The server of all contestants, in its own process: `node bench/client/server.ts <bundle>`. The page orders it to make jobs and append events. */
 
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -14,11 +14,11 @@ import { plainLog, serveSocketIo, serveSockets, serveStream } from './plain.ts'
 import { clock, replayed, type Source } from './spec.ts'
 
 export type Order =
-  /** Jobs with an event each: `topic`, or `topic-0` and so on. */
+  /** Makes jobs with one event each: `topic`, or with `count`, `topic-0` and so on. */
   | { do: 'prepare'; source: Source; topic: string; count?: number }
-  /** Answered once all is appended. */
+  /** Appends events. Answered when all are appended. */
   | { do: 'burst'; source: Source; topic: string; events: number; isPaced: boolean }
-  /** An event each few ms from now on, for a while. */
+  /** Appends an event every `everyMs` for the next `forMs`. */
   | { do: 'tick'; source: Source; topic: string; everyMs: number; forMs: number }
 
 const REPLAYED = [10_000, 100_000]
@@ -36,7 +36,7 @@ const publishers: Record<Source, (topic: string, type: string, data: unknown) =>
   plain: plain.publish
 }
 
-/** Events of about 150 bytes. */
+/** Appends events of about 150 bytes. */
 async function append(source: Source, topic: string, count: number, isPaced: boolean): Promise<void> {
   const publish = publishers[source]
   for (let current = 1; current <= count; current += 1) {
@@ -72,7 +72,7 @@ function send(res: http.ServerResponse, type: string, body: string | Buffer): vo
   res.writeHead(200, { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-store' }).end(body)
 }
 
-// A connection that a page has warmed up stays open until the next page takes it.
+// Keeps the connection that a page has opened alive for the next page.
 const server = http.createServer({ keepAliveTimeout: 120_000, noDelay: true }, async (req, res) => {
   const { pathname } = new URL(req.url ?? '/', 'http://localhost')
   if (pathname === '/run') send(res, 'text/html', html)

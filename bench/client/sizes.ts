@@ -1,9 +1,9 @@
-/** What a page downloads for each contestant, as test/package/size.ts has it. */
+/** The download size of each contestant, measured like test/package/size.ts. */
 
 import { budgets, bytesOf } from '../../test/package/size.ts'
 import type { Table } from './tables.ts'
 
-/** What a user of each would import. */
+/** The imports that a user of each needs. */
 const peers: Readonly<Record<string, string>> = {
   'eventsource-parser, for a bare fetch stream': "export { createParser } from 'eventsource-parser'",
   'fetch-event-source': "export { fetchEventSource } from '@microsoft/fetch-event-source'",

@@ -1,4 +1,4 @@
-/** The figures as text. */
+/** Formats the figures. */
 
 import { fastestRatioOf, medianOf, type Runs, ratioOf, verdictOf } from './limits.ts'
 import type { Column } from './rows.ts'
@@ -20,7 +20,7 @@ function cell({ row, runs }: RowResult, { metric, isPlain }: Column, label: stri
   return isPlain || label === row.other || Number.isNaN(ratio) ? value : `${value} (${times(ratio)})`
 }
 
-/** The tables by their titles: a line for each contestant, a column for each row's. */
+/** The tables by title: a line for each contestant, and the columns of each row. */
 export function figures(results: readonly RowResult[]): Map<string, Table> {
   const tables = new Map<string, Table>()
   for (const [title, group] of Map.groupBy(results, ({ row }) => row.table)) {
@@ -34,7 +34,7 @@ export function figures(results: readonly RowResult[]): Map<string, Table> {
   return tables
 }
 
-/** Each limit, and what became of it. */
+/** Each limit with its verdict. */
 export function limits(results: readonly RowResult[]): Table {
   const lines = results.flatMap(({ row, runs }) =>
     row.columns.flatMap(({ metric, title, limit }) => {
@@ -53,7 +53,7 @@ export function markdown([head = [], ...lines]: Table): string {
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`.replace(/\| {2}\|/g, '| |')).join('\n')
 }
 
-/** Aligned, for a terminal. */
+/** An aligned table for a terminal. */
 export function plain(table: Table): string {
   const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)))
   return table

@@ -1,4 +1,4 @@
-/** The processes of followers, as whoever starts them sees them. */
+/** Starts the follower processes and collects their results. */
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,12 +7,12 @@ import type { Asked } from './followers.ts'
 import { type Followed, TRANSPORTS } from './verdict.ts'
 
 export interface Crowd {
-  /** Resolves when the loops of all have ended. */
+  /** Resolves when all loops have ended. */
   over: Promise<unknown>
   report(): Promise<Followed[]>
 }
 
-/** Resolves once all have had the first event. The transports take turns, the followers of one job are in one process. */
+/** Resolves when all followers have the first event. Transports are dealt out in turn. Followers of one job share a process. */
 export async function openCrowd(url: string, jobs: readonly string[], count: number, processes: number, stack: AsyncDisposableStack): Promise<Crowd[]> {
   const all = Array.from({ length: count }, (_, n) => ({
     index: Math.floor((n * jobs.length) / count),
@@ -29,20 +29,20 @@ export async function openCrowd(url: string, jobs: readonly string[], count: num
       const mine = all.filter(({ index }) => index % processes === process)
       child.send({ url, followers: mine.map(({ index, transport }) => ({ job: jobs[index] ?? '', transport })) } satisfies Asked)
       const over = told(child, 'over')
-      over.catch(() => {}) // whoever waits for it hears of it
+      over.catch(() => {}) // whoever awaits it gets the error
       await told(child, 'opened')
       return {
         over,
         async report() {
           child.send({ report: true })
-          return (await told(child, 'followed')) as Followed[] // as: what it answers
+          return (await told(child, 'followed')) as Followed[] // as: the child's answer
         }
       }
     })
   )
 }
 
-/** The next message that has this property. */
+/** Resolves with the next message that has this property. */
 function told(child: ChildProcess, property: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     child.on('message', (said: Record<string, unknown>) => {

@@ -1,4 +1,4 @@
-/** Followers of jobs in a process of their own, told what to do by their parent. Each is a page: a client with a connection of its own, over one transport. */
+/** Followers of jobs in their own process; the parent sends the orders. Each is like a page: its own client, connection and transport. */
 
 import { createClient } from '../../src/core.ts'
 import { longPoll, shortPoll } from '../../src/transports/poll.ts'
@@ -13,13 +13,13 @@ export interface Asked {
   followers: readonly { job: string; transport: TransportName }[]
 }
 
-/** So many connect at once. */
+/** How many followers connect at the same time. */
 const AT_ONCE = 50
 
-console.warn = () => {} // each client says once that nothing got through
+console.warn = () => {} // each client warns once when no transport delivers
 const all: Followed[] = []
 
-/** Resolves with the first event. */
+/** Resolves when the first event has been received. */
 async function follow(url: string, job: string, transport: TransportName): Promise<void> {
   const first = Promise.withResolvers<void>()
   const followed: Followed = { job, transport, had: [], over: undefined, breaks: {} }

@@ -1,4 +1,4 @@
-/** Who is killed after how much of the work, and brought back. */
+/** The schedule of kills and restarts. */
 
 import { globSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ export interface Kill {
   at: number
 }
 
-/** How many events have been appended, of all jobs. */
+/** How many events have been appended to all jobs. */
 export interface Progress {
   readonly done: number
   count(): void
@@ -34,7 +34,7 @@ export function createProgress(): Progress {
   }
 }
 
-/** Resolves once all are back, and at work. */
+/** Resolves when all processes are restarted and healthy. */
 export async function killInTurn(
   { jobs, events, appendfsync, awayMs }: ClusterOptions,
   nodes: NodeProcess[],
@@ -63,7 +63,7 @@ export async function killInTurn(
   await further(0.02)
   note('Redis')
   await redis.kill()
-  // A kill takes what a process holds, a power cut also what the system has not synced yet.
+  // A kill loses what the process holds. A power cut also loses what the system has not synced yet.
   if (appendfsync === 'everysec') truncateSync(file, size)
   await wait(awayMs)
   await redis.start()

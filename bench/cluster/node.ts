@@ -1,4 +1,4 @@
-/** A node of the cluster, in a process of its own: `node bench/cluster/node.ts <settings>`. Its parent is whatever gives work to nodes: it has it append. */
+/** A node of the cluster, in its own process: `node bench/cluster/node.ts <settings>`. Its parent gives it events to append and jobs to run. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -17,9 +17,9 @@ export interface NodeSettings {
 
 export type Question =
   | { do: 'append'; job: string; type: string; data: unknown; expectSeq: number }
-  /** Where a job stands. */
+  /** Answers with the job's position. */
   | { do: 'look'; job: string }
-  /** Runs it here, unless another node does; answered at once. */
+  /** Runs the job here, unless another node does. Answered at once. */
   | { do: 'run'; job: string; events: number; everyMs: number }
 
 export interface Place {
@@ -29,7 +29,7 @@ export interface Place {
 
 const { port, redisUrl, durable, pollMs, leaseMs = 30_000 }: NodeSettings = JSON.parse(process.argv[2] ?? '')
 const log = redisLog({ url: redisUrl, assumeNoLoss: durable })
-const jobs = createJobServer({ log, shortPollPauseMs: pollMs, leaseMs, maxRunning: 10_000, onError: () => {} }) // Redis is away: the parent knows
+const jobs = createJobServer({ log, shortPollPauseMs: pollMs, leaseMs, maxRunning: 10_000, onError: () => {} }) // errors while Redis is down are expected
 let isReady = false
 
 const server = http.createServer(async (req, res) => {
@@ -38,10 +38,10 @@ const server = http.createServer(async (req, res) => {
   res.writeHead(status === 'ok' ? 200 : 503).end(status)
   if (status !== 'ok' || isReady) return
   isReady = true
-  process.send?.({ ready: true }) // the load balancer knows it
+  process.send?.({ ready: true }) // the load balancer has seen a healthy answer
 })
 jobs.attach(server)
-// Half of all followers come at once when the other node dies.
+// Half of all followers connect at once when the other node dies.
 server.listen({ port, host: '127.0.0.1', backlog: 4096 })
 await once(server, 'listening')
 
@@ -49,7 +49,7 @@ async function answer(question: Question): Promise<Place> {
   const { job } = question
   if (question.do === 'look') return (await log.snapshot(job)) ?? { epoch: '', seq: 0 }
   if (question.do === 'run') {
-    jobs.run(job, (context) => work(context, question)).catch(() => {}) // its log says how it ended, and by whom
+    jobs.run(job, (context) => work(context, question)).catch(() => {}) // the job's log says how it ended, and on which node
     return { epoch: '', seq: 0 }
   }
   const { type, data, expectSeq } = question
@@ -57,7 +57,7 @@ async function answer(question: Question): Promise<Place> {
   return { epoch: id.slice(0, id.lastIndexOf('-')), seq }
 }
 
-/** Each event says which process it is of: two that run one job at once are seen. */
+/** Each event names its process, which reveals two that run one job at once. */
 async function work(context: JobContext, { events, everyMs }: { events: number; everyMs: number }): Promise<object> {
   for (let n = 1; n <= events; n += 1) {
     await context.progress({ ratio: n / events })

@@ -1,4 +1,4 @@
-/** The processes of nodes, as whatever gives them work sees them. */
+/** Starts the node processes and gives them work. */
 
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,13 +7,13 @@ import type { NodeSettings, Place, Question } from './node.ts'
 
 export interface NodeProcess {
   readonly isUp: boolean
-  /** Rejects as the node does, and where it dies: then nobody knows whether it was done. */
+  /** Rejects with the node's error, or when the node dies: then the outcome is unknown. */
   ask(question: Question): Promise<Place>
-  /** SIGKILL. */
+  /** Kills the process with SIGKILL. */
   kill(): Promise<void>
 }
 
-/** Resolves once a load balancer has been told that it is well. */
+/** Resolves when the node has told the load balancer that it is healthy. */
 export async function startNodeProcess(settings: NodeSettings): Promise<NodeProcess> {
   const child = fork(join(import.meta.dirname, 'node.ts'), [JSON.stringify(settings)], { execArgv: [] })
   const asked = new Map<number, PromiseWithResolvers<Place>>()
@@ -30,7 +30,7 @@ export async function startNodeProcess(settings: NodeSettings): Promise<NodeProc
   })
   const ended = once(child, 'exit').then(
     ([code, signal]) => new Error(`the node ended with ${signal ?? code}`),
-    (error: Error) => error // it could not even be started
+    (error: Error) => error // the process could not be started
   )
   const exited = ended.then((error) => {
     isUp = false
@@ -48,7 +48,7 @@ export async function startNodeProcess(settings: NodeSettings): Promise<NodeProc
       else {
         count += 1
         asked.set(count, answer)
-        child.send({ id: count, question }, () => {}) // where it fails the exit says so
+        child.send({ id: count, question }, () => {}) // if it fails, the exit follows
       }
       return answer.promise
     },

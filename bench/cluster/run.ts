@@ -1,4 +1,4 @@
-/** Two nodes and a Redis behind HAProxy, under followers; each node in turn, then Redis, is killed and brought back. */
+/** Two nodes behind HAProxy, their Redis, and followers. Each node in turn, then Redis, is killed and restarted. */
 
 import { cpus } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -16,16 +16,16 @@ import { createWriter, type Writer } from './writer.ts'
 export interface ClusterOptions {
   followers: number
   jobs: number
-  /** Of each job, between its first and its last; more of them where the killing takes longer. */
+  /** Events of each job between its first and its last; more if the kills take longer. */
   events: number
   everyMs: number
   appendfsync: 'always' | 'everysec'
-  /** How long Redis is away. */
+  /** How long Redis is down. */
   awayMs: number
   pollMs: number
-  /** In how many processes the followers are. */
+  /** The number of follower processes. */
   processes: number
-  /** How long after the last event everybody may take to have it. */
+  /** How long the followers may take to end after the last event. */
   patienceMs: number
   say?: (what: string) => void
 }
@@ -33,9 +33,9 @@ export interface ClusterOptions {
 export interface Outcome extends Verdict {
   followed: Followed[]
   kills: Kill[]
-  /** From the first event to the last. */
+  /** The time from the first event to the last. */
   wroteMs: number
-  /** Of all cores, meanwhile; also by others. */
+  /** The load of all cores during the run, other programs included. */
   busyRatio: number
 }
 
@@ -63,7 +63,7 @@ export async function runCluster(options: ClusterOptions): Promise<Outcome> {
   const progress = createProgress()
   const begun = { at: performance.now(), idle: idleMs() }
   let isOver = false
-  const killing = killInTurn(options, nodes, (index) => start(ports[index] as number), redis, progress, say) // as: there are as many
+  const killing = killInTurn(options, nodes, (index) => start(ports[index] as number), redis, progress, say) // as: one port per node
   const working = writers.map((writer, index) => work(writer, index / jobs, options, () => isOver, progress.count))
   const [kills] = await Promise.all([
     killing.finally(() => {
@@ -85,12 +85,12 @@ export async function runCluster(options: ClusterOptions): Promise<Outcome> {
   return { ...verdictOf(written, followed, !durable), followed, kills, wroteMs, busyRatio }
 }
 
-/** One job, from its second event to its end. */
+/** Writes one job from its second event to its end. */
 async function work(writer: Writer, phase: number, { events, everyMs }: ClusterOptions, isOver: () => boolean, count: () => void): Promise<void> {
   const begun = performance.now() + phase * everyMs
   for (let n = 1; n <= events || !isOver(); n += 1) {
     await wait(Math.max(0, begun + (n - 1) * everyMs - performance.now()))
-    // With its ratio, which a client would add: what it hands on is compared with what was written.
+    // With a ratio, since the client would add one, and received events are compared with written ones.
     await writer.write('progress', { ratio: n / events, current: n, total: events, at: Date.now() })
     count()
   }

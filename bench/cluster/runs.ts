@@ -1,4 +1,4 @@
-/** Two nodes that run jobs, and a Redis, behind HAProxy, under followers; each node in turn, then Redis, is killed and brought back. */
+/** Two nodes behind HAProxy that run jobs, their Redis, and followers. Each node in turn, then Redis, is killed and restarted. */
 
 import { setTimeout as wait } from 'node:timers/promises'
 import type { WireEvent } from '../../src/protocol/frames.ts'
@@ -13,7 +13,7 @@ import { type Followed, hashOf, verdictOf } from './verdict.ts'
 export interface RunsOptions {
   followers: number
   jobs: number
-  /** Of each job. */
+  /** Events of each job. */
   events: number
   everyMs: number
   leaseMs: number
@@ -24,7 +24,7 @@ export interface RunsOptions {
 export interface RunsOutcome {
   succeeded: number
   lost: number
-  /** From the kill of a node to the end of the last of its jobs. */
+  /** The time from the kill of a node to the end of its last job. */
   lostAfterMs: number
   wrong: string[]
 }
@@ -44,7 +44,7 @@ export async function runRuns(options: RunsOptions): Promise<RunsOutcome> {
   stack.defer(log.close)
 
   const names = Array.from({ length: jobs }, (_, n) => `job-${n}`)
-  // Whoever is asked first, or comes first: each node is asked for each job, again and again.
+  // Each node is asked to run each job, again and again. The first one gets the lease.
   const askAll = () =>
     Promise.all(names.flatMap((job, n) => [...nodes].map((_, m) => nodes[(n + m) % nodes.length]?.ask({ do: 'run', job, ...options }).catch(() => {}))))
   await askAll()
@@ -56,12 +56,12 @@ export async function runRuns(options: RunsOptions): Promise<RunsOutcome> {
     say(`node ${index + 1} is killed`)
     kills.push(Date.now())
     await nodes[index]?.kill()
-    await askAll() // the other one must not take what is not over yet
+    await askAll() // the other node must not take jobs whose lease is not over yet
     nodes[index] = await start(port)
     await askAll()
-    await wait(leaseMs + 5000) // what was lost is over by then
+    await wait(leaseMs + 5000) // the killed node's jobs have been ended by then
   }
-  // Others take their place, so that Redis has somebody who works while it is away.
+  // New jobs replace them, so that jobs are running while Redis is down.
   const more = Array.from({ length: jobs }, (_, n) => `more-${n}`)
   await Promise.all(more.flatMap((job) => nodes.map((node) => node.ask({ do: 'run', job, ...options }))))
   await wait(3000)
@@ -92,7 +92,7 @@ async function judge(
     const events = await eventsOf(job)
     logs.push({ job, log: events.map(({ id, type, data }) => ({ id, hash: hashOf(type, data) })) })
     const last = events.at(-1)
-    const outputs = events.filter(({ type }) => type === 'output').map(({ data }) => data as { n: number; by: number }) // as: the nodes write nothing else
+    const outputs = events.filter(({ type }) => type === 'output').map(({ data }) => data as { n: number; by: number }) // as: the nodes write only such outputs
     const isWhole = outputs.every(({ n }, index) => n === index + 1)
     const isOne = new Set(outputs.map(({ by }) => by)).size <= 1 && events.filter(({ type }) => type === 'started').length === 1
     const isLost = last?.type === 'failed' && Object(last.data).code === 'lost'

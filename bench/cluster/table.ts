@@ -12,7 +12,7 @@ function breaksOf(followed: readonly Followed[]): string {
   return [...byReason].map(([reason, count]) => `${number(count)} ${reason}`).join(', ') || '0'
 }
 
-/** Of what was new: after a gap a log is read from its start. */
+/** Only of new events: after a gap a log is read from its start. */
 function medianLateMs(followed: readonly Followed[]): number {
   const late: number[] = []
   for (const { had } of followed)

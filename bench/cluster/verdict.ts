@@ -1,4 +1,4 @@
-/** What followers were given, beside what writers were told and what the log says in the end. Pure. */
+/** Compares what followers received with what was acknowledged to writers and with the final log. Pure functions. */
 
 import { createHash } from 'node:crypto'
 
@@ -12,22 +12,22 @@ export interface Entry {
 
 export type Had = (Entry & { at: number; lateMs: number }) | { gap: true; at: number }
 
-/** What one follower was given, in order. */
+/** What one follower received, in order. */
 export interface Followed {
   job: string
   transport: TransportName
   had: Had[]
-  /** `ended`, or the error that the loop threw; undefined: it goes on. */
+  /** `ended`, or the error that the loop threw; `undefined` while it goes on. */
   over: string | undefined
-  /** Connections lost, by reason. */
+  /** How many connections were lost, by reason. */
   breaks: Record<string, number>
 }
 
-/** What there was of a job. */
+/** What was written to a job's log. */
 export interface Written {
   job: string
   acknowledged: ReadonlyMap<string, string>
-  /** As it is in the end. */
+  /** The log at the end. */
   log: readonly Entry[]
 }
 
@@ -36,22 +36,22 @@ export interface Exactness {
   lost: number
   repeated: number
   outOfOrder: number
-  /** Another event than others have under this id. */
+  /** Events that differ from another one with the same id. */
   altered: number
   gaps: number
-  /** Epochs that began without a gap. */
+  /** Changes of epoch without a gap before them. */
   unannounced: number
   ended: number
 }
 
-/** What became of what was acknowledged. */
+/** How many acknowledged events the log has kept. */
 export interface Kept {
   acknowledged: number
-  /** Not in the log any more. */
+  /** Acknowledged, but no longer in the log. */
   dropped: number
-  /** And its epoch is the same. */
+  /** Dropped, although the epoch is the same. */
   silentlyDropped: number
-  /** In the log, and nobody was told so. */
+  /** In the log, but never acknowledged. */
   unacknowledged: number
   epochs: number
 }
@@ -82,7 +82,7 @@ export function keptOf({ acknowledged, log }: Written): Kept {
   }
 }
 
-/** `known`: what is under an id, as the log, the writer and followers so far have it; it takes on what this one has. */
+/** `known`: the hash of each event by id, from the log, the writer and earlier followers. This follower's are added. */
 export function exactnessOf({ had, over }: Followed, log: readonly Entry[], known: Map<string, string>): Exactness {
   const found: Exactness = { delivered: 0, lost: 0, repeated: 0, outOfOrder: 0, altered: 0, gaps: 0, unannounced: 0, ended: over === 'ended' ? 1 : 0 }
   const finalEpoch = epochOf(log)
@@ -111,7 +111,7 @@ export function exactnessOf({ had, over }: Followed, log: readonly Entry[], know
     }
     mayChange = false
     if (here.seq < at.seq) found.outOfOrder += 1
-    // Of the last epoch the log itself says what is missing.
+    // In the last epoch the log shows what is missing.
     else if (here.epoch !== finalEpoch) found.lost += here.seq - at.seq - 1
     at.seq = Math.max(at.seq, here.seq)
   }
@@ -122,11 +122,11 @@ export function exactnessOf({ had, over }: Followed, log: readonly Entry[], know
 export interface Verdict {
   kept: Kept
   byTransport: Map<TransportName, Exactness>
-  /** What must not be, in words. */
+  /** The errors, in words. */
   wrong: string[]
 }
 
-/** `mayLose`: Redis may have lost the tail of what it had acknowledged. */
+/** `mayLose`: Redis may have lost the last events that it had acknowledged. */
 export function verdictOf(written: readonly Written[], followed: readonly Followed[], mayLose: boolean): Verdict {
   const verdict: Verdict = { kept: { acknowledged: 0, dropped: 0, silentlyDropped: 0, unacknowledged: 0, epochs: 0 }, byTransport: new Map(), wrong: [] }
   for (const { job, acknowledged, log } of written) {
@@ -148,13 +148,13 @@ export function verdictOf(written: readonly Written[], followed: readonly Follow
   return verdict
 }
 
-/** Of all numbers, by name. */
+/** Adds the numbers with the same name. */
 function sum<T extends Kept | Exactness>(a: T, b: T): T {
   const added = Object.entries(a).map(([name, value]) => [name, value + b[name as keyof T]])
-  return Object.fromEntries(added) as T // as: both have nothing but numbers
+  return Object.fromEntries(added) as T // as: both have only numbers
 }
 
-/** The longest time without an event, for the last of which one came between these two times. */
+/** The longest pause of a follower that ended with an event between these two times. */
 export function longestPauseMs(followed: Iterable<Followed>, from: number, until: number): number {
   let longest = 0
   for (const { had } of followed)

@@ -1,4 +1,4 @@
-/** The work that makes a job's events. A node that dies takes nothing along: the work goes on at another one. */
+/** Writes the events of a job. If its node dies, it goes on at another one. */
 
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Place } from './node.ts'
@@ -6,16 +6,16 @@ import type { NodeProcess } from './nodes.ts'
 import { hashOf } from './verdict.ts'
 
 export interface Writer {
-  /** What was told to have been appended: the hash of each event, by its id. */
+  /** The acknowledged events: their hashes by id. */
   readonly acknowledged: Map<string, string>
-  /** Appends an event, once, whatever it takes. */
+  /** Appends an event exactly once, however many tries that takes. */
   write(type: string, data: object): Promise<void>
 }
 
-/** Between two tries while nobody can say where the job stands. */
+/** The pause between tries while no node knows the job's position. */
 const PAUSE_MS = 100
 
-/** The only writer of its job, until the signal. */
+/** The only writer of its job, until the signal aborts. */
 export function createWriter(job: string, nodes: () => readonly NodeProcess[], signal: AbortSignal): Writer {
   const acknowledged = new Map<string, string>()
   let at: Place = { epoch: '', seq: 0 }
@@ -33,7 +33,7 @@ export function createWriter(job: string, nodes: () => readonly NodeProcess[], s
     return node.ask(...question)
   }
 
-  /** As docs/API.md says: what may be there or not is repeated with `expectSeq`. */
+  /** Repeats an append of unknown outcome with `expectSeq`, as docs/API.md recommends. */
   async function append(type: string, data: object): Promise<Place> {
     let isUnsure = false
     for (;;) {
@@ -42,7 +42,7 @@ export function createWriter(job: string, nodes: () => readonly NodeProcess[], s
           const found = await ask({ do: 'look', job })
           const isThere = found.seq === at.seq + 1 && (at.epoch === '' || found.epoch === at.epoch)
           if (isThere) return found
-          at = found // a log that has lost its tail goes on from there
+          at = found // if the log has lost its last events, go on from there
         }
         return await ask({ do: 'append', job, type, data, expectSeq: at.seq })
       } catch {

@@ -1,4 +1,4 @@
-/** What a page got, in figures: pure. */
+/** The figures of what a page received. Pure functions. */
 
 import { type Exactness, exactness, longestGapMs } from '../../e2e/matrix/measure.ts'
 import type { WireEvent } from '../../src/protocol/frames.ts'
@@ -6,9 +6,9 @@ import type { Told } from './page.ts'
 
 export interface Figures extends Exactness {
   firstMs: number
-  /** The longest wait for a later event that was there to be had. */
+  /** The longest wait for a later event that had been appended. */
   gapMs: number
-  /** From append to receipt, of those appended meanwhile: the 95th percentile. */
+  /** The 95th percentile of the time from append to receipt, for events appended while the page followed. */
   lateMs: number
   events: number
   over: string | undefined

@@ -1,4 +1,4 @@
-/** Forward proxies, as Debian's packages configure them, on a port of their own. */
+/** Forward proxies with the configuration of Debian's packages, except for the port. */
 
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -31,7 +31,7 @@ shutdown_lifetime 0 seconds
 `
   )
 
-/** The package's own filters and actions: by these it holds each text back to its end, to search it. */
+/** The package's own filters and actions. They make it hold back each text until its end, to search it. */
 const privoxyFolder = '/etc/privoxy'
 const privoxyFiles = [
   ['actionsfile', 'match-all.action'],

@@ -1,6 +1,6 @@
 /**
- * Follows jobs in the page, and tells the server what came and when: the client first, then, beside each other, what a browser has of its own.
- * `?report=` where to, `?limit=` for how long in ms.
+ * Follows jobs in the page and reports the events and their times: first by the client, then by a bare EventSource and a bare WebSocket at once.
+ * `?report=` the URL for reports, `?limit=` the time limit in ms.
  */
 
 import { createClient, type Diagnostic, JobtailError } from 'jobtail'
@@ -8,7 +8,7 @@ import type { Received, Report } from '../../e2e/matrix/page.ts'
 
 export type Who = 'client' | 'EventSource' | 'WebSocket'
 
-/** `over` is undefined at the start. The client's last one says in `started` what a start of a job came to. */
+/** `over` is `undefined` in the first report. `started`, in the client's last one, is the outcome of starting a job. */
 export type Told = Report & { who: Who; started: string | undefined }
 
 const wishes = new URLSearchParams(location.search)
@@ -17,7 +17,7 @@ const now = (): number => performance.timeOrigin + performance.now()
 
 async function tell(told: Partial<Told> & Pick<Told, 'who' | 'startedAt'>): Promise<void> {
   const all: Told = { fetchMs: undefined, events: [], diagnostics: [], over: undefined, started: undefined, ...told }
-  // Simple enough for another origin (Fetch standard, "CORS-safelisted"): it doesn't pass the proxy.
+  // To another origin, without a preflight (Fetch standard, "CORS-safelisted"): reports don't pass the proxy.
   await fetch(wishes.get('report') ?? '', { method: 'POST', mode: 'no-cors', body: JSON.stringify(all) })
 }
 
@@ -46,7 +46,7 @@ async function followByClient(): Promise<void> {
   await tell({ who, startedAt, events, diagnostics, over, started })
 }
 
-/** `open` is told of each event's text, and how it may end sooner than the job; it returns how to close. */
+/** Follows a job by what `open` opens. `open` passes each text to `take`, calls `end` if the connection ends early, and returns how to close. */
 async function followBare(who: Who, open: (url: string, take: (text: string) => void, end: (over: string) => void) => () => void): Promise<void> {
   const events: Received[] = []
   const startedAt = now()
@@ -72,7 +72,7 @@ await Promise.all([
   followBare('EventSource', (url, take, end) => {
     const source = new EventSource(url)
     source.onmessage = ({ data }) => take(data)
-    // Otherwise it reconnects by itself.
+    // In any other state it reconnects by itself.
     source.onerror = () => {
       if (source.readyState === EventSource.CLOSED) end('gave up')
     }

@@ -27,7 +27,7 @@ http {
 `
   )
 
-/** nginx.org/en/docs/http/websocket.html; it passes no Host on. */
+/** From nginx.org/en/docs/http/websocket.html, which passes no Host header on. */
 const UPGRADE_MAP = "map $http_upgrade $connection_upgrade { default upgrade; '' close; }"
 const UPGRADE = 'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;'
 
@@ -101,7 +101,7 @@ ${further}
 `
   )
 
-/** varnish-cache.org/docs/trunk/users-guide/vcl-example-websockets.html */
+/** From varnish-cache.org/docs/trunk/users-guide/vcl-example-websockets.html. */
 const PIPE = `
 sub vcl_recv {
   if (req.http.upgrade ~ "(?i)websocket") { return (pipe); }

@@ -10,17 +10,17 @@ import type { Setup } from './setups.ts'
 import { type Stage, startStage } from './stage.ts'
 
 const PAUSE_MS = 50
-/** Who isn't through this long after the last event never will be. */
+/** The time limit after the last event. */
 const PATIENCE_MS = 12_000
 const LOAD_MS = 30_000
 
 const clock = (): number => performance.timeOrigin + performance.now()
 
-/** How the jobs go. */
+/** The pace of the jobs. */
 export interface Pace {
-  /** With an event each 50 ms. */
+  /** How long there is an event every 50 ms. */
   seconds: number
-  /** Without an event, in the middle. */
+  /** The pause without events in the middle. */
   restMs: number
 }
 
@@ -35,7 +35,7 @@ async function append(stage: Stage, job: string, { seconds, restMs }: Pace): Pro
   }
 }
 
-/** `undefined` as the setup: no proxy at all. */
+/** Measures one setup. `undefined`: without a proxy. */
 export async function runSetup(setup: Setup | undefined, pace: Pace): Promise<Outcome> {
   await using stack = new AsyncDisposableStack()
   const stage = await startStage()

@@ -1,23 +1,23 @@
-/** Proxies as somebody in a hurry configures them: by what a search turns up first, or as the package comes; docs/guides/deploying.md has better ones. */
+/** Proxies with the configuration that a search finds first, or that the package comes with. docs/guides/deploying.md has better ones. */
 
 import type { ProxyName } from '../../test/setup/proxies.ts'
 import { forwardSetups } from './forward.ts'
 import { reverseSetups } from './reverse.ts'
 
 export interface Place {
-  /** Where to listen, on 127.0.0.1. */
+  /** The port to listen at, on 127.0.0.1. */
   port: number
   /** The job server's port, on 127.0.0.1. */
   upstream: number
-  /** For its files. */
+  /** A folder for the proxy's files. */
   folder: string
 }
 
 export interface Setup {
   proxy: ProxyName
-  /** What is special about it; empty for the plainest there is. */
+  /** What differs from the plain configuration; empty for that one. */
   label: string
-  /** `reverse`: stands for the server; `forward`: the browser is told to go through it. */
+  /** `reverse`: the proxy stands before the server. `forward`: the browser is configured to use the proxy. */
   kind: 'reverse' | 'forward'
   configure(place: Place): string
 }

@@ -1,4 +1,4 @@
-/** A job server with the page that follows its jobs, and beside it whoever hears the page's reports. */
+/** A job server with the page that follows its jobs, and a server that takes the page's reports. */
 
 import { EventEmitter, once } from 'node:events'
 import { readFile } from 'node:fs/promises'
@@ -18,7 +18,7 @@ export interface Stage {
   pageUrl(origin: string, limitMs: number): string
   publish(job: string, type: string, data: unknown): Promise<WireEvent>
   readLog(job: string): Promise<WireEvent[]>
-  /** Resolves once this one has begun to follow its job, or with what it came to in the end. */
+  /** `begun` resolves when this follower has begun, `over` with its last report. */
   begun(who: Who, signal: AbortSignal): Promise<void>
   over(who: Who, signal: AbortSignal): Promise<Told>
   close(): Promise<void>

@@ -1,11 +1,11 @@
-/** The outcomes as Markdown, a line for each setup. Pure. */
+/** The outcomes as Markdown, a line for each setup. Pure functions. */
 
 import { isExact } from '../../e2e/matrix/measure.ts'
 import type { Figures, Outcome } from './figures.ts'
 
 export interface Line {
   name: string
-  /** Or why there is none. */
+  /** The outcome, or why there is none. */
   outcome: Outcome | string
 }
 
@@ -24,7 +24,7 @@ const HEAD = [
 
 const whole = (ms: number): string => (Number.isNaN(ms) ? '–' : Math.round(ms).toLocaleString('en'))
 
-/** First event / longest wait / late; or how it failed, and how many events it had by then. */
+/** First event / longest wait / lateness; or how it failed, after how many events. */
 function bare(figures: Figures): string {
   if (isExact(figures)) return [figures.firstMs, figures.gapMs, figures.lateMs].map(whole).join(' / ')
   const { over = 'not ended', events, lost } = figures
@@ -59,7 +59,7 @@ export const headOf = (): string => [row(HEAD), row(HEAD.map(() => '---'))].join
 export const rowOf = ({ name, outcome }: Line): string =>
   typeof outcome === 'string' ? row([name, outcome, ...HEAD.slice(2).map(() => '')]) : row([name, ...cells(outcome)])
 
-/** In words, for the console. */
+/** The outcome in words, for the console. */
 export function sentenceOf({ name, outcome }: Line): string {
   if (typeof outcome === 'string') return `${name}: ${outcome}`
   const [first, gap, late, by, exact, ended, started, source, socket] = cells(outcome)

@@ -1,4 +1,4 @@
-/** Servers to be compared, each in a process of its own: `node --expose-gc bench/server/contestants.ts <name>`, told what to do by its parent. */
+/** The servers that are compared, each in its own process: `node --expose-gc bench/server/contestants.ts <name>`. The parent sends the orders. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -49,7 +49,7 @@ const nextPayload = createPayloads()
 async function send(count: number, pauseMs: number): Promise<void> {
   for (let sent = 0; sent < count; sent += 1) {
     await publish(nextPayload())
-    // Each event in a turn of its own: what is sent within one turn, some would put together and some not.
+    // Each event in its own turn of the event loop, since only some servers combine what is sent within one turn.
     if (pauseMs > 0) await pause(pauseMs)
     else await nextTurn()
   }
@@ -60,7 +60,7 @@ function cpuMs(): number {
   return (user + system) / 1000
 }
 
-/** After three collections of garbage. */
+/** The memory in bytes after three garbage collections. */
 async function memory(): Promise<number> {
   for (let round = 0; round < 3; round += 1) {
     globalThis.gc?.()

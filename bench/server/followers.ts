@@ -1,6 +1,6 @@
 /**
- * Followers as cheap as can be, the same for every contestant: bare TCP connections that ask for a stream or an upgrade and look for the
- * marker of each event in the bytes, without decoding what is around it. Told what to do by its parent.
+ * Followers that cost as little as possible, the same for all contestants: TCP connections that request a stream or an upgrade and search for the
+ * marker of each event in the bytes, without decoding the rest. The parent process sends the orders.
  */
 
 import net from 'node:net'
@@ -11,18 +11,18 @@ export interface Asked {
   path: string
   kind: 'websocket' | 'sse'
   subprotocol?: string
-  /** A text message to be sent once it is open. */
+  /** A text message to send when the connection is open. */
   greeting?: string
 }
 
 const MARKER = '"t":'
 const AT_ONCE = 200
 
-/** What all connections are read into: none has a buffer of its own. */
+/** The buffer that all connections are read into, so that none has its own. */
 const buffer = Buffer.alloc(65_536)
 const latencies: number[] = []
 let received = 0
-/** To be told when so many have been received. */
+/** Resolved when this many events have been received. */
 let goal: { count: number; reached(): void } | undefined
 
 function request({ port, path, kind, subprotocol }: Asked): string {
@@ -44,7 +44,7 @@ function frame(text: string): Buffer {
 
 function connect(asked: Asked): Promise<void> {
   return new Promise((resolve, reject) => {
-    /** The beginning of a marker or its number that the last chunk ended with. */
+    /** The incomplete marker at the end of the last chunk. */
     let rest = ''
     let isOpen = false
 
@@ -92,7 +92,7 @@ function cpuMs(): number {
   return (user + system) / 1000
 }
 
-/** Until so many events have come. */
+/** Resolves when this many events have been received. */
 async function expectEvents(count: number): Promise<object> {
   const startedAt = performance.now()
   const cpuBefore = cpuMs()

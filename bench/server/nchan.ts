@@ -1,4 +1,4 @@
-/** Nchan in a real nginx, where there is one. */
+/** Nchan in a real nginx, if both are installed. */
 
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -79,7 +79,7 @@ http {
       return kb * 1024
     },
     async cpuMs() {
-      // Fields 14 and 15 of proc(5), counted behind the name, which may hold anything.
+      // Fields 14 and 15 of proc(5), counted from the end of the process's name, which may contain any character.
       const [user, system] = readFileSync(`/proc/${nginx.pid}/stat`, 'utf8').split(') ')[1]?.split(' ').slice(11, 13).map(Number) ?? []
       return (((user ?? 0) + (system ?? 0)) / TICKS_PER_SECOND) * 1000
     },

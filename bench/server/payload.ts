@@ -1,4 +1,4 @@
-/** What every follower receives: `t` is when it was sent, in ms since 1970. */
+/** The payload that every follower receives. `t` is the time of sending, in ms since 1970. */
 export interface Payload {
   t: number
   n: number
@@ -13,7 +13,7 @@ export function createPayloads(): () => Payload {
   }
 }
 
-/** The payload in an event of the protocol, for the servers that make none themselves. */
+/** The payload as an event of the protocol, for servers that don't make such events themselves. */
 export const eventOf = (data: Payload): object => ({
   id: `mf3k2xabcdef-${data.n}`,
   seq: data.n,

@@ -8,7 +8,7 @@ import type { Pace } from '../jobs.ts'
 
 const ORDERS = 48_000
 
-/** Writes generated orders to a CSV file, a batch a step. The result is the file's size and SHA-256 digest, the same each time. */
+/** Writes generated orders to a CSV file, one batch per step. The result holds the file's size and SHA-256 digest, the same at each run. */
 export async function exportOrders(job: JobContext, { steps, intervalMs }: Pace): Promise<{ orders: number; bytes: number; sha256: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'jobtail-demo-'))
   try {
@@ -34,7 +34,7 @@ export async function exportOrders(job: JobContext, { steps, intervalMs }: Pace)
   }
 }
 
-/** The orders from number `first` to before `until`. Their values come from their numbers: no two runs differ. ASCII only, so that a character is a byte. */
+/** Orders `first` to `until - 1` as CSV. The values follow from the numbers, so that all runs are equal. ASCII only: a character is a byte. */
 function csvRows(first: number, until: number): string {
   let rows = ''
   for (let order = first; order < until; order += 1) {

@@ -6,10 +6,10 @@ import type { Pace } from '../jobs.ts'
 
 const sources = ['README.md', 'PROTOCOL.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'LICENSE']
 
-/** Which words follow a pair of words. */
+/** The words that follow each pair of words. */
 type Chain = Map<string, string[]>
 
-/** Learns the project's own documents and writes new text in their manner, a word at a time. */
+/** Learns which words follow each other in the project's documents and writes a new text from that, word by word (a Markov chain). */
 export async function streamText(job: JobContext, { steps, intervalMs }: Pace): Promise<{ words: number; characters: number; learntFrom: number }> {
   const words = await readWords()
   const chain = learn(words)
@@ -47,7 +47,7 @@ function learn(words: readonly string[]): Chain {
   return chain
 }
 
-/** A pair to start from: the first words of some sentence. */
+/** Returns the first two words of a random sentence. */
 function startOf(words: readonly string[]): [string, string] {
   const starts = words.flatMap((word, index) => (/[.:]$/.test(word) && index + 2 < words.length ? [index + 1] : []))
   const at = starts[randomInt(Math.max(1, starts.length))] ?? 0

@@ -1,15 +1,15 @@
-/** What the big button does, one press after the other. Knows no DOM. */
+/** What each press of the big button does. Independent of the DOM. */
 
 import { mended, type NetworkChange, type NetworkState } from './network.ts'
 
 export interface Act {
   /** The button's text. */
   readonly label: string
-  /** What pressing it will do, in plain words. */
+  /** What a press will do, in plain words. */
   readonly about: string
-  /** A word or two for the timeline. */
+  /** A label of a word or two for the timeline. */
   readonly word: string
-  /** What has just been done, in a sentence. */
+  /** The sentence for the caption after the press. */
   readonly done: string
   readonly change: NetworkChange
 }
@@ -50,7 +50,7 @@ const mendAll: Act = {
 
 export const acts: readonly Act[] = [breakWebSocket, bufferStreams, takeServerAway, mendAll]
 
-/** For when the job has ended. */
+/** The act once the job has ended. */
 export const again: Act = {
   label: 'Run it again',
   about: 'Mends the network and starts another export.',
@@ -59,7 +59,7 @@ export const again: Act = {
   change: mended
 }
 
-/** The act that is next: the first that the network doesn't suffer from yet. `wasAway`: the server has been taken away since the network was last whole. */
+/** Returns the first act that has not been done yet. `wasAway`: the server has been taken away since the network last worked. */
 export function nextAct(state: NetworkState, wasAway: boolean): Act {
   if (state.faults.webSocket === 'pass') return breakWebSocket
   if (!state.faults.bufferStreams) return bufferStreams

@@ -6,12 +6,12 @@ import { createMeter, el, now, onceAFrame, say } from './dom.ts'
 
 export interface BareCard {
   readonly element: HTMLElement
-  /** Where it has stopped for now, in percent; `undefined`: it has not. */
+  /** The progress at which it has stopped, in percent; `undefined` if it has not. */
   readonly stoppedAt: number | undefined
   close(): void
 }
 
-/** Follows a job by nothing but the browser's own `kind`, and shows how far that gets. `leader` tells how far Jobtail is. */
+/** Follows a job with the browser's own `kind` of connection and shows how far it gets. `leader` returns how far Jobtail is. */
 export function createBareCard(kind: 'EventSource' | 'WebSocket', jobId: string, leader: () => Leader): BareCard {
   let view = emptyBareView(now())
   const face = createFace(kind)
@@ -37,7 +37,7 @@ export function createBareCard(kind: 'EventSource' | 'WebSocket', jobId: string,
     connection instanceof EventSource ? 'error' : 'close',
     became(() => (connection.readyState === EventSource.CONNECTING ? 'reconnecting' : 'closed'))
   )
-  // How long ago the last event came changes without an event.
+  // The card says how long ago the last event came: that changes without an event.
   const timer = setInterval(paint, 500)
   paint()
   return {

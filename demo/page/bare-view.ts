@@ -1,11 +1,11 @@
-/** What is known of a bare connection, and how its card says it. Knows no DOM. */
+/** The state of a bare connection, and its card's words for it. Independent of the DOM. */
 
 import type { JobEvent } from 'jobtail'
 import { isEnd } from './job-view.ts'
 
 export interface BareView {
   readonly startedAt: number
-  /** The number of the last event; 0: none has come. */
+  /** The number of the last event; 0 before the first one. */
   readonly seq: number
   /** 0 to 1. */
   readonly ratio: number
@@ -13,27 +13,27 @@ export interface BareView {
   /** The longest time between two events. */
   readonly silenceMs: number
   readonly connection: 'connecting' | 'open' | 'reconnecting' | 'closed'
-  /** How often it has been opened. */
+  /** How often the connection has opened. */
   readonly opened: number
-  /** It has had the job's last event. */
+  /** True when it has received the job's terminal event. */
   readonly hasEnd: boolean
 }
 
-/** What its card says. */
+/** The words of its card. */
 export interface BareWords {
   readonly state: 'connecting' | 'receiving' | 'stopped' | 'ended'
   readonly headline: string
   readonly detail: string
-  /** How far behind Jobtail it is; empty: not at all. */
+  /** How far it is behind Jobtail; empty if it is not. */
   readonly behind: string
 }
 
-/** What Jobtail has had of the same job: the last event's number. */
+/** Where Jobtail is in the same job: the number of its last event. */
 export interface Leader {
   readonly seq: number
 }
 
-/** A connection that is behind is said to have stopped after this long without an event. */
+/** A connection that is behind Jobtail counts as stopped after this long without an event. */
 export const STOPPED_MS = 2000
 
 export const emptyBareView = (startedAt: number): BareView => ({

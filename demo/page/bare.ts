@@ -1,4 +1,4 @@
-/** What a browser has of its own to follow a job with, used as its documentation shows. */
+/** The browser's own connections, used the way their documentation shows. */
 
 import type { JobEvent } from 'jobtail'
 

@@ -4,13 +4,13 @@ import { isBroken, type Network, type NetworkState } from './network.ts'
 
 export interface BreakButtonOptions {
   network: Network
-  /** Told what the user has just done. */
+  /** Called at each press, before the network changes. */
   onAct(act: Act): void
-  /** The user wants another job, on a network that works. */
+  /** Called when the user wants another job, once the network is mended. */
   onAgain(): void
 }
 
-/** Puts the big button into `host`, with words for what it will do. `setOver(true)`: it offers another job instead. */
+/** Puts the big button into `host`, with words for what it will do. After `setOver(true)` it offers another job instead. */
 export function createBreakButton(host: HTMLElement, { network, onAct, onAgain }: BreakButtonOptions): { setOver(isOver: boolean): void } {
   const button = el('button', { type: 'button', class: 'big' }, acts[0]?.label ?? '')
   const about = el('p', { class: 'about', id: 'about-act' }, acts[0]?.about ?? '')

@@ -1,12 +1,12 @@
 import { type Caption, type Happening, noCaption, withHappening } from './caption.ts'
 import { el, say } from './dom.ts'
 
-/** How long a sentence stays at least: a screen reader reads each aloud. */
+/** The least time that a sentence stays, since a screen reader reads each one aloud. */
 const STAYS_MS = 1000
 
 /**
- * Puts the caption into `host`: a live region that changes at most once a second, then to the latest sentence.
- * `remark` is what follows the sentence once the user has done something; `refresh` asks for it again.
+ * Puts the caption into `host`: a live region that changes at most once a second, always to the latest sentence.
+ * `remark` returns the words that follow the sentence, from the user's first click on. `refresh` calls it again.
  */
 export function createCaptionLine(host: HTMLElement, remark: () => string): { add(happening: Happening): void; refresh(): void } {
   let caption: Caption = noCaption

@@ -1,4 +1,4 @@
-/** What just happened, in a sentence, made from diagnostics and from what the user did. Knows no DOM. */
+/** Says in one sentence what just happened, from diagnostics and the user's clicks. Independent of the DOM. */
 
 import type { Diagnostic } from 'jobtail'
 import { explain } from '../../src/explain.ts'
@@ -8,17 +8,17 @@ export type Happening = Diagnostic | { type: 'act'; at: number; sentence: string
 
 export interface Caption {
   readonly sentence: string
-  /** When the user last did something. */
+  /** The time of the user's last click, in ms since 1970. */
   readonly actAt: number | undefined
-  /** What carries the job. */
+  /** The transport that is live. */
   readonly live: string | undefined
-  /** What went wrong since something was last live. */
+  /** The first failure since a transport was last live. */
   readonly trouble: { readonly transport: string; readonly what: string } | undefined
 }
 
 export const noCaption: Caption = { sentence: 'Jobtail connects.', actAt: undefined, live: undefined, trouble: undefined }
 
-/** What comes after `before` when this happens. Most happenings change no sentence: only the turns of the story do. */
+/** Returns the caption after `before` and this happening. Most happenings leave the sentence as it is. */
 export function withHappening(before: Caption, happening: Happening): Caption {
   switch (happening.type) {
     case 'act':
@@ -26,7 +26,7 @@ export function withHappening(before: Caption, happening: Happening): Caption {
     case 'proved':
       return { ...before, sentence: happening.sentence, live: undefined, trouble: undefined }
     case 'probe-failed':
-      // A better way that is tried in vain beside one that works is no news.
+      // While a transport is live, a failed probe of a better one changes nothing for the user.
       return before.live === undefined ? { ...before, trouble: before.trouble ?? troubleOf(happening) } : before
     case 'lost':
       return lost(before, happening)

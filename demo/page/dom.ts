@@ -1,4 +1,4 @@
-/** An element with its attributes and children: `on…` are listeners, `undefined` is left out. */
+/** Creates an element with these attributes and children. An attribute that is `undefined` is left out. */
 export function el<K extends keyof HTMLElementTagNameMap>(
   name: K,
   attributes: Record<string, string | undefined> = {},
@@ -20,15 +20,15 @@ export function set(element: Element, attributes: Record<string, string | number
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value))
 }
 
-/** Sets the text only where it is another one: a live region would repeat it. */
+/** Sets an element's text if it differs. Setting the same text again would make a screen reader repeat a live region. */
 export function say(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text
 }
 
-/** Milliseconds since 1970 by the page's monotonic clock, as diagnostics have it. */
+/** Milliseconds since 1970 by the page's monotonic clock, the same that diagnostics use. */
 export const now = (): number => performance.timeOrigin + performance.now()
 
-/** `paint` at the next frame, once however often it was asked for. */
+/** Returns a function that runs `paint` at the next frame, once, however often it is called before. */
 export function onceAFrame(paint: () => void): () => void {
   let isDue = false
   return () => {
@@ -41,7 +41,7 @@ export function onceAFrame(paint: () => void): () => void {
   }
 }
 
-/** A progress bar with its percentage. `show(undefined)`: indeterminate. */
+/** A progress bar with its percentage. `show` takes 0 to 1; `undefined` makes it indeterminate. */
 export function createMeter(label: string): { element: HTMLElement; show(ratio: number | undefined): void } {
   const percent = el('span', { class: 'percent' }, '0 %')
   const fill = el('div', { class: 'fill' })

@@ -1,23 +1,23 @@
-/** What a timeline shows, made from diagnostics. Knows no DOM. */
+/** The contents of a timeline, made from diagnostics. Independent of the DOM. */
 
 import type { Diagnostic } from 'jobtail'
 import { FIRST_READ } from './lanes.ts'
 
-/** One attempt of a transport, or its life as the one that carries the jobs. */
+/** One probe of a transport, or one life of the transport that is live. */
 export interface Bar {
   readonly lane: string
   readonly kind: 'probe' | 'live'
   readonly from: number
-  /** Absent: still going on. */
+  /** `undefined` while it lasts. */
   to?: number
   outcome: 'running' | 'proved' | 'failed' | 'abandoned' | 'closed'
-  /** A word or two where it failed. */
+  /** Why it failed, in a word or two. */
   why?: string
-  /** What it says of itself: the latest diagnostic about it. */
+  /** The latest diagnostic about it. */
   about: Diagnostic
 }
 
-/** A time in which nothing is tried. */
+/** A time in which no transport is tried. */
 export interface Pause {
   readonly from: number
   to: number
@@ -25,7 +25,7 @@ export interface Pause {
   readonly about: Diagnostic
 }
 
-/** Something that happened at one moment. */
+/** An event of one moment, such as a click of the user. */
 export interface Mark {
   readonly at: number
   readonly label: string
@@ -35,15 +35,15 @@ export interface History {
   readonly bars: readonly Bar[]
   readonly pauses: readonly Pause[]
   readonly marks: readonly Mark[]
-  /** When events came, by lane. */
+  /** The arrival times of events, by lane. */
   readonly ticks: ReadonlyMap<string, readonly number[]>
   add(diagnostic: Diagnostic): void
-  /** An event came: over the live transport, else by the first read. */
+  /** Records the arrival of an event, in the lane of the live transport; without one, in that of the first read. */
   tick(at: number): void
   mark(at: number, label: string): void
-  /** No job is followed any more: what was live has been let go. */
+  /** Ends the live bars: no job is followed any more. */
   rest(at: number): void
-  /** Forgets what ended before `at`. */
+  /** Drops what ended before `at`. */
   forget(at: number): void
 }
 
@@ -131,7 +131,7 @@ export function createHistory(): History {
       case 'ended':
         marks.push({ at, label: diagnostic.status })
         return
-      default: // the rest is told in words only
+      default: // the others appear in the list, not in the picture
     }
   }
 

@@ -10,25 +10,25 @@ export interface JobCard {
   readonly jobId: string
   readonly kind: string
   readonly view: JobView
-  /** Resolves once the job has ended or its delivery has, with how that compares with the server's record, where it could be read. */
+  /** Resolves when the job or its delivery has ended. `undefined`: the events could not be compared with the server's record. */
   readonly over: Promise<Proof | undefined>
 }
 
 export interface JobCardOptions {
   kind: string
   subscription: Subscription
-  /** What the card is called. Default: what kind of job it is. */
+  /** The card's heading. Default: the title of the job's kind. */
   title?: string
   /** What was received before the page was reloaded. */
   past?: readonly JobEvent[]
   onEvent(event: JobEvent): void
-  /** Removes the card once the job has ended. Without it the card stays. */
+  /** Called when the user has removed the card of an ended job. Without it the card cannot be removed. */
   onDismiss?: () => void
 }
 
 export const titles: Readonly<Record<string, string>> = { export: 'Export orders', stream: 'Write a text', fail: 'Validate rows, one of them wrong' }
 
-/** Follows one job and shows it. */
+/** Follows one job to its end and shows it. */
 export function createJobCard({ kind, subscription, title, past = [], onEvent, onDismiss }: JobCardOptions): JobCard {
   let view = past.reduce(withEvent, emptyView)
   let proof: Proof | undefined
@@ -103,7 +103,7 @@ interface Shown {
   canLeave: boolean
 }
 
-/** The card's elements, and how they show a view. */
+/** Creates the card's elements and the function that shows a view in them. */
 function createFace(title: string, label: string) {
   const status = el('span', { class: 'status' })
   const meter = createMeter(`Progress: ${title}`)

@@ -1,18 +1,18 @@
-/** What a card shows, made from the job's events alone: so that a reload shows the same. Knows no DOM. */
+/** The contents of a card. Made from the job's events alone, so that a reload shows the same. Independent of the DOM. */
 
 import type { JobEvent } from 'jobtail'
 
 export interface JobView {
   readonly events: readonly JobEvent[]
   readonly status: string
-  /** 0 to 1; `undefined`: indeterminate. */
+  /** 0 to 1; `undefined` if indeterminate. */
   readonly ratio: number | undefined
   readonly stage: string
   readonly log: readonly { level: string; message: string }[]
   readonly output: string
-  /** The end in words: the result, or what went wrong. */
+  /** The job's result or error in words; `undefined` before its end. */
   readonly ending: string | undefined
-  /** What is wrong with the sequence; `undefined`: every event once, in order. */
+  /** The first hole or repeat in the events' numbers, in words; `undefined` if there is none. */
   readonly fault: string | undefined
 }
 
@@ -61,5 +61,5 @@ const words = (result: unknown): string =>
         .join(' · ')
     : String(result)
 
-/** A digest's first characters are enough to tell it from another one. */
+/** Shortens long texts, such as digests, to their first 16 characters. */
 const shortened = (text: string): string => (text.length > 24 ? `${text.slice(0, 16)}…` : text)

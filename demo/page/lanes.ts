@@ -1,7 +1,7 @@
-/** The lane of what belongs to no transport: the single read that a job begins with. */
+/** The lane of events that no live transport brought: those of the single read that a job begins with. */
 export const FIRST_READ = 'first-read'
 
-/** The lanes of the timeline from top to bottom, and what a transport is called. */
+/** The lanes of the timeline from top to bottom, with the name of each transport. */
 export const laneNames: Readonly<Record<string, string>> = {
   [FIRST_READ]: 'First read',
   websocket: 'WebSocket',

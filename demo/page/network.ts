@@ -1,21 +1,21 @@
-/** The proxy's state, as `/_proxy` tells it. */
+/** The proxy's state, as `GET /_proxy` answers. */
 export interface NetworkState {
   faults: { webSocket: string; bufferStreams: boolean; requestLimitMs: number }
   awayMs: number
 }
 
-/** What is asked of the proxy. */
+/** A change of the proxy's state, the body of `POST /_proxy`. */
 export interface NetworkChange {
   faults?: Partial<NetworkState['faults']>
   cut?: true
   awayMs?: number
 }
 
-/** The network between this page and the jobs, which the demo's proxy breaks. */
+/** The network between this page and the job server. The demo's proxy breaks it. */
 export interface Network {
-  /** Changes something, or, without an argument, only asks for the state. Never rejects: listeners are told. */
+  /** Changes the proxy's state; without an argument it only reads it. Never rejects: listeners get `undefined`. */
   change(change?: NetworkChange): Promise<void>
-  /** Calls `listener` with each state; with `undefined` where the demo server doesn't answer. */
+  /** Calls `listener` with each state that is read, and with `undefined` when the demo server doesn't answer. */
   onChange(listener: (state: NetworkState | undefined) => void): void
 }
 
@@ -24,7 +24,7 @@ export const mended: NetworkChange = { faults: { webSocket: 'pass', bufferStream
 export const isBroken = ({ faults, awayMs }: NetworkState): boolean =>
   awayMs > 0 || faults.webSocket !== 'pass' || faults.bufferStreams || faults.requestLimitMs > 0
 
-/** Asks for the state at once, when the page is seen again, and when the server is back. */
+/** Also reads the state by itself, when the page becomes visible and when the server should be back. */
 export function createNetwork(): Network {
   const listeners: ((state: NetworkState | undefined) => void)[] = []
   let backTimer: ReturnType<typeof setTimeout> | undefined
@@ -35,7 +35,7 @@ export function createNetwork(): Network {
     try {
       state = (await (await fetch('/_proxy', init)).json()) as NetworkState // as: our own server's
     } catch {
-      state = undefined // the demo server is gone: that is what the listeners are told
+      state = undefined // the demo server doesn't answer
     }
     clearTimeout(backTimer)
     if (state && state.awayMs > 0) backTimer = setTimeout(() => void change(), state.awayMs + 50)

@@ -5,7 +5,7 @@ import { laneNames } from './lanes.ts'
 
 export interface Picture {
   readonly element: SVGSVGElement
-  /** How much time it shows. */
+  /** The length of time that is visible, in ms. */
   readonly spanMs: number
   fit(width: number): void
   /** Draws the time up to `end`, in ms since 1970. */
@@ -13,17 +13,17 @@ export interface Picture {
 }
 
 const LANE = 36
-/** Two rows of labels. */
+/** Height of the two rows of labels. */
 const TOP = 32
 const AXIS = 18
 const BOTTOM = TOP + Object.keys(laneNames).length * LANE
 const HEIGHT = BOTTOM + AXIS
-/** What a character of a label takes at most. */
+/** The width of a label's widest characters. */
 const CHARACTER = 6.4
 
 const laneTop = (lane: string): number => TOP + Math.max(0, Object.keys(laneNames).indexOf(lane)) * LANE
 
-/** Draws `history` as lanes of bars that move to the left; `onPoint` is told what a bar that is pointed at is about. */
+/** Draws `history` as lanes of bars that move to the left. `onPoint` gets the diagnostic of a bar that is pointed at or touched. */
 export function createPicture(history: History, onPoint: (about: Diagnostic) => void): Picture {
   const element = svg('svg', { height: HEIGHT, role: 'img', 'aria-label': 'Timeline of the connection. The list below says the same in words.' })
   const layer = (name: string): SVGGElement => element.appendChild(svg('g', { class: name }))
@@ -42,7 +42,7 @@ export function createPicture(history: History, onPoint: (about: Diagnostic) => 
 
   const x = (at: number): number => width - ((end - at) / spanMs) * width
 
-  /** The element that draws `item`, made at its first time. */
+  /** Returns the element of `item`, which `make` creates the first time. */
   function elementOf<T extends SVGElement>(item: Bar | Pause | Mark, make: () => T): T {
     const known = drawn.get(item)
     if (known) return known as T // as: an item is always drawn by the same function
@@ -72,7 +72,7 @@ export function createPicture(history: History, onPoint: (about: Diagnostic) => 
     if (bar.why !== undefined) paintWhy(bar, bar.why, wide)
   }
 
-  /** Inside the end of a bar that is long enough, else behind it, where the next one leaves room. */
+  /** Puts the reason inside the end of a bar that is long enough; else behind it, unless the next bar is in the way. */
   function paintWhy(bar: Bar, why: string, wide: number): void {
     let label = drawnLabels.get(bar)
     if (!label) {
@@ -96,7 +96,7 @@ export function createPicture(history: History, onPoint: (about: Diagnostic) => 
     set(rect, { x: left, width: Math.max(1, x(Math.min(pause.to, end)) - left) })
   }
 
-  /** Labels take the first row that has room, and keep within the picture. */
+  /** Puts each label into the first row that has room, within the picture. */
   function paintMarks(): void {
     const taken = [0, 0]
     for (const mark of history.marks) {

@@ -1,18 +1,18 @@
 import type { JobEvent } from 'jobtail'
 
-/** What is wrong with what was received, against what the server has. */
+/** The differences between the events that were received and the server's record. */
 export interface Proof {
-  /** Events of the server's that never came. */
+  /** How many recorded events were never received. */
   readonly lost: number
-  /** Events that came more than once, counted each further time. */
+  /** How many events were received again. */
   readonly repeated: number
-  /** Events that came after one that is behind them. */
+  /** How many events were received right after one with a higher number. */
   readonly outOfOrder: number
-  /** Events whose number, type or data is another one than the server's, or that the server doesn't have. */
+  /** How many received events differ from the record in number, type or data, or are not in it. */
   readonly altered: number
 }
 
-/** Compares what was received with the server's own record, which is read without the proxy. */
+/** Compares the received events with the server's record, which is read without passing the faults of the proxy. */
 export async function compareWithServer(jobId: string, received: readonly JobEvent[]): Promise<Proof> {
   const response = await fetch(`/_log/${encodeURIComponent(jobId)}`, { cache: 'no-store' })
   return compare(received, (await response.json()) as JobEvent[]) // as: our own server's

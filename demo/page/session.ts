@@ -1,18 +1,18 @@
-/** What a reload of the page needs in order to go on: the jobs that are still followed, and what was received of them. */
+/** Keeps what a reload of the page needs to go on: the jobs that are still followed, and their events so far. */
 
 import type { JobEvent } from 'jobtail'
 
 export interface KeptJob {
   jobId: string
   kind: string
-  /** It is the one that the browser's own connections follow as well. */
+  /** True for the job that the bare connections follow as well. */
   isOnStage: boolean
   events: readonly JobEvent[]
 }
 
 const KEY = 'jobtail-demo'
 
-/** Never throws: where storage is full or blocked, a reload starts anew. */
+/** Never throws. If storage is full or blocked, a reload starts from scratch. */
 export function keepJobs(jobs: readonly KeptJob[]): void {
   try {
     sessionStorage.setItem(KEY, JSON.stringify(jobs))

@@ -2,13 +2,13 @@ import { type BareCard, createBareCard } from './bare-card.ts'
 import type { JobCard } from './job-card.ts'
 import { emptyView, isEnd } from './job-view.ts'
 
-/** The place where one job is followed in three ways. */
+/** Follows one job in three ways: by Jobtail, by a bare EventSource and by a bare WebSocket. */
 export interface Stage {
-  /** What is on it now; `undefined`: nothing yet. */
+  /** The card of the job that is followed; `undefined` before the first one. */
   readonly card: JobCard | undefined
-  /** Puts a job on it, in place of the one before, and follows it by a bare EventSource and a bare WebSocket as well. */
+  /** Replaces the job by that of `card`, and opens bare connections for it. */
   show(card: JobCard): void
-  /** What the break has cost so far, in words. */
+  /** Says how many events Jobtail has lost and which bare connections have stopped. */
   remark(): string
 }
 
@@ -30,7 +30,7 @@ export function createStage(host: HTMLElement): Stage {
     },
     remark() {
       const { fault, status } = card?.view ?? emptyView
-      // At the end there is the comparison with the server's record instead.
+      // At the end the comparison with the server's record says more.
       const loss = isEnd(status) ? '' : fault === undefined ? '0 events lost.' : `${fault}.`
       const stopped = Object.entries(bare ?? {}).filter(([, { stoppedAt }]) => stoppedAt !== undefined)
       return [loss, ...stopped.map(([kind, { stoppedAt }]) => `The bare ${kind} stopped at ${stoppedAt} %.`)].join(' ').trim()

@@ -5,7 +5,7 @@ type Faults = NetworkState['faults']
 
 interface Switch {
   label: string
-  /** A word for the timeline. */
+  /** A label of one word for the timeline. */
   word: string
   about: string
   isOn(faults: Faults): boolean
@@ -51,7 +51,7 @@ const groups: readonly { name: string; switches: readonly Switch[] }[] = [
   }
 ]
 
-/** Puts a switch for each of the proxy's faults into `host`. `onTurn` is told what the user did, in a word or two and in a sentence. */
+/** Puts a switch for each fault of the proxy into `host`. `onTurn` gets a label for the timeline and a sentence for the caption. */
 export function createSwitches(host: HTMLElement, network: Network, onTurn: (word: string, sentence: string) => void): void {
   const inputs = new Map<Switch, HTMLInputElement>()
   const status = el('p', { class: 'switch-status' }, 'The network works.')

@@ -6,17 +6,17 @@ import { createPicture } from './picture.ts'
 
 export interface Timeline {
   add(diagnostic: Diagnostic): void
-  /** An event came. */
+  /** Records that an event has arrived now. */
   tick(): void
   /** Marks what the user did to the network. */
   mark(label: string): void
-  /** Nothing is followed any more. */
+  /** Ends the live bars: no job is followed any more. */
   rest(): void
 }
 
 const KEPT_LINES = 60
 
-/** Shows in `host` what the connection did in the last half minute: as a picture, and in words for whoever points at it or can't see it. */
+/** Shows in `host` what the connection did in the last half minute: as a picture, and as a list in words. */
 export function createTimeline(host: HTMLElement): Timeline {
   const history = createHistory()
   const words = el('p', { class: 'words' }, 'Each lane is a way for news to reach this page. Point at a bar, or touch it, to read what it was.')
@@ -35,7 +35,7 @@ export function createTimeline(host: HTMLElement): Timeline {
     const isAtEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 2
     list.append(el('li', {}, el('time', {}, time), ' ', text))
     while (list.childElementCount > KEPT_LINES) list.firstElementChild?.remove()
-    // Whoever has scrolled back to read goes on reading.
+    // A user who has scrolled back to read is left where they are.
     if (isAtEnd) list.scrollTop = list.scrollHeight
   }
 
@@ -59,7 +59,7 @@ export function createTimeline(host: HTMLElement): Timeline {
   }
 }
 
-/** Moves the picture on: a pixel is worth some 30 ms, so that more frames would show nothing more. Once a second for who wants no motion. */
+/** Repaints every 30 ms, since a pixel is about 30 ms wide. Repaints once a second where the user has asked for reduced motion. */
 function keepPainting(paint: () => void): void {
   const still = matchMedia('(prefers-reduced-motion: reduce)')
   let last = 0

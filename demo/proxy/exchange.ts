@@ -7,11 +7,11 @@ export interface Exchange {
   readonly kind: ExchangeKind
   readonly isOver: boolean
   readonly valve: Valve
-  /** The answer's head is out; for an event stream, `kind` is `stream` from now on. */
+  /** Records that the answer's head has been sent. For an event stream, `kind` is `stream` from then on. */
   begin(kind?: ExchangeKind): void
-  /** Brings new faults upon it, also while it runs. */
+  /** Replaces its faults, also while it runs. */
   apply(faults: Faults): void
-  /** It is over, however that came. Releases everything, once. */
+  /** Ends it and releases everything. Does nothing the second time. */
   end(): void
   cut(hard?: boolean): void
 }
@@ -21,14 +21,14 @@ export interface ExchangeOptions {
   faults: Faults
   /** When its connection was made. */
   bornAt: number
-  /** Breaks the connection to the client: `hard` by a reset. */
+  /** Breaks the connection to the client. `hard`: by a reset. */
   cut(hard: boolean): void
-  /** Answers as a gateway does that has waited too long. */
+  /** Answers like a gateway that has run out of patience. */
   timeout(): void
   onEnd(): void
 }
 
-/** Subjects one exchange to the faults, from its first byte to its last. */
+/** Applies the faults to one exchange, from its first byte to its last. */
 export function createExchange({ kind, faults, bornAt, cut, timeout, onEnd }: ExchangeOptions): Exchange {
   const valve = createValve()
   const startedAt = performance.now()
@@ -91,7 +91,7 @@ export function createExchange({ kind, faults, bornAt, cut, timeout, onEnd }: Ex
       exchange.end()
     }
   }
-  // Whoever starts it has it in hand before it can end.
+  // Later, so that the caller has the exchange before `onEnd` can be called.
   queueMicrotask(refresh)
   return exchange
 }

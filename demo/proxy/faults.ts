@@ -4,34 +4,34 @@ export const paths = ['websocket', 'sse', 'long-poll', 'short-poll'] as const
 export type Path = (typeof paths)[number]
 
 /**
- * What becomes of what is opened. `refuse`: 403. `reset`: its connection is reset at once. `unanswered`: it gets no answer. `mute`: it opens, and nothing comes.
- * `kill`: it opens, and is cut after 200 ms; of an answer that is no stream, only the head comes.
+ * What happens to what a client opens. `refuse`: 403. `reset`: its connection is reset. `unanswered`: no answer. `mute`: it opens, but delivers nothing.
+ * `kill`: it opens and is cut after 200 ms. Of an answer that is not a stream, only the head is delivered.
  */
 export type Opening = 'pass' | 'refuse' | 'reset' | 'unanswered' | 'mute' | 'kill'
 
 // #region faults
-/** What the proxy does wrong. Everything off is a proxy that does its work. */
+/** The faults of the proxy. `noFaults` is a proxy that works. */
 export interface Faults {
-  /** Which ways of reading suffer from any of it: this one and all better ones. The others pass as if nothing were. */
+  /** All other faults act on this path and the better ones. The rest pass untouched. */
   upTo: Path
   webSocket: Opening
-  /** The same for requests. */
+  /** The same for HTTP requests. */
   http: Opening
-  /** Passes an event stream's headers on, and its body only once that has ended. */
+  /** Passes an event stream's headers at once, and its body only after its end. */
   bufferStreams: boolean
-  /** Answers with 504 whatever has not ended after this long, and cuts it where its headers are already out; 0: never. WebSockets that have opened are spared. */
+  /** Answers requests that last longer with 504, or cuts them if their headers are already out. Spares open WebSockets. 0: never. */
   requestLimitMs: number
-  /** Added to every byte on its way to the client. */
+  /** Delays every byte on its way to the client. */
   latencyMs: number
-  /** Holds every byte on its way to the client, until it is false again. */
+  /** Holds all bytes on their way to the client while true. */
   stalled: boolean
-  /** Passes nothing on from this long after a WebSocket's or stream's start, or that of a request's connection, without closing it; 0: never. */
+  /** Stops passing bytes, without closing, this long after the start of a WebSocket, stream, or request's connection. 0: never. */
   deadAfterMs: number
-  /** Cuts WebSockets and streams this long after their start, and what a connection older than that carries; 0: never. */
+  /** Cuts WebSockets and streams this long after their start, and requests on connections older than that. 0: never. */
   cutAfterMs: number
-  /** Resets connections at random, after this long on average; 0: never. */
+  /** Resets connections at random times, after this long on average. 0: never. */
   resetAfterMs: number
-  /** Cuts connections on which nothing has gone to the client for this long; 0: never. */
+  /** Cuts connections that have sent the client nothing for this long. 0: never. */
   idleLimitMs: number
 }
 // #endregion
@@ -50,13 +50,13 @@ export const noFaults: Readonly<Faults> = {
   idleLimitMs: 0
 }
 
-/** How long something lives under `kill`. */
+/** The time after which `kill` cuts. */
 export const KILL_AFTER_MS = 200
 
 const openings: readonly unknown[] = ['pass', 'refuse', 'reset', 'unanswered', 'mute', 'kill'] satisfies Opening[]
 const choices: Readonly<Record<string, readonly unknown[]>> = { upTo: paths, webSocket: openings, http: openings }
 
-/** The faults that `value` names, checked; unknown names and wrong types throw. */
+/** Checks the faults in `value`. Unknown names, wrong types and values out of range throw a `TypeError`. */
 export function parseFaults(value: unknown): Partial<Faults> {
   if (typeof value !== 'object' || value === null) throw new TypeError('faults: expected an object')
   for (const [name, setting] of Object.entries(value)) {

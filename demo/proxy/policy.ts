@@ -1,4 +1,4 @@
-/** What the faults mean for one exchange: pure, so that time and chance are arguments. */
+/** What the faults do to one exchange. Pure functions: time and chance are arguments. */
 
 import type { IncomingMessage } from 'node:http'
 import { type Faults, KILL_AFTER_MS, type Opening, type Path } from './faults.ts'
@@ -6,20 +6,20 @@ import type { ValveMode } from './valve.ts'
 
 export type ExchangeKind = 'websocket' | 'stream' | 'request'
 
-/** One exchange's past, in ms of one clock. */
+/** The past of one exchange, in ms of one clock. */
 export interface Past {
   kind: ExchangeKind
-  /** When its connection was made, which it may share with others before it. */
+  /** When its connection was made. Earlier requests may have used that too. */
   bornAt: number
   startedAt: number
-  /** When its answer's head went out: `Infinity` before that. */
+  /** When its answer's head was sent; `Infinity` before that. */
   begunAt: number
   lastByteAt: number
-  /** When chance ends it: `Infinity` where it doesn't. */
+  /** When `resetAfterMs` resets it; `Infinity`: never. */
   resetAt: number
 }
 
-/** What a request asks for, told as a gateway can. */
+/** The path that a request belongs to, judged by its headers and URL, as a gateway would. */
 export function pathOf({ url = '', headers: { accept = '', prefer = '', upgrade } }: IncomingMessage): Path {
   if (upgrade !== undefined) return 'websocket'
   if (accept.includes('text/event-stream')) return 'sse'
@@ -28,10 +28,10 @@ export function pathOf({ url = '', headers: { accept = '', prefer = '', upgrade 
 
 const openingOf = (kind: ExchangeKind, { webSocket, http }: Faults): Opening => (kind === 'websocket' ? webSocket : http)
 
-/** From when the life of what carries it counts. */
+/** The start of the age that `deadAfterMs` and `cutAfterMs` count. */
 const lifeFrom = ({ kind, bornAt, begunAt }: Past): number => (kind === 'request' ? bornAt : begunAt)
 
-/** How its bytes pass now, and when that changes of itself. */
+/** How bytes pass now, and until when that holds. */
 export function flow(past: Past, faults: Faults, now: number): { mode: ValveMode; until: number } {
   const { kind, begunAt } = past
   const opening = openingOf(kind, faults)
@@ -41,7 +41,7 @@ export function flow(past: Past, faults: Faults, now: number): { mode: ValveMode
   return { mode: kind === 'stream' && faults.bufferStreams ? 'until-end' : 'open', until: diesAt }
 }
 
-/** When it ends before its time, and whether as a gateway's timeout, a cut connection, or one that is reset. */
+/** When the faults end the exchange, and how: by a gateway's timeout, a cut, or a reset. */
 export function ending(past: Past, faults: Faults): { at: number; as: 'cut' | 'reset' | 'timeout' } {
   const { kind, startedAt, begunAt, lastByteAt, resetAt } = past
   const opening = openingOf(kind, faults)
@@ -60,6 +60,6 @@ export function ending(past: Past, faults: Faults): { at: number; as: 'cut' | 'r
   return endings.reduce((first, each) => (each.at < first.at ? each : first))
 }
 
-/** A moment to reset at, exponentially distributed around `meanMs`. */
+/** A random time to reset at, exponentially distributed with the mean `meanMs`. */
 export const randomReset = (meanMs: number, now: number, random: () => number): number =>
   meanMs > 0 ? now + 1 - Math.log(1 - random()) * meanMs : Number.POSITIVE_INFINITY

@@ -3,10 +3,10 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Exchange, ExchangeOptions } from './exchange.ts'
 
-/** Starts an exchange under the proxy's present faults. */
+/** Starts an exchange under the proxy's current faults. */
 export type Begin = (options: Omit<ExchangeOptions, 'faults' | 'bornAt'>) => Exchange
 
-// RFC 9110 §7.6.1: these are about one connection and are not passed on.
+// RFC 9110 §7.6.1: these concern one connection only and are not passed on.
 const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade'])
 
 const page = (status: number): string => `<!doctype html>
@@ -15,16 +15,16 @@ const page = (status: number): string => `<!doctype html>
 <hr><center>demo proxy</center>
 `
 
-/** Answers with an HTML page, as a gateway does on its own account. */
+/** Answers with an HTML page, as gateways do for their own errors. */
 export function answerPage(res: http.ServerResponse, status: number): void {
   res.writeHead(status, { 'content-type': 'text/html', 'cache-control': 'no-store' }).end(page(status))
 }
 
-/** The same as bytes, for a connection that is still waiting for its upgrade. */
+/** The same page as the bytes of a whole answer, for a refused upgrade. */
 export const pageBytes = (status: number): string =>
   `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: ${page(status).length}\r\n\r\n${page(status)}`
 
-/** Breaks a connection: `hard` by a reset (RST), as one that nothing is known of any more. */
+/** Breaks a connection. `hard`: by a reset (RST), as if the other end had lost its state. */
 export function hangUp(socket: Duplex, hard: boolean): void {
   if (hard && socket instanceof Socket) socket.resetAndDestroy()
   else socket.destroy()

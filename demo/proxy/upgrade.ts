@@ -2,7 +2,7 @@ import http from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Begin, hangUp, pageBytes } from './request.ts'
 
-/** Answers a handshake with a page, as a gateway does that doesn't know WebSockets. */
+/** Answers a handshake with an HTML page, as gateways without WebSocket support do. */
 export function refuseUpgrade(socket: Duplex, status: number): void {
   socket.on('error', () => socket.destroy())
   socket.end(pageBytes(status), () => socket.destroy())
@@ -14,11 +14,11 @@ export function ignoreUpgrade(socket: Duplex, begin: Begin): void {
   socket.on('error', () => exchange.cut())
   socket.once('end', () => exchange.cut())
   socket.once('close', exchange.end)
-  // Unread, a socket doesn't tell that the other end has closed it.
+  // A socket that is not read doesn't report that the other end has closed it.
   socket.resume()
 }
 
-/** Passes one handshake on to `target`, and after it the bytes of both directions. */
+/** Passes one handshake on to `target`, then the bytes of both directions. */
 export function passUpgrade(target: URL, req: http.IncomingMessage, socket: Duplex, head: Buffer, begin: Begin): void {
   const onward = http.request(new URL(req.url ?? '/', target), { headers: req.headers, agent: false })
   let far: Duplex | undefined

@@ -1,15 +1,15 @@
 import { Transform } from 'node:stream'
 
-/** `open`: bytes pass. `shut`: nothing does, not even the end. `until-end`: nothing does before the source has ended. */
+/** `open`: bytes pass. `shut`: nothing passes, not even the end. `until-end`: nothing passes before the source has ended. */
 export type ValveMode = 'open' | 'shut' | 'until-end'
 
-/** A place on the way of some bytes where they can be held or delayed. Order is kept; what is held is bounded by backpressure. */
+/** Holds or delays bytes on their way. It keeps their order, and backpressure bounds how many it holds. */
 export interface Valve {
   readonly stream: Transform
-  /** When something last passed, by `performance.now()`. */
+  /** When bytes last passed, by `performance.now()`. */
   readonly lastPassedAt: number
   set(mode: ValveMode, delayMs: number): void
-  /** Runs `pass` once what was written so far has passed: how a head takes its turn before its body. `until-end` doesn't hold it. */
+  /** Runs `pass` after the bytes written so far have passed. Keeps an answer's head before its body. `until-end` doesn't hold it. */
   head(pass: () => void): void
 }
 

@@ -25,7 +25,7 @@ export default defineConfig({
   vite: { build: { chunkSizeWarningLimit: 1500 } }, // kB: the reference of `jobtail` is one page
   markdown: {
     anchor: { slugify: slug },
-    languageAlias: { haproxy: 'nginx' }, // it has no grammar of its own
+    languageAlias: { haproxy: 'nginx', caddy: 'nginx' }, // they have no grammar of their own
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     config(md) {
       linksOutside(md, repository)

@@ -1,4 +1,4 @@
-/** One fault, one way of reading, one page. */
+/** One cell of the matrix: one fault, one path, one page. */
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Path, paths } from '../../demo/proxy/faults.ts'
@@ -9,24 +9,24 @@ import { type Stage, startStage } from './stage.ts'
 
 export interface Outcome extends Exactness {
   firstMs: number
-  /** From the fault's start to the first event that was appended after it. */
+  /** From the fault's start to the receipt of the first event that was appended after it. */
   afterFaultMs: number
-  /** The same, from when the fault was lifted; undefined where it was not. */
+  /** The same from the fault's end; `undefined` if it was not lifted. */
   afterLiftMs: number | undefined
   gapMs: number
   carriers: string[]
   events: number
-  /** From the first event's append to the last one's. */
+  /** From the append of the first event to that of the last one. */
   lastedMs: number
   over: string | undefined
 }
 
-/** Who isn't through by then never will be. */
+/** The time limit of one cell. */
 const LIMIT_MS = 150_000
 
 const clock = (): number => performance.timeOrigin + performance.now()
 
-/** Appends the job's events from one on, up to another, when they are due: the first of them as long after now as after the one before it. */
+/** Appends a range of the job's events when they are due. The first one keeps its distance from the event before it, counted from now. */
 async function append(stage: Stage, dueMs: readonly number[], from: number, to = dueMs.length): Promise<void> {
   const startedAt = clock() - (dueMs[from - 1] ?? 0)
   for (let index = from; index < to; index += 1) {
@@ -36,7 +36,7 @@ async function append(stage: Stage, dueMs: readonly number[], from: number, to =
   }
 }
 
-/** A connection that somebody else makes meanwhile may have been given the port for a while. */
+/** Listens again. The port may be taken for a moment by another process's outgoing connection. */
 async function listenAgain({ proxy }: Stage): Promise<void> {
   const deadline = clock() + LIMIT_MS
   for (;;) {
@@ -49,7 +49,7 @@ async function listenAgain({ proxy }: Stage): Promise<void> {
   }
 }
 
-/** Brings the fault and lifts it, where it is one that lasts for so long; when that was. */
+/** Starts the fault and lifts it, if it is one that has to be. Returns both times. */
 async function bringFault(stage: Stage, row: Row, upTo: Path): Promise<{ at: number; liftedAt: number | undefined }> {
   const { proxy } = stage
   const at = clock()
@@ -63,7 +63,7 @@ async function bringFault(stage: Stage, row: Row, upTo: Path): Promise<{ at: num
   return { at, liftedAt: clock() }
 }
 
-/** Follows a job in a page of this engine while the fault comes to one way of reading and all better ones. */
+/** Follows a job in a page of this engine while the fault acts on one path and all better ones. */
 export async function runCell(engine: Engine, row: Row, upTo: Path): Promise<Outcome> {
   const stage = await startStage()
   const signal = AbortSignal.timeout(LIMIT_MS)
@@ -73,9 +73,9 @@ export async function runCell(engine: Engine, row: Row, upTo: Path): Promise<Out
     await stage.until(({ startedAt }) => startedAt > 0, signal)
     const due = schedule(row.pace)
     await append(stage, due, 0, row.afterEvents)
-    await stage.until(({ events }) => events.length > row.afterEvents, signal) // `started` is one, too
+    await stage.until(({ events }) => events.length > row.afterEvents, signal) // `started` counts, too
     const [fault] = await Promise.all([bringFault(stage, row, upTo), append(stage, due, row.afterEvents)])
-    await stage.until(({ over }) => over !== undefined, signal).catch(() => {}) // then it has not ended, which is the outcome
+    await stage.until(({ over }) => over !== undefined, signal).catch(() => {}) // the job has not ended on the page, which the outcome says
     const log = await stage.readLog()
     const { seen } = stage
     return {

@@ -1,4 +1,4 @@
-/** A fault that is there from the start: how soon the first event comes, and those that are appended later. */
+/** A fault from the start: how soon the first event arrives, and how late later ones do. */
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Path, paths } from '../../demo/proxy/faults.ts'
@@ -8,22 +8,22 @@ import type { Report } from './page.ts'
 import { faultsUpTo, type Row } from './rows.ts'
 import { type Stage, startStage } from './stage.ts'
 
-/** From when the page began to follow the job: what is asked is how late they come. */
+/** When later events are appended, in ms after the page began to follow the job. */
 export const APPENDED_AFTER_MS: readonly number[] = [1000, 3000, 8000]
 
 export interface Early extends Exactness {
-  /** A bare fetch of the job in the same page, through the same proxy, just before; the median of some first visits. */
+  /** The median time of a bare fetch of the job, in the same page and through the same proxy, just before. */
   fetchMs: number
-  /** The same visits' first event; the median. */
+  /** The median time of the first event of the same visits. */
   firstMs: number
-  /** How late each of the later events came, from its append, or from the proof of a transport that the fault doesn't hit. */
+  /** How late each later event arrived: since its append, or since the first frame of a transport that the fault spares. */
   lateMs: number[]
   carriers: string[]
 }
 
 const LIMIT_MS = 90_000
 
-/** The faults that let a bare fetch through, where they hit no more than this. */
+/** For each fault, the last path up to which it lets a bare fetch through. */
 export const letsJsonThrough = (row: Row, upTo: Path): boolean => !row.isEverywhere && upTo !== 'short-poll'
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
@@ -34,7 +34,7 @@ type Visit = Pick<Early, 'fetchMs' | 'firstMs'>
 
 const visitOf = ({ fetchMs = Number.NaN, startedAt, events }: Report): Visit => ({ fetchMs, firstMs: (events[0]?.at ?? Number.NaN) - startedAt })
 
-/** Opens a page on a job under the fault, from an address that no page was at before. */
+/** Opens a page on a job under the fault, from a new origin, so that no winner is remembered. */
 async function visit<T>(engine: Engine, row: Row, upTo: Path, act: (stage: Stage, signal: AbortSignal) => Promise<T>): Promise<T> {
   const stage = await startStage()
   const signal = AbortSignal.timeout(LIMIT_MS)
@@ -50,7 +50,7 @@ async function visit<T>(engine: Engine, row: Row, upTo: Path, act: (stage: Stage
   }
 }
 
-/** `visits`: how often the first event is measured. */
+/** Measures one fault. `visits`: how often the first event is measured. */
 export async function runEarly(engine: Engine, row: Row, upTo: Path, visits = 1): Promise<Early> {
   const short: Visit[] = []
   while (short.length < visits - 1) {
@@ -67,7 +67,7 @@ export async function runEarly(engine: Engine, row: Row, upTo: Path, visits = 1)
       await delay(Math.max(0, seen.startedAt + ms - clock()))
       await stage.publish(index === APPENDED_AFTER_MS.length - 1 ? 'succeeded' : 'output', { index })
     }
-    await stage.until(({ over }) => over !== undefined, signal).catch(() => {}) // then it has not ended, which is the outcome
+    await stage.until(({ over }) => over !== undefined, signal).catch(() => {}) // the job has not ended on the page, which the outcome says
     const log = await stage.readLog()
     const survivors: readonly string[] = paths.slice(paths.indexOf(upTo) + 1)
     const provedAt = seen.diagnostics.find(({ type, transport = '' }) => type === 'probe-proved' && survivors.includes(transport))?.at ?? 0

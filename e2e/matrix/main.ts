@@ -1,5 +1,5 @@
 /**
- * `npm run matrix`: every fault of the proxy, for every way of reading, in every engine; prints the tables, and fails where an event was lost, repeated or out
+ * `npm run matrix`: every fault of the proxy, for every path, in every engine. Prints the tables, and fails if an event was lost, repeated or out
  * of order, or a job did not reach its end. `-- --engines chromium,webkit --faults muted,refused --transports sse --parallel 2 --only middle`
  */
 
@@ -15,12 +15,12 @@ import { earlyTable, type Line, middleTable, summaryTable, totals } from './tabl
 const { values } = parseArgs({
   options: {
     engines: { type: 'string', default: installedEngines().join() },
-    /** Parts of their names. */
+    /** Filters: parts of the faults' names. */
     faults: { type: 'string', default: '' },
     transports: { type: 'string', default: paths.join() },
-    /** Pages at once in each engine. */
+    /** How many pages each engine has at once. */
     parallel: { type: 'string', default: '2' },
-    /** `middle` or `start`: the fault in the middle of a job, or from its start. */
+    /** `middle`: only faults in the middle of a job. `start`: only faults from its start. */
     only: { type: 'string' }
   }
 })
@@ -37,12 +37,12 @@ const parallel = Number(values.parallel)
 
 type Run<T> = (engine: Engine, row: Row, upTo: Path) => Promise<T>
 
-/** Of which the first event's time is the median. */
+/** How many visits the median time of the first event is of. */
 const VISITS = 3
 
 let failures = 0
 
-/** Runs all of it, so many at a time in each engine. */
+/** Runs all tasks, this many at a time in each engine. */
 async function runAll<T extends Outcome | Early>(running: readonly Engine[], pairs: readonly (readonly [Row, Path])[], run: Run<T>): Promise<Line<T>[]> {
   const results = new Map<string, T>()
   const key = (engine: Engine, row: Row, upTo: Path): string => [engine.name, row.name, upTo].join()

@@ -1,4 +1,4 @@
-/** What a page got, held against what the server had: pure. */
+/** Compares what a page received with the server's log. Pure. */
 
 import { createHash } from 'node:crypto'
 import type { WireEvent } from '../../src/protocol/frames.ts'
@@ -8,7 +8,7 @@ export interface Exactness {
   lost: number
   repeated: number
   outOfOrder: number
-  /** The loop ended by itself, after the job's last event. */
+  /** True if the loop ended by itself, after the terminal event. */
   hasEnded: boolean
 }
 
@@ -31,20 +31,20 @@ export const isExact = ({ lost, repeated, outOfOrder, hasEnded }: Exactness): bo
 
 const appendedAt = ({ time }: WireEvent): number => Date.parse(time)
 
-/** How long the page waited at most for an event that was there to be had: from the event before it, or its start, or from its append, whichever came last. */
+/** The longest wait for an event: since its append, the receipt of the one before it, or the page's start, whichever was last. */
 export function longestGapMs(log: readonly WireEvent[], { events, startedAt }: Report): number {
   const appended = new Map(log.map((event) => [event.seq, appendedAt(event)]))
   const gaps = events.map(({ seq, at }, index) => at - Math.max(appended.get(seq) ?? at, events[index - 1]?.at ?? startedAt))
   return Math.max(0, ...gaps)
 }
 
-/** From a moment to the receipt of the first event that was appended later. */
+/** The time from `moment` to the receipt of the first event that was appended after it. */
 export function firstAfterMs(log: readonly WireEvent[], events: readonly Received[], moment: number): number {
   const first = log.find((event) => appendedAt(event) > moment)
   return (events.find(({ seq }) => seq === first?.seq)?.at ?? Number.NaN) - moment
 }
 
-/** Who carried the job, one after the other. */
+/** The transports that were live, in order. */
 export const carriers = ({ diagnostics }: Pick<Report, 'diagnostics'>): string[] =>
   diagnostics
     .flatMap(({ type, transport = '' }) => (type === 'live' || type === 'switched' ? [transport] : []))

@@ -1,6 +1,6 @@
 /**
- * Follows a job in the page, and tells the server what came and when: nothing here depends on a driver, which may have to wait for a page in trouble.
- * `?job=` which, `?transports=` by which, `?report=` where to; with `?fetch` a bare fetch of the job comes first.
+ * Follows a job in the page and reports the events and their times to the server. No driver is involved: it might have to wait for the page.
+ * `?job=` the job, `?transports=` the transports, `?report=` the URL for reports. With `?fetch` a bare fetch of the job comes first.
  */
 
 import { createClient, type Diagnostic, longPoll, shortPoll, sse, webSocket } from 'jobtail'
@@ -14,13 +14,13 @@ export interface Received {
   at: number
 }
 
-/** What is new since the report before. */
+/** What is new since the last report. */
 export interface Report {
   fetchMs: number | undefined
   startedAt: number
   events: Received[]
   diagnostics: Diagnostic[]
-  /** It is the last: how the loop ended. */
+  /** How the loop ended; only in the last report. */
   over: string | undefined
 }
 
@@ -41,14 +41,14 @@ let events: Received[] = []
 let diagnostics: Diagnostic[] = []
 let over: string | undefined
 
-/** One report after the other, so that they arrive in order. */
+/** Sends one report at a time, so that they arrive in order. */
 async function tell(): Promise<void> {
   for (;;) {
     const isLast = over !== undefined
     const report: Report = { fetchMs, startedAt, events, diagnostics, over }
     events = []
     diagnostics = []
-    // Simple enough for another origin (Fetch standard, "CORS-safelisted"): its connections are no business of the job's.
+    // To another origin, without a preflight (Fetch standard, "CORS-safelisted"): reports take no connection from the job's origin.
     await fetch(wish('report'), { method: 'POST', mode: 'no-cors', body: JSON.stringify(report) })
     if (isLast) return
     await new Promise((resolve) => setTimeout(resolve, REPORT_EACH_MS))

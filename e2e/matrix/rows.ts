@@ -5,22 +5,22 @@ import type { Faults, Path } from '../../demo/proxy/faults.ts'
 export interface Pace {
   events: number
   intervalMs: number
-  /** After each so many events comes a pause. */
+  /** A pause follows each group of this many events. */
   pause?: { each: number; ms: number }
 }
 
-/** One fault. It comes in the middle of a job, to one way of reading and all better ones. */
+/** One fault, which acts in the middle of a job on one path and all better ones. */
 export interface Row {
   name: string
   faults: Partial<Faults>
-  /** It comes when the page has had so many of the job's events. */
+  /** The fault starts when the page has received this many events. */
   afterEvents: number
   pace: Pace
-  /** It spares no way of reading. So that each has to stand it, the job is followed without the better ones. */
+  /** The fault acts on all paths. To test each of them, the job is followed without the better ones. */
   isEverywhere?: boolean
-  /** While it lasts nothing can pass: lifted after so long, where it hits every way of reading. */
+  /** Nothing passes during the fault. If it acts on all paths, it is lifted after this long. */
   liftAfterMs?: number
-  /** Where it hits every way of reading, nobody listens at the port: as 403 from every path it would be the server's word, and final. */
+  /** If the fault acts on all paths, the port is closed instead: a 403 from every path would be a final answer of the server. */
   isDownEverywhere?: boolean
 }
 
@@ -34,20 +34,20 @@ export const rows: readonly Row[] = [
   { name: 'open and killed', faults: { webSocket: 'kill', http: 'kill' }, ...middle, liftAfterMs: 6000 },
   { name: 'muted', faults: { webSocket: 'mute', http: 'mute' }, ...middle, liftAfterMs: 6000 },
   { name: 'dead after 5 s without a close', faults: { deadAfterMs: 5000 }, ...middle, afterEvents: 110 },
-  // A WebSocket that is buffered until its end is one that is mute.
+  // A WebSocket that is buffered until its end delivers nothing.
   { name: 'buffered until the end', faults: { webSocket: 'mute', bufferStreams: true }, ...middle },
   { name: 'body cut at 2 s', faults: { cutAfterMs: 2000 }, ...middle },
   { name: 'idle cut at 3 s', faults: { idleLimitMs: 3000 }, afterEvents: 60, pace: { events: 240, intervalMs: 25, pause: { each: 60, ms: 4000 } } },
   { name: 'all bytes stalled for 10 s', faults: { stalled: true }, ...middle, pace: { events: 380, intervalMs: 50 }, isEverywhere: true, liftAfterMs: 10_000 },
   { name: 'random resets', faults: { resetAfterMs: 1500 }, ...middle },
-  // Its handshakes are requests like others to such a gateway.
+  // To such a gateway, handshakes are requests like others.
   { name: '504 after 1 s', faults: { webSocket: 'unanswered', requestLimitMs: 1000 }, ...middle }
 ]
 
-/** When the job's events are due, in ms from its start. */
+/** When the job's events are appended, in ms from its start. */
 export function schedule({ events, intervalMs, pause }: Pace): number[] {
   return Array.from({ length: events }, (_, index) => (index + 1) * intervalMs + (pause ? Math.floor(index / pause.each) * pause.ms : 0))
 }
 
-/** The fault as it comes to this way of reading, and those that are better. */
+/** The fault as it acts on this path and the better ones. */
 export const faultsUpTo = ({ faults, isEverywhere }: Row, upTo: Path): Partial<Faults> => ({ ...faults, upTo: isEverywhere ? 'short-poll' : upTo })

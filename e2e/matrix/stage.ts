@@ -1,4 +1,4 @@
-/** Everything that one page is shown: a job server, the proxy before it, and beside them whoever hears the page's reports. */
+/** The servers that one page needs: a job server, the proxy before it, and a server that takes the page's reports. */
 
 import { EventEmitter, once } from 'node:events'
 import { readFile } from 'node:fs/promises'
@@ -21,9 +21,9 @@ export interface Stage {
   readonly seen: Report
   pageUrl(transports: readonly Path[], withFetch: boolean): string
   publish(type: string, data: unknown): Promise<WireEvent>
-  /** The job's whole log, read past the proxy. */
+  /** Reads the job's whole log, without the proxy. */
   readLog(): Promise<WireEvent[]>
-  /** Resolves once the page's reports make it true. */
+  /** Resolves when the page's reports fulfil the condition. */
   until(isTrue: (seen: Report) => boolean, signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
@@ -60,7 +60,7 @@ async function listen(server: http.Server): Promise<number> {
 
 export async function startStage(): Promise<Stage> {
   const log = memoryLog()
-  // Polls are short enough for a job of some seconds; everything else is as by default.
+  // Short polls pause for less than the default, since the jobs last a few seconds. Everything else is the default.
   const jobs = createJobServer({ log, shortPollPauseMs: 500 })
   const origin = http.createServer()
   jobs.attach(origin)

@@ -1,17 +1,17 @@
-/** The outcomes as Markdown: a line for each fault and way of reading, the engines side by side. */
+/** The outcomes as Markdown: a line for each fault and path, the engines side by side. */
 
 import type { Outcome } from './cell.ts'
 import type { Early } from './early.ts'
 
-/** What one fault, up to one way of reading, came to in each engine. */
+/** The outcomes of one fault, up to one path, in each engine. */
 export interface Line<T> {
   fault: string
   upTo: string
-  /** In the engines' order; undefined where it could not be run. */
+  /** In the order of the engines; `undefined` if it could not be run. */
   outcomes: readonly (T | undefined)[]
 }
 
-/** What cannot be had is a dash, and what is the same everywhere is said once. */
+/** Missing values are a dash. A value that is the same in all engines is written once. */
 function sides(values: readonly (string | undefined)[]): string {
   const all = values.map((value) => value ?? '–')
   return new Set(all).size === 1 ? (all[0] ?? '–') : all.join(' / ')
@@ -30,7 +30,7 @@ const route = (carriers: readonly string[]): string => {
   return !last ? (first ?? '') : rest.length === 1 ? `${first} → ${last}` : `${first} → … → ${last}`
 }
 
-/** What it all came to. */
+/** The totals. */
 export function totals(lines: readonly Line<Outcome>[]): string {
   const outcomes = lines.flatMap((line) => line.outcomes.filter((each) => each !== undefined))
   const sum = (pick: (each: Outcome) => number): number => outcomes.reduce((total, each) => total + pick(each), 0)
@@ -41,7 +41,7 @@ export function totals(lines: readonly Line<Outcome>[]): string {
 
 const worst = (values: readonly (number | undefined)[]): number => Math.max(...values.filter((value) => value !== undefined))
 
-/** The longest gap by fault and way of reading, in the engine where it was longest; where the fault was lifted since nothing could pass, from then on. */
+/** The longest gap by fault and path, in the engine where it was longest. For faults that let nothing pass, from when they were lifted. */
 export function summaryTable(lines: readonly Line<Outcome>[]): string {
   const paths = [...new Set(lines.map(({ upTo }) => upTo))]
   const cell = (fault: string, upTo: string): string => {
@@ -57,7 +57,7 @@ export function summaryTable(lines: readonly Line<Outcome>[]): string {
   )
 }
 
-/** The fault in the middle of a job. */
+/** The table for faults in the middle of a job. */
 export function middleTable(lines: readonly Line<Outcome>[]): string {
   const head = [
     'fault',
@@ -92,7 +92,7 @@ export function middleTable(lines: readonly Line<Outcome>[]): string {
 
 const limitMs = ({ fetchMs }: Early): number => fetchMs * 1.5 + 100
 
-/** The fault from the start. What is over its bound is in bold. */
+/** The table for faults from the start. Values over their bound are in bold. */
 export function earlyTable(lines: readonly Line<Early>[]): string {
   const marked = (value: string | undefined, isOver: boolean): string | undefined => (value && isOver ? `**${value}**` : value)
   const late = (each: Early | undefined, index: number): string | undefined => {

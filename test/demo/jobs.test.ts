@@ -26,7 +26,7 @@ function createContext() {
   return { job, said, stop, of: (type: string) => said.filter(([is]) => is === type).map(([, data]) => data) }
 }
 
-// A folder for temporary files of this test's own: other demos may run on this machine.
+// The test's own folder for temporary files, since other demos may run on this machine.
 const temporary = mkdtempSync(join(tmpdir(), 'jobtail-test-'))
 vi.stubEnv('TMPDIR', temporary)
 afterAll(() => {

@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => new Promise((resolve) => server.close(resolve)))
 
-/** Asks for a path as it is: `fetch` would tidy up the dots. */
+/** Requests a path as it stands. `fetch` would resolve the dots. */
 const get = (path: string, method = 'GET'): Promise<{ status: number | undefined; type: string | undefined; text: string }> =>
   new Promise((resolve, reject) => {
     const req = http.request({ port, path, method, agent: false }, (res) => {

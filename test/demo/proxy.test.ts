@@ -6,7 +6,7 @@ import { noFaults, type Path, paths } from '../../demo/proxy/faults.ts'
 import { type ExchangeKind, ending, flow } from '../../demo/proxy/policy.ts'
 import { type Arrival, createProxy, type FaultyProxy } from '../../demo/proxy.ts'
 
-/** A server that streams what `say` is given, to every stream and socket that is open. */
+/** A server that sends what `say` is given to every open stream and socket. */
 async function createTarget() {
   const streams = new Set<http.ServerResponse>()
   const sockets = new WebSocketServer({ noServer: true })

@@ -64,7 +64,7 @@ describe('the demo on one origin', () => {
 describe('node demo/main.ts', () => {
   const start = (...options: string[]) => spawn(process.execPath, [fileURLToPath(new URL('../../demo/main.ts', import.meta.url)), ...options])
 
-  /** What it says until it has said where it is. */
+  /** Resolves with the output up to the address, and the address. */
   async function saidUrl(child: ReturnType<typeof start>): Promise<{ url: string; said: string }> {
     let said = ''
     for await (const chunk of child.stdout) {

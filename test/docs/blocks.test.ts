@@ -66,7 +66,7 @@ test.each([
 })
 
 describe('the compiler', () => {
-  test('names the line of the document, in a block, in what is given, and in what continues', { timeout: 60_000 }, async () => {
+  test('names the line of the document, in a block, in what is given, and in what continues', { timeout: 120_000 }, async () => {
     const messages = await said(
       ...['<!-- given: declare const bar: HTMLProgressElement; declare const no: Missing -->', '~ts'],
       ...["import { subscribe } from 'jobtail'", 'bar.value = subscribe(42).state.progress?.ratio ?? 0', '~'],
@@ -79,7 +79,7 @@ describe('the compiler', () => {
     ])
   })
 
-  test('knows a page from a server, scripts from markup, and modules of the user', { timeout: 60_000 }, async () => {
+  test('knows a page from a server, scripts from markup, and modules of the user', { timeout: 120_000 }, async () => {
     const messages = await said(
       ...['~ts', "import { createJobServer } from 'jobtail/server'", 'createJobServer().attach(document)', '~'],
       ...['<!-- node -->', '~ts', 'process.exit(window)', '~'],
@@ -102,7 +102,7 @@ describe('the compiler', () => {
     ])
   })
 
-  test('holds declarations against what is exported', { timeout: 60_000 }, async () => {
+  test('holds declarations against what is exported', { timeout: 120_000 }, async () => {
     const messages = await said(
       '<!-- declarations -->',
       ...['~ts', 'interface StartOptions { after?: string; idempotencyKey?: string; colour?: string }'],

@@ -12,6 +12,8 @@ import { inBrowsers, packaged, runners } from './runners.ts'
 
 /** What somebody reads before they decide. */
 const README_LINES = 200
+/** Several processes start side by side. */
+const RUN_MS = 120_000
 
 const all = documents.map((document) => ({ document, ...read(document) }))
 const blocks = all.flatMap((each) => each.blocks)
@@ -21,7 +23,7 @@ describe('code', () => {
   let compiled: Problem[] = []
   beforeAll(async () => {
     compiled = await compile(all.flatMap((each) => programsOf(each.blocks)))
-  }, 60_000)
+  }, 120_000)
 
   test.each(all)('of $document compiles', ({ document, problems }) => {
     const found = [...problems, ...compiled.filter((each) => each.document === document)]
@@ -64,7 +66,7 @@ describe('programs', () => {
 
   for (const { name, block } of named) {
     const run = runners[name]
-    if (run) test.concurrent(`${name}, at ${place(block)}, does what it says`, () => run(block))
+    if (run) test.concurrent(`${name}, at ${place(block)}, does what it says`, { timeout: RUN_MS }, () => run(block))
   }
 })
 

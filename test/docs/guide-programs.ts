@@ -51,6 +51,9 @@ export async function createProject(files: Readonly<Record<string, string>>) {
   }
 }
 
+/** Until a program is there, it is asked for often. */
+const retry = { baseMs: 20, maxMs: 200 }
+
 export const textOf = ({ code }: Block): string => code.map(({ text }) => text).join('\n')
 
 /** The block of a document that begins by naming its file. */
@@ -64,7 +67,7 @@ async function deploying(block: Block): Promise<void> {
   await using project = await createProject({ 'server.js': textOf(block) })
   const [port, admin] = [await freePort(), await freePort()]
   const server = project.start('server.js', { PORT: `${port}`, ADMIN_PORT: `${admin}` })
-  using client = createClient({ url: `http://127.0.0.1:${port}/jobs`, memory: false })
+  using client = createClient({ url: `http://127.0.0.1:${port}/jobs`, memory: false, retry })
   const job = await client.start({}) // repeated until the server is there
   for await (const { type } of job) {
     if (type !== 'started') continue
@@ -93,7 +96,7 @@ async function bullmq({ document }: Block): Promise<void> {
     const env = { REDIS_URL: redis.url, PORT: `${port}` }
     const server = project.start('server.js', env)
     project.start('worker.js', env)
-    using client = createClient({ url: `http://127.0.0.1:${port}/jobs`, memory: false, unknownJobGraceMs: 20_000 })
+    using client = createClient({ url: `http://127.0.0.1:${port}/jobs`, memory: false, retry, unknownJobGraceMs: 20_000 })
     const seen: string[] = []
     const job = client.subscribe('video-7')
     for await (const { type } of job) seen.push(type)
@@ -110,7 +113,7 @@ async function bullmq({ document }: Block): Promise<void> {
 async function inVitest(block: Block): Promise<void> {
   await using project = await createProject({ 'job.test.ts': textOf(block), 'vitest.config.js': 'export default {}' })
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-  const { stdout } = await promisify(execFile)(process.execPath, [vitest, 'run', '--reporter', 'tap-flat'], { cwd: project.folder, timeout: 25_000 })
+  const { stdout } = await promisify(execFile)(process.execPath, [vitest, 'run', '--reporter', 'tap-flat'], { cwd: project.folder, timeout: 100_000 })
   expect(stdout.match(/^(not )?ok .*/gm)).toEqual([expect.stringMatching(/^ok 1 - .*a job that fails/)])
 }
 

@@ -36,6 +36,6 @@ export const runners: Readonly<Record<string, Runner>> = {
 const inNode = (code: string): Promise<{ stdout: string; stderr: string }> =>
   promisify(execFile)(process.execPath, ['--input-type=module', '--eval', code.replace(/(['"])jobtail\1/g, `'${pathToFileURL(join(root, 'src/index.ts'))}'`)], {
     cwd: root,
-    timeout: 20_000,
+    timeout: 100_000,
     env: { ...process.env, NODE_ENV: 'development' }
   })

@@ -13,7 +13,7 @@ function clientOf(url: string, onFinished: OnFinished, { token = 'ada-token', tr
   return client
 }
 
-test.for(['express', 'fastify', 'hono'])('%s', { timeout: 120_000, concurrent: true }, async (name, { onTestFinished }) => {
+test.for(['express', 'fastify', 'hono'])('%s', { timeout: 60_000, concurrent: true }, async (name, { onTestFinished }) => {
   const example = await startExample(copyExample(name, onTestFinished), onTestFinished, { path: '/health' })
   const url = `${example.origin}/jobs`
   const ada = clientOf(url, onTestFinished)

@@ -107,7 +107,7 @@ test('compiles and builds, as the template has it', async () => {
   await run(process.execPath, [vite, 'build'], { cwd: app })
 })
 
-test('ends with a full bar and the result, over a proxy that passes no WebSocket on', { skip: !chromiumPath, concurrent: true }, async () => {
+test('ends with a full bar and the result, over a proxy that passes no WebSocket on', { skip: !chromiumPath }, async () => {
   const page = await browser.newPage()
   const sockets = watchSockets(page)
   const errors: string[] = []
@@ -125,14 +125,14 @@ test('ends with a full bar and the result, over a proxy that passes no WebSocket
       { timeout: 30_000, interval: 100 }
     )
     .toBe(1)
-  await expect.poll(() => page.getByRole('status').textContent()).toBe('Ready: /report.pdf')
+  await expect.poll(() => page.getByRole('status').textContent(), { timeout: 30_000 }).toBe('Ready: /report.pdf')
   expect([...values].filter((value) => value > 0 && value < 1).length, `the bar moved: ${[...values]}`).toBeGreaterThan(2)
   expect(sockets).toEqual({ opened: expect.any(Number), frames: 0 })
   expect(sockets.opened).toBeGreaterThan(0)
   expect(errors).toEqual([])
 })
 
-test('the script tag follows the same job', { skip: !chromiumPath, concurrent: true }, async () => {
+test('the script tag follows the same job', { skip: !chromiumPath }, async () => {
   const base = `http://127.0.0.1:${ports.server}/jobs`
   const response = await fetch(base, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"year":2026}' })
   const { id }: { id: string } = await response.json()
@@ -147,10 +147,10 @@ test('the script tag follows the same job', { skip: !chromiumPath, concurrent: t
   await page.route(address, (route) => route.fulfill({ contentType: 'text/html', body: block('script-tag').replace("'42'", `'${id}'`) }))
   await page.goto(address)
   await expect.poll(() => page.getByRole('progressbar').evaluate((bar) => (bar as HTMLProgressElement).value), { timeout: 30_000 }).toBe(1) // as: the same
-  await expect.poll(() => logged.join()).toContain('{url: /report.pdf}')
+  await expect.poll(() => logged.join(), { timeout: 30_000 }).toContain('{url: /report.pdf}')
 })
 
-test('the command starts a job in a terminal, and follows it to its end', { concurrent: true }, async () => {
+test('the command starts a job in a terminal, and follows it to its end', async () => {
   const [command] = /npx jobtail start [^`]+/.exec(await readFile(join(root, 'README.md'), 'utf8')) ?? []
   const { stdout } = await run('sh', ['-c', command?.replace('8080', `${ports.server}`) ?? 'false'], { cwd: app })
   expect(stdout.trim().split('\n').at(-1)).toMatch(/ succeeded .*report\.pdf/)

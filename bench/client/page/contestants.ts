@@ -1,4 +1,4 @@
-/** Each way to follow topics in a page, behind one function. What comes is parsed, and given on event by event. */
+/** The ways to follow topics in a page, behind one function. Events are parsed and passed on one by one. */
 
 import { fetchEventSource } from '@microsoft/fetch-event-source'
 import { createParser } from 'eventsource-parser'
@@ -7,11 +7,11 @@ import type { Transport } from '../../../src/index.ts'
 import type { WireEvent } from '../../../src/protocol/frames.ts'
 import type { Source } from '../spec.ts'
 
-/** The script-tag bundle. */
+/** The global of the script-tag bundle. */
 declare const Jobtail: typeof import('../../../src/index.ts')
 
 export interface Following {
-  /** Resolves where it is known that what is appended now comes over a connection. */
+  /** Resolves when events that are appended from now on will arrive over a connection. */
   live: Promise<unknown>
   stop(): void
 }
@@ -20,9 +20,9 @@ type OnEvent = (event: Pick<WireEvent, 'seq' | 'job' | 'data'>) => void
 
 export interface Contestant {
   source: Source
-  /** It reads what there is, and nothing that comes. */
+  /** It reads the events so far, and no later ones. */
   isOnce?: true
-  /** `fail` is told what has gone wrong, also after `stop()`. */
+  /** `fail` gets the errors, also after `stop()`. */
   follow(topics: readonly string[], onEvent: OnEvent, fail: (error: unknown) => void): Following
 }
 
@@ -80,7 +80,7 @@ function fetchStream(source: Source, urlOf: (topics: readonly string[]) => strin
   }
 }
 
-/** As many jobs as a list may have by the kit's default. */
+/** How many jobs a list may have by the kit's default. */
 const LIST = 100
 
 const fetchJson: Contestant = {

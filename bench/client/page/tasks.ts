@@ -1,26 +1,26 @@
-/** What is measured, once each; the same for all contestants. */
+/** The tasks that are measured, the same for all contestants. */
 
 import type { WireEvent } from '../../../src/protocol/frames.ts'
 import type { Order } from '../server.ts'
 import { clock, type Measured, replayed, type Spec, type Task } from '../spec.ts'
 import { type Contestant, contestants } from './contestants.ts'
 
-/** So long a connection is left alone once it is live: a better one may still be on its way. */
+/** A pause after a connection is live, since a better one may still take over. */
 const SETTLE_MS = 600
 const TICK_MS = 5
 
 interface Stage {
   contestant: Contestant
   id: string
-  /** Resolves when the processor time of the page so far has been noted. */
+  /** Resolves when the page's CPU time so far has been recorded. */
   begin(): Promise<unknown>
-  /** Follows topics, checks that nothing is lost or repeated, and resolves with when `isLast` was first true. */
+  /** Follows topics and checks that no event is lost or repeated. `last` resolves with the time when `isLast` is first true. */
   follow(topics: readonly string[], isLast: (event: Pick<WireEvent, 'seq' | 'data'>) => boolean): { live: Promise<unknown>; last: Promise<number> }
 }
 
 type Run<T> = (stage: Stage, task: T) => Promise<Measured>
 
-/** By way of the server under test: that also opens, and keeps warm, the connection that a request then uses. */
+/** Sends an order to the server under test. That also opens the connection that a later request uses. */
 async function order(told: Order): Promise<{ startedAt: number }> {
   const response = await fetch('/order', { method: 'POST', body: JSON.stringify(told) })
   return response.json()
@@ -65,7 +65,7 @@ const join: Run<Task & { do: 'join' }> = async ({ contestant: { source }, id, be
   return { ms: (await last) - startedAt }
 }
 
-/** The first live event is the first one that was appended after the page had the first. */
+/** Measures the first event and the first live one: the first that is appended after the page has received one. */
 const first: Run<Task & { do: 'first' }> = async ({ contestant: { source, isOnce }, id, begin, follow }) => {
   await order({ do: 'tick', source, topic: id, everyMs: TICK_MS, forMs: 5000 })
   await begin()
