@@ -23,7 +23,7 @@ const read = (pattern) => Promise.all(globSync(pattern).map((path) => readFile(p
 
 /** Whose properties are somebody else's too: an application's, a server's, a transport's of one's own, a dependency's. */
 const PUBLIC = [
-  'dist/{index,core,explain,types,settings,errors,protocol/*,policy/position,delivery/reader,transports/http}.d.ts',
+  'dist/{index,core,explain,types,types/*,settings,errors,protocol/*,policy/position,delivery/reader,transports/http}.d.ts',
   'node_modules/{eventsource-parser,idb-keyval}/dist/*.d.ts'
 ]
 /** What is kept in IndexedDB, where another version reads it; and the global. */

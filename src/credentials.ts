@@ -20,7 +20,7 @@ export async function getCredentials(options: Pick<ClientOptions, 'token' | 'hea
   const [token, given] = await Promise.all([resolve(options.token), resolve(options.headers)])
   // The message must not contain the value: it would end up in a log.
   if (token !== undefined && !matches(token, BEARER_TOKEN))
-    throw new JobtailError('bad-request', `token: expected visible characters up to U+00FF, at least one, got a ${typeof token} with others`)
+    throw new JobtailError('bad-request', `token: expected one or more visible characters up to U+00FF, got another ${typeof token}`)
   return { headers: headersOf(given), token }
 }
 

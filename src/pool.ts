@@ -21,7 +21,7 @@ export function createPool(connect: (capacity: Capacity) => Connection, isShared
 
   const capacity: Capacity = {
     capacity: () => mux,
-    onHello(told) {
+    onMux(told) {
       if (told === mux) return
       mux = told
       for (const connection of connections) connection.changed()

@@ -128,7 +128,7 @@ export function settingsOf(options: CoreOptions): Settings {
     transports.some((each) => !each?.name || !matchesRule(each, TRANSPORT)) ||
     new Set(transports.map(({ name }) => name)).size < transports.length
   )
-    throw invalid('transports', 'a list of transports, each with methods isSupported, open and a name of its own', transports)
+    throw invalid('transports', 'transports, each with methods isSupported, open and its own name', transports)
   checkOptions(CLIENT_RULES, options)
   checkOptions(RETRY_RULES, retry, 'retry.')
   if (!parse(url, 'http://x')) throw invalid('url', BASE, url)

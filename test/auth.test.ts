@@ -9,7 +9,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** Another object each time, as the token source gives. */
+/** A new object each time, as from the token source. */
 const another = (): Credentials => ({ headers: new Headers() })
 
 function authorized(canReauthorize = true): Auth {
@@ -18,7 +18,7 @@ function authorized(canReauthorize = true): Auth {
   return auth
 }
 
-/** Refused, asked for anew, and taken. */
+/** Credentials are refused, the token source is called again, and its credentials are put in use. */
 function again(auth: Auth): number | undefined {
   const times = auth.refuse()
   auth.set(another())

@@ -1,4 +1,4 @@
-/** The public surface: what is exported, that it touches nothing, and the client that is shared. */
+/** The public interface: what is exported, that importing it touches no global, and which calls share a client. */
 
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -7,7 +7,7 @@ import * as core from '../src/core.ts'
 import * as jobtail from '../src/index.ts'
 import { type ScriptedServer, startScriptedServer } from './transports/scripted-server.ts'
 
-/** The machine may be busy. */
+/** The machine may be busy: a generous timeout. */
 vi.setConfig({ testTimeout: 30_000 })
 const eventually = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000 })
 
@@ -74,7 +74,7 @@ describe('subscribe', () => {
     for (const job of jobs) server.append(job)
     const controller = new AbortController()
     const { signal } = controller
-    // The same url, as a text and as a URL; options of the subscription alone don't part it.
+    // The URL is the same as a string and as a `URL`, and the subscription's own options do not count.
     const subscriptions = [
       jobtail.subscribe('1', { url: server.base.href, signal }),
       jobtail.subscribe('2', { url: server.base, after: 'tail', signal }),
@@ -99,7 +99,7 @@ describe('subscribe', () => {
     await eventually(() => expect(server.open).toBe(0))
   })
 
-  /** How many connections it takes to follow the three jobs, each with the options made for it. */
+  /** How many connections are opened to follow three jobs, each with its own options. */
   async function connections(options: (index: number) => object): Promise<number> {
     for (const job of jobs) server.append(job)
     const before = readings()

@@ -1,4 +1,4 @@
-/** What is heard of the page, and by how many. */
+/** Which events of the page are reported, and to how many listeners. */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createPage, type Page, type PageListener } from '../src/page.ts'
@@ -27,7 +27,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** Every way in which a page may show that it lives. */
+/** Every event that shows that a page is alive. */
 const signs: [string, () => void][] = [
   ...(['pageshow', 'resume', 'focus', 'pointerdown', 'keydown'] as const).map((event): [string, () => void] => [event, () => virtual.say(event)]),
   ['being visible', () => virtual.show(true)],

@@ -1,4 +1,4 @@
-/** A server renders what a page will follow: with React, as the README shows it, and without a location. */
+/** A server renders a page that will follow a job: with React, as README.md shows it, and without a location. */
 
 import { createElement, useSyncExternalStore } from 'react'
 import { renderToString } from 'react-dom/server'

@@ -1,4 +1,4 @@
-/** What a client's options may be: checked when it is made, with an error that names the option, what was expected and what came. */
+/** The options of a client are checked when it is made. Errors name the option, what was expected and what came. */
 
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createClient as createCoreClient } from '../src/core.ts'
@@ -11,10 +11,10 @@ import { createWorld, run, useVirtualTime } from './client/world.ts'
 
 afterEach(() => void vi.unstubAllGlobals())
 
-/** As somebody passes them whom no compiler has warned. */
+/** As a caller without type checks passes them. */
 const make = (options: object) => () => createClient(options).close()
 
-/** Every number that is none of its kind. */
+/** Every number that is invalid for the option. */
 const WRONG_NUMBERS = [Number.NaN, -1, '250', true, null, {}]
 
 describe('refused, when the client is made', () => {
@@ -56,7 +56,7 @@ describe('refused, when the client is made', () => {
     [
       'two transports of one name',
       { transports: [sse(), webSocket(), sse()] },
-      'transports: expected a list of transports, each with methods isSupported, open and a name of its own, got [sse,websocket,sse]'
+      'transports: expected transports, each with methods isSupported, open and its own name, got [sse,websocket,sse]'
     ],
     ['a name that is none', { retry: { tries: 3 } }, 'retry.option: expected one of baseMs, maxMs, attempts, got "tries"']
   ])('in words: %s', (_, options, message) => {
@@ -129,7 +129,7 @@ describe('taken', () => {
     expect(make(Object.fromEntries(names.map((name) => [name, undefined])))).not.toThrow()
     const defaults = settingsOf({ transports: [sse()] })
     expect(settingsOf({ transports: [sse()], staggerMs: undefined, retry: { attempts: undefined } } as unknown as CoreOptions)).toMatchObject({
-      // as: under exactOptionalPropertyTypes `undefined` is none of `attempts`
+      // as: exactOptionalPropertyTypes excludes an explicit `undefined`
       staggerMs: defaults.staggerMs,
       retry: { baseMs: 250, maxMs: 30_000, attempts: Infinity }
     })

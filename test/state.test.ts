@@ -137,7 +137,7 @@ describe('what an event makes of the state', () => {
     for (const first of types)
       for (const second of types) {
         const before = statusAfter(first, 'queued')
-        // Where nothing has said anything of it yet, the state doesn't either.
+        // Before any event tells the status, it is unknown.
         const expected = ['log', 'cancelling'].includes(first) && ['log', 'cancelling'].includes(second) ? 'unknown' : statusAfter(second, before)
         expect(stateOf(event(first), event(second, null, 2)).status, `${first}, ${second}`).toBe(expected)
       }
@@ -200,7 +200,7 @@ describe('what a snapshot makes of the state', () => {
     [null, undefined]
   ])('with the progress %j it is one with %j', (progress, expected) => {
     const store = createStore(undefined)
-    store.takeSnapshot(snapshot({ progress: progress as NonNullable<JobSnapshot['progress']> })) // as: whatever somebody published
+    store.takeSnapshot(snapshot({ progress: progress as NonNullable<JobSnapshot['progress']> })) // as: the application may publish anything
     expect(store.state.progress).toEqual(expected)
   })
 

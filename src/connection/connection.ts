@@ -27,7 +27,7 @@ export type { ConnectionOptions } from './core.ts'
 /** What a connection needs of its pool. */
 export interface Capacity extends Pick<ConnectionOptions, 'capacity'> {
   /** The server has told how many jobs one connection may carry. */
-  onHello(mux: number): void
+  onMux(mux: number): void
   /** Readers whose jobs this connection cannot carry. */
   onSurplus(readers: readonly Reader[]): void
 }
@@ -57,7 +57,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
   const opening = createOpening(core)
   const endings = createEndings(core, reads)
   const liveLink = createLiveLink(core, opening)
-  const onLinkEvent = createLinkEvents(core, { reads, endings, liveLink, onHello: options.onHello })
+  const onLinkEvent = createLinkEvents(core, reads, endings, liveLink, options.onMux)
   const { table, links, policy } = core
   const timer = createLongTimer(reconcile)
   let state = IDLE

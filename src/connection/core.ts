@@ -187,7 +187,7 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
         link: runLink({
           patienceMs: core.patience(),
           open(signal) {
-            const asked = jobs.request(use.kind === 'read' ? use.jobs : table.wanted())
+            const asked = jobs.requestJobs(use.kind === 'read' ? use.jobs : table.wanted())
             const isRepeated = asked.filter(({ job, after }) => table.isRepeat(job, transport.name, after)).length > 0
             const headers = new Headers(credentials.headers)
             jobLink.isFresh = core.isFresh || isRepeated

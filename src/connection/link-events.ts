@@ -13,17 +13,14 @@ import type { LiveLink } from './live-link.ts'
 import type { Reads } from './reads.ts'
 import { failAll, handleError } from './refusals.ts'
 
-/** The parts of a connection that handle what its links report. */
-export interface LinkEventHandlers {
-  reads: Reads
-  endings: Endings
-  liveLink: LiveLink
-  /** The server has told how many jobs one connection may carry. */
-  onHello(mux: number): void
-}
-
-/** Makes the handler of all events of a connection's links. */
-export function createLinkEvents(core: Core, { reads, endings, liveLink, onHello }: LinkEventHandlers): (jobLink: JobLink, event: LinkEvent) => void {
+/** Makes the handler of all events of a connection's links. `onMux`: the server has told how many jobs one connection may carry. */
+export function createLinkEvents(
+  core: Core,
+  reads: Reads,
+  endings: Endings,
+  liveLink: LiveLink,
+  onMux: (mux: number) => void
+): (jobLink: JobLink, event: LinkEvent) => void {
   const { table, auth } = core
 
   function onProved(jobLink: JobLink): void {
@@ -66,7 +63,7 @@ export function createLinkEvents(core: Core, { reads, endings, liveLink, onHello
     core.schedule()
     switch (frame.control) {
       case 'hello':
-        return onHello(frame.mux ?? 1)
+        return onMux(frame.mux ?? 1)
       case 'subscribed':
         auth.accept()
         table.setKnown(frame.job)
@@ -86,7 +83,7 @@ export function createLinkEvents(core: Core, { reads, endings, liveLink, onHello
    * answer never does.
    */
   function onStaleAnswer(jobLink: JobLink, job: string): void {
-    const error = new TransportError('stale', `job ${job}: the answer begins at another cursor than requested: that was lost on the way, or a cache answered`)
+    const error = new TransportError('stale', `job ${job}: the answer begins at another cursor than requested (lost on the way, or a cache answered)`)
     core.isFresh = true
     // A link that can update in place requests the job again by itself.
     if (jobLink.link.update && !jobLink.isFresh) return

@@ -40,7 +40,7 @@ export function createLiveLink(core: Core, opening: Opening): LiveLink {
       }
     }
     if (!isWindowHalfUsed(jobLink) && !jobs.needsUpdate(wanted)) return
-    if (link.update) link.update(jobs.request(wanted))
+    if (link.update) link.update(jobs.requestJobs(wanted))
     else if (isProved) replace(jobLink, wanted)
   }
 

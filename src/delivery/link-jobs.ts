@@ -40,13 +40,13 @@ export interface LinkJobs {
    * the readers' positions.
    */
   skipReceived(): void
-  /** Whether `request` would change the list. */
+  /** Whether `requestJobs` would change the list. */
   needsUpdate(wanted: readonly string[]): boolean
   /**
    * Requests each wanted job that has a reader whom this link does not serve yet, for one such reader per job at a time. Returns the whole
    * list of jobs.
    */
-  request(wanted: readonly string[]): JobCursor[]
+  requestJobs(wanted: readonly string[]): JobCursor[]
   /** Whether the link serves every reader of these jobs, so that it can take over. */
   coversAll(wanted: readonly string[]): boolean
   /**
@@ -129,7 +129,7 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
 
     needsUpdate: (wanted) => gone(wanted).length > 0 || wanted.some(missing),
 
-    request(wanted) {
+    requestJobs(wanted) {
       const byOpening = refs === 0
       for (const job of gone(wanted)) entries.delete(job)
       for (const job of wanted) {

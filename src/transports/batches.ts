@@ -34,7 +34,7 @@ export const bringsNews = (frame: Frame): boolean => !isControl(frame) || frame.
 
 /** Throws for an answer that says `more: true` without taking its reading further: it would be requested again for ever. */
 export function checkMore(more: boolean, hasNews: boolean): void {
-  if (more && !hasNews) throw new TransportError('protocol', 'an answer says that there is more, but has no event')
+  if (more && !hasNews) throw new TransportError('protocol', 'an answer has more: true, but no event')
 }
 
 /** Reads the body of a JSON reading and yields its frames. While a long body arrives it yields empty batches: that is no silence. */

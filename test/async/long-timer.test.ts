@@ -4,7 +4,7 @@ import { now } from '../../src/async/clock.ts'
 import { createLongTimer } from '../../src/async/long-timer.ts'
 import { delay, withTimeout } from '../../src/async/signals.ts'
 
-/** Browsers and Node take more than 2³¹ − 1 ms for 1 ms, and so do these fake timers. */
+/** Browsers and Node fire a timer of more than 2³¹ − 1 ms after 1 ms, and so do these fake timers. */
 const DAYS_MS = 24 * 3_600_000
 
 beforeEach(() => {

@@ -63,7 +63,7 @@ describe('values', () => {
     })()
     await vi.waitFor(() => {
       gc()
-      expect(taken.deref() === undefined).toBe(true) // expect(object) would hold on to it
+      expect(taken.deref() === undefined).toBe(true) // `expect(object)` would keep a reference to it
     })
     expect(queue.length).toBe(1)
   })
@@ -122,7 +122,7 @@ describe('an error', () => {
     const unhandled = vi.fn()
     process.on('unhandledRejection', unhandled)
     createQueue<number>().end(error)
-    // Node reports unhandled rejections once the microtasks are done: this one is its own proof that it would have.
+    // Node reports unhandled rejections once the microtasks are done. This rejection proves that it would have reported one.
     const witness = new Error('witness')
     Promise.reject(witness)
     await vi.waitFor(() => expect(unhandled).toHaveBeenCalled())
@@ -145,7 +145,7 @@ describe('any schedule', () => {
     { weight: 1, arbitrary: fc.constantFrom('end' as const, 'fail' as const) }
   )
 
-  /** What a queue promises, in its plainest form. */
+  /** What a queue promises, as a model in its simplest form. */
   function model() {
     const held: number[] = []
     const waiting: number[] = []

@@ -9,7 +9,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** A signal that counts the listeners it has. */
+/** A signal that counts its listeners. */
 function counted() {
   const controller = new AbortController()
   const listeners = new Set<unknown>()

@@ -147,7 +147,7 @@ test.each(['s3cret with blanks', 's3cret\nline', 's3cret€'])('a token that is 
   const loop = run(world.client.subscribe('42'))
   await elapse(50)
   expect(loop.error).toMatchObject({ code: 'bad-request' })
-  expect(String(loop.error)).toContain('token: expected visible characters up to U+00FF')
+  expect(String(loop.error)).toContain('token: expected one or more visible characters up to U+00FF')
   expect(JSON.stringify([String(loop.error), world.diagnostics, spies.warn.mock.calls])).not.toContain('s3cret')
   await expectNothingLeft(world)
 })

@@ -1,4 +1,4 @@
-/** What a connection makes of what its links bring: to whom it belongs, and what the server's no does to a job, or to all. */
+/** What a connection does with what its links bring: who gets it, and what a refusal means to one job, or to all. */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { macrotask } from '../../src/async/clock.ts'
@@ -16,7 +16,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** The jobs of each single read so far. */
+/** The jobs of each single read. */
 const jobsRead = ({ reads }: Stage): string[][] => reads.map(({ request }) => request.jobs.map(({ job }) => job))
 const isOpen = (stage: Stage, transport?: string): boolean => !stage.wire(transport).request.signal.aborted
 
@@ -33,7 +33,7 @@ describe('a link', () => {
       windowBytes: 2 ** 24
     })
     expect(request.headers.get('x-own')).toBe('yes')
-    expect(request.headers).not.toBe(headers) // a transport may add to them
+    expect(request.headers).not.toBe(headers) // each transport gets a copy, because it may add headers
     await stage.close()
   })
 
@@ -111,7 +111,7 @@ describe('a link', () => {
 })
 
 describe('a reader that is full', () => {
-  /** The reader of job 1 has taken an event, and is full with it. */
+  /** The reader of job 1 has taken an event and is full. */
   async function full(): Promise<{ stage: Stage; one: ReturnType<typeof record> }> {
     const one = record('1')
     const stage = await carry([one, record('2')])

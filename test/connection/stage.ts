@@ -1,4 +1,4 @@
-/** A connection with scripted transports: what it opened, what it told, what its readers heard. In fake time. */
+/** A connection with scripted transports, in fake time. Records what it opened, what it reported, and what its readers got. */
 
 import { expect, vi } from 'vitest'
 import { macrotask } from '../../src/async/clock.ts'
@@ -31,27 +31,27 @@ export interface Wire extends ScriptedLink {
 
 export interface Stage {
   readonly connection: Connection
-  /** Every link that was ever opened. */
+  /** Every link that was opened. */
   readonly opened: Wire[]
-  /** Those for single reads. */
+  /** The links of single reads. */
   readonly reads: Wire[]
   readonly said: ({ transport: string | undefined } & DiagnosticDetail)[]
-  /** How each reader was failed. */
+  /** The error that each reader got. */
   readonly failed: Map<Recorder, JobtailError>
-  /** As told last. */
+  /** The latest state. */
   readonly state: ConnectionState | undefined
-  /** The mux of each hello. */
+  /** The `mux` of each `hello`. */
   readonly muxes: number[]
-  /** The first link's own, or the named one's latest. */
+  /** The frames of the first link, or of the named transport's latest one. */
   wire(transport?: string): Wire
   push(...frames: Frame[]): Promise<void>
   has(type: DiagnosticDetail['type']): boolean
-  /** Lets go of everything. */
+  /** Releases everything. */
   close(): Promise<void>
 }
 
 export interface StageOptions extends Partial<ConnectionOptions> {
-  /** Of the transports, best first. */
+  /** The names of the transports, in order of preference. */
   names?: readonly string[]
 }
 
@@ -89,7 +89,7 @@ export async function carry(readers: readonly Recorder[], { names = ['sse'], ...
     emit: (detail, name) => said.push({ transport: name, ...detail }),
     warn() {},
     capacity: () => 100,
-    onHello: (mux) => muxes.push(mux),
+    onMux: (mux) => muxes.push(mux),
     onSurplus() {},
     ...options
   })
@@ -136,7 +136,7 @@ export async function carry(readers: readonly Recorder[], { names = ['sse'], ...
     has: (type) => said.some((each) => each.type === type),
     async close() {
       for (const reader of readers) connection.remove(reader)
-      // Not at once: somebody may come back within a task.
+      // Not at once: a reader may come back within a task.
       for (let tasks = 0; tasks < 3; tasks += 1) await macrotask()
       await pass(0)
       expect(opened.filter(({ request }) => !request.signal.aborted).map(({ transport: name }) => name)).toEqual([])

@@ -10,7 +10,7 @@ beforeEach(() => {
 })
 afterEach(() => {
   vi.restoreAllMocks()
-  expect(vi.getTimerCount()).toBe(0) // it has none: whoever has it asks when it is due
+  expect(vi.getTimerCount()).toBe(0) // the table has no timer: its owner asks when a read is due
   vi.useRealTimers()
 })
 
@@ -181,9 +181,9 @@ describe('what is due to be read once', () => {
 })
 
 describe('a held job', () => {
-  /** In how many ms it is due. */
+  /** In how many ms a single read is due. */
   const dueInMs = (table: JobTable): number => table.nextDueAt() - now()
-  /** Waits until it is due, and has it read. */
+  /** Waits until the read is due, and starts it. */
   function readWhenDue(table: JobTable, job = '1'): void {
     vi.advanceTimersByTime(dueInMs(table))
     expect(table.due(now())).toEqual([job])

@@ -8,7 +8,7 @@ type Wants = readonly Recorder[]
 
 const wants = (...readers: Recorder[]): Wants => readers
 
-/** The jobs of a link, with each call told who is active from then on. */
+/** The jobs of a link. Each call says which readers are active from then on. */
 interface Jobs {
   readonly newEvents: number
   readonly full: Set<unknown>
@@ -16,10 +16,10 @@ interface Jobs {
   needsUpdate(active: Wants): boolean
   request(active: Wants): OpenRequest['jobs']
   coversAll(active: Wants): boolean
-  /** As the answer to what was asked so that no cursor could be lost, of a link that isn't polled, unless said otherwise. */
+  /** By default: the answer to a fresh request, on a link that does not poll. */
   subscribed(told: Subscribed, active: Wants, isFresh?: boolean, isPolled?: boolean): boolean
   event(event: WireEvent, bytes?: number): void
-  /** To whom it was told. */
+  /** Returns the readers that were told. */
   done(told: Done, active: Wants): Recorder[]
   jobs(): string[]
   remove(job: string): Position | undefined
@@ -45,7 +45,7 @@ function create(): Jobs {
       linkJobs.join()
     },
     needsUpdate: (readers) => linkJobs.needsUpdate(jobsOf(readers)),
-    request: (readers) => linkJobs.request(jobsOf(readers)),
+    request: (readers) => linkJobs.requestJobs(jobsOf(readers)),
     coversAll: (readers) => linkJobs.coversAll(jobsOf(readers)),
     subscribed(told, readers, isFresh = true, isPolled = false) {
       active = readers
@@ -59,7 +59,7 @@ function create(): Jobs {
   }
 }
 
-/** The jobs of a link that has been asked for these readers of job 1, and has begun at `seq` of epoch `a`. */
+/** The jobs of a link that was requested for these readers of job 1, and begins at `seq` of epoch `a`. */
 function begun(seq: number, ...readers: Recorder[]): Jobs {
   const jobs = create()
   jobs.request(wants(...readers))
@@ -71,7 +71,7 @@ const push = (jobs: Jobs, ...seqs: number[]): void => {
   for (const seq of seqs) jobs.event(event('1', 'a', seq))
 }
 
-/** What a reader heard, but for the status at each `subscribed`. */
+/** What a reader got, without the status of each `subscribed`. */
 const events = ({ heard }: Recorder): string[] => heard.filter((each) => each !== 'running')
 
 describe('ask', () => {
@@ -118,7 +118,8 @@ describe('ask', () => {
     const at = (epoch: string): Recorder => Object.assign(record('1'), { position: { epoch, seq: 1, cursor: `${epoch}-1`, left: [] } })
     const readers = wants(at('a'), ...Array.from({ length: 10 }, () => at('b')))
     const asked = Array.from({ length: 100 }, () => create().request(readers)[0]?.after)
-    // By readers it would be less than once in a thousand; by epochs it is less than 20 times of 100 once in a hundred million times.
+    // A choice by readers would give less than one in a thousand. A choice by epochs gives fewer than 20 of 100 once in a hundred million
+    // times.
     expect(asked.filter((after) => after === 'a-1').length).toBeGreaterThan(20)
   })
 
@@ -239,7 +240,7 @@ describe('frames', () => {
   test('of an asking that was given up are nobody’s, also where its answer bears no ref', () => {
     const [first, second] = [record('1'), record('1', 'a-2')]
     const jobs = create()
-    jobs.request(wants(first)) // in the URL: a server's answer to that has no ref
+    jobs.request(wants(first)) // in the URL: the server's answer has no ref
     jobs.request(wants())
     jobs.request(wants(second))
     jobs.subscribed(subscribed('1', 'a', 0), [second])
@@ -318,7 +319,7 @@ describe('two readers of a job', () => {
     second.event(event('1', 'a', 6))
     push(first, 4, 5, 6)
     expect(events(tail)).toEqual(['a-4', 'a-5', 'a-6'])
-    expect(second.coversAll(wants(tail))).toBe(true) // it is where the reader is, however it came there
+    expect(second.coversAll(wants(tail))).toBe(true) // the link is at the reader's position, however the reader got there
     push(second, 7)
     push(first, 7)
     expect(events(tail)).toEqual(['a-4', 'a-5', 'a-6', 'a-7'])

@@ -13,7 +13,7 @@ vi.mock(import('../../src/policy/position.ts'), async (original) => {
 const { accept } = await vi.importActual<typeof position>('../../src/policy/position.ts')
 
 const schedules = fc.property(fc.uint8Array({ minLength: 40, maxLength: 300, size: 'max' }), (tape) => {
-  // Chance that a counterexample brings with it (the minimal standard generator of Park and Miller).
+  // Chance that is reproducible with the counterexample (the minimal standard generator of Park and Miller).
   let chance = 1
   vi.spyOn(Math, 'random').mockImplementation(() => {
     chance = (chance * 16807) % 2147483647
@@ -30,7 +30,7 @@ describe('any schedule of overlapping readings', () => {
   })
 })
 
-/** Mistakes that the simulation has to notice: or it proves nothing. */
+/** Deliberate mistakes that the simulation has to find, which proves that it works. */
 const mistakes: Record<string, Accept> = {
   'what was had is delivered again': (position, told, asked) => {
     const accepted = accept(position, told, asked)

@@ -2,13 +2,13 @@ import { startingAt } from '../../src/policy/position.ts'
 import type { Subscribed, WireEvent } from '../../src/protocol/frames.ts'
 import type { Mode, Reader } from '../../src/types.ts'
 
-/** A reader that writes down what it is told, in words. */
+/** A reader that records what it gets, in words. */
 export interface Recorder extends Reader {
   readonly heard: string[]
-  /** Each event as it was handed over, and what it is said to take in memory. */
+  /** Each event as it was delivered, and its estimated memory. */
   readonly events: { event: WireEvent; bytes: number | undefined }[]
   mode: Mode
-  /** How many bytes it can take. */
+  /** The room that it has, in bytes. */
   room: number
 }
 

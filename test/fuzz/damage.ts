@@ -1,4 +1,4 @@
-/** Values, texts and bytes as nobody should send them. */
+/** Values, texts and bytes that nobody should send. */
 
 import type { Tape } from './tape.ts'
 
@@ -26,7 +26,7 @@ const STRINGS = [
 const NUMBERS = [0, 1, -1, 0.5, 1e21, 1e308, 5e-324, 2 ** 53, 2 ** 53 - 1, -(2 ** 53), 4294967296] as const
 const KEYS = ['a', '__proto__', 'constructor', 'prototype', 'control', 'id', 'toString', '', 'é', 'hasOwnProperty'] as const
 
-/** Deeper than any data is, and not deeper than a stack. */
+/** Deeper than any real data, and within the stack. */
 const DEEP = 400
 
 export function text(tape: Tape): string {
@@ -69,7 +69,7 @@ function nested(tape: Tape): unknown {
   return inner
 }
 
-/** The same with one field of it, or of an object within it, of another type, or gone. */
+/** A copy in which one field, also of an object within it, is of another type or missing. */
 export function spoil(tape: Tape, whole: unknown): unknown {
   if (typeof whole !== 'object' || whole === null || tape.oneIn(6)) return value(tape)
   const names = Object.keys(whole)
@@ -108,7 +108,7 @@ const BYTES: [number[], ...number[][]] = [[0xff], [0xc3], [0xe2, 0x82], [0xf0, 0
 
 const encoder = new TextEncoder()
 
-/** The same with some bytes changed, gone, doubled or put in. */
+/** A copy with some bytes changed, removed, doubled or inserted. */
 export function damageBytes(tape: Tape, source: Uint8Array): Uint8Array {
   let bytes = Buffer.from(source)
   for (let left = 1 + tape.below(3); left > 0; left -= 1) {
@@ -148,9 +148,9 @@ export function damageBytes(tape: Tape, source: Uint8Array): Uint8Array {
 
 export const damageText = (tape: Tape, source: string): string => new TextDecoder().decode(damageBytes(tape, encoder.encode(source)))
 
-/** The bytes in pieces, cut anywhere. */
+/** The bytes, cut into pieces anywhere. */
 export function split(tape: Tape, bytes: Uint8Array): Uint8Array<ArrayBuffer>[] {
-  // Every byte by itself, a few cuts, or none.
+  // Each byte alone, a few cuts, or none.
   if (bytes.length < 600 && tape.oneIn(6)) {
     tape.note('streams cut at every byte')
     return Array.from(bytes, (byte) => Uint8Array.of(byte))

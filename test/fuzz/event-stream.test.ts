@@ -1,4 +1,4 @@
-/** The event stream's decoder on its real way: fetch, body, characters, lines, JSON, frames. */
+/** The whole decoder of event streams: fetch, body, characters, lines, JSON, frames. */
 
 import { expect, test } from 'vitest'
 import { sse } from '../../src/transports/sse.ts'
@@ -27,7 +27,7 @@ function open(pieces: readonly Uint8Array<ArrayBuffer>[], failure?: Error): Link
   })
 }
 
-/** Writes lines, each with one of the three ends. */
+/** Writes lines, each with one of the three line ends. */
 function writer(tape: Tape) {
   let written = ''
   return {
@@ -35,7 +35,7 @@ function writer(tape: Tape) {
       return written
     },
     line(line: string): void {
-      // A CR and then an LF would be the end of one line.
+      // A CR followed by an LF would be one line end.
       const isAfterCr = line === '' && written.endsWith('\r')
       const end = isAfterCr ? tape.pick(['\r', '\r\n']) : tape.pick(['\n', '\r', '\r\n'])
       tape.note(end === '\n' ? 'LF' : end === '\r' ? 'CR' : 'CRLF')
@@ -44,7 +44,7 @@ function writer(tape: Tape) {
   }
 }
 
-/** What may stand between events and says nothing. */
+/** Text that may stand between events without meaning. */
 function pad(tape: Tape, line: (text: string) => void): void {
   switch (tape.below(7)) {
     case 0:
@@ -63,7 +63,7 @@ function pad(tape: Tape, line: (text: string) => void): void {
   }
 }
 
-/** An event stream of the frames, in any shape that the specification allows. */
+/** An event stream of these frames, in any form that the specification allows. */
 function encode(tape: Tape, frames: readonly unknown[]): Uint8Array {
   const stream = writer(tape)
   const { line } = stream
@@ -90,12 +90,12 @@ function encode(tape: Tape, frames: readonly unknown[]): Uint8Array {
     for (const part of json.split('\n')) line(`data:${space()}${part}`)
     line('')
   }
-  // An unfinished one says nothing.
+  // An unfinished event counts for nothing.
   const rest = tape.oneIn(3) ? tape.pick(['data: {', ': half a com', 'data: {"control":"pong"}\n', 'event: contr']) : ''
   return encoder.encode((isMarked ? '\ufeff' : '') + stream.text + rest)
 }
 
-/** Which field stands first says nothing. */
+/** The order of fields does not matter. */
 const sorted = (each: unknown): unknown => Object.fromEntries(Object.entries(each as object).sort(([a], [b]) => (a < b ? -1 : 1))) // as: a frame
 
 test('any valid stream, cut anywhere, is its frames', { timeout: 120_000 }, async () => {

@@ -18,7 +18,7 @@ export const event = (tape: Tape): WireEvent => ({
   data: tape.oneIn(4) ? progress(tape) : value(tape)
 })
 
-/** In shapes that servers use, and in others. */
+/** Data in the forms that servers use, and in others. */
 export const progress = (tape: Tape): unknown =>
   tape.pick<unknown>([
     0.5,
@@ -55,7 +55,7 @@ export function frame(tape: Tape): Frame {
   }
 }
 
-/** A JSON reading's body. */
+/** The body of a JSON reading. */
 export function reading(tape: Tape): Reading {
   const member = (): ReadingJob =>
     tape.oneIn(6)

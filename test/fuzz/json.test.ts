@@ -15,7 +15,7 @@ import { fuzz, type Tape } from './tape.ts'
 
 const encoder = new TextEncoder()
 
-/** Valid, with a wrong type somewhere, damaged as text, or something else altogether. */
+/** Valid JSON, JSON with a wrong type somewhere, damaged text, or something else. */
 function source(tape: Tape, sound: unknown): string {
   switch (tape.below(8)) {
     case 0:
@@ -168,7 +168,7 @@ test('lines that are fetched, cut anywhere', { timeout: 120_000 }, async () => {
       })
     )
     const expected = reference.ndjson(new TextDecoder().decode(bytes), isCut)
-    // Whether it was asked on, and from where, is another test's.
+    // Another test checks whether, and from where, the next request is made.
     if (outcome.end === 'network' || expected.asksOn) return
     tape.note(`ends: ${expected.end}`)
     expectSame(outcome, { frames: expected.frames, end: expected.end }, () => source)

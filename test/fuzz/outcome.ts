@@ -1,10 +1,10 @@
-/** What a decoder made of an input, beside what it had to make of it. */
+/** Compares a decoder's outcome with the expected one. */
 
 import { TransportError } from '../../src/errors.ts'
 import type { Link } from '../../src/types.ts'
 import type { Outcome } from './reference.ts'
 
-/** Takes all that a link brings. Throws whatever is not a transport's failure. */
+/** Reads a link to its end. Throws whatever is not a transport's failure. */
 export async function outcomeOf({ frames: batches }: Link): Promise<Outcome> {
   const frames: unknown[] = []
   try {
@@ -15,13 +15,13 @@ export async function outcomeOf({ frames: batches }: Link): Promise<Outcome> {
   }
 }
 
-/** Throws again what is not to be thrown. */
+/** Rethrows what must not be thrown. */
 function reasonOf(error: unknown): Outcome['end'] {
   if (error instanceof TransportError && (error.reason === 'protocol' || error.reason === 'cut' || error.reason === 'network')) return error.reason
   throw error
 }
 
-/** The result, or undefined where it is malformed; throws anything else that was thrown. */
+/** The result, or `undefined` where the input is malformed. Any other error is rethrown. */
 export function orMalformed<T>(decode: () => T): T | undefined {
   try {
     return decode()
@@ -31,7 +31,7 @@ export function orMalformed<T>(decode: () => T): T | undefined {
   }
 }
 
-/** As JSON: a hundred thousand comparisons field by field take minutes, and deep ones the stack. */
+/** Compared as JSON: a hundred thousand deep comparisons would take minutes, and deep values the stack. */
 export function expectSame(got: unknown, expected: unknown, input: () => unknown): void {
   if (JSON.stringify(got) !== JSON.stringify(expected)) throw new Error(`got ${show(got)}\nexpected ${show(expected)}\nof ${show(input())}`)
 }

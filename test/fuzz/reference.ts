@@ -3,7 +3,7 @@
  * and with nothing of `src/`: it is what the decoders are held against.
  */
 
-/** What comes out: the frames, then how it ends. */
+/** The outcome: the frames, then how the reading ends. */
 export interface Outcome {
   frames: unknown[]
   end: 'clean' | 'protocol' | 'cut' | 'network'
@@ -80,7 +80,7 @@ function checked(value: unknown, checks: Check[]): Fields {
     if (isOptional && isNone(field)) continue
     if (!fits(field)) throw new Malformed()
     found[name] = field
-    // No timer can wait for longer.
+    // No timer can wait longer.
     if (['heartbeatMs', 'pollMs', 'retryMs', 'retryAfterMs'].includes(name) && (field as number) > MAX_MS) found[name] = MAX_MS // as: it fits
   }
   return found
@@ -99,7 +99,7 @@ function eventOf(value: unknown): Fields {
   return { ...fields, data }
 }
 
-/** §1: a ratio wherever one can be known. */
+/** PROTOCOL.md §1: a ratio wherever one can be computed. */
 export function progress(data: unknown): unknown {
   const within = (ratio: number): number => (ratio < 0 ? 0 : ratio > 1 ? 1 : ratio)
   if (typeof data === 'number') return { ratio: within(data <= 1 ? data : data / 100) }
@@ -109,7 +109,7 @@ export function progress(data: unknown): unknown {
   return { ...data, ratio: within(current / total) }
 }
 
-/** A sound frame as it is to be handed on. */
+/** A valid frame as it has to be delivered. */
 export const asRead = (frame: unknown): unknown => frameOf(frame)[0]
 
 const controlOf = (name: string, value: unknown): Fields => ({ control: name, ...checked(value, controls.get(name) ?? []) })
@@ -123,7 +123,7 @@ function frameOf(value: unknown): Fields[] {
   return controls.has(control) ? [controlOf(control, value)] : []
 }
 
-/** One message: a frame or an array of them. All of it, or nothing. */
+/** One message: a frame or an array of them; accepted or refused as a whole. */
 export function message(source: string): unknown[] {
   const value: unknown = parse(source)
   return (Array.isArray(value) ? value : [value]).flatMap(frameOf)
@@ -137,7 +137,7 @@ function parse(source: string): unknown {
   }
 }
 
-/** Outcome of what may be malformed. */
+/** The outcome of an input that may be malformed. */
 export function attempt<T>(run: () => T): T | undefined {
   try {
     return run()
@@ -150,7 +150,7 @@ export function attempt<T>(run: () => T): T | undefined {
 /** WHATWG HTML, 9.2.6: interpreting an event stream. */
 export function eventStream(bytes: Uint8Array, end: 'clean' | 'cut'): Outcome {
   const frames: unknown[] = []
-  // One byte order mark is no part of it; a second one, which the text's decoder leaves to the parser, is passed over as well.
+  // A byte order mark is not part of the text. A second one, which the decoder leaves to the parser, is ignored too.
   const lines = new TextDecoder()
     .decode(bytes)
     .replace(/^\ufeff/, '')
@@ -176,7 +176,7 @@ export function eventStream(bytes: Uint8Array, end: 'clean' | 'cut'): Outcome {
   return { frames, end }
 }
 
-/** PROTOCOL.md §3, as frames; with whether there is more to ask for, and whether it brings an event or an end. */
+/** A JSON reading as frames (PROTOCOL.md §3); whether there is more, and whether the answer takes the reading further. */
 export function answer(source: string): { frames: unknown[]; asksOn: boolean; hasNews: boolean } {
   const value = parse(source)
   const hello = controlOf('hello', value)
@@ -208,7 +208,7 @@ export function answer(source: string): { frames: unknown[]; asksOn: boolean; ha
   }
 }
 
-/** PROTOCOL.md §2: the snapshot. */
+/** A snapshot (PROTOCOL.md §2). */
 export function snapshot(source: string): Fields {
   const value = parse(source)
   const fields = checked(value, [['id', isText], ...place])
@@ -216,13 +216,13 @@ export function snapshot(source: string): Fields {
   return { ...fields, result, error, progress }
 }
 
-/** RFC 9110 §10.2.3, of dates that are long over or far ahead; no pause where nothing, or less, is asked for. */
+/** `Retry-After` (RFC 9110 §10.2.3), for dates long past or far ahead; no pause where it asks for none. */
 function pause(retryAfter: string): number | undefined {
   const ms = / GMT$/.test(retryAfter) ? (retryAfter.includes('2999') ? MAX_MS : 0) : Number(retryAfter) * 1000
   return ms > 0 ? Math.min(ms, MAX_MS) : undefined
 }
 
-/** PROTOCOL.md §7: what an answer's body and headers say of the job; undefined where only the path has failed. */
+/** What an answer's body and headers say about the job (PROTOCOL.md §7); `undefined` where only the path has failed. */
 export function problem(status: number, contentType: string | null, retryAfter: string | null, body: string): Fields | undefined {
   if (!contentType?.toLowerCase().startsWith('application/problem+json') || status === 408 || status === 504) return undefined
   return attempt(() => {
@@ -235,7 +235,7 @@ export function problem(status: number, contentType: string | null, retryAfter: 
   })
 }
 
-/** PROTOCOL.md §3: lines of JSON, of which the last one says whether there is more. */
+/** An NDJSON reading (PROTOCOL.md §3); its last line says whether there is more. */
 export function ndjson(source: string, isCut: boolean): Outcome & { asksOn: boolean } {
   const frames: unknown[] = []
   let more: boolean | undefined

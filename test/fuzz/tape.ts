@@ -1,17 +1,17 @@
-/** Chance as a list of numbers: fast-check makes it, prints its seed, and shrinks it; what is drawn from it shrinks with it. */
+/** Chance as a list of numbers. fast-check makes it, prints its seed and shrinks it; what is drawn from it shrinks too. */
 
 import fc from 'fast-check'
 
 export interface Tape {
-  /** From 0 to `n` - 1; 0 once the tape is at its end. */
+  /** A number from 0 to `n` - 1; 0 at the tape's end. */
   below(n: number): number
   /** True once in `n` draws; false at the tape's end. */
   oneIn(n: number): boolean
-  /** The first at the tape's end. */
+  /** One of these; the first at the tape's end. */
   pick<T>(from: readonly [T, ...T[]]): T
-  /** From none to `most`. */
+  /** A list of 0 to `most` members. */
   list<T>(most: number, make: () => T): T[]
-  /** Notes that this was in the input. */
+  /** Records that the input had this. */
   note(kind: string): void
 }
 
@@ -32,12 +32,12 @@ function createTape(numbers: readonly number[], counts: Counts): Tape {
 
 const tapes = fc.array(fc.nat(2 ** 31 - 1), { minLength: 10, maxLength: 240, size: 'max' })
 
-/** Chosen by chance once, and kept: a run that fails is then the change's doing. FUZZ_SEED looks elsewhere. */
+/** Drawn once and kept, so that a run that fails has failed because of a change. `FUZZ_SEED` replaces it. */
 const SEED = 20_261_121
 /** A run that takes longer hangs. */
 const HANG_MS = 30_000
 
-/** Draws so many inputs and tries each; prints what was in them. A failing one is shrunk and comes with its seed. */
+/** Draws inputs and tries each; prints what they contained. A failing input is shrunk and reported with its seed. */
 export async function fuzz(name: string, runs: number, attempt: (tape: Tape) => Promise<void> | void): Promise<void> {
   const counts: Counts = new Map()
   await fc.assert(

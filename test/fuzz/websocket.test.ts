@@ -1,4 +1,4 @@
-/** The messages of a socket. The socket itself is made up: no server can send what it is given here, such as text with half a character. */
+/** The messages of a socket. The socket is a fake: no real server can send some of them, such as text with half a character. */
 
 import { test } from 'vitest'
 import { webSocket } from '../../src/transports/websocket.ts'
@@ -11,7 +11,7 @@ import { fuzz, type Tape } from './tape.ts'
 
 type Handlers = Pick<WebSocket, 'onopen' | 'onmessage' | 'onclose'>
 
-/** A link over a socket that opens, brings these messages and closes with the code. */
+/** A link over a socket that opens, brings these messages, and closes with this code. */
 function open(messages: readonly unknown[], code: number): Link {
   function Socket(this: Handlers & { url: string; send(): void; close(): void }): void {
     this.url = 'ws://localhost/jobs/42/events'
@@ -37,7 +37,7 @@ function open(messages: readonly unknown[], code: number): Link {
   })
 }
 
-/** What is no text, as a binary frame is to a page. */
+/** Values that are not text, as a binary frame is in a page. */
 const binary = (tape: Tape): unknown => tape.pick<unknown>([new ArrayBuffer(3), new Blob(['{}']), new Uint8Array(2)])
 
 function expected(messages: readonly unknown[], code: number): Outcome {

@@ -1,4 +1,4 @@
-/** A subscription, left at some point of its life. Runs in Node and in a page, to which its text is sent: it imports nothing that is there at run time. */
+/** One subscription that is left at some point of its life. It runs in Node, and as text in a page: it imports nothing at run time. */
 
 import type * as Jobtail from '../../src/index.ts'
 
@@ -9,19 +9,19 @@ export interface Cycle {
   url: string
   job: string
   transports: readonly string[]
-  /** Where it is left, or after so long if it doesn't get there. */
+  /** The phase at which it is left, or the time after which it is left in any case. */
   phase: (typeof phases)[number]
   limitMs: number
   way: (typeof ways)[number]
 }
 
-/** A client that many cycles go through: nothing of them may be left in it. */
+/** A client for many cycles: nothing of them may stay in it. */
 export interface Shared {
   client: Jobtail.Client
   listeners: Set<(type: string) => void>
 }
 
-/** Resolves with the points of its life that it came by. */
+/** Resolves with the phases that it went through. */
 export async function cycle(
   jobtail: typeof Jobtail,
   { url, job, transports, phase, limitMs, way }: Cycle,

@@ -14,11 +14,11 @@ const WARM_UP = 250
 const { values } = parseArgs({ options: { cycles: { type: 'string', default: '1000' } } })
 const CYCLES = Number(values.cycles)
 const PARTS = 4
-/** A subscription that is kept takes 8,700. */
+/** A subscription that is not released takes 8,700 bytes. */
 const MAX_BYTES_PER_CYCLE = 3000
 const PATIENCE_MS = 20_000
 
-console.warn = () => {} // each client says once that nothing got through
+console.warn = () => {} // each client warns once that nothing was delivered
 
 const { gc } = globalThis
 if (!gc) throw new Error('to be run with --expose-gc')
@@ -31,7 +31,7 @@ const expectAtMost = (what: string, got: number, most: number): void => {
   if (got > most) failures.push(`${what}: expected at most ${most}, got ${got}`)
 }
 
-/** Waits until it is no more than that, or for as long as it may take. */
+/** Waits until the value is at most this, up to a time limit. */
 async function settled(count: () => Promise<number> | number, most: number): Promise<number> {
   const until = performance.now() + PATIENCE_MS
   for (;;) {
@@ -46,7 +46,7 @@ const resources = (): number => process.getActiveResourcesInfo().filter((name) =
 async function heap(): Promise<number> {
   let least = Number.POSITIVE_INFINITY
   for (let times = 0; times < 5; times += 1) {
-    await wait(20) // finalizers run in tasks of their own
+    await wait(20) // finalizers run in separate tasks
     gc?.()
     least = Math.min(least, process.memoryUsage().heapUsed)
   }
@@ -78,7 +78,7 @@ expectAtMost(`timers, sockets and other handles beyond the ${before} at the star
 if (resources() > before) console.log(`leaks: what is open: ${process.getActiveResourcesInfo().join(', ')}`)
 expectAtMost('listeners of a signal that lasts', getEventListeners(lasting.signal, 'abort').length, 0)
 console.log(`leaks: heap after each ${CYCLES / PARTS}, in kB: ${levels.map((level) => Math.round(level / 1024)).join(', ')}`)
-// The least of the second half: what a moment keeps is no leak.
+// The minimum of the second half: what is only kept for a moment is no leak.
 const grown = Math.min(...levels.slice(-2)) - (levels[0] ?? 0)
 expectAtMost('bytes of heap kept by each cycle', Math.round(grown / CYCLES), MAX_BYTES_PER_CYCLE)
 await stage.close()

@@ -1,4 +1,4 @@
-/** A server with jobs that go on, a proxy before it that fails in every way in turn, and what is open at both. */
+/** A server with jobs that never end, a proxy in front of it that fails in every way in turn, and counts of what is open at both. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -36,17 +36,17 @@ const sound: Partial<Faults> = {
 
 const carriers = [['websocket'], ['sse'], ['long-poll'], ['short-poll'], ['websocket', 'sse', 'long-poll', 'short-poll']] as const
 const JOBS = 4
-/** Every so many batches there is no fault but a cut: then what is to live, to be read or to be paused is, however busy the machine is. */
+/** Every few batches there are no faults but cuts, so that subscriptions get to be live, single reads and paused, however busy the machine is. */
 const SOUND_EACH = 3
-/** A cut connection comes back at once as a rule: what is to wait does so under the other faults. */
+/** Cut connections usually come back at once; other faults make subscriptions wait. */
 const LIMIT_MS = { sound: 10_000, soundToWait: 1500, faulty: 400 }
 const CUT_AFTER_MS = 750
-/** At once, each by other transports, in other phases, left in other ways. */
+/** Several at once, over different transports, in different phases, ended in different ways. */
 const BATCH = 25
 
 export interface Stage {
   readonly proxy: FaultyProxy
-  /** Runs so many cycles in batches, each under the next fault; resolves with how many came by each phase. */
+  /** Runs cycles in batches, each batch under the next fault. Resolves with how many got to each phase. */
   run(cycles: number, perform: (batch: Cycle[]) => Promise<string[][]>): Promise<Map<string, number>>
   /** What is open at the proxy and at the server. */
   open(): Promise<number>

@@ -21,18 +21,18 @@ interface Run {
   link: RunningLink
   wire: ScriptedLink
   signal: AbortSignal
-  /** What it did, in order. */
+  /** What the link reported, in order. */
   did: string[]
-  /** The memory that an event takes, as told with each batch. */
+  /** The memory of one event, as reported with each batch. */
   bytesEach: (number | undefined)[]
-  /** Once it has ended. */
+  /** How the link has ended. */
   ending: TransportError | undefined
   isOver: boolean
-  /** Ends it, and waits until it has said so. */
+  /** Ends the link and waits for its report. */
   end(): Promise<void>
 }
 
-/** In words, one for each frame. */
+/** One word for each frame. */
 function wordsFor(event: LinkEvent): string[] {
   switch (event.type) {
     case 'proved':
@@ -46,7 +46,7 @@ function wordsFor(event: LinkEvent): string[] {
   }
 }
 
-/** A running link that has been pulled for the first time. `onEvent` hears it before it is written down. */
+/** A link that is running and was pulled once. `onEvent` is called before an event is recorded. */
 async function run({ onEvent = () => {}, ...options }: Partial<LinkOptions> = {}): Promise<Run> {
   const did: string[] = []
   const bytesEach: (number | undefined)[] = []
@@ -59,7 +59,7 @@ async function run({ onEvent = () => {}, ...options }: Partial<LinkOptions> = {}
     },
     patienceMs: 5000,
     onEvent(event) {
-      expect(running.isOver).toBe(false) // nothing is told after the end
+      expect(running.isOver).toBe(false) // nothing is reported after the end
       onEvent(event)
       did.push(...wordsFor(event))
       if (event.type === 'frames') bytesEach.push(event.bytesEach)
@@ -76,7 +76,7 @@ async function run({ onEvent = () => {}, ...options }: Partial<LinkOptions> = {}
     expect(running.isOver).toBe(true)
   }
   await vi.advanceTimersByTimeAsync(0)
-  return running as Run // as: opened by now
+  return running as Run // as: it was opened above
 }
 
 const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
@@ -186,7 +186,7 @@ describe('a server that promises no heartbeat', () => {
     running.wire.push(silentHello)
     await pass(24 * 3_600_000)
     expect(running.isOver).toBe(false)
-    // As one with the usual heartbeat of 15 s is at first, then ever more rarely.
+    // At first as with the usual heartbeat of 15 s, then more and more rarely.
     const suspicions = running.did.slice(2)
     expect(suspicions.slice(0, 4)).toEqual([7500, 15_000, 30_000, 60_000].map((ms) => `suspect after ${ms}`))
     expect(suspicions.length).toBeLessThan(20)
@@ -287,7 +287,7 @@ describe('in a hidden page, whose timers are late', () => {
     vi.unstubAllGlobals()
     vi.restoreAllMocks()
   })
-  /** All timers that are set fire that much later than they were to. */
+  /** Every timer fires this much too late. */
   const delayTimers = (ms: number): void => {
     lateMs += ms
   }
@@ -334,7 +334,7 @@ describe('in a hidden page, whose timers are late', () => {
 describe('quiet out of character', () => {
   let seq = 0
 
-  /** A link that has brought an event each 50 ms for 3 s. */
+  /** A link that has brought an event every 50 ms for 3 s. */
   async function lively(heartbeatMs = 15_000): Promise<Run> {
     const running = await run()
     running.wire.push({ ...hello, heartbeatMs })

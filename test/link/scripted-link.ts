@@ -4,17 +4,17 @@ import type { Link } from '../../src/types.ts'
 
 type Delivery = Frame | readonly Frame[]
 
-/** A transport's link, told from outside what arrives. */
+/** A link whose frames the test decides. */
 export interface ScriptedLink extends Link {
   push(delivery: Delivery): void
-  /** A clean end, or a broken network. */
+  /** Ends the frames: cleanly, or with the error of a broken network. */
   end(error?: unknown): void
-  /** How often the next delivery was asked for. */
+  /** How often `next()` was called. */
   readonly pulls: number
   readonly returned: boolean
 }
 
-/** Without a signal it ignores every abort, as a transport must not. */
+/** Without a signal it ignores every abort, as a transport must not do. */
 export function scriptLink(signal?: AbortSignal): ScriptedLink {
   let queue = createQueue<Delivery>()
   let pulls = 0

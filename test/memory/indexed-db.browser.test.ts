@@ -10,15 +10,15 @@ const settled = (request: IDBOpenDBRequest): Promise<IDBDatabase> =>
     request.onerror = () => reject(request.error)
   })
 
-/** The database's connections, as `indexedDB.open` gave them. */
+/** The database connections that `indexedDB.open` returned. */
 const connections: IDBDatabase[] = []
 const open = indexedDB.open.bind(indexedDB)
 
-/** As a user who deletes the site's data does: connections are closed, then it is gone. */
+/** What a browser does when the user deletes the site's data: it closes the connections, then deletes the database. */
 async function deleteDatabase(): Promise<void> {
   for (const connection of connections.splice(0)) {
     connection.close()
-    connection.dispatchEvent(new Event('close')) // close() doesn't fire it; a browser that closes a connection by itself does (Indexed DB §5.2)
+    connection.dispatchEvent(new Event('close')) // `close()` does not fire this event; a browser that closes a connection by itself does (Indexed DB §5.2)
   }
   await settled(indexedDB.deleteDatabase(NAME))
 }
@@ -86,7 +86,7 @@ describe('a database that can’t be had', () => {
     })
     const memory = indexedDbMemory()
     const read = memory.read('a')
-    // The open waits behind the deletion, and that for the connection: a winner is not waited for.
+    // The open waits for the deletion, and the deletion for the connection. The client waits for neither.
     expect(await recallWinner(memory, 'a', new AbortController().signal)).toBeUndefined()
     blocker.close()
     expect(await read).toBeUndefined()
@@ -98,7 +98,7 @@ describe('a database that can’t be had', () => {
   test('by never answering is opened anew, after a second', async () => {
     const memory = indexedDbMemory()
     const answered = vi.fn()
-    vi.mocked(indexedDB.open).mockImplementationOnce(() => ({}) as IDBOpenDBRequest) // as: nothing of it ever comes
+    vi.mocked(indexedDB.open).mockImplementationOnce(() => ({}) as IDBOpenDBRequest) // as: its events never fire
     memory.read('a').then(answered, answered)
     const later = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 900)
     memory.read('a').then(answered, answered)

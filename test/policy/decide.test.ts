@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type Decision, decide } from '../../src/policy/decide.ts'
 
-/** PROTOCOL.md §7 for a job asked for without a cursor, and with one. */
+/** The table of PROTOCOL.md §7, for a job requested without a cursor, and with one. */
 const table: readonly { status: number; without: Decision; withCursor?: Decision }[] = [
   { status: 400, without: 'bad-request' },
   { status: 401, without: 'reauthorize' },

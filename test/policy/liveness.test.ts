@@ -3,7 +3,7 @@ import { afterEvent, INITIAL_RHYTHM, type Rhythm, rhythmOf, suspectMs } from '..
 
 const HEARTBEAT_MS = 15_000
 
-/** With an event after each of these silences. */
+/** The rhythm after an event at the end of each of these silences. */
 const events = (...silences: number[]): Rhythm => silences.reduce(afterEvent, rhythmOf(HEARTBEAT_MS))
 const times = (count: number, silentMs: number): number[] => Array.from({ length: count }, () => silentMs)
 

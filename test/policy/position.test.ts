@@ -11,15 +11,15 @@ const oldest = startingAt(undefined)
 interface Row {
   what: string
   position: Position
-  /** From where the reading was asked for; by default from this reader's own position. */
+  /** The position that the reading was requested from; by default the reader's own. */
   asked?: Position
   told: LogPosition
-  /** Undefined: the reading is not this reader's. */
+  /** `undefined`: the reader ignores the reading. */
   becomes: Position | undefined
   gap?: Gap
 }
 
-/** The clauses of "Gaps are derived" in PROTOCOL.md §6, one after the other. */
+/** The clauses of "Gaps are derived" in PROTOCOL.md §6, in order. */
 const table: readonly Row[] = [
   { what: 'S = L: all is well', position: at('a', 5), told: told('a', 5), becomes: at('a', 5) },
   { what: 'S = L = 0', position: at('a', 0), told: told('a', 0), becomes: at('a', 0) },
@@ -115,7 +115,7 @@ describe('gaps are derived', () => {
 describe('properties', () => {
   const places = fc.record({ epoch: fc.constantFrom('a', 'b', 'c'), seq: fc.nat({ max: 9 }) }).map(({ epoch, seq }) => told(epoch, seq))
   const starts = fc.constantFrom(undefined, 'tail', 'a-3', 'b-3').map(startingAt)
-  /** A position that some answers have brought about, each asked for from where the reader was. */
+  /** A position that a random series of answers leads to, each requested from the reader's position at that time. */
   const reached = fc.tuple(starts, fc.array(places, { maxLength: 4 })).map(([start, answers]) => answers.reduce(from, start))
   const from = (position: Position, place: LogPosition): Position => accept(position, place, position)?.position ?? position
 

@@ -1,9 +1,9 @@
-/** Carries out what `plan` says, as a connection does, in virtual time: one transport's link is nothing but its name. */
+/** Carries out what `plan` says, as a connection does, in virtual time. A link is no more than its transport's name. */
 
 import type { Failure, Loss, Race, RacePolicy } from '../../src/policy/race.ts'
 import * as racing from '../../src/policy/race.ts'
 
-/** The pure functions, or others in their place. */
+/** The functions of a race, or mistaken ones in their place. */
 export type Rules = typeof racing
 
 export const NAMES: readonly string[] = ['websocket', 'sse', 'long-poll', 'short-poll']
@@ -18,13 +18,13 @@ export const failure = (transport: string, status?: number, reason: Failure['rea
 
 export interface Driven {
   race: Race
-  /** By the virtual clock, which begins at 0. */
+  /** The virtual time, from 0. */
   now: number
-  /** Each opening, as `name@ms`. */
+  /** Each transport that was opened, as `name@ms`. */
   readonly opened: string[]
-  /** When credentials were asked for. */
+  /** When credentials were requested. */
   readonly preparedAt: number[]
-  /** Told at each of both, before anything else happens. */
+  /** Called at each of these two, before anything else happens. */
   onOpened: (transport: string) => void
   onPrepare: () => void
   /** The links that are being tried. */
@@ -32,27 +32,27 @@ export interface Driven {
   live: string | undefined
   /** Carries out what is due now. */
   run(): void
-  /** Lets time pass; all that comes due is carried out at its time. */
+  /** Lets time pass, and carries out each step at its time. */
   pass(ms: number): void
-  /** With `null` it only ended: that is no failure. */
+  /** `null`: it ended without a failure. */
   fail(transport: string, failure?: Failure | null): void
-  /** Its first frame has come. */
+  /** The first frame has come. */
   prove(transport: string): void
-  /** It reads all that is wanted. */
+  /** The link reads all that is wanted. */
   serve(transport: string): void
   lose(loss?: Partial<Loss>): void
   busy(atLeastMs: number): void
-  /** A candidate beside the live link was told to stay away. */
+  /** A candidate beside the live link was asked to stay away. */
   busyBeside(transport: string, atLeastMs: number): void
   noCredentials(): void
   wake(): void
-  /** The browser is sure that there is no network. */
+  /** The browser reports that it is offline. */
   prolong(ms: number): void
-  /** Nobody reads any more: as a connection does then. */
+  /** Nobody reads any more: does what a connection does then. */
   letGo(): void
 }
 
-/** More steps at one moment than any state asks for. */
+/** More steps at one moment than any state needs: an endless loop. */
 const MAX_STEPS = 20
 
 export function drive(order: readonly string[] = NAMES, policy: Partial<RacePolicy> = {}, rules: Rules = racing): Driven {
@@ -70,7 +70,7 @@ export function drive(order: readonly string[] = NAMES, policy: Partial<RacePoli
     for (const name of driven.probes) if (!rules.isBetter(driven.race, name, driven.now)) driven.probes.delete(name)
   }
 
-  /** Until when there is nothing to do. */
+  /** The time of the next step. */
   function run(): number {
     for (let steps = 0; ; steps += 1) {
       if (steps > MAX_STEPS) throw new Error(`no end of steps: ${JSON.stringify(driven.race)}`)

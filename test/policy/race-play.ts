@@ -1,4 +1,4 @@
-/** Plays what may happen to a race, drawn from a tape of chance, and holds what it does against what was promised, which is told here once more and otherwise. */
+/** Plays random events to a race and checks what it does against its promises, which are written here a second time, in another form. */
 
 import { type Driven, drive, failure, NAMES, type Rules } from './race-driver.ts'
 
@@ -16,19 +16,19 @@ export function play(tape: Iterable<number>, rules: Rules): void {
   const attempts = pick(Infinity, Infinity, 1, 3)
   const driven: Driven = drive(NAMES, { staggerMs: STAGGER_MS, retry: { baseMs: BASE_MS, maxMs: MAX_MS, attempts }, random: () => (1 + draw(99)) / 100 }, rules)
 
-  /** What this race has opened, and how those failed that have a vote. */
+  /** What this race has opened, and the failures that have a vote. */
   let tried: string[] = []
   let votes: (number | undefined)[] = []
-  /** When the next one may start: the stagger after the one before, or now. */
+  /** When the next candidate may start: the stagger after the one before, or now. */
   let nextAt = 0
   let fruitless = 0
   let liveAt = -Infinity
-  /** Asked for by the server: silence of all, and of what would be tried beside the live link. */
+  /** The pauses that the server asked for: of everything, and of what is tried beside the live link. */
   let silentUntil = -Infinity
   let besideSilentUntil = -Infinity
   let shortLives: Record<string, number> = {}
   let demotedUntil: Record<string, number> = {}
-  /** Demoted when the race began. */
+  /** The transports that were demoted when the race began. */
   let demoted: string[] = []
   let favourite: string | undefined
 
@@ -93,14 +93,14 @@ export function play(tape: Iterable<number>, rules: Rules): void {
     if (phase.kind === 'stopped') startAnew()
   }
 
-  /** A pause of no more than the failures ask for. */
+  /** Checks that a pause is no longer than the failures allow. */
   function expectPause(reason: string, atMostMs = 0): void {
     const { phase } = driven.race
     const mostMs = Math.max(atMostMs, Math.min(MAX_MS, BASE_MS * 2 ** Math.max(0, fruitless - 1)))
     check(phase.kind === 'waiting' && phase.reason === reason && phase.ms <= mostMs, `expected a pause of at most ${mostMs} ms: ${reason}`)
   }
 
-  /** As a connection does once it has failed everybody. */
+  /** What a connection does once it has failed every reader. */
   function startAnew(): void {
     driven.race = rules.raceOf(NAMES)
     fruitless = 0
@@ -167,7 +167,7 @@ export function play(tape: Iterable<number>, rules: Rules): void {
     if (driven.probes.size > 0) act(pick(...driven.probes))
   }
 
-  /** The network is away for some races. */
+  /** The network is gone for several races. */
   function failRaces(): void {
     for (let races = draw(12); races > 0 && driven.live === undefined; races -= 1) {
       for (let candidates = NAMES.length; candidates > 0; candidates -= 1) for (const name of [...driven.probes].slice(0, 1)) fail(name, 'timeout')
@@ -196,7 +196,7 @@ export function play(tape: Iterable<number>, rules: Rules): void {
     () => draw(4) === 0 && driven.letGo()
   ]
 
-  /** What holds whenever nothing is due. */
+  /** What must hold whenever nothing is due. */
   function checkRest(): void {
     const { race, now, live, probes } = driven
     const { phase, queue, probing } = race

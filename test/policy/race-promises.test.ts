@@ -1,4 +1,7 @@
-/** What holds of any race: random sequences of what may happen to it, in virtual time. And mistakes that have to be noticed, or all of this proves nothing. */
+/**
+ * What every race promises, tested with random sequences of events in virtual time. Deliberate mistakes have to be found, which proves that
+ * the checks work.
+ */
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** The race by tables: what starts when, what goes on, what a loss or a pause makes of it. What holds of any race is in race-promises.test.ts. */
+/** The race in tables: what starts when, what goes on, what follows a loss or a pause. race-promises.test.ts has what holds of every race. */
 
 import { describe, expect, test } from 'vitest'
 import { plan, prolonged, type RacePolicy, raceOf, upgradePaused, woken } from '../../src/policy/race.ts'
@@ -9,7 +9,7 @@ const half = (): number => 0.5
 const least = (): number => 0
 const retrying = (attempts: number): Partial<RacePolicy> => ({ retry: { baseMs: 250, maxMs: 30_000, attempts } })
 
-/** How long it waits now; 0: not at all. */
+/** How long the race waits now, in ms; 0: it does not. */
 function waitMs({ race, now }: Driven): number {
   const { phase } = race
   if (phase.kind === 'waiting') return phase.until - now
@@ -17,7 +17,7 @@ function waitMs({ race, now }: Driven): number {
   return 0
 }
 
-/** A race in which this one is live, the others being tried. */
+/** A race in which this transport is live and the others are being tried. */
 function liveOn(transport: string, policy: Partial<RacePolicy> = {}): Driven {
   const driven = drive(NAMES, policy)
   driven.run()
@@ -26,7 +26,7 @@ function liveOn(transport: string, policy: Partial<RacePolicy> = {}): Driven {
   return driven
 }
 
-/** A race in which all that start fail at once. */
+/** A race in which every candidate fails at once. */
 function allFail(driven: Driven, status?: number): void {
   for (const name of driven.race.order) driven.fail(name, failure(name, status))
 }
@@ -164,7 +164,7 @@ describe('better ones are tried again', () => {
     driven.opened.length = driven.preparedAt.length = 0
     return driven
   }
-  /** Whatever is tried fails as soon as it starts. */
+  /** Every candidate fails as soon as it starts. */
   const passFailing = (driven: Driven, ms: number): void => {
     for (const end = driven.now + ms; driven.now < end; ) {
       driven.pass(50)
@@ -249,7 +249,7 @@ describe('better ones are tried again', () => {
 })
 
 describe('after a live link was lost', () => {
-  /** Lost and live again, each time at once. */
+  /** A link is lost and live again, each time at once. */
   const losing = (transport: string, ...losses: Parameters<Driven['lose']>[0][]): Driven => {
     const driven = liveOn(transport)
     losses.forEach((loss, index) => {

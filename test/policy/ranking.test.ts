@@ -15,7 +15,7 @@ const order = ['websocket', 'sse', 'long-poll', 'short-poll']
 const sseLast = ['websocket', 'long-poll', 'short-poll', 'sse']
 const now = 1_000_000
 
-/** The records after these lives of the transport, a second apart. */
+/** The records after these lives of the transport, one second apart. */
 const lives = (transport: string, ...all: ('short' | 'useful')[]): Records =>
   all.reduce<Records>(
     (records, life, index) => (life === 'short' ? recordShortLife(records, transport, now + index * 1000) : recordUsefulLife(records, transport)),

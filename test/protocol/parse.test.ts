@@ -10,13 +10,13 @@ const member = { job: '42', epoch: 'mf3k2x', seq: 4, from: 'mf3k2x-4', cursor: '
 const answer = { protocol: 1, heartbeatMs: 15_000, mux: 128, pollMs: 2000, more: false, jobs: [member], events: [event] }
 const snapshot = { id: '42', status: 'running', epoch: 'mf3k2x', seq: 5, cursor: 'mf3k2x-5' }
 
-/** What a malformed frame fails with. */
+/** The error for a malformed frame. */
 const malformed = expect.objectContaining({ name: 'TransportError', reason: 'protocol' })
 
-/** What a field of the wrong kind may hold. */
+/** Values of every wrong kind. */
 const wrongKinds = [true, -1, 1.5, 2 ** 53, [], {}, ['42'], null]
 
-/** Calls it with each field spoilt by each wrong kind, but for the kinds that this field takes. */
+/** Calls it with each field replaced by each wrong kind, except the kinds that this field takes. */
 function spoilt<T extends object>(of: T, fields: Partial<Record<keyof T & string, readonly unknown[]>>): [string, unknown, object][] {
   return Object.entries(fields).flatMap(([name, fine]) =>
     [undefined, ...wrongKinds]
@@ -72,7 +72,7 @@ describe('an event', () => {
     expect(parsed).toMatchObject({ id: event.id, seq: 5 })
     expect(Object.getPrototypeOf(parsed)).toBe(Object.prototype)
     expect(Object.keys(parsed ?? {}).sort()).toEqual(Object.keys(event).sort())
-    expect(({} as { polluted?: number }).polluted).toBeUndefined() // as: asks for what must not be there
+    expect(({} as { polluted?: number }).polluted).toBeUndefined() // as: the field must not exist
   })
 })
 
@@ -269,7 +269,7 @@ describe('a snapshot', () => {
   })
 })
 
-/** The error that a call throws; an error of its own where it throws none. */
+/** The error that a call throws; a different error where it throws none. */
 function thrown(call: () => unknown): Error {
   try {
     call()
@@ -279,7 +279,7 @@ function thrown(call: () => unknown): Error {
   throw new Error('nothing was thrown')
 }
 
-/** How a call ends: never by anything but a result or a failure as `protocol`. */
+/** How a call ends: with a result, or a failure `protocol`; nothing else is allowed. */
 function outcome(call: () => unknown): 'parsed' | 'malformed' {
   try {
     call()

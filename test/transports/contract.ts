@@ -1,4 +1,4 @@
-/** What every transport promises, whoever wrote it. */
+/** The contract of every transport. */
 
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { TransportError } from '../../src/errors.ts'
@@ -7,9 +7,9 @@ import { type Asked, openReader, type Reader } from './reader.ts'
 import { type ScriptedServer, startScriptedServer } from './scripted-server.ts'
 
 export interface Traits {
-  /** Hides a refused handshake's status, as browsers do for WebSocket. */
+  /** Hides the status of a refused handshake, as browsers do for a WebSocket. */
   hidesStatus?: boolean
-  /** Its connection is gone between two answers, so that a cut need not show. */
+  /** It has no connection between two answers, so a cut may go unnoticed. */
   connectionless?: boolean
 }
 
@@ -22,7 +22,7 @@ const failure = (pending: Promise<unknown>): Promise<TransportError> =>
     }
   )
 
-/** Runs the contract over a transport. */
+/** Tests a transport against the contract. */
 export function describeTransport(make: () => Transport, { hidesStatus = false, connectionless = false }: Traits = {}): void {
   const { name } = make()
   let server: ScriptedServer
@@ -32,14 +32,14 @@ export function describeTransport(make: () => Transport, { hidesStatus = false, 
   })
   afterEach(() => server.kill())
 
-  /** A reader that is let go at the test's end, whatever becomes of it. */
+  /** A reader that is released at the test's end, whatever its outcome. */
   function open(jobs?: readonly Asked[], more?: Parameters<typeof openReader>[3]): Reader {
     const reader = openReader(make(), server.base, jobs, more)
     onTestFinished(() => reader.abort())
     return reader
   }
   const allClosed = (): Promise<void> => vi.waitFor(() => expect(server.open).toBe(0))
-  /** Resolves when the server has answered something asked later than all that came before. */
+  /** Resolves when the server has answered a request that was made after all others. */
   const roundTrip = async (): Promise<void> => void (await (await fetch(new URL('/jobs/other/events', server.base))).text())
   const ids = (reader: Reader): string[] => reader.events.map(({ job, id }) => `${job}:${id}`)
 
@@ -117,7 +117,7 @@ export function describeTransport(make: () => Transport, { hidesStatus = false, 
       server.append('42', 'output', JSON.parse('{"__proto__":{"polluted":true}}'))
       const reader = await open().untilEvents(1)
       expect(Object.hasOwn(reader.events[0]?.data as object, '__proto__')).toBe(true) // as: the object above
-      expect(({} as { polluted?: boolean }).polluted).toBeUndefined() // as: to ask for what must not be there
+      expect(({} as { polluted?: boolean }).polluted).toBeUndefined() // as: the field must not exist
     })
   })
 
@@ -195,7 +195,7 @@ export function describeTransport(make: () => Transport, { hidesStatus = false, 
       server.fault = { do: 'hang' }
       const reader = open()
       const pending = reader.frames.next()
-      pending.catch(() => {}) // looked at below
+      pending.catch(() => {}) // checked below
       await vi.waitFor(() => expect(server.received).toHaveLength(1))
       const reason = { any: 'value' }
       reader.abort(reason)

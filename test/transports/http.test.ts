@@ -13,7 +13,7 @@ const token = 'a.token'
 
 afterEach(() => void vi.unstubAllGlobals())
 
-/** What a request looks like: of `make`'s transport, the second one (a long poll's first is not held). */
+/** A request of `make`'s transport: the second one, since a long poll's first request is not held. */
 async function sent(make: typeof sse, origin: string | undefined, jobs: readonly Asked[], more: Partial<OpenRequest> = {}): Promise<Asking> {
   vi.stubGlobal('location', origin === undefined ? undefined : { origin })
   const script = scriptFetch(reading(2, 3))
@@ -175,7 +175,7 @@ describe('an error that is answered', () => {
 
 it('a WebSocket is not supported where there is none', () => {
   expect(webSocket().isSupported({ fetch, WebSocket: undefined })).toBe(false)
-  // What the client is given counts, not what is global.
+  // The client's options count, not the globals.
   vi.stubGlobal('WebSocket', undefined)
   expect(webSocket().isSupported({ fetch, WebSocket: NodeWebSocket as unknown as typeof WebSocket })).toBe(true) // as: the same interface, declared apart
 })

@@ -51,7 +51,7 @@ it('a socket is one all the same: what is not in its URL is subscribed by messag
   const [{ url, operations } = expect.fail('nothing was asked')] = server.received
   const told = url.searchParams.getAll('job')
   expect(told.length).toBeGreaterThan(10)
-  const subscribed = (): unknown[] => operations.filter((each) => (each as { op: string }).op !== 'window') // as: it has read them
+  const subscribed = (): unknown[] => operations.filter((each) => (each as { op: string }).op !== 'window') // as: operations of the transport under test
   expect(subscribed()).toEqual(ids.slice(told.length).map((job, index) => ({ op: 'subscribe', job, ref: told.length + index + 1 })))
   reader.link.update?.([])
   await vi.waitFor(() => expect(subscribed()).toHaveLength(2 * ids.length - told.length))
@@ -75,7 +75,7 @@ describe('several requests that are one link', () => {
     const reader = await open(readOnce(), { base: new URL('http://localhost/jobs') }, { fetch, windowBytes: 1000 }).toEnd()
     expect(asked.length).toBeGreaterThan(2)
     expect(reader.had).toHaveLength(asked.length + ids.length)
-    // Together they have no larger window than one would have.
+    // Together they have no larger window than one reading would have.
     expect(asked.map(({ searchParams }) => searchParams.get('window'))).toEqual(asked.map(() => `${Math.ceil(1000 / asked.length)}`))
   })
 

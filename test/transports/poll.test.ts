@@ -17,7 +17,7 @@ function open(transport: Transport, script: ScriptedFetch, jobs?: readonly Asked
   return reader
 }
 
-/** Reads on in the background. */
+/** Goes on reading in the background. */
 function follow(reader: Reader): Promise<unknown> {
   const end = reader.toEnd().catch((error) => error)
   return end
@@ -61,7 +61,7 @@ describe('a long poll', () => {
     const end = follow(open(longPoll(), script))
     await vi.advanceTimersByTimeAsync(0)
     const before = performance.now()
-    // Its timer and its answer are due together when it wakes.
+    // When the machine wakes, timer and answer are due together.
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => before + 60_000)
     await vi.advanceTimersByTimeAsync(4500)
     late.resolve(reading(1, 2))

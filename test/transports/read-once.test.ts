@@ -1,4 +1,4 @@
-/** What is known now, as lines of JSON or as one. */
+/** Single reads, as NDJSON and as JSON. */
 
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { readOnce } from '../../src/transports/read-once.ts'
@@ -40,13 +40,13 @@ it('hands frames on as they arrive, and ends after the last line', async () => {
   const { frames } = open(scriptFetch(new Response(stream, { headers: { 'content-type': 'application/x-ndjson' } })))
   const first = frames.next()
   send(lines(hello, subscribed('42', 0), event(1)))
-  expect([...((await first).value as Iterable<unknown>)]).toEqual([hello, subscribed('42', 0), event(1)]) // as: it isn't over
+  expect([...((await first).value as Iterable<unknown>)]).toEqual([hello, subscribed('42', 0), event(1)]) // as: the link has not ended
   const second = frames.next()
   send(line(event(2)).slice(0, 30))
   expect(await second).toMatchObject({ done: false, value: { length: 0, textLength: 30 } })
   const third = frames.next()
   send(line(event(2)).slice(30) + line(end(false)))
-  expect([...((await third).value as Iterable<unknown>)]).toEqual([event(2)]) // as: it isn't over
+  expect([...((await third).value as Iterable<unknown>)]).toEqual([event(2)]) // as: the link has not ended
   body?.close()
   await frames.next()
   expect((await frames.next()).done).toBe(true)
@@ -121,6 +121,6 @@ it.each([
   ['JSON', () => reading(0, 0, { more: true })]
 ])('an answer of %s that brings nothing and says that there is more is not asked on', async (_, answer) => {
   const script = scriptFetch(answer(), answer(), answer())
-  await expect(open(script).toEnd()).rejects.toMatchObject({ reason: 'protocol', message: 'an answer says that there is more, but has no event' })
+  await expect(open(script).toEnd()).rejects.toMatchObject({ reason: 'protocol', message: 'an answer has more: true, but no event' })
   expect(script.asked).toHaveLength(1)
 })

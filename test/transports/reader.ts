@@ -1,4 +1,4 @@
-/** A link in a test's hands. */
+/** A link that a test reads. */
 
 import { type Frame, isControl, type WireEvent } from '../../src/protocol/frames.ts'
 import type { Batch, Link, OpenRequest, Transport } from '../../src/types.ts'
@@ -10,9 +10,9 @@ export interface Reader {
   readonly had: Frame[]
   readonly events: WireEvent[]
   abort(reason?: unknown): void
-  /** Pulls until it holds, or the link ends; an error is the link's own. */
+  /** Pulls until the condition holds or the link ends. Rejects with the link's error. */
   until(holds: (reader: Reader) => boolean): Promise<Reader>
-  /** Pulls until there are that many events. */
+  /** Pulls until there are this many events. */
   untilEvents(count: number): Promise<Reader>
   untilControl(control: string): Promise<Reader>
   toEnd(): Promise<Reader>
@@ -20,7 +20,7 @@ export interface Reader {
 
 export type Asked = { job: string; after?: string; ref?: number }
 
-/** Opens a link for the jobs; nothing is pulled yet. */
+/** Opens a link for the jobs, without pulling anything. */
 export function openReader(transport: Transport, base: URL, jobs: readonly Asked[] = [{ job: '42' }], more: Partial<OpenRequest> = {}): Reader {
   const controller = new AbortController()
   const link = transport.open({

@@ -1,4 +1,4 @@
-/** A fetch that answers as the test says, one answer a request, and keeps what it was asked. */
+/** A `fetch` that answers as the test says, one answer per request, and records the requests. */
 
 import type { Reading } from '../../src/protocol/frames.ts'
 
@@ -17,7 +17,7 @@ export interface ScriptedFetch {
   asked: Asking[]
 }
 
-/** Answers in turn; after the last it hangs. A hanging request, as in a browser, only ends by its signal. */
+/** Gives its answers in turn. After the last one it hangs until the signal aborts, as in a browser. */
 export function scriptFetch(...answers: Scripted[]): ScriptedFetch {
   const asked: Asking[] = []
   return {
@@ -35,7 +35,7 @@ export function scriptFetch(...answers: Scripted[]): ScriptedFetch {
   }
 }
 
-/** A body of these pieces; with an error at its end, one that breaks. */
+/** A body of these pieces. With an error at its end, a body that breaks off. */
 export function bodyOf(pieces: readonly (string | Uint8Array<ArrayBuffer>)[], error?: Error): ReadableStream<Uint8Array<ArrayBuffer>> {
   const rest = pieces.map((piece) => (typeof piece === 'string' ? new TextEncoder().encode(piece) : piece))
   return new ReadableStream(
@@ -51,7 +51,7 @@ export function bodyOf(pieces: readonly (string | Uint8Array<ArrayBuffer>)[], er
   )
 }
 
-/** An answer about job 42 with events from `from` + 1 to `to`. */
+/** An answer for job 42 with the events from `from` + 1 to `to`. */
 export function reading(from: number, to = from, more: Partial<Reading> & { done?: boolean } = {}): Response {
   const { done = false, ...fields } = more
   const member = { job: '42', epoch: 'e', seq: from, from: `e-${from}`, cursor: `e-${to}`, status: 'running' as const, done }

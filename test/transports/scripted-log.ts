@@ -1,9 +1,9 @@
-/** The jobs of the scripted server: each an array of events, with `e-{seq}` as the cursor. */
+/** The jobs of the scripted server: each an array of events with cursors `e-{seq}`. */
 
 import type { Control, Frame, JobStatus, ReadingJob, WireEvent } from '../../src/protocol/frames.ts'
 import { isStatus, isTerminal } from '../../src/protocol/rules.ts'
 
-/** Where a reading is in each of its jobs. */
+/** A reading's position in each of its jobs. */
 export type Positions = Map<string, number>
 
 export interface ScriptedLog {
@@ -13,7 +13,7 @@ export interface ScriptedLog {
   hasNews(positions: Positions): boolean
   subscribed(job: string, seq: number, ref?: number): Control
   member(job: string, from: number, position: number): ReadingJob
-  /** What is new, up to `limit` events a job. The positions move; a job that has ended leaves them. */
+  /** The new events, up to `limit` per job. Moves the positions, and removes jobs that have ended. */
   news(positions: Positions, limit?: number): Frame[]
 }
 

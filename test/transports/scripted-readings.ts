@@ -1,4 +1,4 @@
-/** The three readings of the protocol, and what the scripted server does in their place when told to. */
+/** The three kinds of readings, and what the scripted server does in their place when it is told to. */
 
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { WebSocket } from 'ws'
@@ -13,20 +13,20 @@ export interface Received {
   headers: IncomingHttpHeaders
   /** What a WebSocket client has sent. */
   operations: Operation[]
-  /** The connection, or for JSON the exchange, is over. */
+  /** The connection has ended; for JSON, the exchange. */
   closed: boolean
 }
 
-/** What is done to each request in place of an answer. */
+/** What happens to each request in place of an answer. */
 export type Fault =
   | { do: 'hang' }
-  /** Somebody else's page: a WebSocket handshake is refused with it. */
+  /** An intermediary's page; a WebSocket handshake is refused with it. */
   | { do: 'page'; status: number }
   | { do: 'problem'; status: number; code: string; retryAfterS?: number }
-  /** This text where a frame, or an answer's body, should be. */
+  /** This text in place of a frame, or of an answer's body. */
   | { do: 'text'; text: string }
 
-/** Whatever tells when it is over. */
+/** Anything that reports its end. */
 export interface Over {
   once(event: 'close', listener: () => void): unknown
 }
@@ -35,7 +35,7 @@ export interface Over {
 export interface Follower {
   positions: Positions
   wake(): void
-  /** Bytes that say nothing but that it lives. */
+  /** Bytes that only show that the connection is alive. */
   beat(): void
   /** A planned, clean end. */
   finish(): void
@@ -140,7 +140,7 @@ export function misanswer(fault: Fault, kind: Kind, response: ServerResponse): v
   }
 }
 
-/** A WebSocket is accepted first, since browsers hide a refused handshake's status. */
+/** A WebSocket is accepted before it is refused, because browsers hide the status of a refused handshake. */
 export function misserve(fault: Fault, entry: Received, socket: WebSocket, { log, hello }: Context): void {
   socket.send(JSON.stringify({ control: 'hello', ...hello }))
   if (fault.do === 'text') socket.send(fault.text)

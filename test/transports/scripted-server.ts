@@ -1,4 +1,4 @@
-/** A server that speaks the protocol on a real socket, keeps what it was asked, and misbehaves when told to. */
+/** A server that speaks the protocol on a real socket, records the requests, and misbehaves when it is told to. */
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
@@ -25,24 +25,24 @@ import {
 export interface ScriptedServer {
   readonly base: URL
   readonly received: readonly Received[]
-  /** Of these, how many are not over. */
+  /** How many of these have not ended. */
   readonly open: number
-  /** For requests to come. */
+  /** For the requests to come. */
   fault: Fault | undefined
   append(job: string, type?: string, data?: unknown): WireEvent
   beat(): void
-  /** Ends every open reading, as a server does that has its reasons. */
+  /** Ends every open reading as a server does. */
   finish(): void
   /** Destroys every connection. */
   cut(): void
-  /** Destroys every connection, and listens no more. */
+  /** Destroys every connection and stops listening. */
   kill(): Promise<void>
 }
 
 export interface ScriptedServerOptions {
   heartbeatMs?: number
   pollMs?: number
-  /** Events of a job in one JSON answer. */
+  /** How many events of a job one JSON answer has. */
   pageSize?: number
 }
 

@@ -31,7 +31,7 @@ const lines = [
   'data: not ours, and not JSON',
   '',
   'id:e-2',
-  // One event on several data lines is JSON with line feeds in it.
+  // An event on several data lines is JSON with line feeds in it.
   ...JSON.stringify(expected[2], null, 1)
     .split('\n')
     .map((line) => `data: ${line}`),
@@ -72,7 +72,7 @@ it('is the same frames however it is cut, whatever it says', async () => {
   const stream = fc.array(fc.record({ data: fc.jsonValue(), end: fc.constantFrom('\n', '\r', '\r\n') }), { maxLength: 8 })
   await fc.assert(
     fc.asyncProperty(stream, fc.array(fc.nat(400), { maxLength: 12 }), async (events, cuts) => {
-      const frames = events.map(({ data }, index) => ({ ...event(index + 1, data), type: 'output' })) // progress would be put in order
+      const frames = events.map(({ data }, index) => ({ ...event(index + 1, data), type: 'output' })) // not `progress`, whose ratio would be added
       const bytes = encode(frames.map((frame, index) => `data: ${JSON.stringify(frame)}${events[index]?.end.repeat(2)}`).join(''))
       const edges = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]
       const pieces = edges.slice(1).map((edge, index) => bytes.slice(edges[index], edge))
@@ -87,7 +87,7 @@ describe('an event stream', () => {
   it('tells that bytes come where they make no frame', async () => {
     const { frames } = openBody(bodyOf([': hello\n\n', 'data: {"contr', 'ol":"heartbeat"}\n\n']))
     const values = [await frames.next(), await frames.next(), await frames.next(), await frames.next()].map(({ value }) => value)
-    expect(values.map((batch) => [...batch])).toEqual([[], [], [], [{ control: 'heartbeat' }]]) // the first says that the answer is an event stream
+    expect(values.map((batch) => [...batch])).toEqual([[], [], [], [{ control: 'heartbeat' }]]) // the first empty batch says that the answer is an event stream
     expect(values.map(({ textLength }) => textLength)).toEqual([undefined, 9, 13, 18])
   })
 

@@ -10,7 +10,7 @@ import { type ScriptedServer, startScriptedServer } from './scripted-server.ts'
 
 const hello = JSON.stringify({ control: 'hello', protocol: 1, heartbeatMs: 15_000 })
 
-/** A server that does to each socket what the test says. */
+/** A server that does with each socket what the test says. */
 async function serve(accept: (socket: ServerSocket, url: string | undefined) => void): Promise<URL> {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
   server.on('connection', (socket, { url }) => accept(socket, url))
@@ -72,7 +72,8 @@ it('gives each message as it came', async () => {
   })
   const { frames } = open(base)
   const values = [await frames.next(), await frames.next(), await frames.next(), await frames.next(), await frames.next()].map(({ value }) => value)
-  expect(values.map((batch) => batch && [...batch])).toEqual([[], [JSON.parse(hello)], [event(1), event(2)], [], undefined]) // the first says that it has opened
+  // the first empty batch says that the socket is open
+  expect(values.map((batch) => batch && [...batch])).toEqual([[], [JSON.parse(hello)], [event(1), event(2)], [], undefined])
   expect(values.map((batch) => batch?.textLength)).toEqual([undefined, hello.length, JSON.stringify([event(1), event(2)]).length, 2, undefined])
 })
 
@@ -200,7 +201,7 @@ describe('another WebSocket than the global one', () => {
 })
 
 describe('the window of a socket', () => {
-  /** Sends so many frames of 100 characters, and tells what is asked for. */
+  /** Sends this many frames of 100 characters, and returns the client's operations. */
   async function windowed(windowBytes: number, count: number): Promise<{ reader: Reader; operations: unknown[]; url: () => string | undefined }> {
     const operations: unknown[] = []
     let asked: string | undefined
@@ -220,7 +221,7 @@ describe('the window of a socket', () => {
   it('is told in the URL, opened when a job is read, and anew each time a quarter of it has been read', async () => {
     const { reader, operations, url } = await windowed(2000, 20)
     await reader.untilControl('heartbeat')
-    const next = reader.frames.next() // what was taken before this is read
+    const next = reader.frames.next() // whatever was taken before this call counts as read
     await vi.waitFor(() => expect(operations).toHaveLength(5))
     expect(operations).toEqual(Array.from({ length: 5 }, () => ({ op: 'window', bytes: 2000 })))
     expect(url()).toBe('/jobs/42/events?window=2000')
@@ -232,7 +233,7 @@ describe('the window of a socket', () => {
     const { reader, operations } = await windowed(2000, 20)
     await reader.untilEvents(4)
     await reader.frames.next() // four have been read, which is less than a quarter
-    await vi.waitFor(() => expect(operations).toHaveLength(1)) // that a job is read
+    await vi.waitFor(() => expect(operations).toHaveLength(1)) // the window that follows the first `subscribed`
   })
 
   it('is none where none is given', async () => {

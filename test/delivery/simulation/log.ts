@@ -1,4 +1,4 @@
-/** A job's log as the protocol has it (PROTOCOL.md §1): it grows, loses its oldest events, is rebuilt from nothing, and ends. */
+/** A job's log (PROTOCOL.md §1): it grows, drops its oldest events, is rebuilt from nothing, and ends. */
 
 import type { WireEvent } from '../../../src/protocol/frames.ts'
 import { event } from '../recorder.ts'
@@ -8,7 +8,7 @@ export const JOB = '1'
 /** The log at one moment. */
 export interface Moment {
   epoch: number
-  /** The seq of the oldest event retained; one more than `head`: none. */
+  /** The seq of the oldest event retained; `head` + 1: none is. */
   oldest: number
   head: number
   ended: boolean
@@ -19,7 +19,7 @@ export interface Place {
   seq: number
 }
 
-/** A cursor implies its epoch and its seq. */
+/** A cursor contains its epoch and its seq. */
 export const cursorOf = ({ epoch, seq }: Place): string => `${epoch}-${seq}`
 export function placeOf(cursor: string): Place {
   const [epoch, seq] = cursor.split('-').map(Number)
@@ -31,11 +31,11 @@ export interface Log {
   append(count: number): void
   /** Drops up to `count` of the oldest events. */
   trim(count: number): void
-  /** Rebuilt from nothing, in a new epoch. */
+  /** Rebuilds the log from nothing, in a new epoch. */
   replace(): void
   finish(): void
   at(seq: number): WireEvent
-  /** Where a reading asked for after `cursor` begins. */
+  /** Where a reading after `cursor` begins. */
   begin(cursor: string | undefined): Place
 }
 

@@ -1,4 +1,4 @@
-/** A reader that holds what it is told against the log as it was when the server said so. */
+/** A reader that checks what it gets against the log as it was when the server sent it. */
 
 import { startingAt } from '../../../src/policy/position.ts'
 import type { Reader } from '../../../src/types.ts'
@@ -6,10 +6,10 @@ import { cursorOf, JOB, type Moment, type Place, placeOf } from './log.ts'
 
 export interface CheckedReader extends Reader {
   mode: Reader['mode']
-  /** Up to where it has had everything, or a gap; undefined until its place is known. */
+  /** Up to where it has received every event or a gap; `undefined` until its position is known. */
   readonly last: Place | undefined
   ended: boolean
-  /** To be called after whatever may have told its place. */
+  /** Has to be called after everything that may have told its position. */
   observe(): void
 }
 
@@ -17,7 +17,7 @@ function check(holds: boolean, what: string): void {
   if (!holds) throw new Error(what)
 }
 
-/** `said`: the log at the moment of what is being delivered. */
+/** `said`: the log at the moment when the server sent what is being delivered. */
 export function createReader(after: string | undefined, said: () => Moment): CheckedReader {
   let last: Place | undefined
   const told = (): Place => placeOf(own.position.cursor ?? '')
@@ -31,7 +31,7 @@ export function createReader(after: string | undefined, said: () => Moment): Che
     last = { epoch, seq }
   }
 
-  /** Where a reader stands who has had nothing yet. */
+  /** The position of a reader that has received nothing. */
   const start = (): Place => (after === undefined ? { epoch: said().epoch, seq: 0 } : placeOf(after))
 
   const own: CheckedReader = {
@@ -64,7 +64,7 @@ export function createReader(after: string | undefined, said: () => Moment): Che
       check(epoch === said().epoch && seq === oldest - 1, what)
       const isForeign = epoch !== from.epoch || (!last && from.seq > said().head)
       check(isForeign || oldest > from.seq + 1, `${what}: nothing is lost`)
-      // Where it has nothing but a cursor, the size is told if a reading that it shares has come by that place.
+      // For a reader with only a cursor, the gap's size is known if a reading that it shares has passed its cursor.
       const isUnknown = last ? isForeign : after !== undefined && (isForeign || missed === undefined)
       check(missed === (isUnknown ? undefined : seq - from.seq), what)
       if (last) check(reason === (isForeign ? 'epoch' : 'retention'), what)

@@ -1,4 +1,4 @@
-/** A schedule: what befalls a log, its readers, and the links between them, one step after the other, drawn from a tape of chance. */
+/** A schedule: what happens to a log, its readers and their links, step by step, drawn from a tape of chance. */
 
 import { createLog, cursorOf, JOB, type Moment } from './log.ts'
 import { type CheckedReader, createReader } from './reader.ts'
@@ -6,10 +6,10 @@ import { createWire, type Kind, type Wire } from './wire.ts'
 
 const MAX_READERS = 4
 const MAX_WIRES = 4
-/** More rounds than it takes to settle anything; fewer than for ever. */
+/** More rounds than anything needs to settle: an endless loop fails. */
 const MAX_ROUNDS = 50
 
-/** Plays the tape, then lets everything run dry. Throws where a reader was told what is not so, or not everything. */
+/** Plays the tape, then lets everything settle. Throws where a reader got something wrong, or not everything. */
 export function play(tape: Iterable<number>): void {
   const chances = tape[Symbol.iterator]()
   const chance = (below: number): number => (chances.next().value ?? 0) % below
@@ -43,7 +43,7 @@ export function play(tape: Iterable<number>): void {
     observe()
   }
 
-  /** A place that a reader may have stored: of this log or of an earlier one, perhaps beyond its end. */
+  /** A cursor that a reader may have stored: of this log or an earlier one, perhaps beyond its end. */
   function storedCursor(): string {
     const { epoch, head } = log.now()
     return cursorOf({ epoch: Math.max(1, epoch - (chance(3) === 0 ? 1 : 0)), seq: chance(head + 2) })
@@ -81,7 +81,7 @@ export function play(tape: Iterable<number>): void {
     () => settle(pick(wires))
   ]
 
-  /** Whatever is under way arrives. True where anything was. */
+  /** Delivers whatever is under way. Returns whether there was anything. */
   function runDry(wire: Wire): boolean {
     let moved = false
     settle(wire)
@@ -89,7 +89,7 @@ export function play(tape: Iterable<number>): void {
     return moved
   }
 
-  /** Every reader that is not over has had everything, whichever link it would be left with. */
+  /** Checks that every reader that has not ended gets everything, whichever link it is left with. */
   const isSettled = (): boolean => {
     const { epoch, head, ended } = log.now()
     const isAtEnd = ({ last, ended: over }: CheckedReader): boolean => over || (!ended && last?.epoch === epoch && last.seq === head)
@@ -102,7 +102,7 @@ export function play(tape: Iterable<number>): void {
   for (let round = 0; !isSettled() || wires.some(runDry); round += 1) {
     if (round > MAX_ROUNDS)
       throw new Error(`does not settle: ${JSON.stringify(readers.map(({ position, last }) => ({ position, last })))}, log ${JSON.stringify(log.now())}`)
-    // What can't change what it reads is replaced.
+    // A link that cannot change its jobs is replaced.
     for (const wire of wires.filter(({ kind, jobs }) => kind === 'stream' && jobs.needsUpdate(wanted()))) {
       wires = wires.filter((other) => other !== wire)
       open('stream')

@@ -1,4 +1,4 @@
-/** One link with both of its ends: what the client asks travels to the server, what the server says travels back, each in order and each as late as one likes. */
+/** One link with both of its ends. Requests travel to the server and frames travel back, each in order, with any delay. */
 
 import { createLinkJobs, type LinkJobs } from '../../../src/delivery/link-jobs.ts'
 import { type Frame, isControl } from '../../../src/protocol/frames.ts'
@@ -6,7 +6,10 @@ import type { OpenRequest, Reader } from '../../../src/types.ts'
 import { subscribed } from '../recorder.ts'
 import { cursorOf, JOB, type Log, type Moment, type Place } from './log.ts'
 
-/** A WebSocket, whose list is changed by messages; an event stream, whose list can't be changed; a poll, which says `subscribed` with every answer. */
+/**
+ * The kinds of links: a WebSocket changes its jobs by message, an event stream cannot change them, and a poll says `subscribed` with every
+ * answer.
+ */
 export type Kind = 'socket' | 'stream' | 'poll'
 
 type Asked = { after: string | undefined; ref: number | undefined } | undefined
@@ -14,13 +17,13 @@ type Asked = { after: string | undefined; ref: number | undefined } | undefined
 export interface Wire {
   readonly kind: Kind
   readonly jobs: LinkJobs
-  /** The server hears one message. */
+  /** The server receives one message. */
   hear(): boolean
   /** The server reads the log once, up to `limit` events. */
   serve(limit: number): boolean
-  /** The client takes one frame. */
+  /** The client receives one frame. */
   take(): boolean
-  /** What the connection does whenever something has changed. */
+  /** What the connection does after each change. */
   settle(): void
 }
 
@@ -28,7 +31,7 @@ export function createWire(kind: Kind, log: Log, active: () => readonly Reader[]
   const linkJobs = createLinkJobs(active)
   const toServer: Asked[] = []
   const toClient: { frame: Frame; moment: Moment }[] = []
-  /** What the server reads for this client. */
+  /** The position that the server reads at for this client. */
   let serving: Place | undefined
   let askedRef: number | undefined
 
@@ -39,7 +42,7 @@ export function createWire(kind: Kind, log: Log, active: () => readonly Reader[]
     if (job?.ref === askedRef) return
     askedRef = job?.ref
     if (kind === 'poll') {
-      // An answer under way is not waited for.
+      // A poll does not wait for an answer under way.
       toClient.length = toServer.length = 0
       serving = undefined
     }
@@ -59,7 +62,7 @@ export function createWire(kind: Kind, log: Log, active: () => readonly Reader[]
     serving = undefined
   }
 
-  tell(linkJobs.request(wanted()), true)
+  tell(linkJobs.requestJobs(wanted()), true)
   return {
     kind,
     jobs: linkJobs,
@@ -96,7 +99,7 @@ export function createWire(kind: Kind, log: Log, active: () => readonly Reader[]
     },
     settle() {
       linkJobs.join()
-      if (kind !== 'stream' && linkJobs.needsUpdate(wanted())) tell(linkJobs.request(wanted()), false)
+      if (kind !== 'stream' && linkJobs.needsUpdate(wanted())) tell(linkJobs.requestJobs(wanted()), false)
     }
   }
 }
