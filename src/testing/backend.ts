@@ -12,7 +12,10 @@ interface Stage {
   job: ServedJob
 }
 
-/** What every backend promises, each as it says of itself: `log` and `replay` each event once, `state` each observed change once, `lossy` a `gap` where it was cut. */
+/**
+ * Describes in Vitest what a `Backend` promises, by its `promises`: each event once and in order, an end only where the job ends, resuming after each kind of cut,
+ * an abort within a tick, a renewed token after a 401, and a silent connection that is replaced. Starts a server and a proxy for each test.
+ */
 export function describeBackend(name: string, backend: BackendUnderTest): void {
   const { promises, stepOf, noticesSilence = true } = backend
 
@@ -30,13 +33,13 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
 
   const stepsOf = (events: readonly SeenEvent[]): number[] => events.map(stepOf).filter((step) => step !== undefined)
 
-  /** Follows a job: what has been seen so far, and the end of the loop. */
+  /** Follows a job. Returns the events so far, the promise of the loop's end, and a function that waits for a step. */
   function follow({ client, job }: Pick<Stage, 'client' | 'job'>, options: { after?: string; signal?: AbortSignal } = {}) {
     const events: SeenEvent[] = []
     const done = (async () => {
       for await (const event of client.subscribe(job.id, options)) events.push(event)
     })()
-    done.catch(() => {}) // whoever waits for it sees it
+    done.catch(() => {}) // the test that awaits it gets the rejection
     const sees = (step: number): Promise<void> => vi.waitFor(() => expect(stepsOf(events)).toContain(step), { timeout: 15_000, interval: 5 })
     return { events, done, sees }
   }
@@ -52,11 +55,11 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
     expect(events.at(-1)?.type, 'the end is the last').toBe('succeeded')
   }
 
-  /** What nobody listens to is lost where that is all that is promised. */
+  /** With `lossy`, waits until the readers are connected: events before that are lost. */
   const heard = (faults: Faults, readers = 1): Promise<void> =>
     vi.waitFor(() => expect(faults.begun).toBeGreaterThanOrEqual(promises === 'lossy' ? readers : 0), { timeout: 15_000, interval: 5 })
 
-  /** Steps that have been seen before they were followed by others. */
+  /** Makes the job do steps, each after the one before was seen. */
   async function steps(job: ServedJob, sees: (step: number) => Promise<void>, from: number, to: number): Promise<void> {
     for (let n = from; n <= to; n += 1) {
       await job.step(n)
@@ -77,13 +80,13 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
       expect(events.some(({ type }) => type === 'gap')).toBe(false)
     })
 
-    test('two readers of a job each have all of it that this promises', async () => {
+    test('two readers of a job each get everything that the backend promises', async () => {
       const { client, faults, job } = await stage()
       const first = follow({ client, job })
       await heard(faults)
       await steps(job, first.sees, 1, 2)
       const second = follow({ client, job })
-      // One that begins where the other one isn't, or a state that has been there before.
+      // The second reader begins with events, or a state, that the first one has had.
       if (promises !== 'lossy') await second.sees(2)
       await heard(faults, 2)
       await job.step(3)
@@ -98,7 +101,7 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
     })
 
     describe.each<Cut>(['reset', 'clean end'])('after a %s in the middle', (how) => {
-      test('it goes on, and nothing but the job ends it', async () => {
+      test('the subscription continues, and ends only with the job', async () => {
         const { client, faults, job } = await stage()
         const { events, done, sees } = follow({ client, job })
         await heard(faults)
@@ -116,7 +119,7 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
       })
     })
 
-    test.each([429, 502, 503, 504])('an answer of %d is passed over', async (status) => {
+    test.each([429, 502, 503, 504])('an answer with %d is retried', async (status) => {
       const { client, faults, job } = await stage()
       faults.refuse(status, status)
       const { events, done, sees } = follow({ client, job })
@@ -127,7 +130,7 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
       once(events)
     })
 
-    test('another reader goes on from the id of an event, as after a reload', async () => {
+    test('another client continues after the id of an event, as after a reload', async () => {
       const { client, faults, job } = await stage()
       const leaving = new AbortController()
       const first = follow({ client, job }, { signal: leaving.signal })
@@ -148,7 +151,7 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
       expect(stepsOf(second.events)).toEqual([3])
     })
 
-    test('an abort rejects what is pending with its reason, within a tick, and lets go of the connection', async () => {
+    test('an abort rejects a pending next() with its reason within a tick, and releases the connection', async () => {
       const { client, faults, job } = await stage()
       const leaving = new AbortController()
       const iterator = client.subscribe(job.id, { signal: leaving.signal })[Symbol.asyncIterator]()
@@ -173,7 +176,7 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
       expect(faults.requests).toHaveLength(length)
     })
 
-    test('a 401 asks for another token', async () => {
+    test('after a 401 the token source is asked for another token', async () => {
       const tokens = ['old', 'new']
       const { client, faults, job } = await stage(() => tokens.shift() ?? 'new')
       faults.require('new')
@@ -186,12 +189,12 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
       expect(faults.requests[0]?.headers.authorization).toBe('Bearer old')
     })
 
-    test.runIf(noticesSilence)('a path that has gone silent is noticed, and left', async () => {
+    test.runIf(noticesSilence)('a silent connection is noticed and replaced', async () => {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
       onTestFinished(() => void vi.useRealTimers())
       const { client, faults, job } = await stage()
       const { events, done } = follow({ client, job })
-      /** Lets time pass, and the network do its work, until then. */
+      /** Advances the fake time, and lets real I/O happen in between, until the condition holds. */
       const until = async (isSo: () => boolean): Promise<void> => {
         for (let turns = 0; !isSo() && turns < 20_000; turns += 1) {
           await vi.advanceTimersByTimeAsync(20)

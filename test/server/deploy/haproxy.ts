@@ -1,4 +1,4 @@
-/** HAProxy as `docs/server.md` has it. */
+/** HAProxy with the configuration of `docs/server.md`. */
 export const haproxyConfiguration = (listen: number, nodes: readonly number[]): string => `
 defaults
   mode http
