@@ -68,8 +68,8 @@ export function trackConnection({ base, route, onAnswer, onNetworkError }: Track
 }
 
 /**
- * The message of a failed request. The client's own message lists what may be wrong (CORS, mixed content), since browsers hide the cause; Node tells it, so that it
- * replaces the list.
+ * The message of a failed request. The client's own message lists what may be wrong (CORS, mixed content), since browsers hide the cause; Node tells it, so
+ * that it replaces the list.
  */
 export function failureOf(error: unknown): string {
   for (let each = error; each instanceof Error; each = each.cause) {

@@ -58,8 +58,8 @@ export function toExit(error: unknown, token: string | undefined, reason = ''): 
 const REFUSAL_STATUSES: readonly (number | undefined)[] = [400, 404, 405, 410]
 
 /**
- * Detects that the user gave `{base}` instead of a job's URL: a request for `{base}/events` without a job is answered with 400 (PROTOCOL.md §2). Sends that request
- * only after another one was refused.
+ * Detects that the user gave `{base}` instead of a job's URL: a request for `{base}/events` without a job is answered with 400 (PROTOCOL.md §2). Sends that
+ * request only after another one was refused.
  *
  * @throws {Exit} where the URL is `{base}`, with a message that says so
  */

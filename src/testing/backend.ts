@@ -1,81 +1,28 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { type Cut, createFaults, type Faults } from './backend/faults.ts'
-import type { BackendUnderTest, FollowingClient, SeenEvent, ServedJob } from './backend/types.ts'
+import { createBackendBench, TERMINAL } from './backend/bench.ts'
+import type { Cut } from './backend/faults.ts'
+import type { BackendUnderTest } from './backend/types.ts'
 
 export type { BackendUnderTest, FollowingClient, SeenEvent, ServedJob } from './backend/types.ts'
 
-const TERMINAL = ['succeeded', 'failed', 'cancelled']
-
-interface Stage {
-  faults: Faults
-  client: FollowingClient
-  job: ServedJob
-}
-
 /**
- * Describes in Vitest what a `Backend` promises, by its `promises`: each event once and in order, an end only where the job ends, resuming after each kind of cut,
- * an abort within a tick, a renewed token after a 401, and a silent connection that is replaced. Starts a server and a proxy for each test.
+ * Describes in Vitest what a `Backend` promises, by its `promises`: each event once and in order, an end only where the job ends, resuming after each kind of
+ * cut, an abort within a tick, a renewed token after a 401, and a silent connection that is replaced. Starts a server and a proxy for each test.
  */
 export function describeBackend(name: string, backend: BackendUnderTest): void {
   const { promises, stepOf, noticesSilence = true } = backend
 
-  async function stage(token?: () => string): Promise<Stage> {
-    const server = await backend.serve()
-    const faults = await createFaults(server.url)
-    const client = backend.client({ url: faults.url, ...(token && { token }) })
-    onTestFinished(async () => {
-      client.close()
-      await faults.close()
-      await server.close()
-    })
-    return { faults, client, job: await server.job() }
-  }
-
-  const stepsOf = (events: readonly SeenEvent[]): number[] => events.map(stepOf).filter((step) => step !== undefined)
-
-  /** Follows a job. Returns the events so far, the promise of the loop's end, and a function that waits for a step. */
-  function follow({ client, job }: Pick<Stage, 'client' | 'job'>, options: { after?: string; signal?: AbortSignal } = {}) {
-    const events: SeenEvent[] = []
-    const done = (async () => {
-      for await (const event of client.subscribe(job.id, options)) events.push(event)
-    })()
-    done.catch(() => {}) // the test that awaits it gets the rejection
-    const sees = (step: number): Promise<void> => vi.waitFor(() => expect(stepsOf(events)).toContain(step), { timeout: 15_000, interval: 5 })
-    return { events, done, sees }
-  }
-
-  const once = (events: readonly SeenEvent[]): void => {
-    const steps = stepsOf(events)
-    expect(new Set(steps).size, `steps ${steps}`).toBe(steps.length)
-    expect(steps, 'in order').toEqual([...steps].sort((a, b) => a - b))
-    expect(
-      events.filter(({ type }) => TERMINAL.includes(type)).map(({ type }) => type),
-      'one end'
-    ).toEqual(['succeeded'])
-    expect(events.at(-1)?.type, 'the end is the last').toBe('succeeded')
-  }
-
-  /** With `lossy`, waits until the readers are connected: events before that are lost. */
-  const heard = (faults: Faults, readers = 1): Promise<void> =>
-    vi.waitFor(() => expect(faults.begun).toBeGreaterThanOrEqual(promises === 'lossy' ? readers : 0), { timeout: 15_000, interval: 5 })
-
-  /** Makes the job do steps, each after the one before was seen. */
-  async function steps(job: ServedJob, sees: (step: number) => Promise<void>, from: number, to: number): Promise<void> {
-    for (let n = from; n <= to; n += 1) {
-      await job.step(n)
-      await sees(n)
-    }
-  }
+  const { stage, stepsOf, follow, expectOnce, connected, steps } = createBackendBench(backend)
 
   describe(`backend: ${name}`, () => {
     test('each event once, in order, to the end', async () => {
       const { client, faults, job } = await stage()
       const { events, done, sees } = follow({ client, job })
-      await heard(faults)
+      await connected(faults)
       await steps(job, sees, 1, 5)
       await job.end()
       await done
-      once(events)
+      expectOnce(events)
       expect(stepsOf(events)).toEqual([1, 2, 3, 4, 5])
       expect(events.some(({ type }) => type === 'gap')).toBe(false)
     })
@@ -83,19 +30,19 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
     test('two readers of a job each get everything that the backend promises', async () => {
       const { client, faults, job } = await stage()
       const first = follow({ client, job })
-      await heard(faults)
+      await connected(faults)
       await steps(job, first.sees, 1, 2)
       const second = follow({ client, job })
       // The second reader begins with events, or a state, that the first one has had.
       if (promises !== 'lossy') await second.sees(2)
-      await heard(faults, 2)
+      await connected(faults, 2)
       await job.step(3)
       await first.sees(3)
       await second.sees(3)
       await job.end()
       await Promise.all([first.done, second.done])
-      once(first.events)
-      once(second.events)
+      expectOnce(first.events)
+      expectOnce(second.events)
       expect(stepsOf(first.events)).toEqual([1, 2, 3])
       expect(stepsOf(second.events)).toEqual(promises === 'log' || promises === 'replay' ? [1, 2, 3] : promises === 'state' ? [2, 3] : [3])
     })
@@ -104,7 +51,7 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
       test('the subscription continues, and ends only with the job', async () => {
         const { client, faults, job } = await stage()
         const { events, done, sees } = follow({ client, job })
-        await heard(faults)
+        await connected(faults)
         await steps(job, sees, 1, 2)
         const before = faults.requests.length
         faults.cut(how)
@@ -113,7 +60,7 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
         await steps(job, sees, 3, 4)
         await job.end()
         await done
-        once(events)
+        expectOnce(events)
         expect(stepsOf(events)).toEqual([1, 2, 3, 4])
         expect(events.some(({ type }) => type === 'gap')).toBe(promises === 'lossy')
       })
@@ -123,18 +70,18 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
       const { client, faults, job } = await stage()
       faults.refuse(status, status)
       const { events, done, sees } = follow({ client, job })
-      await heard(faults)
+      await connected(faults)
       await steps(job, sees, 1, 1)
       await job.end()
       await done
-      once(events)
+      expectOnce(events)
     })
 
     test('another client continues after the id of an event, as after a reload', async () => {
       const { client, faults, job } = await stage()
       const leaving = new AbortController()
       const first = follow({ client, job }, { signal: leaving.signal })
-      await heard(faults)
+      await connected(faults)
       await steps(job, first.sees, 1, 2)
       leaving.abort()
       await expect(first.done).rejects.toBe(leaving.signal.reason)
@@ -147,7 +94,7 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
       await second.sees(3)
       await job.end()
       await second.done
-      once(second.events)
+      expectOnce(second.events)
       expect(stepsOf(second.events)).toEqual([3])
     })
 
@@ -156,7 +103,7 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
       const leaving = new AbortController()
       const iterator = client.subscribe(job.id, { signal: leaving.signal })[Symbol.asyncIterator]()
       const first = iterator.next()
-      await heard(faults)
+      await connected(faults)
       await job.step(1)
       for (let { value } = await first; stepOf(value) !== 1; ) value = (await iterator.next()).value
       const pending = iterator.next()
@@ -181,11 +128,11 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
       const { client, faults, job } = await stage(() => tokens.shift() ?? 'new')
       faults.require('new')
       const { events, done, sees } = follow({ client, job })
-      await heard(faults)
+      await connected(faults)
       await steps(job, sees, 1, 1)
       await job.end()
       await done
-      once(events)
+      expectOnce(events)
       expect(faults.requests[0]?.headers.authorization).toBe('Bearer old')
     })
 
@@ -213,7 +160,7 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
       await job.end()
       await until(() => TERMINAL.includes(events.at(-1)?.type ?? ''))
       await done
-      once(events)
+      expectOnce(events)
     })
   })
 }

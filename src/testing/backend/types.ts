@@ -26,8 +26,8 @@ export interface ServedJob {
 /** A backend, and the server that it is tested with. */
 export interface BackendUnderTest {
   /**
-   * What the backend promises. `log`: each event once, from any cursor. `replay`: each event once; every reading begins at the first one. `state`: each observed
-   * change once. `lossy`: events that come while nobody reads are lost, and a `gap` says so.
+   * What the backend promises. `log`: each event once, from any cursor. `replay`: each event once; every reading begins at the first one. `state`: each
+   * observed change once. `lossy`: events that come while nobody reads are lost, and a `gap` says so.
    */
   promises: 'log' | 'replay' | 'state' | 'lossy'
   /** Makes a client with the backend: `createClient({ backend, url, token, retry: { baseMs: 10 } })`. The suite closes it. */
