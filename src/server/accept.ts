@@ -17,8 +17,8 @@ function parse(accept: string): Range[] {
 }
 
 /**
- * Chooses the format with the highest weight in `Accept`. Event streams and NDJSON count only where they are named, not by a wildcard. Of equal weights the event
- * stream comes before NDJSON, and NDJSON before JSON.
+ * Chooses the format with the highest weight in `Accept`. Event streams and NDJSON count only where they are named, not by a wildcard. Of equal weights the
+ * event stream comes before NDJSON, and NDJSON before JSON.
  */
 export function formatFor(accept: string | null): Format {
   const ranges = parse(accept ?? '')

@@ -25,9 +25,10 @@ function isAllowed(origin: string, { origins, onError }: Origins): boolean {
 }
 
 /**
- * Throws an `HttpError` 403 for a POST or handshake that a page of a foreign origin has sent: CORS stops neither, and browsers send cookies with both (PROTOCOL.md
- * §8.4). `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/) counts where the browser sends it: no page can set it, and unlike `Host` it doesn't depend on
- * what a proxy passes on. Otherwise the hosts are compared, without the scheme: behind a proxy that terminates TLS the server doesn't know its own.
+ * Throws an `HttpError` 403 for a POST or handshake that a page of a foreign origin has sent: CORS stops neither, and browsers send cookies with both
+ * (PROTOCOL.md §8.4). `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/) counts where the browser sends it: no page can set it, and unlike `Host` it
+ * doesn't depend on what a proxy passes on. Otherwise the hosts are compared, without the scheme: behind a proxy that terminates TLS the server doesn't know
+ * its own.
  */
 export function checkOrigin(request: Request, settings: Origins): void {
   const origin = request.headers.get('origin')

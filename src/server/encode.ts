@@ -10,8 +10,8 @@ const MARK = `"${KEY}":`
 const LONGEST_MARK = 256
 
 /**
- * Adds a mark to an event's data. The writer gets it back by `markOf`; readers don't see it, as `createEvent` takes it out of the data. In a log of the user's own,
- * which doesn't call `createEvent`, readers see it as a member of the data.
+ * Adds a mark to an event's data. The writer gets it back by `markOf`; readers don't see it, as `createEvent` takes it out of the data. In a log of the
+ * user's own, which doesn't call `createEvent`, readers see it as a member of the data.
  */
 export const withMark = (data: unknown, mark: unknown): object => ({ ...Object(data), [KEY]: mark })
 

@@ -1,6 +1,7 @@
 /**
  * Encodes HTTP chunks and WebSocket frames by hand, and writes them past `http` and `ws`. Those would encode each anew for every reader, which is most of the
- * cost of a fan-out. Code that counts or changes what passes through `res.write` or `ws.send` doesn't see these writes; `fastPath: false` sends all through them.
+ * cost of a fan-out. Code that counts or changes what passes through `res.write` or `ws.send` doesn't see these writes; `fastPath: false` sends all through
+ * them.
  */
 
 import { ServerResponse } from 'node:http'

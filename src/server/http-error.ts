@@ -7,8 +7,8 @@ interface HttpErrorOptions {
 }
 
 /**
- * The refusal of a request, or of one job in it, that a client is told about. An error without a `code` says nothing about the job: clients take it for a failure
- * of the path, and try another transport (PROTOCOL.md §7).
+ * The refusal of a request, or of one job in it, that a client is told about. An error without a `code` says nothing about the job: clients take it for a
+ * failure of the path, and try another transport (PROTOCOL.md §7).
  */
 export class HttpError extends Error {
   readonly status: number

@@ -4,8 +4,8 @@ import type { Outbox } from './outbox.ts'
 import type { JobContext } from './types.ts'
 
 /**
- * Resolves with the result of the work, or rejects with its error. Where the job was aborted because its time is over or its lease is lost, it rejects at once and
- * abandons the work; an error that the work throws later goes to `onLateError`. After a cancel or a shutdown it waits for the work.
+ * Resolves with the result of the work, or rejects with its error. Where the job was aborted because its time is over or its lease is lost, it rejects at
+ * once and abandons the work; an error that the work throws later goes to `onLateError`. After a cancel or a shutdown it waits for the work.
  */
 export async function workOutcome<T>(working: Promise<T>, abort: AbortController, timeoutMs: number, onLateError: (error: unknown) => void): Promise<T> {
   const cancel = longTimeout(timeoutMs, () => abort.abort(abortedByTimeout(timeoutMs)))

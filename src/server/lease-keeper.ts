@@ -27,8 +27,8 @@ export interface LeaseKeeper {
 export const RETRY_MS = 500
 
 /**
- * Renews the lease of a running job each third of `leaseMs`, and notices a cancel or the loss of the lease. Wake-ups for the job's own events, such as `progress`,
- * are ignored, so that they cost no request.
+ * Renews the lease of a running job each third of `leaseMs`, and notices a cancel or the loss of the lease. Wake-ups for the job's own events, such as
+ * `progress`, are ignored, so that they cost no request.
  */
 export function keepLease(options: LeaseKeeperOptions): LeaseKeeper {
   const { log, jobId, owner, leaseMs, recheckMs, onError } = options

@@ -2,7 +2,8 @@
 export const MAX_TIMER_MS: number = 2 ** 31 - 1
 
 /**
- * Calls `callback` once after `ms`, of any length; never for `Infinity`. Returns a function that cancels it. With `unref` the timer doesn't keep the process alive.
+ * Calls `callback` once after `ms`, of any length; never for `Infinity`. Returns a function that cancels it. With `unref` the timer doesn't keep the process
+ * alive.
  */
 export function longTimeout(ms: number, callback: () => void, { unref = false }: { unref?: boolean } = {}): () => void {
   if (ms === Number.POSITIVE_INFINITY) return () => {}

@@ -25,8 +25,8 @@ export interface ServerMetrics {
   /** Jobs that wait on this server until they may run. */
   queued: number
   /**
-   * Jobs that this server has run, by how they ended: `succeeded`, `failed`, `cancelled`, `shutdown`, `timeout`, or `lost`. A `lost` job had ended meanwhile, or
-   * another owner had its lease.
+   * Jobs that this server has run, by how they ended: `succeeded`, `failed`, `cancelled`, `shutdown`, `timeout`, or `lost`. A `lost` job had ended meanwhile,
+   * or another owner had its lease.
    */
   outcomes: Record<string, number>
   /** Events handed to readers. An event counts once for each reader. */

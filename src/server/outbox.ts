@@ -1,9 +1,9 @@
 import { delay } from '../async/signals.ts'
 import { isTerminal } from '../protocol/rules.ts'
 import { RETRY_MS } from './lease-keeper.ts'
-import { checkEntry, JsonText, show } from './log/entry.ts'
-import { type EventLog, isLogError, LogError } from './log/types.ts'
-import { byteLength } from './platform.ts'
+import { checkDataSize, checkEntry, JsonText, show } from './log/entry.ts'
+import { endedError } from './log/log-errors.ts'
+import { type EventLog, isLogError } from './log/types.ts'
 
 export interface OutboxOptions {
   log: EventLog
@@ -18,13 +18,13 @@ export interface OutboxOptions {
 }
 
 /**
- * Appends the events of a running job: in the order of the calls, each once, also through outages of the log. Events that come faster than the log takes them are
- * appended in batches. Each batch has an `appendId`, under which it is repeated until the log answers.
+ * Appends the events of a running job: in the order of the calls, each once, also through outages of the log. Events that come faster than the log takes them
+ * are appended in batches. Each batch has an `appendId`, under which it is repeated until the log answers.
  */
 export interface Outbox {
   /**
-   * Resolves once the log has the event. While the log is unavailable, calls with `progress` and `log` resolve at once: a later progress replaces the one that waits,
-   * and the oldest lines are dropped beyond 8 MiB.
+   * Resolves once the log has the event. While the log is unavailable, calls with `progress` and `log` resolve at once: a later progress replaces the one
+   * that waits, and the oldest lines are dropped beyond 8 MiB.
    */
   add(type: string, data: unknown): Promise<void>
   /** Appends the terminal event, after all others. */
@@ -167,7 +167,7 @@ export function createOutbox({ log, jobId, lease, maxEventBytes, signal, closing
   return {
     add: markHandled(async (type, data) => {
       if (failure) throw failure
-      if (endedWith !== undefined) throw new LogError('ended', `job ${JSON.stringify(jobId)} has ended with "${endedWith}": "${type}" cannot be appended`)
+      if (endedWith !== undefined) throw endedError(jobId, type, endedWith)
       const item = toItem(type, data)
       makeRoom(type)
       if (bytes > MAX_BYTES) {
@@ -196,10 +196,3 @@ const markHandled =
     done.catch(() => {})
     return done
   }
-
-/** Throws a `RangeError` for data of more than `maxEventBytes`. */
-export function checkDataSize(jobId: string, type: string, json: string, maxEventBytes: number): void {
-  const bytes = json.length * 3 > maxEventBytes ? byteLength(json) : 0
-  if (bytes > maxEventBytes)
-    throw new RangeError(`data of "${type}" for job ${show(jobId)}: expected at most ${maxEventBytes} bytes of JSON (maxEventBytes), got ${bytes}`)
-}

@@ -40,7 +40,8 @@ export type Permission =
        */
       subject?: string
       /**
-       * When the permission ends, in ms since 1970. Streams and sockets that are open then get `bye` with the reason `auth`; clients reconnect with a new token.
+       * When the permission ends, in ms since 1970. Streams and sockets that are open then get `bye` with the reason `auth`; clients reconnect with a new
+       * token.
        *
        * @defaultValue never
        */

@@ -15,8 +15,8 @@ export interface Orphans {
 }
 
 /**
- * Runs orphaned jobs: jobs that were queued again because their lease has expired. Finds them in whatever the server reads and watches anyway. Several servers may
- * find the same job; `EventLog.adopt` gives its lease to one of them.
+ * Runs orphaned jobs: jobs that were queued again because their lease has expired. Finds them in whatever the server reads and watches anyway. Several
+ * servers may find the same job; `EventLog.adopt` gives its lease to one of them.
  */
 export function watchOrphans(inner: EventLog): Orphans {
   /** The jobs that are being adopted. `true`: the job was found again meanwhile, and is tried once more. */

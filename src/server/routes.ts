@@ -10,8 +10,9 @@ const PATH = /^(?:\/(?:[\w.~!$&'()*+,;=:@-]|%[\dA-Fa-f]{2}|%(?![\dA-Fa-f]{2}))*)
 const NOT_NORMAL = /\/\/|\/\.{1,2}(?:\/|$)|%(?:2[de]|3\d|4[1-9a-f]|5[\daf]|6[1-9a-f]|7[\dae])/i
 
 /**
- * The path of a request target (`/jobs/42?after=…`), as it was sent. `undefined` where it isn't in normal form (RFC 3986 §6.2.2). A guard in front, in a proxy or
- * a framework, compares the path as sent: if `/x/../jobs/42` or `/%6Aobs/42` were answered as `/jobs/42`, requests could get past the guard (PROTOCOL.md §8.8).
+ * The path of a request target (`/jobs/42?after=…`), as it was sent. `undefined` where it isn't in normal form (RFC 3986 §6.2.2). A guard in front, in a
+ * proxy or a framework, compares the path as sent: if `/x/../jobs/42` or `/%6Aobs/42` were answered as `/jobs/42`, requests could get past the guard
+ * (PROTOCOL.md §8.8).
  */
 export function pathOf(target: string): string | undefined {
   const end = target.search(/[?#]/)

@@ -8,7 +8,7 @@ import { memoryLog } from '../../src/server/log/memory.ts'
 
 const job: QueuedJob = { name: 'x', state: 'active', attempts: 1, failures: 0, progress: 0, result: null, failedReason: undefined, finishedOn: undefined }
 
-/** A queue whose job makes a step, with its entry, each time that it is asked for. */
+/** A queue whose job makes a step, and adds an entry for it, at each read of the job. */
 function movingQueue(jobId: string, steps: number, event = 'active') {
   const written: QueueEntry[] = []
   const step = (of: string, what: string, fields: QueueEntry['fields'] = {}) => written.push({ id: `1-${written.length + 1}`, event: what, jobId: of, fields })
@@ -155,5 +155,5 @@ test('a log that another bridge has begun anew is not begun again', async () => 
   await ledger.append(one, () => ({ type: 'queued', data: {}, mark: { entry: '5-0', rows: 0, attempt: 0, failures: 0 } }))
   await ledger.restart(other)
   expect(await log.snapshot('a')).toMatchObject({ status: 'queued', seq: 1 })
-  expect(other).toMatchObject({ isOver: false, seq: 1, mark: { entry: '5-0' } })
+  expect(other).toMatchObject({ hasEnded: false, seq: 1, mark: { entry: '5-0' } })
 })

@@ -12,7 +12,7 @@ import { type Served, serve } from './serve.ts'
 const types = async ({ read }: Served, job: string) => (await read(`/${job}/events`)).events.map(({ type }) => type)
 
 test('options that are given as undefined have their defaults', async () => {
-  // as: what a caller in plain JavaScript may pass on
+  // as: JavaScript callers may pass anything
   const jobs = createJobServer({ log: undefined, heartbeatMs: undefined, authorize: undefined } as unknown as JobServerOptions)
   expect(await jobs.publish('42', 'started')).toMatchObject({ seq: 1, data: null })
   expect((await jobs.fetch(new Request('http://localhost/jobs/42/events'))).status).toBe(200)
@@ -192,7 +192,7 @@ describe('POST start', () => {
     }
     const ids: string[] = []
     const served = await serve({ log, start: ({ id }) => ids.push(id), onError: () => back() })
-    expect([202, 503]).toContain((await served.post('', '1')).status) // its snapshot may be out of reach
+    expect([202, 503]).toContain((await served.post('', '1')).status) // the log may be unavailable when the snapshot is read
     await vi.waitFor(() => expect(ids).toHaveLength(1), { timeout: 5000 })
     expect(await types(served, ids[0] ?? '')).toEqual(['queued', 'started', 'succeeded'])
   })
@@ -267,7 +267,7 @@ describe('POST start', () => {
   ])('where authorize does not say whose the key is (%s), it is refused, and says so: tenants by another header would share it', async (_, answer) => {
     const start = vi.fn(() => 'of tenant a')
     const served = await serve({ start, authorize: ({ request }) => (['a', 'b'].includes(request.headers.get('x-api-key') ?? '') ? answer : false) })
-    // Of version 5, a UUID is a hash of what another tenant may have as well.
+    // A UUID of version 5 is a hash of a name, which another tenant may use too.
     for (const [tenant, key] of ['a', 'b'].flatMap((each) => [[each, 'k'] as const, [each, '886313e1-3b8a-5372-9b90-0c9aee199e5d'] as const])) {
       const refused = await served.post('', '{}', { 'idempotency-key': key, 'x-api-key': tenant, cookie: tenant })
       expect(await refused.json()).toMatchObject({
@@ -402,7 +402,7 @@ describe('POST start', () => {
 })
 
 describe('POST cancel', () => {
-  /** Works until it is stopped. */
+  /** Work that runs until its signal is aborted. */
   const untilAborted = (job: JobContext) => new Promise<never>((_, reject) => job.signal.addEventListener('abort', () => reject(job.signal.reason)))
 
   test('appends cancelling, which aborts the work; cancelled is the end; idempotent', async () => {

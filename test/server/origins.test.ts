@@ -1,4 +1,4 @@
-/** Which pages may: by the host that was asked for, by the origin, by what the browser says itself. */
+/** Which pages may use the server: by `Host`, by `Origin`, by `Sec-Fetch-Site`. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -16,7 +16,7 @@ interface Answered {
   detail: string
 }
 
-/** `fetch` doesn't let its caller say Host, or what only browsers say. */
+/** `fetch` doesn't let its caller set `Host` and the headers that only browsers set. */
 async function send(port: number, method: string, path: string, headers: Headers): Promise<Answered & { headers: http.IncomingHttpHeaders }> {
   const request = http.request({ port, host: '127.0.0.1', method, path, headers, setHost: !('host' in headers) })
   request.end()
@@ -42,7 +42,7 @@ async function stage(options: JobServerOptions = {}) {
   await served.jobs.publish('42', 'queued')
   return {
     ...served,
-    /** The statuses of a start, a cancel and a handshake. */
+    /** Resolves with the statuses of a start, a cancel and a handshake. */
     all: async (headers: Headers) => {
       const { port } = served
       return [
@@ -198,7 +198,7 @@ describe('hosts, against DNS rebinding', () => {
   test.each([[[]], [['']], [['https://app.example']], [['app.example:80']], [['a b']], ['app.example'], [['*']], [[1]], [true]])(
     '%j is no list of names',
     (value) => {
-      // as: what a user without types may pass
+      // as: JavaScript callers may pass anything
       expect(() => createJobServer({ hosts: value as string[] })).toThrow(/^hosts: expected a list of names such as "app.example"/)
     }
   )

@@ -73,7 +73,7 @@ describe('while the log is out of reach', () => {
     const back = gate.outage()
     const beats = () => [stream.text().split('\n:').length, socket.controls('heartbeat').length] as const
     const [streamed, sent] = beats()
-    // Each heartbeat reads the log again.
+    // The log is read again at each heartbeat.
     await expect.poll(() => beats()[0]).toBeGreaterThan(streamed + 3)
     await expect.poll(() => beats()[1]).toBeGreaterThan(sent + 3)
     back()

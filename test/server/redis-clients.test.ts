@@ -206,7 +206,7 @@ test.each([
   [{ client: {} }, /^client: .*without `duplicate`/],
   [{ client: createSentinel({ name: 'x', sentinelRootNodes: [{ host: 'x', port: 1 }] }) }, /^client: .*`sentinel: \{ name, nodes \}`/],
   [{ client: createClient(), clientOptions: {} }, /^clientOptions: expected no `client` beside it/],
-  [{ clientOptions: createClient() }, /^clientOptions: .*a client itself is `client`/],
+  [{ clientOptions: createClient() }, /^clientOptions: .*a client itself is given as `client`/],
   [{ clientOptions: 'x' }, /^clientOptions: expected/],
   [{ sentinel: { name: '', nodes: [{ host: 'x' }] } }, /^sentinel.name: expected/],
   [{ sentinel: { name: 'x', nodes: [] } }, /^sentinel.nodes: expected a list/],

@@ -52,7 +52,7 @@ describe.skipIf(!redisPath)('Redis as it is run', { timeout: 60_000 }, () => {
   })
 
   test.each([
-    ['no channel', '+@all ~* resetchannels', /allowed to (listen|publish) to the channel "jobtail:.*&jobtail:\*/],
+    ['no channel', '+@all ~* resetchannels', /allowed to (subscribe|publish) to the channel "jobtail:.*&jobtail:\*/],
     ['no key', '+@all resetkeys ~other:* &*', /allowed to use the key "jobtail:.*~jobtail:\*/],
     ['no XADD', '+@all -xadd ~* &*', /allowed to use the command XADD/],
     ['no scripts', '+@all -eval -evalsha ~* &*', /allowed to use the command EVALSHA/]

@@ -6,7 +6,7 @@ import { openSocket, openStream } from './clients.ts'
 import { createGate } from './gate.ts'
 import { serve } from './serve.ts'
 
-/** Keeps what it is told. */
+/** A watcher that records its wake-ups. */
 const recorder = () => {
   const pages: (LogPage | undefined)[] = []
   return { pages, wake: (page?: LogPage) => void pages.push(page) }
@@ -122,7 +122,7 @@ test('what a wake-up was lost for is found within a heartbeat, by one read for a
   const beats = () => Math.min(...followers.map((each) => each.controls('heartbeat').length))
   const before = { beats: beats(), reads: gate.reads() }
   await vi.waitFor(() => expect(beats()).toBeGreaterThan(before.beats + 5))
-  // Five heartbeats of twenty followers, with time for some more.
+  // Five heartbeats for twenty watchers, with some time to spare.
   expect(gate.reads() - before.reads).toBeLessThan(50)
   gate.loseWakeUps()
   await jobs.publish('42', 'succeeded')

@@ -8,7 +8,7 @@ import { openSocket, openStream } from './clients.ts'
 import { createGate } from './gate.ts'
 import { type Served, serve } from './serve.ts'
 
-/** The machine may be busy. */
+/** A long timeout, since the machine may be busy. */
 const eventually = <T>(find: () => T) => expect.poll(find, { timeout: 20_000 })
 const eventsOf = async ({ read }: Served, job: string) => (await read(`/${job}/events`)).events
 const types = async (served: Served, job: string) => (await eventsOf(served, job)).map(({ type }) => type)

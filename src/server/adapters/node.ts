@@ -72,8 +72,9 @@ export async function respond(req: NodeRequest, response: NodeResponse, parts: S
 const lastResponse = new WeakMap<Duplex, Promise<unknown>>()
 
 /**
- * Waits for the responses to earlier requests on the same connection. HTTP/1.1 clients may pipeline requests (RFC 9112 §9.3.2), whose responses are sent one after
- * the other: without this, one packet of a thousand requests would have a thousand answers held in memory. Resolves with `false` where the connection is gone.
+ * Waits for the responses to earlier requests on the same connection. HTTP/1.1 clients may pipeline requests (RFC 9112 §9.3.2), whose responses are sent one
+ * after the other: without this, one packet of a thousand requests would have a thousand answers held in memory. Resolves with `false` where the connection
+ * is gone.
  */
 async function waitForTurn(socket: Duplex, res: ServerResponse): Promise<boolean> {
   const before = lastResponse.get(socket)

@@ -21,8 +21,9 @@ export interface Jobs {
   /** Logs an entry of the queue's stream, unless the log has it already. */
   log(entry: QueueEntry): Promise<void>
   /**
-   * Logs the difference between a job's state in the queue and its log: for entries that the stream no longer has. `done`: the log is up to date, or the job isn't
-   * logged. `ahead`: the stream has unlogged entries of the job; log those first. `past`: the job ended before `earliest` (default `since`), and is ignored.
+   * Logs the difference between a job's state in the queue and its log: for entries that the stream no longer has. `done`: the log is up to date, or the job
+   * isn't logged. `ahead`: the stream has unlogged entries of the job; log those first. `past`: the job ended before `earliest` (default `since`), and is
+   * ignored.
    */
   catchUp(jobId: string, earliest?: number): Promise<'done' | 'ahead' | 'past'>
   /** Logs the job's new log rows, which the stream doesn't announce. */

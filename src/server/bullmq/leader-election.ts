@@ -10,8 +10,8 @@ const LEASE_MS = 15_000
 const MAX_OPEN = 10_000
 
 /**
- * Leader election among the bridges of one queue: the leader holds the lease of a coordination job in the log (`bullmq:{prefix}:{queue}`). That job also lists the
- * unfinished jobs, for a new leader to whom the queue no longer tells of them, and passes requests of lazy bridges to the leader.
+ * Leader election among the bridges of one queue: the leader holds the lease of a coordination job in the log (`bullmq:{prefix}:{queue}`). That job also
+ * lists the unfinished jobs, for a new leader to whom the queue no longer tells of them, and passes requests of lazy bridges to the leader.
  */
 export interface LeaderElection {
   /** Resolves once this bridge leads, with the unfinished jobs. Calls `onReady` where another bridge leads and has caught up with the queue. */

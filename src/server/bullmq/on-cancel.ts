@@ -4,8 +4,8 @@ import type { JobServer } from '../types.ts'
 /**
  * Calls `cancel` once, as soon as the job has a `cancelling` event, also one from before the call. `cancel` gets the event's data, such as `{ reason }`.
  *
- * For workers, in any process that shares the log: `worker.cancelJob(job.id)` of BullMQ aborts the signal of its processor. Resolves with a function that stops,
- * once the job is watched. Rejects with the log's error where the job can't be watched.
+ * For workers, in any process that shares the log: `worker.cancelJob(job.id)` of BullMQ aborts the signal of its processor. Resolves with a function that
+ * stops, once the job is watched. Rejects with the log's error where the job can't be watched.
  *
  * ```ts
  * const stop = await onCancel(log, job.id, () => worker.cancelJob(job.id))

@@ -72,7 +72,8 @@ export function createQueueStream(source: Source): QueueStream {
         const known = untaken.length
         const job = await source.job(jobId)
         await read(0)
-        // BullMQ writes a job's state and its entry in one step. So an entry that came between the two reads may be in the state or not: read the state again. Not for
+        // BullMQ writes a job's state and its entry in one step. So an entry that came between the two reads may be in the state or not: read the state
+        // again. Not for
         // progress, which may come without a pause: its value is taken from the entry.
         const between = untaken.slice(known).filter(isEntryOf(jobId))
         const latest = between.at(-1)

@@ -1,7 +1,8 @@
 import type { JobSnapshot, ProgressData } from '../../protocol/frames.ts'
 import { isEventType, isJobId, isTerminal } from '../../protocol/rules.ts'
 import { statusAfter } from '../../protocol/status.ts'
-import type { AppendOptions } from './types.ts'
+import { byteLength } from '../platform.ts'
+import type { AppendOptions, Entry } from './types.ts'
 
 /** A value as error messages quote it: at most 80 characters. */
 export const show = (value: unknown): string => {
@@ -42,7 +43,23 @@ export function checkEntry(jobId: string, type: unknown, data: unknown): string 
   return json
 }
 
+/** Checks the events of one append, and serialises their data. Throws a `TypeError` also where a terminal event isn't the last. */
+export function checkEntries(jobId: string, entries: readonly Entry[]): string[] {
+  const texts = entries.map(({ type, data }) => checkEntry(jobId, type, data))
+  const terminal = entries.findIndex(({ type }) => isTerminal(type))
+  if (terminal >= 0 && terminal < entries.length - 1)
+    throw new TypeError(`entries: expected the terminal event "${entries[terminal]?.type}" to be last, got ${entries.length - 1 - terminal} after it`)
+  return texts
+}
+
 const expected = (jobId: string, type: string): string => `data of "${type}" for job ${show(jobId)}: expected a value that JSON can carry`
+
+/** Throws a `RangeError` for data of more than `maxEventBytes`. */
+export function checkDataSize(jobId: string, type: string, json: string, maxEventBytes: number): void {
+  const bytes = json.length * 3 > maxEventBytes ? byteLength(json) : 0
+  if (bytes > maxEventBytes)
+    throw new RangeError(`data of "${type}" for job ${show(jobId)}: expected at most ${maxEventBytes} bytes of JSON (maxEventBytes), got ${bytes}`)
+}
 
 /** Checks the options of an append. Throws a `TypeError` or `RangeError` that names the option. */
 export function checkAppend({ expectSeq, appendId, lease, rerun }: AppendOptions): void {
@@ -83,8 +100,8 @@ export const rerunData = (ms: number | string, attempt: number | string): { code
 })
 
 /**
- * The `progress` of a snapshot, from the data of an event (PROTOCOL.md §1). A number up to 1 is a ratio, a larger one a percentage. `undefined` for data that is
- * neither a number nor an object.
+ * The `progress` of a snapshot, from the data of an event (PROTOCOL.md §1). A number up to 1 is a ratio, a larger one a percentage. `undefined` for data that
+ * is neither a number nor an object.
  */
 export function progressIn(data: unknown): ProgressData | undefined {
   if (typeof data === 'number') return { ratio: Math.min(1, Math.max(0, data > 1 ? data / 100 : data)) }

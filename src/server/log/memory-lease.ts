@@ -11,7 +11,8 @@ export interface Lease {
 
 /**
  * Makes a lease that expires by itself. Calls `onExpired` once it has expired, and `onLost` where it was not renewed within a grace (`graceOf`) after that.
- * Measured by `performance.now()`, which stands still while the machine sleeps. Where the process was blocked, `onExpired` comes late, and the grace begins then.
+ * Measured by `performance.now()`, which stands still while the machine sleeps. Where the process was blocked, `onExpired` comes late, and the grace begins
+ * then.
  */
 export function createLease(onExpired: () => void, onLost: (ms: number) => void): Lease {
   let owner = ''

@@ -1,12 +1,12 @@
 import type { WireEvent } from '../../protocol/frames.ts'
-import { isTerminal } from '../../protocol/rules.ts'
 import { longTimeout } from '../long-timeout.ts'
-import { checkAppend, checkEntry, checkJobId, checkLease, lostData, rerunData, show } from './entry.ts'
+import { checkAppend, checkEntries, checkJobId, checkLease, lostData, rerunData, show } from './entry.ts'
+import { closedError, endedError, historyGoneError, leaseConflict, seqConflict } from './log-errors.ts'
 import { createMemoryJob, type MemoryJob } from './memory-job.ts'
 import { createLease, type Lease } from './memory-lease.ts'
 import { type MemoryLogOptions, memorySettings } from './memory-options.ts'
 import { markPrivate, namedLog } from './process-wide.ts'
-import { type Adopted, type AppendOptions, type Entry, type EventLog, LEASE_IS_OVER, LogError } from './types.ts'
+import { type Adopted, type AppendOptions, type Entry, type EventLog, LEASE_IS_OVER } from './types.ts'
 
 interface StoredJob {
   readonly job: MemoryJob
@@ -71,14 +71,13 @@ function createMemoryLog(options: MemoryLogOptions): EventLog {
   }
 
   function checkOpen(): void {
-    if (closed) throw new LogError('closed', 'the log is closed')
+    if (closed) throw closedError()
   }
 
   function find(jobId: string): StoredJob | undefined {
     checkOpen()
     const job = jobs.get(jobId)
-    if (!job && expired.has(jobId))
-      throw new LogError('history-gone', `job ${JSON.stringify(jobId)} and its log were dropped: it ended more than ${ttlMs} ms ago (ttlMs)`)
+    if (!job && expired.has(jobId)) throw historyGoneError(jobId, ttlMs)
     return job
   }
 
@@ -139,25 +138,24 @@ function createMemoryLog(options: MemoryLogOptions): EventLog {
     if (!known) checkJobId(jobId)
     const { expectSeq, appendId, lease, rerun } = options
     checkAppend(options)
-    const texts = entries.map(({ type, data }) => [type, checkEntry(jobId, type, data)] as const)
-    const earlyTerminal = entries.findIndex(({ type }) => isTerminal(type))
-    if (earlyTerminal >= 0 && earlyTerminal < entries.length - 1)
-      throw new TypeError(
-        `entries: expected the terminal event "${entries[earlyTerminal]?.type}" to be last, got ${entries.length - 1 - earlyTerminal} after it`
-      )
+    const texts = checkEntries(jobId, entries)
     const repeated = appendId === undefined ? undefined : known?.job.appended(appendId)
     if (repeated) return repeated
     const { seq: last = 0, status } = known?.job.snapshot ?? {}
     const [first] = entries
-    if (expectSeq !== undefined && expectSeq !== last)
-      throw new LogError('conflict', `job ${JSON.stringify(jobId)}: expected "${first?.type}" to follow seq ${expectSeq} (expectSeq), got seq ${last}`)
-    if (known?.job.ended) throw new LogError('ended', `job ${JSON.stringify(jobId)} has ended with "${status}": "${first?.type}" cannot be appended`)
-    if (lease && known && isHeldByAnother(known, lease.owner)) throw heldByAnother(jobId)
+    if (expectSeq !== undefined && expectSeq !== last) throw seqConflict(jobId, first?.type, expectSeq, last)
+    if (known?.job.ended) throw endedError(jobId, first?.type, status)
+    if (lease && known && isHeldByAnother(known, lease.owner)) throw leaseConflict(jobId)
     if (!first) return []
     const kept = known ?? create(jobId)
     if (lease) takeLease(jobId, kept, lease.owner, lease.ms)
     if (rerun) kept.rerun = { ...rerun, attempt: 1 }
-    return appendEvents(jobId, kept, texts, appendId)
+    return appendEvents(
+      jobId,
+      kept,
+      entries.map(({ type }, index) => [type, texts[index] ?? 'null']),
+      appendId
+    )
   }
 
   return {
@@ -222,4 +220,3 @@ function createMemoryLog(options: MemoryLogOptions): EventLog {
 
 /** With `rerun`, a job without a lease belongs to nobody: an owner that has lost it must not take it back by `renew`, only by `adopt`. */
 const isHeldByAnother = ({ lease, rerun }: StoredJob, owner: string): boolean => (lease || rerun ? lease?.owner !== owner : false)
-const heldByAnother = (jobId: string): LogError => new LogError('conflict', `job ${JSON.stringify(jobId)}: another owner holds its lease`)

@@ -4,8 +4,8 @@ import { wrapLog } from './wrap.ts'
 type OnError = (error: unknown, about?: { jobId?: string }) => void
 
 /**
- * Tells one outage of the log from the next: `reportOnce` wraps `onError` so that the first `unavailable` of an outage is reported, and those of all other readers
- * are not. An outage is over once any call of the returned `log` has been answered.
+ * Tells one outage of the log from the next: `reportOnce` wraps `onError` so that the first `unavailable` of an outage is reported, and those of all other
+ * readers are not. An outage is over once any call of the returned `log` has been answered.
  */
 export function watchOutages(log: EventLog): { log: EventLog; reportOnce(onError: OnError): OnError } {
   const appendMany = log.appendMany?.bind(log)

@@ -46,9 +46,10 @@ export const LEASE_IS_OVER = '?lease'
  * All data comes from `read` and `snapshot`. A wake-up (`watch`) carries no data: it says only that reading may bring something new.
  *
  * **Leases.** A process that runs a job holds its lease and renews it. Once a lease has expired, the next call that touches the job (append, read, snapshot;
- * or a timer of the log) wakes the watchers with `LEASE_IS_OVER`. The owner may renew it for another 3 s, or for the lease's own length where that is shorter.
- * Then the log ends the job with `failed {code: 'lost', message, retryable: true}`. A job that has `rerun`, attempts left and no `cancelling` is queued
- * again instead, without a lease: the log appends `retrying {code: 'lost', attempt, message}`, with the number of the next attempt, and `queued {}` as one step.
+ * or a timer of the log) wakes the watchers with `LEASE_IS_OVER`. The owner may renew it for another 3 s, or for the lease's own length where that is
+ * shorter. Then the log ends the job with `failed {code: 'lost', message, retryable: true}`. A job that has `rerun`, attempts left and no `cancelling` is
+ * queued again instead, without a lease: the log appends `retrying {code: 'lost', attempt, message}`, with the number of the next attempt, and `queued {}` as
+ * one step.
  */
 export interface EventLog {
   /**
@@ -74,8 +75,9 @@ export interface EventLog {
   /** The job's state. It is kept beside the events, so that retention doesn't lose it. `undefined` for an unknown job. Rejects as `read` does. */
   snapshot(jobId: string): Promise<JobSnapshot | undefined>
   /**
-   * Calls `wake` after each append of any process, from the moment that the promise resolves. Also calls it where appends may have been missed, as after a lost
-   * connection. `what` is the type of the last event appended, or `LEASE_IS_OVER`; `undefined`: anything may have happened. Resolves with a function that stops.
+   * Calls `wake` after each append of any process, from the moment that the promise resolves. Also calls it where appends may have been missed, as after a
+   * lost connection. `what` is the type of the last event appended, or `LEASE_IS_OVER`; `undefined`: anything may have happened. Resolves with a function
+   * that stops.
    */
   watch(jobId: string, wake: (what?: string) => void): Promise<() => void>
   /**
@@ -101,8 +103,8 @@ export interface EventLog {
 }
 
 /**
- * How long an owner may still renew a lease of `ms` after somebody has found it expired. Without a grace, an outage of the log or a pause of the process that is
- * longer than the lease would end every running job.
+ * How long an owner may still renew a lease of `ms` after somebody has found it expired. Without a grace, an outage of the log or a pause of the process that
+ * is longer than the lease would end every running job.
  */
 export const graceOf = (ms: number): number => Math.min(ms, 3000)
 

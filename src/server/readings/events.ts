@@ -65,7 +65,10 @@ export async function readEvents(context: RequestContext, route: Route & { to: '
   }
 }
 
-/** Authorises and subscribes each job. Among several jobs, one that may not be read (403) gets an `error` of its own; other errors fail the request (PROTOCOL.md §7). */
+/**
+ * Authorises and subscribes each job. Among several jobs, one that may not be read (403) gets an `error` of its own; other errors fail the request
+ * (PROTOCOL.md §7).
+ */
 async function subscribeAll(
   asks: readonly SubscribeRequest[],
   single: boolean,

@@ -81,7 +81,8 @@ function addFrame(frame: Frame, { jobs, events }: Collected): void {
   }
   if (frame.control === 'subscribed') {
     const { job, epoch, seq, cursor, status } = frame
-    // The log was trimmed or replaced while it was read. The events collected before would be followed by a hole, and the answer has only one position for both.
+    // The log was trimmed or replaced while it was read. The events collected before would be followed by a hole, and the answer has only one position for
+    // both.
     if (jobs.has(job)) events.splice(0, events.length, ...events.filter((event) => event.job !== job))
     jobs.set(job, { job, epoch, seq, from: cursor, cursor, status, done: false })
   } else if (frame.control === 'done') moveTo(jobs.get(frame.job), frame.cursor, true)

@@ -20,8 +20,8 @@ interface NdjsonReading {
 }
 
 /**
- * Streams what the log has now, one frame a line (PROTOCOL.md §3). The first page of each job is read before the answer begins, so that an error can still be the
- * answer's status. Throws an `HttpError`.
+ * Streams what the log has now, one frame a line (PROTOCOL.md §3). The first page of each job is read before the answer begins, so that an error can still be
+ * the answer's status. Throws an `HttpError`.
  */
 export async function readNdjson({ subscriber, hello, budget, single, delivery }: NdjsonReading): Promise<Reply> {
   const first = await subscriber.readAvailable(budget)

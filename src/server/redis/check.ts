@@ -9,8 +9,8 @@ interface CheckOperations {
 }
 
 /**
- * Writes a job, watches it and deletes it: only that shows that Redis has memory left and that its user has the permissions. The job's id is random, so that in a
- * cluster each check reaches another node. Resolves with warnings; rejects where something fails.
+ * Writes a job, watches it and deletes it: only that shows that Redis has memory left and that its user has the permissions. The job's id is random, so that
+ * in a cluster each check reaches another node. Resolves with warnings; rejects where something fails.
  */
 export async function checkRedis({ append, reset, subscribe, command }: CheckOperations): Promise<string[]> {
   const job = `jobtail-health-${randomBytes(6).toString('hex')}`

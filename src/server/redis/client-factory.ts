@@ -4,7 +4,10 @@ import { masterAddress, type SentinelOptions } from './sentinel.ts'
 
 /** Makes clients for new connections: by URL, by Sentinel, or with the options of a client that the user gave. */
 export interface ClientFactory {
-  /** A new client of the node at `address`, a redirection's `host:port`. Without it, of the nodes given by the user: the one whose turn it is at this `attempt`. */
+  /**
+   * A new client of the node at `address`, a redirection's `host:port`. Without it, of the nodes given by the user: the one whose turn it is at this
+   * `attempt`.
+   */
   open(address: string | undefined, attempt: number, opening: OpenOptions): Client | Promise<Client>
 }
 

@@ -85,7 +85,9 @@ export function openIoredis(original: IoredisLike, address: object, { timeoutMs,
   }
 }
 
-/** Whether an error is an answer of Redis, rather than a lost connection. Recognised by class names: there may be two copies of a library, and two libraries. */
+/**
+ * Whether an error is an answer of Redis, rather than a lost connection. Recognised by class names: there may be two copies of a library, and two libraries.
+ */
 export function isReply(error: unknown): error is Error {
   if (error instanceof ErrorReply) return true
   for (let kind = Object(error).constructor; typeof kind === 'function' && kind !== Error; kind = Object.getPrototypeOf(kind))

@@ -13,7 +13,10 @@ export interface ClusterNodes {
   close(): void
 }
 
-/** Starts with the nodes given by the user, which redirect to the others. A node that can't be reached for twice `timeoutMs` is dropped until it is named again. */
+/**
+ * Starts with the nodes given by the user, which redirect to the others. A node that can't be reached for twice `timeoutMs` is dropped until it is named
+ * again.
+ */
 export function createClusterNodes(options: Omit<ConnectionOptions, 'address' | 'onGone'>): ClusterNodes {
   const seed = createConnection(options)
   const nodes = new Map<string, Connection>()

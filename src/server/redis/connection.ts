@@ -1,4 +1,5 @@
 import { child, delay, onAbort, orAborted } from '../../async/signals.ts'
+import { closedError } from '../log/log-errors.ts'
 import { LogError } from '../log/types.ts'
 import type { Client } from './client.ts'
 import type { ClientFactory } from './client-factory.ts'
@@ -34,7 +35,6 @@ const messageOf = (error: unknown): string => {
   return error instanceof Error ? error.message : String(error)
 }
 
-export const closedError = (): LogError => new LogError('closed', 'the log is closed')
 export const unavailable = (what: string, cause: unknown): LogError => new LogError('unavailable', `${what}: ${messageOf(cause)}`, { cause })
 
 /** The promise's outcome. Rejects after `ms`, and with the signal's reason once that is aborted. */

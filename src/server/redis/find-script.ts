@@ -21,11 +21,12 @@ const again = JSON.stringify(rerunData('MS', 'ATTEMPT')).split(/"ATTEMPT"|MS/)
 /**
  * Loads the job's state into local variables, and brings it up to date. Every script but RESET begins with this.
  *
- * Epoch: the state has the `run_id` of the Redis that last wrote it. In another run the log may have lost its tail: Redis was killed before the tail was on disk,
- * a backup was restored, or a replica took over that was behind. So may a log that ends before what this process has seen of it. Both take the new epoch.
+ * Epoch: the state has the `run_id` of the Redis that last wrote it. In another run the log may have lost its tail: Redis was killed before the tail was on
+ * disk, a backup was restored, or a replica took over that was behind. So may a log that ends before what this process has seen of it. Both take the new
+ * epoch.
  *
- * Lease: an expired lease gets a grace, and its watchers are woken. Once the grace is over, the job ends, or with `rerun` is queued again. Where Redis refuses these
- * writes, because its memory is full, the next script tries again.
+ * Lease: an expired lease gets a grace, and its watchers are woken. Once the grace is over, the job ends, or with `rerun` is queued again. Where Redis
+ * refuses these writes, because its memory is full, the next script tries again.
  *
  * KEYS: state, events, gone.
  */

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { JobSnapshot, JobStatus, WireEvent } from '../../protocol/frames.ts'
-import { isTerminal } from '../../protocol/rules.ts'
-import { checkAppend, checkEntry, checkJobId, checkLease } from '../log/entry.ts'
-import { type AppendOptions, type Entry, type EventLog, LogError, type LogPage } from '../log/types.ts'
+import { checkAppend, checkEntries, checkJobId, checkLease } from '../log/entry.ts'
+import { closedError, endedError, historyGoneError, leaseConflict, seqConflict } from '../log/log-errors.ts'
+import type { AppendOptions, Entry, EventLog, LogPage } from '../log/types.ts'
 import { type Arguments, argumentsOf } from './arguments.ts'
 import { checkRedis } from './check.ts'
-import { closedError } from './connection.ts'
 import { changesBy, eventOf, snapshotOf } from './events.ts'
 import { DATA, MS, TYPE } from './find-script.ts'
 import { createHighWater } from './high-water.ts'
@@ -17,11 +16,11 @@ import { createUncertainAppends } from './uncertain-appends.ts'
 import { createWakeUps } from './wake-ups.ts'
 
 /**
- * Keeps events in Redis (6.2 or newer, or Valkey), shared by any number of processes. Each append and each read is one Lua script, so that `seq` has no holes and
- * the terminal event is the last. Connects at its first use: one connection for commands (in a cluster, one for each node), and one for wake-ups.
+ * Keeps events in Redis (6.2 or newer, or Valkey), shared by any number of processes. Each append and each read is one Lua script, so that `seq` has no holes
+ * and the terminal event is the last. Connects at its first use: one connection for commands (in a cluster, one for each node), and one for wake-ups.
  *
- * Calls wait up to `timeoutMs` for Redis and then reject with a `LogError` of the code `unavailable`. After that an append may be stored or not: repeat it with
- * the same `appendId`.
+ * Calls wait up to `timeoutMs` for Redis and then reject with a `LogError` of the code `unavailable`. After that an append may be stored or not: repeat it
+ * with the same `appendId`.
  *
  * ```ts
  * const jobs = createJobServer({ log: redisLog({ url: 'redis://redis:6379' }) })
@@ -67,11 +66,8 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
     if (closed) throw closedError()
     checkJobId(job)
     checkAppend(options)
-    const texts = entries.map(({ type, data }) => checkEntry(job, type, data))
+    const texts = checkEntries(job, entries)
     const types = entries.map(({ type }) => type)
-    const earlyTerminal = types.findIndex(isTerminal)
-    if (earlyTerminal >= 0 && earlyTerminal < types.length - 1)
-      throw new TypeError(`entries: expected the terminal event "${types[earlyTerminal]}" to be last, got ${types.length - 1 - earlyTerminal} after it`)
     if (types.length === 0) return []
     const reply = await runAppend(job, types, texts, options)
     const [, epoch, first, ms] = reply as [string, string, number, number] // as: see the script
@@ -104,11 +100,9 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
     const entries = types.flatMap((type, index) => [type, texts[index] ?? 'null'])
     const reply = await uncertain.track(job, appendId, searchFrom, run(APPEND, job, args, entries, again))
     const [first = ''] = types
-    const quotedJob = JSON.stringify(job)
-    if (reply[0] === 'conflict')
-      throw new LogError('conflict', `job ${quotedJob}: expected "${first}" to follow seq ${expectSeq} (expectSeq), got seq ${reply[1]}`)
-    if (reply[0] === 'ended') throw new LogError('ended', `job ${quotedJob} has ended with "${reply[1]}": "${first}" cannot be appended`)
-    if (reply[0] === 'held') throw new LogError('conflict', `job ${quotedJob}: another owner holds its lease`)
+    if (reply[0] === 'conflict') throw seqConflict(job, first, expectSeq, reply[1])
+    if (reply[0] === 'ended') throw endedError(job, first, reply[1])
+    if (reply[0] === 'held') throw leaseConflict(job)
     return reply
   }
 
@@ -144,7 +138,7 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
   }
 
   function isMissing([found]: unknown[], job: string): boolean {
-    if (found === 'gone') throw new LogError('history-gone', `job ${JSON.stringify(job)} and its log were dropped: it ended more than ${ttlMs} ms ago (ttlMs)`)
+    if (found === 'gone') throw historyGoneError(job, ttlMs)
     return found === 'unknown'
   }
 

@@ -7,8 +7,8 @@ import type { SentinelOptions } from './sentinel.ts'
 /** Options of `redisLog`. `undefined` is the default. At most one of `url`, `client` and `sentinel` may be given. */
 export interface RedisLogOptions {
   /**
-   * Where Redis is: `redis://user:password@host:6379/0`, or `rediss:` for TLS. Of a Redis Cluster, one node or a list of several: redirections lead to the others,
-   * and the list is for the time when one of them is down.
+   * Where Redis is: `redis://user:password@host:6379/0`, or `rediss:` for TLS. Of a Redis Cluster, one node or a list of several: redirections lead to the
+   * others, and the list is for the time when one of them is down.
    *
    * @defaultValue `'redis://localhost:6379'`
    */
@@ -54,8 +54,8 @@ export interface RedisLogOptions {
    */
   idleTtlMs?: number
   /**
-   * Assumes that Redis loses no write that it has acknowledged, so that its restart needs no new epoch. Only true with `appendfsync always`, without a replica that
-   * takes over, and without backups restored by hand. Changes nothing in Redis itself.
+   * Assumes that Redis loses no write that it has acknowledged, so that its restart needs no new epoch. Only true with `appendfsync always`, without a
+   * replica that takes over, and without backups restored by hand. Changes nothing in Redis itself.
    *
    * @defaultValue `false`: each log takes a new epoch after a restart or failover of Redis
    */

@@ -8,8 +8,9 @@ import { ALL, type Script } from './scripts.ts'
 
 export interface Scripts {
   /**
-   * Runs a script, and repeats it where the connection was lost meanwhile. `args` gets `again`: an earlier attempt may have been executed; and the `run_id` of the
-   * Redis that it is sent to. Rejects with `unavailable` where there is no answer within `timeoutMs`, and for errors that may pass, such as a full memory.
+   * Runs a script, and repeats it where the connection was lost meanwhile. `args` gets `again`: an earlier attempt may have been executed; and the `run_id`
+   * of the Redis that it is sent to. Rejects with `unavailable` where there is no answer within `timeoutMs`, and for errors that may pass, such as a full
+   * memory.
    */
   run(script: Script, keys: string[], args: (again: boolean, runId: string) => string[]): Promise<unknown[]>
   /** Sends one command to the node that has the key, without retries. */

@@ -83,7 +83,7 @@ test('an HTTP/2 session that asks nothing is closed; one that reads is not', asy
   onTestFinished(() => jobs.close({ graceMs: 100 }))
   await jobs.publish('42', 'queued')
   const server = http2.createServer()
-  // as: without TLS it is the same
+  // as: the session is the same without TLS
   attachTo(server as never, { handle: jobs.handle, upgrade: jobs.upgrade, isOutside: () => false, idleSessionMs: 3000 })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
