@@ -1,4 +1,4 @@
-/** The exit codes, as README documents them for scripts. */
+/** The exit codes, as docs/API.md lists them for scripts. */
 
 export const EXIT = {
   succeeded: 0,
