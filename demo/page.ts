@@ -57,6 +57,8 @@ const diagnostics: Diagnostic[] = []
 const connect = (): Client =>
   createClient({
     transports,
+    // A person is watching. The default of 30 s spares the servers of pages that nobody looks at.
+    retry: { maxMs: 2000 },
     ...(wishes.get('memory') !== '1' && { memory: false as const }),
     onDiagnostic(diagnostic) {
       diagnostics.push(diagnostic)

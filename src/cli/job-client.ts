@@ -1,34 +1,34 @@
-/** The client's requests from a terminal: through a proxy where one is named, given up at once where nothing ever answered, and told of in a line. */
+/** Requests of the command line: through a proxy where the environment names one, and with a record of whether any server has ever answered. */
 
 import { WebSocket } from 'ws'
 import { isTransportError, messageOf } from '../errors.ts'
 import { place } from '../protocol/urls.ts'
 import type { ClientOptions } from '../types.ts'
 import { EXIT, Exit } from './exit-codes.ts'
-import { reasonOf } from './network.ts'
+import { networkReason } from './network.ts'
 import type { Route } from './proxy.ts'
 
-export interface Reachable {
+export interface TrackedConnection {
   fetch: typeof fetch
   WebSocket: NonNullable<ClientOptions['WebSocket']>
-  /** Somebody has answered, whatever it was. */
+  /** Whether any request was answered, with whatever status. */
   hasAnswered(): boolean
-  /** What kept the last request from an answer; '' where it had one. */
+  /** Why the last request got no answer; `''` where it got one. */
   reason(): string
-  /** To end with where nothing answers. */
+  /** The `Exit` for a server that can't be reached. */
   unreachable(): Exit
 }
 
-export interface ReachableOptions {
+export interface TrackedConnectionOptions {
   base: URL
   route: Route
-  /** Told of each answer. */
+  /** Called with each answer. */
   onAnswer?: (response: Response) => void
-  /** Told of a request that nothing answered. */
-  onSilence?: () => void
+  /** Called for each request that got no answer. */
+  onNetworkError?: () => void
 }
 
-export function createReachable({ base, route, onAnswer, onSilence }: ReachableOptions): Reachable {
+export function trackConnection({ base, route, onAnswer, onNetworkError }: TrackedConnectionOptions): TrackedConnection {
   let hasAnswered = false
   let reason = ''
 
@@ -51,13 +51,13 @@ export function createReachable({ base, route, onAnswer, onSilence }: ReachableO
         return response
       } catch (error) {
         if (error instanceof TypeError) {
-          reason = reasonOf(error) // what else ends a request is its own signal
-          onSilence?.()
+          reason = networkReason(error) // `fetch` rejects with a TypeError for network errors; anything else is the request's own abort
+          onNetworkError?.()
         }
         throw error
       }
     },
-    WebSocket: Socket as unknown as typeof globalThis.WebSocket, // as: it is one, under types of its own
+    WebSocket: Socket as unknown as typeof globalThis.WebSocket, // as: `ws` implements the same interface under types of its own
     hasAnswered: () => hasAnswered,
     reason: () => reason,
     unreachable() {
@@ -67,10 +67,13 @@ export function createReachable({ base, route, onAnswer, onSilence }: ReachableO
   }
 }
 
-/** What a request failed with. A page can't know why there was no answer, and names what it may be; here it is known. */
+/**
+ * The message of a failed request. The client's own message lists what may be wrong (CORS, mixed content), since browsers hide the cause; Node tells it, so
+ * that it replaces the list.
+ */
 export function failureOf(error: unknown): string {
   for (let each = error; each instanceof Error; each = each.cause) {
-    if (isTransportError(each) && each.reason === 'network') return messageOf(each).replace(/\(network,.*\)/, `(${reasonOf(each.cause)})`)
+    if (isTransportError(each) && each.reason === 'network') return messageOf(each).replace(/\(network,.*\)/, `(${networkReason(each.cause)})`)
   }
   return messageOf(error)
 }

@@ -1,8 +1,8 @@
-/** Why no answer came: what `fetch` keeps behind "fetch failed". */
-export function reasonOf(error: unknown): string {
+/** Why a request got no answer: the cause behind the message "fetch failed". */
+export function networkReason(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   if (!(cause instanceof Error)) return String(cause)
   const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
-  if (code.startsWith('ERR_SSL')) return `${code}: is it http:, and not https:?` // its message is for OpenSSL's developers
-  return cause.message || code // of several addresses that were tried there is only a code
+  if (code.startsWith('ERR_SSL')) return `${code}: the server may speak http:, not https:` // OpenSSL's own message doesn't say that
+  return cause.message || code // where several addresses were tried, Node's error has a code and no message
 }

@@ -1,4 +1,4 @@
-/** Proxies by environment: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, as curl reads them; lower case first. */
+/** Finds the proxy in HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, as curl does. The lower-case names win. */
 
 import type { Agent } from 'node:http'
 import { BlockList, isIP } from 'node:net'
@@ -6,33 +6,37 @@ import { UsageError } from './exit-codes.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** How a URL is asked. */
+/** How to reach a URL: directly or through a proxy. */
 export interface Route {
-  /** `undefined`: without one. */
+  /** `undefined`: directly. */
   proxy: URL | undefined
   fetch: typeof globalThis.fetch
-  /** For a WebSocket. */
+  /** The agent for WebSockets. */
   agent: Agent | undefined
 }
 
 /**
- * The proxy for a URL; `undefined` where there is none to be used.
- * @throws UsageError for one that is no http: or https: URL
+ * The proxy for a URL; `undefined` where none is to be used.
+ *
+ * @throws {UsageError} where the environment names a proxy that is no http: or https: URL
  */
 export function proxyFor({ protocol, hostname, port }: URL, env: Environment): URL | undefined {
   const read = (name: string): string => env[name] || env[name.toUpperCase()] || ''
   const host = hostname.replace(/^\[|\]$/g, '')
   const named = read(protocol.replace(':', '_proxy')) || read('all_proxy')
-  if (!named || isExcepted(host, port || (protocol === 'https:' ? '443' : '80'), read('no_proxy'))) return undefined
+  if (!named || isExcluded(host, port || (protocol === 'https:' ? '443' : '80'), read('no_proxy'))) return undefined
   const text = named.includes('://') ? named : `http://${named}`
   const proxy = URL.canParse(text) ? new URL(text) : undefined
   if (!proxy || !/^https?:$/.test(proxy.protocol))
-    throw new UsageError(`the environment's proxy: expected an http: or https: URL, got ${proxy?.protocol ?? 'none'}`)
+    throw new UsageError(`the proxy in the environment: expected an http: or https: URL, got ${proxy?.protocol ?? 'no valid URL'}`)
   return proxy
 }
 
-/** NO_PROXY: `*`, hosts with or without a port, domains (`example.com` is also `.example.com` and `*.example.com`), addresses, networks as `10.0.0.0/8`. */
-function isExcepted(host: string, port: string, list: string): boolean {
+/**
+ * Whether NO_PROXY lists the host. Entries are `*`, hosts with or without a port, domains (`example.com`, `.example.com` and `*.example.com` mean the same: the
+ * domain and all below it), IP addresses, and networks such as `10.0.0.0/8`.
+ */
+function isExcluded(host: string, port: string, list: string): boolean {
   return list
     .toLowerCase()
     .split(/[\s,]+/)
@@ -56,13 +60,13 @@ function isInNetwork(host: string, network: string): boolean {
   return list.check(host, family)
 }
 
-/** What it needs is loaded only where there is a proxy. */
+/** The route to a URL. Loads undici and https-proxy-agent only where there is a proxy. */
 export async function routeTo(url: URL, env: Environment): Promise<Route> {
   const proxy = proxyFor(url, env)
   if (!proxy) return { proxy, fetch: globalThis.fetch, agent: undefined }
   const [{ ProxyAgent, fetch }, { HttpsProxyAgent }] = await Promise.all([import('undici'), import('https-proxy-agent')])
-  // A request for http: is handed to the proxy as it is, since many let only port 443 through by CONNECT; a WebSocket gets through by nothing else.
+  // No CONNECT for http: requests, since many proxies allow CONNECT only to port 443. WebSockets need CONNECT in any case.
   const dispatcher = new ProxyAgent({ uri: proxy.href, proxyTunnel: false })
-  const through = (input: unknown, init: object = {}) => fetch(input as string | URL, { ...init, dispatcher }) // as: what the client and the checks ask
-  return { proxy, fetch: through as unknown as typeof globalThis.fetch, agent: new HttpsProxyAgent(proxy) } // as: the same function, under undici's own types
+  const through = (input: unknown, init: object = {}) => fetch(input as string | URL, { ...init, dispatcher }) // as: the client and the checks pass URLs and strings
+  return { proxy, fetch: through as unknown as typeof globalThis.fetch, agent: new HttpsProxyAgent(proxy) } // as: the same function under undici's own types
 }

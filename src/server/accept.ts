@@ -1,4 +1,4 @@
-/** What a request is answered with (PROTOCOL.md §2). */
+/** The format of a reading (PROTOCOL.md §2). */
 export type Format = 'sse' | 'ndjson' | 'json'
 
 /** A media range of `Accept` and its weight (RFC 9110 §12.5.1). */
@@ -11,12 +11,15 @@ function parse(accept: string): Range[] {
   return accept.split(',').map((part) => {
     const [type = '', ...parameters] = part.split(';').map((each) => each.trim().toLowerCase())
     const weight = parameters.map((each) => /^q\s*=\s*(.*)$/.exec(each)?.[1]).find((each) => each !== undefined)
-    // One that is malformed says nothing.
+    // A malformed weight counts as none.
     return { type, q: weight !== undefined && /^(0(\.\d*)?|1(\.0*)?)$/.test(weight) ? Number(weight) : 1 }
   })
 }
 
-/** A stream and NDJSON only where they are named; the one that weighs most, of equal ones the stream before NDJSON before JSON. */
+/**
+ * Chooses the format with the highest weight in `Accept`. Event streams and NDJSON count only where they are named, not by a wildcard. Of equal weights the
+ * event stream comes before NDJSON, and NDJSON before JSON.
+ */
 export function formatFor(accept: string | null): Format {
   const ranges = parse(accept ?? '')
   const weight = (...types: string[]): number => {

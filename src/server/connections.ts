@@ -4,20 +4,20 @@ import { longTimeout } from './long-timeout.ts'
 import type { ConnectionKind, Meter, MetricsStore } from './metrics.ts'
 import type { Settings } from './types.ts'
 
-/** An open reading, as those see it who may end it. */
+/** What the server can do to an open reading. */
 export interface Connection {
   bye(reason: ByeReason, retryMs: number): void
-  /** Ends it now, whatever is unsent. */
-  cut(): void
+  /** Destroys the connection at once, with whatever is unsent. */
+  destroy(): void
 }
 
-/** Counts the open readings, and ends them when their time has come. */
+/** Counts the open readings against `maxReaders` and `maxReadersPerAddress`, and ends them at `close`. */
 export class Connections {
   private readonly settings: Settings
   private readonly metrics: MetricsStore
   private readonly slots = new Set<ConnectionSlot>()
-  private readonly waiting = new Set<() => void>()
-  private readonly byAddress = new Map<string, number>()
+  private readonly awaitingAuthorize = new Set<() => void>()
+  private readonly countByAddress = new Map<string, number>()
   private closed: PromiseWithResolvers<void> | undefined
 
   constructor(settings: Settings, metrics: MetricsStore) {
@@ -29,65 +29,70 @@ export class Connections {
     return this.closed !== undefined
   }
 
-  /** Throws the refusal where the server, or the address, has too many. */
+  /** Takes a slot for a reading. Throws an `HttpError`: 503 where the server closes or has `maxReaders`, 429 where the address has too many. */
   admit(address: string | undefined, kind: ConnectionKind): ConnectionSlot {
     const { maxReaders, maxReadersPerAddress, maxConnectionAgeMs } = this.settings
     if (this.closing) throw closing()
-    if (this.slots.size >= maxReaders) throw busy(503, 'the server has too many connections', 5000)
-    if (address !== undefined && (this.byAddress.get(address) ?? 0) >= maxReadersPerAddress) throw busy(429, 'too many connections from one address', 5000)
+    if (this.slots.size >= maxReaders) throw busy(503, `the server has ${maxReaders} open connections, its limit`, 5000)
+    if (address !== undefined && (this.countByAddress.get(address) ?? 0) >= maxReadersPerAddress)
+      throw busy(429, `this address has ${maxReadersPerAddress} open connections, its limit`, 5000)
     const slot = new ConnectionSlot(this, address, this.metrics.open(kind), maxConnectionAgeMs)
     this.slots.add(slot)
     this.count(address, 1)
     return slot
   }
 
-  /** For who waits for the permission to be admitted. Returns how that ends; `cut` is called where the server closes before. Throws the refusal where too many do. */
-  wait(cut: () => void): () => void {
+  /**
+   * Counts a socket that waits for `authorize` before it gets a slot. Returns a function that ends the wait; `destroy` is called where the server closes before
+   * that. Throws an `HttpError` 503 where the server closes, or where `maxReaders` sockets wait already.
+   */
+  waitForAuthorize(destroy: () => void): () => void {
     if (this.closing) throw closing()
-    if (this.waiting.size >= this.settings.maxReaders) throw busy(503, 'too many connections wait to be admitted', 5000)
-    this.waiting.add(cut)
-    return () => void this.waiting.delete(cut)
+    if (this.awaitingAuthorize.size >= this.settings.maxReaders)
+      throw busy(503, `${this.settings.maxReaders} connections wait for authorize already, the limit`, 5000)
+    this.awaitingAuthorize.add(destroy)
+    return () => void this.awaitingAuthorize.delete(destroy)
   }
 
-  leave(slot: ConnectionSlot): void {
+  remove(slot: ConnectionSlot): void {
     if (!this.slots.delete(slot)) return
     slot.meter.close()
     this.count(slot.address, -1)
     if (this.slots.size === 0) this.closed?.resolve()
   }
 
-  /** Resolves when all are over; those that aren't after `graceMs` are cut. */
+  /** Says `bye` to every reading, and resolves when all have ended. Those that haven't after `graceMs` are destroyed. */
   async close(graceMs: number): Promise<void> {
     this.closed ??= Promise.withResolvers()
     if (this.slots.size === 0) this.closed.resolve()
-    for (const cut of this.waiting) cut()
-    const retryMs = this.spreadMs()
+    for (const destroy of this.awaitingAuthorize) destroy()
+    const retryMs = this.reconnectSpreadMs()
     for (const { connection } of [...this.slots]) connection?.bye('shutdown', retryMs)
-    const cancelCut = longTimeout(graceMs, () => {
-      for (const { connection } of [...this.slots]) connection?.cut()
+    const cancelDestroy = longTimeout(graceMs, () => {
+      for (const { connection } of [...this.slots]) connection?.destroy()
     })
     await this.closed.promise
-    cancelCut()
+    cancelDestroy()
   }
 
-  /** Everybody who is sent away together comes back over a second for each thousand of them. */
-  spreadMs(): number {
+  /** Over how many ms clients that get `bye` together should reconnect: a second for each thousand of them, from 1 to 30 s. */
+  reconnectSpreadMs(): number {
     return Math.min(30_000, Math.max(1000, this.slots.size))
   }
 
   private count(address: string | undefined, change: 1 | -1): void {
     if (address === undefined) return
-    const now = (this.byAddress.get(address) ?? 0) + change
-    if (now === 0) this.byAddress.delete(address)
-    else this.byAddress.set(address, now)
+    const now = (this.countByAddress.get(address) ?? 0) + change
+    if (now === 0) this.countByAddress.delete(address)
+    else this.countByAddress.set(address, now)
   }
 }
 
-/** An open reading's place among all. */
+/** One reading's place among `maxReaders`, with the timers that end the reading. */
 export class ConnectionSlot {
   readonly address: string | undefined
   readonly meter: Meter
-  /** What it was taken for, once there is that. */
+  /** Set by `hold`. */
   connection: Connection | undefined
   private readonly connections: Connections
   private readonly maxAgeMs: number
@@ -102,15 +107,15 @@ export class ConnectionSlot {
     this.maxAgeMs = maxAgeMs
   }
 
-  /** From now on the connection is told of `max-age`, `auth` and `shutdown`. */
+  /** From now on the connection gets `bye` with `max-age`, `auth` and `shutdown`. */
   hold(connection: Connection): void {
     this.connection = connection
-    if (this.connections.closing) connection.bye('shutdown', this.connections.spreadMs())
-    // Up to a tenth earlier, so that connections that came together don't leave together.
+    if (this.connections.closing) connection.bye('shutdown', this.connections.reconnectSpreadMs())
+    // Up to a tenth earlier, so that connections that were opened together don't all reconnect together.
     this.cancelAge = longTimeout(this.maxAgeMs * (1 - Math.random() / 10), () => connection.bye('max-age', 1000))
   }
 
-  /** Ms since 1970, the earliest counts: then `bye` `auth`. */
+  /** Says `bye` with `auth` at `time`, in ms since 1970. Of several times the earliest counts. */
   expireAt(time: number): void {
     if (time >= this.expiresAt) return
     this.expiresAt = time
@@ -119,9 +124,9 @@ export class ConnectionSlot {
   }
 
   release(): void {
-    this.expiresAt = Number.NEGATIVE_INFINITY // a permission that comes later sets no alarm
+    this.expiresAt = Number.NEGATIVE_INFINITY // so that an answer of `authorize` that comes later sets no timer
     this.cancelAge?.()
     this.cancelExpiry?.()
-    this.connections.leave(this)
+    this.connections.remove(this)
   }
 }

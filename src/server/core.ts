@@ -1,46 +1,46 @@
 import { respondToFetch } from './adapters/fetch.ts'
-import { createBodies } from './bodies.ts'
+import { createBodyReader } from './body-reader.ts'
 import { Connections } from './connections.ts'
-import type { Parts } from './handler.ts'
+import type { ServerParts } from './handler.ts'
 import { healthOf } from './health.ts'
-import { checkEntry, checkJobId, JsonText } from './log/entry.ts'
+import { checkDataSize, checkEntry, checkJobId, JsonText } from './log/entry.ts'
 import { memoryLog } from './log/memory.ts'
 import { watchOutages } from './log/outage.ts'
-import { enterProcess } from './log/process-wide.ts'
+import { registerServer } from './log/process-wide.ts'
 import { sharedLog } from './log/shared.ts'
 import { longTimeout } from './long-timeout.ts'
-import { countingLog, createMetrics } from './metrics.ts'
-import { checkSize } from './outbox.ts'
+import { countAppends, createMetrics } from './metrics.ts'
 import { watchOrphans } from './rerun.ts'
 import { createRunner } from './run.ts'
-import { checkOptions, settingsFrom, unfailing, warnIfOpen } from './settings.ts'
+import { catchErrors, checkOptions, settingsFrom, warnIfOpen } from './settings.ts'
 import type { FetchJobServer, JobServerOptions, Settings } from './types.ts'
 
-/** What a server is wherever it runs, and what answers a request in it. */
+/** A server without what takes Node's own requests and sockets, and the parts that answer a request. */
 export interface Core {
-  parts: Parts
+  parts: ServerParts
   server: FetchJobServer
 }
 
+/** Wires the parts of a server together. Throws for an option out of range. */
 export function createCore(options: JobServerOptions): Core {
   checkOptions(options)
   warnIfOpen(options)
   const metrics = createMetrics()
-  const own = options.log ?? memoryLog()
-  const outages = watchOutages(countingLog(own, metrics))
-  const chosen = settingsFrom(options)
-  const leaveProcess = enterProcess(own, chosen.basePath)
-  const reruns = chosen.onLost === 'rerun' ? watchOrphans(outages.log) : undefined
-  const log = sharedLog(reruns?.log ?? outages.log, chosen.heartbeatMs)
-  const settings: Settings = { ...chosen, log, onError: outages.tellOnce(unfailing(chosen.onError)) }
+  const configuredLog = options.log ?? memoryLog()
+  const outages = watchOutages(countAppends(configuredLog, metrics))
+  const withDefaults = settingsFrom(options)
+  const unregister = registerServer(configuredLog, withDefaults.basePath)
+  const orphans = withDefaults.onLost === 'rerun' ? watchOrphans(outages.log) : undefined
+  const log = sharedLog(orphans?.log ?? outages.log, withDefaults.heartbeatMs)
+  const settings: Settings = { ...withDefaults, log, onError: outages.reportOnce(catchErrors(withDefaults.onError)) }
   const connections = new Connections(settings, metrics)
   const runner = createRunner(settings, metrics)
-  reruns?.begin(settings, runner)
-  const parts: Parts = { settings, connections, bodies: createBodies(settings), runner, metrics }
+  orphans?.start(settings, runner)
+  const parts: ServerParts = { settings, connections, bodies: createBodyReader(settings), runner, metrics }
   let closed: Promise<void> | undefined
 
   async function closeAll(graceMs: number, drainMs: number): Promise<void> {
-    leaveProcess()
+    unregister()
     const { promise: late, resolve } = Promise.withResolvers<void>()
     const ended = runner.close(drainMs)
     await runner.drained
@@ -57,7 +57,7 @@ export function createCore(options: JobServerOptions): Core {
   async function publish(...[jobId, type, data, options]: Parameters<FetchJobServer['publish']>): ReturnType<FetchJobServer['publish']> {
     checkJobId(jobId)
     const json = checkEntry(jobId, type, data)
-    checkSize(jobId, type, json, settings.maxEventBytes)
+    checkDataSize(jobId, type, json, settings.maxEventBytes)
     return log.append(jobId, type, new JsonText(json), options)
   }
 
@@ -69,8 +69,8 @@ export function createCore(options: JobServerOptions): Core {
     metrics: metrics.read,
     health: async (options) => (runner.closing ? { status: 'closing' } : healthOf(log, connections, options)),
     async close({ graceMs = 5000, drainMs = 0 } = {}) {
-      if (!(graceMs >= 0)) throw new RangeError(`graceMs: expected ms from 0, got ${graceMs}`)
-      if (!(drainMs >= 0)) throw new RangeError(`drainMs: expected ms from 0, got ${drainMs}`)
+      if (!(graceMs >= 0)) throw new RangeError(`graceMs: expected milliseconds from 0, got ${graceMs}`)
+      if (!(drainMs >= 0)) throw new RangeError(`drainMs: expected milliseconds from 0, got ${drainMs}`)
       closed ??= closeAll(graceMs, drainMs)
       return closed
     }

@@ -5,12 +5,12 @@ import type { Settings } from './types.ts'
 const EXPOSED = 'ETag, Retry-After, Location'
 const REQUEST_HEADERS = ['authorization', 'last-event-id', 'if-none-match', 'prefer', 'content-type', 'idempotency-key']
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
-/** Names that a preflight may ask for. */
+/** How many header names of one preflight are read. */
 const MAX_ASKED = 100
 
 type Origins = Pick<Settings, 'origins' | 'allowCredentials' | 'onError' | 'hosts' | 'trustForwardedHost'>
 
-/** A function that throws, or says neither yes nor no, as an async one does, lets nobody in. */
+/** Whether `origins` lists the origin. A function that throws, or doesn't return a boolean (an async one returns a promise), allows nobody. */
 function isAllowed(origin: string, { origins, onError }: Origins): boolean {
   if (origins === '*') return true
   if (typeof origins !== 'function') return origins.includes(origin)
@@ -25,9 +25,10 @@ function isAllowed(origin: string, { origins, onError }: Origins): boolean {
 }
 
 /**
- * Refuses what a page of a strange origin may not do: browsers send it cookies and all, and CORS doesn't stop them (PROTOCOL.md §8.4). The scheme
- * is left out: behind a proxy that ends TLS, the server doesn't know its own. Where the browser itself says whose page it is (`Sec-Fetch-Site`,
- * https://www.w3.org/TR/fetch-metadata/), that counts: no page can set it, and it doesn't depend on the `Host` that a proxy passes on.
+ * Throws an `HttpError` 403 for a POST or handshake that a page of a foreign origin has sent: CORS stops neither, and browsers send cookies with both
+ * (PROTOCOL.md §8.4). `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/) counts where the browser sends it: no page can set it, and unlike `Host` it
+ * doesn't depend on what a proxy passes on. Otherwise the hosts are compared, without the scheme: behind a proxy that terminates TLS the server doesn't know
+ * its own.
  */
 export function checkOrigin(request: Request, settings: Origins): void {
   const origin = request.headers.get('origin')
@@ -37,13 +38,13 @@ export function checkOrigin(request: Request, settings: Origins): void {
   if (site === null && (origin === null || isOriginOf(origin, own))) return
   if (origin !== null && isAllowed(origin, settings)) return
   throw forbidden(
-    `the origin ${origin ?? 'of the page'} is not allowed: the server was asked as ${JSON.stringify(own.text.slice(0, 255))} (${own.header})` +
-      `${site === null ? '' : `, the browser says ${JSON.stringify(site.slice(0, 20))} (Sec-Fetch-Site)`}, and \`origins\` doesn't have it. ` +
-      'A proxy that rewrites Host needs to pass it on, or `trustForwardedHost`'
+    `the origin ${origin ?? 'of the page'} is not allowed: the server's own host is ${JSON.stringify(own.text.slice(0, 255))} (${own.header})` +
+      `${site === null ? '' : `, the browser says ${JSON.stringify(site.slice(0, 20))} (Sec-Fetch-Site)`}, and \`origins\` doesn't list it. ` +
+      'Let a proxy in front pass `Host` on, or set `trustForwardedHost`, or add the origin to `origins`'
   )
 }
 
-/** What lets an allowed page of another origin read the answer (PROTOCOL.md §8.5). */
+/** The headers that let a page of an allowed origin read the response (PROTOCOL.md §8.5). */
 export function corsHeaders(request: Request, settings: Origins): Record<string, string> {
   const origin = request.headers.get('origin')
   const forAll = { 'Cross-Origin-Resource-Policy': 'cross-origin' }
@@ -56,7 +57,10 @@ export function corsHeaders(request: Request, settings: Origins): Record<string,
   }
 }
 
-/** What a page may send; whatever else it asks for, since tracing adds headers of its own to each request. Without `Access-Control-Allow-Origin`, nobody. */
+/**
+ * The headers of a preflight's reply. They allow whatever headers the page asks for, since tracing tools add some to every request. Only pages that also get
+ * `Access-Control-Allow-Origin` may use them.
+ */
 export function preflightHeaders({ headers }: Request): Record<string, string> {
   const asked = (headers.get('access-control-request-headers') ?? '').split(',', MAX_ASKED).map((name) => name.trim().toLowerCase())
   return {

@@ -1,4 +1,4 @@
-/** Frames as text. An event is serialised once, however many readers it goes to. */
+/** Serialises frames. An event is serialised once, however many readers it goes to. */
 
 import type { Frame, WireEvent } from '../protocol/frames.ts'
 import { isControl } from '../protocol/frames.ts'
@@ -6,26 +6,32 @@ import { byteLength } from './platform.ts'
 
 const KEY = 'jobtail:mark'
 const MARK = `"${KEY}":`
-/** It stands last, and is looked for only there: data may be long. */
+/** The mark is the last member. Only this many characters at the end are searched for it, since data may be long. */
 const LONGEST_MARK = 256
 
-/** Data with a mark that its writer finds again (`markOf`), and that is in nobody's reading. In a log that makes no events by `createEvent` it is a member of the data. */
+/**
+ * Adds a mark to an event's data. The writer gets it back by `markOf`; readers don't see it, as `createEvent` takes it out of the data. In a log of the
+ * user's own, which doesn't call `createEvent`, readers see it as a member of the data.
+ */
 export const withMark = (data: unknown, mark: unknown): object => ({ ...Object(data), [KEY]: mark })
 
-/** Data without a mark that stands in it. */
+/** Takes the mark out of data that has one. */
 export function withoutMark(data: unknown): unknown {
   if (typeof data !== 'object' || data === null || !(KEY in data)) return data
   const { [KEY]: _, ...rest } = data
   return rest
 }
 
-/** The mark that an event was appended with. */
+/** The mark that an event was appended with, or `undefined`. */
 export function markOf(event: WireEvent): unknown {
   const text = EncodedEvent.markOf(event)
   return text === undefined ? Object(event.data)[KEY] : JSON.parse(text)
 }
 
-/** An event whose text is known. The text is a private field: a `WeakMap` of as many events as a log holds is slow to look into, and slower to collect. */
+/**
+ * An event that knows its serialised text. The text is a private field: a `WeakMap` with an entry for every event of a log would be slow to search, and slower
+ * to collect as garbage.
+ */
 class EncodedEvent implements WireEvent {
   readonly id: string
   readonly seq: number
@@ -35,7 +41,7 @@ class EncodedEvent implements WireEvent {
   readonly data: unknown
   readonly #text: string
   readonly #mark: string | undefined
-  /** In UTF-8; 0: not counted yet. */
+  /** The text's length in UTF-8; 0 before it was counted. */
   #bytes = 0
 
   constructor(id: string, seq: number, job: string, type: string, time: string, json: string) {
@@ -48,7 +54,7 @@ class EncodedEvent implements WireEvent {
     const shown = at < 0 ? json : `${json.slice(0, json[at - 1] === ',' ? at - 1 : at)}}`
     this.#mark = at < 0 ? undefined : json.slice(at + MARK.length, -1)
     this.data = JSON.parse(shown)
-    // Not a template: that would be a tree of its parts until somebody reads it, twice as large.
+    // Not a template literal: V8 keeps that as a tree of its parts until it is read, which takes twice the memory.
     this.#text = ['{"id":"', id, '","seq":', seq, ',"job":', quoted(job), ',"type":"', type, '","time":"', time, '","data":', shown, '}'].join('')
     Object.freeze(this)
   }
@@ -68,21 +74,21 @@ class EncodedEvent implements WireEvent {
   }
 }
 
-/** The id of a job as JSON: most events follow one of the same job. */
+/** A job id as JSON. Remembers the last one, since most events follow one of the same job. */
 function quoted(job: string): string {
   if (job !== last.job) last = { job, json: JSON.stringify(job) }
   return last.json
 }
 let last = { job: '', json: '""' }
 
-/** An event of a log, with its data as the JSON text that it was appended as: that of `JSON.stringify`, a single line. */
+/** Makes an event whose data is `json`, a single line as `JSON.stringify` writes it. */
 export const createEvent = (id: string, seq: number, job: string, type: string, time: string, json: string): WireEvent =>
   new EncodedEvent(id, seq, job, type, time, json)
 
-/** Of events that a log has made by itself. */
+/** The serialised text of events that weren't made by `createEvent`: those of a user's own log. */
 const texts = new WeakMap<WireEvent, string>()
 
-/** The event as one line of JSON; the same object is serialised only once, so it must not change any more. */
+/** The event as one line of JSON. The same object is serialised only once, so that it must not change afterwards. */
 export function encodeEvent(event: WireEvent): string {
   let text = EncodedEvent.textOf(event) ?? texts.get(event)
   if (text === undefined) {
@@ -92,8 +98,8 @@ export function encodeEvent(event: WireEvent): string {
   return text
 }
 
-/** How many bytes of UTF-8 that is. */
+/** The length of `encodeEvent(event)` in UTF-8, in bytes. */
 export const bytesOf = (event: WireEvent): number => EncodedEvent.bytesOf(event) ?? byteLength(encodeEvent(event))
 
-/** Any frame as one line of JSON. */
+/** A frame as one line of JSON. */
 export const encodeFrame = (frame: Frame): string => (isControl(frame) ? JSON.stringify(frame) : encodeEvent(frame))

@@ -1,6 +1,7 @@
 /**
- * Frames and chunks that are made by hand and written past `http` and `ws`, which would make each anew for every reader: this is most of what
- * a fan-out costs. Whoever counts or changes what passes through `res.write` or `ws.send` doesn't see it; `fastPath: false` has all go through them.
+ * Encodes HTTP chunks and WebSocket frames by hand, and writes them past `http` and `ws`. Those would encode each anew for every reader, which is most of the
+ * cost of a fan-out. Code that counts or changes what passes through `res.write` or `ws.send` doesn't see these writes; `fastPath: false` sends all through
+ * them.
  */
 
 import { ServerResponse } from 'node:http'
@@ -10,26 +11,26 @@ import type { BackpressuredWriter } from './backpressured-writer.ts'
 
 type Stream = ConstructorParameters<typeof BackpressuredWriter>[0]
 
-/** Where a reader's text is written to, and as what. */
-export interface Way {
+/** The stream to write a reader's text to, and the encoding that the stream needs. */
+export interface Output {
   stream: Stream
   encode(text: string): string | Buffer
 }
 
-/** Whole messages, as one frame each. `socket` is the one below `ws`. */
-export const wayOfSocket = (ws: WebSocket, socket: Duplex, isFast: boolean): Way =>
-  isFast ? { stream: socket, encode: frameOf } : { stream: through(ws), encode: plain }
+/** For a WebSocket: each text is one message of one frame. `socket` is the socket below `ws`. */
+export const socketOutput = (ws: WebSocket, socket: Duplex, isFast: boolean): Output =>
+  isFast ? { stream: socket, encode: encodeTextFrame } : { stream: streamOf(ws), encode: asIs }
 
-/** An answer in pieces. */
-export function wayOfAnswer(res: ServerResponse, isFast: boolean): Way {
-  // Not where something stands between the two, as what compresses would.
+/** For a streamed response: each text is one chunk. */
+export function responseOutput(res: ServerResponse, isFast: boolean): Output {
+  // `res.write` was replaced where something stands in between, such as a compressing middleware: then it has to be called.
   const socket = isFast && res.chunkedEncoding && res.write === ServerResponse.prototype.write ? res.socket : null
-  return socket ? { stream: socket, encode: chunkOf } : { stream: res, encode: plain }
+  return socket ? { stream: socket, encode: encodeChunk } : { stream: res, encode: asIs }
 }
 
-const plain = (text: string): string => text
+const asIs = (text: string): string => text
 
-const through = (ws: WebSocket): Stream => ({
+const streamOf = (ws: WebSocket): Stream => ({
   write(piece: string | Buffer, done?: unknown) {
     ws.send(piece, () => typeof done === 'function' && done())
     return true
@@ -39,8 +40,8 @@ const through = (ws: WebSocket): Stream => ({
   }
 })
 
-/** The same bytes for all who are written the same text in a row. */
-function once(encode: (text: string) => Buffer): (text: string) => Buffer {
+/** Remembers the last result, since the same text goes to many readers in a row. */
+function rememberLast(encode: (text: string) => Buffer): (text: string) => Buffer {
   let last: { text: string; bytes: Buffer } | undefined
   return (text) => {
     if (text !== last?.text) last = { text, bytes: encode(text) }
@@ -48,8 +49,8 @@ function once(encode: (text: string) => Buffer): (text: string) => Buffer {
   }
 }
 
-/** A whole chunk (RFC 9112 §7.1). */
-const chunkOf = once((text) => {
+/** One chunk of the chunked transfer coding (RFC 9112 §7.1). */
+const encodeChunk = rememberLast((text) => {
   const bytes = Buffer.byteLength(text)
   const head = `${bytes.toString(16)}\r\n`
   const chunk = Buffer.allocUnsafe(head.length + bytes + 2)
@@ -61,8 +62,8 @@ const chunkOf = once((text) => {
 
 const FIN_TEXT = 0x81
 
-/** A whole text message as a server sends it: one frame, not masked (RFC 6455 §5.2). */
-export const frameOf: (text: string) => Buffer = once((text) => {
+/** A text message as a server sends it: one frame, unmasked (RFC 6455 §5.2). */
+export const encodeTextFrame: (text: string) => Buffer = rememberLast((text) => {
   const bytes = Buffer.byteLength(text)
   const offset = bytes < 126 ? 2 : bytes < 2 ** 16 ? 4 : 10
   const frame = Buffer.allocUnsafe(offset + bytes)

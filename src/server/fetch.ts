@@ -1,4 +1,4 @@
-/** `jobtail/server/fetch`: the server without Node's own modules and without `ws`, for runtimes that speak the Fetch standard. No WebSocket. */
+/** `jobtail/server/fetch`: the server for runtimes that speak the Fetch standard. Imports neither Node's modules nor `ws`, and so serves no WebSocket. */
 
 import { createCore } from './core.ts'
 import type { FetchJobServer, JobServerOptions } from './types.ts'
@@ -14,5 +14,14 @@ export type { ServerMetrics } from './metrics.ts'
 export { prometheusText } from './prometheus.ts'
 export type { Action, Authorize, FetchContext, FetchJobServer, JobContext, JobServerOptions, Permission, Question, Source } from './types.ts'
 
-/** Makes a server of jobs that answers requests of the Fetch standard. It listens on nothing itself. */
+/**
+ * Makes a server of jobs that answers requests of the Fetch standard. It listens on nothing by itself.
+ *
+ * ```ts
+ * const jobs = createJobServer({ start: render })
+ * Bun.serve({ fetch: jobs.fetch }) // or Deno.serve(jobs.fetch)
+ * ```
+ *
+ * @throws {RangeError} for an option out of range, and `TypeError` for an unknown one. The message names the option, what was expected and what came.
+ */
 export const createJobServer = (options: JobServerOptions = {}): FetchJobServer => createCore(options).server

@@ -1,17 +1,17 @@
 type Handle = (event: Event) => unknown
 type Listener = Handle | { handleEvent: Handle }
-type Listen = (type: string, listener: Listener | null, options?: unknown) => void
+type ListenerMethod = (type: string, listener: Listener | null, options?: unknown) => void
 
-/** The signal's own listeners that are not guarded yet, each with its guarded form, so that it can be removed. */
+/** Listeners by their guarded form, so that `removeEventListener` finds the one that was added. */
 type Guards = WeakMap<object, Handle>
 
 /**
- * Makes what throws in a signal's listeners go to `onThrow`: otherwise Node ends the process, for one cancelled job. Those of a signal that
- * `AbortSignal.any` makes of it are not seen.
+ * Passes errors of a signal's listeners to `onThrow`. Otherwise Node would end the process (`uncaughtException`) because of one cancelled job. Doesn't reach
+ * listeners of signals that `AbortSignal.any` derives from this one.
  */
 export function guardListeners(signal: AbortSignal, onThrow: (error: unknown) => void): AbortSignal {
   const guards: Guards = new WeakMap()
-  const { addEventListener, removeEventListener } = signal as { addEventListener: Listen; removeEventListener: Listen } // as: whatever is passed on
+  const { addEventListener, removeEventListener } = signal as { addEventListener: ListenerMethod; removeEventListener: ListenerMethod } // as: whatever is passed on
 
   function guarded(listener: Listener): Handle {
     const known = guards.get(listener)
@@ -29,17 +29,17 @@ export function guardListeners(signal: AbortSignal, onThrow: (error: unknown) =>
   }
 
   let onabort: Handle | null = null
-  const add: Listen = (type, listener, options) => addEventListener.call(signal, type, listener && guarded(listener), options)
-  const remove: Listen = (type, listener, options) => removeEventListener.call(signal, type, listener && guarded(listener), options)
+  const addGuarded: ListenerMethod = (type, listener, options) => addEventListener.call(signal, type, listener && guarded(listener), options)
+  const removeGuarded: ListenerMethod = (type, listener, options) => removeEventListener.call(signal, type, listener && guarded(listener), options)
   return Object.defineProperties(signal, {
-    addEventListener: { value: add },
-    removeEventListener: { value: remove },
+    addEventListener: { value: addGuarded },
+    removeEventListener: { value: removeGuarded },
     onabort: {
       get: () => onabort,
       set(listener: unknown) {
-        remove('abort', onabort)
-        onabort = typeof listener === 'function' ? (listener as Handle) : null // as: it is one
-        add('abort', onabort)
+        removeGuarded('abort', onabort)
+        onabort = typeof listener === 'function' ? (listener as Handle) : null // as: it is a function
+        addGuarded('abort', onabort)
       }
     }
   })

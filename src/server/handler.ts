@@ -1,11 +1,10 @@
 import { authorizeRequest } from './authorize.ts'
-import type { Bodies } from './bodies.ts'
-import { cancelJob, cancellation } from './cancel.ts'
+import type { BodyReader } from './body-reader.ts'
+import { cancelJob, parseCancellation } from './cancel.ts'
 import type { Connections } from './connections.ts'
 import { checkOrigin, corsHeaders, preflightHeaders } from './cors.ts'
 import { checkHost } from './hosts.ts'
-import { badRequest, closing, HttpError, methodNotAllowed, notFound, problemBody, refusalOfLog, SAFE, unknownJob } from './http-error.ts'
-import { isLogError } from './log/types.ts'
+import { badRequest, closing, methodNotAllowed, notFound, problemBody, SECURITY_HEADERS, toHttpError, unknownJob } from './http-error.ts'
 import type { MetricsStore } from './metrics.ts'
 import { readEvents } from './readings/events.ts'
 import { isStreamBody, type Reply, type RequestContext } from './request-context.ts'
@@ -14,49 +13,43 @@ import type { Runner } from './run.ts'
 import { startJob } from './start.ts'
 import type { Settings } from './types.ts'
 
-const EVERY_ANSWER = { ...SAFE, 'Cache-Control': 'private, no-store', Vary: 'Accept, Origin, Authorization, Cookie, Last-Event-ID, Prefer' }
+const EVERY_REPLY = { ...SECURITY_HEADERS, 'Cache-Control': 'private, no-store', Vary: 'Accept, Origin, Authorization, Cookie, Last-Event-ID, Prefer' }
 
-/** What a request needs of the server. */
-export interface Parts {
+/** The parts of a server that answer requests. */
+export interface ServerParts {
   settings: Settings
   connections: Connections
-  bodies: Bodies
+  bodies: BodyReader
   runner: Runner
   metrics: MetricsStore
 }
 
-/** Answers any request below `basePath`; never rejects. */
-export async function answer(call: RequestContext, parts: Parts): Promise<Reply> {
+/** Answers a request. Never rejects: errors are replies. Outside `basePath` the reply is a 404. */
+export async function handleRequest(context: RequestContext, parts: ServerParts): Promise<Reply> {
   const { settings, metrics } = parts
-  let found: Reply
+  let reply: Reply
   try {
-    found = await dispatch(call, parts)
+    reply = await dispatch(context, parts)
   } catch (error) {
-    const refusal = refusalFrom(error, settings)
-    metrics.rejected(refusal.status)
-    found = { status: refusal.status, ...problemBody(refusal) }
+    const httpError = toHttpError(error, settings.onError)
+    metrics.rejected(httpError.status)
+    reply = { status: httpError.status, ...problemBody(httpError) }
   }
-  if (call.request.method === 'HEAD') found = bodiless(found)
-  return { ...found, headers: { ...EVERY_ANSWER, ...corsHeaders(call.request, settings), ...found.headers } }
+  if (context.request.method === 'HEAD') reply = withoutBody(reply)
+  return { ...reply, headers: { ...EVERY_REPLY, ...corsHeaders(context.request, settings), ...reply.headers } }
 }
 
-/** What a GET would be answered, but for the body (RFC 9110 §9.3.2). */
-function bodiless({ status, headers, body, delivery }: Reply): Reply {
+/** The reply to `HEAD`: the one to `GET` without its body (RFC 9110 §9.3.2). */
+function withoutBody({ status, headers, body, delivery }: Reply): Reply {
   if (isStreamBody(body)) body.close()
   const length = body === undefined || isStreamBody(body) ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }
   return { status, headers: { ...headers, ...length }, ...(delivery ? { delivery } : {}) }
 }
 
-function refusalFrom(error: unknown, { onError }: Settings): HttpError {
-  if (error instanceof HttpError) return error
-  if (!isLogError(error, 'history-gone') && !isLogError(error, 'closed')) onError(error)
-  return refusalOfLog(error)
-}
-
-function dispatch(call: RequestContext, parts: Parts): Promise<Reply> | Reply {
-  const { request } = call
+function dispatch(context: RequestContext, parts: ServerParts): Promise<Reply> | Reply {
+  const { request } = context
   checkHost(request, parts.settings)
-  const path = pathBelow(parts.settings.basePath, pathOf(call.target))
+  const path = pathBelow(parts.settings.basePath, pathOf(context.target))
   if (path === undefined) throw notFound()
   const route = findRoute(path)
   const methods = route.to === 'start' || route.to === 'cancel' ? ['POST'] : ['GET', 'HEAD']
@@ -65,13 +58,13 @@ function dispatch(call: RequestContext, parts: Parts): Promise<Reply> | Reply {
   if (parts.connections.closing) throw closing()
   switch (route.to) {
     case 'events':
-      return readEvents(call, route, parts.settings, parts.connections)
+      return readEvents(context, route, parts.settings, parts.connections)
     case 'snapshot':
-      return snapshot(call, route.job, parts)
+      return snapshot(context, route.job, parts)
     case 'start':
-      return start(call, parts)
+      return start(context, parts)
     case 'cancel':
-      return cancel(call, route.job, parts)
+      return cancel(context, route.job, parts)
   }
 }
 
@@ -81,35 +74,40 @@ const json = (status: number, value: unknown, headers: Record<string, string> = 
   body: JSON.stringify(value)
 })
 
-async function snapshot(call: RequestContext, job: string, { settings }: Parts): Promise<Reply> {
-  await authorizeRequest(settings, call, 'read', job)
+async function snapshot(context: RequestContext, job: string, { settings }: ServerParts): Promise<Reply> {
+  await authorizeRequest(settings, context, 'read', job)
   const found = await settings.log.snapshot(job)
   if (!found) throw unknownJob()
   return json(200, found)
 }
 
-async function start(call: RequestContext, { settings, runner, bodies }: Parts): Promise<Reply> {
-  const { request } = call
+async function start(context: RequestContext, { settings, runner, bodies }: ServerParts): Promise<Reply> {
+  const { request } = context
   checkOrigin(request, settings)
-  const { subject } = await authorizeRequest(settings, call, 'start')
+  const { subject } = await authorizeRequest(settings, context, 'start')
   const idempotencyKey = request.headers.get('idempotency-key')
-  if (idempotencyKey !== null && settings.authorize && subject === undefined && !RANDOM_UUID.test(idempotencyKey)) throw keyOfNobody()
-  const body = await bodies.read(call.body())
+  if (idempotencyKey !== null && settings.authorize && subject === undefined && !RANDOM_UUID.test(idempotencyKey)) throw unscopedKey()
+  const body = await bodies.read(context.body())
   const { id, isRepeat } = await startJob({ body, idempotencyKey, subject }, settings, runner)
-  // What the first one is told of a job says nothing of what this one may see.
-  if (isRepeat) await authorizeRequest(settings, call, 'read', id)
+  // The first request was allowed to start the job. Whoever repeats its key needs a permission of their own to see it.
+  if (isRepeat) await authorizeRequest(settings, context, 'read', id)
   return json(202, await settings.log.snapshot(id), { Location: `${settings.basePath}/${encodeURIComponent(id)}` })
 }
 
-/** Of version 4 or 7 (RFC 9562): whoever knows one has made it, or was told it, as with a job's id. Those of other versions follow from what others may know. */
+/** A UUID of version 4 or 7 (RFC 9562): nobody can guess it. UUIDs of other versions are computed from a clock, an address or a name. */
 const RANDOM_UUID = /^[\da-f]{8}-[\da-f]{4}-[47][\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/i
 
-/** By a header that is sent with it the key would be somebody else's, or another one's as soon as a cookie or a token is renewed: a second job. */
-const keyOfNobody = () =>
-  badRequest('Idempotency-Key: expected a random UUID (version 4 or 7), or that authorize says whose the key is: { allow: true, subject }')
+/**
+ * Refuses a guessable key without a subject. To scope it by a header of the request instead would be wrong: two tenants may send the same header, and a renewed
+ * cookie or token would start the job a second time.
+ */
+const unscopedKey = () =>
+  badRequest(
+    'Idempotency-Key: expected a random UUID (version 4 or 7), since authorize named no subject to whom the key belongs; it may return { allow: true, subject }'
+  )
 
-async function cancel(call: RequestContext, job: string, { settings, bodies }: Parts): Promise<Reply> {
-  checkOrigin(call.request, settings)
-  await authorizeRequest(settings, call, 'cancel', job)
-  return json(202, await cancelJob(job, settings.log, cancellation(await bodies.read(call.body()))))
+async function cancel(context: RequestContext, job: string, { settings, bodies }: ServerParts): Promise<Reply> {
+  checkOrigin(context.request, settings)
+  await authorizeRequest(settings, context, 'cancel', job)
+  return json(202, await cancelJob(job, settings.log, parseCancellation(await bodies.read(context.body()))))
 }

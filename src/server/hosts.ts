@@ -1,4 +1,4 @@
-/** By which names the server is reached, and whether a page's origin is one of them. */
+/** Finds the host by which the server was reached, and checks it against `hosts` and against a page's origin. */
 
 import { forbidden } from './http-error.ts'
 import type { Settings } from './types.ts'
@@ -6,20 +6,21 @@ import type { Settings } from './types.ts'
 type Hosts = Pick<Settings, 'hosts' | 'trustForwardedHost'>
 
 interface Host {
-  /** In lower case, without a dot at its end. */
+  /** In lower case, without a trailing dot. */
   name: string
-  /** `''` for those of http and https: which of the two the page was loaded by, a server behind a proxy that ends TLS doesn't know. */
+  /** `''` for 80 and 443: a server behind a proxy that terminates TLS doesn't know which of the two the page used. */
   port: string
 }
 
+/** The server's own host, as the client knows it. */
 export interface OwnHost {
-  /** As it came. */
+  /** As it was sent. */
   text: string
-  /** The header that it came in. */
+  /** The name of the header that it was sent in. */
   header: string
 }
 
-/** The host that was asked for. Next and its like have one of their own in the request's URL, and the right one in `Host`. */
+/** The host that the client asked for. From headers, since frameworks such as Next.js put a host of their own into the request's URL. */
 export function ownHost({ headers, url }: Request, { trustForwardedHost }: Hosts): OwnHost {
   if (trustForwardedHost) {
     const forwarded = hostOfForwarded(headers.get('forwarded') ?? '')
@@ -30,7 +31,7 @@ export function ownHost({ headers, url }: Request, { trustForwardedHost }: Hosts
   return { text: headers.get('host') ?? new URL(url).host, header: 'Host' }
 }
 
-/** That of the first proxy (RFC 7239 §4): the one that the page has spoken to. */
+/** The host in the first element of `Forwarded` (RFC 7239 §4): that of the proxy that the client spoke to. */
 function hostOfForwarded(header: string): string | undefined {
   const [first = ''] = header.split(',')
   for (const pair of first.split(';')) {
@@ -40,21 +41,21 @@ function hostOfForwarded(header: string): string | undefined {
   return undefined
 }
 
-/** `undefined` for what is none. */
+/** `undefined` for a malformed host. */
 function parseHost(text: string): Host | undefined {
   const url = /[/?#\\@\s]/.test(text) ? undefined : URL.parse(`http://${text}`)
   if (!url?.hostname) return undefined
   return { name: url.hostname.replace(/\.$/, ''), port: url.port === '443' ? '' : url.port }
 }
 
-/** Whether an origin, as a browser sends it, is that of this host. */
+/** Whether a page's `Origin` has the same host as the server. The scheme isn't compared: behind a proxy that terminates TLS the server doesn't know its own. */
 export function isOriginOf(origin: string, { text }: OwnHost): boolean {
   const page = /^https?:\/\//i.test(origin) ? parseHost(origin.replace(/^https?:\/\//i, '')) : undefined
   const own = parseHost(text)
   return page !== undefined && own !== undefined && page.name === own.name && page.port === own.port
 }
 
-/** Whoever has a page ask by an address of its choice (DNS rebinding) has a name for it: localhost and IP addresses need no list. */
+/** DNS rebinding needs a name whose address the attacker controls. Localhost and IP addresses are no such names, so that they need not be listed. */
 const isLocal = (name: string): boolean => name === 'localhost' || name.endsWith('.localhost') || /^(\[.*\]|[\d.]+)$/.test(name)
 
 function isListed(name: string, hosts: readonly string[]): boolean {
@@ -66,14 +67,12 @@ function isListed(name: string, hosts: readonly string[]): boolean {
     })
 }
 
-/** Refuses what came by a name that is none of `hosts`. */
+/** Throws an `HttpError` 403 for a request to a host that `hosts` doesn't list. */
 export function checkHost(request: Request, settings: Hosts): void {
   const { hosts } = settings
   if (!hosts) return
   const { text, header } = ownHost(request, settings)
   const name = parseHost(text)?.name
   if (name !== undefined && (isLocal(name) || isListed(name, hosts))) return
-  throw forbidden(
-    `${header}: expected ${[...hosts, 'localhost', 'an IP address'].join(', ')}, got ${JSON.stringify(text.slice(0, 255))}; \`hosts\` says which are allowed`
-  )
+  throw forbidden(`${header}: expected one of ${[...hosts, 'localhost', 'an IP address'].join(', ')} (hosts), got ${JSON.stringify(text.slice(0, 255))}`)
 }

@@ -1,4 +1,4 @@
-/** `jobtail/server`: a job's log served over WebSocket, event streams and JSON. */
+/** `jobtail/server`: serves jobs over WebSocket, server-sent events, long poll and short poll, on Node. */
 
 export type { JobSnapshot, ProgressData, WireEvent as JobEvent } from '../protocol/frames.ts'
 export type { Health } from './health.ts'

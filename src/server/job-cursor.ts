@@ -2,53 +2,63 @@ import type { Frame, JobStatus } from '../protocol/frames.ts'
 import { TAIL } from '../protocol/rules.ts'
 import { bytesOf } from './encode.ts'
 import { unknownJob } from './http-error.ts'
-import type { Listener, SharedLog } from './log/shared.ts'
+import type { SharedLog, Watcher } from './log/shared.ts'
 import type { LogPage } from './log/types.ts'
 
+/** A reader's request for one job. */
 export interface SubscribeRequest {
   job: string
+  /** The cursor to read after, or `tail`. Default: from the oldest retained event. */
   after?: string | undefined
+  /** Echoed in `subscribed` (PROTOCOL.md §5). */
   ref?: number | undefined
 }
 
-/** How much is read at once: the bound of what a reading holds. */
+/** How much may be read at once: the bound of the memory that a reading needs. */
 export interface Budget {
   events: number
-  /** Of the events' JSON in UTF-8, about: an event is taken whole. Finite: what was taken is reckoned from what is left. */
+  /** Bytes of the events' JSON in UTF-8. The last event may exceed it, since events are taken whole. Finite: the bytes read are computed from what is left. */
   bytes: number
 }
 
+/** What a read led to. `behind`: there is more to read. `waiting`: the reader has everything. `over`: the reader has everything, and the job has ended. */
 export type Advance = 'behind' | 'waiting' | 'over'
 
 export interface JobCursorOptions {
   log: SharedLog
-  /** Told where there may be news; listened for before anything is read: an event appended in between is never missed (PROTOCOL.md §8.2). Without it nothing is listened to. */
-  onNews?: ((reader: JobCursor) => void) | undefined
+  /**
+   * Called where there may be something new. The job is watched before it is first read, so that an event appended in between is never missed
+   * (PROTOCOL.md §8.2). Absent: the job isn't watched.
+   */
+  onWakeUp?: ((cursor: JobCursor) => void) | undefined
 }
 
-/** Events of the first page, before it is known how large they are. */
+/** The size of the first page, in events, before it is known how large they are. */
 const FIRST_PAGE = 100
-/** A page costs a reading this much memory at most, in events. */
+/** The size of a page at most, in events: a bound of a reading's memory. */
 const MAX_PAGE = 1000
 
-/** One job's place in its log, and what of it a reading has been told. A class, as all that each follower has one of: closures would be a kB more, and cold when an event comes. */
-export class JobCursor implements Listener {
+/**
+ * One reader's position in one job's log, and the position that the reader was told by `subscribed`. A class, as is everything that exists once for each of ten
+ * thousand readers: closures would need 1 kB more, and would be cold in the cache when an event comes.
+ */
+export class JobCursor implements Watcher {
   readonly job: string
-  /** It waits to be read. */
-  isDue = false
-  /** The log was out of reach when it was read. */
-  isLate = false
+  /** In the subscriber's read queue. */
+  isQueued = false
+  /** The last read failed because the log can't be reached. */
+  needsRetry = false
   private readonly ref: number | undefined
   private readonly options: JobCursorOptions
   private after: string | undefined
-  /** Where it has been told that it stands. */
+  /** The position that the reader was told last. `undefined`: none yet. */
   private epoch: string | undefined
   private seq = 0
-  /** How large the events of the last page were; 0 before it. */
+  /** The average size of the last page's events; 0 before the first page. */
   private eventBytes = 0
-  /** The last that was read for all: from another place than this reader's it is not taken. */
-  private ahead: LogPage | undefined
-  private isListening = false
+  /** The latest page that was read for all watchers. It is used only where it follows this reader's position. */
+  private sharedPage: LogPage | undefined
+  private isWatching = false
   private closed = false
 
   constructor({ job, after, ref }: SubscribeRequest, options: JobCursorOptions) {
@@ -58,70 +68,73 @@ export class JobCursor implements Listener {
     this.options = options
   }
 
-  /** It has been told where it stands. */
-  announced(): boolean {
+  /** Whether the reader has had `subscribed`. */
+  isAnnounced(): boolean {
     return this.epoch !== undefined
   }
 
   wake(page?: LogPage): void {
-    this.ahead = page
-    this.options.onNews?.(this)
+    this.sharedPage = page
+    this.options.onWakeUp?.(this)
   }
 
-  /** Reads a page into the batch, taking it from the budget: at once, where it has been read for all. Throws the refusal, or what the log throws. */
+  /**
+   * Adds the next page's frames to the batch and subtracts them from the budget. Without a promise where the page was read for all watchers.
+   * Throws an `HttpError`, or what the log throws.
+   */
   advance(batch: Frame[], left: Budget): Advance | Promise<Advance> {
-    const page = this.ahead
-    this.ahead = undefined
-    return page && !this.hasMoved(page) ? this.tell(page, batch, left) : this.read(batch, left)
+    const page = this.sharedPage
+    this.sharedPage = undefined
+    return page && !this.isElsewhere(page) ? this.addPage(page, batch, left) : this.read(batch, left)
   }
 
   close(): void {
     this.closed = true
-    if (this.isListening) this.options.log.unlisten(this.job, this)
+    if (this.isWatching) this.options.log.removeWatcher(this.job, this)
   }
 
   private async read(batch: Frame[], left: Budget): Promise<Advance> {
     const { job, options } = this
-    const { log, onNews } = options
-    if (onNews && !this.isListening) await this.listen()
+    const { log, onWakeUp } = options
+    if (onWakeUp && !this.isWatching) await this.watch()
     if (this.after === TAIL) this.after = (await log.snapshot(job))?.cursor
-    const page = await log.read(job, this.after, this.pageFor(left))
-    const moved = page && this.hasMoved(page)
-    const snapshot = moved ? await log.snapshot(job) : undefined
+    const page = await log.read(job, this.after, this.pageLimit(left))
+    const needsSubscribed = page && this.isElsewhere(page)
+    const snapshot = needsSubscribed ? await log.snapshot(job) : undefined
     if (this.closed) return 'over'
-    if (!page || (moved && !snapshot)) throw unknownJob()
+    if (!page || (needsSubscribed && !snapshot)) throw unknownJob()
     if (snapshot) batch.push(this.subscribed(page, snapshot.status))
-    return this.tell(page, batch, left)
+    return this.addPage(page, batch, left)
   }
 
-  /** As many as there is room for by the size of those before: what is read beyond that is thrown away again. */
-  private pageFor({ events, bytes }: Budget): number {
+  /** How many events to read: as many as the budget has room for, by the size of those before. Events read beyond the budget would be thrown away. */
+  private pageLimit({ events, bytes }: Budget): number {
     const fitting = this.eventBytes === 0 ? FIRST_PAGE : Math.ceil(bytes / this.eventBytes)
     return Math.max(1, Math.min(fitting, events, MAX_PAGE))
   }
 
-  private async listen(): Promise<void> {
-    this.isListening = true
+  private async watch(): Promise<void> {
+    this.isWatching = true
     try {
-      await this.options.log.listen(this.job, this)
+      await this.options.log.addWatcher(this.job, this)
     } catch (error) {
-      this.isListening = false
+      this.isWatching = false
       throw error
     }
   }
 
-  private hasMoved({ epoch, seq }: LogPage): boolean {
+  private isElsewhere({ epoch, seq }: LogPage): boolean {
     return epoch !== this.epoch || seq !== this.seq
   }
 
   private subscribed({ epoch, seq, cursor }: LogPage, status: JobStatus): Frame {
     const { job, ref } = this
-    // Told anew, where the log was trimmed or replaced, there is no `ref` (PROTOCOL.md §6).
-    return { control: 'subscribed', job, ...(ref === undefined || this.announced() ? {} : { ref }), epoch, seq, cursor, status }
+    // A second `subscribed`, where the log was trimmed or replaced, has no `ref` (PROTOCOL.md §6).
+    return { control: 'subscribed', job, ...(ref === undefined || this.isAnnounced() ? {} : { ref }), epoch, seq, cursor, status }
   }
 
-  private tell(page: LogPage, batch: Frame[], left: Budget): Advance {
-    const taken = this.take(page, batch, left)
+  private addPage(page: LogPage, batch: Frame[], left: Budget): Advance {
+    const taken = this.addEvents(page, batch, left)
     const whole = taken === page.events.length
     if (page.more || !whole) return 'behind'
     if (!page.done) return 'waiting'
@@ -129,7 +142,7 @@ export class JobCursor implements Listener {
     return 'over'
   }
 
-  private take({ events, epoch, seq, cursor }: LogPage, batch: Frame[], left: Budget): number {
+  private addEvents({ events, epoch, seq, cursor }: LogPage, batch: Frame[], left: Budget): number {
     let taken = 0
     const before = left.bytes
     this.after = cursor

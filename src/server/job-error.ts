@@ -1,20 +1,32 @@
+/** Options of `JobError`. */
 export interface JobErrorOptions {
-  /** Whether it may work if it is started again. Default: nothing is said of it. */
+  /**
+   * Whether starting the job again may succeed.
+   *
+   * @defaultValue left out: readers are told neither
+   */
   retryable?: boolean
-  /** Anything that JSON can carry, for readers. */
+  /** Any value that JSON can carry. Readers get it as `details`. */
   details?: unknown
-  /** For `onError`; readers don't see it. */
+  /** The error behind this one. `onError` gets it, readers don't. */
   cause?: unknown
 }
 
-/** A failure that readers are told of: what work throws otherwise reaches `onError`, and readers only learn that the job has failed. */
+/**
+ * An error that readers see: thrown by work, it becomes `failed {code, message, retryable?, details?}`. Of any other error readers see only
+ * `{code: 'error', message: 'the job has failed'}`, unless `exposeErrors` is set. `onError` gets every error.
+ *
+ * ```ts
+ * throw new JobError('no-such-page', 'the report has no page 7', { retryable: false, cause: error })
+ * ```
+ */
 export class JobError extends Error {
   override readonly name = 'JobError'
   readonly code: string
   readonly retryable: boolean | undefined
   readonly details: unknown
 
-  /** `code`: what a program tells it by, such as `'no-such-file'`. `message`: for people. */
+  /** `code` is for programs, such as `'no-such-file'`; `message` is for people. */
   constructor(code: string, message: string, { retryable, details, cause }: JobErrorOptions = {}) {
     super(message, cause === undefined ? undefined : { cause })
     this.code = code
@@ -30,10 +42,10 @@ export interface Failure {
   details?: unknown
 }
 
-/** The data of `failed`. Known by its name, since an application may have two copies of this class. */
+/** The data of `failed` for an error. Recognises a `JobError` by its name, since a bundler may put two copies of the class into one process. */
 export function failureOf(error: unknown, exposeErrors: boolean): Failure {
   if (error instanceof Error && error.name === 'JobError') {
-    const { code, message, retryable, details } = error as JobError // as: by its name
+    const { code, message, retryable, details } = error as JobError // as: its name says so
     return { code: String(code), message, ...(retryable === undefined ? {} : { retryable }), ...(details === undefined ? {} : { details }) }
   }
   if (!exposeErrors) return { code: 'error', message: 'the job has failed' }

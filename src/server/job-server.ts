@@ -5,7 +5,16 @@ import { createCore } from './core.ts'
 import { pathBelow, pathOf } from './routes.ts'
 import type { JobServer, JobServerOptions, NodeRequest } from './types.ts'
 
-/** Makes a server of jobs: their logs, their readings, their runs. It listens on nothing itself. */
+/**
+ * Makes a server of jobs for Node. It listens on nothing by itself: pass it to a Node server with `attach`, or mount `handle`, `upgrade` or `fetch`.
+ *
+ * ```ts
+ * const jobs = createJobServer({ start: (job, input) => render(input, job) })
+ * jobs.attach(http.createServer().listen(8080))
+ * ```
+ *
+ * @throws {RangeError} for an option out of range, and `TypeError` for an unknown one. The message names the option, what was expected and what came.
+ */
 export function createJobServer(options: JobServerOptions = {}): JobServer {
   const { parts, server } = createCore(options)
   const upgrade = createUpgrade(parts)

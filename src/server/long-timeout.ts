@@ -1,13 +1,17 @@
+/** The longest delay that `setTimeout` takes: with a longer one it fires at once. */
 export const MAX_TIMER_MS: number = 2 ** 31 - 1
 
-/** Calls once after `ms`, which may be longer than a timer can be; never for Infinity. `unref`: it keeps no process alive. Returns how to stop it. */
-export function longTimeout(ms: number, ring: () => void, { unref = false }: { unref?: boolean } = {}): () => void {
+/**
+ * Calls `callback` once after `ms`, of any length; never for `Infinity`. Returns a function that cancels it. With `unref` the timer doesn't keep the process
+ * alive.
+ */
+export function longTimeout(ms: number, callback: () => void, { unref = false }: { unref?: boolean } = {}): () => void {
   if (ms === Number.POSITIVE_INFINITY) return () => {}
   let timer: NodeJS.Timeout
-  const set = (left: number) => {
-    timer = setTimeout(() => (left > MAX_TIMER_MS ? set(left - MAX_TIMER_MS) : ring()), Math.min(left, MAX_TIMER_MS))
-    if (unref) timer.unref?.() // where timers are numbers, they keep nothing alive
+  const arm = (leftMs: number) => {
+    timer = setTimeout(() => (leftMs > MAX_TIMER_MS ? arm(leftMs - MAX_TIMER_MS) : callback()), Math.min(leftMs, MAX_TIMER_MS))
+    if (unref) timer.unref?.() // in runtimes where a timer is a number there is no `unref`, and none is needed
   }
-  set(Math.max(0, ms))
+  arm(Math.max(0, ms))
   return () => clearTimeout(timer)
 }

@@ -4,54 +4,61 @@ import { type EventLog, logErrorCode } from './log/types.ts'
 import { wrapLog } from './log/wrap.ts'
 
 export const CONNECTION_KINDS = ['websocket', 'sse', 'long-poll', 'short-poll'] as const
-/** How a reading is made: a JSON reading that may be held is a `long-poll`, any other one a `short-poll`. */
+/** How a reader reads. A JSON request with `wait` counts as `long-poll`; one without, and NDJSON, count as `short-poll`. */
 export type ConnectionKind = (typeof CONNECTION_KINDS)[number]
 
-/** Upper bounds of the lag's buckets, in ms. */
+/** The upper bounds of the histogram's buckets, in ms. */
 const LAG_BOUNDS_MS = [1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] as const
 
-/** What a server has done since it was made, and does now: plain data, a copy. */
+/** What a server has done since it was made, and does now. Plain data: a copy that doesn't change. */
 export interface ServerMetrics {
-  /** Readings open now. */
+  /** Readers that are connected now. */
   connections: Record<ConnectionKind, number>
-  /** Readings opened so far. */
+  /** Readers that have connected so far. */
   opened: Record<ConnectionKind, number>
-  /** Events appended through this server: by `publish`, `run`, a start or a cancel. */
+  /** Events appended through this server: by `publish`, by running jobs, by starts and cancels. */
   appended: number
-  /** Appends that the log did not take, by the code of its error: `ended`, `conflict`, `unavailable`, …; `error` for others. */
+  /** Appends that the log rejected, by the code of its `LogError` (`ended`, `conflict`, `unavailable`, …), or `error` for any other error. */
   appendFailures: Record<string, number>
-  /** Jobs that this server runs now, and those that wait here until they may. */
+  /** Jobs that this server runs now. */
   running: number
+  /** Jobs that wait on this server until they may run. */
   queued: number
-  /** Jobs that this server has run, by how they ended: `succeeded`, `failed`, `cancelled`, `shutdown`, `timeout`; `lost`: they were another's, or had ended, meanwhile. */
+  /**
+   * Jobs that this server has run, by how they ended: `succeeded`, `failed`, `cancelled`, `shutdown`, `timeout`, or `lost`. A `lost` job had ended meanwhile,
+   * or another owner had its lease.
+   */
   outcomes: Record<string, number>
-  /** Events handed to readers: one for each event and reader. */
+  /** Events handed to readers. An event counts once for each reader. */
   delivered: Record<ConnectionKind, number>
-  /** From an event's own time to its being handed to a reader that was waiting for it, in ms: how many took at most so long (cumulative). */
+  /**
+   * The time from an event's `time` until it was handed to a reader that was waiting for it. A histogram: `buckets` count the deliveries that took at most
+   * `leMs`, cumulatively; `count` and `sumMs` are of all.
+   */
   lag: { buckets: { leMs: number; count: number }[]; count: number; sumMs: number }
-  /** Readings ended by the server, by the reason of their `bye`: `slow` are readers that did not keep up. */
+  /** Connections that the server has ended, by the reason of `bye`: `shutdown`, `max-age`, `slow`, `auth`, `window`. */
   byes: Record<string, number>
-  /** Refused, by status: requests over HTTP, handshakes and jobs over WebSocket. */
+  /** Refusals by HTTP status: of requests, of handshakes, and of jobs over WebSocket. */
   rejected: Record<number, number>
 }
 
 export interface MetricsStore {
   open(kind: ConnectionKind): Meter
   appended(events: number): void
-  refused(error: unknown): void
-  job(): JobTally
+  appendFailed(error: unknown): void
+  startJob(): JobMeter
   rejected(status: number): void
   read(): ServerMetrics
 }
 
-/** Counts for one job that is run; it waits at first. */
-export interface JobTally {
+/** Counts one job that this server runs: as queued, until `begin`. */
+export interface JobMeter {
   begin(): void
-  /** `undefined`: it was never ours. */
+  /** `undefined`: the job couldn't be claimed, and counts for no outcome. */
   end(outcome: string | undefined): void
 }
 
-/** Counts for one reading. */
+/** Counts what one reader gets. */
 export class Meter {
   private readonly kind: ConnectionKind
   private readonly metrics: ServerMetrics
@@ -73,7 +80,7 @@ export class Meter {
       }
       metrics.delivered[kind] += 1
       const appendedAt = msOf(frame.time)
-      // What is older than the reading was not waited for.
+      // An event from before the reader connected didn't keep it waiting.
       if (appendedAt >= this.since) observe(metrics.lag, Math.max(0, Date.now() - appendedAt))
     }
   }
@@ -93,7 +100,7 @@ function observe(lag: ServerMetrics['lag'], ms: number): void {
   for (const bucket of lag.buckets) if (ms <= bucket.leMs) bucket.count += 1
 }
 
-/** One event goes to many readers in a row. */
+/** The last parsed time, since one event goes to many readers in a row. */
 let parsed = { time: '', ms: 0 }
 function msOf(time: string): number {
   if (time !== parsed.time) parsed = { time, ms: Date.parse(time) }
@@ -126,7 +133,7 @@ export function createMetrics(): MetricsStore {
     appended(events) {
       metrics.appended += events
     },
-    job() {
+    startJob() {
       let state: 'queued' | 'running' = 'queued'
       metrics.queued += 1
       return {
@@ -141,14 +148,14 @@ export function createMetrics(): MetricsStore {
         }
       }
     },
-    refused: (error) => increase(metrics.appendFailures, logErrorCode(error) ?? 'error'),
+    appendFailed: (error) => increase(metrics.appendFailures, logErrorCode(error) ?? 'error'),
     rejected: (status) => increase(metrics.rejected, status),
     read: () => structuredClone(metrics)
   }
 }
 
-/** The log, with what is appended through it counted. */
-export function countingLog(log: EventLog, metrics: MetricsStore): EventLog {
+/** Makes a log that counts what is appended through it. */
+export function countAppends(log: EventLog, metrics: MetricsStore): EventLog {
   const appendMany = log.appendMany?.bind(log)
   async function counted<T>(append: Promise<T>, count: (done: T) => number): Promise<T> {
     try {
@@ -156,7 +163,7 @@ export function countingLog(log: EventLog, metrics: MetricsStore): EventLog {
       metrics.appended(count(done))
       return done
     } catch (error) {
-      metrics.refused(error)
+      metrics.appendFailed(error)
       throw error
     }
   }

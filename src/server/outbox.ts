@@ -1,27 +1,33 @@
 import { delay } from '../async/signals.ts'
 import { isTerminal } from '../protocol/rules.ts'
-import { RETRY_MS } from './hold.ts'
-import { checkEntry, JsonText, show } from './log/entry.ts'
-import { type EventLog, isLogError, LogError } from './log/types.ts'
-import { byteLength } from './platform.ts'
+import { RETRY_MS } from './lease-keeper.ts'
+import { checkDataSize, checkEntry, JsonText, show } from './log/entry.ts'
+import { endedError } from './log/log-errors.ts'
+import { type EventLog, isLogError } from './log/types.ts'
 
 export interface OutboxOptions {
   log: EventLog
   jobId: string
   lease: { owner: string; ms: number }
   maxEventBytes: number
-  /** The job's: a call that waits for a log that is out of reach ends with it. */
+  /** The job's signal: once aborted, calls don't wait for an unavailable log any more. */
   signal: AbortSignal
-  /** The server's: from now on a log that is out of reach is tried once more, and no longer waited for. */
+  /** The server's signal: once aborted, an unavailable log is tried one more time and not waited for. */
   closing: AbortSignal
   onError(error: unknown): void
 }
 
-/** What a running job appends, in the order of the calls: several at once where they come faster than the log takes them, and once each, also through outages. */
+/**
+ * Appends the events of a running job: in the order of the calls, each once, also through outages of the log. Events that come faster than the log takes them
+ * are appended in batches. Each batch has an `appendId`, under which it is repeated until the log answers.
+ */
 export interface Outbox {
-  /** Resolves once it is in the log. Progress, which the next one replaces, and lines don't wait for a log that is out of reach. */
+  /**
+   * Resolves once the log has the event. While the log is unavailable, calls with `progress` and `log` resolve at once: a later progress replaces the one
+   * that waits, and the oldest lines are dropped beyond 8 MiB.
+   */
   add(type: string, data: unknown): Promise<void>
-  /** The last one, after all others. */
+  /** Appends the terminal event, after all others. */
   end(type: string, data: unknown): Promise<void>
 }
 
@@ -29,79 +35,80 @@ interface Item {
   type: string
   data: JsonText
   bytes: number
-  settle: PromiseWithResolvers<void>
+  completion: PromiseWithResolvers<void>
 }
 
-/** What one append takes. */
+/** The bounds of one append. */
 const BATCH_EVENTS = 256
 const BATCH_BYTES = 2 ** 19
-/** Beyond it lines are dropped, the oldest first, and progress is only the latest. */
+/** Beyond this, the oldest lines are dropped, and only the latest progress is kept. */
 const MAX_LINES_BYTES = 2 ** 23
-/** Beyond it nothing more is taken: nobody waits for what he appends. */
+/** Beyond this, `add` rejects: the work awaits none of its calls, and would fill the memory. */
 const MAX_BYTES = 2 ** 25
-/** What an event costs beside its data, about. */
+/** The memory that an event takes beside its data, roughly. */
 const ITEM_BYTES = 200
 
 export function createOutbox({ log, jobId, lease, maxEventBytes, signal, closing, onError }: OutboxOptions): Outbox {
   const batchEvents = log.appendMany ? BATCH_EVENTS : 1
   let queue: Item[] = []
   let bytes = 0
-  let dropped = 0
-  let batches = 0
-  let isAway = false
+  let droppedLines = 0
+  let batchCount = 0
+  let isUnavailable = false
   let isFlushing = false
-  /** Why nothing more is taken, or the work can't succeed any more. */
-  let refusal: unknown
+  /** The log's error that ended the outbox. */
+  let failure: unknown
+  /** Set where an event was rejected beyond `MAX_BYTES`: the job can't succeed any more. */
   let overflow: unknown
   let endedWith: string | undefined
 
-  function checked(type: string, data: unknown): Item {
+  function toItem(type: string, data: unknown): Item {
     const json = checkEntry(jobId, type, data)
-    checkSize(jobId, type, json, maxEventBytes)
-    const settle = Promise.withResolvers<void>()
-    settle.promise.catch(() => {}) // whoever awaits it sees it
-    return { type, data: new JsonText(json), bytes: json.length + ITEM_BYTES, settle }
+    checkDataSize(jobId, type, json, maxEventBytes)
+    const completion = Promise.withResolvers<void>()
+    completion.promise.catch(() => {}) // the caller gets the rejection, if it awaits the call
+    return { type, data: new JsonText(json), bytes: json.length + ITEM_BYTES, completion }
   }
 
-  /** Takes it out of the queue: it is not wanted any more. */
+  /** Removes an event from the queue, and resolves its call. */
   function drop(item: Item): void {
     queue.splice(queue.indexOf(item), 1)
     bytes -= item.bytes
-    item.settle.resolve()
+    item.completion.resolve()
   }
 
   function makeRoom(type: string): void {
-    const before = type === 'progress' && (isAway || bytes > MAX_LINES_BYTES) ? queue.findLast((item) => item.type === 'progress') : undefined
+    const before = type === 'progress' && (isUnavailable || bytes > MAX_LINES_BYTES) ? queue.findLast((item) => item.type === 'progress') : undefined
     if (before) drop(before)
     while (type === 'log' && bytes > MAX_LINES_BYTES) {
       const oldest = queue.find((item) => item.type === 'log')
       if (!oldest) return
       drop(oldest)
-      dropped += 1
+      droppedLines += 1
     }
   }
 
-  function put(item: Item): Promise<void> {
+  function enqueue(item: Item): Promise<void> {
     queue.push(item)
     bytes += item.bytes
-    if (isAway) letGo([item])
+    if (isUnavailable) settleCalls([item])
     if (!isFlushing) void flush()
-    return item.settle.promise
+    return item.completion.promise
   }
 
-  /** While the log is out of reach nobody waits for progress and lines, and no work that was aborted for anything. */
-  function letGo(items: readonly Item[]): void {
-    for (const { type, settle } of items) {
-      if (type === 'progress' || type === 'log') settle.resolve()
-      else if (signal.aborted && !isTerminal(type)) settle.reject(signal.reason)
+  /** While the log is unavailable: resolves calls with `progress` and `log`, and rejects the others once the job is aborted. The events stay queued. */
+  function settleCalls(items: readonly Item[]): void {
+    for (const { type, completion } of items) {
+      if (type === 'progress' || type === 'log') completion.resolve()
+      else if (signal.aborted && !isTerminal(type)) completion.reject(signal.reason)
     }
   }
 
-  function take(): Item[] {
-    if (dropped > 0) {
-      queue.unshift(checked('log', { level: 'warning', message: `${dropped} lines before this one were dropped: the log was out of reach` }))
+  function takeBatch(): Item[] {
+    if (droppedLines > 0) {
+      queue.unshift(toItem('log', { level: 'warning', message: `${droppedLines} lines before this one were dropped: the log was unavailable` }))
       bytes += queue[0]?.bytes ?? 0
-      dropped = 0
+      droppedLines = 0
     }
     let count = 0
     let size = 0
@@ -115,15 +122,15 @@ export function createOutbox({ log, jobId, lease, maxEventBytes, signal, closing
 
   async function flush(): Promise<void> {
     isFlushing = true
-    await Promise.resolve() // what is called in one turn is one append
+    await Promise.resolve() // so that calls made in one go are one append
     while (queue.length > 0) {
-      const batch = take()
+      const batch = takeBatch()
       try {
         await append(batch)
-        for (const { settle } of batch) settle.resolve()
+        for (const { completion } of batch) completion.resolve()
       } catch (error) {
-        refusal = error
-        for (const { settle } of [...batch, ...queue]) settle.reject(error)
+        failure = error
+        for (const { completion } of [...batch, ...queue]) completion.reject(error)
         queue = []
         bytes = 0
       }
@@ -131,68 +138,61 @@ export function createOutbox({ log, jobId, lease, maxEventBytes, signal, closing
     isFlushing = false
   }
 
-  /** The same again under the same name, until the log takes it or refuses it. */
+  /** Appends a batch. While the log is unavailable, repeats it under the same `appendId`. */
   async function append(batch: readonly Item[]): Promise<void> {
-    batches += 1
-    const [first] = batch as [Item] // as: there is one
-    const release = () => letGo([...batch, ...queue])
+    batchCount += 1
+    const [first] = batch as [Item] // as: a batch has at least one event
+    const onAbort = () => settleCalls([...batch, ...queue])
     for (let isLast = false, firstTry = true; ; firstTry = false) {
       try {
-        const options = { appendId: `${lease.owner}/${batches}`, firstTry, lease }
+        const options = { appendId: `${lease.owner}/${batchCount}`, firstTry, lease }
         if (batch.length === 1) await log.append(jobId, first.type, first.data, options)
         else await log.appendMany?.(jobId, batch, options)
-        isAway = false
+        isUnavailable = false
         return
       } catch (error) {
         if (!isLogError(error, 'unavailable') || isLast) throw error
         onError(error)
       }
-      isAway = true
-      release()
-      signal.addEventListener('abort', release)
+      isUnavailable = true
+      onAbort()
+      signal.addEventListener('abort', onAbort)
       await delay(RETRY_MS, closing).catch(() => {
-        isLast = true // closing: once more, then that's that
+        isLast = true // the server closes: one more attempt
       })
-      signal.removeEventListener('abort', release)
+      signal.removeEventListener('abort', onAbort)
     }
   }
 
   return {
-    add: quietly(async (type, data) => {
-      if (refusal) throw refusal
-      if (endedWith !== undefined) throw new LogError('ended', `job ${JSON.stringify(jobId)} has ended with "${endedWith}": "${type}" cannot be appended`)
-      const item = checked(type, data)
+    add: markHandled(async (type, data) => {
+      if (failure) throw failure
+      if (endedWith !== undefined) throw endedError(jobId, type, endedWith)
+      const item = toItem(type, data)
       makeRoom(type)
       if (bytes > MAX_BYTES) {
         overflow = new RangeError(
-          `"${type}" for job ${show(jobId)}: expected at most ${MAX_BYTES} bytes that wait for the log, got more: await what is appended`
+          `"${type}" for job ${show(jobId)}: expected at most ${MAX_BYTES} bytes of events that wait for the log, got more; await each call before the next`
         )
         throw overflow
       }
-      return put(item)
+      return enqueue(item)
     }),
-    end: quietly(async (type, data) => {
-      if (refusal) throw refusal
-      if (overflow && type === 'succeeded') throw overflow // nobody may have awaited it: a result whose events are missing is none
-      const item = checked(type, data)
+    end: markHandled(async (type, data) => {
+      if (failure) throw failure
+      if (overflow && type === 'succeeded') throw overflow // the work may not have awaited the call: a job whose events are missing must not succeed
+      const item = toItem(type, data)
       endedWith = type
-      return put(item)
+      return enqueue(item)
     })
   }
 }
 
-/** A call that nobody awaits is no unhandled rejection. */
-const quietly =
+/** Marks the rejection of a call as handled: work that doesn't await its calls must not end the process with an unhandled rejection. */
+const markHandled =
   (call: (type: string, data: unknown) => Promise<void>): Outbox['add'] =>
   (type, data) => {
     const done = call(type, data)
     done.catch(() => {})
     return done
   }
-
-/** Throws a `RangeError` for data that is more than an event may have. */
-export function checkSize(jobId: string, type: string, json: string, maxEventBytes: number): void {
-  const bytes = json.length * 3 > maxEventBytes ? byteLength(json) : 0
-  if (bytes > maxEventBytes)
-    throw new RangeError(`data of "${type}" for job ${show(jobId)}: expected at most ${maxEventBytes} bytes of JSON (maxEventBytes), got ${bytes}`)
-}

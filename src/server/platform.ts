@@ -1,23 +1,22 @@
-/** What differs between the runtimes that serve jobs: Node has faster ways, which others lack. Nothing here is imported from Node. */
+/** Functions that Node has in a faster form than other runtimes. Imports nothing from Node, so that `jobtail/server/fetch` runs without it. */
 
-/** The members that not every runtime has. */
-const { Buffer: buffers, setImmediate: immediate } = globalThis as Partial<Pick<typeof globalThis, 'Buffer' | 'setImmediate'>> // as: see above
+const { Buffer: NodeBuffer, setImmediate: nodeSetImmediate } = globalThis as Partial<Pick<typeof globalThis, 'Buffer' | 'setImmediate'>> // as: other runtimes lack them
 
 const encoder = new TextEncoder()
 
-/** How many bytes of UTF-8 the text has. */
-export const byteLength: (text: string) => number = buffers ? (text) => buffers.byteLength(text) : (text) => encoder.encode(text).length
+/** The length of a text in UTF-8, in bytes. */
+export const byteLength: (text: string) => number = NodeBuffer ? (text) => NodeBuffer.byteLength(text) : (text) => encoder.encode(text).length
 
-/** The text as UTF-8. */
-export const bytesOfText = (text: string): Uint8Array<ArrayBuffer> => (buffers ? buffers.from(text) : encoder.encode(text))
+/** Encodes a text as UTF-8. */
+export const bytesOfText = (text: string): Uint8Array<ArrayBuffer> => (NodeBuffer ? NodeBuffer.from(text) : encoder.encode(text))
 
-/** Resolves once what is due now has been done: I/O that has come in, where the runtime can tell. */
-export const nextTurn: () => Promise<void> = () => new Promise((resolve) => (immediate ? immediate(resolve) : setTimeout(resolve)))
+/** Resolves in the next turn of the event loop: after pending I/O callbacks, where the runtime has `setImmediate`. */
+export const nextTurn: () => Promise<void> = () => new Promise((resolve) => (nodeSetImmediate ? nodeSetImmediate(resolve) : setTimeout(resolve)))
 
 /** `count` random bytes in hexadecimal. */
 export const randomHex = (count: number): string => hex(crypto.getRandomValues(new Uint8Array(count)))
 
-/** SHA-256 of the text, as base64url without padding (RFC 4648 §5). */
+/** The SHA-256 of a text, as base64url without padding (RFC 4648 §5). */
 export async function digestOf(text: string): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(text)))
   return btoa(String.fromCharCode(...digest))

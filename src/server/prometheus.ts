@@ -1,6 +1,12 @@
 import type { ServerMetrics } from './metrics.ts'
 
-/** The metrics in Prometheus' text format, version 0.0.4, to be served as `text/plain; version=0.0.4`. */
+/**
+ * Formats metrics in the text format of Prometheus, version 0.0.4. Serve it as `text/plain; version=0.0.4`. Every name begins with `jobtail_`.
+ *
+ * ```ts
+ * app.get('/metrics', (_, res) => res.type('text/plain; version=0.0.4').send(prometheusText(jobs.metrics())))
+ * ```
+ */
 export function prometheusText(metrics: ServerMetrics): string {
   const lines: string[] = []
   const family = (name: string, type: string, help: string, samples: readonly (readonly [string, number])[]): void => {

@@ -1,40 +1,41 @@
-import type { Room } from './backpressured-writer.ts'
+import type { Drained } from './backpressured-writer.ts'
 import type { Source } from './types.ts'
 
-/** One request, whatever it came through. */
+/** One request, whether it came by Node or by `fetch`. */
 export interface RequestContext {
-  /** Without a body to read. */
+  /** Its body can't be read; `body` can. */
   request: Request
-  /** What was asked for as it was sent, path and query: that of the request's URL may have been put in order. */
+  /** Path and query as they were sent. Routes go by this, not by the URL of `request`: `new URL` resolves dot segments, past a guard in front that didn't. */
   target: string
   source: Source
-  /** Aborted when whoever asked has gone. */
+  /** Aborted when the client has gone. */
   signal: AbortSignal
-  /** The body as it comes, or the whole of it where that is known. */
+  /** The body: chunks as they arrive, or the whole text where something in front has read it already. */
   body(): AsyncIterable<Uint8Array> | string
 }
 
+/** The response to a request, before Node or `fetch` sends it. */
 export interface Reply {
   status: number
   headers: Record<string, string>
-  /** Absent: none. Bytes where they are many: an answer of 16 MiB leaves twice as fast as its text would. */
+  /** Bytes for a large body: 16 MiB of bytes are sent twice as fast as the same text. Absent: no body. */
   body?: string | Uint8Array<ArrayBuffer> | StreamBody
-  /** Where the body is whole. */
+  /** For a whole body that holds a connection slot until it is sent. */
   delivery?: Delivery
 }
 
-/** What becomes of an answer that is complete. */
+/** How the sender of a body and the reading behind it let each other go. */
 export interface Delivery {
-  /** To be told how the connection is ended at once. */
-  onCut(cut: () => void): void
-  /** It has been sent, or given up. */
+  /** The sender passes a function that destroys the connection at once. */
+  onDestroy(destroy: () => void): void
+  /** To be called when the body was sent, or the client has gone. */
   close(): void
 }
 
 export const isStreamBody = (body: Reply['body']): body is StreamBody => typeof body === 'object' && 'writeLoop' in body
 
-/** A body that goes on, at the pace of its reader. */
+/** A body that is written piece by piece, at the pace of its reader. */
 export interface StreamBody extends Delivery {
-  /** Writes piece by piece, each when there is room after the one before; where there is none for too long, a `bye` and the end. */
-  writeLoop(write: (piece: string) => Room, end: () => void): void
+  /** Writes each piece once `write` has room after the one before. A reader that is too slow gets `bye`. Calls `end` after the last piece. */
+  writeLoop(write: (piece: string) => Drained, end: () => void): void
 }

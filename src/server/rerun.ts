@@ -1,58 +1,61 @@
 import { delay } from '../async/signals.ts'
 import type { WireEvent } from '../protocol/frames.ts'
-import { RETRY_MS } from './hold.ts'
+import { RETRY_MS } from './lease-keeper.ts'
 import { type EventLog, isLogError } from './log/types.ts'
 import { wrapLog } from './log/wrap.ts'
 import type { Runner } from './run.ts'
-import { parse } from './start.ts'
+import { parseInput } from './start.ts'
 import type { Settings } from './types.ts'
 
 export interface Orphans {
-  /** The log, looked at while others use it. */
+  /** The log, with its reads and wake-ups observed. */
   log: EventLog
-  /** From now on jobs that have lost their runner are run. */
-  begin(settings: Settings, runner: Runner): void
+  /** From now on orphaned jobs are run. */
+  start(settings: Settings, runner: Runner): void
 }
 
-/** Runs again what is queued without a runner: hears of it wherever the server reads a job, looks at it, or listens to it. The lease says who of several runs it. */
+/**
+ * Runs orphaned jobs: jobs that were queued again because their lease has expired. Finds them in whatever the server reads and watches anyway. Several
+ * servers may find the same job; `EventLog.adopt` gives its lease to one of them.
+ */
 export function watchOrphans(inner: EventLog): Orphans {
-  /** Those that are asked for now, and whether there was news of them meanwhile. */
-  const asked = new Map<string, boolean>()
+  /** The jobs that are being adopted. `true`: the job was found again meanwhile, and is tried once more. */
+  const adopting = new Map<string, boolean>()
   let adopt = async (_jobId: string): Promise<void> => {}
 
-  async function hear(jobId: string): Promise<void> {
-    const isAsked = asked.has(jobId)
-    asked.set(jobId, isAsked)
+  async function tryAdopt(jobId: string): Promise<void> {
+    const isAsked = adopting.has(jobId)
+    adopting.set(jobId, isAsked)
     if (isAsked) return
     await adopt(jobId)
-    const hasNews = asked.get(jobId)
-    asked.delete(jobId)
-    if (hasNews) await hear(jobId)
+    const hasNews = adopting.get(jobId)
+    adopting.delete(jobId)
+    if (hasNews) await tryAdopt(jobId)
   }
 
   const log = wrapLog(inner, {
     async read(jobId, ...where) {
       const page = await inner.read(jobId, ...where)
-      if (page?.events.some(isQueuedAgain) || page?.events.at(-1)?.type === 'queued') void hear(jobId)
+      if (page?.events.some(isQueuedAgain) || page?.events.at(-1)?.type === 'queued') void tryAdopt(jobId)
       return page
     },
     async snapshot(jobId) {
       const found = await inner.snapshot(jobId)
-      if (found?.status === 'queued') void hear(jobId)
+      if (found?.status === 'queued') void tryAdopt(jobId)
       return found
     },
     watch: (jobId, wake) =>
       inner.watch(jobId, (what) => {
-        if (what === 'queued') void hear(jobId)
+        if (what === 'queued') void tryAdopt(jobId)
         wake(what)
       })
   })
 
   return {
     log,
-    begin(settings, runner) {
+    start(settings, runner) {
       adopt = async (jobId) => {
-        while (!runner.closing && !(await tryToRun(jobId, settings, runner))) await delay(RETRY_MS, runner.signal).catch(() => {}) // closing: the loop ends
+        while (!runner.closing && !(await adoptAndRun(jobId, settings, runner))) await delay(RETRY_MS, runner.signal).catch(() => {}) // aborted: the loop ends
       }
     }
   }
@@ -60,8 +63,8 @@ export function watchOrphans(inner: EventLog): Orphans {
 
 const isQueuedAgain = ({ type, seq }: WireEvent): boolean => type === 'queued' && seq > 1
 
-/** False: later, perhaps. */
-async function tryToRun(jobId: string, { log, start, leaseMs, onError }: Settings, runner: Runner): Promise<boolean> {
+/** Adopts and runs a job. Resolves with `false` where it should be tried again later. */
+async function adoptAndRun(jobId: string, { log, start, leaseMs, onError }: Settings, runner: Runner): Promise<boolean> {
   let admission: ReturnType<Runner['admit']>
   try {
     admission = runner.admit()
@@ -71,17 +74,17 @@ async function tryToRun(jobId: string, { log, start, leaseMs, onError }: Setting
   try {
     const found = await log.adopt?.(jobId, admission.owner, leaseMs)
     if (!found) {
-      admission.slot.leave()
+      admission.slot.release()
       return true
     }
     const { input, attempt } = found
-    // How the job ends stands in its log, and `onError` is told why.
-    runner.run(jobId, (job) => start?.(job, parse(input)), { ...admission, isTaken: true, attempt }).catch(() => {})
+    // A rejection needs no handling: the log says how the job has ended, and `onError` has got the error.
+    runner.run(jobId, (job) => start?.(job, parseInput(input)), { ...admission, isClaimed: true, attempt }).catch(() => {})
     return true
   } catch (error) {
     if (isLogError(error, 'closed')) return true
     onError(error, { jobId })
-    await runner.giveUp(jobId, admission) // it may be ours without our knowing
+    await runner.releaseLease(jobId, admission) // the log's answer may have been lost: this server may hold the lease
     return false
   }
 }

@@ -2,22 +2,22 @@ import { show } from './log/entry.ts'
 import { isNormalPath } from './routes.ts'
 import type { JobServerOptions, Settings } from './types.ts'
 
-/** An option's value, in words and as a question. */
+/** What an option's value has to be: in words for the error message, and as a check. */
 type Rule = readonly [expected: string, isRight: (value: unknown) => boolean]
 
-const LONGEST_INTERVAL_MS = 2 ** 31 - 1
+const MAX_INTERVAL_MS = 2 ** 31 - 1
 
 const isFunction = (value: unknown): boolean => typeof value === 'function'
 const isNumber = (value: unknown, to = Number.POSITIVE_INFINITY): boolean => typeof value === 'number' && value >= 1 && value <= to
 const isPath = (value: unknown): boolean => value === '' || (typeof value === 'string' && isNormalPath(value))
-/** As a browser writes it in the header: what else a URL may have would never be met. */
+/** As browsers write it in the `Origin` header: an entry with a path or capitals would never match one. */
 const isOrigin = (value: unknown): boolean => typeof value === 'string' && /^(null|[a-z][a-z\d+.-]*:\/\/[^/?#*A-Z\s]+)$/.test(value)
 /** A name without a port: `app.example`, `.app.example`, `*.app.example`. */
 const isHost = (value: unknown): boolean => typeof value === 'string' && /^(\*?\.)?[a-z\d_-]+(\.[a-z\d_-]+)*\.?$/i.test(value)
 const isLog = (value: unknown): boolean => ['append', 'read', 'snapshot', 'watch', 'renew', 'reset', 'close'].every((name) => isFunction(Object(value)[name]))
 
 const AMOUNT: Rule = ['a number from 1', (value) => isNumber(value)]
-const INTERVAL: Rule = [`a number from 1 to ${LONGEST_INTERVAL_MS}`, (value) => isNumber(value, LONGEST_INTERVAL_MS)]
+const INTERVAL: Rule = [`a number from 1 to ${MAX_INTERVAL_MS}`, (value) => isNumber(value, MAX_INTERVAL_MS)]
 const BOOLEAN: Rule = ['true or false', (value) => typeof value === 'boolean']
 const FUNCTION: Rule = ['a function', isFunction]
 
@@ -47,7 +47,7 @@ const RULES: Record<keyof JobServerOptions, Rule> = {
   bodyTimeoutMs: AMOUNT,
   maxConnectionAgeMs: AMOUNT,
   fastPath: BOOLEAN,
-  leaseMs: [`a number from 100 to ${LONGEST_INTERVAL_MS}`, (value) => isNumber(value, LONGEST_INTERVAL_MS) && Number(value) >= 100],
+  leaseMs: [`a number from 100 to ${MAX_INTERVAL_MS}`, (value) => isNumber(value, MAX_INTERVAL_MS) && Number(value) >= 100],
   onLost: ['"fail" or "rerun"', (value) => value === 'fail' || value === 'rerun'],
   maxAttempts: ['an integer from 1', (value) => isNumber(value) && Number.isSafeInteger(value)],
   maxRunning: AMOUNT,
@@ -59,21 +59,21 @@ const RULES: Record<keyof JobServerOptions, Rule> = {
   onError: FUNCTION
 }
 
-/** Throws for a value that would do harm later, and for a name that is none: a misspelt `authorize` would let everybody in. */
+/** Throws for an option out of range, and for an unknown name: with a misspelt `authorize` everybody would be let in. */
 export function checkOptions(options: JobServerOptions): void {
   for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(RULES, name)) throw new TypeError(`createJobServer: there is no option "${name}", expected ${Object.keys(RULES).join(', ')}`)
-    const [expected, isRight] = RULES[name as keyof JobServerOptions] // as: see above
+    if (!Object.hasOwn(RULES, name)) throw new TypeError(`createJobServer: unknown option "${name}", expected one of ${Object.keys(RULES).join(', ')}`)
+    const [expected, isRight] = RULES[name as keyof JobServerOptions] // as: `hasOwn` has checked it
     if (value !== undefined && !isRight(value)) throw new RangeError(`${name}: expected ${expected}, got ${show(value)}`)
   }
   if (options.onLost === 'rerun' && options.log && !isFunction(options.log.adopt))
-    throw new TypeError('onLost: "rerun" needs a log that can run jobs again, such as memoryLog() or redisLog(): this one has no `adopt`')
-  if (options.onLost === 'rerun' && !options.start) throw new TypeError('onLost: "rerun" needs `start`: only jobs that it runs are run again')
+    throw new TypeError('onLost: "rerun" needs a log with `adopt`, such as memoryLog() or redisLog(): this one has none')
+  if (options.onLost === 'rerun' && !options.start) throw new TypeError('onLost: "rerun" needs `start`, which runs a job again; none was given')
   if (options.origins === '*' && options.allowCredentials)
-    throw new RangeError('origins: "*" with allowCredentials would let every page act as its visitor; name the origins')
+    throw new RangeError('origins: "*" together with allowCredentials would let every page act in the name of its visitor; list the origins instead')
 }
 
-/** The options with their defaults in place, but for the log. */
+/** Fills in the defaults of all options but `log`. */
 export function settingsFrom(options: JobServerOptions): Omit<Settings, 'log'> {
   return {
     origins: [],
@@ -99,7 +99,7 @@ export function settingsFrom(options: JobServerOptions): Omit<Settings, 'log'> {
     maxEventBytes: 2 ** 24,
     exposeErrors: false,
     onError: (error, { jobId } = {}) => console.error('jobtail:', ...(jobId === undefined ? [] : [`job ${JSON.stringify(jobId)}:`]), error),
-    // An option that is given as `undefined` has its default as well.
+    // An option that is `undefined` keeps its default.
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
     basePath: (options.basePath ?? '/jobs').replace(/\/+$/, '')
   }
@@ -107,22 +107,23 @@ export function settingsFrom(options: JobServerOptions): Omit<Settings, 'log'> {
 
 let hasWarned = false
 
-/** Whoever reaches an open endpoint may start work on it: that is decided, not forgotten. Once a process. */
+/** Warns, once in a process, about a server with `start` and without `authorize`: to let everybody start jobs has to be a decision, not an oversight. */
 export function warnIfOpen({ start, authorize }: JobServerOptions): void {
   if (!start || authorize || hasWarned) return
   hasWarned = true
   console.warn(
-    'jobtail: without `authorize` whoever reaches this server may start, follow and cancel jobs; where that is meant, say authorize: () => ({ allow: true, subject: "anybody" })'
+    'jobtail: this server has no `authorize`: everybody who reaches it may start, follow and cancel jobs. ' +
+      'If that is intended, say authorize: () => ({ allow: true, subject: "anybody" })'
   )
 }
 
-/** A logger that fails, also later, is no reason to leave a request without an answer, or to end the process. */
-export const unfailing =
+/** Catches what `onError` throws or rejects with: a logger that fails must neither leave a request unanswered nor end the process. */
+export const catchErrors =
   (onError: Settings['onError']): Settings['onError'] =>
   async (error, about) => {
     try {
       await (about ? onError(error, about) : onError(error))
     } catch (failure) {
-      console.error('jobtail: onError has failed:', failure, error)
+      console.error('jobtail: onError threw:', failure, 'while it was given:', error)
     }
   }

@@ -1,5 +1,5 @@
 import type { ByeReason, Control, Frame } from '../protocol/frames.ts'
-import { asControl, HttpError, refusalOfLog } from './http-error.ts'
+import { type HttpError, toErrorControl, toHttpError } from './http-error.ts'
 import { type Advance, type Budget, JobCursor, type JobCursorOptions, type SubscribeRequest } from './job-cursor.ts'
 import type { SharedLog } from './log/shared.ts'
 import { isLogError } from './log/types.ts'
@@ -8,231 +8,234 @@ import type { Meter } from './metrics.ts'
 export interface SubscriberOptions {
   log: SharedLog
   heartbeatMs: number
-  /** False for a reading that never waits: then wake-ups are not listened to. */
-  listen: boolean
-  /** How many bytes of events may be read, until `grant`. Default: as many as there are. */
+  /** False for a reading that answers at once: it needs no wake-ups. */
+  isWatching: boolean
+  /**
+   * How many bytes of events may be read until `setWindow` (PROTOCOL.md §2).
+   *
+   * @defaultValue `Infinity`
+   */
   windowBytes?: number | undefined
   onError: (error: unknown) => void
-  /** Told what is handed out. */
+  /** Counts the frames that are handed out. */
   meter?: Meter
 }
 
-/** One object for all, so that it is encoded once. */
+/** One object for every subscriber, so that `encodeOnce` encodes it once. */
 const HEARTBEAT: Control = { control: 'heartbeat' }
 
 /**
- * Jobs read from the log as frames, at the pace of whoever pulls, until its `end`. A wake-up, carrying no data, only makes a job due; what there is
- * comes from the log.
+ * Reads one reader's jobs from the log and turns them into frames, at the pace of whoever pulls them with `readAvailable`. A wake-up carries no data: it only
+ * puts the job into the read queue. Each job goes through these states:
+ *
+ *     subscribe ──► queued ──► reading ──┬─► idle ── wake-up ─────────► queued
+ *                     ▲                  ├─► needs a retry ── heartbeat ► queued   (the log can't be reached)
+ *                     └── more to read ──┤
+ *                                        └─► closed   (`done`, or an `error`)
  */
 export class Subscriber {
   private readonly onError: (error: unknown) => void
   private readonly meter: Meter | undefined
-  private readonly ofReaders: JobCursorOptions
+  private readonly cursorOptions: JobCursorOptions
   private readonly heartbeat: NodeJS.Timeout
-  private readonly readers = new Map<string, JobCursor>()
-  /** Jobs that may have news, longest waiting first. */
-  private readonly due: JobCursor[] = []
+  private readonly cursors = new Map<string, JobCursor>()
+  /** The read queue: jobs that may have something new, the longest waiting first. */
+  private readonly readQueue: JobCursor[] = []
   private controls: Control[] = []
-  /** Heartbeats and pongs, which a slow reader must not pile up. */
+  /** At most one heartbeat and one pong: they must not pile up for a slow reader. */
   private heartbeats: Control[] = []
   private ended = false
-  /** What is left of the window. */
+  /** How many bytes of the window are left. */
   private windowBytes: number
-  private waiting: (() => void) | undefined
+  private pendingCallback: (() => void) | undefined
 
-  constructor({ log, heartbeatMs, listen, windowBytes = Number.POSITIVE_INFINITY, onError, meter }: SubscriberOptions) {
+  constructor({ log, heartbeatMs, isWatching, windowBytes = Number.POSITIVE_INFINITY, onError, meter }: SubscriberOptions) {
     this.onError = onError
     this.meter = meter
     this.windowBytes = windowBytes
-    this.ofReaders = { log, onNews: listen ? (reader) => this.hear(reader) : undefined }
-    this.heartbeat = setInterval(() => this.beat(), heartbeatMs)
+    this.cursorOptions = { log, onWakeUp: isWatching ? (cursor) => this.onWakeUp(cursor) : undefined }
+    this.heartbeat = setInterval(() => this.onHeartbeat(), heartbeatMs)
   }
 
   /** How many jobs are being read. */
-  size(): number {
-    return this.readers.size
+  jobCount(): number {
+    return this.cursors.size
   }
 
-  /** Controls said and not pulled yet. */
-  backlog(): number {
+  /** How many controls wait to be pulled. */
+  queuedControls(): number {
     return this.controls.length
   }
 
-  /** There is more than was handed out, or may be: the end came first, or the log was out of reach. */
-  behind(): boolean {
-    return this.ended || this.due.length > 0 || [...this.readers.values()].some(({ isLate }) => isLate)
+  /** Whether there is, or may be, more than was handed out. May be: the subscriber was ended early, or the log can't be reached. */
+  hasMore(): boolean {
+    return this.ended || this.readQueue.length > 0 || [...this.cursors.values()].some(({ needsRetry }) => needsRetry)
   }
 
-  /** From now on so many bytes of events may be read. */
-  grant(windowBytes: number): void {
+  /** Replaces what is left of the window: from now on this many bytes of events may be read. */
+  setWindow(windowBytes: number): void {
     this.windowBytes = windowBytes
     this.wake()
   }
 
-  /** The window is used up: events are read no further, while controls, heartbeats and where a job stands are still handed out. */
-  isSpent(): boolean {
+  /** Whether the window is used up. Events are then not read; controls, heartbeats and `subscribed` still are handed out. */
+  isWindowUsedUp(): boolean {
     return this.windowBytes <= 0
   }
 
   has(job: string): boolean {
-    return this.readers.has(job)
+    return this.cursors.has(job)
   }
 
-  /** Reads a job; in place of an earlier reading of it. */
-  subscribe(ask: SubscribeRequest): void {
+  /** Begins to read a job, and replaces an earlier subscription to it. */
+  subscribe(request: SubscribeRequest): void {
     if (this.ended) return
-    this.unsubscribe(ask.job)
-    const reader = new JobCursor(ask, this.ofReaders)
-    this.readers.set(ask.job, reader)
-    this.makeDue(reader)
+    this.unsubscribe(request.job)
+    const cursor = new JobCursor(request, this.cursorOptions)
+    this.cursors.set(request.job, cursor)
+    this.enqueueRead(cursor)
     this.wake()
   }
 
   unsubscribe(job: string): void {
-    const reader = this.readers.get(job)
-    if (!reader) return
-    this.readers.delete(job)
-    if (reader.isDue) this.due.splice(this.due.indexOf(reader), 1)
-    reader.close()
+    const cursor = this.cursors.get(job)
+    if (!cursor) return
+    this.cursors.delete(job)
+    if (cursor.isQueued) this.readQueue.splice(this.readQueue.indexOf(cursor), 1)
+    cursor.close()
   }
 
-  /** Ends one job's reading, or all, with an `error`. */
-  fail(refusal: HttpError, job?: string): void {
-    for (const each of job === undefined ? [...this.readers.keys()] : [job]) this.unsubscribe(each)
-    this.say(asControl(refusal, job))
+  /** Ends the reading of one job, or of all jobs, with an `error` frame. */
+  fail(error: HttpError, job?: string): void {
+    for (const one of job === undefined ? [...this.cursors.keys()] : [job]) this.unsubscribe(one)
+    this.send(toErrorControl(error, job))
   }
 
-  say(control: Control): void {
+  send(control: Control): void {
     if (this.ended) return
     if (control.control !== 'heartbeat' && control.control !== 'pong') this.controls.push(control)
-    else if (this.heartbeats.every((said) => said.control !== control.control)) this.heartbeats.push(control)
+    else if (this.heartbeats.every((queued) => queued.control !== control.control)) this.heartbeats.push(control)
     this.wake()
   }
 
-  /** Ends everything with a `bye`, which is still handed out. */
+  /** Ends all readings with a `bye`. What is queued, and the `bye`, can still be pulled. */
   bye(reason: ByeReason, retryMs: number): void {
     if (this.ended) return
     this.meter?.bye(reason)
-    this.say({ control: 'bye', reason, retryMs })
+    this.send({ control: 'bye', reason, retryMs })
     this.close()
   }
 
-  /** Ends everything: nothing is handed out any more. */
+  /** Ends all readings and drops what is queued. */
   end(): void {
     this.controls = []
     this.heartbeats = []
     this.close()
   }
 
-  /** `ready` may have something. */
-  hasNews(): boolean {
-    return this.controls.length > 0 || this.heartbeats.length > 0 || (this.isSpent() ? this.due.some(isNew) : this.due.length > 0)
+  /** Whether `readAvailable` may have something. */
+  hasPending(): boolean {
+    return this.controls.length > 0 || this.heartbeats.length > 0 || (this.isWindowUsedUp() ? this.readQueue.some(isUnannounced) : this.readQueue.length > 0)
   }
 
-  /** Calls once: when `ready` may have something, at the end, or at `wake`. */
-  onNews(call: () => void): void {
-    if (this.ended || this.hasNews()) call()
-    else this.waiting = call
+  /** Calls `call` once: when `readAvailable` may have something, after the end, or at `wake`. At once where that is so already. */
+  whenPending(call: () => void): void {
+    if (this.ended || this.hasPending()) call()
+    else this.pendingCallback = call
   }
 
-  /** Not in this very call, so that what is said or subscribed together is one batch. */
+  /** Calls the waiting callback in a microtask, so that controls and subscriptions made in one go become one batch. */
   wake(): void {
-    const call = this.takeWaiting()
+    const call = this.takeCallback()
     if (call) queueMicrotask(call)
   }
 
-  /** Nothing will come any more: after a `bye`, after the last job unless told to stay, after the end. */
-  isOver(stay: boolean): boolean {
-    return this.ended || (this.readers.size === 0 && !stay)
+  /** Whether nothing will come any more: after `bye` and `end`, and without `keepOpen` also after the last job. */
+  isDone(keepOpen: boolean): boolean {
+    return this.ended || (this.cursors.size === 0 && !keepOpen)
   }
 
   /**
-   * What there is now, without waiting for events; empty where there is nothing new. At once, where nothing has to be read: a promise for each event and
-   * follower is most of what it would cost.
+   * Resolves with the frames that are available now; empty where there is nothing new. Never waits for events. Returns an array rather than a promise where
+   * the log needn't be read: a promise for each event and reader would be most of the cost of a fan-out.
    */
-  ready(budget: Budget): Frame[] | Promise<Frame[]> {
-    const left = { events: budget.events, bytes: Math.min(budget.bytes, this.windowBytes) }
+  readAvailable(budget: Budget): Frame[] | Promise<Frame[]> {
+    const remaining = { events: budget.events, bytes: Math.min(budget.bytes, this.windowBytes) }
     const batch = this.takeControls()
     if (this.heartbeats.length > 0) batch.push(...this.heartbeats.splice(0))
-    return this.readOn(batch, left, left.bytes)
+    return this.drainReadQueue(batch, remaining, remaining.bytes)
   }
 
-  /** Who is not wanted now stays in `due`. */
-  private readOn(batch: Frame[], left: Budget, bytes: number): Frame[] | Promise<Frame[]> {
-    // What was said while a job was read is said before the next one is: a refusal of that one's reading before this.
+  /** Reads the queued jobs that the budget has room for. The others stay in the queue. */
+  private drainReadQueue(batch: Frame[], budget: Budget, bytes: number): Frame[] | Promise<Frame[]> {
+    // Controls that were queued while a job was read go out before the next job's frames: an `error` of an earlier reading of that job may be among them.
     if (this.controls.length > 0) batch.push(...this.takeControls())
-    let place = 0
-    while (place < this.due.length) {
-      const reader = this.due[place] as JobCursor // as: the place is in it
-      if (!isWanted(reader, left)) {
-        place += 1
+    let index = 0
+    while (index < this.readQueue.length) {
+      const cursor = this.readQueue[index] as JobCursor // as: the index is in range
+      if (!canRead(cursor, budget)) {
+        index += 1
         continue
       }
-      this.due.splice(place, 1)
-      reader.isDue = reader.isLate = false
-      const found = reader.advance(batch, left)
-      if (typeof found === 'string') this.settle(reader, found)
-      else return this.awaitRead(reader, found).then(() => this.readOn(batch, left, bytes))
+      this.readQueue.splice(index, 1)
+      cursor.isQueued = cursor.needsRetry = false
+      const found = cursor.advance(batch, budget)
+      if (typeof found === 'string') this.afterRead(cursor, found)
+      else return this.awaitRead(cursor, found).then(() => this.drainReadQueue(batch, budget, bytes))
     }
-    this.windowBytes -= bytes - left.bytes
+    this.windowBytes -= bytes - budget.bytes
     this.meter?.frames(batch)
     return batch
   }
 
-  private async awaitRead(reader: JobCursor, found: Promise<Advance>): Promise<void> {
+  private async awaitRead(cursor: JobCursor, found: Promise<Advance>): Promise<void> {
     try {
-      this.settle(reader, await found)
+      this.afterRead(cursor, await found)
     } catch (error) {
-      this.lose(reader, error)
+      this.onReadError(cursor, error)
     }
   }
 
-  /** Replaced or gone meanwhile, it no longer speaks for the job. */
-  private settle(reader: JobCursor, found: Advance): void {
-    if (found === 'waiting' || this.readers.get(reader.job) !== reader) return
-    if (found === 'behind') this.makeDue(reader)
-    else this.unsubscribe(reader.job)
+  private afterRead(cursor: JobCursor, found: Advance): void {
+    // A cursor that was replaced or unsubscribed meanwhile no longer decides anything for the job.
+    if (found === 'waiting' || this.cursors.get(cursor.job) !== cursor) return
+    if (found === 'behind') this.enqueueRead(cursor)
+    else this.unsubscribe(cursor.job)
   }
 
-  private lose(reader: JobCursor, error: unknown): void {
-    const { job } = reader
-    // Whoever has been told where it stands keeps its connection, and is due again at the next wake-up or heartbeat.
-    reader.isLate = reader.announced() && isLogError(error, 'unavailable')
-    if (this.readers.get(job) === reader && !reader.isLate) this.fail(this.refusalOf(error), job)
+  private onReadError(cursor: JobCursor, error: unknown): void {
+    const { job } = cursor
+    // A reader that has had `subscribed` keeps its connection through an outage of the log. It is read again at the next wake-up or heartbeat.
+    cursor.needsRetry = cursor.isAnnounced() && isLogError(error, 'unavailable')
+    if (this.cursors.get(job) === cursor && !cursor.needsRetry) this.fail(toHttpError(error, this.onError), job)
   }
 
-  private refusalOf(error: unknown): HttpError {
-    if (error instanceof HttpError) return error
-    if (!isLogError(error, 'history-gone') && !isLogError(error, 'closed')) this.onError(error)
-    return refusalOfLog(error)
+  private enqueueRead(cursor: JobCursor): void {
+    if (cursor.isQueued) return
+    cursor.isQueued = true
+    this.readQueue.push(cursor)
   }
 
-  private makeDue(reader: JobCursor): void {
-    if (reader.isDue) return
-    reader.isDue = true
-    this.due.push(reader)
+  private onWakeUp(cursor: JobCursor): void {
+    this.enqueueRead(cursor)
+    this.takeCallback()?.()
   }
 
-  private hear(reader: JobCursor): void {
-    this.makeDue(reader)
-    this.takeWaiting()?.()
-  }
-
-  private beat(): void {
-    for (const reader of this.readers.values()) if (reader.isLate) this.makeDue(reader)
-    this.say(HEARTBEAT)
+  private onHeartbeat(): void {
+    for (const cursor of this.cursors.values()) if (cursor.needsRetry) this.enqueueRead(cursor)
+    this.send(HEARTBEAT)
   }
 
   private close(): void {
     this.ended = true
     clearInterval(this.heartbeat)
-    for (const job of [...this.readers.keys()]) this.unsubscribe(job)
+    for (const job of [...this.cursors.keys()]) this.unsubscribe(job)
     this.wake()
   }
 
-  private takeWaiting(): (() => void) | undefined {
-    const call = this.waiting
-    this.waiting = undefined
+  private takeCallback(): (() => void) | undefined {
+    const call = this.pendingCallback
+    this.pendingCallback = undefined
     return call
   }
 
@@ -243,6 +246,6 @@ export class Subscriber {
   }
 }
 
-/** A job's position is told even where the budget is used up: an answer has a member for every job. */
-const isWanted = (reader: JobCursor, left: Budget) => isNew(reader) || (left.events > 0 && left.bytes > 0)
-const isNew = (reader: JobCursor) => !reader.announced()
+/** `subscribed` is sent even where the budget is used up: an answer has a member for every job. */
+const canRead = (cursor: JobCursor, budget: Budget) => isUnannounced(cursor) || (budget.events > 0 && budget.bytes > 0)
+const isUnannounced = (cursor: JobCursor) => !cursor.isAnnounced()

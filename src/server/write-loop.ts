@@ -1,54 +1,54 @@
 import type { Frame } from '../protocol/frames.ts'
-import type { Room } from './backpressured-writer.ts'
+import type { Drained } from './backpressured-writer.ts'
 import type { Budget } from './job-cursor.ts'
 import type { Subscriber } from './subscriber.ts'
 
-/** Where frames go. */
+/** Where the frames of one reader are written to. */
 export interface Sink {
-  write(frames: readonly Frame[]): Room
-  /** Called where everything has been written for now. */
+  write(frames: readonly Frame[]): Drained
+  /** Called when everything available has been written. */
   idle?(): void
-  /** Called after the last write, or when the reader has gone. */
+  /** Called once after the last write. */
   end(): void
 }
 
-export interface PumpOptions {
+export interface WriteLoopOptions {
   subscriber: Subscriber
   budget: Budget
   sink: Sink
-  /** Writes on when there are no jobs any more, too. */
-  stay?: boolean
-  /** Ends where everything has been written for now. */
-  once?: boolean
+  /** Goes on when no job is subscribed any more: a WebSocket may subscribe others. */
+  keepOpen?: boolean
+  /** Ends as soon as everything available has been written. */
+  endWhenIdle?: boolean
 }
 
 /**
- * Writes what is followed, after the first frames, no faster than there is room for it. It waits as a callback, not as a promise: an event that has been
- * read for all is written in the very call that tells of it. A promise for each event and follower is most of what it would cost.
+ * Writes the first frames, then those of the subscriber, at the pace of the sink. It waits by a callback rather than a promise: an event that was read for all
+ * watchers is written within the call that announces it. A promise for each event and reader would be most of the cost of a fan-out.
  */
-export function writeLoop(first: Frame[], { subscriber, budget, sink, stay = false, once = false }: PumpOptions): void {
-  /** True where it has been written, and there is room. */
-  function put(frames: readonly Frame[]): boolean {
+export function writeLoop(first: Frame[], { subscriber, budget, sink, keepOpen = false, endWhenIdle = false }: WriteLoopOptions): void {
+  /** Writes frames. True where the next ones can follow at once. */
+  function write(frames: readonly Frame[]): boolean {
     const room = frames.length === 0 || sink.write(frames)
-    if (room !== true) void room.then(goOn)
+    if (room !== true) void room.then(afterDrain)
     return room === true
   }
 
-  function goOn(isRoom: boolean): void {
+  function afterDrain(isRoom: boolean): void {
     if (!isRoom) subscriber.bye('slow', 1000)
     run()
   }
 
   function run(): void {
-    while (subscriber.hasNews()) {
-      const found = subscriber.ready(budget)
-      if (!Array.isArray(found)) return void found.then((frames) => put(frames) && run())
-      if (!put(found)) return
+    while (subscriber.hasPending()) {
+      const found = subscriber.readAvailable(budget)
+      if (!Array.isArray(found)) return void found.then((frames) => write(frames) && run())
+      if (!write(found)) return
     }
-    if (once || subscriber.isOver(stay)) return sink.end()
+    if (endWhenIdle || subscriber.isDone(keepOpen)) return sink.end()
     sink.idle?.()
-    subscriber.onNews(run)
+    subscriber.whenPending(run)
   }
 
-  if (put(first)) run()
+  if (write(first)) run()
 }

@@ -10,7 +10,10 @@ import { createWorkbench, type LogUnderTest } from './event-log/workbench.ts'
 
 export type { LogUnderTest } from './event-log/workbench.ts'
 
-/** What every `EventLog` promises. */
+/**
+ * Describes in Vitest what every `EventLog` promises: appends, idempotency, leases, reruns, pages and retention, snapshots, wake-ups. Logs without `adopt` or
+ * `appendMany` skip the tests of these.
+ */
 export function describeEventLog(name: string, log: LogUnderTest): void {
   const workbench = createWorkbench(log)
   describe(`event log: ${name}`, () => {

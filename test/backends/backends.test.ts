@@ -1,4 +1,4 @@
-/** The seam for other wires: two small backends against real servers that know nothing of Jobtail. */
+/** The `Backend` interface: two small backends against real servers that don't speak Jobtail's protocol. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -31,14 +31,14 @@ function clientOf(backend: Backend, options: Omit<ClientOptions, 'transports'>) 
   return { client, diagnostics }
 }
 
-/** Server-sent events with ids that are no cursors of Jobtail's, which are numbered from nowhere and end at a marker. */
+/** Server-sent events whose ids are not Jobtail's cursors, without sequence numbers, and with a marker at the end. */
 const idOf = (n: number): string => `urn:chunk/${n}?of=20 ü`
 
 interface Streaming {
   requests: http.IncomingMessage[]
-  /** Cuts the connection after so many events, once. */
+  /** Cuts the connection once, after this many events. */
   cutAfter?: number
-  /** Sends so many, then nothing, not a byte. */
+  /** Sends this many events, then not a byte more. */
   silentAfter?: number
   token?: string
 }

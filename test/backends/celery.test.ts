@@ -1,4 +1,4 @@
-/** celeryProgress against Celery and Django themselves. */
+/** celeryProgress against real Celery and Django. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { celeryProgress } from '../../src/backends.ts'

@@ -1,4 +1,4 @@
-/** What each backend promises, against servers of its kind. */
+/** The conformance suite for each backend, against a server of its kind. */
 
 import type { IncomingMessage } from 'node:http'
 import {
@@ -40,7 +40,7 @@ const lineOf = (value: unknown): string => `${JSON.stringify(value)}\n`
 
 const sse: StreamKind = {
   type: 'text/event-stream',
-  // The id behind the data, as LangGraph has it.
+  // The id comes after the data, as LangGraph sends it.
   write: (step, n) => (step === undefined ? 'data: [DONE]\n\n' : `data: ${JSON.stringify({ step })}\nid: ${idOf(n)}\n\n`),
   from: fromHeader
 }

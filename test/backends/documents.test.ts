@@ -1,4 +1,4 @@
-/** What status documents do beside what they should, and how they are asked for. */
+/** Irregular status documents, and how they are requested. */
 
 import { describe, expect, test, vi } from 'vitest'
 import { jobtailSnapshot, laravelBatch, mcpTask, microsoftLro, statusPoll } from '../../src/backends.ts'

@@ -1,4 +1,4 @@
-/** Follows one job of a backend, against answers that are written one after the other. */
+/** Follows one job by a backend, against a server that gives prepared answers one after the other. */
 
 import type http from 'node:http'
 import { onTestFinished } from 'vitest'
@@ -6,12 +6,12 @@ import { createClient } from '../../src/core.ts'
 import type { Backend, ClientOptions, JobEvent } from '../../src/types.ts'
 import { serve } from './foreign-server.ts'
 
-/** What a server answers to one request: the last one again and again. */
+/** The answer to one request. The last answer is repeated. */
 export interface Answer {
   status?: number
   headers?: http.OutgoingHttpHeaders
   body?: string | readonly (string | Uint8Array)[]
-  /** Breaks the connection off behind the body. */
+  /** Breaks the connection off after the body. */
   isCut?: boolean
 }
 
@@ -32,7 +32,7 @@ export async function serveAnswers(answers: Answer[] | ((request: Served['reques
     const { status = 200, headers = {}, body: text = [], isCut } = answer
     res.writeHead(status, headers)
     res.flushHeaders()
-    // Piece by piece, each in a packet of its own.
+    // Each piece is sent in a packet of its own.
     for (const piece of typeof text === 'string' ? [text] : text) {
       res.write(piece)
       await new Promise((resolve) => setImmediate(resolve))

@@ -1,4 +1,4 @@
-/** Servers that know nothing of Jobtail: streams with ids or without, of events or of lines, and status documents. */
+/** Servers that don't speak Jobtail's protocol: streams of events or lines, with and without ids, and status documents. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -30,7 +30,7 @@ interface Kept {
   changed: Set<() => void>
 }
 
-/** Jobs by id, each a list of steps. */
+/** Jobs by their id. Each is a list of steps. */
 function createJobs() {
   const jobs = new Map<string, Kept>()
   const tell = ({ changed }: Kept): void => {
@@ -58,14 +58,14 @@ function createJobs() {
 }
 
 export interface StreamKind {
-  /** One message, as it is on the wire; undefined as the step: the end. */
+  /** The text of one message. For the step `undefined`, the end. */
   write(step: number | undefined, number: number): string
   type: string
-  /** From which of its steps on a request is answered, by the cursor that it brings; `live`: only with what comes next. */
+  /** The first step to answer with, by the request's cursor. `live`: only new steps. */
   from(req: http.IncomingMessage): number | 'live'
 }
 
-/** Streams each step as it comes. */
+/** Streams each step as soon as it is made. */
 export async function serveStream({ write, type, from }: StreamKind): Promise<ForeignServer> {
   const jobs = createJobs()
   const server = await serve((req, res) => {
@@ -85,7 +85,7 @@ export async function serveStream({ write, type, from }: StreamKind): Promise<Fo
   return { ...server, job: jobs.add }
 }
 
-/** A document of each job's state. */
+/** Serves a document of each job's state. */
 export async function serveDocument(document: (step: number | undefined, isOver: boolean) => unknown, status = 200): Promise<ForeignServer> {
   const jobs = createJobs()
   const server = await serve((req, res) => {

@@ -1,4 +1,4 @@
-/** plainSse against a server that nobody here has written: Nchan, an nginx module, where this machine has it. */
+/** plainSse against a third-party server: Nchan, an nginx module. Skipped where this machine doesn't have it. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

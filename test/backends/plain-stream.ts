@@ -1,4 +1,4 @@
-/** A backend for a plain event stream: ids of the server's own, of any characters, no heartbeat, no document; its end is a `[DONE]`. */
+/** A backend for a plain event stream: ids of any characters, no heartbeat, no snapshot, and `[DONE]` as its end. */
 
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { TransportError } from '../../src/errors.ts'
@@ -6,7 +6,7 @@ import { isControl, type WireEvent } from '../../src/protocol/frames.ts'
 import { fetchReading } from '../../src/transports/http.ts'
 import type { Backend, Batch, OpenRequest } from '../../src/types.ts'
 
-/** Where a reader is before its first event: no id of the server's. */
+/** The cursor before the first event. It isn't an id of the server. */
 const START = ' start'
 
 export const plainStream: Backend = {
@@ -21,7 +21,7 @@ async function* read(request: OpenRequest): AsyncGenerator<Batch, void> {
   const cursor = after === START ? undefined : after
   const answer = await fetchReading(request, { url, accept: 'text/event-stream', after: cursor && encodeURIComponent(cursor), isFresh: request.isFresh })
   if (isControl(answer)) return yield [answer]
-  // No `heartbeatMs`: this server promises nothing.
+  // No `heartbeatMs`: this server sends no heartbeats.
   yield [
     { control: 'hello', protocol: 1 },
     { control: 'subscribed', job, epoch, seq, cursor: after ?? START, status: 'running' }

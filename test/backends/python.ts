@@ -1,4 +1,4 @@
-/** Celery, Django and their Redis, where this machine has them: Debian's python3-celery, python3-django and python3-redis. */
+/** Starts Celery and Django with a Redis, where this machine has Debian's python3-celery, python3-django and python3-redis. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,7 +16,7 @@ export interface CeleryServer {
   close(): Promise<void>
 }
 
-/** A worker and a view in the form of celery-progress. */
+/** A worker, and a view that answers as celery-progress does. */
 export async function startCelery(): Promise<CeleryServer> {
   const redis = await startRedis()
   const port = await freePort()

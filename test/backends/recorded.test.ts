@@ -1,4 +1,4 @@
-/** Answers as they were recorded, or written after the sources, replayed: `fixtures/` says which. */
+/** Replays answers of real servers: recorded ones, or ones written by their source code. Each file of `fixtures/` says which. */
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
@@ -21,7 +21,7 @@ function recording(file: string): (name: string) => Exchange {
   }
 }
 
-/** An answer as it came, without the pauses that it asked for. */
+/** A recorded answer, without the pauses that it asks for. */
 const answerOf = ({ response: { status, headers, body } }: Exchange): Answer => {
   const { 'retry-after': _, ...rest } = headers
   return {

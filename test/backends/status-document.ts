@@ -1,4 +1,4 @@
-/** A backend for a status document: it is polled, each observed change is an event, and it can be cancelled, but starts nothing. */
+/** A backend for a status document. It polls the document, and each observed change is an event. It can cancel, but not start. */
 
 import { delay } from '../../src/async/signals.ts'
 import { TransportError } from '../../src/errors.ts'
@@ -6,7 +6,7 @@ import { isControl, type JobSnapshot } from '../../src/protocol/frames.ts'
 import { fetchReading, textOf } from '../../src/transports/http.ts'
 import type { Backend, Batch, OpenRequest, RequestContext, Transport } from '../../src/types.ts'
 
-/** What the server answers. */
+/** The server's answer. */
 export interface Status {
   state: 'PENDING' | 'RUNNING' | 'DONE' | 'BROKEN'
   percent: number
@@ -15,7 +15,7 @@ export interface Status {
 
 const STATUS = { PENDING: 'queued', RUNNING: 'running', DONE: 'succeeded', BROKEN: 'failed' } as const
 
-/** `everyMs`: the pause between two questions. */
+/** `everyMs`: the pause between two polls. */
 export const statusDocument = (everyMs: number): Backend => ({
   transports: [poll('status', everyMs)],
   readOnce: poll('status-once', undefined),

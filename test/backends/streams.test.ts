@@ -1,4 +1,4 @@
-/** What foreign streams do beside what they should. */
+/** Irregular event streams of other servers. */
 
 import { describe, expect, test } from 'vitest'
 import { ndjson, plainSse } from '../../src/backends.ts'

@@ -12,7 +12,7 @@ import { listen, serveKit, TOKEN } from './kit.ts'
 const TEST_MS = 120_000
 const run = promisify(execFile)
 
-/** Jobs that end only when they are cancelled. */
+/** A `start` whose jobs end only when they are cancelled. */
 const untilCancelled = (job: { signal: AbortSignal }) => new Promise<void>((resolve) => job.signal.addEventListener('abort', () => resolve()))
 
 describe('the kit', { timeout: TEST_MS }, () => {
@@ -101,7 +101,7 @@ describe('the command', { timeout: TEST_MS }, () => {
     const { code, out } = await jobtail(['check', base])
     expect(code).toBe(2)
     expect(out).toContain('POST was answered with 405')
-    expect(out).toContain('There was nothing to look at')
+    expect(out).toContain('Nothing could be checked')
   })
 
   test('ends with 69 where the server can not be reached', async () => {
@@ -116,7 +116,7 @@ describe('the command', { timeout: TEST_MS }, () => {
     const { base } = await serve()
     const { code, err } = await jobtail(['check', base.replace('http:', 'https:')])
     expect(code).toBe(69)
-    expect(err).toContain('is it http:, and not https:?')
+    expect(err).toContain('the server may speak http:, not https:')
   })
 
   test.each([
@@ -147,15 +147,15 @@ describe('the command', { timeout: TEST_MS }, () => {
     [['check', 'ftp://host/jobs'], 'http: or https:'],
     [['check', 'http://host/jobs', '--only', 'pigeon'], 'one of resources, short-poll'],
     [['check', 'http://host/jobs', '--input', '{'], 'expected JSON'],
-    [['check', 'http://host/jobs', '--timeout', 'soon'], 'expected seconds'],
-    [['check', 'http://host/jobs', '--timeout', '1e9'], 'up to 3600'],
+    [['check', 'http://host/jobs', '--timeout', 'soon'], 'expected a number of seconds'],
+    [['check', 'http://host/jobs', '--timeout', '1e9'], 'at most 3600'],
     [['check', 'http://host/jobs', '--running', '..'], '--running: expected'],
     [['check', 'http://host/jobs', '--origin', 'app.example.com'], '--origin: expected'],
     [['check', 'http://host/jobs', '--origin', 'https://app.example.com/'], '--origin: expected'],
-    [['check', 'http://host/jobs', '--after', 'tail'], '--after does not go with'],
+    [['check', 'http://host/jobs', '--after', 'tail'], '--after is no option of'],
     [['check', 'http://host/jobs', '--header', 'x'], '--header'],
-    [['http://host/jobs/42', '--job', '1'], '--job does not go with'],
-    [['http://host/jobs/42', '--only', 'resources'], 'only check'],
+    [['http://host/jobs/42', '--job', '1'], '--job is no option of'],
+    [['http://host/jobs/42', '--only', 'resources'], 'resources is only for check'],
     [['http://host/jobs/42', '--after', 'no cursor!'], '--after'],
     [['http://host/'], 'the URL of a job'],
     [['--nonsense'], 'nonsense']
@@ -186,7 +186,7 @@ describe('the command', { timeout: TEST_MS }, () => {
     expect(refused).toMatchObject({
       code: 2,
       out: '',
-      err: expect.stringMatching(/^jobtail: this check starts jobs at .*, and cancels them in the end\njobtail: nothing was done\n/)
+      err: expect.stringMatching(/^jobtail: this check starts jobs at .*, and cancels them in the end\njobtail: the check was not run\n/)
     })
     expect({ questions, requests }).toEqual({ questions: ['Go on? [y/N] '], requests: 0 })
     expect(await jobtail(['check', base, '--only', 'resources', '--yes'], { confirm })).toMatchObject({ code: 0 })

@@ -1,10 +1,10 @@
-/** Runs the command: without a process of its own, or as the real binary. */
+/** Runs the command line: within this process, or as a process of its own. */
 
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import type { CommandContext } from '../../src/cli/command-context.ts'
 import { run } from '../../src/cli/commands.ts'
 import { EXIT, Exit } from '../../src/cli/exit-codes.ts'
-import type { Outside } from '../../src/cli/outside.ts'
 
 export interface Ran {
   code: number | null
@@ -13,24 +13,24 @@ export interface Ran {
 }
 
 export interface Running extends Promise<Ran> {
-  /** Written so far. */
+  /** What was written so far. */
   out(): string
   err(): string
   interrupt(signal?: NodeJS.Signals): void
 }
 
 /** `outside`: in place of a pipe's. */
-export function jobtail(args: readonly string[], outside: Partial<Omit<Outside, 'stdout' | 'stderr' | 'signal'>> & { columns?: number } = {}): Running {
+export function jobtail(args: readonly string[], context: Partial<Omit<CommandContext, 'stdout' | 'stderr' | 'signal'>> & { columns?: number } = {}): Running {
   const interrupted = new AbortController()
   const written = { out: '', err: '' }
   const sink = (to: 'out' | 'err') => ({
     write(text: string) {
       written[to] += text
     },
-    columns: () => outside.columns
+    columns: () => context.columns
   })
   const defaults = { env: {}, stdin: async () => '', confirm: undefined }
-  const ran = run(args, { ...defaults, ...outside, stdout: sink('out'), stderr: sink('err'), signal: interrupted.signal }).then((code) => ({
+  const ran = run(args, { ...defaults, ...context, stdout: sink('out'), stderr: sink('err'), signal: interrupted.signal }).then((code) => ({
     code,
     ...written
   }))
@@ -39,13 +39,13 @@ export function jobtail(args: readonly string[], outside: Partial<Omit<Outside, 
 }
 
 export interface Process extends Running {
-  /** Nobody reads its stdout any more. */
+  /** Closes the reading end of its stdout, as `head` does. */
   hangUp(): void
 }
 
 export const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
-/** As a process, which reads and writes pipes, with nothing of this one's environment that it knows. */
+/** Runs the command as a process with pipes, without the environment variables that it reads. */
 export function binary(args: readonly string[], { env = {}, stdin = '' }: { env?: Record<string, string>; stdin?: string } = {}): Process {
   const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env.PATH, ...env }, stdio: 'pipe' })
   const written = { out: '', err: '' }

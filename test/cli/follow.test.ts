@@ -139,7 +139,11 @@ describe('it could not be followed', { timeout: TEST_MS }, () => {
     const { base } = await serve()
     for (const url of [base, `${base}/`]) {
       const { code, out, err } = await binary([...command, url])
-      expect({ code, out, err }).toEqual({ code: 2, out: '', err: `jobtail: ${base} looks like {base}, below which all jobs are: give ${base}/{id}\n` })
+      expect({ code, out, err }).toEqual({
+        code: 2,
+        out: '',
+        err: `jobtail: ${base} looks like {base}, the URL below which all jobs are: expected a job's URL, ${base}/{id}\n`
+      })
     }
   })
 

@@ -1,4 +1,4 @@
-/** A server with one mistake: the kit behind a front that spoils what goes through it. */
+/** A server with one fault: the kit behind a front that changes what passes through it. */
 
 import http from 'node:http'
 import { WebSocket, WebSocketServer } from 'ws'
@@ -6,7 +6,7 @@ import { listen, type OnFinished } from './kit.ts'
 
 export type Fields = Record<string, unknown>
 
-/** A request, to be changed before the kit sees it. */
+/** A request, before the kit gets it. */
 export interface Question {
   method: string
   url: URL
@@ -14,12 +14,12 @@ export interface Question {
   body: string
 }
 
-/** A whole answer, to be changed before the client sees it. */
+/** A whole answer, before the client gets it. */
 export interface Answer {
   status: number
   headers: Headers
   body: string
-  /** The body as JSON, for what is changed of it. */
+  /** The parsed body. Changes to it are sent. */
   json: Fields
 }
 
@@ -28,36 +28,36 @@ type OnFrame = (frame: Fields, question: Question) => Fields | readonly Fields[]
 export type Kind = 'json' | 'ndjson' | 'sse' | 'websocket'
 
 export interface Mistake {
-  /** Changes a request: all of them, handshakes too. A status: it is answered with that, and goes no further. */
+  /** Changes every request, also handshakes. Returning a status answers the request with that, without the kit. */
   request?(question: Question, kind: Kind): unknown
-  /** Changes an answer's status and headers, of event streams too; of others also the body. */
+  /** Changes the status and headers of every answer, and the body of those that are no event streams. */
   answer?(answer: Answer, question: Question): unknown
-  /** Changes or drops each frame of an event stream, of a WebSocket, of both; each line of an NDJSON answer. */
+  /** Changes or drops frames: of an event stream, of a WebSocket, of both; and the lines of an NDJSON answer. */
   sse?: OnFrame
   ndjson?: OnFrame
   websocket?: OnFrame
   frame?: OnFrame
-  /** Changes each event in every reading. */
+  /** Changes every event of every reading. */
   event?(event: Fields): Fields
-  /** Changes a message of an event stream as it is written. */
+  /** Changes the text of each message of an event stream. */
   text?(text: string): string
-  /** Changes an NDJSON answer as it is written. */
+  /** Changes the text of an NDJSON answer. */
   lines?(text: string): string
-  /** Never ends an event stream's body. */
+  /** Keeps the body of an event stream open after its end. */
   keepsOpen?: boolean
-  /** Which subprotocol a handshake is answered with. */
+  /** Chooses the subprotocol that a handshake is answered with. */
   subprotocol?(offered: readonly string[]): string | false
-  /** Takes handshakes that do not offer the protocol's own one. */
+  /** Accepts handshakes that don't offer `jobtail.v1`. */
   takesAny?: boolean
-  /** Changes or drops what a client sends over a socket. */
+  /** Changes or drops the messages of a WebSocket's client. */
   operation?(operation: unknown, seen: Set<unknown>): unknown
-  /** Changes a message of a socket as it is sent. */
+  /** Changes the text of each message that a WebSocket sends. */
   message?(value: unknown): unknown
-  /** With which code a socket is closed in place of this one. */
+  /** Replaces the code that a socket is closed with. */
   closeCode?(code: number): number
 }
 
-/** Serves what `target` serves, with the mistake. Resolves with the base URL. */
+/** Serves what `target` serves, with the fault. Resolves with the base URL. */
 export async function serveWith(mistake: Mistake, target: string, onFinished: OnFinished): Promise<URL> {
   const server = http.createServer((req, res) => void pass(req, res, mistake, target))
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: (offered) => (mistake.subprotocol ?? (() => 'jobtail.v1'))([...offered]) })
@@ -147,7 +147,7 @@ function spoilLines(body: string, question: Question, mistake: Mistake): string 
   return mistake.lines?.(lines) ?? lines
 }
 
-/** One message of an event stream. */
+/** The text of one message of an event stream. */
 function spoilBlock(block: string, question: Question, mistake: Mistake): string {
   const written = mistake.text ?? ((text) => text)
   const data = /^data: (.*)$/m.exec(block)?.[1]

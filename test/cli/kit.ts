@@ -1,4 +1,4 @@
-/** A server of the kit with a job of each sort that a check looks at. */
+/** A server of the kit with the jobs that a check needs: finished, running, cancellable. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -10,7 +10,7 @@ import type { JobServer } from '../../src/server/types.ts'
 export const TOKEN = 'secret'
 export const ORIGIN = 'https://app.example.com'
 
-/** Of a test's context: the global one knows only one test at a time. */
+/** The `onTestFinished` of a test's context: the global function doesn't work in concurrent tests. */
 export type OnFinished = (stop: () => void | Promise<void>) => void
 
 export interface Kit {
@@ -18,7 +18,7 @@ export interface Kit {
   base: string
   /** The ids of the finished job's events. */
   ids: string[]
-  /** What to look at. */
+  /** The ids to give to the check. */
   options: Omit<CheckOptions, 'base'>
 }
 
@@ -49,7 +49,7 @@ export async function serveKit(onFinished: OnFinished): Promise<Kit> {
   return { jobs, base, ids, options: { token: TOKEN, origin: ORIGIN, job: 'done', running: 'running', cancellable: 'live', input: '{}' } }
 }
 
-/** On a port of loopback until the test is over. Resolves with `{base}`. */
+/** Starts the server on a loopback port until the end of the test. Resolves with `{base}`. */
 export async function listen(server: http.Server, onFinished: OnFinished, prepare: (server: http.Server) => void = () => {}): Promise<string> {
   prepare(server)
   server.listen(0, '127.0.0.1')

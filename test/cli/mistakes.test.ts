@@ -1,4 +1,4 @@
-/** A check that can't fail is worth nothing: each clause finds the mistake that it is there for, and no other clause does. */
+/** For each clause, a server with a fault: that clause finds it, and no other clause does. */
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
@@ -10,7 +10,7 @@ const FOREIGN = 'jobtail-check-foreign'
 
 type Made = Mistake | ((kit: Kit) => Mistake)
 
-/** Of a JSON reading of the finished job, and nothing else. */
+/** Changes only JSON readings of the finished job. */
 const reading = (change: (answer: Answer, question: Question) => unknown): Mistake => ({
   answer: (answer, question) => (isReading(question) && answer.status === 200 ? change(answer, question) : undefined)
 })
@@ -21,7 +21,7 @@ const member = (change: (member: Fields, question: Question) => void): Mistake =
   reading((answer, question) => {
     for (const each of membersOf(answer)) change(each, question)
   })
-/** Of the readings of one kind. */
+/** Changes only the readings of one kind. */
 const asking = (kind: Kind, change: (question: Question) => unknown): Mistake => ({
   request: (question, of) => (of === kind ? change(question) : undefined)
 })
@@ -61,7 +61,7 @@ const changeControl =
 const onNth = (seq: number, change: (event: Fields) => Fields | readonly Fields[] | undefined) => (frame: Fields) =>
   frame.seq === seq && frame.control === undefined && frame.job === 'done' ? change(frame) : frame
 
-/** Of both streaming readings, each for itself. */
+/** The same fault in both streaming readings, one at a time. */
 const streaming = (id: string, what: string, onFrame: NonNullable<Mistake['frame']>): [string, string, Mistake][] => [
   [`sse-${id}`, what, { sse: onFrame }],
   [`ws-${id}`, what, { websocket: onFrame }]
@@ -69,7 +69,7 @@ const streaming = (id: string, what: string, onFrame: NonNullable<Mistake['frame
 const requests = (id: string, what: string, change: (question: Question, kit: Kit) => unknown): [string, string, Made][] =>
   (['sse', 'websocket'] as const).map((kind) => [`${kind === 'sse' ? 'sse' : 'ws'}-${id}`, what, (kit) => asking(kind, (question) => change(question, kit))])
 
-/** Reads from the oldest where it was asked for from the middle. */
+/** Reads from the oldest event where the request has a cursor in the middle. */
 function rewind(question: Question, { ids }: Kit): void {
   if (ids.slice(1, -1).includes(afterOf(question) ?? '') && question.url.searchParams.getAll('after').length === 1)
     question.url.searchParams.set('after', ids[0] ?? '')
@@ -345,7 +345,7 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
 
 const isWhole = ({ url }: Question): boolean => url.pathname.endsWith('/done/events') && url.search === ''
 
-/** Pairs each job with the cursor of another. */
+/** Gives each job the cursor of another one. */
 function swapCursors({ url }: Question): void {
   const [first, second, ...others] = url.searchParams.getAll('after')
   if (url.pathname !== '/jobs/events' || first !== '' || !second || others.length > 0) return
@@ -353,7 +353,7 @@ function swapCursors({ url }: Question): void {
   for (const after of [second, first]) url.searchParams.append('after', after)
 }
 
-/** The key counts for the first request, and for one with another body. */
+/** Keeps the `Idempotency-Key` of the first request, and of one with another body; repeats get a new key. */
 function onlyOnce(): (question: Question) => void {
   let first: string | undefined
   return (question) => {
@@ -373,7 +373,7 @@ function refuseSecond(): NonNullable<Mistake['answer']> {
 }
 
 const TEST_MS = 120_000
-/** Clauses that wait for seconds are put where the mistake is theirs. */
+/** Clauses that take seconds are tested only where the fault is theirs. */
 const SLOW = ['ws-linger', 'wait-holds', 'wait-prefer']
 
 test.concurrent.for(mistakes)('%s: %s', { timeout: TEST_MS }, async ([clause, , made], { onTestFinished }) => {
@@ -384,7 +384,7 @@ test.concurrent.for(mistakes)('%s: %s', { timeout: TEST_MS }, async ([clause, , 
   expect(results.filter(({ outcome }) => outcome === 'finding').map(({ id }) => id)).toEqual([clause])
 })
 
-/** Clauses that have nothing to look at in a short log. */
+/** Clauses that need a long log. */
 const LONG_ONLY = ['json-limits']
 
 test.concurrent('without a mistake nothing is found', { timeout: TEST_MS }, async ({ onTestFinished }) => {
@@ -402,7 +402,7 @@ const everything: Mistake = {
   }
 }
 
-/** Of a log that is longer than an answer. */
+/** Faults that show only in a log that is longer than one answer. */
 const longMistakes: [clause: string, what: string, mistake: Mistake][] = [['json-limits', 'all of it at once', everything]]
 
 async function checkLong(mistake: Mistake, onTestFinished: OnFinished): Promise<readonly Result[]> {

@@ -64,11 +64,11 @@ async function freePort(): Promise<number> {
 
 interface Proxy {
   port: number
-  /** What it says it has done. */
+  /** The proxy's own log. */
   log(): Promise<string>
 }
 
-/** Starts one in a folder of its own, and stops it when the test is over. */
+/** Starts a proxy in a folder of its own, and stops it at the end of the test. */
 async function start(command: string, args: (file: string, port: number) => string[], config: (port: number, folder: string) => string): Promise<Proxy> {
   const folder = await mkdtemp(join(tmpdir(), 'jobtail-proxy-'))
   await chmod(folder, 0o777) // squid drops its rights
@@ -102,7 +102,7 @@ const tinyproxy = (more = '') =>
     (port, folder) => `Port ${port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 50\nLogFile "${folder}/log"\nLogLevel Info\n${more}`
   )
 
-/** As it comes: CONNECT only to port 443. */
+/** The default configuration, which allows CONNECT only to port 443. */
 const squid = () =>
   start(
     SQUID ?? '',

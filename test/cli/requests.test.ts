@@ -17,7 +17,7 @@ async function fileOf(text: string): Promise<string> {
   return path
 }
 
-/** Starts jobs that succeed with what they were started with. */
+/** Starts jobs whose result is their input. */
 const echo = () => serve({ start: async (_, input) => ({ input }) })
 
 describe('start', () => {
@@ -73,7 +73,7 @@ describe('start', () => {
     [['-d', '-', '--token', '-'], 'stdin can be only one of them'],
     [['--result'], 'expected --follow'],
     [['--idempotency-key', ''], '--idempotency-key: expected visible ASCII'],
-    [['--after', 'tail'], '--after does not go with start']
+    [['--after', 'tail'], '--after is no option of start']
   ])('refuses %j', async (args, said) => {
     expect(await binary(['start', 'http://127.0.0.1:1/jobs', ...args])).toMatchObject({ code: 2, out: '', err: expect.stringContaining(said) })
   })
@@ -159,7 +159,7 @@ describe('the token', () => {
     [['--token-file', '/dev/null'], {}, '--token-file /dev/null: expected a token'],
     [['--token', '-'], {}, 'the token on stdin: expected a token'],
     [[], { JOBTAIL_TOKEN: 'h1dden two' }, 'JOBTAIL_TOKEN: expected a token'],
-    [['--token', 'h1dden', '--token-file', 'x'], {}, 'expected one of the two']
+    [['--token', 'h1dden', '--token-file', 'x'], {}, 'expected only one of them']
   ])('%j is refused', async (args, env, said) => {
     const { code, err } = await binary(['http://127.0.0.1:1/jobs/1', ...args], { env })
     expect(code).toBe(2)

@@ -59,7 +59,7 @@ describe('on a terminal', () => {
       event('gap', { missed: undefined, reason: 'epoch' }),
       event('constructor', {}, 'never')
     )
-    expect(text).toContain('gap an unknown number of events are lost (epoch)')
+    expect(text).toContain('gap an unknown number of events were lost (epoch)')
     expect(text).toContain('+0s constructor {}')
   })
 })

@@ -44,20 +44,20 @@ test.each([
   [['http://host/jobs/42', 'http://host/jobs/43'], 'expected one URL, got 2 arguments'],
   [['stat', 'http://host/jobs/42'], 'expected the URL of a job or one of follow, start, cancel, get, check, completion, got stat'],
   [['get'], 'get: expected one URL, got none'],
-  [['get', 'http://host/jobs/42', '--after', 'tail'], '--after does not go with get'],
-  [['http://host/jobs/42', '--timeout', 'soon'], '--timeout: expected seconds, or a number with s, m or h'],
+  [['get', 'http://host/jobs/42', '--after', 'tail'], '--after is no option of get'],
+  [['http://host/jobs/42', '--timeout', 'soon'], '--timeout: expected a number of seconds, or a number with s, m or h'],
   [['http://host/jobs/42', '--timeout', '0'], '--timeout'],
   [['http://host/jobs/42', '--timeout', '2147484'], 'up to 2147483 s'],
   [['http://host/jobs/42', '--timeout', '1e3'], '--timeout'],
   [['http://host/jobs/42', '--progress', 'loud'], '--progress: expected one of auto, bar, plain, none, got loud'],
-  [['http://host/jobs/42', '--json', '--result'], '--json and --result: expected one of the two'],
+  [['http://host/jobs/42', '--json', '--result'], '--json and --result: expected only one of them'],
   [['localhost:8123'], 'expected the URL of a job, {base}/{id}'],
   [['localhost:99999/jobs/1'], 'expected an http: or https: URL, got localhost:99999/jobs/1'],
   [['ws://host/jobs/1'], 'expected an http: or https: URL'],
   [['completion', 'csh'], 'expected one of bash, zsh, fish, got csh'],
   [['check', 'http://host/jobs', '--skip', 'nonsense'], '--skip: expected a clause'],
   [['check', 'http://host/jobs', '--reporter', 'tap'], '--reporter: expected one of text, json, junit, github, got tap'],
-  [['check', 'http://host/jobs', '--reporter', 'junit', '--json'], 'expected one of the two']
+  [['check', 'http://host/jobs', '--reporter', 'junit', '--json'], 'expected only one of them']
 ])('%j is refused', async (args, said) => {
   expect(await jobtail(args)).toMatchObject({ code: 2, out: '', err: expect.stringContaining(said) })
 })
@@ -72,7 +72,7 @@ test.each(['http://me:s3cret@host:x/jobs/1', 'me:s3cret@host/jobs/1', 'ftp://me:
 )
 
 describe('completion', () => {
-  /** What bash offers after these words. */
+  /** The completions that bash offers after these words. */
   async function offered(...words: string[]): Promise<string[]> {
     const { out } = await jobtail(['completion', 'bash'])
     const list = words.map((word) => `'${word}'`).join(' ')

@@ -3,7 +3,7 @@
  * Real clients in virtual time.
  */
 
-import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { ErrorControl } from '../../src/protocol/frames.ts'
 import { Connections } from '../../src/server/connections.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
@@ -16,15 +16,6 @@ import { createWorld, expectNothingLeft, NAMES, useVirtualTime, type World } fro
 useVirtualTime()
 
 const WINDOW_MS = 100
-
-beforeEach(() => {
-  // The minimal standard generator of Park and Miller: the same numbers each time.
-  let chance = 1
-  vi.spyOn(Math, 'random').mockImplementation(() => {
-    chance = (chance * 16807) % 2147483647
-    return chance / 2147483647
-  })
-})
 
 /** What the server does with whoever connects. */
 type Mood = 'serves' | 'refuses' | ErrorControl
@@ -130,7 +121,7 @@ function byeTo(clients: number): number {
         told = retryMs
         slot.release()
       },
-      cut() {}
+      destroy() {}
     })
   }
   void connections.close(0)

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, expect, type MockInstance, vi } from 'vitest'
 import { createClient } from '../../src/core.ts'
 import type { Client, ClientOptions, Diagnostic, JobEvent, Subscription } from '../../src/types.ts'
+import { createRandom } from '../simulation/random.ts'
 import { type VirtualFetch, virtualFetch } from './virtual-fetch.ts'
 import { createVirtualLog, type VirtualLog } from './virtual-log.ts'
 import { elapse } from './virtual-time.ts'
@@ -125,6 +126,8 @@ export function useVirtualTime(): { warn: MockInstance<typeof console.warn> } {
   beforeEach(() => {
     vi.useFakeTimers()
     spies.warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    // Full jitter may be 0: with real chance, a wait that a test relies on would be over too soon once in some hundred runs.
+    vi.spyOn(Math, 'random').mockImplementation(createRandom(1))
     process.on('unhandledRejection', note)
   })
   afterEach(async () => {

@@ -79,13 +79,13 @@ test('operations over a WebSocket', { timeout: 120_000 }, async () => {
     })()
     const calls: string[] = []
     const reported: unknown[] = []
-    const subscriber: Pick<Subscriber, 'size' | 'backlog' | 'has' | 'subscribe' | 'unsubscribe' | 'say' | 'fail'> = {
-      size: () => 0,
-      backlog: () => 0,
+    const subscriber: Pick<Subscriber, 'jobCount' | 'queuedControls' | 'has' | 'subscribe' | 'unsubscribe' | 'send' | 'fail'> = {
+      jobCount: () => 0,
+      queuedControls: () => 0,
       has: () => false,
       subscribe: ({ job, after, ref }) => calls.push(`subscribe ${job} ${after} ${ref}`),
       unsubscribe: (job) => calls.push(`unsubscribe ${job}`),
-      say: ({ control }) => calls.push(control),
+      send: ({ control }) => calls.push(control),
       fail: ({ status }, job) => calls.push(job === undefined ? `refuse with ${status}` : `refuse ${job}`)
     }
     const over = Promise.withResolvers<void>()
@@ -98,12 +98,12 @@ test('operations over a WebSocket', { timeout: 120_000 }, async () => {
     } as unknown as Settings
     const operations = new Operations({
       subscriber: subscriber as Subscriber, // as: it has all that is called
-      whoAsks: () => ({ request: new Request('http://localhost/jobs/42/events'), source: {} }),
+      requester: () => ({ request: new Request('http://localhost/jobs/42/events'), source: {} }),
       slot: new Connections(settings, createMetrics()).admit(undefined, 'websocket'),
       settings,
-      asker: { done: () => operations.pending() === 0 && over.resolve(), flood() {} }
+      listener: { done: () => operations.pending() === 0 && over.resolve(), flood() {} }
     })
-    operations.take(message)
+    operations.handleMessage(message)
     if (operations.pending() > 0) await over.promise
     const expected = expectedCalls(message)
     tape.note(expected ? 'taken' : 'refused')

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -64,8 +64,7 @@ beforeAll(async () => {
     'vite.config.ts': block('quick-start-proxy')
   }
   for (const [path, text] of Object.entries(files)) await writeFile(join(app, path), text)
-  await run('npm', ['install', packed.tarball, '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: app })
-  await symlink(join(root, 'node_modules/vite'), join(app, 'node_modules/vite'))
+  await install()
   if (chromiumPath) browser = await chromium.launch(launchOptions('chromium', chromiumPath))
   await Promise.all([start('server.js'), start(vite, '--port', `${ports.vite}`, '--strictPort', '--host', '127.0.0.1')])
   await Promise.all([answers(`http://127.0.0.1:${ports.server}/`), answers(`http://127.0.0.1:${ports.vite}/`)])
@@ -78,6 +77,18 @@ afterAll(async () => {
   }
   await packed?.remove()
 })
+
+/** As `npm install` does it, with what is here already: it needs no network. consumer.test.ts has npm itself do it. */
+async function install(): Promise<void> {
+  const modules = join(app, 'node_modules')
+  await mkdir(join(modules, 'jobtail'), { recursive: true })
+  await run('tar', ['-xzf', packed.tarball, '-C', join(modules, 'jobtail'), '--strip-components=1'])
+  const { dependencies }: { dependencies: object } = JSON.parse(await readFile(join(modules, 'jobtail/package.json'), 'utf8'))
+  for (const name of [...Object.keys(dependencies), 'vite']) await symlink(join(root, 'node_modules', name), join(modules, name))
+  await mkdir(join(modules, '.bin'))
+  await symlink('../jobtail/dist/cli/main.js', join(modules, '.bin/jobtail'))
+  await chmod(join(modules, 'jobtail/dist/cli/main.js'), 0o755)
+}
 
 async function start(...args: string[]): Promise<void> {
   const child = spawn(process.execPath, args, { cwd: app, stdio: 'ignore' })

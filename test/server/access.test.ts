@@ -8,7 +8,7 @@ import { serve } from './serve.ts'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-/** Alice may do everything but read "secret"; a token of a number is good until then. */
+/** Alice may do everything but read "secret". A numeric token permits everything until that time, in ms since 1970. */
 const authorize: Authorize = ({ request, jobId }) => {
   const token = request.headers.get('authorization')?.replace('Bearer ', '')
   if (token && Number(token)) return { allow: true, expiresAt: Number(token) }
@@ -148,7 +148,7 @@ test.each([
   ['an expiry that is a text', { expiresAt: '2999-01-01' }]
 ])('an answer of authorize that is %s permits nothing, and is told', async (_, answer) => {
   const onError = vi.fn()
-  // as: what a user without types may return
+  // as: JavaScript callers may return anything
   const { jobs, get, base } = await serve({ authorize: () => answer as Permission, onError })
   await jobs.publish('a', 'queued')
   expect((await get('/a/events')).status).toBe(500)
@@ -208,7 +208,7 @@ test.each([
   const { get, base } = await serve({ onError, authorize: () => Promise.reject(secret) })
   expect((await get('/a/events')).status).toBe(500)
   expect(await openSocket(`${base}/a/events`).closed).toBe(4503)
-  expect(printed).toHaveBeenCalledWith(expect.stringMatching(/onError/), expect.objectContaining({ message: 'no logger' }), secret)
+  expect(printed).toHaveBeenCalledWith(expect.stringMatching(/onError/), expect.objectContaining({ message: 'no logger' }), 'while it was given:', secret)
 })
 
 test('CORS: own origin only, unless configured', async () => {
@@ -258,7 +258,7 @@ test('a function of origins that throws, or is async, lets nobody in, breaks not
     async () => true
   ]) {
     const onError = vi.fn()
-    // as: what a user without types may pass
+    // as: JavaScript callers may pass anything
     const { jobs, get, post, base } = await serve({ origins: origins as unknown as (origin: string) => boolean, onError, start: () => 1 })
     await jobs.publish('a', 'queued')
     const origin = 'https://app.example'
@@ -293,20 +293,20 @@ test('the own origin needs no configuration, whatever ends TLS before the server
 })
 
 test('"*" with credentials is refused when the server is made', () => {
-  expect(() => createJobServer({ origins: '*', allowCredentials: true })).toThrow(/name the origins/)
+  expect(() => createJobServer({ origins: '*', allowCredentials: true })).toThrow(/list the origins instead/)
 })
 
 test.each([
   [{ heartbeatMs: 0 }, 'heartbeatMs: expected a number from 1 to 2147483647, got 0'],
   [{ heartbeatMs: '15000' }, 'heartbeatMs: expected a number from 1 to 2147483647, got "15000"'],
-  // To setInterval that would be a millisecond.
+  // `setInterval` takes these for 1 ms.
   [{ heartbeatMs: Number.POSITIVE_INFINITY }, 'heartbeatMs: expected a number from 1 to 2147483647, got Infinity'],
   [{ shortPollPauseMs: Number.NaN }, 'shortPollPauseMs: expected a number from 1 to 2147483647, got NaN'],
   [{ maxJobsPerConnection: 1.5 }, 'maxJobsPerConnection: expected an integer from 1, got 1.5'],
   [{ maxBodyBytes: -1 }, 'maxBodyBytes: expected a number from 1, got -1'],
   [{ basePath: 'jobs' }, 'basePath: expected a path that begins with "/", as URLs write it, got "jobs"'],
   [{ basePath: '/jöbs' }, 'basePath: expected a path that begins with "/", as URLs write it, got "/jöbs"'],
-  // Of a text every part would be allowed.
+  // With a string, `includes` would allow every substring of it.
   [
     { origins: 'https://app.example.com' },
     'origins: expected "*", a function, or a list of origins such as "https://app.example", got "https://app.example.com"'
@@ -314,9 +314,9 @@ test.each([
   [{ origins: ['https://app.example/'] }, 'origins: expected "*", a function, or a list of origins such as "https://app.example", got https://app.example/'],
   [{ authorize: true }, 'authorize: expected a function, got true'],
   [{ log: {} }, 'log: expected an EventLog, such as memoryLog(), got [object Object]'],
-  [{ authorise: () => false }, /^createJobServer: there is no option "authorise", expected basePath, /]
+  [{ authorise: () => false }, /^createJobServer: unknown option "authorise", expected one of basePath, /]
 ])('an option that makes no sense is refused when the server is made: %o', (options, message) => {
-  expect(() => createJobServer(options as JobServerOptions)).toThrow(message) // as: what a user without types may pass
+  expect(() => createJobServer(options as JobServerOptions)).toThrow(message) // as: JavaScript callers may pass anything
 })
 
 test('options that are unusual, or undefined, are taken', () => {

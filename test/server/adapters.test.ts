@@ -94,7 +94,9 @@ describe('Node', () => {
     server.on('request', (_, res) => res.end('mine'))
     for (const accept of ['application/json', 'text/event-stream']) expect(await (await get('/a/events', { accept })).text()).toBe('mine')
     await vi.waitFor(() => expect(onError).toHaveBeenCalledTimes(2))
-    expect(onError.mock.calls[0]).toEqual([new Error('GET /jobs/a/events was answered by another listener: attach the job server after it')])
+    expect(onError.mock.calls[0]).toEqual([
+      new Error('GET /jobs/a/events: another listener has answered the request; call `attach` after that listener is added')
+    ])
     await vi.waitFor(() => expect(gate.watching()).toBe(0))
   })
 

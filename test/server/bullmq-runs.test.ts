@@ -1,54 +1,20 @@
-import { DelayedError, type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { type BullmqBridge, type BullmqBridgeOptions, bullmqBridge, onCancel } from '../../src/server/bullmq/index.ts'
+import { DelayedError, Queue, UnrecoverableError, Worker } from 'bullmq'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { bullmqBridge, onCancel } from '../../src/server/bullmq/index.ts'
 import { createJobServer, type EventLog, memoryLog } from '../../src/server/index.ts'
 import { redisLog } from '../../src/server/redis/index.ts'
-import { type RedisServer, redisPath, startRedis } from './redis-server.ts'
-
-const PATIENCE = { timeout: 20_000 }
+import { createQueueStage, endsWith, eventsOf, PATIENCE } from './bullmq-queue.ts'
+import { redisPath, startRedis } from './redis-server.ts'
 
 describe.skipIf(!redisPath)('BullMQ: runs, bridges and who they are for', { timeout: 60_000 }, () => {
-  let redis: RedisServer
-  let name: string
-  let queues = 0
-  beforeAll(async () => {
-    redis = await startRedis()
-  })
-  afterAll(() => redis.remove())
+  const stage = createQueueStage('runs')
+  const { newQueue, newWorker } = stage
+  const newBridge: typeof stage.newBridge = (jobs, options) => stage.newBridge(jobs, { checkEveryMs: 50, ...options })
 
-  const connection = () => ({ host: '127.0.0.1', port: redis.port, maxRetriesPerRequest: null })
-
-  function newQueue(): Queue {
-    name = `runs${++queues}`
-    const queue = new Queue(name, { connection: connection() })
-    onTestFinished(() => queue.close())
-    return queue
-  }
-
-  function newWorker(work: (job: Job, token?: string) => Promise<unknown>): Worker {
-    const worker = new Worker(name, work, { connection: connection() })
-    onTestFinished(() => worker.close(true))
-    return worker
-  }
-
-  function newBridge(jobs: BullmqBridgeOptions['jobs'], options: Partial<BullmqBridgeOptions> = {}): BullmqBridge {
-    const bridge = bullmqBridge({ queue: name, connection: connection(), jobs, rowsEveryMs: 20, checkEveryMs: 50, onError: () => {}, ...options })
-    onTestFinished(() => bridge.close())
-    return bridge
-  }
-
-  const eventsOf = async (log: EventLog, job: string) => ((await log.read(job, undefined, 10_000))?.events ?? []).map(({ type, data }) => [type, data])
-  const endsWith = (log: EventLog, job: string, end: unknown) =>
-    vi.waitFor(async () => {
-      const page = await log.read(job, undefined, 10_000)
-      expect(page).toMatchObject({ done: true })
-      expect([page?.events.at(-1)?.type, page?.events.at(-1)?.data]).toEqual(end)
-    }, PATIENCE)
-
-  /** Of a memory log, and of one in Redis. */
+  /** The tests run on a memory log, and on one in Redis. */
   const logs: [string, () => EventLog][] = [
     ['memory', () => memoryLog()],
-    ['Redis', () => redisLog({ url: redis.url, prefix: `${name}:` })]
+    ['Redis', () => redisLog({ url: stage.redis.url, prefix: `${stage.name}:` })]
   ]
 
   test.each(logs)('an id that is added again is followed as the new run, whatever became of the first: %s', async (_, make) => {
@@ -195,7 +161,7 @@ describe.skipIf(!redisPath)('BullMQ: runs, bridges and who they are for', { time
 
   test('readers see nothing of the bookkeeping, in events, streams and snapshots', async () => {
     const queue = newQueue()
-    for (const [n, log] of [memoryLog(), redisLog({ url: redis.url, prefix: `${name}-read:` })].entries()) {
+    for (const [n, log] of [memoryLog(), redisLog({ url: stage.redis.url, prefix: `${stage.name}-read:` })].entries()) {
       const id = `seen${n}`
       const jobs = createJobServer({ log })
       const bridge = newBridge(jobs)
@@ -234,7 +200,7 @@ describe.skipIf(!redisPath)('BullMQ: runs, bridges and who they are for', { time
 
   test('a lazy bridge logs what somebody asks for, whichever bridge he asks, and nothing else', async () => {
     const queue = newQueue()
-    const log = redisLog({ url: redis.url, prefix: `${name}:` })
+    const log = redisLog({ url: stage.redis.url, prefix: `${stage.name}:` })
     onTestFinished(() => log.close())
     const bridges = [newBridge(log, { lazy: true }), newBridge(log, { lazy: true })]
     await Promise.all(bridges.map(({ ready }) => ready))
@@ -259,7 +225,7 @@ describe.skipIf(!redisPath)('BullMQ: runs, bridges and who they are for', { time
     newQueue()
     const log = memoryLog()
     await log.append('left', 'started', {})
-    await log.append(`bullmq:bull:${name}`, 'progress', { open: ['left'], isReady: true }, { lease: { owner: 'gone', ms: 300 } })
+    await log.append(`bullmq:bull:${stage.name}`, 'progress', { open: ['left'], isReady: true }, { lease: { owner: 'gone', ms: 300 } })
     await newBridge(log).ready // the other one's word
     await endsWith(log, 'left', ['failed', expect.objectContaining({ code: 'lost' })])
   })

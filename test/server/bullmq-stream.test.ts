@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest'
 import { createJobs } from '../../src/server/bullmq/jobs.ts'
 import { createLedger } from '../../src/server/bullmq/ledger.ts'
-import { createStream, type Stream } from '../../src/server/bullmq/queue-events.ts'
+import { createQueueStream, type QueueStream } from '../../src/server/bullmq/queue-events.ts'
 import type { Source } from '../../src/server/bullmq/source.ts'
-import { compareIds, type Entry, type Logged, nextTowards, progressOf, type QueuedJob } from '../../src/server/bullmq/to-job-event.ts'
+import { compareIds, type LoggedState, nextTowards, progressOf, type QueuedJob, type QueueEntry } from '../../src/server/bullmq/to-job-event.ts'
 import { memoryLog } from '../../src/server/log/memory.ts'
 
 const job: QueuedJob = { name: 'x', state: 'active', attempts: 1, failures: 0, progress: 0, result: null, failedReason: undefined, finishedOn: undefined }
 
-/** A queue whose job makes a step, with its entry, each time that it is asked for. */
+/** A queue whose job makes a step, and adds an entry for it, at each read of the job. */
 function movingQueue(jobId: string, steps: number, event = 'active') {
-  const written: Entry[] = []
-  const step = (of: string, what: string, fields: Entry['fields'] = {}) => written.push({ id: `1-${written.length + 1}`, event: what, jobId: of, fields })
+  const written: QueueEntry[] = []
+  const step = (of: string, what: string, fields: QueueEntry['fields'] = {}) => written.push({ id: `1-${written.length + 1}`, event: what, jobId: of, fields })
   const source: Pick<Source, 'entries' | 'job'> = {
     entries: async (after) => written.filter(({ id }) => compareIds(id, after) > 0),
     async job(id) {
@@ -21,7 +21,7 @@ function movingQueue(jobId: string, steps: number, event = 'active') {
       return event === 'progress' ? { ...job, progress: done } : { ...job, attempts: done }
     }
   }
-  return { written, stream: createStream(source as Source) } // as: what a stream asks of it
+  return { written, stream: createQueueStream(source as Source) } // as: what a stream asks of it
 }
 
 test("a job's state is that of the entry it is said to be of, however often the job moves meanwhile", async () => {
@@ -30,9 +30,9 @@ test("a job's state is that of the entry it is said to be of, however often the 
   const before = written.filter(({ id, jobId }) => jobId === 'a' && compareIds(id, at) <= 0)
   expect(job?.attempts).toBe(3)
   expect(before).toHaveLength(3)
-  expect(stream.isAhead('a')).toBe(true)
+  expect(stream.hasUntaken('a')).toBe(true)
   expect(stream.take()).toEqual(written)
-  expect([stream.isAhead('a'), stream.take()]).toEqual([false, []])
+  expect([stream.hasUntaken('a'), stream.take()]).toEqual([false, []])
 })
 
 test('that of a job whose progress never pauses is known at once', async () => {
@@ -53,7 +53,7 @@ test.each([
     { b: { d: 3, c: 2 }, a: 1 }
   ]
 ])('progress that is in the log already is not logged again: %j as %j', (progress, logged) => {
-  const before: Logged = { mark: { entry: '1-1', rows: 0, attempt: 1, failures: 0 }, status: 'running', progress: logged }
+  const before: LoggedState = { mark: { entry: '1-1', rows: 0, attempt: 1, failures: 0 }, status: 'running', progress: logged }
   expect(nextTowards({ ...job, progress }, '1-2', false, before)).toBeUndefined()
 })
 
@@ -61,7 +61,7 @@ test('of jobs that ended before what was lost nothing is logged again, though th
   const log = memoryLog()
   const finished: QueuedJob = { ...job, state: 'completed', finishedOn: 1000 }
   const { stream } = movingQueue('a', 0)
-  const stateOf: Stream['stateOf'] = async () => ({ job: finished, at: '2000-0' })
+  const stateOf: QueueStream['stateOf'] = async () => ({ job: finished, at: '2000-0' })
   const source = { rows: async () => [] as string[] } as unknown as Source // as: what jobs ask of it
   const jobs = createJobs({ source, stream: { ...stream, stateOf }, ledger: createLedger(log), idOf: (id) => id, filter: () => true, isLazy: false, since: 0 })
   expect(await jobs.catchUp('a', 1001)).toBe('past')
@@ -77,7 +77,7 @@ test('calls in one turn are one read; a call during a read is another one', asyn
     asked.push(after)
     return new Promise((resolve) => answers.push(() => resolve([{ id: `${asked.length}-0`, event: 'added', jobId: 'a', fields: {} }])))
   }
-  const stream = createStream({ entries } as Source) // as: what a stream asks of it
+  const stream = createQueueStream({ entries } as Source) // as: what a stream asks of it
   const both = Promise.all([stream.read(1), stream.read(1)])
   await expect.poll(() => asked).toHaveLength(1)
   const late = stream.read(1)
@@ -90,19 +90,19 @@ test('calls in one turn are one read; a call during a read is another one', asyn
 })
 
 test('a read that does not wait asks for what is there, which Redis gives at once: its shortest wait takes up to a tenth of a second', async () => {
-  const first: Entry = { id: '7-0', event: 'added', jobId: 'a', fields: {} }
+  const first: QueueEntry = { id: '7-0', event: 'added', jobId: 'a', fields: {} }
   const entries: Source['entries'] = async (after) => (compareIds(first.id, after) > 0 ? [first] : new Promise(() => {}))
-  const stream = createStream({ entries } as Source) // as: what a stream asks of it
+  const stream = createQueueStream({ entries } as Source) // as: what a stream asks of it
   await stream.read(0)
   await stream.read(0)
   expect(stream.take()).toEqual([first])
 })
 
 test('entries that were trimmed before they were read are noticed, once; those that had been read are not', async () => {
-  let written: Entry[] = []
+  let written: QueueEntry[] = []
   const add = (...ids: string[]) => written.push(...ids.map((id) => ({ id, event: 'added', jobId: 'a', fields: {} })))
   const entries: Source['entries'] = async (after) => written.filter(({ id }) => compareIds(id, after) > 0)
-  const stream = createStream({ entries } as Source) // as: what a stream asks of it
+  const stream = createQueueStream({ entries } as Source) // as: what a stream asks of it
   const readAll = async () => {
     await stream.read(2)
     return [stream.take().map(({ id }) => id), stream.lostAfter()]
@@ -150,10 +150,10 @@ test('a log that another bridge has begun anew is not begun again', async () => 
   const log = memoryLog()
   const ledger = createLedger(log)
   await log.append('a', 'succeeded', 1)
-  const [one, other] = [await ledger.look('a'), await ledger.look('a')]
+  const [one, other] = [await ledger.open('a'), await ledger.open('a')]
   await ledger.restart(one)
   await ledger.append(one, () => ({ type: 'queued', data: {}, mark: { entry: '5-0', rows: 0, attempt: 0, failures: 0 } }))
   await ledger.restart(other)
   expect(await log.snapshot('a')).toMatchObject({ status: 'queued', seq: 1 })
-  expect(other).toMatchObject({ isOver: false, seq: 1, mark: { entry: '5-0' } })
+  expect(other).toMatchObject({ hasEnded: false, seq: 1, mark: { entry: '5-0' } })
 })

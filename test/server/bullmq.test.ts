@@ -1,50 +1,17 @@
-import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { type BullmqBridge, type BullmqBridgeOptions, bullmqBridge } from '../../src/server/bullmq/index.ts'
+import { Queue, UnrecoverableError } from 'bullmq'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { type BullmqBridgeOptions, bullmqBridge } from '../../src/server/bullmq/index.ts'
 import { createSource } from '../../src/server/bullmq/source.ts'
 import { memoryLog } from '../../src/server/log/memory.ts'
 import { type EventLog, LogError } from '../../src/server/log/types.ts'
 import { redisLog } from '../../src/server/redis/index.ts'
-import { type RedisServer, redisPath, startRedis } from './redis-server.ts'
+import { createQueueStage, eventsOf, PATIENCE } from './bullmq-queue.ts'
+import { redisPath, startRedis } from './redis-server.ts'
 import { serve } from './serve.ts'
 
-const PATIENCE = { timeout: 20_000 }
-
 describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () => {
-  let redis: RedisServer
-  let name: string
-  let queues = 0
-  beforeAll(async () => {
-    redis = await startRedis()
-  })
-  afterAll(() => redis.remove())
-
-  const connection = () => ({ host: '127.0.0.1', port: redis.port, maxRetriesPerRequest: null })
-
-  function newQueue(): Queue {
-    name = `queue${++queues}`
-    const queue = new Queue(name, { connection: connection() })
-    onTestFinished(() => queue.close())
-    return queue
-  }
-
-  function newWorker(work: (job: Job) => Promise<unknown>, options: { concurrency?: number } = {}): Worker {
-    const worker = new Worker(name, work, { connection: connection(), ...options })
-    onTestFinished(() => worker.close(true))
-    return worker
-  }
-
-  function newBridge(jobs: BullmqBridgeOptions['jobs'], options: Partial<BullmqBridgeOptions> = {}): BullmqBridge {
-    const bridge = bullmqBridge({ queue: name, connection: connection(), jobs, rowsEveryMs: 20, onError: () => {}, ...options })
-    onTestFinished(() => bridge.close())
-    return bridge
-  }
-
-  /** What a log holds. */
-  async function eventsOf(log: EventLog, job: string): Promise<[type: string, data: unknown][]> {
-    const page = await log.read(job, undefined, 10_000)
-    return (page?.events ?? []).map(({ type, data }) => [type, data])
-  }
+  const stage = createQueueStage('queue')
+  const { newQueue, newWorker, newBridge } = stage
   const typesOf = async (log: EventLog, job: string) => (await eventsOf(log, job)).map(([type]) => type)
   const hasEnded = (log: EventLog, job: string) =>
     vi.waitFor(async () => expect(await log.read(job, undefined, 10_000)).toMatchObject({ done: true }), PATIENCE)
@@ -63,7 +30,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
       return { url: '/1' }
     })
     await queue.add('video', { secret: 1 }, { jobId: 'a' })
-    // A row alone says nothing in the stream.
+    // A log row adds no entry to the stream.
     await vi.waitFor(async () => expect((await read('/a/events')).events.at(-1)).toMatchObject({ type: 'log', data: { message: 'first row' } }), PATIENCE)
     goOn.resolve()
     await vi.waitFor(async () => expect((await read('/a/events')).events.at(-1)).toMatchObject({ type: 'succeeded', data: { url: '/1' } }), PATIENCE)
@@ -223,7 +190,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
   test('several bridges, some of which go and come: each event once, in order', async () => {
     const queue = newQueue()
     const newLog = () => {
-      const log = redisLog({ url: redis.url, prefix: `${name}:`, timeoutMs: 20_000 })
+      const log = redisLog({ url: stage.redis.url, prefix: `${stage.name}:`, timeoutMs: 20_000 })
       onTestFinished(() => log.close())
       return log
     }
@@ -348,9 +315,9 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
   })
 
   test('close() ends its connections and what waits, and leaves the log open', async () => {
-    name = 'quiet'
+    stage.name = 'quiet'
     const clients = async () =>
-      String(await redis.command('CLIENT', 'LIST'))
+      String(await stage.redis.command('CLIENT', 'LIST'))
         .trim()
         .split('\n').length
     const log = memoryLog()
@@ -430,6 +397,6 @@ test.each([
   ['lazy', { lazy: true, idOf: (id: string) => id }]
 ])('a wrong %s is refused: %j', (name, wrong) => {
   const right = { queue: 'q', connection: { host: '127.0.0.1' }, jobs: memoryLog() }
-  // as: what JavaScript lets through
+  // as: JavaScript callers may pass anything
   expect(() => bullmqBridge({ ...right, ...wrong } as BullmqBridgeOptions)).toThrow(new RegExp(`^${name}: expected`))
 })

@@ -20,7 +20,7 @@ export interface EventStream {
   stop(): void
 }
 
-/** A bare reader of an event stream: it knows lines, and nothing of jobs. */
+/** Reads an event stream line by line, without Jobtail's client. */
 export async function openStream(url: string, headers: Record<string, string> = {}): Promise<EventStream> {
   const abort = new AbortController()
   onTestFinished(() => abort.abort())
@@ -61,18 +61,18 @@ function parseMessage(block: string): Message | undefined {
 
 export interface Socket {
   ws: WebSocket
-  /** What each message held. */
+  /** The parsed content of each message. */
   raw: unknown[]
-  /** The same with arrays taken apart. */
+  /** All frames: messages that are arrays count as several. */
   frames(): Fields[]
   events(): Fields[]
   controls(name?: string): Fields[]
   send(operation: unknown): void
-  /** The code that it was closed with. */
+  /** Resolves with the close code. */
   closed: Promise<number>
 }
 
-/** A bare reader of a socket. */
+/** Reads a WebSocket without Jobtail's client. */
 export function openSocket(url: string, { protocols = ['jobtail.v1'], headers = {} }: { protocols?: string[]; headers?: Record<string, string> } = {}): Socket {
   const ws = new WebSocket(url.replace(/^http/, 'ws'), protocols, { headers })
   onTestFinished(() => ws.terminate())

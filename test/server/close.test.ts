@@ -68,7 +68,7 @@ describe('close', () => {
     for (const response of [await get('/42'), await get('/42/events'), await post('', '1')]) {
       expect(response.status).toBe(503)
       expect(response.headers.get('retry-after')).toBe('1')
-      // A proxy that keeps its connections tries another server next.
+      // A proxy that keeps connections open then sends its next request to another server.
       expect(response.headers.get('connection')).toBe('close')
       expect(await response.json()).toMatchObject({ code: 'busy' })
     }
@@ -138,7 +138,7 @@ describe('close', () => {
     const { jobs, base } = await serve({ authorize: () => ({ allow: true, expiresAt: Date.now() + 1e12 }), maxConnectionAgeMs: 1e12 })
     const { id } = await jobs.publish('42', 'queued')
     await jobs.publish('over', 'succeeded')
-    // Not by the network: its client has timers of its own.
+    // Not over the network, since `fetch` has timers of its own.
     const stream = (await jobs.fetch(new Request(`${base}/42/events`, { headers: { accept: 'text/event-stream' } }))).text()
     const poll = jobs.fetch(new Request(`${base}/42/events?after=${id}&wait=55`))
     const sockets = [openSocket(`${base}/42/events`), openSocket(`${base}/over/events`)]
@@ -157,7 +157,7 @@ describe('close', () => {
 
   test('does not take a graceMs that is no time for none', async () => {
     const { jobs } = await serve()
-    await expect(jobs.close({ graceMs: Number.NaN })).rejects.toThrow('graceMs: expected ms from 0, got NaN')
+    await expect(jobs.close({ graceMs: Number.NaN })).rejects.toThrow('graceMs: expected milliseconds from 0, got NaN')
     expect(await jobs.health()).toEqual({ status: 'ok' })
   })
 })

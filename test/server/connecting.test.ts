@@ -1,4 +1,4 @@
-/** An event appended while a follower connects is never missed, wherever in the connecting it comes. */
+/** An event that is appended while a reader connects is never missed, at whichever moment of connecting. */
 
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
@@ -7,18 +7,18 @@ import type { Reading } from '../../src/protocol/frames.ts'
 import { createJobServer, type JobServer } from '../../src/server/index.ts'
 import { serve } from './serve.ts'
 
-/** Lets so many turns of the microtask queue and of the event loop pass. */
+/** Waits for that many turns of the microtask queue and of the event loop. */
 async function turns(micro: number, macro: number): Promise<void> {
   for (let turn = 0; turn < macro; turn += 1) await new Promise((resolve) => setImmediate(resolve))
   for (let turn = 0; turn < micro; turn += 1) await Promise.resolve()
 }
 
-/** Each run appends a little later than the one before, from before the request is seen to after its answer has begun. */
+/** The moments of the append: each run appends a little later, from before the request arrives until after its answer has begun. */
 const offset = (run: number): [number, number] => [run % 60, Math.floor(run / 60) % 4]
 
 const RUNS = 4000
 
-/** The text of a stream until it holds that. */
+/** Reads a stream until it contains `text`. */
 async function until(body: ReadableStream<Uint8Array>, text: string): Promise<void> {
   const reader = body.getReader()
   const decoder = new TextDecoder()
@@ -58,7 +58,7 @@ test(`by a long poll from the cursor before, ${RUNS} times`, async () => {
     let after = ''
     const first: Reading = await (await begun(jobs, job, () => jobs.fetch(request), run)).json()
     after = first.events.at(-1)?.id ?? ''
-    // What was appended later is had by the next one, from where this one ended.
+    // An event appended after the answer comes with the next request, from this one's cursor.
     const rest: Reading[] = [first]
     while (!rest.some(({ events }) => events.some(({ type }) => type === 'progress')))
       rest.push(await (await jobs.fetch(new Request(`http://localhost/jobs/${job}/events?after=${after}&wait=55`))).json())

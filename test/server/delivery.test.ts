@@ -90,7 +90,7 @@ describe('a slow reader', () => {
   const EVENT = 'x'.repeat(50_000)
   const EVENTS = 1000
 
-  /** A reader that asks, and then takes nothing. */
+  /** A client that sends a request and never reads the answer. */
   async function openStalled(port: number, path: string, websocket: boolean): Promise<NetSocket> {
     const socket = connect(port, '127.0.0.1')
     onTestFinished(() => void socket.destroy())
@@ -121,7 +121,7 @@ describe('a slow reader', () => {
       })
       for (let n = 0; n < EVENTS; n += 1) await jobs.publish('42', 'output', EVENT)
       await vi.waitFor(() => expect(gate.watching()).toBe(0), { timeout: 15_000 })
-      // Far fewer than there are: what the kernel's buffers hold, and a page.
+      // Only what the kernel's buffers hold, and one page: far less than the whole log.
       expect(gate.eventsRead()).toBeLessThan(EVENTS)
       expect(closed).toBe(false)
       socket.on('data', (data) => received.push(data))
@@ -159,7 +159,7 @@ describe('a slow reader', () => {
     await once(socket.ws, 'open')
     socket.send({ op: 'subscribe', job: '42', ref: 7 })
     await vi.waitFor(() => expect([...stream.events(), ...socket.events()]).toHaveLength(2))
-    // Without a turn of the event loop in between, nobody can read.
+    // Without a turn of the event loop in between, no reader can read.
     for (let n = 2; n <= 1000; n += 1) void gate.log.append('42', 'progress', { n })
     await gate.log.append('42', 'succeeded', null)
     await stream.ended
@@ -182,7 +182,7 @@ describe('a slow reader', () => {
     })
     socket.write(Buffer.concat(frames))
     await vi.waitFor(() => expect(authorize).toHaveBeenCalled())
-    // Turns of the server's event loop, more than it would take to read all of it.
+    // More turns of the server's event loop than reading the whole log would take.
     for (let n = 0; n < 200; n += 1) await get('/other')
     expect(authorize.mock.calls.length).toBeLessThan(10_000)
   })
@@ -205,7 +205,7 @@ describe('a slow reader', () => {
     }
     socket.on('drain', flood)
     flood()
-    // It is closed in the middle of its questions: its writes break, though it never reads.
+    // The server closes the socket while the client still sends: its writes fail, although it never reads.
     await vi.waitFor(() => expect(gone).toBe(true), { timeout: 15_000 })
   }, 20_000)
 })

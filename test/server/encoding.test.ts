@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import type { Frame } from '../../src/protocol/frames.ts'
-import { frameOf } from '../../src/server/fast-path.ts'
+import { encodeTextFrame } from '../../src/server/fast-path.ts'
 import { encodeOnce } from '../../src/server/readings/hello-and-encode.ts'
 import { openSocket } from './clients.ts'
 import { serve } from './serve.ts'
@@ -12,7 +12,7 @@ test.each([
   ['x'.repeat(65_536), [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]],
   ['é🙂', [0x81, 6]]
 ])('a text message is one frame of its length in bytes: %#', (text, header) => {
-  const frame = frameOf(text)
+  const frame = encodeTextFrame(text)
   expect([...frame.subarray(0, header.length)]).toEqual(header)
   expect(String(frame.subarray(header.length))).toBe(text)
 })

@@ -1,4 +1,4 @@
-/** Written past `http` and `ws`, or through them: what arrives is the same. */
+/** With `fastPath` and without it, readers get the same bytes. */
 
 import http from 'node:http'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -9,7 +9,7 @@ import { serve } from './serve.ts'
 
 const LENGTHS = [1, 100, 200, 40_000, 100_000]
 
-/** Bytes of text that pass through `res.write` and `ws.send`, as an agent that watches an application counts them. */
+/** Counts the bytes that pass through `res.write` and `ws.send`, as a monitoring agent does. */
 function countBytes() {
   const counted = { http: 0, ws: 0 }
   const { write } = http.ServerResponse.prototype
@@ -18,7 +18,7 @@ function countBytes() {
     counted.http += Buffer.byteLength(String(args[0]))
     return write.apply(this, args)
   } as typeof write
-  // as: of its signatures the one that is used
+  // as: the one overload that is used
   ServerSocket.prototype.send = function (this: ServerSocket, ...args: [data: string]) {
     counted.ws += Buffer.byteLength(args[0])
     return send.apply(this, args as never)

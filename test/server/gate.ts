@@ -4,30 +4,30 @@ import { type EventLog, LogError } from '../../src/server/log/types.ts'
 
 export interface Gate {
   log: EventLog
-  /** Resolves once somebody listens to the job. */
+  /** Resolves once the job is watched. */
   watched(job: string): Promise<void>
-  /** How many listeners there are. */
+  /** How many watchers there are. */
   watching(): number
-  /** How often the log was read. */
+  /** How many reads there were. */
   reads(): number
-  /** How many events were handed out. */
+  /** How many events the reads returned. */
   eventsRead(): number
-  /** From now on nobody is woken. */
+  /** From now on no watcher is woken. */
   loseWakeUps(): void
-  /** Reads fail with it; `undefined`: no more. */
+  /** Makes reads reject with this error; `undefined` ends that. */
   failWith(error: Error | undefined): void
   historyGone: Error
-  /** Everything is refused as by a log that is out of reach; returns how to end that, which wakes those who listen. */
+  /** Makes the log unavailable. Returns a function that ends the outage, and wakes the watchers. */
   outage(): () => void
-  /** Called when somebody asks to listen, before they are heard. */
+  /** Called at each `watch`, before it is active. */
   onWatch(listener: (job: string) => unknown): void
-  /** Called after each read, before its page is handed out. */
+  /** Called after each read, before its page is returned. */
   onRead(listener: () => unknown): void
-  /** Puts another log in the place of this one. */
+  /** Replaces the log by another one. */
   replace(other: EventLog): void
 }
 
-/** A memory log that can be looked at and made to fail. */
+/** A memory log whose calls a test can observe, and make fail. */
 export function createGate(options: { maxEvents?: number } = {}): Gate {
   let inner = memoryLog(options)
   let failure: Error | undefined

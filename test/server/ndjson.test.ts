@@ -1,4 +1,4 @@
-/** What is known now, a frame a line (PROTOCOL.md §3). */
+/** NDJSON: what the log has now, one frame a line (PROTOCOL.md §3). */
 
 import { connect } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'

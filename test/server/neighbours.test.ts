@@ -1,4 +1,4 @@
-/** Other WebSocket servers on the same port, listening before and after. */
+/** Other WebSocket servers on the same port, attached before and after the job server. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -15,9 +15,9 @@ import { openRaw, UPGRADE } from './defence/raw.ts'
 const PATIENCE = { timeout: 15_000 }
 
 interface Neighbour {
-  /** Listens on the server. */
+  /** Attaches the WebSocket server to the Node server. */
   join(server: http.Server): void
-  /** Says something to it and has the same back, twice. */
+  /** Sends two messages, and expects each back. */
   use(origin: string): Promise<void>
 }
 
@@ -107,7 +107,7 @@ describe.each(Object.entries(neighbours))('beside %s', (name, neighbour) => {
       if (order === 'after') mount(jobs, server)
       const origin = await listen()
       await neighbour.use(origin)
-      // `ws` with a path refuses whatever else there is; only `attach` can keep that from it.
+      // `ws` with a path refuses every other handshake; only `attach` can keep those from it.
       if (way === 'attach' || name !== 'ws, of a path') await useJobs(jobs, origin)
       await neighbour.use(origin)
     }

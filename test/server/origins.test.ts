@@ -1,4 +1,4 @@
-/** Which pages may: by the host that was asked for, by the origin, by what the browser says itself. */
+/** Which pages may use the server: by `Host`, by `Origin`, by `Sec-Fetch-Site`. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -16,7 +16,7 @@ interface Answered {
   detail: string
 }
 
-/** `fetch` doesn't let its caller say Host, or what only browsers say. */
+/** `fetch` doesn't let its caller set `Host` and the headers that only browsers set. */
 async function send(port: number, method: string, path: string, headers: Headers): Promise<Answered & { headers: http.IncomingHttpHeaders }> {
   const request = http.request({ port, host: '127.0.0.1', method, path, headers, setHost: !('host' in headers) })
   request.end()
@@ -42,7 +42,7 @@ async function stage(options: JobServerOptions = {}) {
   await served.jobs.publish('42', 'queued')
   return {
     ...served,
-    /** The statuses of a start, a cancel and a handshake. */
+    /** Resolves with the statuses of a start, a cancel and a handshake. */
     all: async (headers: Headers) => {
       const { port } = served
       return [
@@ -87,8 +87,8 @@ describe('the own origin', () => {
     const { port } = await stage()
     const headers = { host: 'api.internal:9000', origin: 'https://app.example' }
     const expected =
-      'the origin https://app.example is not allowed: the server was asked as "api.internal:9000" (Host), and `origins` doesn\'t have it. ' +
-      'A proxy that rewrites Host needs to pass it on, or `trustForwardedHost`'
+      'the origin https://app.example is not allowed: the server\'s own host is "api.internal:9000" (Host), and `origins` doesn\'t list it. ' +
+      'Let a proxy in front pass `Host` on, or set `trustForwardedHost`, or add the origin to `origins`'
     expect((await send(port, 'POST', '/jobs', headers)).detail).toBe(expected)
     expect(await handshake(port, headers)).toEqual({ status: 403, detail: expected })
   })
@@ -143,7 +143,7 @@ describe('a proxy that says which Host it was asked for', () => {
   test('is named where it is what was compared', async () => {
     const { port } = await stage({ trustForwardedHost: true })
     const { detail } = await send(port, 'POST', '/jobs', { host: 'inner', origin, 'x-forwarded-host': 'outer.example' })
-    expect(detail).toContain('asked as "outer.example" (X-Forwarded-Host)')
+    expect(detail).toContain('own host is "outer.example" (X-Forwarded-Host)')
   })
 })
 
@@ -183,8 +183,7 @@ describe('hosts, against DNS rebinding', () => {
 
   test('the error says what came and what is allowed', async () => {
     const { port } = await stage({ hosts })
-    const expected =
-      'Host: expected app.example, .wide.example, *.below.example, localhost, an IP address, got "evil.example:1"; `hosts` says which are allowed'
+    const expected = 'Host: expected one of app.example, .wide.example, *.below.example, localhost, an IP address (hosts), got "evil.example:1"'
     expect((await send(port, 'GET', '/jobs/42', { host: 'evil.example:1' })).detail).toBe(expected)
     const { detail } = await handshake(port, { host: 'evil.example:1' })
     expect(detail).toBe(expected)
@@ -199,7 +198,7 @@ describe('hosts, against DNS rebinding', () => {
   test.each([[[]], [['']], [['https://app.example']], [['app.example:80']], [['a b']], ['app.example'], [['*']], [[1]], [true]])(
     '%j is no list of names',
     (value) => {
-      // as: what a user without types may pass
+      // as: JavaScript callers may pass anything
       expect(() => createJobServer({ hosts: value as string[] })).toThrow(/^hosts: expected a list of names such as "app.example"/)
     }
   )
@@ -355,10 +354,10 @@ describe('the reason of a cancel', () => {
   })
 
   test.each([
-    ['{', 'body: expected nothing, or JSON such as {"reason":"…"}'],
+    ['{', 'body: expected an empty body, or JSON such as {"reason":"…"}'],
     ['"no"', 'body: expected an object such as {"reason":"…"}, got "no"'],
     ['[]', 'body: expected an object such as {"reason":"…"}, got []'],
-    ['{"reason":7}', 'reason: expected text, got 7'],
+    ['{"reason":7}', 'reason: expected a string, got 7'],
     [JSON.stringify({ reason: 'x'.repeat(1001) }), 'reason: expected at most 1000 characters, got 1001']
   ])('is refused where it is none: %j', async (body, detail) => {
     const { jobs, post, read } = await serve()

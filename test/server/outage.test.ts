@@ -22,7 +22,7 @@ describe('while the log is out of reach', () => {
     for (const answer of answers) {
       expect(answer.status, answer.url).toBe(503)
       expect(answer.headers.get('retry-after')).toBe('2')
-      expect(await answer.json()).toMatchObject({ code: 'busy', retryAfterMs: 2000, detail: 'the log is out of reach' })
+      expect(await answer.json()).toMatchObject({ code: 'busy', retryAfterMs: 2000, detail: "the server can't reach its log" })
     }
     expect(String(errors[0])).toContain('ECONNREFUSED')
     back()
@@ -73,7 +73,7 @@ describe('while the log is out of reach', () => {
     const back = gate.outage()
     const beats = () => [stream.text().split('\n:').length, socket.controls('heartbeat').length] as const
     const [streamed, sent] = beats()
-    // Each heartbeat reads the log again.
+    // The log is read again at each heartbeat.
     await expect.poll(() => beats()[0]).toBeGreaterThan(streamed + 3)
     await expect.poll(() => beats()[1]).toBeGreaterThan(sent + 3)
     back()

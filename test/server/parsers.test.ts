@@ -1,4 +1,4 @@
-/** Express' body parsers in front: what a client sends is what the work gets. */
+/** Express' body parsers in front of the job server: the work gets what the client has sent. */
 
 import http from 'node:http'
 import express, { type RequestHandler } from 'express'
@@ -41,7 +41,7 @@ describe.each(Object.entries(parsers))('behind %s', (name, handlers) => {
   })
 
   const inputs: unknown[] = [{ a: 'ü', b: [1, null] }, [1, 2], {}, []]
-  // By itself `json()` takes nothing but objects and lists.
+  // By default, `json()` takes only objects and lists.
   if (!name.startsWith('json()')) inputs.push(null, 0, 5, true, '', 'text', '5', '"5"', '{"a":1}', 'ü\n')
   test.each(inputs.map((input) => [input]))('start(%j)', async (input) => {
     expect(await given(await stage(...handlers), input)).toEqual({ input })

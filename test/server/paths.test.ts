@@ -1,4 +1,4 @@
-/** What isn't in normal form isn't ours: whoever guards a path in front compares it as it was sent. */
+/** Paths that aren't in normal form are not answered: guards in front compare a path as it was sent. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -15,7 +15,7 @@ import type { JobServer, JobServerOptions } from '../../src/server/types.ts'
 import { openRaw, UPGRADE } from './defence/raw.ts'
 import { serve } from './serve.ts'
 
-/** Each is `/jobs/42`, or below it, to who puts it in order. */
+/** Each becomes `/jobs/42`, or a path below it, once it is normalised. */
 const SPELLINGS = [
   '/x/../jobs/42',
   '/./jobs/42',
@@ -52,7 +52,7 @@ const SPELLINGS = [
   '/jobs/42\\..\\42'
 ]
 
-/** The status of a request whose target is sent as it is; 400 where Node refuses it by itself. */
+/** The status of a request whose target is sent as it is. 400 also where Node refuses it by itself. */
 async function statusOf(port: number, target: string, rest = '', method = 'GET'): Promise<number> {
   const raw = await openRaw(port, `${method} ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n${rest || 'Connection: close\r\n\r\n'}`)
   await vi.waitFor(() => expect(raw.text()).toMatch(/^HTTP\/1.1 \d+ /), { timeout: 15_000 })
@@ -82,7 +82,7 @@ const needsLogin = (req: express.Request, res: express.Response, next: express.N
   else res.status(401).send('log in')
 }
 
-/** How an application guards the jobs, or serves them without a guard; resolves with the port. */
+/** The ways in which applications mount the jobs, with a guard and without one. Each resolves with the port. */
 const mounts: Record<string, (jobs: JobServer) => Promise<number>> = {
   attach: (jobs) => {
     const server = http.createServer((_, res) => res.writeHead(404).end('elsewhere'))
@@ -177,7 +177,7 @@ test('fetch: a URL is in order already, but for what it leaves', async () => {
   expect(await status('http://x/jobs/42')).toBe(200)
   for (const url of ['http://x//jobs/42', 'http://x/jobs//42', 'http://x/%6Aobs/42', 'http://x/jobs/%34%32'])
     expect([url, await status(url)]).toEqual([url, 404])
-  // As adapters make them, that only look like one.
+  // As adapters make them: objects that look like a `Request`.
   const raw = { url: 'http://x/y/../jobs/42', method: 'GET', headers: new Headers(), signal: new AbortController().signal, body: null }
   expect((await jobs.fetch(raw as unknown as Request)).status).toBe(404) // as: see above
 })

@@ -1,12 +1,12 @@
-/** What `authorize` is asked, what it may answer, and what an answer by mistake does: nothing. */
+/** What `authorize` is asked, what it may answer, and that an invalid answer permits nothing. */
 
 import { once } from 'node:events'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import express from 'express'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createJobServer } from '../../src/server/index.ts'
 import type { Authorize, Permission, Question } from '../../src/server/types.ts'
+import { listen } from './adapters/mount.ts'
 import { openSocket, openStream } from './clients.ts'
 import { createGate } from './gate.ts'
 import { serve } from './serve.ts'
@@ -24,10 +24,10 @@ describe('an answer by mistake lets nobody in, and is told', () => {
     [{ allow: false }, '{ allow: false }'],
     [{ allow: undefined }, '{ allow: undefined }'],
     [{ allow: Promise.resolve(true) }, '{ allow: a promise, which was not awaited }'],
-    [{ allow: true, subject: undefined }, '{ allow: true, subject: undefined }', 'subject to be text that names who asks'],
-    [{ allow: true, subject: '' }, '{ allow: true, subject: "" }', 'subject to be text that names who asks'],
-    [{ allow: true, subject: 7 }, '{ allow: true, subject: 7 }', 'subject to be text that names who asks'],
-    [{ allow: true, subject: null }, '{ allow: true, subject: null }', 'subject to be text that names who asks'],
+    [{ allow: true, subject: undefined }, '{ allow: true, subject: undefined }', 'subject to be a non-empty string'],
+    [{ allow: true, subject: '' }, '{ allow: true, subject: "" }', 'subject to be a non-empty string'],
+    [{ allow: true, subject: 7 }, '{ allow: true, subject: 7 }', 'subject to be a non-empty string'],
+    [{ allow: true, subject: null }, '{ allow: true, subject: null }', 'subject to be a non-empty string'],
     [{ allow: true, expiresAt: undefined }, '{ allow: true, expiresAt: undefined }', 'expiresAt to be ms since 1970'],
     [{ allow: true, expiresAt: SOON }, `{ allow: true, expiresAt: ${SOON} }`, 'expiresAt to be ms since 1970 (this looks like seconds: times 1000?)'],
     [{ allow: true, expiresAt: 0 }, '{ allow: true, expiresAt: 0 }', 'expiresAt to be ms since 1970 (this looks like seconds: times 1000?)'],
@@ -57,7 +57,7 @@ describe('an answer by mistake lets nobody in, and is told', () => {
     async (answer, got, expected = 'true, false, { status: 401 or 403 }, or { allow: true, subject?, expiresAt? }') => {
       const onError = vi.fn()
       const start = vi.fn()
-      // as: what a user without types may return
+      // as: JavaScript callers may return anything
       const { jobs, get, post, base } = await serve({ authorize: () => answer as Permission, onError, start })
       await jobs.publish('a', 'queued')
       for (const response of [await get('/a'), await get('/a/events'), await post('', '{}'), await post('/a/cancel')]) {
@@ -109,14 +109,8 @@ describe('what is known of who asks', () => {
     app.use(jobs.handle)
     const server = http.createServer(app)
     server.on('upgrade', (req, socket, head) => jobs.upgrade(Object.assign(req, { user: req.headers['x-user'] }), socket, head))
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    onTestFinished(async () => {
-      await jobs.close({ graceMs: 100 })
-      server.closeAllConnections()
-      server.close()
-    })
-    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jobs` // as: it listens on TCP
+    const base = `${await listen(server)}/jobs`
+    onTestFinished(() => jobs.close({ graceMs: 100 }))
     await jobs.publish('a', 'queued')
     const headers = { 'x-user': 'alice' }
     expect((await fetch(`${base}/a`, { headers })).status).toBe(200)
@@ -201,11 +195,11 @@ test('a server that starts jobs for whoever comes says so once, and what to say 
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
   onTestFinished(() => warn.mockRestore())
   const { createJobServer: create } = await import('../../src/server/index.ts')
-  // Each closes: of several at once with memory logs of their own, something else is said.
+  // Each server is closed before the next: several at once with separate memory logs would print another warning.
   for (const options of [{}, { start: () => 1, authorize: () => true }]) await create(options).close()
   expect(warn).not.toHaveBeenCalled()
   for (let n = 0; n < 2; n += 1) await create({ start: () => 1 }).close()
   expect(warn.mock.calls).toEqual([
-    [expect.stringMatching(/^jobtail: without `authorize` whoever reaches this server may start, follow and cancel jobs; .*authorize: \(\) =>/)]
+    [expect.stringMatching(/^jobtail: this server has no `authorize`: everybody who reaches it may start, follow and cancel jobs\. .*authorize: \(\) =>/)]
   ])
 })

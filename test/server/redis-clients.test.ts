@@ -192,7 +192,7 @@ describe.skipIf(!redisPath)('Sentinel', { timeout: 90_000 }, () => {
     await works(log)
     await log.append('a', 'queued', {})
     await expect(open({ sentinel: { name: 'other', nodes: [{ host: '127.0.0.1', port }] }, timeoutMs: 500 }).snapshot('a')).rejects.toThrow(
-      /knows no master "other"/
+      /no Sentinel named the master "other": .*knows no master of that name/
     )
     await master.kill()
     expect(await log.append('b', 'queued', {})).toMatchObject({ seq: 1 })
@@ -201,17 +201,17 @@ describe.skipIf(!redisPath)('Sentinel', { timeout: 90_000 }, () => {
 })
 
 test.each([
-  [{ url: 'redis://x', client: createClient() }, /^url, client: expected one of them/],
-  [{ client: 5 }, /^client: expected one of "redis" or of "ioredis", got number/],
+  [{ url: 'redis://x', client: createClient() }, /^url, client: expected only one of these options/],
+  [{ client: 5 }, /^client: expected a client of "redis" or "ioredis", got number/],
   [{ client: {} }, /^client: .*without `duplicate`/],
   [{ client: createSentinel({ name: 'x', sentinelRootNodes: [{ host: 'x', port: 1 }] }) }, /^client: .*`sentinel: \{ name, nodes \}`/],
-  [{ client: createClient(), clientOptions: {} }, /^clientOptions: expected without `client`/],
-  [{ clientOptions: createClient() }, /^clientOptions: .*a client itself is `client`/],
+  [{ client: createClient(), clientOptions: {} }, /^clientOptions: expected no `client` beside it/],
+  [{ clientOptions: createClient() }, /^clientOptions: .*a client itself is given as `client`/],
   [{ clientOptions: 'x' }, /^clientOptions: expected/],
   [{ sentinel: { name: '', nodes: [{ host: 'x' }] } }, /^sentinel.name: expected/],
   [{ sentinel: { name: 'x', nodes: [] } }, /^sentinel.nodes: expected a list/],
   [{ sentinel: { name: 'x', nodes: [{ host: 'x', port: 70_000 }] } }, /^sentinel.nodes: expected a port from 1 to 65535, got 70000/],
-  [{ url: [] }, /^url: expected one at least/]
+  [{ url: [] }, /^url: expected a URL or a list of at least one/]
 ])('what can be no client is refused: %#', (options, message) => {
   expect(() => redisLog(options as RedisLogOptions)).toThrow(message) // as: what JavaScript lets through
 })

@@ -9,7 +9,7 @@ describe.skipIf(!redisPath)('on a Redis Cluster', { timeout: 60_000 }, () => {
   const nodes: RedisServer[] = []
   let logs = 0
   const urls = () => nodes.map(({ url }) => url)
-  /** Which node has a job at the start. */
+  /** The node that has a job's slot at the start. */
   const owner = (job: string) => Math.floor((slotOf(`{${job}}`) * 3) / SLOTS)
   beforeAll(() => startCluster(nodes), 60_000)
   afterAll(() => Promise.all(nodes.map((node) => node.remove())))
@@ -26,7 +26,7 @@ describe.skipIf(!redisPath)('on a Redis Cluster', { timeout: 60_000 }, () => {
     const idOf = async (node: RedisServer) => String(await node.command('CLUSTER', 'MYID'))
     await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', await idOf(from))
     await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', await idOf(to))
-    // The one redirects for keys that it doesn't have, the other doesn't take several that it doesn't have yet.
+    // One node redirects for keys that it doesn't have; the other answers TRYAGAIN while it has only some of the keys.
     const waiting = log.append('a', 'queued', {})
     await expect.poll(async () => String(await to.command('INFO', 'errorstats')), { timeout: 10_000 }).toContain('TRYAGAIN')
     for (const node of [to, from]) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', await idOf(to))
@@ -64,7 +64,7 @@ describe.skipIf(!redisPath)('on a Redis Cluster', { timeout: 60_000 }, () => {
     }
     expect(found).toEqual({ there: new Set([1]), gone: new Set(['unavailable']) })
 
-    // Another node takes its place: whoever knows that it is gone looks for it.
+    // Another node takes over its slots: a log that can't reach the old one asks the others.
     await expect(knowing.snapshot(one)).rejects.toMatchObject({ code: 'unavailable' })
     await nodes[0]?.command('CLUSTER', 'SETSLOT', String(slotOf(`{${other}}`)), 'NODE', String(await nodes[0].command('CLUSTER', 'MYID')))
     expect(await knowing.snapshot(other)).toBeUndefined()

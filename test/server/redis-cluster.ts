@@ -3,7 +3,7 @@ import { freePort, type RedisServer, startRedis } from './redis-server.ts'
 
 export const SLOTS = 16_384
 
-/** Three masters that share the slots; `started` has those that are to be removed. */
+/** Starts three masters that share the slots. Adds each to `started`, so that the caller can remove it. */
 export async function startCluster(started: RedisServer[]): Promise<void> {
   const nodes: { redis: RedisServer; bus: number }[] = []
   for (let n = 0; n < 3; n += 1) {

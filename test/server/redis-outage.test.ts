@@ -6,7 +6,7 @@ import { startRelay } from './redis-relay.ts'
 import { type RedisServer, redisPath, startRedis } from './redis-server.ts'
 import { serve } from './serve.ts'
 
-/** The machine may be busy. */
+/** A long timeout, since the machine may be busy. */
 const eventually = <T>(find: () => T) => expect.poll(find, { timeout: 30_000 })
 const upTo = (last: number) => Array.from({ length: last }, (_, n) => n + 1)
 const isSocket = (resource: string) => /TCP|Timeout/.test(resource)
@@ -25,7 +25,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     return log
   }
 
-  /** Reads a job as a follower does: what has come since, whenever it is woken. */
+  /** Reads a job as a reader does: what is new, whenever it is woken. */
   async function follow(log: EventLog, job: string) {
     const seqs: number[] = []
     let after: string | undefined

@@ -3,19 +3,19 @@ import { connect, createServer, type Socket } from 'node:net'
 
 export interface Relay {
   url: string
-  /** The next script, or other command, still reaches Redis, and its answer nobody: the connection is cut instead. */
+  /** The next script, or another command, still reaches Redis, but its answer is swallowed and the connection closed. */
   swallowAnswer(command?: string): void
-  /** Once what holds this text has reached Redis, nothing gets through any more, until `restore`. */
+  /** Once data with this text has reached Redis, nothing gets through until `restore`. */
   cutAfter(text: string): void
   restore(): void
-  /** Each way takes so long. */
+  /** Delays the data in each direction, in ms. */
   delay(ms: number): void
-  /** How many answers were swallowed. */
+  /** How many answers were swallowed so far. */
   swallowed(): number
   close(): void
 }
 
-/** Stands between a log and its Redis. */
+/** A TCP relay between a log and its Redis, which a test can make fail. */
 export async function startRelay(port: number): Promise<Relay> {
   let armedFor: RegExp | undefined
   let swallowed = 0

@@ -1,4 +1,4 @@
-/** A process of its own that is asked to start a job, and runs it until it is killed: `node redis-rerunner.ts URL LEASE_MS`. Says the job's id once it runs. */
+/** A process that starts a job over HTTP and runs it until it is killed: `node redis-rerunner.ts URL LEASE_MS`. Prints the job's id once the job runs. */
 
 import { createJobServer } from '../../src/server/index.ts'
 import { redisLog } from '../../src/server/redis/index.ts'

@@ -20,7 +20,7 @@ function newLog({ url }: RedisServer, options: RedisLogOptions = {}): EventLog {
   return log
 }
 
-/** Kills it, so that it comes back with what it had when it last saved: nothing, or that. */
+/** Kills Redis, so that it comes back with its last snapshot, or with nothing. */
 async function restart(redis: RedisServer): Promise<void> {
   await redis.kill()
   await redis.start()
@@ -60,7 +60,7 @@ describe.skipIf(!redisPath)('a Redis that is killed and started again', { timeou
     expect(page).toMatchObject({ seq: 0 })
     expect(page?.events.map(({ data }) => data)).toEqual(upTo(10))
     for (const n of upTo(20, 11)) await writer.append('a', 'output', `other ${n}`)
-    // The lost ids would be those of other events by now.
+    // By now other events would have the ids of the lost ones.
     for (const { id } of lost) expect(await writer.read('a', id, 100)).toMatchObject({ seq: 0, epoch: page?.epoch })
     expect(await writer.snapshot('a')).toMatchObject({ seq: 20, epoch: page?.epoch })
     expect(lost[0]?.id.startsWith(`${page?.epoch}-`)).toBe(false)

@@ -1,4 +1,4 @@
-/** A process of its own that runs a job until it is killed: `node redis-runner.ts URL JOB LEASE_MS`. Says so once the job runs. */
+/** A process that runs a job until it is killed: `node redis-runner.ts URL JOB LEASE_MS`. Prints a line once the job runs. */
 
 import { createJobServer } from '../../src/server/index.ts'
 import { redisLog } from '../../src/server/redis/index.ts'

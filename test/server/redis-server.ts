@@ -9,23 +9,23 @@ import { findRedis } from '../setup/redis.ts'
 
 export const redisPath: string | undefined = findRedis()
 
-/** A Redis of its own: on a free port of loopback, with a folder that goes with it. */
+/** A Redis server for a test: on a free port of loopback, with a folder that is removed with it. */
 export interface RedisServer {
   url: string
   port: number
   folder: string
-  /** Starts it again, after `kill`, with the data in its folder. */
+  /** Starts the server again after `kill`, with the data in its folder. */
   start(): Promise<void>
-  /** As a power cut would. */
+  /** Kills the server without a warning, as a power cut would. */
   kill(): Promise<void>
-  /** It stops answering, its connections stay. */
+  /** Stops the process (SIGSTOP): it doesn't answer, and its connections stay open. */
   freeze(): void
   thaw(): void
   command(...args: string[]): Promise<unknown>
   remove(): Promise<void>
 }
 
-/** `options` are those of the command line; nothing is written to disk without any. */
+/** Starts a Redis with these options of its command line. By default it writes nothing to disk. */
 export async function startRedis(options: readonly string[] = []): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'jobtail-redis-'))
   const port = await freePort()

@@ -11,10 +11,10 @@ import { startRelay } from './redis-relay.ts'
 import { type RedisServer, redisPath, startRedis } from './redis-server.ts'
 import { serve } from './serve.ts'
 
-/** The machine may be busy. */
+/** A long timeout, since the machine may be busy. */
 const eventually = <T>(find: () => T, timeout = 60_000) => expect.poll(find, { timeout })
 
-/** How long Redis is away, in ms: 60,000 is what a managed failover takes at worst. */
+/** How long Redis is unavailable, in ms. 60,000 is the longest that a managed failover takes. */
 const AWAY_MS = Number(process.env.JOBTAIL_AWAY_MS ?? 8000)
 
 describe.skipIf(!redisPath)('jobs that are run, on a real Redis', { timeout: 120_000 + 2 * AWAY_MS }, () => {
@@ -69,7 +69,7 @@ describe.skipIf(!redisPath)('jobs that are run, on a real Redis', { timeout: 120
       return n
     }
     const runs = Array.from({ length: JOBS }, (_, n) => jobs.run(`job-${n}`, work))
-    // Somebody follows them, who looks whether their leases are over.
+    // A reader follows the jobs, whose reads notice an expired lease.
     const streams = await Promise.all(Array.from({ length: 20 }, (_, n) => openStream(`${other.base}/job-${n}/events`)))
     await eventually(() => streams.every((stream) => stream.events().some(({ type }) => type === 'output'))).toBe(true)
     if (how === 'freezes') redis.freeze()
@@ -115,7 +115,7 @@ describe.skipIf(!redisPath)('jobs that are run, on a real Redis', { timeout: 120
     await jobs.publish('before', 'queued') // connects
     const answered = post('', '1')
     relay.cutAfter('started')
-    await answered // its snapshot may be out of reach
+    await answered // the log may be unavailable when the snapshot is read
     const idOf = async () => ((await redis.command('KEYS', 'jobtail:{????????-*}:state')) as string[])[0]?.slice('jobtail:{'.length, -'}:state'.length) ?? '' // as: a list of names
     await eventually(idOf).not.toBe('')
     const id = await idOf()

@@ -1,4 +1,4 @@
-/** A process of its own that appends to a job: `node redis-writer.ts URL JOB NAME COUNT`. Prints the ids that were acknowledged. */
+/** A process that appends events to a job: `node redis-writer.ts URL JOB NAME COUNT`. Prints the ids of the acknowledged events. */
 
 import { redisLog } from '../../src/server/redis/index.ts'
 

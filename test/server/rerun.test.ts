@@ -12,7 +12,7 @@ import { openSocket, openStream } from './clients.ts'
 import { redisPath, startRedis } from './redis-server.ts'
 import { type Served, serve } from './serve.ts'
 
-/** The machine may be busy. */
+/** A long timeout, since the machine may be busy. */
 const eventually = <T>(find: () => T) => expect.poll(find, { timeout: 30_000 })
 const RERUN = { onLost: 'rerun', leaseMs: 200, authorize: () => true } as const
 const forever = () => new Promise<never>(() => {})
@@ -23,7 +23,7 @@ async function begin({ post }: Served, body = '{"page":7}', headers = {}): Promi
   return id
 }
 
-/** A log as a process has it that dies once its job has said something: what it asks for no longer arrives. */
+/** The log of a process that dies once its job has published something: from then on no call arrives. */
 function dying(log: EventLog): { log: EventLog; die(): void } {
   let isDead = false
   const alive = <T>(ask: () => Promise<T>): Promise<T> => (isDead ? Promise.reject(new LogError('closed', 'dead')) : ask())
@@ -73,7 +73,7 @@ describe('onLost: "rerun"', () => {
     const start = (job: JobContext) => void attempts.push(job.attempt)
     const nodes = await Promise.all(Array.from({ length: 5 }, () => serve({ ...RERUN, log: wrapLog(log, { close: async () => {} }), start })))
     await log.append('42', 'queued', {}, { lease: { owner: 'gone', ms: 100 }, rerun: { input: '1', maxAttempts: 3 } })
-    // Queued again before anybody looks.
+    // The job is queued again before it is read.
     await eventually(async () => (await log.snapshot('42'))?.seq).toBe(3)
     await Promise.all(nodes.map(({ get }) => get(how === 'snapshot' ? '/42' : '/42/events')))
     await eventually(async () => (await log.snapshot('42'))?.status).toBe('succeeded')
@@ -148,7 +148,7 @@ describe('onLost: "rerun"', () => {
   })
 
   test.each<[JobServerOptions, RegExp]>([
-    [{ onLost: 'rerun', start: forever, log: wrapLog(memoryLog(), { adopt: undefined }) }, /onLost: "rerun" needs a log that can run jobs again.*`adopt`/],
+    [{ onLost: 'rerun', start: forever, log: wrapLog(memoryLog(), { adopt: undefined }) }, /onLost: "rerun" needs a log with `adopt`.*this one has none/],
     [{ onLost: 'rerun' }, /onLost: "rerun" needs `start`/],
     [{ onLost: 'again' as 'rerun', start: forever }, /onLost: expected "fail" or "rerun", got "again"/],
     [{ onLost: 'rerun', start: forever, maxAttempts: 1.5 }, /maxAttempts: expected an integer from 1, got 1.5/]

@@ -10,7 +10,7 @@ export interface Served {
   jobs: JobServer
   server: http.Server
   port: number
-  /** `{base}` of the protocol. */
+  /** The `{base}` of PROTOCOL.md. */
   base: string
   get(path: string, headers?: Record<string, string>): Promise<Response>
   post(path: string, body?: string, headers?: Record<string, string>): Promise<Response>
@@ -18,7 +18,7 @@ export interface Served {
   openConnections(): Promise<number>
 }
 
-/** A job server on a real socket of loopback, stopped when the test is over. Errors that the kit reports fail nothing; pass `onError` to see them. */
+/** Starts a job server on a loopback port, and stops it at the end of the test. Errors that the server reports don't fail the test; pass `onError` to see them. */
 export async function serve(options: JobServerOptions = {}): Promise<Served> {
   const jobs = createJobServer({ onError: () => {}, ...options })
   const server = http.createServer()
@@ -30,7 +30,7 @@ export async function serve(options: JobServerOptions = {}): Promise<Served> {
     server.closeAllConnections()
     server.close()
   })
-  const { port } = server.address() as AddressInfo // as: it listens on TCP
+  const { port } = server.address() as AddressInfo // as: a server that listens on TCP has an address
   const base = `http://127.0.0.1:${port}${options.basePath ?? '/jobs'}`
   const get = (path: string, headers: Record<string, string> = {}) => fetch(base + path, { headers })
   return {

@@ -6,7 +6,7 @@ import { openSocket, openStream } from './clients.ts'
 import { createGate } from './gate.ts'
 import { serve } from './serve.ts'
 
-/** Keeps what it is told. */
+/** A watcher that records its wake-ups. */
 const recorder = () => {
   const pages: (LogPage | undefined)[] = []
   return { pages, wake: (page?: LogPage) => void pages.push(page) }
@@ -21,36 +21,36 @@ describe('a log that readers share', () => {
     const log = sharedLog(gate.log, MINUTE)
     const last = recorder()
     const others = [recorder(), recorder()]
-    await Promise.all([last, ...others].map((each) => log.listen('42', each)))
+    await Promise.all([last, ...others].map((each) => log.addWatcher('42', each)))
     expect(gate.watching()).toBe(1)
-    for (const each of others) log.unlisten('42', each)
-    log.unlisten('42', recorder()) // a stranger
+    for (const each of others) log.removeWatcher('42', each)
+    log.removeWatcher('42', recorder()) // a stranger
     expect(await log.snapshot('42')).toBe(undefined) // a turn later
     expect(gate.watching()).toBe(1)
-    log.unlisten('42', last)
+    log.removeWatcher('42', last)
     await vi.waitFor(() => expect(gate.watching()).toBe(0))
-    await log.listen('42', last)
+    await log.addWatcher('42', last)
     expect(gate.watching()).toBe(1)
   })
 
   test('is not listened to any more by who has left meanwhile', async () => {
     const gate = createGate()
     const log = sharedLog(gate.log, MINUTE)
-    const listener = recorder()
-    const listening = log.listen('42', listener)
-    log.unlisten('42', listener)
+    const watcher = recorder()
+    const listening = log.addWatcher('42', watcher)
+    log.removeWatcher('42', watcher)
     await listening
     await vi.waitFor(() => expect(gate.watching()).toBe(0))
     await log.append('42', 'queued', null)
-    expect(listener.pages).toEqual([])
+    expect(watcher.pages).toEqual([])
   })
 
   test('hands the same page to all; first it has to find its place', async () => {
     const gate = createGate()
     const log = sharedLog(gate.log, MINUTE)
-    const listeners = Array.from({ length: 3 }, recorder)
-    for (const each of listeners) await log.listen('42', each)
-    const told = listeners.map(({ pages }) => pages)
+    const watchers = Array.from({ length: 3 }, recorder)
+    for (const each of watchers) await log.addWatcher('42', each)
+    const told = watchers.map(({ pages }) => pages)
     const count = (expected: number) => vi.waitFor(() => expect(told.map(({ length }) => length)).toEqual([expected, expected, expected]))
     await log.append('42', 'queued', null)
     await count(1)
@@ -66,7 +66,7 @@ describe('a log that readers share', () => {
     const log = sharedLog(gate.log, MINUTE)
     const alone = recorder()
     const { pages } = alone
-    await log.listen('42', alone)
+    await log.addWatcher('42', alone)
     for (let n = 1; n <= 3; n += 1) {
       await log.append('42', 'progress', null)
       await vi.waitFor(() => expect(pages).toHaveLength(n))
@@ -79,10 +79,10 @@ describe('a log that readers share', () => {
     const gate = createGate()
     const log = sharedLog(gate.log, MINUTE)
     const back = gate.outage()
-    const refused = await Promise.allSettled([log.listen('42', recorder()), log.listen('42', recorder())])
+    const refused = await Promise.allSettled([log.addWatcher('42', recorder()), log.addWatcher('42', recorder())])
     expect(refused.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     back()
-    await log.listen('42', recorder())
+    await log.addWatcher('42', recorder())
     expect(gate.watching()).toBe(1)
   })
 
@@ -104,8 +104,8 @@ describe('a log that readers share', () => {
     const wake = async () => {
       seen.push((await inner.snapshot('42'))?.seq ?? 0)
     }
-    await log.listen('42', { wake })
-    await log.listen('42', recorder())
+    await log.addWatcher('42', { wake })
+    await log.addWatcher('42', recorder())
     await log.append('42', 'queued', null)
     await vi.waitFor(() => expect(seen.at(-1)).toBe(2))
   })
@@ -122,7 +122,7 @@ test('what a wake-up was lost for is found within a heartbeat, by one read for a
   const beats = () => Math.min(...followers.map((each) => each.controls('heartbeat').length))
   const before = { beats: beats(), reads: gate.reads() }
   await vi.waitFor(() => expect(beats()).toBeGreaterThan(before.beats + 5))
-  // Five heartbeats of twenty followers, with time for some more.
+  // Five heartbeats for twenty watchers, with some time to spare.
   expect(gate.reads() - before.reads).toBeLessThan(50)
   gate.loseWakeUps()
   await jobs.publish('42', 'succeeded')

@@ -70,7 +70,7 @@ test('a single job whose cursor is at a finished end: 204; a foreign cursor ther
     [`/42/events?after=${id}`, {}],
     ['/42/events', { 'last-event-id': id }],
     ['/42/events?after=tail', {}],
-    // A list of one is as good: ids with a slash are asked for so.
+    // A list with one job is the same: clients ask for ids with a slash that way.
     [`/events?job=42&after=${id}`, {}],
     ['/events?job=42&after=other-1', { 'last-event-id': id }],
     ['/events?job=42&after=tail', {}]

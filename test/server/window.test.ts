@@ -1,4 +1,4 @@
-/** Whoever asks with a window is sent no more than it says it can take (PROTOCOL.md §6). */
+/** A reader with a window is sent no more than its window allows (PROTOCOL.md §2). */
 
 import { describe, expect, test, vi } from 'vitest'
 import { openSocket, openStream } from './clients.ts'

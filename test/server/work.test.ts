@@ -8,7 +8,7 @@ import { openSocket, openStream } from './clients.ts'
 import { createGate } from './gate.ts'
 import { type Served, serve } from './serve.ts'
 
-/** The machine may be busy. */
+/** A long timeout, since the machine may be busy. */
 const eventually = <T>(find: () => T) => expect.poll(find, { timeout: 20_000 })
 const eventsOf = async ({ read }: Served, job: string) => (await read(`/${job}/events`)).events
 const types = async (served: Served, job: string) => (await eventsOf(served, job)).map(({ type }) => type)
@@ -160,7 +160,7 @@ describe('a lease', () => {
       })
       throw job.signal.reason
     })
-    await expect(run).rejects.toMatchObject({ name: 'AbortError', message: expect.stringContaining('not ours any more') })
+    await expect(run).rejects.toMatchObject({ name: 'AbortError', message: expect.stringContaining("this run lost the job's lease") })
     await eventually(() => appended).toMatchObject({ code: 'ended' })
     expect(await types(served, '42')).toEqual(['queued', 'started', 'failed'])
     expect(onError).not.toHaveBeenCalled()
@@ -273,7 +273,7 @@ describe('close', () => {
 
   test('drainMs that is no time', async () => {
     const { jobs } = await serve()
-    await expect(jobs.close({ drainMs: Number.NaN })).rejects.toThrow('drainMs: expected ms from 0, got NaN')
+    await expect(jobs.close({ drainMs: Number.NaN })).rejects.toThrow('drainMs: expected milliseconds from 0, got NaN')
   })
 })
 
@@ -323,7 +323,7 @@ describe('bounds', () => {
     const served = await serve({ timeoutMs: 100, maxRunning: 1 })
     const release = Promise.withResolvers<void>()
     const run = served.jobs.run('42', () => release.promise)
-    await expect(run).rejects.toMatchObject({ message: 'the job took longer than 100 ms' })
+    await expect(run).rejects.toMatchObject({ message: 'the job ran for longer than 100 ms (timeoutMs)' })
     expect((await eventsOf(served, '42')).at(-1)).toMatchObject({ type: 'failed', data: { code: 'timeout' } })
     const work = vi.fn()
     const next = served.jobs.run('43', work)

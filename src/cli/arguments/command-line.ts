@@ -1,4 +1,4 @@
-/** From the arguments to what is to be done. Pure: files and stdin are read by `secrets-and-input.ts`. */
+/** Parses the command line into a `Command`. Pure: `secrets-and-input.ts` reads files and stdin. */
 
 import { parseArgs } from 'node:util'
 import { messageOf } from '../../errors.ts'
@@ -6,19 +6,32 @@ import { GROUPS, type Group } from '../check/clause.ts'
 import type { CheckOptions } from '../check/index.ts'
 import { UsageError } from '../exit-codes.ts'
 import { COMMANDS, type CommandName, OPTIONS, optionsOf, PROGRESS, REPORTERS, SHELLS, type Values } from './options.ts'
-import { choiceFrom, clausesFrom, cursorFrom, headersFrom, idFrom, type JobPlace, jsonFrom, keyFrom, msFrom, originFrom, placeOf, urlFrom } from './values.ts'
+import {
+  choiceFrom,
+  clausesFrom,
+  cursorFrom,
+  headersFrom,
+  idFrom,
+  type JobAddress,
+  jobAddressOf,
+  jsonFrom,
+  keyFrom,
+  msFrom,
+  originFrom,
+  urlFrom
+} from './values.ts'
 
-/** Where a text comes from. */
+/** Where a token or an input comes from. */
 export type Source = { from: 'argument'; text: string } | { from: 'file'; path: string } | { from: 'stdin' } | { from: 'default' }
 
-export interface Reach {
+export interface Credentials {
   token: Source
   headers: Readonly<Record<string, string>>
 }
 
 export interface Limits {
   timeoutMs: number | undefined
-  /** Also where nothing has ever answered. */
+  /** `--retry`: tries again even where no server has ever answered. */
   retries: boolean
 }
 
@@ -34,11 +47,11 @@ export type Command =
   | { run: 'help'; of: CommandName | undefined; isAsked: boolean }
   | { run: 'version' }
   | { run: 'completion'; shell: (typeof SHELLS)[number] }
-  | { run: 'follow'; place: JobPlace; reach: Reach; options: FollowOptions }
-  | { run: 'start'; base: URL; reach: Reach; input: Source; idempotencyKey: string | undefined; follows: boolean; options: FollowOptions }
-  | { run: 'cancel'; place: JobPlace; reach: Reach; limits: Limits; json: boolean }
-  | { run: 'get'; place: JobPlace; reach: Reach; limits: Limits; show: 'text' | 'json' | 'result' }
-  | { run: 'check'; reach: Reach; options: Omit<CheckOptions, 'token' | 'headers'>; reporter: (typeof REPORTERS)[number]; yes: boolean }
+  | { run: 'follow'; place: JobAddress; credentials: Credentials; options: FollowOptions }
+  | { run: 'start'; base: URL; credentials: Credentials; input: Source; idempotencyKey: string | undefined; follows: boolean; options: FollowOptions }
+  | { run: 'cancel'; place: JobAddress; credentials: Credentials; limits: Limits; json: boolean }
+  | { run: 'get'; place: JobAddress; credentials: Credentials; limits: Limits; show: 'text' | 'json' | 'result' }
+  | { run: 'check'; credentials: Credentials; options: Omit<CheckOptions, 'token' | 'headers'>; reporter: (typeof REPORTERS)[number]; yes: boolean }
 
 export function commandFrom(args: readonly string[]): Command {
   const { values, positionals } = parse(args)
@@ -46,9 +59,9 @@ export function commandFrom(args: readonly string[]): Command {
   if (values.version) return { run: 'version' }
   if (values.help || positionals[0] === 'help' || args.length === 0) return { run: 'help', of: name, isAsked: args.length > 0 }
   const command = name ?? 'follow'
-  const known = optionsOf(command).map(([option]) => option as string) // as: a wider list to look in
-  const strange = Object.keys(values).find((option) => !known.includes(option))
-  if (strange !== undefined) throw new UsageError(`--${strange} does not go with ${command}`)
+  const known = optionsOf(command).map(([option]) => option as string) // as: `includes` of a list of names takes no other string
+  const unknown = Object.keys(values).find((option) => !known.includes(option))
+  if (unknown !== undefined) throw new UsageError(`--${unknown} is no option of ${command}`)
   const [target, ...others] = targets
   const expected = command === 'completion' ? `one of ${SHELLS.join(', ')}` : 'one URL'
   if (target === undefined || others.length > 0)
@@ -58,16 +71,16 @@ export function commandFrom(args: readonly string[]): Command {
 
 function parse(args: readonly string[]): { values: Values; positionals: string[] } {
   try {
-    return parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS }) as ReturnType<typeof parse> // as: the table's types, name by name
+    return parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS }) as ReturnType<typeof parse> // as: `parseArgs` derives the same types, but not from a Record
   } catch (error) {
     throw new UsageError(messageOf(error))
   }
 }
 
-/** Of a check: for one answer. */
+/** The longest `--timeout` of check, which is for one answer. */
 const MAX_ANSWER_MS = 3_600_000
 
-/** `jobtail <url>` follows; `jobtail help start` is `jobtail start --help`. */
+/** Separates the command from its operands. Without a command the operand is a URL to follow. `jobtail help start` is `jobtail start --help`. */
 function nameFrom(positionals: readonly string[]): { name: CommandName | undefined; targets: readonly string[] } {
   const [first, ...others] = positionals[0] === 'help' ? positionals.slice(1) : positionals
   if (first === undefined) return { name: undefined, targets: [] }
@@ -80,21 +93,21 @@ function nameFrom(positionals: readonly string[]): { name: CommandName | undefin
 function build(command: CommandName, target: string, values: Values): Command {
   if (command === 'completion') return { run: command, shell: choiceFrom('completion', SHELLS, target) }
   const url = urlFrom(target)
-  const reach: Reach = { token: tokenSource(values), headers: headersFrom(values.header ?? []) }
+  const credentials: Credentials = { token: tokenSource(values), headers: headersFrom(values.header ?? []) }
   const limits = { timeoutMs: msFrom('--timeout', values.timeout, command === 'check' ? MAX_ANSWER_MS : undefined), retries: values.retry ?? false }
   const json = values.json ?? false
-  if (json && values.result) throw new UsageError('--json and --result: expected one of the two')
+  if (json && values.result) throw new UsageError('--json and --result: expected only one of them')
   const show = json ? 'json' : values.result ? 'result' : undefined
   switch (command) {
     case 'follow':
-      return { run: command, place: placeOf(url), reach, options: followOptions(values, limits, show) }
+      return { run: command, place: jobAddressOf(url), credentials, options: followOptions(values, limits, show) }
     case 'start': {
       const { 'idempotency-key': key, follow = false } = values
       if (!follow) refuseWithoutFollow(values)
       return {
         run: command,
         base: url,
-        reach,
+        credentials,
         input: inputSource(values),
         idempotencyKey: keyFrom(key),
         follows: follow,
@@ -102,11 +115,11 @@ function build(command: CommandName, target: string, values: Values): Command {
       }
     }
     case 'cancel':
-      return { run: command, place: placeOf(url), reach, limits, json }
+      return { run: command, place: jobAddressOf(url), credentials, limits, json }
     case 'get':
-      return { run: command, place: placeOf(url), reach, limits, show: show ?? 'text' }
+      return { run: command, place: jobAddressOf(url), credentials, limits, show: show ?? 'text' }
     case 'check':
-      return { run: command, reach, ...checkOptions(url, values, limits), yes: values.yes ?? false }
+      return { run: command, credentials, ...checkOptions(url, values, limits), yes: values.yes ?? false }
     default:
       return command satisfies never
   }
@@ -114,12 +127,12 @@ function build(command: CommandName, target: string, values: Values): Command {
 
 function refuseWithoutFollow(values: Values): void {
   const found = (['result', 'progress', 'verbose', 'only'] as const).find((name) => values[name] !== undefined)
-  if (found !== undefined) throw new UsageError(`--${found} of start: expected --follow beside it`)
+  if (found !== undefined) throw new UsageError(`--${found}: expected together with --follow, got start without it`)
 }
 
 function followOptions(values: Values, limits: Limits, show: 'json' | 'result' | undefined): FollowOptions {
   const only = onlyFrom(values.only)
-  if (only?.includes('resources')) throw new UsageError('--only resources: only check knows that')
+  if (only?.includes('resources')) throw new UsageError('--only resources: expected a transport; resources is only for check')
   const progress = choiceFrom('--progress', PROGRESS, values.progress ?? 'auto')
   return { ...limits, only, after: cursorFrom(values.after), progress, show: show ?? 'events', verbose: values.verbose ?? false }
 }
@@ -128,7 +141,7 @@ const onlyFrom = (names: readonly string[] | undefined): readonly Group[] | unde
 
 function checkOptions(base: URL, values: Values, { timeoutMs }: Limits): Pick<Command & { run: 'check' }, 'options' | 'reporter'> {
   const { job, running, cancellable, input, origin, json, reporter } = values
-  if (json && reporter !== undefined && reporter !== 'json') throw new UsageError(`--json and --reporter ${reporter}: expected one of the two`)
+  if (json && reporter !== undefined && reporter !== 'json') throw new UsageError(`--json and --reporter ${reporter}: expected only one of them`)
   if (input !== undefined) jsonFrom('--input', input)
   const jobs = { job: idFrom('--job', job), running: idFrom('--running', running), cancellable: idFrom('--cancellable', cancellable), input }
   return {
@@ -146,7 +159,7 @@ function checkOptions(base: URL, values: Values, { timeoutMs }: Limits): Pick<Co
 }
 
 function tokenSource({ token, 'token-file': path }: Values): Source {
-  if (token !== undefined && path !== undefined) throw new UsageError('--token and --token-file: expected one of the two')
+  if (token !== undefined && path !== undefined) throw new UsageError('--token and --token-file: expected only one of them')
   if (token === '-' || path === '-') return { from: 'stdin' }
   if (path !== undefined) return { from: 'file', path }
   return token === undefined ? { from: 'default' } : { from: 'argument', text: token }
@@ -154,7 +167,7 @@ function tokenSource({ token, 'token-file': path }: Values): Source {
 
 function inputSource({ data, token, 'token-file': path }: Values): Source {
   if (data === undefined) return { from: 'default' }
-  if (data === '-' && (token === '-' || path === '-')) throw new UsageError('--data -, --token -: stdin can be only one of them')
+  if (data === '-' && (token === '-' || path === '-')) throw new UsageError('--data - and --token -: expected only one of them to read stdin')
   if (data === '-') return { from: 'stdin' }
   return data.startsWith('@') ? { from: 'file', path: data.slice(1) } : { from: 'argument', text: data }
 }

@@ -1,4 +1,4 @@
-/** `--help`: of everything, and of each command. */
+/** The texts of `--help`: of all commands, and of each. */
 
 import { COMMANDS, type CommandName, HEADS, type Option, optionsOf } from './options.ts'
 
@@ -8,37 +8,36 @@ const COMMAND_COLUMN = 39
 const EXIT_CODES: Readonly<Record<CommandName, string>> = {
   follow: '0 succeeded, 1 failed, 3 cancelled',
   start: '0 started (with --follow: succeeded), 1 failed, 3 cancelled',
-  cancel: '0 the server has accepted',
-  get: '0 known; with --result: 0 succeeded, 1 failed, 3 cancelled, 75 it has not ended yet',
-  check: '0 all that could be put is met, 1 findings, 2 there was nothing to look at',
+  cancel: '0 the server has accepted the cancel',
+  get: '0 the job is known; with --result: 0 succeeded, 1 failed, 3 cancelled, 75 not ended yet',
+  check: '0 every clause that could be checked is met, 1 findings, 2 nothing could be checked',
   completion: '0'
 }
 
-const COMMON_CODES = '2 used wrongly, 69 not reached, refused or lost, 124 --timeout, 130 Ctrl-C, 143 SIGTERM'
+const COMMON_CODES = '2 wrong usage, 69 server unreachable, refused or lost, 124 --timeout, 130 Ctrl-C, 143 SIGTERM'
 
 const ENVIRONMENT = `Environment:
-  JOBTAIL_TOKEN                a bearer token, where neither --token nor --token-file is given
+  JOBTAIL_TOKEN                the bearer token, if neither --token nor --token-file is given
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY (or in lower case): proxies, as curl reads them
-  NODE_EXTRA_CA_CERTS          a file with further certificate authorities
-  NO_COLOR, FORCE_COLOR        never or always colours (default: on a terminal)`
+  NODE_EXTRA_CA_CERTS          a file with additional certificate authorities
+  NO_COLOR, FORCE_COLOR        never or always use colours (default: on a terminal)`
 
 const TIP: Partial<Record<CommandName, string>> = {
-  check:
-    'It starts three jobs, and cancels those that are still running in the end. Where nothing is to be started, name jobs: --job, --running, --cancellable.',
+  check: 'Starts three jobs, and cancels those that still run at the end. To start none, name existing jobs with --job, --running and --cancellable.',
   completion: 'bash: source <(jobtail completion bash)   zsh: source <(jobtail completion zsh)   fish: jobtail completion fish | source'
 }
 
 const row = (name: string, says: string): string => `  ${name.length < COLUMN - 2 ? name.padEnd(COLUMN - 2) : `${name}\n${' '.repeat(COLUMN)}`}${says}`
 
-function optionRow([name, { short, value, says }]: [string, Option]): string {
+function optionRow([name, { short, value, description }]: [string, Option]): string {
   const long = `--${name}${value === undefined ? '' : ` ${value.startsWith("'") ? value : `<${value}>`}`}`
-  return row(short === undefined ? `    ${long}` : `-${short}, ${long}`, says)
+  return row(short === undefined ? `    ${long}` : `-${short}, ${long}`, description)
 }
 
 export function helpOf(command: CommandName): string {
-  const { takes, does } = HEADS[command]
+  const { operand, summary } = HEADS[command]
   return [
-    `jobtail ${command} ${takes}   ${does}`,
+    `jobtail ${command} ${operand}   ${summary}`,
     '',
     ...optionsOf(command).map(optionRow),
     '',
@@ -52,9 +51,9 @@ export function helpOf(command: CommandName): string {
 export const HELP: string = [
   'jobtail <command> …',
   '',
-  ...COMMANDS.map((name) => `  ${`jobtail ${name} ${HEADS[name].takes}`.padEnd(COMMAND_COLUMN)}${HEADS[name].does}`),
+  ...COMMANDS.map((name) => `  ${`jobtail ${name} ${HEADS[name].operand}`.padEnd(COMMAND_COLUMN)}${HEADS[name].summary}`),
   '',
-  'jobtail <command> --help says what it takes; -V or --version the version.',
+  'Run jobtail <command> --help for its options, jobtail --version for the version.',
   '',
   'Exit code: 0 succeeded, 1 failed, 3 cancelled;',
   `           ${COMMON_CODES}`,

@@ -1,4 +1,4 @@
-/** Every command and every option, once: what is parsed, what `--help` says and what a shell completes. */
+/** Defines every command and option once. Parsing, `--help` and shell completion are made from it. */
 
 import { GROUPS } from '../check/clause.ts'
 
@@ -9,28 +9,28 @@ export const SHELLS = ['bash', 'zsh', 'fish'] as const
 export const PROGRESS = ['auto', 'bar', 'plain', 'none'] as const
 export const REPORTERS = ['text', 'json', 'junit', 'github'] as const
 
-export const HEADS: Readonly<Record<CommandName, { takes: string; does: string }>> = {
-  follow: { takes: '<url of a job>', does: 'follows the job until it ends; "follow" may be left out' },
-  start: { takes: '<base URL>', does: 'starts a job with POST, and prints its URL' },
-  cancel: { takes: '<url of a job>', does: 'asks for the job to be cancelled' },
-  get: { takes: '<url of a job>', does: 'prints what is known of the job now' },
-  check: { takes: '<base URL>', does: 'puts the clauses of PROTOCOL.md to a server' },
-  completion: { takes: `<${SHELLS.join('|')}>`, does: 'prints a script that completes commands and options' }
+export const HEADS: Readonly<Record<CommandName, { operand: string; summary: string }>> = {
+  follow: { operand: '<url of a job>', summary: 'follow the job until it ends (the word "follow" may be left out)' },
+  start: { operand: '<base URL>', summary: 'start a job and print its URL' },
+  cancel: { operand: '<url of a job>', summary: 'ask the server to cancel the job' },
+  get: { operand: '<url of a job>', summary: "print the job's current state" },
+  check: { operand: '<base URL>', summary: 'check a server against PROTOCOL.md' },
+  completion: { operand: `<${SHELLS.join('|')}>`, summary: 'print a shell completion script' }
 }
 
 export interface Option {
   type: 'string' | 'boolean'
   short?: string
   multiple?: true
-  /** What its value is called. */
+  /** The name of its value in `--help`. */
   value?: string
-  /** All that its value can be. */
+  /** The allowed values. Default: any. */
   choices?: readonly string[]
-  /** Its value is a file's name. */
+  /** The value is a file name: shells complete it. */
   isFile?: true
-  /** Default: all. */
-  of?: readonly CommandName[]
-  says: string
+  /** The commands that take the option. Default: all. */
+  commands?: readonly CommandName[]
+  description: string
 }
 
 const JOBS = ['follow', 'start', 'cancel', 'get'] as const
@@ -55,78 +55,95 @@ type Flag = 'follow' | 'retry' | 'result' | 'json' | 'verbose' | 'any-origin' | 
 type List = 'skip' | 'only' | 'header'
 export type OptionName = Text | Flag | List
 
-/** What was given. */
+/** The values of the options that were given. */
 export type Values = { [N in Text]?: string } & { [N in Flag]?: boolean } & { [N in List]?: string[] }
 
 export const OPTIONS: Readonly<Record<OptionName, Option>> = {
-  data: { type: 'string', short: 'd', value: 'JSON', of: ['start'], says: "the job's input: JSON, @file, or - for stdin (default: {})" },
-  follow: { type: 'boolean', short: 'f', of: ['start'], says: 'follow the job until it ends' },
+  data: { type: 'string', short: 'd', value: 'JSON', commands: ['start'], description: "the job's input: JSON, @file, or - for stdin (default: {})" },
+  follow: { type: 'boolean', short: 'f', commands: ['start'], description: 'follow the job until it ends' },
   'idempotency-key': {
     type: 'string',
     value: 'key',
-    of: ['start'],
-    says: 'started once under this key, however often it is asked for (default: a random one)'
+    commands: ['start'],
+    description: 'repeats with the same key start nothing more (default: a random key)'
   },
-  after: { type: 'string', value: 'event id', of: ['follow'], says: 'go on after this event; "tail": only what comes next' },
+  after: { type: 'string', value: 'event id', commands: ['follow'], description: 'continue after this event; "tail": only new events' },
   timeout: {
     type: 'string',
     value: 'time',
-    of: REMOTE,
-    says: 'give up after 90, 90s, 5m or 2h, with exit code 124; check: how long an answer may take (default: 5s)'
+    commands: REMOTE,
+    description: 'give up after this time (90, 90s, 5m, 2h) with exit code 124; check: how long an answer may take (default: 5s)'
   },
-  retry: { type: 'boolean', of: JOBS, says: 'go on trying where nothing answers, until --timeout (default: fail at once where nothing ever answered)' },
+  retry: {
+    type: 'boolean',
+    commands: JOBS,
+    description: 'keep trying while no server answers, until --timeout (default: fail at once if no server has ever answered)'
+  },
   progress: {
     type: 'string',
     value: 'how',
     choices: PROGRESS,
-    of: STREAMS,
-    says: 'bar; plain: a line a second at most; none (default: auto, a bar on a terminal, else plain)'
+    commands: STREAMS,
+    description: 'bar, plain (at most one line a second), none, or auto: bar on a terminal, else plain (default: auto)'
   },
-  result: { type: 'boolean', of: ['follow', 'start', 'get'], says: "print the result's JSON on stdout and nothing else; events go to stderr" },
-  json: { type: 'boolean', of: REMOTE, says: 'JSON in place of text' },
-  verbose: { type: 'boolean', of: STREAMS, says: 'say on stderr what the connection does, and when' },
+  result: { type: 'boolean', commands: ['follow', 'start', 'get'], description: "print the result's JSON on stdout and nothing else; events go to stderr" },
+  json: { type: 'boolean', commands: REMOTE, description: 'print JSON instead of text' },
+  verbose: { type: 'boolean', commands: STREAMS, description: 'print on stderr what the connection does, and when' },
   job: {
     type: 'string',
     value: 'id',
-    of: ['check'],
-    says: 'a job that has ended, with two events or more; over 1,000, and how a long log comes is looked at as well'
+    commands: ['check'],
+    description: 'an ended job with at least two events; with more than 1,000, clauses about long logs are checked too'
   },
-  running: { type: 'string', value: 'id', of: ['check'], says: 'a job that goes on for half a minute' },
-  cancellable: { type: 'string', value: 'id', of: ['check'], says: 'another one like that, which will be cancelled' },
-  input: { type: 'string', value: 'JSON', of: ['check'], says: 'what jobs are started with (default: {}); with named jobs, only those not named are started' },
-  origin: { type: 'string', value: 'origin', of: ['check'], says: 'another origin whose pages may use the server' },
-  'any-origin': { type: 'boolean', of: ['check'], says: 'pages of every origin may' },
-  skip: { type: 'string', multiple: true, value: 'clause', of: ['check'], says: 'a clause that is not put, such as sse-204; may be repeated' },
+  running: { type: 'string', value: 'id', commands: ['check'], description: 'a job that runs for another half a minute' },
+  cancellable: { type: 'string', value: 'id', commands: ['check'], description: 'another such job, which will be cancelled' },
+  input: {
+    type: 'string',
+    value: 'JSON',
+    commands: ['check'],
+    description: 'the input of the jobs to start (default: {}); only jobs that are not named are started'
+  },
+  origin: { type: 'string', value: 'origin', commands: ['check'], description: 'another origin whose pages may use the server' },
+  'any-origin': { type: 'boolean', commands: ['check'], description: 'pages of every origin may use the server' },
+  skip: { type: 'string', multiple: true, value: 'clause', commands: ['check'], description: 'a clause to leave out, such as sse-204; may be repeated' },
   reporter: {
     type: 'string',
     value: 'format',
     choices: REPORTERS,
-    of: ['check'],
-    says: 'text, json, junit (XML), or github (text and annotations) (default: text)'
+    commands: ['check'],
+    description: 'text, json, junit (XML), or github (text and annotations) (default: text)'
   },
-  yes: { type: 'boolean', short: 'y', of: ['check'], says: 'do not ask before jobs are started or cancelled' },
+  yes: { type: 'boolean', short: 'y', commands: ['check'], description: 'start and cancel jobs without asking first' },
   only: {
     type: 'string',
     multiple: true,
     value: 'transport',
     choices: GROUPS,
-    of: ['follow', 'start', 'check'],
-    says: 'websocket, sse, long-poll, short-poll (check: also resources); may be repeated'
+    commands: ['follow', 'start', 'check'],
+    description: 'websocket, sse, long-poll, short-poll (check: also resources); may be repeated'
   },
   token: {
     type: 'string',
     value: 'token',
-    of: REMOTE,
-    says: 'a bearer token, - for stdin; better: $JOBTAIL_TOKEN or --token-file, which no list of processes shows'
+    commands: REMOTE,
+    description: 'the bearer token, - for stdin; prefer $JOBTAIL_TOKEN or --token-file, which do not show in the list of processes'
   },
-  'token-file': { type: 'string', value: 'file', isFile: true, of: REMOTE, says: 'a file with the bearer token, - for stdin' },
-  header: { type: 'string', short: 'H', multiple: true, value: "'name: value'", of: REMOTE, says: 'a further header; may be repeated' },
-  help: { type: 'boolean', short: 'h', says: 'this text' },
-  version: { type: 'boolean', short: 'V', says: 'the version' }
+  'token-file': { type: 'string', value: 'file', isFile: true, commands: REMOTE, description: 'a file with the bearer token, - for stdin' },
+  header: {
+    type: 'string',
+    short: 'H',
+    multiple: true,
+    value: "'name: value'",
+    commands: REMOTE,
+    description: 'an additional request header; may be repeated'
+  },
+  help: { type: 'boolean', short: 'h', description: 'print this text' },
+  version: { type: 'boolean', short: 'V', description: 'print the version' }
 }
 
-// as: the keys of a constant object
+/** The options of a command, in the order of the table. */
+// as: `Object.entries` forgets the names of the keys
 export const optionsOf = (command: CommandName): [OptionName, Option][] =>
   (Object.entries(OPTIONS) as [OptionName, Option][])
-    .filter(([, { of }]) => !of || of.includes(command))
+    .filter(([, { commands }]) => !commands || commands.includes(command))
     .filter(([name]) => command !== 'completion' || name === 'help')

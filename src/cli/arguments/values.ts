@@ -1,30 +1,30 @@
-/** What each argument has to be. Neither a token, nor a header, nor a password in a URL is quoted. */
+/** Checks the values of arguments. Error messages never quote a token, a header, or a password in a URL. */
 
 import { MAX_TIMER_MS } from '../../async/bounds.ts'
 import { BEARER_TOKEN, isCursor, isJobId } from '../../protocol/rules.ts'
 import { clauses } from '../check/index.ts'
 import { UsageError } from '../exit-codes.ts'
 
-/** A job, by the URL below which jobs are and its id. */
-export interface JobPlace {
+/** A job's URL, taken apart into `{base}` and the job's id. */
+export interface JobAddress {
   base: URL
   job: string
 }
 
-/** Without a scheme it is http:, as for curl. */
+/** Parses a URL. Without a scheme it is `http:`, as with curl. */
 export function urlFrom(text: string): URL {
   const whole = text.includes('://') ? text : `http://${text.replace(/^\/\//, '')}`
   const url = URL.canParse(whole) ? new URL(whole) : undefined
   if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError(`expected an http: or https: URL, got ${withoutSecrets(text)}`)
-  if (url.username || url.password) throw new UsageError("expected a URL without a user's name and password: --header 'authorization: Basic …' sends them")
+  if (url.username || url.password) throw new UsageError("expected a URL without user name and password; send them with --header 'authorization: Basic …'")
   url.hash = ''
   return url
 }
 
 const withoutSecrets = (text: string): string => text.replace(/^(\w+:\/\/)?[^/]*@/, '$1…@').replace(/\?.*/s, '?…')
 
-/** A job's URL, or that of its events, as `{base}` and the job's id. */
-export function placeOf(url: URL): JobPlace {
+/** Takes a job's URL, or the URL of its events, apart. */
+export function jobAddressOf(url: URL): JobAddress {
   const segments = url.pathname
     .replace(/\/+$/, '')
     .replace(/\/events$/, '')
@@ -35,12 +35,12 @@ export function placeOf(url: URL): JobPlace {
     const job = decodeURIComponent(segments.pop() ?? '')
     base.pathname = segments.join('/')
     if (isJobId(job)) return { base, job }
-  } catch {} // a malformed percent-encoding, which is no job's URL either
+  } catch {} // a malformed percent-encoding: not the URL of a job
   throw new UsageError(`expected the URL of a job, {base}/{id}, got ${withoutSecrets(url.href)}`)
 }
 
 export function tokenFrom(token: string, from: string): string {
-  if (!BEARER_TOKEN.test(token)) throw new UsageError(`${from}: expected a token that a header can carry, without spaces`)
+  if (!BEARER_TOKEN.test(token)) throw new UsageError(`${from}: expected a token of characters that a header can carry, without spaces`)
   return token
 }
 
@@ -51,7 +51,7 @@ export function headersFrom(lines: readonly string[]): Record<string, string> {
     try {
       headers.append(line.slice(0, colon), line.slice(colon + 1).trim())
     } catch {
-      throw new UsageError(`--header: expected 'name: value', in the characters that a header may have`)
+      throw new UsageError(`--header: expected 'name: value' in characters that a header can carry`)
     }
   }
   return Object.fromEntries(headers)
@@ -73,7 +73,7 @@ export function cursorFrom(after: string | undefined): string | undefined {
   return after
 }
 
-/** What a header can carry without being changed on the way. */
+/** Checks an `Idempotency-Key`. Spaces at its ends are refused, since HTTP strips them. */
 export function keyFrom(key: string | undefined): string | undefined {
   if (key !== undefined && !/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(key))
     throw new UsageError(`--idempotency-key: expected visible ASCII characters, got ${JSON.stringify(key)}`)
@@ -96,17 +96,17 @@ export function jsonFrom(option: string, text: string): unknown {
 
 export function clausesFrom(ids: readonly string[] = []): readonly string[] {
   const unknown = ids.find((id) => !clauses.some((clause) => clause.id === id))
-  if (unknown !== undefined) throw new UsageError(`--skip: expected a clause, such as ${clauses[0]?.id}; got ${unknown}. A check lists them all`)
+  if (unknown !== undefined) throw new UsageError(`--skip: expected the id of a clause, such as ${clauses[0]?.id}, got ${unknown}; a check prints all ids`)
   return ids
 }
 
 const UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000 } as const
 
-/** 90, 90s, 1.5m, 2h. */
+/** Parses a duration such as 90, 90s, 1.5m or 2h. */
 export function msFrom(option: string, text: string | undefined, maxMs: number = MAX_TIMER_MS): number | undefined {
   if (text === undefined) return undefined
   const [, digits = '', unit = 's'] = /^(\d+\.?\d*|\.\d+)([smh])?$/.exec(text) ?? []
-  const ms = Number(digits || Number.NaN) * UNITS_MS[unit as keyof typeof UNITS_MS] // as: the pattern has no others
+  const ms = Number(digits || Number.NaN) * UNITS_MS[unit as keyof typeof UNITS_MS] // as: the pattern allows only these units
   if (ms > 0 && ms <= maxMs) return ms
-  throw new UsageError(`${option}: expected seconds, or a number with s, m or h, up to ${Math.floor(maxMs / 1000)} s, got ${text}`)
+  throw new UsageError(`${option}: expected a number of seconds, or a number with s, m or h, of at most ${Math.floor(maxMs / 1000)} s, got ${text}`)
 }

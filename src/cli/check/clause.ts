@@ -1,21 +1,21 @@
-/** A clause of PROTOCOL.md that can be put to a server, and what may come of it. */
+/** A clause of PROTOCOL.md that a check can test, and the outcomes of testing it. */
 
-import { plain } from '../terminal/plain.ts'
-import type { World } from './world.ts'
+import { stripControls } from '../terminal/strip-controls.ts'
+import type { CheckContext } from './context.ts'
 
-/** The four readings by their transports' names, and what is beside them. */
+/** The groups that `--only` names: the readings by their transports' names, and all other resources. */
 export const GROUPS = ['resources', 'short-poll', 'long-poll', 'sse', 'websocket'] as const
 export type Group = (typeof GROUPS)[number] | 'log'
 
 export interface Clause {
   id: string
   group: Group
-  /** Of PROTOCOL.md. */
+  /** The section of PROTOCOL.md. */
   section: string
-  /** What the protocol has a server do. */
+  /** What the protocol requires of a server. */
   says: string
-  /** Resolves where it is met; throws a `Finding` or a `LeftOut` else. */
-  check(world: World): Promise<void>
+  /** Resolves where the server meets the clause. Throws a `Finding` where it doesn't, and a `LeftOut` where that can't be tested. */
+  check(context: CheckContext): Promise<void>
 }
 
 /** Makes the clauses of one group. */
@@ -23,7 +23,7 @@ export const clauseOf =
   (group: Group) =>
   (id: string, section: string, says: string, check: Clause['check']): Clause => ({ id, group, section, says, check })
 
-/** A server that does otherwise: what it was asked, what the protocol has it answer, what came. */
+/** The server doesn't meet a clause: what it was asked, what the protocol requires, what came. */
 export class Finding extends Error {
   readonly asked: string
   readonly expected: string
@@ -37,26 +37,26 @@ export class Finding extends Error {
   }
 }
 
-/** A clause that could not be put to this server: neither met nor broken. */
+/** A clause could not be tested with this server: it is neither met nor broken. */
 export class LeftOut extends Error {}
 
-/** What another clause speaks of: without it this one has nothing to look at. */
+/** Returns a value that the clause needs. Throws `LeftOut` without it: another clause reports that it is missing. */
 export function need<T>(value: T, reason: string): Exclude<T, false | null | undefined> {
   if (!value) throw new LeftOut(reason)
-  return value as Exclude<T, false | null | undefined> // as: what is false, null or undefined has just been thrown for
+  return value as Exclude<T, false | null | undefined> // as: false, null and undefined have just been thrown for
 }
 
-/** What one reading can't say another one may. */
+/** The result, or `undefined` where it fails: for a value that several readings can give. */
 export const attempt = <T>(look: () => Promise<T>): Promise<T | undefined> => look().catch(() => undefined)
 
-/** A finding unless it holds. */
+/** Throws a `Finding` unless the condition holds. */
 export function expect(holds: unknown, asked: string, expected: string, came: unknown): asserts holds {
   if (!holds) throw new Finding(asked, expected, brief(came))
 }
 
-/** A value in a line of a report. */
+/** A value as one line of a report: at most 240 characters. */
 export function brief(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing')
-  const line = plain(text).replace(/\s+/g, ' ').trim() || 'nothing'
+  const line = stripControls(text).replace(/\s+/g, ' ').trim() || 'nothing'
   return line.length > 240 ? `${line.slice(0, 240)}…` : line
 }

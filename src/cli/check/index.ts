@@ -1,4 +1,4 @@
-/** Puts the clauses of PROTOCOL.md to a server, and says what came of each. */
+/** Tests a server against the clauses of PROTOCOL.md. */
 
 import { messageOf } from '../../errors.ts'
 import { place } from '../../protocol/urls.ts'
@@ -11,9 +11,9 @@ import { resourceClauses } from './clauses/resources.ts'
 import { shortPollClauses } from './clauses/short-poll.ts'
 import { sseClauses } from './clauses/sse.ts'
 import { websocketClauses } from './clauses/websocket.ts'
-import { ask, type Reach } from './http.ts'
+import { type CheckContext, createCheckContext } from './context.ts'
+import { type CheckTarget, exchange } from './http.ts'
 import { cancelStarted, findJobs, type JobsOptions } from './jobs.ts'
-import { createWorld, type World } from './world.ts'
 
 export type Outcome = { outcome: 'met' } | { outcome: 'finding'; asked: string; expected: string; came: string } | { outcome: 'left out'; reason: string }
 
@@ -28,18 +28,18 @@ export interface CheckOptions extends JobsOptions {
   base: URL
   token?: string | undefined
   headers?: Readonly<Record<string, string>> | undefined
-  /** Only these readings; each of them then has to be offered. Default: whatever the server offers. */
+  /** The groups to test. The server then has to offer each of these readings. Default: those that it offers. */
   only?: readonly Group[] | undefined
   /** An origin whose pages may use the server. */
   origin?: string | undefined
-  /** Pages of every origin may. */
+  /** Pages of every origin may use the server. */
   anyOrigin?: boolean | undefined
-  /** How long an answer may take. Default 5000. */
+  /** How long an answer may take, in ms. Default 5000. */
   limitMs?: number | undefined
-  /** Clauses that are not put, by their ids. */
+  /** The ids of clauses to leave out. */
   skip?: readonly string[] | undefined
   signal?: AbortSignal | undefined
-  route?: Reach['route']
+  route?: CheckTarget['route']
   /** Told each result as it comes, in no order, and of how many it is one. */
   onResult?: ((result: Result, total: number) => void) | undefined
 }
@@ -55,10 +55,15 @@ export const clauses: readonly Clause[] = [
   ...accessClauses
 ]
 
-/** Clauses put at once. */
+/** How many clauses are tested at once. */
 const AT_ONCE = 8
 
-/** @throws Exit where the server can't be reached at all; Finding where it doesn't answer what starts its jobs */
+/**
+ * Tests every chosen clause. Cancels the jobs that it has started at the end, also where it fails.
+ *
+ * @throws {Exit} where the server can't be reached
+ * @throws {Finding} where the server doesn't answer the requests that start or read jobs
+ */
 export async function check({
   base,
   token,
@@ -71,37 +76,37 @@ export async function check({
   onResult,
   ...options
 }: CheckOptions): Promise<Report> {
-  const life = new AbortController()
-  const reach: Reach = { base, headers, token, limitMs, route, signal: signal ? AbortSignal.any([signal, life.signal]) : life.signal }
+  const checkOver = new AbortController()
+  const target: CheckTarget = { base, headers, token, limitMs, route, signal: signal ? AbortSignal.any([signal, checkOver.signal]) : checkOver.signal }
   const started = new Set<string>()
-  const chosen = clauses.filter(({ id, group }) => !skip.includes(id) && (group === 'log' || !only || only.includes(group)))
+  const selected = clauses.filter(({ id, group }) => !skip.includes(id) && (group === 'log' || !only || only.includes(group)))
   try {
-    await expectAnswer(reach)
-    const jobs = await findJobs(reach, options, started)
-    return { base: base.href, results: await putAll(chosen, createWorld({ ...options, reach, jobs, required: new Set(only) }), onResult) }
+    await expectAnswer(target)
+    const jobs = await findJobs(target, options, started)
+    return { base: base.href, results: await testAll(selected, createCheckContext({ ...options, target, jobs, required: new Set(only) }), onResult) }
   } finally {
-    await cancelStarted({ ...reach, signal: life.signal }, started) // not what ended the check may end this too
-    life.abort(new Error('the check is over'))
+    await cancelStarted({ ...target, signal: checkOver.signal }, started) // without the caller's signal: what has ended the check must not end the clean-up
+    checkOver.abort(new Error('the check is over'))
   }
 }
 
-async function expectAnswer(reach: Reach): Promise<void> {
+async function expectAnswer(target: CheckTarget): Promise<void> {
   try {
-    await ask(reach, { url: reach.base })
+    await exchange(target, { url: target.base })
   } catch (error) {
     if (!(error instanceof Finding)) throw error
-    throw new Exit(EXIT.unavailable, `${place(reach.base)}: expected ${error.expected}, got ${error.came}`, { cause: error })
+    throw new Exit(EXIT.unavailable, `${place(target.base)}: expected ${error.expected}, got ${error.came}`, { cause: error })
   }
 }
 
-async function putAll(chosen: readonly Clause[], world: World, onResult: CheckOptions['onResult']): Promise<Result[]> {
+async function testAll(chosen: readonly Clause[], context: CheckContext, onResult: CheckOptions['onResult']): Promise<Result[]> {
   const results: Result[] = []
   const queue = [...chosen.entries()]
   const work = async (): Promise<void> => {
     for (let next = queue.shift(); next; next = queue.shift()) {
       const [index, clause] = next
       const { id, group, section, says } = clause
-      const result: Result = { id, group, section, says, ...(await put(clause, world)) }
+      const result: Result = { id, group, section, says, ...(await testClause(clause, context)) }
       results[index] = result
       onResult?.(result, chosen.length)
     }
@@ -110,12 +115,12 @@ async function putAll(chosen: readonly Clause[], world: World, onResult: CheckOp
   return results
 }
 
-async function put(clause: Clause, world: World): Promise<Outcome> {
+async function testClause(clause: Clause, context: CheckContext): Promise<Outcome> {
   try {
-    await clause.check(world)
+    await clause.check(context)
     return { outcome: 'met' }
   } catch (error) {
-    world.reach.signal.throwIfAborted()
+    context.target.signal.throwIfAborted()
     if (error instanceof Finding) return { outcome: 'finding', asked: error.asked, expected: brief(error.expected), came: brief(error.came) }
     if (error instanceof LeftOut) return { outcome: 'left out', reason: error.message }
     throw new Error(`${clause.id}: ${messageOf(error)}`, { cause: error })

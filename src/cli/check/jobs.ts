@@ -1,19 +1,19 @@
-/** The jobs that a check looks at: those it was told of, or those it starts. */
+/** The jobs that a check uses: named ones, or ones that it starts. */
 
 import { delay } from '../../async/signals.ts'
 import { isTerminal } from '../../protocol/rules.ts'
 import { resourceUrl } from '../../protocol/urls.ts'
 import { LeftOut } from './clause.ts'
-import { ask, type Exchange, type Fields, isFields, type Reach } from './http.ts'
+import { type CheckTarget, type Exchange, exchange, type Fields, isFields } from './http.ts'
 
 export interface JobsOptions {
-  /** A finished job. */
+  /** The id of a job that has ended. */
   job?: string | undefined
-  /** One that goes on for a while. */
+  /** The id of a job that runs for another half a minute. */
   running?: string | undefined
-  /** One that goes on for a while, and may be cancelled. */
+  /** The id of another such job, which will be cancelled. */
   cancellable?: string | undefined
-  /** JSON: what jobs are started with. Default `{}`, where none is named. */
+  /** The JSON input of the jobs to start. Default: `{}` where no job is named; else none is started. */
   input?: string | undefined
 }
 
@@ -21,94 +21,94 @@ export interface Jobs {
   finished?: string
   running?: string
   cancellable?: string
-  /** Why one is missing. */
+  /** Why a job is missing. */
   why?: string
-  /** Of the first job that was started here. */
+  /** The request that started the first job. */
   start?: { key: string; input: string; exchange: Exchange }
-  /** Everything that was started here, to be cancelled in the end. */
+  /** The ids of all jobs that the check has started, to be cancelled at the end. */
   started: Set<string>
 }
 
-/** A job that lasts is given so long to end by itself before it is cancelled. */
+/** How long a started job may take to end by itself before it is cancelled. */
 const SETTLE_MS = 2000
 const POLL_MS = 100
 
-/** Whether jobs are started: where none is named, or where there is something to start them with. */
+/** Whether a check starts jobs: where none is named, or where an input is given. */
 export const willStart = ({ job, running, cancellable, input }: JobsOptions): boolean =>
   input !== undefined || (job === undefined && running === undefined && cancellable === undefined)
 
-/** Names jobs in these words; starts those that are not named, unless only named ones are to be looked at. */
-export async function findJobs(reach: Reach, { job, running, cancellable, input }: JobsOptions, started: Set<string>): Promise<Jobs> {
+/** Finds the jobs to use. Starts those that aren't named, unless jobs are named and no input is given. */
+export async function findJobs(target: CheckTarget, { job, running, cancellable, input }: JobsOptions, started: Set<string>): Promise<Jobs> {
   const jobs: Jobs = { started }
   if (job !== undefined) jobs.finished = job
   if (running !== undefined) jobs.running = running
   if (cancellable !== undefined) jobs.cancellable = cancellable
-  if (!willStart({ job, running, cancellable, input })) return { ...jobs, why: 'no such job was named' }
+  if (!willStart({ job, running, cancellable, input })) return { ...jobs, why: 'no such job was named (--job, --running, --cancellable)' }
 
   const body = input ?? '{}'
   const key = newKey()
-  const exchange = await start(reach, key, body)
+  const exchange = await start(target, key, body)
   jobs.start = { key, input: body, exchange }
   const first = startedBy(exchange)
   if (first === undefined)
     return { ...jobs, why: `no job could be started: POST was answered with ${headOf(exchange)}; name jobs with --job, --running and --cancellable` }
   jobs.started.add(first)
   for (const name of ['running', 'cancellable'] as const) {
-    const id = jobs[name] ?? startedBy(await start(reach, newKey(), body))
+    const id = jobs[name] ?? startedBy(await start(target, newKey(), body))
     if (id === undefined) continue
     jobs[name] = id
     if (id !== running && id !== cancellable) jobs.started.add(id)
   }
-  if (job === undefined && (await finish(reach, first))) jobs.finished = first
-  return { ...jobs, why: 'none of the jobs that were started is such a one' }
+  if (job === undefined && (await finish(target, first))) jobs.finished = first
+  return { ...jobs, why: 'none of the started jobs could be used for it' }
 }
 
-/** How an answer begins: what it is, or where it leads. */
+/** An answer's status, with its redirect target or content type. */
 const headOf = ({ status, headers }: Exchange): string => [status, headers.get('location') ?? headers.get('content-type')].filter(Boolean).join(' ')
 
 export const newKey = (): string => `jobtail-check-${crypto.randomUUID()}`
 
-export const start = (reach: Reach, key: string, body: string, headers: Record<string, string> = {}): Promise<Exchange> =>
-  ask(reach, { method: 'POST', url: reach.base, headers: { 'content-type': 'application/json', 'idempotency-key': key, ...headers }, body })
+export const start = (target: CheckTarget, key: string, body: string, headers: Record<string, string> = {}): Promise<Exchange> =>
+  exchange(target, { method: 'POST', url: target.base, headers: { 'content-type': 'application/json', 'idempotency-key': key, ...headers }, body })
 
-/** The id of a job that was started; `undefined` where the answer names none. */
+/** The id of the job that an answer says was started; `undefined` where it names none. */
 export function startedBy({ status, json }: Exchange): string | undefined {
   return status >= 200 && status < 300 && isFields(json) && typeof json.id === 'string' ? json.id : undefined
 }
 
-export const cancel = (reach: Reach, job: string, headers: Record<string, string> = {}): Promise<Exchange> =>
-  ask(reach, { method: 'POST', url: resourceUrl(reach.base, job, 'cancel'), headers })
+export const cancel = (target: CheckTarget, job: string, headers: Record<string, string> = {}): Promise<Exchange> =>
+  exchange(target, { method: 'POST', url: resourceUrl(target.base, job, 'cancel'), headers })
 
-async function statusOf(reach: Reach, job: string): Promise<string> {
-  const { json } = await ask(reach, { url: resourceUrl(reach.base, job), headers: { accept: 'application/json' } })
-  const { status } = isFields(json) ? json : ({} as Fields) // as: no fields
+async function statusOf(target: CheckTarget, job: string): Promise<string> {
+  const { json } = await exchange(target, { url: resourceUrl(target.base, job), headers: { accept: 'application/json' } })
+  const { status } = isFields(json) ? json : ({} as Fields) // as: an object without fields
   return String(status)
 }
 
-/** Resolves with true once it has ended, by itself or cancelled. */
-async function finish(reach: Reach, job: string): Promise<boolean> {
-  if (await hasEnded(reach, job, SETTLE_MS)) return true
-  await cancel(reach, job)
-  return hasEnded(reach, job, reach.limitMs)
+/** Waits for the job's end, and cancels it after `SETTLE_MS`. Resolves with whether it has ended. */
+async function finish(target: CheckTarget, job: string): Promise<boolean> {
+  if (await hasEnded(target, job, SETTLE_MS)) return true
+  await cancel(target, job)
+  return hasEnded(target, job, target.limitMs)
 }
 
-async function hasEnded(reach: Reach, job: string, withinMs: number): Promise<boolean> {
+async function hasEnded(target: CheckTarget, job: string, withinMs: number): Promise<boolean> {
   const began = performance.now()
   for (;;) {
-    if (isTerminal(await statusOf(reach, job))) return true
+    if (isTerminal(await statusOf(target, job))) return true
     if (performance.now() - began > withinMs) return false
-    await delay(POLL_MS, reach.signal)
+    await delay(POLL_MS, target.signal)
   }
 }
 
-/** Ends what was started here. Whether that succeeds is nobody's concern any more. */
-export async function cancelStarted(reach: Reach, started: ReadonlySet<string>): Promise<void> {
-  await Promise.allSettled([...started].map((job) => cancel(reach, job)))
+/** Cancels the jobs that the check has started. Ignores failures: the check is over. */
+export async function cancelStarted(target: CheckTarget, started: ReadonlySet<string>): Promise<void> {
+  await Promise.allSettled([...started].map((job) => cancel(target, job)))
 }
 
-/** The running job; left out where there is none, or it has ended meanwhile. */
-export async function stillRunning(reach: Reach, job: string | undefined, why: string | undefined): Promise<string> {
+/** Returns the running job's id. Throws `LeftOut` where there is none, or where it has ended. */
+export async function stillRunning(target: CheckTarget, job: string | undefined, why: string | undefined): Promise<string> {
   if (job === undefined) throw new LeftOut(why ?? 'no running job is known')
-  if (isTerminal(await statusOf(reach, job))) throw new LeftOut('the running job has ended: one that goes on for half a minute is needed')
+  if (isTerminal(await statusOf(target, job))) throw new LeftOut('the running job has ended; name one that runs for another half a minute')
   return job
 }

@@ -1,19 +1,19 @@
-/** What the clauses of all readings ask with, and look for. */
+/** Test values and helpers that the clauses of all readings share. */
 
 import { type Exchange, type Fields, isFields } from './http.ts'
 
-/** Well-formed, and of no log. */
-export const FOREIGN = 'jobtail-check-foreign'
-export const MALFORMED = 'no cursor!'
+/** A well-formed cursor that no log has. */
+export const FOREIGN_CURSOR = 'jobtail-check-foreign'
+export const MALFORMED_CURSOR = 'no cursor!'
 
-/** Of browsers' pages, none may have this one. */
-export const STRANGE_ORIGIN = 'https://jobtail-check.invalid'
+/** An origin that no page can have: `.invalid` is reserved (RFC 2606). */
+export const FOREIGN_ORIGIN = 'https://jobtail-check.invalid'
 
 export const seqsOf = (events: readonly Fields[]): unknown[] => events.map(({ seq }) => seq)
 
 export const isSameSeqs = (some: readonly Fields[], others: readonly Fields[]): boolean => String(seqsOf(some)) === String(seqsOf(others))
 
-/** A JSON reading, taken apart. */
+/** A parsed JSON reading. */
 export interface Reading {
   exchange: Exchange
   answer: Fields
@@ -27,7 +27,7 @@ export function readingIn(exchange: Exchange): Reading | undefined {
   return { exchange, answer: json, members: json.jobs.filter(isFields), events: json.events.filter(isFields) }
 }
 
-/** A status by which a server says that it has no such reading, and not that of this job. */
+/** Whether an error says that the server doesn't offer the reading, rather than something about the job. */
 export function isNotOffered({ status, json }: Pick<Exchange, 'status' | 'json'>): boolean {
   return [404, 405, 406, 415, 426, 501].includes(status) && !(isFields(json) && 'code' in json)
 }

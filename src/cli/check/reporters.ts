@@ -1,29 +1,29 @@
-/** A check's outcome, for people and for programs. */
+/** Prints a check's results: as text, JSON, JUnit's XML, or annotations of GitHub. */
 
 import type { REPORTERS } from '../arguments/options.ts'
-import type { Outside } from '../outside.ts'
+import type { CommandContext } from '../command-context.ts'
 import { hasColour } from '../terminal/colour.ts'
-import { plain } from '../terminal/plain.ts'
+import { stripControls } from '../terminal/strip-controls.ts'
 import type { Report, Result } from './index.ts'
 import { countOf, resultText, summaryText, titleOf, verdictOf } from './text-report.ts'
 
 export interface Reporter {
-  /** As it comes. */
+  /** Called with each result as soon as it is known. */
   result(result: Result, total: number): void
   end(report: Report): void
-  /** It could not be run, or not to its end. */
+  /** Called where the check could not be run, or not to its end. */
   failed(base: string, message: string): void
 }
 
 type Format = (typeof REPORTERS)[number]
 
-export function createReporter(format: Format, base: string, outside: Outside): Reporter {
-  const lines = format === 'text' || format === 'github' ? textReporter(base, outside, format === 'github') : undefined
-  return lines ?? withCounter(format === 'json' ? jsonReporter(outside) : junitReporter(outside), outside)
+export function createReporter(format: Format, base: string, context: CommandContext): Reporter {
+  const lines = format === 'text' || format === 'github' ? textReporter(base, context, format === 'github') : undefined
+  return lines ?? withCounter(format === 'json' ? jsonReporter(context) : junitReporter(context), context)
 }
 
-/** Each clause as soon as it is met or found wanting: a check takes a while. What was left out comes in the end, where it is of use. */
-function textReporter(base: string, { stdout, env }: Outside, isAnnotated: boolean): Reporter {
+/** Prints each result as soon as it is known, since a check takes a while. Clauses that were left out are listed at the end, beside the counts. */
+function textReporter(base: string, { stdout, env }: CommandContext, isAnnotated: boolean): Reporter {
   const isColoured = hasColour(stdout, env)
   stdout.write(`${titleOf(base)}\n\n`)
   return {
@@ -44,7 +44,7 @@ const annotation = ({ id, section, says, asked, expected, came }: Result & { out
 
 const escapeData = (text: string): string => text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
 
-function jsonReporter({ stdout }: Outside): Omit<Reporter, 'result'> {
+function jsonReporter({ stdout }: CommandContext): Omit<Reporter, 'result'> {
   const write = (value: object): void => stdout.write(`${JSON.stringify(value, undefined, 2)}\n`)
   return {
     end: (report) => write({ ...report, verdict: verdictOf(report) }),
@@ -52,7 +52,7 @@ function jsonReporter({ stdout }: Outside): Omit<Reporter, 'result'> {
   }
 }
 
-function junitReporter({ stdout }: Outside): Omit<Reporter, 'result'> {
+function junitReporter({ stdout }: CommandContext): Omit<Reporter, 'result'> {
   const suite = (base: string, counts: Record<string, number>, cases: readonly string[]): void => {
     const numbers = Object.entries(counts).map(([name, count]) => ` ${name}="${count}"`)
     stdout.write(
@@ -63,7 +63,7 @@ function junitReporter({ stdout }: Outside): Omit<Reporter, 'result'> {
     end(report) {
       const counts = { tests: report.results.length, failures: countOf(report, 'finding'), errors: 0, skipped: countOf(report, 'left out') }
       if (verdictOf(report) !== 'not run') suite(report.base, counts, report.results.map(testCase))
-      else suite(report.base, { ...counts, tests: counts.tests + 1, errors: 1 }, [...report.results.map(testCase), errorCase('there was nothing to look at')])
+      else suite(report.base, { ...counts, tests: counts.tests + 1, errors: 1 }, [...report.results.map(testCase), errorCase('nothing could be checked')])
     },
     failed: (base, message) => suite(base, { tests: 1, failures: 0, errors: 1, skipped: 0 }, [errorCase(message)])
   }
@@ -83,15 +83,15 @@ const errorCase = (message: string): string => `<testcase classname="check" name
 /** Without what XML 1.0 can't have at all (§2.2). */
 const xml = (text: string): string =>
   text
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is taken out
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it replaces
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu, ' ')
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
     .replaceAll('"', '&quot;')
 
-/** What is written whole, and in the end, counts on a terminal meanwhile. */
-function withCounter(reporter: Omit<Reporter, 'result'>, { stderr }: Outside): Reporter {
+/** Shows a counter on a terminal, for reporters that print everything at the end. */
+function withCounter(reporter: Omit<Reporter, 'result'>, { stderr }: CommandContext): Reporter {
   let done = 0
   const clear = (): void => {
     if (stderr.columns() !== undefined && done > 0) stderr.write('\r\x1b[K')
@@ -100,7 +100,7 @@ function withCounter(reporter: Omit<Reporter, 'result'>, { stderr }: Outside): R
     result({ id }, total) {
       done++
       const width = stderr.columns()
-      if (width !== undefined) stderr.write(`\r\x1b[K${plain(`${done}/${total} ${id}`).slice(0, width - 1)}`)
+      if (width !== undefined) stderr.write(`\r\x1b[K${stripControls(`${done}/${total} ${id}`).slice(0, width - 1)}`)
     },
     end(report) {
       clear()

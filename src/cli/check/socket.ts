@@ -1,22 +1,22 @@
-/** A bare WebSocket: it records what comes, frame by frame. */
+/** Reads a WebSocket without judging it: records every message as it came. */
 
 import { WebSocket } from 'ws'
 import { BEARER_PREFIX, SUBPROTOCOL } from '../../protocol/rules.ts'
-import { type Fields, headersFor, inWords, isFields, parse, type Question, type Reach } from './http.ts'
+import { type CheckTarget, describeRequest, type Fields, headersFor, isFields, parse, type RequestOptions } from './http.ts'
 import type { Transcript } from './transcript.ts'
 import { createWatch } from './watch.ts'
 
-export interface SocketQuestion extends Question {
-  /** Default: `jobtail.v1`, and the token's. */
+export interface SocketOptions extends RequestOptions {
+  /** The subprotocols to offer. Default: `jobtail.v1`, and `bearer.…` with the token. */
   protocols?: readonly string[]
 }
 
 export interface Socket extends Transcript {
-  /** It is, or was, open. */
+  /** The handshake has succeeded. */
   opened: boolean
-  /** Of a handshake that was refused by HTTP. */
+  /** The status of a handshake that was refused by HTTP. */
   status: number | undefined
-  /** What the server chose. */
+  /** The subprotocol that the server selected. */
   protocol: string
   /** Each message as it came. */
   messages: readonly unknown[]
@@ -24,13 +24,13 @@ export interface Socket extends Transcript {
   send(operation: unknown): void
 }
 
-/** Resolves when it is open, or refused, or not to be had. */
-export async function openSocket(reach: Reach, question: SocketQuestion): Promise<Socket> {
+/** Resolves when the socket is open, or has failed. Never rejects. */
+export async function openSocket(target: CheckTarget, question: SocketOptions): Promise<Socket> {
   const url = new URL(question.url)
   url.protocol = url.protocol.replace('http', 'ws')
-  const protocols = question.protocols ?? offer(question.anonymous ? undefined : reach.token)
-  const headers = headersFor(reach, { ...question, anonymous: true }) // a browser's socket has no Authorization header
-  const ws = new WebSocket(url, [...protocols], { headers, handshakeTimeout: reach.limitMs, perMessageDeflate: false, agent: reach.route?.agent })
+  const protocols = question.protocols ?? offer(question.anonymous ? undefined : target.token)
+  const headers = headersFor(target, { ...question, anonymous: true }) // browsers can't send an Authorization header with a handshake
+  const ws = new WebSocket(url, [...protocols], { headers, handshakeTimeout: target.limitMs, perMessageDeflate: false, agent: target.route?.agent })
   const watch = createWatch()
   const messages: unknown[] = []
   const times: number[] = []
@@ -65,11 +65,11 @@ export async function openSocket(reach: Reach, question: SocketQuestion): Promis
     watch.end()
   })
   const close = (): void => {
-    reach.signal.removeEventListener('abort', close)
+    target.signal.removeEventListener('abort', close)
     over ??= 'closed'
     ws.terminate()
   }
-  reach.signal.addEventListener('abort', close)
+  target.signal.addEventListener('abort', close)
   await new Promise<void>((resolve) => {
     ws.on('open', resolve)
     ws.on('unexpected-response', () => resolve())
@@ -79,18 +79,18 @@ export async function openSocket(reach: Reach, question: SocketQuestion): Promis
 
   const frames = (): Fields[] => messages.flat().filter(isFields)
   return {
-    asked: `${inWords({ ...question, headers: { upgrade: 'websocket', ...question.headers } })}, subprotocols ${protocols.map((each) => each.replace(/^(bearer\.).*/, '$1…')).join(', ') || 'none'}`,
+    asked: `${describeRequest({ ...question, headers: { upgrade: 'websocket', ...question.headers } })}, subprotocols ${protocols.map((each) => each.replace(/^(bearer\.).*/, '$1…')).join(', ') || 'none'}`,
     opened,
     status,
     protocol: ws.protocol,
     messages,
     frames,
     closeCode: () => code,
-    over: () => over,
+    ended: () => over,
     came: () => (opened ? `${JSON.stringify(frames())}, ${over ?? 'and it is open'}` : `no socket: ${over ?? 'no answer'}`),
-    beats: () => beats,
+    heartbeatTimes: () => beats,
     times: () => times,
-    until: (holds, limitMs = reach.limitMs) => watch.until(holds, limitMs),
+    until: (holds, limitMs = target.limitMs) => watch.until(holds, limitMs),
     send: (operation) => ws.send(typeof operation === 'string' ? operation : JSON.stringify(operation)),
     close
   }

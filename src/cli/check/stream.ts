@@ -1,8 +1,8 @@
-/** A bare reader of event streams: it records what comes, comments and fields as they are. */
+/** Reads an event stream without judging it: records every message and comment as it came. */
 
 import { createParser } from 'eventsource-parser'
 import { LeftOut } from './clause.ts'
-import { type Fields, inWords, isFields, open, parse, type Question, type Reach } from './http.ts'
+import { type CheckTarget, describeRequest, type Fields, isFields, parse, type RequestOptions, sendRequest } from './http.ts'
 import type { Transcript } from './transcript.ts'
 import { createWatch } from './watch.ts'
 
@@ -18,15 +18,15 @@ export interface Stream extends Transcript {
   status: number
   headers: Headers
   items: readonly Item[]
-  /** The body of an answer that is no event stream. */
+  /** The body of an answer that isn't an event stream. */
   text: string
 }
 
-export async function openStream(reach: Reach, question: Question): Promise<Stream> {
+export async function openStream(target: CheckTarget, question: RequestOptions): Promise<Stream> {
   const life = new AbortController()
-  const asked: Question = { ...question, headers: { accept: 'text/event-stream', ...question.headers } }
-  const head = setTimeout(() => life.abort(new DOMException('no answer', 'TimeoutError')), reach.limitMs)
-  const response = await open(reach, asked, AbortSignal.any([reach.signal, life.signal])).finally(() => clearTimeout(head))
+  const asked: RequestOptions = { ...question, headers: { accept: 'text/event-stream', ...question.headers } }
+  const head = setTimeout(() => life.abort(new DOMException('no answer', 'TimeoutError')), target.limitMs)
+  const response = await sendRequest(target, asked, AbortSignal.any([target.signal, life.signal])).finally(() => clearTimeout(head))
   const watch = createWatch()
   const items: Item[] = []
   const times: number[] = []
@@ -63,7 +63,7 @@ export async function openStream(reach: Reach, question: Question): Promise<Stre
 
   const frames = (): Fields[] => items.map(({ data }) => data).filter(isFields)
   return {
-    asked: inWords(asked),
+    asked: describeRequest(asked),
     status: response.status,
     headers: response.headers,
     items,
@@ -71,11 +71,11 @@ export async function openStream(reach: Reach, question: Question): Promise<Stre
       return text
     },
     frames,
-    over: () => over,
+    ended: () => over,
     came: () => [response.status, response.headers.get('content-type'), text || JSON.stringify(frames()), over ?? 'and the body goes on'].join(' '),
-    beats: () => beats,
+    heartbeatTimes: () => beats,
     times: () => times,
-    until: (holds, limitMs = reach.limitMs) => watch.until(holds, limitMs),
+    until: (holds, limitMs = target.limitMs) => watch.until(holds, limitMs),
     close() {
       over ??= 'closed'
       life.abort()
@@ -83,8 +83,8 @@ export async function openStream(reach: Reach, question: Question): Promise<Stre
   }
 }
 
-/** An event stream that was answered with one. */
-export function answered(stream: Stream): Stream {
+/** Returns the stream. Throws `LeftOut` where the server has answered with something else. */
+export function requireEventStream(stream: Stream): Stream {
   if (stream.status !== 200 || !/^text\/event-stream/i.test(stream.headers.get('content-type') ?? '')) {
     stream.close()
     throw new LeftOut('no event stream came')

@@ -1,11 +1,11 @@
-/** What a check came to, for a person. */
+/** A check's report as text. */
 
 import { paintStatus } from '../terminal/colour.ts'
 import type { Report, Result } from './index.ts'
 
 const MARKS = { met: '✓', finding: '✗', 'left out': '–' } as const
 
-/** What no client can bring about from outside. */
+/** What no client can provoke from outside. */
 const NEVER_CHECKED = [
   'bye and the closing codes of a restart (§§5, 6)',
   'retention, a new epoch, 410 (§§1, 6)',
@@ -18,10 +18,10 @@ export type Verdict = 'met' | 'findings' | 'not run'
 const isAnswer = ({ id }: Result): boolean => id.endsWith('-answers')
 const isMet = ({ outcome }: Result): boolean => outcome === 'met'
 
-/** No reading of a job was there to look at, whatever else was. */
+/** Whether the server offered no reading of a job at all. */
 const lacksReadings = ({ results }: Report): boolean => results.some(isAnswer) && !results.filter(isAnswer).some(isMet)
 
-/** `not run` where there was no reading to look at: what was left out is not passed. */
+/** `not run` where the server offered no reading: clauses that were left out don't count as met. */
 export function verdictOf({ results }: Report): Verdict {
   if (results.some(({ outcome }) => outcome === 'finding')) return 'findings'
   const looked = results.some(isAnswer) ? results.filter(isAnswer) : results
@@ -32,7 +32,7 @@ export const countOf = ({ results }: Report, outcome: Result['outcome']): number
 
 export const titleOf = (base: string): string => `${base} against PROTOCOL.md, version 1`
 
-/** One clause. */
+/** The text of one clause's result. */
 export function resultText(result: Result, isColoured: boolean): string {
   const head = `${paintStatus(MARKS[result.outcome], result.outcome, isColoured)} ${result.section} ${result.id}: ${result.says}`
   if (result.outcome === 'left out') return `${head}\n    left out: ${result.reason}`
@@ -40,7 +40,7 @@ export function resultText(result: Result, isColoured: boolean): string {
   return `${head}\n    asked:    ${result.asked}\n    expected: ${result.expected}\n    came:     ${result.came}`
 }
 
-/** What is said when all clauses have been put: those that were left out, the counts, and what they are worth. */
+/** The end of a report: the clauses that were left out, the counts, and what a check can't test. */
 export function summaryText(report: Report, isColoured: boolean): string {
   const findings = countOf(report, 'finding')
   const leftOut = lacksReadings(report) ? [] : report.results.filter(({ outcome }) => outcome === 'left out')
@@ -49,8 +49,8 @@ export function summaryText(report: Report, isColoured: boolean): string {
     '',
     `${report.results.length} clauses: ${countOf(report, 'met')} met, ${findings} ${findings === 1 ? 'finding' : 'findings'}, ${countOf(report, 'left out')} left out`,
     ...(lacksReadings(report) ? [lackOf(report)] : []),
-    ...(verdictOf(report) === 'not run' ? ['There was nothing to look at: this says nothing about the server.'] : []),
-    'Never checked from outside:',
+    ...(verdictOf(report) === 'not run' ? ['Nothing could be checked: this says nothing about the server.'] : []),
+    'Never checked from context:',
     ...NEVER_CHECKED.map((each) => `  ${each}`)
   ].join('\n')
 }

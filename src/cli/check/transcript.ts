@@ -1,21 +1,21 @@
-/** What an event stream and a WebSocket have in common: frames, in the order in which they came. */
+/** The record of an event stream or a WebSocket: its frames, in the order in which they came. */
 
 import type { Fields } from './http.ts'
 
 export interface Transcript {
   /** The request, in words. */
   asked: string
-  /** So far, arrays taken apart. */
+  /** The frames so far. Messages that are arrays count as several frames. */
   frames(): Fields[]
   /** What came, in words. */
   came(): string
-  /** How it ended; `undefined` while it goes on. */
-  over(): string | undefined
-  /** When heartbeats came. */
-  beats(): readonly number[]
-  /** When anything came: ms, monotonic. */
+  /** How it ended, in words; `undefined` while it goes on. */
+  ended(): string | undefined
+  /** When heartbeats came, by `performance.now()`. */
+  heartbeatTimes(): readonly number[]
+  /** When anything came, by `performance.now()`. */
   times(): readonly number[]
-  /** True once it holds; false where nothing more comes, or not within the limit. */
+  /** Resolves with `true` once the condition holds, and with `false` after the end or after `limitMs`. */
   until(holds: () => boolean, limitMs?: number): Promise<boolean>
   close(): void
 }

@@ -1,11 +1,11 @@
-/** Waiting for what others record. */
+/** Waits for conditions on what a reader records. */
 
 export interface Watch {
-  /** Something was recorded: every waiting condition is looked at again. */
+  /** To be called after something was recorded: checks every waiting condition again. */
   changed(): void
-  /** Resolves with true once it holds; with false where nothing more comes, or not within the limit. */
+  /** Resolves with `true` once the condition holds, and with `false` after `end` or after `limitMs`. */
   until(holds: () => boolean, limitMs: number): Promise<boolean>
-  /** Nothing more comes. */
+  /** To be called when nothing more will be recorded. */
   end(): void
 }
 

@@ -2,20 +2,20 @@
 
 import type { Command } from '../arguments/command-line.ts'
 import { tokenOf } from '../arguments/secrets-and-input.ts'
+import type { CommandContext } from '../command-context.ts'
 import { EXIT } from '../exit-codes.ts'
-import { refuseBase, request } from '../job-requests.ts'
-import type { Outside } from '../outside.ts'
-import { plain } from '../terminal/plain.ts'
+import { rejectBaseUrl, request } from '../job-requests.ts'
+import { stripControls } from '../terminal/strip-controls.ts'
 
-/** Resolves once the server has accepted: the job may go on for a while, or have ended before. */
-export async function cancelJob({ place: { base, job }, reach, limits, json }: Command & { run: 'cancel' }, outside: Outside): Promise<number> {
-  const target = { base, headers: reach.headers, token: await tokenOf(reach.token, outside) }
+/** Resolves once the server has accepted the cancel. The job may still run for a while, or may have ended before. */
+export async function cancelJob({ place: { base, job }, credentials, limits, json }: Command & { run: 'cancel' }, context: CommandContext): Promise<number> {
+  const target = { base, headers: credentials.headers, token: await tokenOf(credentials.token, context) }
   try {
-    await request(target, limits, outside, (operations, signal) => operations.cancel(job, signal))
+    await request(target, limits, context, (operations, signal) => operations.cancel(job, signal))
   } catch (error) {
-    await refuseBase(job, target, error, outside)
+    await rejectBaseUrl(job, target, error, context)
     throw error
   }
-  outside.stdout.write(json ? `${JSON.stringify({ id: job, accepted: true })}\n` : `job ${plain(job)}: the server has accepted the cancel\n`)
+  context.stdout.write(json ? `${JSON.stringify({ id: job, accepted: true })}\n` : `job ${stripControls(job)}: the server has accepted the cancel\n`)
   return EXIT.succeeded
 }

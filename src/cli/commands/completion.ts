@@ -1,4 +1,4 @@
-/** `jobtail completion <shell>`: from the table of options, so that a shell knows all of them. */
+/** `jobtail completion <shell>`: prints a completion script, made from the table of options. */
 
 import { COMMANDS, type CommandName, HEADS, type Option, type OptionName, optionsOf, SHELLS } from '../arguments/options.ts'
 
@@ -9,7 +9,7 @@ export function completionScript(shell: (typeof SHELLS)[number]): string {
 const names = (command: CommandName): string[] =>
   optionsOf(command).flatMap(([name, { short }]) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])])
 
-/** Options of any command that take a value, by what it is. */
+/** The options that take a value, of all commands. */
 function withValues(): { name: OptionName; option: Option }[] {
   const all = new Map(COMMANDS.flatMap(optionsOf))
   return [...all].filter(([, { type }]) => type === 'string').map(([name, option]) => ({ name, option }))
@@ -59,17 +59,17 @@ const zshText = (text: string): string => text.replace(/[[\]:\\]/g, '\\$&')
 function zsh(): string {
   const specs = (command: CommandName): string =>
     optionsOf(command)
-      .flatMap(([name, { short, type, multiple, says, choices, isFile, value }]) =>
+      .flatMap(([name, { short, type, multiple, description, choices, isFile, value }]) =>
         [`--${name}`, ...(short === undefined ? [] : [`-${short}`])].map((spelling) => {
           const completes = choices ? `(${choices.join(' ')})` : isFile ? '_files' : ''
-          return quoted(`${multiple ? '*' : ''}${spelling}[${zshText(says)}]${type === 'string' ? `:${zshText(value ?? '')}:${completes}` : ''}`)
+          return quoted(`${multiple ? '*' : ''}${spelling}[${zshText(description)}]${type === 'string' ? `:${zshText(value ?? '')}:${completes}` : ''}`)
         })
       )
       .join(' ')
   return `#compdef jobtail
 # jobtail completion for zsh: source <(jobtail completion zsh)
 _jobtail() {
-  local -a commands=(${COMMANDS.map((name) => quoted(`${name}:${zshText(HEADS[name].does)}`)).join(' ')})
+  local -a commands=(${COMMANDS.map((name) => quoted(`${name}:${zshText(HEADS[name].summary)}`)).join(' ')})
   if ((CURRENT == 2)) && [[ $PREFIX != -* ]]; then
     _describe command commands
     return
@@ -86,15 +86,15 @@ compdef _jobtail jobtail
 
 function fish(): string {
   const first = `complete -c jobtail -f`
-  const commands = COMMANDS.map((name) => `complete -c jobtail -n __fish_use_subcommand -a ${name} -d ${quoted(HEADS[name].does)}`)
+  const commands = COMMANDS.map((name) => `complete -c jobtail -n __fish_use_subcommand -a ${name} -d ${quoted(HEADS[name].summary)}`)
   const options = COMMANDS.flatMap((command) => {
     const when =
       command === 'follow'
         ? `not __fish_seen_subcommand_from ${COMMANDS.filter((each) => each !== 'follow').join(' ')}`
         : `__fish_seen_subcommand_from ${command}`
-    return optionsOf(command).map(([name, { short, type, choices, isFile, says }]) => {
+    return optionsOf(command).map(([name, { short, type, choices, isFile, description }]) => {
       const completes = choices ? ` -x -a ${quoted(choices.join(' '))}` : isFile ? ' -r -F' : type === 'string' ? ' -x' : ''
-      return `complete -c jobtail -n ${quoted(when)} -l ${name}${short === undefined ? '' : ` -s ${short}`}${completes} -d ${quoted(says)}`
+      return `complete -c jobtail -n ${quoted(when)} -l ${name}${short === undefined ? '' : ` -s ${short}`}${completes} -d ${quoted(description)}`
     })
   })
   const shells = `complete -c jobtail -n '__fish_seen_subcommand_from completion' -a ${quoted(SHELLS.join(' '))}`

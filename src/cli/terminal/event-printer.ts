@@ -1,31 +1,34 @@
-/** Events as lines. */
+/** Prints events as lines, and progress as a bar. */
 
 import type { JobEvent } from '../../types.ts'
 import type { FollowOptions } from '../arguments/command-line.ts'
-import type { Outside, Sink } from '../outside.ts'
+import type { CommandContext, Sink } from '../command-context.ts'
 import { hasColour, paint, paintStatus } from './colour.ts'
-import { plain } from './plain.ts'
 import { duration, progressBar, progressInWords } from './progress.ts'
+import { stripControls } from './strip-controls.ts'
 
 export interface EventPrinter {
   event(event: JobEvent): void
-  /** Shows what was held back, and leaves the bar where it is: something else is written now, or nothing more. */
+  /** Prints progress that was held back, and moves to the line after the bar. To be called before anything else is written, and at the end. */
   end(): void
 }
 
 const CLEAR_LINE = '\r\x1b[K'
-/** Without a bar, progress is a line so often at most: it may be read a year later, in a log. */
-const SPARSE_MS = 1000
+/** Without a bar, at most one progress line is printed in this time: the output may be kept as a log file. */
+const MIN_LINE_INTERVAL_MS = 1000
 
 type Progress = JobEvent & { type: 'progress' }
 
-/** A line for each event but progress, which is a bar that moves, a line now and then, or nothing. On a terminal times count from the first event. */
-export function createEventPrinter(sink: Sink, { progress: wanted }: Pick<FollowOptions, 'progress'>, env: Outside['env']): EventPrinter {
+/**
+ * Prints a line for each event. Progress is a bar, or a line once a second at most, or nothing, by `--progress`. On a terminal, times are relative to the first
+ * event; otherwise they are the events' own.
+ */
+export function createEventPrinter(sink: Sink, { progress: wanted }: Pick<FollowOptions, 'progress'>, env: CommandContext['env']): EventPrinter {
   const isColoured = hasColour(sink, env)
   let hasBar = false
   let startedAt: number | undefined
   let held: Progress | undefined
-  let isSparse: ReturnType<typeof setTimeout> | undefined
+  let sparseTimer: ReturnType<typeof setTimeout> | undefined
 
   const mode = wanted === 'auto' ? (sink.columns() === undefined ? 'plain' : 'bar') : wanted
 
@@ -37,49 +40,49 @@ export function createEventPrinter(sink: Sink, { progress: wanted }: Pick<Follow
   function elapsedMs({ time }: JobEvent): number {
     const at = Date.parse(time)
     startedAt ??= at
-    return Math.max(0, at - startedAt) || 0 // a time of another shape counts nothing
+    return Math.max(0, at - startedAt) || 0 // a malformed time counts as 0
   }
 
-  function line(event: JobEvent): void {
+  function printLine(event: JobEvent): void {
     leaveBar()
-    const time = sink.columns() === undefined ? plain(String(event.time)) : `+${duration(elapsedMs(event))}`.padStart(6)
-    sink.write(`${paint(time, 'dim', isColoured)} ${paintStatus(plain(event.type), event.type, isColoured)}${detailsOf(event, isColoured)}\n`)
+    const time = sink.columns() === undefined ? stripControls(String(event.time)) : `+${duration(elapsedMs(event))}`.padStart(6)
+    sink.write(`${paint(time, 'dim', isColoured)} ${paintStatus(stripControls(event.type), event.type, isColoured)}${detailsOf(event, isColoured)}\n`)
   }
 
-  function bar(event: Progress): void {
+  function drawBar(event: Progress): void {
     const width = sink.columns() ?? 80
-    sink.write(`${CLEAR_LINE}${plain(progressBar(event.data, elapsedMs(event))).slice(0, width - 1)}`) // in the last column some terminals begin a line
+    sink.write(`${CLEAR_LINE}${stripControls(progressBar(event.data, elapsedMs(event))).slice(0, width - 1)}`) // some terminals wrap once the last column is written
     hasBar = true
   }
 
-  function release(): void {
-    if (held) line(held)
+  function flushHeld(): void {
+    if (held) printLine(held)
     held = undefined
-    clearTimeout(isSparse)
-    isSparse = undefined
+    clearTimeout(sparseTimer)
+    sparseTimer = undefined
   }
 
-  function sparse(event: Progress): void {
+  function printSparsely(event: Progress): void {
     held = event
-    if (isSparse) return
-    release()
-    isSparse = setTimeout(() => {
-      isSparse = undefined
-      if (held) sparse(held)
-    }, SPARSE_MS)
+    if (sparseTimer) return
+    flushHeld()
+    sparseTimer = setTimeout(() => {
+      sparseTimer = undefined
+      if (held) printSparsely(held)
+    }, MIN_LINE_INTERVAL_MS)
   }
 
   return {
     event(event) {
       elapsedMs(event)
       if (event.type !== 'progress') {
-        if (isEnd(event)) release()
-        line(event)
-      } else if (mode === 'bar') bar(event)
-      else if (mode === 'plain') sparse(event)
+        if (isEnd(event)) flushHeld()
+        printLine(event)
+      } else if (mode === 'bar') drawBar(event)
+      else if (mode === 'plain') printSparsely(event)
     },
     end() {
-      release()
+      flushHeld()
       leaveBar()
     }
   }
@@ -91,14 +94,14 @@ function detailsOf(event: JobEvent, isColoured: boolean): string {
   const { data } = event
   switch (event.type) {
     case 'progress':
-      return ` ${plain(progressInWords(event.data))}`
+      return ` ${stripControls(progressInWords(event.data))}`
     case 'log': {
-      const level = plain(String(event.data?.level ?? ''))
-      return ` ${paintStatus(level, level, isColoured)} ${plain(String(event.data?.message ?? ''))}`
+      const level = stripControls(String(event.data?.level ?? ''))
+      return ` ${paintStatus(level, level, isColoured)} ${stripControls(String(event.data?.message ?? ''))}`
     }
     case 'gap':
-      return ` ${plain(`${event.data.missed ?? 'an unknown number of'} events are lost (${event.data.reason})`)}`
+      return ` ${stripControls(`${event.data.missed ?? 'an unknown number of'} events were lost (${event.data.reason})`)}`
     default:
-      return data == null ? '' : ` ${plain(JSON.stringify(data))}`
+      return data == null ? '' : ` ${stripControls(JSON.stringify(data))}`
   }
 }

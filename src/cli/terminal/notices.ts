@@ -1,28 +1,28 @@
-/** Lines on stderr, beside a bar that may be on the same terminal. */
+/** Prints notices on stderr, which may be the same terminal as the progress bar. */
 
-import type { Sink } from '../outside.ts'
+import type { Sink } from '../command-context.ts'
 import type { EventPrinter } from './event-printer.ts'
-import { plain } from './plain.ts'
+import { stripControls } from './strip-controls.ts'
 
 export interface Notices {
   line(text: string): void
-  /** The same is said once, and no more than a few of them altogether. */
+  /** Prints each text once, and at most 20 texts in all. */
   once(text: string): void
 }
 
-const MOST = 20
+const MAX_NOTICES = 20
 
 export function createNotices(stderr: Sink, printer: EventPrinter): Notices {
-  const said = new Set<string>()
+  const printed = new Set<string>()
   function line(text: string): void {
     if (stderr.columns() !== undefined) printer.end()
-    stderr.write(`jobtail: ${plain(text)}\n`)
+    stderr.write(`jobtail: ${stripControls(text)}\n`)
   }
   return {
     line,
     once(text) {
-      if (said.has(text) || said.size >= MOST) return
-      said.add(text)
+      if (printed.has(text) || printed.size >= MAX_NOTICES) return
+      printed.add(text)
       line(text)
     }
   }

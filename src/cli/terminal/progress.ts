@@ -1,10 +1,10 @@
-/** Progress in words, and as a bar. */
+/** Formats progress: in words, and as a bar. */
 
 import type { ProgressData } from '../../types.ts'
 
 const WIDTH = 30
 
-/** 0 to 1; `undefined` where the data doesn't say, or is of another shape. */
+/** The ratio, 0 to 1; `undefined` where the data has none, or a malformed one. */
 export function ratioOf(data: ProgressData | null): number | undefined {
   const { ratio, current, total } = data ?? {}
   const found = ratio ?? (total && current !== undefined ? current / total : undefined)
@@ -18,7 +18,7 @@ export function progressInWords(data: ProgressData | null): string {
   return [ratio === undefined ? '' : `${Math.round(ratio * 100)}%`, count, stage, message].filter(Boolean).join(' ')
 }
 
-/** `elapsedMs` since the first event; what is left is said where it can be known. */
+/** A bar with the time since the first event (`elapsedMs`), and with the time left where there is a ratio. */
 export function progressBar(data: ProgressData | null, elapsedMs: number): string {
   const ratio = ratioOf(data)
   const filled = Math.round((ratio ?? 0) * WIDTH)
@@ -26,7 +26,7 @@ export function progressBar(data: ProgressData | null, elapsedMs: number): strin
   return `[${'#'.repeat(filled)}${' '.repeat(WIDTH - filled)}] ${duration(elapsedMs)}${left} ${progressInWords(data)}`.trimEnd()
 }
 
-/** 7s, 1:05, 2:03:04. */
+/** Formats a duration as `7s`, `1:05` or `2:03:04`. */
 export function duration(ms: number): string {
   const s = Math.round(ms / 1000)
   if (s < 60) return `${s}s`

@@ -1,67 +1,67 @@
-import { patienceMs, type Room } from '../backpressured-writer.ts'
-import { answer, type Parts } from '../handler.ts'
+import { type Drained, patienceMs } from '../backpressured-writer.ts'
+import { handleRequest, type ServerParts } from '../handler.ts'
 import { longTimeout } from '../long-timeout.ts'
 import { isStreamBody, type StreamBody } from '../request-context.ts'
 import type { Runner } from '../run.ts'
 import type { FetchContext, Settings } from '../types.ts'
 
-/** Of a URL, what stands before the path. */
+/** The part of a URL before its path. */
 const ORIGIN = /^[^:/?#]+:\/\/[^/?#]*/
 
-/** Answers a request of the Fetch standard; never rejects. */
-export async function respondToFetch(request: Request, context: unknown, parts: Parts): Promise<Response> {
+/** Answers a request of the Fetch standard. Never rejects. */
+export async function respondToFetch(request: Request, context: unknown, parts: ServerParts): Promise<Response> {
   const body = () => request.body ?? ''
-  const found = await answer(
+  const reply = await handleRequest(
     { request, target: request.url.replace(ORIGIN, ''), source: context === undefined ? {} : { context }, signal: request.signal, body },
-    { ...parts, runner: waitedFor(parts.runner, context) }
+    { ...parts, runner: withWaitUntil(parts.runner, context) }
   )
-  const { status, headers } = found
-  if (isStreamBody(found.body)) return new Response(streamOf(found.body, parts.settings), { status, headers })
-  found.delivery?.close() // what becomes of it from here on is the platform's
-  return new Response(found.body ?? null, { status, headers })
+  const { status, headers } = reply
+  if (isStreamBody(reply.body)) return new Response(streamOf(reply.body, parts.settings), { status, headers })
+  reply.delivery?.close() // the platform sends the body, and doesn't say when that is done
+  return new Response(reply.body ?? null, { status, headers })
 }
 
-/** Tells the platform of the work that a request starts: once the answer is there, it waits for nothing else. */
-function waitedFor(runner: Runner, context: unknown): Runner {
+/** Passes the job that a request starts to `context.waitUntil`: a serverless platform may stop the process once the response is there. */
+function withWaitUntil(runner: Runner, context: unknown): Runner {
   const { waitUntil }: FetchContext = Object(context)
   if (typeof waitUntil !== 'function') return runner
   const run: Runner['run'] = (...work) => {
     const running = runner.run(...work)
-    waitUntil.call(context, running.then(ignore, ignore)) // how the job ends stands in its log
+    waitUntil.call(context, running.then(ignore, ignore)) // the log says how the job has ended
     return running
   }
-  return Object.create(runner, { run: { value: run } }) // as: what it inherits is the runner's
+  return Object.create(runner, { run: { value: run } })
 }
 
 const ignore = (): void => {}
 
-/** Holds one piece at most. One that nobody takes for too long ends the stream. */
+/** Makes a stream of a body that holds one piece at most. A reader that takes none for too long gets `bye`, and the stream ends. */
 function streamOf(body: StreamBody, { heartbeatMs }: Settings): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
-  /** The reader waits for a piece. */
-  let isAsked = false
-  /** Set where the writer waits for the reader. */
-  let settle = (_room: boolean): void => {}
+  /** The reader has asked for a piece (`pull`) since the last one was written. */
+  let isPulled = false
+  /** Set while a write waits for the reader. */
+  let endWait = (_room: boolean): void => {}
   let isSlow = false
-  let over = false
+  let isFinished = false
 
   function finish(): void {
-    over = true
-    settle(true)
+    isFinished = true
+    endWait(true)
     body.close()
   }
 
-  function write(controller: ReadableStreamDefaultController<Uint8Array>, piece: string): Room {
-    if (over) return true
-    isAsked = false
+  function write(controller: ReadableStreamDefaultController<Uint8Array>, piece: string): Drained {
+    if (isFinished) return true
+    isPulled = false
     const bytes = encoder.encode(piece)
-    controller.enqueue(bytes) // may ask for the next one
-    if (isAsked || isSlow) return true
+    controller.enqueue(bytes) // may call `pull` within
+    if (isPulled || isSlow) return true
     const { promise, resolve } = Promise.withResolvers<boolean>()
-    const cancelStall = longTimeout(patienceMs(bytes.length, heartbeatMs), () => settle(false))
-    settle = (room) => {
+    const cancelTimeout = longTimeout(patienceMs(bytes.length, heartbeatMs), () => endWait(false))
+    endWait = (room) => {
       isSlow ||= !room
-      cancelStall()
+      cancelTimeout()
       resolve(room)
     }
     return promise
@@ -70,21 +70,21 @@ function streamOf(body: StreamBody, { heartbeatMs }: Settings): ReadableStream<U
   return new ReadableStream(
     {
       start(controller) {
-        body.onCut(() => {
-          if (over) return
+        body.onDestroy(() => {
+          if (isFinished) return
           finish()
-          controller.error(new Error('the server has ended the connection'))
+          controller.error(new Error('the server has destroyed the connection: it is closing, and the reader did not leave in time'))
         })
         const end = () => {
-          if (over) return
+          if (isFinished) return
           finish()
           controller.close()
         }
         body.writeLoop((piece) => write(controller, piece), end)
       },
       pull() {
-        isAsked = true
-        settle(true)
+        isPulled = true
+        endWait(true)
       },
       cancel: finish
     },

@@ -1,4 +1,5 @@
-/** `jobtail/server/bullmq`: the jobs of a BullMQ queue as logs. */
+/** `jobtail/server/bullmq`: logs the jobs of a BullMQ queue, so that they can be followed. */
 
-export { type BullmqBridge, type BullmqBridgeOptions, bullmqBridge } from './bridge.ts'
+export { type BullmqBridge, bullmqBridge } from './bridge.ts'
+export type { BullmqBridgeOptions } from './bridge-options.ts'
 export { onCancel } from './on-cancel.ts'

@@ -4,42 +4,42 @@ import { statusAfter } from '../../protocol/status.ts'
 import { markOf, withMark, withoutMark } from '../encode.ts'
 import type { EventLog, LogPage } from '../log/types.ts'
 import { isLogError } from '../log/types.ts'
-import { compareIds, type Logged, type Mark, type Wanted } from './to-job-event.ts'
+import { compareIds, type LoggedState, type Mark, type PlannedEvent } from './to-job-event.ts'
 
-/** A job's log as far as it has been looked at. */
-export interface View extends Logged {
+/** What this bridge knows of a job's log. */
+export interface LogView extends LoggedState {
   readonly job: string
   epoch: string | undefined
   cursor: string | undefined
   seq: number
-  /** An append had no answer: it may be in the log. */
-  isUnsure: boolean
-  isOver: boolean
-  /** When it ended, in ms since 1970. */
+  /** An append got no answer: its event may be in the log. */
+  isUncertain: boolean
+  /** The log has a terminal event. */
+  hasEnded: boolean
+  /** The time of the terminal event, in ms since 1970. */
   endedAt: number
-  /** The log remembers having dropped it. */
+  /** The log remembers having dropped the job (`history-gone`). */
   isGone: boolean
 }
 
-/**
- * Appends what a log lacks, once, whoever else does the same: each append names the position that it was decided at,
- * and where another one was first, it is decided anew.
- */
+/** Appends to job logs exactly once, also beside other bridges: by optimistic concurrency (`expectSeq`). */
 export interface Ledger {
-  look(job: string): Promise<View>
-  /** Where the log has ended: begins it anew, for another run under the same id. */
-  restart(view: View): Promise<void>
-  append(view: View, decide: (view: View) => Wanted | undefined): Promise<void>
+  /** Reads a job's log from its beginning. */
+  open(job: string): Promise<LogView>
+  /** Deletes an ended log, for another run of a job under the same id. Only reads it, where another bridge has done so already. */
+  restart(view: LogView): Promise<void>
+  /** Appends the event that `decide` returns for the log's state. Where the log has moved on, reads it and decides anew. `undefined` appends nothing. */
+  append(view: LogView, decide: (view: LogView) => PlannedEvent | undefined): Promise<void>
 }
 
 const PAGE = 100
 
-const blank = (): Omit<View, 'job'> => ({
+const emptyView = (): Omit<LogView, 'job'> => ({
   epoch: undefined,
   cursor: undefined,
   seq: 0,
-  isUnsure: false,
-  isOver: false,
+  isUncertain: false,
+  hasEnded: false,
   endedAt: 0,
   isGone: false,
   status: 'queued',
@@ -48,25 +48,25 @@ const blank = (): Omit<View, 'job'> => ({
 })
 
 export function createLedger(log: EventLog): Ledger {
-  async function readOn(view: View): Promise<void> {
+  async function readOn(view: LogView): Promise<void> {
     for (;;) {
       const page = await pageOf(view, view.cursor)
       if (!page) return
       if (view.cursor !== undefined && (page.epoch !== view.epoch || page.seq !== view.seq)) {
-        Object.assign(view, blank()) // another log, or one that has dropped what was to be read: from its oldest event
+        Object.assign(view, emptyView()) // the log was replaced, or trimmed beyond the cursor: read again from its oldest event
         continue
       }
       view.epoch = page.epoch
       view.seq = page.seq
       view.cursor = page.cursor
-      for (const event of page.events) take(view, event)
-      if (page.done) view.isOver = true
-      view.isUnsure = false
+      for (const event of page.events) applyEvent(view, event)
+      if (page.done) view.hasEnded = true
+      view.isUncertain = false
       if (!page.more) return
     }
   }
 
-  async function pageOf(view: View, after: string | undefined): Promise<LogPage | undefined> {
+  async function pageOf(view: LogView, after: string | undefined): Promise<LogPage | undefined> {
     let isGone = false
     try {
       const page = await log.read(view.job, after, PAGE)
@@ -75,34 +75,34 @@ export function createLedger(log: EventLog): Ledger {
       if (!isLogError(error, 'history-gone')) throw error
       isGone = true
     }
-    Object.assign(view, blank(), { isGone })
+    Object.assign(view, emptyView(), { isGone })
     return undefined
   }
 
   return {
-    async look(job) {
-      const view: View = { job, ...blank() }
+    async open(job) {
+      const view: LogView = { job, ...emptyView() }
       await readOn(view)
       return view
     },
     async restart(view) {
       const { epoch } = view
-      Object.assign(view, blank())
+      Object.assign(view, emptyView())
       await readOn(view)
-      if (!view.isOver || view.epoch !== epoch) return // another bridge has begun it meanwhile
+      if (!view.hasEnded || view.epoch !== epoch) return // another bridge has restarted it
       await log.reset(view.job)
-      Object.assign(view, blank())
+      Object.assign(view, emptyView())
     },
     async append(view, decide) {
       for (;;) {
-        if (view.isUnsure) await readOn(view)
-        const wanted = view.isOver ? undefined : decide(view)
+        if (view.isUncertain) await readOn(view)
+        const wanted = view.hasEnded ? undefined : decide(view)
         if (!wanted) return
         const { type, data, mark } = wanted
         try {
-          view.isUnsure = true
-          take(view, await log.append(view.job, type, isTerminal(type) ? data : withMark(data, mark), { expectSeq: view.seq }))
-          view.isUnsure = false
+          view.isUncertain = true
+          applyEvent(view, await log.append(view.job, type, isTerminal(type) ? data : withMark(data, mark), { expectSeq: view.seq }))
+          view.isUncertain = false
           return
         } catch (error) {
           if (!isLogError(error, 'conflict') && !isLogError(error, 'ended')) throw error
@@ -112,14 +112,14 @@ export function createLedger(log: EventLog): Ledger {
   }
 }
 
-function take(view: View, event: WireEvent): void {
+function applyEvent(view: LogView, event: WireEvent): void {
   const { id, seq, type, time } = event
   view.seq = seq
   view.cursor = id
   view.isGone = false
   view.status = statusAfter(type, view.status)
   if (isTerminal(type)) {
-    view.isOver = true
+    view.hasEnded = true
     view.endedAt = Date.parse(time)
   }
   const mark = markOf(event)

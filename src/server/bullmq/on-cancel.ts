@@ -2,8 +2,14 @@ import type { EventLog } from '../log/types.ts'
 import type { JobServer } from '../types.ts'
 
 /**
- * Calls `cancel` once somebody has asked for the job to be cancelled, also where that was before; with the data of `cancelling`, such as `{ reason }`.
- * For a worker, wherever it runs: `worker.cancelJob(job.id)` aborts its processor's signal. Resolves with how to stop, once it listens.
+ * Calls `cancel` once, as soon as the job has a `cancelling` event, also one from before the call. `cancel` gets the event's data, such as `{ reason }`.
+ *
+ * For workers, in any process that shares the log: `worker.cancelJob(job.id)` of BullMQ aborts the signal of its processor. Resolves with a function that
+ * stops, once the job is watched. Rejects with the log's error where the job can't be watched.
+ *
+ * ```ts
+ * const stop = await onCancel(log, job.id, () => worker.cancelJob(job.id))
+ * ```
  */
 export async function onCancel(jobs: JobServer | EventLog, jobId: string, cancel: (data: unknown) => void): Promise<() => void> {
   const log = 'append' in jobs ? jobs : jobs.log
@@ -15,7 +21,7 @@ export async function onCancel(jobs: JobServer | EventLog, jobId: string, cancel
     cancel(cancelling)
   }
   const listen = await log.watch(jobId, (what) => {
-    if (what === undefined || what === 'cancelling') look().catch(() => {}) // out of reach: it wakes again once it is listened to again
+    if (what === undefined || what === 'cancelling') look().catch(() => {}) // while the log is unavailable; it wakes again once it is back
   })
   const stop = () => {
     isOver = true

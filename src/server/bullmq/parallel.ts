@@ -1,6 +1,6 @@
 const AT_ONCE = 16
 
-/** Works on a few of them at a time. Rejects with the first failure, once all that had begun has ended. */
+/** Calls `work` for each item, 16 at a time. After a failure no further item is begun; rejects with the first failure once all that were begun have settled. */
 export async function inParallel<T>(items: Iterable<T>, work: (item: T) => Promise<unknown>): Promise<void> {
   const left = items[Symbol.iterator]()
   let hasFailed = false

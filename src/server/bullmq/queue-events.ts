@@ -1,36 +1,36 @@
 import type { Source } from './source.ts'
-import { beforeId, type Entry, progressIn, type QueuedJob } from './to-job-event.ts'
+import { beforeId, progressIn, type QueuedJob, type QueueEntry } from './to-job-event.ts'
 
-/** A queue's stream of events, from its oldest entry on. */
-export interface Stream {
-  /** Reads on, waiting `waitMs` for the first entry. Calls in the same turn are one read, which begins after them. */
+/** Reads a queue's Redis stream of events, from its oldest entry. */
+export interface QueueStream {
+  /** Reads the next entries, and waits up to `waitMs` for the first. A call while a read waits to begin shares that read. */
   read(waitMs: number): Promise<void>
-  /** What has been read since the last call. */
-  take(): Entry[]
-  /** Whether an entry of the job has been read, but not taken. */
-  isAhead(jobId: string): boolean
-  /** The entry after which some were trimmed before they were read, if any were since the last call. */
+  /** The entries that were read since the last call. */
+  take(): QueueEntry[]
+  /** Whether an entry of the job was read but not taken. */
+  hasUntaken(jobId: string): boolean
+  /** The last entry that was read before some were trimmed unread, where that has happened since the last call. */
   lostAfter(): string | undefined
-  /** A job as it stood at an entry: `at` and all before it are in its state, none after it is. */
+  /** A job's state at a position of the stream: it contains the entry `at` and all before it, and none after it. */
   stateOf(jobId: string): Promise<{ job: QueuedJob | undefined; at: string }>
 }
 
-export function createStream(source: Source): Stream {
+export function createQueueStream(source: Source): QueueStream {
   let last = '0-0'
-  /** The stream had `last` when it was last looked at: once it has gone, so may entries after it that nobody has read. */
-  let isHere = false
+  /** The stream still had the entry `last` at the last read. Once that was trimmed, unread entries after it may have been trimmed too. */
+  let hasLast = false
   let lost: string | undefined
-  let untaken: Entry[] = []
+  let untaken: QueueEntry[] = []
   let latest: Promise<void> = Promise.resolve()
   let upcoming: Promise<void> | undefined
 
-  async function entriesAfterLast(waitMs: number): Promise<Entry[]> {
-    if (isHere) {
+  async function entriesAfterLast(waitMs: number): Promise<QueueEntry[]> {
+    if (hasLast) {
       const entries = await source.entries(beforeId(last), 1)
-      isHere = entries[0]?.id === last
-      if (isHere) entries.shift()
+      hasLast = entries[0]?.id === last
+      if (hasLast) entries.shift()
       else lost ??= last
-      if (entries.length > 0 || (isHere && waitMs === 0)) return entries
+      if (entries.length > 0 || (hasLast && waitMs === 0)) return entries
     }
     return source.entries(last, Math.max(1, waitMs))
   }
@@ -38,13 +38,13 @@ export function createStream(source: Source): Stream {
   async function readOn(waitMs: number): Promise<void> {
     const entries = await entriesAfterLast(waitMs)
     last = entries.at(-1)?.id ?? last
-    isHere ||= entries.length > 0
+    hasLast ||= entries.length > 0
     for (const entry of entries) if (entry.jobId !== '') untaken.push(entry)
   }
 
   function read(waitMs: number): Promise<void> {
     upcoming ??= latest = latest
-      .catch(() => {}) // its own caller has it
+      .catch(() => {}) // the earlier read's own callers get its rejection
       .then(() => {
         upcoming = undefined
         return readOn(waitMs)
@@ -52,7 +52,7 @@ export function createStream(source: Source): Stream {
     return upcoming
   }
 
-  const isOf = (jobId: string) => (entry: Entry) => entry.jobId === jobId
+  const isEntryOf = (jobId: string) => (entry: QueueEntry) => entry.jobId === jobId
 
   return {
     read,
@@ -61,7 +61,7 @@ export function createStream(source: Source): Stream {
       untaken = []
       return entries
     },
-    isAhead: (jobId) => untaken.some(isOf(jobId)),
+    hasUntaken: (jobId) => untaken.some(isEntryOf(jobId)),
     lostAfter() {
       const after = lost
       lost = undefined
@@ -72,8 +72,10 @@ export function createStream(source: Source): Stream {
         const known = untaken.length
         const job = await source.job(jobId)
         await read(0)
-        // A state and its entry are written together: what has come in between may be in it or not. Progress, which may never pause, is the entry's own.
-        const between = untaken.slice(known).filter(isOf(jobId))
+        // BullMQ writes a job's state and its entry in one step. So an entry that came between the two reads may be in the state or not: read the state
+        // again. Not for
+        // progress, which may come without a pause: its value is taken from the entry.
+        const between = untaken.slice(known).filter(isEntryOf(jobId))
         const latest = between.at(-1)
         if (!latest) return { job, at: last }
         if (between.every(({ event }) => event === 'progress')) return { job: job && { ...job, progress: progressIn(latest.fields) }, at: last }

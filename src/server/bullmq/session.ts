@@ -2,7 +2,7 @@ import { delay } from '../../async/signals.ts'
 import { isLogError } from '../log/types.ts'
 import { createJobs, type JobsOptions } from './jobs.ts'
 import { inParallel } from './parallel.ts'
-import { createStream } from './queue-events.ts'
+import { createQueueStream } from './queue-events.ts'
 import { timeOf } from './to-job-event.ts'
 
 export interface SessionOptions extends Omit<JobsOptions, 'stream'> {
@@ -10,16 +10,17 @@ export interface SessionOptions extends Omit<JobsOptions, 'stream'> {
   checkEveryMs: number
   signal: AbortSignal
   onError: (error: unknown) => void
-  /** Called once all that was in the queue before is in the log, and at each check, with the jobs that are unfinished. */
+  /** Called with the unfinished jobs: once every job that was in the queue before is logged, and at each check. */
   onCaughtUp: (open: readonly string[]) => Promise<void>
 }
 
-/** A bridge's work for as long as it leads. */
+/** The work of a bridge while it leads. */
 export interface Session {
-  /** Until the signal aborts: rejects with its reason. `open`: jobs that were unfinished when another bridge led. */
+  /** Logs the queue's jobs until the signal is aborted; then rejects with its reason. `open`: the unfinished jobs that the last leader has handed on. */
   run(open: readonly string[]): Promise<never>
-  /** Logs a job that has been left out so far. */
-  want(jobId: string): void
+  /** With `lazy`: begins to log a job. */
+  request(jobId: string): void
+  /** The unfinished jobs. */
   open(): string[]
 }
 
@@ -28,17 +29,17 @@ const RETRY_MS = 1000
 const FINISHED_PAGE = 100
 const CATCH_UP_ROUNDS = 10
 const CHECKED_AT_ONCE = 1000
-/** A job's end has its worker's time, an entry that of Redis. */
+/** `finishedOn` is by the worker's clock, an entry's time by that of Redis: how far they may differ. */
 const CLOCK_SKEW_MS = 60_000
 
 export function createSession({ rowsEveryMs, checkEveryMs, signal, onError, onCaughtUp, ...options }: SessionOptions): Session {
   const { source, isLazy } = options
-  const stream = createStream(source)
+  const stream = createQueueStream(source)
   const jobs = createJobs({ ...options, stream })
-  const wanted = new Set<string>()
+  const requested = new Set<string>()
 
-  /** Again for as long as the log, or the queue, is out of reach. What can't be logged is passed over. */
-  async function patiently<T>(work: () => Promise<T>): Promise<T | undefined> {
+  /** Repeats `work` each second until it succeeds, since the log or the queue may be unavailable. Skips what no log can take (`TypeError`, `RangeError`). */
+  async function retry<T>(work: () => Promise<T>): Promise<T | undefined> {
     for (;;) {
       try {
         signal.throwIfAborted()
@@ -52,25 +53,25 @@ export function createSession({ rowsEveryMs, checkEveryMs, signal, onError, onCa
     }
   }
 
-  /** Logs what has been read. */
+  /** Logs the entries that were read, in order for each job. */
   async function logEntries(): Promise<void> {
     for (let entries = stream.take(); entries.length > 0; entries = stream.take()) {
       const byJob = Map.groupBy(entries, ({ jobId }) => jobId)
       await inParallel(byJob.values(), async (own) => {
-        for (const entry of own) await patiently(() => jobs.log(entry))
+        for (const entry of own) await retry(() => jobs.log(entry))
       })
     }
   }
 
-  /** What the stream no longer tells. Resolves with whether none of these jobs ended before `earliest`. */
+  /** Catches up with jobs whose entries the stream no longer has. Resolves with `false` where one of them ended before `earliest`. */
   async function catchUpWith(jobIds: readonly string[], earliest?: number): Promise<boolean> {
     let isRecent = true
     let left = jobIds
-    // A job that never pauses is left to its entries.
+    // A job with new entries in every round is logged by its entries.
     for (let round = 0; left.length > 0 && round < CATCH_UP_ROUNDS; round += 1) {
       const ahead: string[] = []
       await inParallel(left, async (id) => {
-        const outcome = await patiently(() => jobs.catchUp(id, earliest))
+        const outcome = await retry(() => jobs.catchUp(id, earliest))
         if (outcome === 'ahead') ahead.push(id)
         if (outcome === 'past') isRecent = false
       })
@@ -82,60 +83,60 @@ export function createSession({ rowsEveryMs, checkEveryMs, signal, onError, onCa
 
   async function catchUp(earliest?: number): Promise<void> {
     if (isLazy) return
-    const unfinished = (await patiently(source.unfinished)) ?? []
-    // A part at a time, so that what happens meanwhile is logged meanwhile.
+    const unfinished = (await retry(source.unfinished)) ?? []
+    // A part at a time: between the parts, new entries are logged.
     for (let at = 0; at < unfinished.length; at += CHECKED_AT_ONCE) await catchUpWith(unfinished.slice(at, at + CHECKED_AT_ONCE), earliest)
     for (const state of ['completed', 'failed'] as const)
       for (let from = 0; ; from += FINISHED_PAGE) {
-        const ids = (await patiently(() => source.finished(state, from, FINISHED_PAGE))) ?? []
+        const ids = (await retry(() => source.finished(state, from, FINISHED_PAGE))) ?? []
         if (!(await catchUpWith(ids, earliest)) || ids.length < FINISHED_PAGE) break
       }
   }
 
-  async function logWanted(): Promise<void> {
-    const ids = [...wanted]
-    wanted.clear()
-    for (const id of ids) jobs.want(id)
+  async function logRequested(): Promise<void> {
+    const ids = [...requested]
+    requested.clear()
+    for (const id of ids) jobs.logFromNowOn(id)
     await catchUpWith(ids)
   }
 
   async function check(): Promise<void> {
-    // No sooner: the events of a busy queue may be kept for less time than it takes to catch up.
+    // Only at a check, not as soon as entries are lost: a busy queue may trim its stream faster than catching up takes, which would then never end.
     const lost = stream.lostAfter()
     if (lost !== undefined) await catchUp(timeOf(lost) - CLOCK_SKEW_MS)
-    await catchUpWith(jobs.unheard(CHECKED_AT_ONCE))
-    await patiently(() => onCaughtUp(jobs.open()))
+    await catchUpWith(jobs.nextToCheck(CHECKED_AT_ONCE))
+    await retry(() => onCaughtUp(jobs.open()))
   }
 
   return {
     open: jobs.open,
-    want(jobId) {
-      wanted.add(jobId)
+    request(jobId) {
+      requested.add(jobId)
     },
     async run(open) {
-      for (const id of open) jobs.want(id)
-      await patiently(() => stream.read(0))
+      for (const id of open) jobs.logFromNowOn(id)
+      await retry(() => stream.read(0))
       await logEntries()
       await catchUp()
       await catchUpWith(open)
       await logEntries()
-      await patiently(() => onCaughtUp(jobs.open()))
+      await retry(() => onCaughtUp(jobs.open()))
       let rowsAt = performance.now() + rowsEveryMs
       let checkAt = performance.now()
       for (;;) {
         const running = jobs.running()
         if (rowsAt <= performance.now()) {
-          await inParallel(running, (id) => patiently(() => jobs.logRows(id)))
+          await inParallel(running, (id) => retry(() => jobs.logRows(id)))
           rowsAt = performance.now() + rowsEveryMs
         }
         if (checkAt <= performance.now()) {
           await check()
           checkAt = performance.now() + checkEveryMs
         }
-        if (wanted.size > 0) await logWanted()
+        if (requested.size > 0) await logRequested()
         const dueAt = Math.min(checkAt, running.length > 0 ? rowsAt : Number.POSITIVE_INFINITY)
         const idleMs = isLazy ? rowsEveryMs : IDLE_MS
-        await patiently(() => stream.read(Math.ceil(Math.min(idleMs, Math.max(0, dueAt - performance.now())))))
+        await retry(() => stream.read(Math.ceil(Math.min(idleMs, Math.max(0, dueAt - performance.now())))))
         await logEntries()
       }
     }

@@ -1,6 +1,6 @@
 import { type ConnectionOptions, type JobType, Queue, QueueEvents } from 'bullmq'
 import { orAborted } from '../../async/signals.ts'
-import type { Entry, QueuedJob } from './to-job-event.ts'
+import type { QueuedJob, QueueEntry } from './to-job-event.ts'
 
 export interface SourceOptions {
   queue: string
@@ -10,20 +10,21 @@ export interface SourceOptions {
   onError: (error: unknown) => void
 }
 
-/** A queue, read only: nothing is written to its Redis. */
+/** Reads a queue. Nothing is written to its Redis. */
 export interface Source {
-  /** The entries after one, waiting `waitMs` (from 1) for the first. */
-  entries(after: string, waitMs: number): Promise<Entry[]>
+  /** The stream's entries after an id. Waits up to `waitMs`, from 1, for the first. */
+  entries(after: string, waitMs: number): Promise<QueueEntry[]>
   job(id: string): Promise<QueuedJob | undefined>
-  /** Log rows from this one on. */
+  /** The job's log rows from the index `from`. */
   rows(id: string, from: number): Promise<string[]>
+  /** The ids of all jobs that have not ended. */
   unfinished(): Promise<string[]>
-  /** Those that have ended, latest first. */
+  /** The ids of ended jobs, the latest first. */
   finished(state: 'completed' | 'failed', from: number, count: number): Promise<string[]>
   close(): Promise<void>
 }
 
-/** How long after its time BullMQ gives a read up, as one that found nothing. */
+/** How long after `waitMs` BullMQ gives up a blocking read, and reports it as one that found nothing. */
 const LATE_MS = 1000
 
 const UNFINISHED: JobType[] = ['active', 'wait', 'delayed', 'prioritized', 'waiting-children']
@@ -32,24 +33,24 @@ export function createSource({ queue: name, connection, prefix, signal, onError 
   const options = { connection, ...(prefix === undefined ? {} : { prefix }) }
   const queue = new Queue(name, { ...options, skipMetasUpdate: true })
   const events = new QueueEvents(name, { ...options, autorun: false })
-  // A connection that is lost is made anew by BullMQ; without a listener it would end the process.
-  const report = (error: unknown): void => {
+  // BullMQ reconnects by itself. Without a listener, its 'error' events would end the process.
+  const onConnectionError = (error: unknown): void => {
     if (!signal.aborted) onError(error)
   }
-  queue.on('error', report)
-  events.on('error', report)
+  queue.on('error', onConnectionError)
+  events.on('error', onConnectionError)
 
   let reading: Promise<unknown> = Promise.resolve()
 
-  const ask = <T>(asked: Promise<T>): Promise<T> => orAborted(asked, signal)
+  const untilClosed = <T>(asked: Promise<T>): Promise<T> => orAborted(asked, signal)
 
   return {
     async entries(after, waitMs) {
-      // Not by QueueEvents' own loop: it reads on whether or not anybody keeps up.
+      // Not by the loop of QueueEvents, which has no backpressure: it reads on even where its listeners can't keep up.
       const begun = performance.now()
       const asked = events.getBackend().readEvents(after, waitMs)
       reading = asked
-      const streams = (await ask(asked)) as [string, [string, string[]][]][] | null | undefined // as: XREAD's reply
+      const streams = (await untilClosed(asked)) as [string, [string, string[]][]][] | null | undefined // as: the form of XREAD's reply
       if (!streams && performance.now() - begun >= waitMs + LATE_MS) throw new Error(`the queue's Redis gave no answer within ${waitMs + LATE_MS} ms`)
       return (streams?.[0]?.[1] ?? []).map(([id, flat]) => {
         const fields: Record<string, string> = {}
@@ -58,23 +59,23 @@ export function createSource({ queue: name, connection, prefix, signal, onError 
       })
     },
     async job(id) {
-      const [job, state] = await ask(Promise.all([queue.getJob(id), queue.getJobState(id)]))
+      const [job, state] = await untilClosed(Promise.all([queue.getJob(id), queue.getJobState(id)]))
       if (!job) return undefined
       const { attemptsStarted: attempts, attemptsMade: failures, progress, returnvalue, failedReason, finishedOn } = job
       return { name: job.name, state, attempts, failures, progress, result: returnvalue, failedReason, finishedOn }
     },
-    rows: async (id, from) => (await ask(queue.getJobLogs(id, from, -1, true))).logs,
-    unfinished: () => ask(queue.getRanges(UNFINISHED, 0, -1, true)),
-    finished: (state, from, count) => ask(queue.getRanges([state], from, from + count - 1, false)),
+    rows: async (id, from) => (await untilClosed(queue.getJobLogs(id, from, -1, true))).logs,
+    unfinished: () => untilClosed(queue.getRanges(UNFINISHED, 0, -1, true)),
+    finished: (state, from, count) => untilClosed(queue.getRanges([state], from, from + count - 1, false)),
     async close() {
-      // By force: their own `close` waits for a Redis that is away.
+      // By force: without that, `close` waits for a Redis that can't be reached.
       await Promise.allSettled([events, queue].map((each) => each.getBackend().close(true)))
-      // A read that BullMQ has given up is connecting anew, and doesn't look whether it is closed.
+      // After a read that BullMQ has given up, the client may be reconnecting, and doesn't notice that it was closed.
       reading
         .catch(() => {})
         .then(() => events.getBackend().client)
         .then((client) => client.status === 'end' || client.disconnect())
-        .catch(() => {}) // it never was connected
+        .catch(() => {}) // the client was never connected
     }
   }
 }

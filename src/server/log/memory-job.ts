@@ -5,37 +5,37 @@ import { byteLength, randomHex } from '../platform.ts'
 import { snapshotAfter } from './entry.ts'
 import type { LogPage } from './types.ts'
 
-/** How much of each job is kept: the latest. */
+/** How many events, and how many bytes of their data, are retained for each job. */
 export interface Retention {
   maxEvents: number
   maxBytes: number
 }
 
-/** One job's events, the latest of them. */
+/** The retained events of one job, and its snapshot. */
 export interface MemoryJob {
   readonly snapshot: JobSnapshot
   readonly ended: boolean
-  /** `json` is the event's data. */
+  /** `json` is the event's data. `name` is the append's `appendId`. */
   append(type: string, json: string, name: string | undefined): WireEvent
-  /** Those that were appended under this name. */
+  /** The events that were appended under this `appendId`. */
   appended(name: string): WireEvent[] | undefined
   page(after: string | undefined, limit: number): LogPage
 }
 
-/** How many names of appends are remembered. */
-const MAX_NAMES = 1000
+/** How many `appendId`s of a job are remembered. */
+const MAX_APPEND_IDS = 1000
 
-/** An empty log under an epoch of its own, so that cursors of an earlier log of this name are foreign to it. */
+/** Makes an empty log. Each has an epoch of its own, so that cursors of an earlier job with the same id are foreign to it. */
 export function createMemoryJob(id: string, { maxEvents, maxBytes }: Retention): MemoryJob {
   const epoch = `${Date.now().toString(36)}${randomHex(3)}`
-  /** A ring: the event of `seq` is at `(seq - 1) % maxEvents`. */
+  /** A ring buffer: the event with `seq` is at `(seq - 1) % maxEvents`. */
   const events: WireEvent[] = []
-  /** How large each one's data is, in the same ring. */
+  /** The size of each event's data in bytes, at the same index. */
   const sizes: number[] = []
-  const names = new Map<string, WireEvent[]>()
+  const eventsByAppendId = new Map<string, WireEvent[]>()
   let snapshot: JobSnapshot = { id, status: 'queued', epoch, seq: 0, cursor: `${epoch}-0` }
   let ended = false
-  /** The seq before the oldest retained. */
+  /** The `seq` before the oldest retained event. */
   let dropped = 0
   let bytes = 0
 
@@ -52,9 +52,9 @@ export function createMemoryJob(id: string, { maxEvents, maxBytes }: Retention):
   }
 
   function remember(name: string, event: WireEvent): void {
-    const [oldest] = names.keys()
-    if (names.size >= MAX_NAMES && oldest !== undefined && !names.has(name)) names.delete(oldest)
-    names.set(name, [...(names.get(name) ?? []), event])
+    const [oldest] = eventsByAppendId.keys()
+    if (eventsByAppendId.size >= MAX_APPEND_IDS && oldest !== undefined && !eventsByAppendId.has(name)) eventsByAppendId.delete(oldest)
+    eventsByAppendId.set(name, [...(eventsByAppendId.get(name) ?? []), event])
   }
 
   return {
@@ -73,7 +73,7 @@ export function createMemoryJob(id: string, { maxEvents, maxBytes }: Retention):
       ended = isTerminal(type)
       return event
     },
-    appended: (name) => names.get(name),
+    appended: (name) => eventsByAppendId.get(name),
     page(after, limit) {
       const { seq: last } = snapshot
       const asked = after?.startsWith(`${epoch}-`) ? Number(after.slice(epoch.length + 1)) : Number.NaN
@@ -81,13 +81,13 @@ export function createMemoryJob(id: string, { maxEvents, maxBytes }: Retention):
       const seq = known ? asked : dropped
       const end = Math.min(last, seq + limit)
       const found: WireEvent[] = []
-      for (let index = seq; index < end; index += 1) found.push(events[index % maxEvents] as WireEvent) // as: the ring holds all of dropped + 1 to last
+      for (let index = seq; index < end; index += 1) found.push(events[index % maxEvents] as WireEvent) // as: the ring holds every seq from dropped + 1 to last
       return { events: found, epoch, seq, cursor: `${epoch}-${seq}`, done: ended && end === last, more: end < last }
     }
   }
 }
 
-/** Many events have one millisecond. */
+/** The current time in RFC 3339. Formatted once for each millisecond, since many events share one. */
 function timeNow(): string {
   const ms = Date.now()
   if (ms !== now.ms) now = { ms, text: new Date(ms).toISOString() }

@@ -1,38 +1,39 @@
 import { graceOf } from './types.ts'
 
-/** Who says that he works at a job, until when. */
+/** The lease of one job: who runs it, and until when nobody else may. */
 export interface Lease {
   readonly owner: string
   readonly ms: number
-  /** Now somebody else's, or renewed. */
+  /** Gives the lease to `owner` for `ms` from now, or renews it. */
   take(owner: string, ms: number): void
   release(): void
 }
 
 /**
- * A lease that ends by itself: `warn` is called when it is over, `lose` where it has not been renewed `graceOf` it later. By a clock that stands still while
- * the machine sleeps; where the process was held up, the warning comes late, and the grace begins with it.
+ * Makes a lease that expires by itself. Calls `onExpired` once it has expired, and `onLost` where it was not renewed within a grace (`graceOf`) after that.
+ * Measured by `performance.now()`, which stands still while the machine sleeps. Where the process was blocked, `onExpired` comes late, and the grace begins
+ * then.
  */
-export function createLease(warn: () => void, lose: (ms: number) => void): Lease {
+export function createLease(onExpired: () => void, onLost: (ms: number) => void): Lease {
   let owner = ''
   let ms = 0
-  let until = 0
+  let expiresAt = 0
   let isWarned = false
   let timer: NodeJS.Timeout | undefined
 
-  function watch(): void {
-    timer ??= setTimeout(look, Math.max(1, until - performance.now()))
-    timer.unref?.() // where timers are numbers, they keep nothing alive
+  function setTimer(): void {
+    timer ??= setTimeout(onTimer, Math.max(1, expiresAt - performance.now()))
+    timer.unref?.() // in runtimes where a timer is a number there is no `unref`, and none is needed
   }
 
-  function look(): void {
+  function onTimer(): void {
     timer = undefined
-    if (performance.now() < until) return watch() // renewed meanwhile
-    if (isWarned) return lose(ms)
+    if (performance.now() < expiresAt) return setTimer() // the lease was renewed since the timer was set
+    if (isWarned) return onLost(ms)
     isWarned = true
-    until = performance.now() + graceOf(ms)
-    watch()
-    warn()
+    expiresAt = performance.now() + graceOf(ms)
+    setTimer()
+    onExpired()
   }
 
   return {
@@ -43,16 +44,16 @@ export function createLease(warn: () => void, lose: (ms: number) => void): Lease
       return ms
     },
     take(by, forMs) {
-      const isSooner = performance.now() + forMs < until
+      const isSooner = performance.now() + forMs < expiresAt
       owner = by
       ms = forMs
-      until = performance.now() + forMs
+      expiresAt = performance.now() + forMs
       isWarned = false
       if (isSooner) {
         clearTimeout(timer)
         timer = undefined
       }
-      watch()
+      setTimer()
     },
     release() {
       clearTimeout(timer)

@@ -1,22 +1,41 @@
+/** Options of `memoryLog`. `undefined` is the default. */
 export interface MemoryLogOptions {
   /**
-   * Logs of one name are one log in this process, with the options of the first: for a module that is evaluated more than once, as Next.js does. It is gone
-   * once all of them are closed. Default: a log of one's own.
+   * Shares one log between all callers of `memoryLog` in this process that give the same name; the options of the first call count. For modules that are
+   * evaluated more than once, as Next.js does. The log is dropped once every caller has closed it.
+   *
+   * @defaultValue a log of its own for each call
    */
   name?: string
-  /** Events retained per job, the latest ones. Default 10,000. */
+  /**
+   * How many events are retained for each job: the latest. An integer from 1.
+   *
+   * @defaultValue 10,000
+   */
   maxEvents?: number
-  /** Bytes of data (JSON, UTF-8) retained per job, the latest events; the last one in any case. Default 64 MiB. */
+  /**
+   * How many bytes of data (JSON in UTF-8) are retained for each job: the latest events. The last event is always retained. From 1; `Infinity`: no limit.
+   *
+   * @defaultValue 64 MiB
+   */
   maxBytes?: number
-  /** How long a job is kept after its end. Default an hour. */
+  /**
+   * How long a job is kept after its end, in ms. 0: it is dropped at once. `Infinity`: as long as the process runs.
+   *
+   * @defaultValue 3,600,000 (an hour)
+   */
   ttlMs?: number
-  /** How long a job that has not ended, and has no lease, is kept after its last event. Default 30 days. */
+  /**
+   * How long a job that has neither ended nor a lease is kept after its last event, in ms, from 1. `Infinity`: as long as the process runs.
+   *
+   * @defaultValue 2,592,000,000 (30 days)
+   */
   idleTtlMs?: number
 }
 
 const DAY_MS = 86_400_000
 
-/** The options with their defaults in place. Throws for what can't be. */
+/** Fills in the defaults. Throws a `RangeError` that names the option. */
 export function memorySettings({
   maxEvents = 10_000,
   maxBytes = 2 ** 26,

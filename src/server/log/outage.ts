@@ -3,31 +3,34 @@ import { wrapLog } from './wrap.ts'
 
 type OnError = (error: unknown, about?: { jobId?: string }) => void
 
-/** The log, and how to tell of its outages: each once, however many readers find out; the next one when something has been reached in between. */
-export function watchOutages(log: EventLog): { log: EventLog; tellOnce(onError: OnError): OnError } {
+/**
+ * Tells one outage of the log from the next: `reportOnce` wraps `onError` so that the first `unavailable` of an outage is reported, and those of all other
+ * readers are not. An outage is over once any call of the returned `log` has been answered.
+ */
+export function watchOutages(log: EventLog): { log: EventLog; reportOnce(onError: OnError): OnError } {
   const appendMany = log.appendMany?.bind(log)
   const adopt = log.adopt?.bind(log)
-  let isAway = false
+  let isUnavailable = false
 
-  const reached = <T>(answer: Promise<T>): Promise<T> =>
+  const noteAnswer = <T>(answer: Promise<T>): Promise<T> =>
     answer.then((found) => {
-      isAway = false
+      isUnavailable = false
       return found
     })
 
   return {
     log: wrapLog(log, {
-      append: (...entry) => reached(log.append(...entry)),
-      appendMany: appendMany && ((...entries) => reached(appendMany(...entries))),
-      read: (...asked) => reached(log.read(...asked)),
-      snapshot: (...asked) => reached(log.snapshot(...asked)),
-      renew: (...asked) => reached(log.renew(...asked)),
-      adopt: adopt && ((...asked) => reached(adopt(...asked)))
+      append: (...entry) => noteAnswer(log.append(...entry)),
+      appendMany: appendMany && ((...entries) => noteAnswer(appendMany(...entries))),
+      read: (...asked) => noteAnswer(log.read(...asked)),
+      snapshot: (...asked) => noteAnswer(log.snapshot(...asked)),
+      renew: (...asked) => noteAnswer(log.renew(...asked)),
+      adopt: adopt && ((...asked) => noteAnswer(adopt(...asked)))
     }),
-    tellOnce: (onError) => (error, about) => {
+    reportOnce: (onError) => (error, about) => {
       const isOutage = isLogError(error, 'unavailable')
-      if (!isOutage || !isAway) onError(error, about)
-      isAway ||= isOutage
+      if (!isOutage || !isUnavailable) onError(error, about)
+      isUnavailable ||= isOutage
     }
   }
 }

@@ -3,118 +3,123 @@ import { nextTurn } from '../platform.ts'
 import { type EventLog, LEASE_IS_OVER, type LogPage } from './types.ts'
 import { wrapLog } from './wrap.ts'
 
-export interface Listener {
-  /** Called where reading may be worth while; with what was appended, where that has been read for all. */
+/** A reader of a job that wants to be woken. */
+export interface Watcher {
+  /** Called where reading may bring something new. `page` has the new events, where they were read for all watchers of the job. */
   wake(page?: LogPage): void
 }
 
-/** A log as the readers of one server share it: a job is listened to once for all of them, and what is appended is read once for all who are at its end. */
+/**
+ * A log as the readers of one server share it. Each job is watched once for all of its readers. What is appended is read once, and handed to all readers that
+ * have had everything before it; the others read for themselves.
+ */
 export interface SharedLog extends EventLog {
-  /** Resolves once listening is active. */
-  listen(jobId: string, listener: Listener): Promise<void>
-  /** Also while `listen` is under way. */
-  unlisten(jobId: string, listener: Listener): void
-  /** Resolves once every listener has been told of what the log has announced so far. */
+  /** Resolves once the watcher is woken by appends. */
+  addWatcher(jobId: string, watcher: Watcher): Promise<void>
+  /** Works also before `addWatcher` has resolved. */
+  removeWatcher(jobId: string, watcher: Watcher): void
+  /** Resolves once every watcher has been woken for what the log has announced so far. */
   settled(): Promise<void>
 }
 
-/** After a lease is over by this process' clock it is over by the log's as well. */
-const LATE_MS = 20
+/** Added to the time left of a lease, so that it has expired by the log's clock too when the job is read. */
+const LEASE_MARGIN_MS = 20
 
-/** Events that are read at once for all. */
+/** How many events one shared read takes at most. */
 const MAX_PAGE = 100
 
+/** The shared read position at the end of one job's log. */
 interface Tail {
-  readonly listeners: Set<Listener>
-  /** Resolves once listening is active, with how to stop. */
-  readonly listening: Promise<() => void>
-  /** The job's lease is over in so many ms: whoever reads it then ends it. */
-  lookIn(leaseMs: number | undefined): void
-  /** Resolves once its listeners have been told of what was announced. */
+  readonly watchers: Set<Watcher>
+  /** Resolves once the log wakes this tail, with a function that stops. */
+  readonly watching: Promise<() => void>
+  /** Schedules a read for when the job's lease has expired, in `leaseMs`: that read ends the job. */
+  readAfterLease(leaseMs: number | undefined): void
+  /** Resolves once the watchers have been woken for what was announced. */
   settled(): Promise<void>
   stop(): void
 }
 
-/** Each job that is listened to is read every `checkMs` as well, in case a wake-up was lost (PROTOCOL.md §8.2). */
-export function sharedLog(log: EventLog, checkMs: number): SharedLog {
+/** Reads each watched job every `recheckMs` too, in case a wake-up was lost (PROTOCOL.md §8.2). */
+export function sharedLog(log: EventLog, recheckMs: number): SharedLog {
   const tails = new Map<string, Tail>()
 
   function createTail(jobId: string): Tail {
-    const listeners = new Set<Listener>()
-    /** Where the next page begins; unknown at first, and where the log was out of reach. */
+    const watchers = new Set<Watcher>()
+    /** Where the next page begins. Unknown at first, and after a failed read. */
     let cursor: string | undefined
-    let isAppended = false
+    let needsRead = false
     let isReading = false
     let reading = Promise.resolve()
-    let look: NodeJS.Timeout | undefined
+    let leaseTimer: NodeJS.Timeout | undefined
 
-    function tell(page?: LogPage): void {
-      for (const listener of listeners) listener.wake(page)
+    function notifyWatchers(page?: LogPage): void {
+      for (const watcher of watchers) watcher.wake(page)
     }
 
-    /** What is behind the cursor, if that is still a place in the log. Who is alone reads for itself, at its own pace. */
+    /** Reads what was appended since `cursor`, and wakes the watchers. A single watcher reads for itself, at its own pace. */
     async function read(): Promise<void> {
-      if (listeners.size === 1) {
+      if (watchers.size === 1) {
         cursor = undefined
-        return tell()
+        return notifyWatchers()
       }
       const page = cursor === undefined ? undefined : await log.read(jobId, cursor, MAX_PAGE)
-      if (page) lookIn(page.leaseMs)
+      if (page) readAfterLease(page.leaseMs)
       if (page && page.cursor === cursor) {
         cursor = page.events.at(-1)?.id ?? cursor
-        isAppended ||= page.more
-        if (page.events.length > 0) tell(page)
+        needsRead ||= page.more
+        if (page.events.length > 0) notifyWatchers(page)
       } else {
         cursor = (await log.snapshot(jobId))?.cursor
-        tell() // not before the cursor is known: what is appended in between would be told to nobody
+        notifyWatchers() // only once the cursor is known: events appended before that would be handed to nobody
       }
     }
 
     function wake(): void {
-      isAppended = true
-      if (!isReading) reading = readOn()
+      needsRead = true
+      if (!isReading) reading = readLoop()
     }
 
-    async function readOn(): Promise<void> {
+    async function readLoop(): Promise<void> {
       isReading = true
-      while (isAppended && listeners.size > 0) {
-        isAppended = false
+      while (needsRead && watchers.size > 0) {
+        needsRead = false
         try {
           await read()
         } catch {
           cursor = undefined
-          tell() // each finds out for itself
+          notifyWatchers() // each watcher reads for itself, and gets the error
         }
-        await nextTurn() // what is appended in quick succession is one page
+        await nextTurn() // events appended in quick succession then make one page
       }
       isReading = false
     }
 
-    function lookIn(leaseMs: number | undefined): void {
-      clearTimeout(look)
-      look = undefined
-      if (leaseMs !== undefined && leaseMs < checkMs && listeners.size > 0) look = setTimeout(wake, Math.min(leaseMs + LATE_MS, MAX_TIMER_MS))
+    function readAfterLease(leaseMs: number | undefined): void {
+      clearTimeout(leaseTimer)
+      leaseTimer = undefined
+      if (leaseMs !== undefined && leaseMs < recheckMs && watchers.size > 0) leaseTimer = setTimeout(wake, Math.min(leaseMs + LEASE_MARGIN_MS, MAX_TIMER_MS))
     }
 
-    const hear = (what?: string) => {
-      if (what !== LEASE_IS_OVER) wake() // nothing was appended, and its owner may still renew it
+    const onWakeUp = (what?: string) => {
+      if (what !== LEASE_IS_OVER) wake() // an expired lease appended nothing, and its owner may still renew it
     }
-    const check = setInterval(wake, checkMs)
+    const check = setInterval(wake, recheckMs)
     const stop = () => {
       clearInterval(check)
-      lookIn(undefined)
+      readAfterLease(undefined)
     }
-    return { listeners, listening: log.watch(jobId, hear), lookIn, settled: () => reading, stop }
+    return { watchers, watching: log.watch(jobId, onWakeUp), readAfterLease, settled: () => reading, stop }
   }
 
-  function unlisten(jobId: string, listener: Listener): void {
+  function removeWatcher(jobId: string, watcher: Watcher): void {
     const tail = tails.get(jobId)
-    if (!tail?.listeners.delete(listener) || tail.listeners.size > 0) return
+    if (!tail?.watchers.delete(watcher) || tail.watchers.size > 0) return
     tails.delete(jobId)
     tail.stop()
-    tail.listening.then(
+    tail.watching.then(
       (stop) => stop(),
-      () => {} // told to whoever listened
+      () => {} // `addWatcher` has rejected with this
     )
   }
 
@@ -122,22 +127,22 @@ export function sharedLog(log: EventLog, checkMs: number): SharedLog {
     ...wrapLog(log, {
       async read(jobId, ...asked) {
         const page = await log.read(jobId, ...asked)
-        tails.get(jobId)?.lookIn(page?.leaseMs)
+        tails.get(jobId)?.readAfterLease(page?.leaseMs)
         return page
       }
     }),
-    async listen(jobId, listener) {
+    async addWatcher(jobId, watcher) {
       const tail = tails.get(jobId) ?? createTail(jobId)
       tails.set(jobId, tail)
-      tail.listeners.add(listener)
+      tail.watchers.add(watcher)
       try {
-        await tail.listening
+        await tail.watching
       } catch (error) {
-        unlisten(jobId, listener)
+        removeWatcher(jobId, watcher)
         throw error
       }
     },
-    unlisten,
+    removeWatcher,
     async settled() {
       await Promise.all([...tails.values()].map((tail) => tail.settled()))
     }

@@ -1,8 +1,8 @@
 import type { EventLog } from './types.ts'
 
 /**
- * A log that does what `log` does, but for `overrides`. All that a log can do, now and later, is passed on: a wrapper that names each function drops those
- * that it doesn't know. Where `append` is overridden and `appendMany` is not, several are appended one by one, so that none gets past it.
+ * Makes a log that behaves as `log` does, except for `overrides`. Everything else is passed on, also functions that `EventLog` gets in a later version. Where
+ * `append` is overridden and `appendMany` isn't, the new log has no `appendMany`: every event goes through the overridden `append`.
  */
 export const wrapLog = (log: EventLog, overrides: Partial<EventLog>): EventLog => ({
   append: (...entry) => log.append(...entry),

@@ -5,7 +5,7 @@ import { badRequest, HttpError } from '../http-error.ts'
 import type { SubscribeRequest } from '../job-cursor.ts'
 import type { ConnectionKind } from '../metrics.ts'
 import type { Reply, RequestContext } from '../request-context.ts'
-import { asked, type Route, waitMs, windowBytes } from '../routes.ts'
+import { type Route, subscribeRequests, waitMs, windowBytes } from '../routes.ts'
 import { Subscriber } from '../subscriber.ts'
 import type { Settings } from '../types.ts'
 import { helloFor, streamBudget } from './hello-and-encode.ts'
@@ -13,23 +13,23 @@ import { answerBudget, readJson } from './json.ts'
 import { readNdjson } from './ndjson.ts'
 import { readSse } from './sse.ts'
 
-/** The JSON, NDJSON or event stream that a GET of events asks for. */
-export async function readEvents(call: RequestContext, route: Route & { to: 'events' }, settings: Settings, connections: Connections): Promise<Reply> {
-  const { request, signal } = call
-  const asks = asked(route, request, settings.maxJobsPerConnection)
-  const [first] = asks
-  if (!first) throw badRequest('job: expected one at least')
-  const single = asks.length === 1
+/** Answers `GET …/events` with JSON, NDJSON or an event stream, as the request asks (PROTOCOL.md §2). Throws an `HttpError`. */
+export async function readEvents(context: RequestContext, route: Route & { to: 'events' }, settings: Settings, connections: Connections): Promise<Reply> {
+  const { request, signal } = context
+  const requests = subscribeRequests(route, request, settings.maxJobsPerConnection)
+  const [first] = requests
+  if (!first) throw badRequest('job: expected at least one, got none')
+  const single = requests.length === 1
   const window = windowBytes(request)
   const format = formatFor(request.headers.get('accept'))
   const wait = format === 'json' && request.method === 'GET' ? waitMs(request) : 0
   const kind: ConnectionKind = format === 'sse' ? 'sse' : wait > 0 ? 'long-poll' : 'short-poll'
-  const slot = connections.admit(call.source.address, kind)
+  const slot = connections.admit(context.source.address, kind)
   const { log, heartbeatMs, onError } = settings
   const subscriber = new Subscriber({
     log,
     heartbeatMs,
-    listen: kind !== 'short-poll',
+    isWatching: kind !== 'short-poll',
     windowBytes: format === 'json' ? undefined : window,
     onError,
     meter: slot.meter
@@ -37,17 +37,17 @@ export async function readEvents(call: RequestContext, route: Route & { to: 'eve
   const close = () => {
     subscriber.end()
     slot.release()
-    signal.removeEventListener('abort', close) // not `call.signal`: an open stream would hold its request
+    signal.removeEventListener('abort', close) // not `context.signal`: the closure would keep the whole request in memory while the stream is open
   }
   signal.addEventListener('abort', close)
   if (signal.aborted) close()
-  /** Until there is an answer there is nothing to cut: `authorize`, or the log, is not waited for any more. */
-  let cut = close
-  const delivery = { onCut: (call: () => void) => (cut = call), close }
+  /** Until the reply is sent there is no connection to destroy: then this only stops waiting for `authorize` and the log. */
+  let destroy = close
+  const delivery = { onDestroy: (call: () => void) => (destroy = call), close }
   const answerNow = format === 'json' ? new AbortController() : undefined
-  slot.hold({ bye: (...said) => (answerNow ? answerNow.abort() : subscriber.bye(...said)), cut: () => cut() })
+  slot.hold({ bye: (...said) => (answerNow ? answerNow.abort() : subscriber.bye(...said)), destroy: () => destroy() })
   try {
-    await subscribeAll(asks, single, subscriber, call, slot, settings)
+    await subscribeAll(requests, single, subscriber, context, slot, settings)
     if (!answerNow) {
       const body = { subscriber, hello: helloFor(settings), budget: streamBudget(settings), single, delivery }
       if (format === 'ndjson') return await readNdjson(body)
@@ -57,7 +57,7 @@ export async function readEvents(call: RequestContext, route: Route & { to: 'eve
     const ifNoneMatch = request.headers.get('if-none-match')
     const found = await readJson({ subscriber, budget: answerBudget(window), single, waitMs: wait, answerNow: answerNow.signal, ifNoneMatch }, settings)
     subscriber.end()
-    // The slot is held until the answer has left: one that nobody takes is memory as well.
+    // The slot is held until the answer is sent: an answer that its client doesn't read takes memory too.
     return { ...found, delivery }
   } catch (error) {
     close()
@@ -65,7 +65,10 @@ export async function readEvents(call: RequestContext, route: Route & { to: 'eve
   }
 }
 
-/** Among several, a job that may not be read has its own `error`; other refusals are the whole request's (PROTOCOL.md §7). */
+/**
+ * Authorises and subscribes each job. Among several jobs, one that may not be read (403) gets an `error` of its own; other errors fail the request
+ * (PROTOCOL.md §7).
+ */
 async function subscribeAll(
   asks: readonly SubscribeRequest[],
   single: boolean,
@@ -74,16 +77,16 @@ async function subscribeAll(
   slot: ConnectionSlot,
   settings: Settings
 ): Promise<void> {
-  const grants = await Promise.allSettled(asks.map(({ job }) => authorizeRequest(settings, call, 'read', job)))
+  const answers = await Promise.allSettled(asks.map(({ job }) => authorizeRequest(settings, call, 'read', job)))
   for (const [index, ask] of asks.entries()) {
-    const grant = grants[index]
-    if (grant?.status === 'fulfilled') {
-      slot.expireAt(grant.value.expiresAt)
+    const answer = answers[index]
+    if (answer?.status === 'fulfilled') {
+      slot.expireAt(answer.value.expiresAt)
       subscriber.subscribe(ask)
       continue
     }
-    const refusal: unknown = grant?.reason
-    if (single || !(refusal instanceof HttpError) || refusal.status !== 403) throw refusal
-    subscriber.fail(refusal, ask.job)
+    const error: unknown = answer?.reason
+    if (single || !(error instanceof HttpError) || error.status !== 403) throw error
+    subscriber.fail(error, ask.job)
   }
 }

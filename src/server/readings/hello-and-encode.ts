@@ -13,10 +13,10 @@ export const helloFor = ({ heartbeatMs, maxJobsPerConnection }: Settings): Hello
   mux: maxJobsPerConnection
 })
 
-/** What a stream reads between two writes. */
+/** How much a stream reads between two writes. */
 export const streamBudget = ({ maxBufferedBytes }: Settings): Budget => ({ events: MAX_EVENTS, bytes: Math.min(MAX_BYTES, maxBufferedBytes) })
 
-/** Encodes what is to be written; the same frames once, however many readers in a row are served them: those of one job, woken by one event. */
+/** Remembers the last result of `encode`: one event wakes all readers of its job in a row, and they get the same frames. */
 export function encodeOnce<T>(encode: (frames: readonly Frame[]) => T): (frames: readonly Frame[]) => T {
   let last: { frames: readonly Frame[]; encoded: T } | undefined
   return (frames) => {

@@ -10,23 +10,23 @@ import type { Reply } from '../request-context.ts'
 import type { Subscriber } from '../subscriber.ts'
 import type { Settings } from '../types.ts'
 
-/** An answer is put together as a whole: whatever window is asked for, it has no more. */
+/** The largest answer, whatever window was asked for: an answer is built in memory as a whole. */
 const MAX_BYTES = 2 ** 24
-/** What an answer has where no window is asked for. */
+/** The largest answer to a request without a window. */
 const DEFAULT: Budget = { events: 1000, bytes: 2 ** 20 }
 
-/** How much one answer has (PROTOCOL.md §3). */
+/** How many events one answer may carry (PROTOCOL.md §3). */
 export const answerBudget = (windowBytes: number): Budget =>
   windowBytes === Number.POSITIVE_INFINITY ? DEFAULT : { events: Number.POSITIVE_INFINITY, bytes: Math.min(windowBytes, MAX_BYTES) }
 
 interface JsonReading {
   subscriber: Subscriber
   budget: Budget
-  /** It asks for one job: what is wrong with that one is the answer's status. */
+  /** The request names one job: its error becomes the status of the whole answer. */
   single: boolean
-  /** 0: answers at once. */
+  /** How long the answer may be held. 0: not at all. */
   waitMs: number
-  /** Aborted: answers with what there is. */
+  /** Aborting it ends the wait: the answer goes out with what there is. */
   answerNow: AbortSignal
   ifNoneMatch: string | null
 }
@@ -36,7 +36,7 @@ interface Collected {
   events: WireEvent[]
 }
 
-/** One answer of PROTOCOL.md §3, held for up to `waitMs` until there is something to say. */
+/** Builds one JSON answer (PROTOCOL.md §3). Waits up to `waitMs` for the first event, error or end. Throws an `HttpError`. */
 export async function readJson({ subscriber, budget, single, waitMs, answerNow, ifNoneMatch }: JsonReading, settings: Settings): Promise<Reply> {
   const found: Collected = { jobs: new Map(), events: [] }
   await collect(subscriber, budget, found)
@@ -45,10 +45,10 @@ export async function readJson({ subscriber, budget, single, waitMs, answerNow, 
     [...found.jobs.values()].flatMap((member) => ('error' in member ? member.error : [])),
     single
   )
-  return toAnswer(found, subscriber.behind(), ifNoneMatch, settings)
+  return toReply(found, subscriber.hasMore(), ifNoneMatch, settings)
 }
 
-/** Resolves with true where something has come. */
+/** Waits until there is an event, an error or an end. Resolves with `false` where there was none in time. */
 async function waitForNews(subscriber: Subscriber, budget: Budget, found: Collected, waitMs: number, answerNow: AbortSignal): Promise<boolean> {
   let over = answerNow.aborted
   const stop = () => {
@@ -58,8 +58,8 @@ async function waitForNews(subscriber: Subscriber, budget: Budget, found: Collec
   const cancel = longTimeout(waitMs, stop)
   answerNow.addEventListener('abort', stop)
   try {
-    while (!over && !isNews(found) && !subscriber.isOver(true)) {
-      await new Promise<void>((resolve) => subscriber.onNews(resolve))
+    while (!over && !isNews(found) && !subscriber.isDone(true)) {
+      await new Promise<void>((resolve) => subscriber.whenPending(resolve))
       await collect(subscriber, budget, found)
     }
   } finally {
@@ -70,28 +70,29 @@ async function waitForNews(subscriber: Subscriber, budget: Budget, found: Collec
 }
 
 async function collect(subscriber: Subscriber, budget: Budget, found: Collected): Promise<void> {
-  for (const frame of await subscriber.ready(budget)) add(frame, found)
+  for (const frame of await subscriber.readAvailable(budget)) addFrame(frame, found)
 }
 
-function add(frame: Frame, { jobs, events }: Collected): void {
+function addFrame(frame: Frame, { jobs, events }: Collected): void {
   if (!isControl(frame)) {
     events.push(frame)
-    move(jobs.get(frame.job), frame.id, false)
+    moveTo(jobs.get(frame.job), frame.id, false)
     return
   }
   if (frame.control === 'subscribed') {
     const { job, epoch, seq, cursor, status } = frame
-    // Trimmed or replaced while being read: what was collected of it would stand before a hole, with one position for both.
+    // The log was trimmed or replaced while it was read. The events collected before would be followed by a hole, and the answer has only one position for
+    // both.
     if (jobs.has(job)) events.splice(0, events.length, ...events.filter((event) => event.job !== job))
     jobs.set(job, { job, epoch, seq, from: cursor, cursor, status, done: false })
-  } else if (frame.control === 'done') move(jobs.get(frame.job), frame.cursor, true)
+  } else if (frame.control === 'done') moveTo(jobs.get(frame.job), frame.cursor, true)
   else if (frame.control === 'error' && frame.job !== undefined) {
     const { control: _, job, ...error } = frame
     jobs.set(job, { job, error })
   }
 }
 
-function move(member: ReadingJob | undefined, cursor: string, done: boolean): void {
+function moveTo(member: ReadingJob | undefined, cursor: string, done: boolean): void {
   if (!member || 'error' in member) return
   member.cursor = cursor
   member.done = done
@@ -99,7 +100,7 @@ function move(member: ReadingJob | undefined, cursor: string, done: boolean): vo
 
 const isNews = ({ jobs, events }: Collected): boolean => events.length > 0 || [...jobs.values()].some((member) => 'error' in member || member.done)
 
-/** What was true when the wait began may not be any more. */
+/** Reads the statuses again after a wait, since they were read before it. */
 async function refreshStatus({ jobs }: Collected, { log }: Settings): Promise<void> {
   for (const member of jobs.values()) {
     if ('error' in member) continue
@@ -108,16 +109,16 @@ async function refreshStatus({ jobs }: Collected, { log }: Settings): Promise<vo
   }
 }
 
-/** Throws what is to be the whole answer's status (PROTOCOL.md §7). */
+/** Throws the error that becomes the status of the whole answer: that of a single job, or a 503 of any job (PROTOCOL.md §7). */
 export function checkErrors(errors: readonly Problem[], single: boolean): void {
-  const whole = errors.find(({ status }) => single || status === 503)
-  if (whole) throw refusalFrom(whole)
+  const decisive = errors.find(({ status }) => single || status === 503)
+  if (decisive) throw fromProblem(decisive)
 }
 
-export const refusalFrom = ({ status, code, message, retryAfterMs }: Problem): HttpError =>
+export const fromProblem = ({ status, code, message, retryAfterMs }: Problem): HttpError =>
   new HttpError(status, code, message, retryAfterMs === undefined ? {} : { retryAfterMs })
 
-async function toAnswer(
+async function toReply(
   { jobs, events }: Collected,
   more: boolean,
   ifNoneMatch: string | null,
@@ -125,13 +126,13 @@ async function toAnswer(
 ): Promise<Reply> {
   const head: Omit<Reading, 'events'> = { protocol: PROTOCOL, heartbeatMs, mux: maxJobsPerConnection, pollMs: shortPollPauseMs, more, jobs: [...jobs.values()] }
   const text = JSON.stringify(head)
-  // Of the events too: they are those from `from` to `cursor` of an epoch, and never change.
+  // The head determines the events: those from `from` to `cursor` of an epoch, which never change. So the ETag covers them as well.
   const etag = `"${await digestOf(text)}"`
   if (events.length === 0 && matches(ifNoneMatch, etag)) return { status: 304, headers: { ETag: etag } }
   const body = bytesOfText(`${text.slice(0, -1)},"events":[${events.map(encodeEvent).join(',')}]}`)
   return { status: 200, headers: { 'Content-Type': 'application/json', ETag: etag }, body }
 }
 
-/** The weak comparison of RFC 9110 §13.1.2. */
+/** Compares `If-None-Match` by the weak comparison (RFC 9110 §13.1.2). */
 const matches = (ifNoneMatch: string | null, etag: string): boolean =>
   (ifNoneMatch ?? '').split(',').some((each) => each.trim() === '*' || each.trim().replace(/^W\//, '') === etag)

@@ -1,6 +1,6 @@
 import type { End, Frame, Hello } from '../../protocol/frames.ts'
 import { isControl } from '../../protocol/frames.ts'
-import type { Room } from '../backpressured-writer.ts'
+import type { Drained } from '../backpressured-writer.ts'
 import { encodeFrame } from '../encode.ts'
 import type { Budget } from '../job-cursor.ts'
 import type { Delivery, Reply } from '../request-context.ts'
@@ -14,14 +14,17 @@ interface NdjsonReading {
   subscriber: Subscriber
   hello: Hello
   budget: Budget
-  /** It asks for one job: what is wrong with that one is the answer's status. */
+  /** The request names one job: its error becomes the status of the whole answer. */
   single: boolean
   delivery: Delivery
 }
 
-/** What is known now, a frame a line, page by page (PROTOCOL.md §3). The first pages, with which each job says where it stands, are read before the answer begins: a refusal is a status. */
+/**
+ * Streams what the log has now, one frame a line (PROTOCOL.md §3). The first page of each job is read before the answer begins, so that an error can still be
+ * the answer's status. Throws an `HttpError`.
+ */
 export async function readNdjson({ subscriber, hello, budget, single, delivery }: NdjsonReading): Promise<Reply> {
-  const first = await subscriber.ready(budget)
+  const first = await subscriber.readAvailable(budget)
   checkErrors(
     first.filter((frame) => isControl(frame) && frame.control === 'error'),
     single
@@ -33,21 +36,21 @@ export async function readNdjson({ subscriber, hello, budget, single, delivery }
       ...delivery,
       writeLoop(write, end) {
         const last = (): void => {
-          const control: End = { control: 'end', more: subscriber.behind() }
+          const control: End = { control: 'end', more: subscriber.hasMore() }
           subscriber.end()
           write(encodeLines([control]))
           end()
         }
-        const put = (frames: readonly Frame[]): Room => {
+        const put = (frames: readonly Frame[]): Drained => {
           const lines = encodeLines(frames)
           return lines === '' || write(lines)
         }
-        writeLoop([hello, ...first], { subscriber, budget, sink: { write: put, end: last }, once: true })
+        writeLoop([hello, ...first], { subscriber, budget, sink: { write: put, end: last }, endWhenIdle: true })
       }
     }
   }
 }
 
-/** Without `bye`: what it would say, `end` says with `more`. */
+/** Leaves out `bye`, which NDJSON doesn't have: `end` says the same by `more`. */
 const encodeLines = (frames: readonly Frame[]): string =>
   [...frames.filter((frame) => !isControl(frame) || frame.control !== 'bye').map(encodeFrame), ''].join('\n')

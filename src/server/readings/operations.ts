@@ -1,6 +1,6 @@
 import type { Operation } from '../../protocol/frames.ts'
 import { isCursor, isJobId } from '../../protocol/rules.ts'
-import { type Asker as Asking, authorizeRequest } from '../authorize.ts'
+import { authorizeRequest, type Requester } from '../authorize.ts'
 import type { ConnectionSlot } from '../connections.ts'
 import { badRequest, busy, HttpError, internal } from '../http-error.ts'
 import type { SubscribeRequest } from '../job-cursor.ts'
@@ -8,69 +8,69 @@ import { isWindow } from '../routes.ts'
 import type { Subscriber } from '../subscriber.ts'
 import type { Settings } from '../types.ts'
 
-/** Refusals that a client may leave unread. */
-const MAX_BACKLOG = 1000
+/** How many controls a client may leave unread, such as an `error` for each operation. */
+const MAX_UNREAD_CONTROLS = 1000
 
-/** Whoever's client asks. */
-export interface Asker {
+/** What the socket does about its client's operations. */
+export interface OperationsListener {
   /** Called after each operation. */
   done(): void
-  /** Called where a client leaves too many refusals unread. */
+  /** Called where the client leaves more than `MAX_BACKLOG` controls unread. */
   flood(): void
 }
 
 interface OperationsOptions {
   subscriber: Subscriber
-  whoAsks: () => Asking
+  requester: () => Requester
   slot: ConnectionSlot
   settings: Settings
-  asker: Asker
+  listener: OperationsListener
 }
 
-/** What a client of a socket asks for, done in order for each job. */
+/** Performs the operations that a WebSocket client sends (PROTOCOL.md §5), in order for each job. */
 export class Operations {
   private readonly options: OperationsOptions
-  private count = 0
-  /** Something malformed has ended all: it is closed as soon as that is said. */
-  private isRefused = false
-  /** What is under way, by job: one job's permission is not waited for by another's. */
-  private readonly last = new Map<string | undefined, Promise<void>>()
+  private pendingCount = 0
+  /** A malformed message has ended all readings. The socket closes once the client has been told. */
+  private hasFailed = false
+  /** The last operation of each job, so that a job doesn't wait for `authorize` of another. */
+  private readonly lastByJob = new Map<string | undefined, Promise<void>>()
 
   constructor(options: OperationsOptions) {
     this.options = options
   }
 
-  /** How many are not done yet. */
+  /** How many operations aren't done yet. */
   pending(): number {
-    return this.count
+    return this.pendingCount
   }
 
-  /** Subscribes what the URL names. */
-  open(asks: readonly SubscribeRequest[]): void {
-    for (const { job, after } of asks) void this.queue({ op: 'subscribe', job, ...(after === undefined ? {} : { after }) })
+  /** Subscribes the jobs that the URL names. */
+  subscribeAll(requests: readonly SubscribeRequest[]): void {
+    for (const { job, after } of requests) void this.enqueue({ op: 'subscribe', job, ...(after === undefined ? {} : { after }) })
   }
 
-  /** Does what a message says; `undefined` for one that is not text. */
-  take(message: string | undefined): void {
+  /** Performs the operations of a message. `undefined`: a binary message, which is malformed. */
+  handleMessage(message: string | undefined): void {
     try {
-      for (const operation of parseOperations(message)) void this.queue(operation)
+      for (const operation of parseOperations(message)) void this.enqueue(operation)
     } catch (error) {
-      this.isRefused = true
+      this.hasFailed = true
       this.options.subscriber.fail(error instanceof HttpError ? error : internal())
     }
   }
 
-  private queue(operation: Operation): void {
+  private enqueue(operation: Operation): void {
     const job = 'job' in operation ? operation.job : undefined
-    this.count += 1
-    const done = this.performAfter(this.last.get(job), operation, job).finally(() => {
-      if (this.last.get(job) === done) this.last.delete(job)
+    this.pendingCount += 1
+    const done = this.performAfter(this.lastByJob.get(job), operation, job).finally(() => {
+      if (this.lastByJob.get(job) === done) this.lastByJob.delete(job)
     })
-    this.last.set(job, done)
+    this.lastByJob.set(job, done)
   }
 
   private async performAfter(before: Promise<void> | undefined, operation: Operation, job: string | undefined): Promise<void> {
-    const { subscriber, settings, asker } = this.options
+    const { subscriber, settings, listener } = this.options
     await before
     try {
       await this.perform(operation)
@@ -78,9 +78,9 @@ export class Operations {
       if (!(error instanceof HttpError)) settings.onError(error)
       subscriber.fail(error instanceof HttpError ? error : internal(), job)
     }
-    if (subscriber.backlog() > MAX_BACKLOG) asker.flood()
-    this.count -= 1
-    asker.done()
+    if (subscriber.queuedControls() > MAX_UNREAD_CONTROLS) listener.flood()
+    this.pendingCount -= 1
+    listener.done()
   }
 
   private async perform(operation: Operation): Promise<void> {
@@ -91,37 +91,37 @@ export class Operations {
       case 'unsubscribe':
         return subscriber.unsubscribe(operation.job)
       case 'window':
-        return subscriber.grant(operation.bytes)
+        return subscriber.setWindow(operation.bytes)
       case 'ping':
-        return subscriber.say({ control: 'pong' })
+        return subscriber.send({ control: 'pong' })
     }
   }
 
   private async subscribe(ask: SubscribeRequest): Promise<void> {
-    const { subscriber, whoAsks, slot, settings } = this.options
-    if (ask.after !== undefined && !isCursor(ask.after)) throw badRequest('after: expected a cursor of 1 to 128 of [A-Za-z0-9._:~-]')
-    const { expiresAt } = await authorizeRequest(settings, whoAsks(), 'read', ask.job)
-    if (this.isRefused) return
-    if (!subscriber.has(ask.job) && subscriber.size() >= settings.maxJobsPerConnection)
+    const { subscriber, requester, slot, settings } = this.options
+    if (ask.after !== undefined && !isCursor(ask.after)) throw badRequest('after: expected a cursor of 1 to 128 characters of [A-Za-z0-9._:~-]')
+    const { expiresAt } = await authorizeRequest(settings, requester(), 'read', ask.job)
+    if (this.hasFailed) return
+    if (!subscriber.has(ask.job) && subscriber.jobCount() >= settings.maxJobsPerConnection)
       throw busy(429, `a connection carries at most ${settings.maxJobsPerConnection} jobs`, 1000)
     slot.expireAt(expiresAt)
     subscriber.subscribe(ask)
   }
 }
 
-/** The operations of one message; unknown ones are passed over. */
+/** Parses a message. Ignores unknown operations (PROTOCOL.md §5). Throws an `HttpError` 400 for malformed ones. */
 function parseOperations(message: string | undefined): Operation[] {
   let value: unknown
   try {
     value = JSON.parse(message ?? '')
   } catch {
-    throw badRequest('expected a text message of JSON')
+    throw badRequest('message: expected a text message of JSON')
   }
   return (Array.isArray(value) ? value : [value]).map(parseOperation).filter((operation) => operation !== undefined)
 }
 
 function parseOperation(value: unknown): Operation | undefined {
-  const { op, job, after, ref, bytes } = (value ?? {}) as Record<string, unknown> // as: any JSON but null has properties to look for; each is checked below
+  const { op, job, after, ref, bytes } = (value ?? {}) as Record<string, unknown> // as: any JSON value but null has properties to look for; each is checked below
   if (typeof op !== 'string') throw badRequest('op: expected a string')
   if (op === 'ping') return { op }
   if (op === 'window') {

@@ -1,13 +1,13 @@
 import type { Frame, Hello } from '../../protocol/frames.ts'
 import { isControl } from '../../protocol/frames.ts'
-import type { Room } from '../backpressured-writer.ts'
+import type { Drained } from '../backpressured-writer.ts'
 import { encodeEvent } from '../encode.ts'
 import type { Budget } from '../job-cursor.ts'
 import type { Delivery, Reply } from '../request-context.ts'
 import type { Subscriber } from '../subscriber.ts'
 import { writeLoop } from '../write-loop.ts'
 import { encodeOnce } from './hello-and-encode.ts'
-import { refusalFrom } from './json.ts'
+import { fromProblem } from './json.ts'
 
 const HEADERS = {
   'Content-Type': 'text/event-stream; charset=utf-8',
@@ -20,34 +20,35 @@ interface SseReading {
   subscriber: Subscriber
   hello: Hello
   budget: Budget
-  /** It asks for one job: what is wrong with that one is the answer's status. */
+  /** The request names one job: its error, and an end that its reader has already seen, become the status of the whole answer. */
   single: boolean
-  /** The single job's reader was asked for from a cursor. */
+  /** The request for that job has a cursor. */
   hasCursor: boolean
+  /** Pads `hello` and heartbeats to 2 KiB, against proxies that buffer small writes. */
   pad: boolean
   delivery: Delivery
 }
 
-/** A stream of PROTOCOL.md §4. For a single job it reads before it answers, since a refusal or an end already reached is a status. */
+/** Answers with an event stream (PROTOCOL.md §4). Reads a single job before it answers, so that its error or end can be the status. Throws an `HttpError`. */
 export async function readSse({ subscriber, hello, budget, single, hasCursor, pad, delivery }: SseReading): Promise<Reply> {
-  const first: Frame[] = single ? await subscriber.ready(budget) : []
-  const refused = first.find((frame) => isControl(frame) && frame.control === 'error')
-  if (refused && 'status' in refused && 'code' in refused) throw refusalFrom(refused)
+  const first: Frame[] = single ? await subscriber.readAvailable(budget) : []
+  const error = first.find((frame) => isControl(frame) && frame.control === 'error')
+  if (error && 'status' in error && 'code' in error) throw fromProblem(error)
   if (single && hasCursor && isAtEnd(first)) {
     delivery.close()
     return { status: 204, headers: {} }
   }
   const encode = pad ? encodePadded : encodePlain
-  const written = (room: Room): Room => {
-    if (subscriber.isSpent() && !subscriber.isOver(false)) subscriber.bye('window', 0)
-    return room
+  const endAtWindow = (drained: Drained): Drained => {
+    if (subscriber.isWindowUsedUp() && !subscriber.isDone(false)) subscriber.bye('window', 0)
+    return drained
   }
   return {
     status: 200,
     headers: HEADERS,
     body: {
       ...delivery,
-      writeLoop: (write, end) => writeLoop([hello, ...first], { subscriber, budget, sink: { write: (frames) => written(write(encode(frames))), end } })
+      writeLoop: (write, end) => writeLoop([hello, ...first], { subscriber, budget, sink: { write: (frames) => endAtWindow(write(encode(frames))), end } })
     }
   }
 }

@@ -1,106 +1,106 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { type ByeReason, type ErrorControl, type Frame, isControl } from '../../protocol/frames.ts'
-import type { Asker as Asking } from '../authorize.ts'
-import { BackpressuredWriter, type Room } from '../backpressured-writer.ts'
+import type { Requester } from '../authorize.ts'
+import { BackpressuredWriter, type Drained } from '../backpressured-writer.ts'
 import type { Connection, ConnectionSlot } from '../connections.ts'
 import { encodeFrame } from '../encode.ts'
-import { type Way, wayOfSocket } from '../fast-path.ts'
-import { asControl, asProblem, type HttpError } from '../http-error.ts'
+import { type Output, socketOutput } from '../fast-path.ts'
+import { type HttpError, toErrorControl, toProblem } from '../http-error.ts'
 import type { SubscribeRequest } from '../job-cursor.ts'
 import { longTimeout } from '../long-timeout.ts'
 import { Subscriber } from '../subscriber.ts'
 import type { Settings } from '../types.ts'
 import { type Sink, writeLoop } from '../write-loop.ts'
 import { encodeOnce, helloFor, streamBudget } from './hello-and-encode.ts'
-import { type Asker, Operations } from './operations.ts'
+import { Operations, type OperationsListener } from './operations.ts'
 
-/** How long a socket without a subscription waits for another one. */
+/** How long a socket without a subscription stays open for another one (PROTOCOL.md §5). */
 const LINGER_MS = 10_000
-/** How long the other side may take to close. */
+/** How long the other side may take to answer the closing handshake. */
 const CLOSING_MS = 2000
 const CLOSE_NORMAL = 1000
 const CLOSE_GOING_AWAY = 1001
 
-/** Says what was wrong as a refused handshake can't, and closes (PROTOCOL.md §5). */
-export function refuseSocket(ws: WebSocket, refusal: HttpError, settings: Settings): void {
+/** Sends an `error` on the accepted socket and closes it. Browsers would hide the status of a refused handshake (PROTOCOL.md §5). */
+export function rejectSocket(ws: WebSocket, error: HttpError, settings: Settings): void {
   ws.on('error', ignore) // 'close' follows
   ws.send(encodeFrame(helloFor(settings)))
-  ws.send(encodeFrame(asControl(refusal)))
-  closeSocket(ws, 4000 + asProblem(refusal).status)
+  ws.send(encodeFrame(toErrorControl(error)))
+  closeSocket(ws, 4000 + toProblem(error).status)
 }
 
 interface SocketReadingOptions {
   ws: WebSocket
-  /** The one below `ws`. */
+  /** The socket below `ws`. */
   socket: Duplex
-  whoAsks: () => Asking
-  asks: readonly SubscribeRequest[]
-  /** How much may be on its way, until the client says that it has read some. */
+  requester: () => Requester
+  requests: readonly SubscribeRequest[]
+  /** How many bytes of events may be sent until the client's next `window`. */
   windowBytes: number
   slot: ConnectionSlot
   settings: Settings
 }
 
-/** Serves one socket until it is closed. */
+/** Serves one WebSocket until it is closed. */
 export function serveSocket(options: SocketReadingOptions): void {
-  const { ws, asks, slot, settings } = options
+  const { ws, requests, slot, settings } = options
   const reading = new SocketReading(options)
   ws.on('error', ignore) // 'close' follows
   ws.on('close', () => {
     reading.close()
     slot.release()
   })
-  ws.on('message', (message, isBinary) => reading.take(isBinary ? undefined : String(message)))
+  ws.on('message', (message, isBinary) => reading.handleMessage(isBinary ? undefined : String(message)))
   slot.hold(reading)
-  reading.operations.open(asks)
-  writeLoop([helloFor(settings)], { subscriber: reading.subscriber, budget: streamBudget(settings), sink: reading, stay: true })
+  reading.operations.subscribeAll(requests)
+  writeLoop([helloFor(settings)], { subscriber: reading.subscriber, budget: streamBudget(settings), sink: reading, keepOpen: true })
 }
 
 const ignore = () => {}
 
-class SocketReading implements Sink, Asker, Connection {
+class SocketReading implements Sink, OperationsListener, Connection {
   readonly subscriber: Subscriber
   readonly operations: Operations
   private readonly ws: WebSocket
-  private readonly outlet: BackpressuredWriter
-  private readonly encode: Way['encode']
+  private readonly writer: BackpressuredWriter
+  private readonly encode: Output['encode']
   private cancelLinger: (() => void) | undefined
-  /** Where an error is in what was sent last, and nothing is left to read. */
-  private refused: number | undefined
+  /** The status of an `error` in the last message, where no job is left to read: the socket then closes with 4000 + that. */
+  private errorStatus: number | undefined
   private isFlooded = false
 
-  constructor({ ws, socket, whoAsks, windowBytes, slot, settings }: SocketReadingOptions) {
+  constructor({ ws, socket, requester, windowBytes, slot, settings }: SocketReadingOptions) {
     const { log, heartbeatMs, onError, fastPath } = settings
-    const { stream, encode } = wayOfSocket(ws, socket, fastPath)
+    const { stream, encode } = socketOutput(ws, socket, fastPath)
     this.ws = ws
     this.encode = encode
-    this.outlet = new BackpressuredWriter(stream, settings)
-    this.subscriber = new Subscriber({ log, heartbeatMs, listen: true, windowBytes, onError, meter: slot.meter })
-    this.operations = new Operations({ subscriber: this.subscriber, whoAsks, slot, settings, asker: this })
+    this.writer = new BackpressuredWriter(stream, settings)
+    this.subscriber = new Subscriber({ log, heartbeatMs, isWatching: true, windowBytes, onError, meter: slot.meter })
+    this.operations = new Operations({ subscriber: this.subscriber, requester, slot, settings, listener: this })
   }
 
-  write(frames: readonly Frame[]): Room {
-    this.refused = this.subscriber.size() === 0 ? frames.findLast(isError)?.status : undefined
-    return this.ws.readyState !== this.ws.OPEN || this.outlet.write(this.encode(encodeMessage(frames)))
+  write(frames: readonly Frame[]): Drained {
+    this.errorStatus = this.subscriber.jobCount() === 0 ? frames.findLast(isError)?.status : undefined
+    return this.ws.readyState !== this.ws.OPEN || this.writer.write(this.encode(encodeMessage(frames)))
   }
 
   idle(): void {
-    const { subscriber, operations, refused } = this
-    if (subscriber.isOver(true)) return
-    const isIdle = subscriber.size() === 0 && subscriber.backlog() === 0 && operations.pending() === 0
-    if (isIdle && refused !== undefined) this.leave(4000 + refused)
-    else if (isIdle) this.cancelLinger ??= longTimeout(LINGER_MS, () => this.leave(CLOSE_NORMAL))
+    const { subscriber, operations, errorStatus } = this
+    if (subscriber.isDone(true)) return
+    const isIdle = subscriber.jobCount() === 0 && subscriber.queuedControls() === 0 && operations.pending() === 0
+    if (isIdle && errorStatus !== undefined) this.closeWith(4000 + errorStatus)
+    else if (isIdle) this.cancelLinger ??= longTimeout(LINGER_MS, () => this.closeWith(CLOSE_NORMAL))
     else this.stopLingering()
   }
 
   end(): void {
-    this.leave(CLOSE_GOING_AWAY)
+    this.closeWith(CLOSE_GOING_AWAY)
   }
 
-  take(message: string | undefined): void {
-    this.operations.take(message)
-    // A client that asks faster than it is answered is not read any further meanwhile.
+  handleMessage(message: string | undefined): void {
+    this.operations.handleMessage(message)
+    // Backpressure: a client that sends operations faster than they are performed isn't read meanwhile.
     if (this.operations.pending() > 0) this.ws.pause()
   }
 
@@ -113,26 +113,26 @@ class SocketReading implements Sink, Asker, Connection {
     if (this.isFlooded) return
     this.isFlooded = true
     this.bye('slow', 1000)
-    terminateLater(this.ws) // the writer, who would close, may be waiting for room
+    terminateLater(this.ws) // the write loop would close the socket, but may be waiting for this client to read
   }
 
   bye(reason: ByeReason, retryMs: number): void {
     this.subscriber.bye(reason, retryMs)
   }
 
-  cut(): void {
+  destroy(): void {
     this.ws.terminate()
   }
 
-  /** The socket is closed. */
+  /** To be called when the socket is closed. */
   close(): void {
     this.subscriber.end()
-    this.outlet.close()
+    this.writer.close()
     this.stopLingering()
   }
 
-  /** What is asked for from now on is not read: it could not be sent. */
-  private leave(code: number): void {
+  /** Closes the socket. Ends the readings first, since nothing can be sent any more. */
+  private closeWith(code: number): void {
     this.subscriber.end()
     closeSocket(this.ws, code)
   }
@@ -150,7 +150,7 @@ const encodeMessage = encodeOnce((frames) => {
   return texts.length === 1 ? texts.join() : `[${texts.join(',')}]`
 })
 
-/** Closes, and does not wait for ever for the other side to agree. */
+/** Closes the socket, and terminates it where the other side doesn't answer within `CLOSING_MS`. */
 function closeSocket(ws: WebSocket, code: number): void {
   if (ws.readyState !== ws.OPEN) return
   ws.close(code)

@@ -1,51 +1,54 @@
-/** What scripts are told, by name: `''`, or left out, is "none". */
+/** The named arguments of the scripts. `''`, or a missing argument, is "none". */
 export interface Arguments {
-  /** An epoch that nobody has had. */
+  /** The epoch to take where the log needs a new one. */
   fresh: string
-  /** Which run of Redis this is, as its connection was told. */
+  /** The `run_id` of the Redis that the connection was made to. */
   run: string
-  /** `'1'`: Redis loses nothing at a restart. */
+  /** `'1'`: the option `assumeNoLoss`. */
   assumeNoLoss: string
-  /** What was seen of the log last. */
+  /** The end of the log as this process saw it last. */
   seenEpoch: string
   seenSeq: string
-  /** Where wake-ups are published. */
+  /** The channel that wake-ups are published on. */
   channel: string
-  /** How long a job is kept after its end, in ms; `''` for ever. */
+  /** `ttlMs`; `''` is "for ever". */
   ttl: string
-  /** The same for one without a lease that doesn't end, after its last event. */
+  /** `idleTtlMs`; `''` is "for ever". */
   idleTtl: string
-  /** Who has the lease, or wants it, and for how many ms. */
+  /** The lease's owner, and its length in ms. */
   owner?: string
   lease?: string
-  /** RENEW: `'1'` takes what is to be run again. APPEND: how often, and with which input. */
+  /** RENEW: `'1'` for `EventLog.adopt`. */
   adopt?: string
+  /** APPEND: `AppendOptions.rerun`. */
   maxAttempts?: string
   input?: string
-  /** APPEND: the status after its events, `''` as before; whether the last of them is terminal, `'1'`. */
+  /** APPEND: the job's status after the events. None: it stays as it is. */
   status?: string
+  /** APPEND: `'1'` where the last event is terminal. */
   last?: string
-  /** APPEND: the snapshot's fields that change: which of its events' data each has, counted from 1. */
+  /** APPEND: the fields of the snapshot that change. Each is the index, from 1, of the event whose data it takes. */
   progress?: string
   result?: string
   error?: string
   cancelling?: string
-  /** APPEND: the seq expected before it. */
+  /** APPEND: `expectSeq`. */
   expect?: string
   maxEvents?: string
   maxBytes?: string
-  /** APPEND: its name; `'1'` where it may be there already, and after which epoch and seq then. */
+  /** APPEND: the name under which the append can be found again. */
   name?: string
+  /** APPEND: `'1'` where the append may have been stored by an earlier attempt: it is searched for after `afterEpoch` and `afterSeq`. */
   again?: string
   afterEpoch?: string
   afterSeq?: string
-  /** APPEND: what the wake-up says. */
+  /** APPEND: the type of the last event, for the wake-up. */
   type?: string
-  /** READ: how many. `afterEpoch` and `afterSeq`: after which. */
+  /** READ: how many events at most, after `afterEpoch` and `afterSeq`. */
   limit?: string
 }
 
-/** ARGV: how many arguments there are, then name and value of each, then type and data of each event to append. */
+/** Builds ARGV: the number of named arguments, then the name and value of each, then the type and data of each event to append. */
 export const argumentsOf = (named: Arguments, ...entries: string[]): string[] => {
   const given = Object.entries(named).filter(([, value]) => value !== '')
   return [String(given.length), ...given.flat(), ...entries]

@@ -1,6 +1,6 @@
 import { createClient as createNodeRedis, ErrorReply, type RedisClientOptions } from 'redis'
 
-/** A connection to one Redis, of whichever library: it lives as long as its socket, and neither connects again nor keeps commands by itself. */
+/** A connection to one Redis, by either library. It lives as long as its socket: it neither reconnects nor queues commands by itself. */
 export interface Client {
   connect(): Promise<unknown>
   command(args: readonly string[]): Promise<unknown>
@@ -9,32 +9,33 @@ export interface Client {
   destroy(): void
 }
 
-/** What a client of one's own is asked for: another one with its options. */
+/** A client of `redis` that the user gives: its options are copied. */
 export interface NodeRedisLike {
   readonly options: RedisClientOptions
   duplicate(overrides: object): unknown
 }
 
+/** A client of `ioredis` that the user gives: it is duplicated. */
 export interface IoredisLike {
   readonly options: object
   readonly status: string
   duplicate(overrides: object): unknown
 }
 
-/** `timeoutMs` also bounds connecting. */
-export interface Opening {
+/** How to open a client. `timeoutMs` bounds connecting. */
+export interface OpenOptions {
   timeoutMs: number
   onError: (error: unknown) => void
 }
 
-/** With these options; whatever they say of connecting again is left out. */
-export function openNodeRedis({ keyPrefix: _, ...options }: RedisClientOptions, { timeoutMs, onError }: Opening): Client {
-  // Without `keyPrefix`: it would stand before the keys, and not before the channels.
+/** Makes a client of `redis` with these options, but without reconnecting and without an offline queue. */
+export function openNodeRedis({ keyPrefix: _, ...options }: RedisClientOptions, { timeoutMs, onError }: OpenOptions): Client {
+  // `keyPrefix` is left out: it would be put before the keys, but not before the channels.
   const client = createNodeRedis({
     ...options,
     disableOfflineQueue: true,
     maintNotifications: 'disabled',
-    socket: { ...options.socket, reconnectStrategy: false, connectTimeout: timeoutMs } as NonNullable<RedisClientOptions['socket']> // as: a union's members are kept
+    socket: { ...options.socket, reconnectStrategy: false, connectTimeout: timeoutMs } as NonNullable<RedisClientOptions['socket']> // as: a spread of a union's member is that member
   })
   client.on('error', onError)
   return {
@@ -55,10 +56,10 @@ interface Ioredis {
   disconnect(): void
 }
 
-/** Like one of ioredis', at its address or another one. */
-export function openIoredis(own: IoredisLike, place: object, { timeoutMs, onError }: Opening): Client {
-  const client = own.duplicate({
-    ...place,
+/** Makes a client of `ioredis` with the options of `own`, at its address or at `place`. */
+export function openIoredis(original: IoredisLike, address: object, { timeoutMs, onError }: OpenOptions): Client {
+  const client = original.duplicate({
+    ...address,
     lazyConnect: true,
     retryStrategy: () => null,
     reconnectOnError: null,
@@ -67,7 +68,7 @@ export function openIoredis(own: IoredisLike, place: object, { timeoutMs, onErro
     maxRetriesPerRequest: 0,
     connectTimeout: timeoutMs,
     keyPrefix: ''
-  }) as Ioredis // as: what it makes is of its own kind
+  }) as Ioredis // as: `duplicate` returns a client of the same library
   let listen: ((message: string, channel: string) => void) | undefined
   client.on('error', onError)
   client.on('close', () => onError(new Error('the connection was closed')))
@@ -76,7 +77,7 @@ export function openIoredis(own: IoredisLike, place: object, { timeoutMs, onErro
     connect: () => client.connect(),
     command: ([command = '', ...args]) => client.call(command, ...args),
     subscribe(channels, listener) {
-      listen = listener // all channels of a connection have the same one
+      listen = listener // every channel of a connection has the same listener
       return client.subscribe(...channels)
     },
     unsubscribe: (channel) => client.unsubscribe(channel),
@@ -84,7 +85,9 @@ export function openIoredis(own: IoredisLike, place: object, { timeoutMs, onErro
   }
 }
 
-/** Redis has answered, and this is its answer: also from another copy of the library, or another library. */
+/**
+ * Whether an error is an answer of Redis, rather than a lost connection. Recognised by class names: there may be two copies of a library, and two libraries.
+ */
 export function isReply(error: unknown): error is Error {
   if (error instanceof ErrorReply) return true
   for (let kind = Object(error).constructor; typeof kind === 'function' && kind !== Error; kind = Object.getPrototypeOf(kind))

@@ -1,19 +1,22 @@
 import { type Connection, type ConnectionOptions, createConnection } from './connection.ts'
 
-/** The nodes of a Redis Cluster, as far as their redirections have told; of a single Redis, that one. */
+/** The nodes of a Redis Cluster that redirections have named so far. A single Redis is a cluster of one node. */
 export interface ClusterNodes {
-  /** Whom to ask for a key. */
+  /** The node that has the key, as far as is known; else one of those given by the user. */
   find(key: string): Connection
-  /** A node, by a redirection's `host:port`. */
+  /** The node at a redirection's `host:port`. */
   at(address: string): Connection
-  /** The key is kept there. */
+  /** Records which node has the key's slot. */
   learn(key: string, address: string): void
-  /** It may have moved: the node that it was at is not there. */
+  /** Forgets which node has the key's slot: the node isn't there, and the slot may have moved. */
   forget(key: string): void
   close(): void
 }
 
-/** The nodes that are known from the start redirect to all others. One that is gone for long is forgotten, until a redirection names it again. */
+/**
+ * Starts with the nodes given by the user, which redirect to the others. A node that can't be reached for twice `timeoutMs` is dropped until it is named
+ * again.
+ */
 export function createClusterNodes(options: Omit<ConnectionOptions, 'address' | 'onGone'>): ClusterNodes {
   const seed = createConnection(options)
   const nodes = new Map<string, Connection>()
@@ -48,7 +51,7 @@ export function createClusterNodes(options: Omit<ConnectionOptions, 'address' | 
 
 const SLOTS = 16_384
 
-/** CRC16 (XMODEM) of what stands in the first braces, as the Redis Cluster specification has it. */
+/** The key's slot: CRC16 (XMODEM) of its hash tag, by https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/. */
 export function slotOf(key: string): number {
   const open = key.indexOf('{')
   const close = key.indexOf('}', open + 1)

@@ -1,27 +1,28 @@
 import { child, delay, onAbort, orAborted } from '../../async/signals.ts'
+import { closedError } from '../log/log-errors.ts'
 import { LogError } from '../log/types.ts'
 import type { Client } from './client.ts'
-import type { Origin } from './origin.ts'
+import type { ClientFactory } from './client-factory.ts'
 
-/** One connection to Redis, made at its first use, and again whenever it is lost. */
+/** A connection to Redis. It is made at its first use, and made anew whenever it is lost. */
 export interface Connection {
-  /** The client, once it is connected. Rejects with `unavailable` where Redis has been away for longer than `timeoutMs`, with `closed` after `close`. */
+  /** Resolves with a connected client. Rejects with `unavailable` where there was none for `timeoutMs`, and with `closed` after `close`. */
   client(): Promise<Client>
-  /** What was asked of a client, or a rejection where it doesn't answer in time; with `closed` after `close`. */
-  answer<T>(asked: Promise<T>): Promise<T>
-  /** Connects anew in place of a client that doesn't do. */
+  /** The outcome of a command. Rejects where there is none within `timeoutMs`, and with `closed` after `close`. */
+  answer<T>(command: Promise<T>): Promise<T>
+  /** Replaces a client that has failed by a new one. */
   drop(client: Client, cause: unknown): void
   close(): void
 }
 
 export interface ConnectionOptions {
-  origin: Origin
-  /** A node of a cluster; default: those that are known from the start, in turn. */
+  clients: ClientFactory
+  /** The `host:port` of a cluster's node. Default: the nodes given by the user, in turn. */
   address?: string
   timeoutMs: number
-  /** Called with each new client before it is anybody else's. */
+  /** Called with each new client before anybody else gets it. */
   prepare?: (client: Client) => Promise<unknown>
-  /** Called once it has been away for twice `timeoutMs`: nobody waits for it any more. */
+  /** Called where there was no connection for twice `timeoutMs`: every call that waited for it has been rejected by then. */
   onGone?: () => void
 }
 
@@ -29,15 +30,14 @@ const MIN_PAUSE_MS = 50
 const MAX_PAUSE_MS = 1000
 
 const messageOf = (error: unknown): string => {
-  // Several addresses of one name, all of them refused: the message is empty, those of its errors aren't.
+  // Node tries every address of a host name, and rejects with an AggregateError of an empty message where all refuse.
   if (error instanceof AggregateError) return error.errors.map(messageOf).join(', ')
   return error instanceof Error ? error.message : String(error)
 }
 
-export const closedError = (): LogError => new LogError('closed', 'the log is closed')
 export const unavailable = (what: string, cause: unknown): LogError => new LogError('unavailable', `${what}: ${messageOf(cause)}`, { cause })
 
-/** The promise's outcome, or a rejection after `ms`, or with the signal's reason. */
+/** The promise's outcome. Rejects after `ms`, and with the signal's reason once that is aborted. */
 async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): Promise<T> {
   const over = child(signal)
   const late = delay(ms, over.signal).then(() => {
@@ -52,57 +52,57 @@ async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): 
 }
 
 /**
- * Each client lives as long as its socket. The client's own reconnecting would send again what was under way, keep what
- * was asked for meanwhile for as long as it takes, and subscribe anew without saying when that is done.
+ * Makes a new client for every new socket, in place of the libraries' own reconnecting. Those send a command that was under way a second time, queue commands
+ * without a limit, and resubscribe without saying when that is done.
  */
-export function createConnection({ origin, address, timeoutMs, prepare, onGone }: ConnectionOptions): Connection {
+export function createConnection({ clients, address, timeoutMs, prepare, onGone }: ConnectionOptions): Connection {
   const closing = new AbortController()
   const { signal } = closing
   let current: Client | undefined
-  let lose: ((cause: unknown) => void) | undefined
-  let awaySince = 0
+  let loseCurrent: ((cause: unknown) => void) | undefined
+  let disconnectedAt = 0
   let cause: unknown = new Error('not connected yet')
-  let arrival = Promise.withResolvers<Client>()
+  let nextClient = Promise.withResolvers<Client>()
   let started = false
 
-  async function keep(): Promise<void> {
+  async function connectLoop(): Promise<void> {
     let pauseMs = MIN_PAUSE_MS
-    let tried = 0
+    let attempts = 0
     while (!signal.aborted) {
       const lost = Promise.withResolvers<never>()
-      lose = lost.reject
-      lost.promise.catch(() => {}) // it is waited for below, where that comes to it
+      loseCurrent = lost.reject
+      lost.promise.catch(() => {}) // the races below reject with it, if they are reached
       const attempt = child(signal)
-      const opening = open(tried, attempt.signal, lost.reject)
-      tried += 1
+      const opening = open(attempts, attempt.signal, lost.reject)
+      attempts += 1
       let next: Client | undefined
       try {
         next = await within(Promise.race([opening, lost.promise]), timeoutMs, signal)
         pauseMs = MIN_PAUSE_MS
         current = next
-        arrival.resolve(next)
-        await orAborted(Promise.race([lost.promise, watchOver(next)]), signal)
+        nextClient.resolve(next)
+        await orAborted(Promise.race([lost.promise, pingLoop(next)]), signal)
       } catch (error) {
         cause = error
       }
       if (current) {
         current = undefined
-        arrival = Promise.withResolvers()
-        awaySince = performance.now()
+        nextClient = Promise.withResolvers()
+        disconnectedAt = performance.now()
       }
       attempt.abort()
       attempt.release()
-      if (performance.now() - awaySince > 2 * timeoutMs) onGone?.()
-      await delay(pauseMs * (0.5 + Math.random() / 2), signal).catch(() => {}) // closed: the loop ends
+      if (performance.now() - disconnectedAt > 2 * timeoutMs) onGone?.()
+      await delay(pauseMs * (0.5 + Math.random() / 2), signal).catch(() => {}) // aborted: the loop ends
       pauseMs = Math.min(MAX_PAUSE_MS, pauseMs * 2)
     }
   }
 
-  /** A client that answers. It is destroyed once the signal aborts. */
+  /** Opens a client, and resolves once it answers. The client is destroyed once `wanted` is aborted. */
   async function open(attempt: number, wanted: AbortSignal, onError: (error: unknown) => void): Promise<Client> {
-    const client = await origin.open(address, attempt, { timeoutMs, onError })
+    const client = await clients.open(address, attempt, { timeoutMs, onError })
     onAbort(wanted, () => client.destroy())
-    // It may have been making its socket, and doesn't look again whether it is wanted.
+    // A client that is destroyed while it connects may connect nevertheless: destroy it again after that.
     return connect(client)
       .then(
         () => client,
@@ -116,12 +116,12 @@ export function createConnection({ origin, address, timeoutMs, prepare, onGone }
 
   async function connect(client: Client): Promise<void> {
     await client.connect()
-    await client.command(['PING']) // refused while Redis is loading its data
+    await client.command(['PING']) // fails while Redis loads its data
     await prepare?.(client)
   }
 
-  /** A connection can be dead without a word: rejects where it no longer answers. */
-  async function watchOver(client: Client): Promise<never> {
+  /** Pings each `timeoutMs`, and rejects where no answer comes: a connection can die without its socket being closed. */
+  async function pingLoop(client: Client): Promise<never> {
     for (;;) {
       await delay(timeoutMs, signal)
       if (current !== client) throw cause
@@ -135,15 +135,15 @@ export function createConnection({ origin, address, timeoutMs, prepare, onGone }
       if (current) return current
       if (!started) {
         started = true
-        awaySince = performance.now()
-        void keep()
+        disconnectedAt = performance.now()
+        void connectLoop()
       }
-      const leftMs = awaySince + timeoutMs - performance.now()
+      const leftMs = disconnectedAt + timeoutMs - performance.now()
       try {
         if (leftMs <= 0) throw cause
-        return await within(arrival.promise, leftMs, signal)
+        return await within(nextClient.promise, leftMs, signal)
       } catch {
-        throw signal.aborted ? closedError() : unavailable(`Redis has been away for ${Math.round(performance.now() - awaySince)} ms`, cause)
+        throw signal.aborted ? closedError() : unavailable(`Redis has been unreachable for ${Math.round(performance.now() - disconnectedAt)} ms`, cause)
       }
     },
     async answer(asked) {
@@ -154,7 +154,7 @@ export function createConnection({ origin, address, timeoutMs, prepare, onGone }
       }
     },
     drop(client, reason) {
-      if (client === current) lose?.(reason)
+      if (client === current) loseCurrent?.(reason)
     },
     close() {
       closing.abort()

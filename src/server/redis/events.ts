@@ -1,4 +1,4 @@
-/** Events and snapshots, as scripts are told of them and as they tell. */
+/** Converts events and snapshots to the scripts' arguments, and from their replies. */
 
 import type { JobSnapshot, JobStatus, WireEvent } from '../../protocol/frames.ts'
 import { isTerminal } from '../../protocol/rules.ts'
@@ -7,7 +7,7 @@ import { createEvent, withoutMark } from '../encode.ts'
 import { progressIn } from '../log/entry.ts'
 import type { Arguments } from './arguments.ts'
 
-/** What a run of events makes of their job's state. */
+/** How the snapshot changes by a sequence of events, as arguments of APPEND. */
 export function changesBy(types: readonly string[]): Partial<Arguments> {
   const changes: Partial<Arguments> = {}
   for (const [index, type] of types.entries()) {
@@ -20,7 +20,7 @@ export function changesBy(types: readonly string[]): Partial<Arguments> {
   return changes
 }
 
-/** Undefined where it stays as it is. */
+/** The job's status after an event of this type; `undefined` where it stays as it is. */
 function nextStatus(type: string): JobStatus | undefined {
   const next = statusAfter(type, 'queued')
   return next === statusAfter(type, 'running') ? next : undefined

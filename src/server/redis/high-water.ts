@@ -1,4 +1,4 @@
-/** How far this process has seen logs: what tells, besides another run of Redis, that one has lost its tail. */
+/** How far this process has seen each log. A log that ends before that has lost its tail, even where Redis' `run_id` is the same. */
 export interface HighWater {
   get(job: string): { epoch: string; seq: number } | undefined
   set(job: string, epoch: string, seq: number): void
@@ -6,7 +6,7 @@ export interface HighWater {
 
 const MAX_JOBS = 10_000
 
-/** Of the jobs seen latest. */
+/** Remembers the 10,000 jobs that were used last. */
 export function createHighWater(): HighWater {
   const jobs = new Map<string, { epoch: string; seq: number }>()
   return {

@@ -1,4 +1,4 @@
-/** `jobtail/server/redis`: a log in Redis, shared by all processes that use it. */
+/** `jobtail/server/redis`: an event log in Redis, shared by any number of processes. */
 
 export { redisLog } from './log.ts'
 export type { RedisLogOptions } from './options.ts'

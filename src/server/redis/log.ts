@@ -1,39 +1,51 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { JobSnapshot, JobStatus, WireEvent } from '../../protocol/frames.ts'
-import { isTerminal } from '../../protocol/rules.ts'
-import { checkAppend, checkEntry, checkJobId, checkLease } from '../log/entry.ts'
-import { type AppendOptions, type Entry, type EventLog, LogError, type LogPage } from '../log/types.ts'
+import { checkAppend, checkEntries, checkJobId, checkLease } from '../log/entry.ts'
+import { closedError, endedError, historyGoneError, leaseConflict, seqConflict } from '../log/log-errors.ts'
+import type { AppendOptions, Entry, EventLog, LogPage } from '../log/types.ts'
 import { type Arguments, argumentsOf } from './arguments.ts'
 import { checkRedis } from './check.ts'
-import { closedError } from './connection.ts'
 import { changesBy, eventOf, snapshotOf } from './events.ts'
+import { DATA, MS, TYPE } from './find-script.ts'
 import { createHighWater } from './high-water.ts'
 import { type RedisLogOptions, settingsOf } from './options.ts'
 import { createScripts } from './run-scripts.ts'
-import { APPEND, DATA, MS, READ, RENEW, RESET, type Script, SNAPSHOT, TYPE } from './scripts.ts'
-import { createUnsure } from './unsure.ts'
+import { APPEND, READ, RENEW, RESET, type Script, SNAPSHOT } from './scripts.ts'
+import { createUncertainAppends } from './uncertain-appends.ts'
 import { createWakeUps } from './wake-ups.ts'
 
-/** A log in Redis (6.2 or newer, or Valkey), which any number of processes share. It connects at its first use. */
+/**
+ * Keeps events in Redis (6.2 or newer, or Valkey), shared by any number of processes. Each append and each read is one Lua script, so that `seq` has no holes
+ * and the terminal event is the last. Connects at its first use: one connection for commands (in a cluster, one for each node), and one for wake-ups.
+ *
+ * Calls wait up to `timeoutMs` for Redis and then reject with a `LogError` of the code `unavailable`. After that an append may be stored or not: repeat it
+ * with the same `appendId`.
+ *
+ * ```ts
+ * const jobs = createJobServer({ log: redisLog({ url: 'redis://redis:6379' }) })
+ * ```
+ *
+ * @throws {RangeError} or `TypeError` for an option out of range; the message names it.
+ */
 export function redisLog(options: RedisLogOptions = {}): EventLog {
-  const { origin, prefix, maxEvents, maxBytes, ttlMs, ttl, idleTtl, assumeNoLoss, timeoutMs } = settingsOf(options)
-  const scripts = createScripts({ origin, timeoutMs })
-  const wakeUps = createWakeUps({ origin, timeoutMs })
-  const seen = createHighWater()
-  const unsure = createUnsure()
-  /** Reads that have not begun yet: the readers that one event has woken read it once. */
-  const coming = new Map<string, Promise<unknown>>()
+  const { clients, prefix, maxEvents, maxBytes, ttlMs, ttl, idleTtl, assumeNoLoss, timeoutMs } = settingsOf(options)
+  const scripts = createScripts({ clients, timeoutMs })
+  const wakeUps = createWakeUps({ clients, timeoutMs })
+  const highWater = createHighWater()
+  const uncertain = createUncertainAppends()
+  /** Reads that are sent in the next turn of the event loop. Equal reads until then share one: all readers that one event has woken. */
+  const pendingReads = new Map<string, Promise<unknown>>()
   const writer = randomBytes(6).toString('base64url')
   let appends = 0
   let closed = false
 
-  /** Braces around the job: in a cluster all of its keys are in one place. */
+  /** The braces are the hash tag of a Redis Cluster: all keys of a job are in one slot. */
   const keyOf = (job: string, part: string) => `${prefix}{${encodeURIComponent(job)}}:${part}`
   const channelOf = (job: string) => keyOf(job, 'wake')
-  const seenOf = (job: string) => seen.get(job) ?? { epoch: '', seq: 0 }
+  const seenEndOf = (job: string) => highWater.get(job) ?? { epoch: '', seq: 0 }
 
-  /** `ifAgain`: told besides where the script may have run already. */
+  /** Runs a script on a job's keys. `ifAgain`: more arguments for a repetition, where the first attempt may have been executed. */
   function run(
     script: Script,
     job: string,
@@ -44,7 +56,7 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
     if (closed) throw closedError()
     const keys = ['state', 'events', 'gone'].map((part) => keyOf(job, part))
     return scripts.run(script, keys, (isAgain, runId) => {
-      const { epoch, seq } = seenOf(job)
+      const { epoch, seq } = seenEndOf(job)
       const always = { fresh: freshEpoch(), run: runId, assumeNoLoss, seenEpoch: epoch, seenSeq: String(seq), channel: channelOf(job), ttl, idleTtl }
       return argumentsOf({ ...always, ...args, ...(isAgain ? ifAgain : {}) }, ...entries)
     })
@@ -54,18 +66,16 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
     if (closed) throw closedError()
     checkJobId(job)
     checkAppend(options)
-    const texts = entries.map(({ type, data }) => checkEntry(job, type, data))
+    const texts = checkEntries(job, entries)
     const types = entries.map(({ type }) => type)
-    const early = types.findIndex(isTerminal)
-    if (early >= 0 && early < types.length - 1) throw new TypeError(`entries: expected "${types[early]}" last, got ${types.length - 1 - early} after it`)
     if (types.length === 0) return []
-    const reply = await put(job, types, texts, options)
+    const reply = await runAppend(job, types, texts, options)
     const [, epoch, first, ms] = reply as [string, string, number, number] // as: see the script
-    seen.set(job, epoch, first + types.length - 1)
+    highWater.set(job, epoch, first + types.length - 1)
     return types.map((type, index) => eventOf(job, epoch, first + index, type, ms, texts[index] ?? 'null'))
   }
 
-  async function put(
+  async function runAppend(
     job: string,
     types: readonly string[],
     texts: readonly string[],
@@ -73,9 +83,9 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
   ): Promise<unknown[]> {
     appends += 1
     const name = appendId ?? `${writer}${appends}`
-    const tried = appendId === undefined ? undefined : unsure.get(job, name)
-    const from = tried ?? seenOf(job)
-    const again: Partial<Arguments> = { again: '1', afterEpoch: from.epoch, afterSeq: String(from.seq) }
+    const earlier = appendId === undefined ? undefined : uncertain.get(job, name)
+    const searchFrom = earlier ?? seenEndOf(job)
+    const again: Partial<Arguments> = { again: '1', afterEpoch: searchFrom.epoch, afterSeq: String(searchFrom.seq) }
     const args: Partial<Arguments> = {
       ...changesBy(types),
       ...(lease && { owner: lease.owner, lease: String(Math.ceil(lease.ms)) }),
@@ -85,15 +95,14 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
       maxBytes,
       name,
       type: types.at(-1) ?? '',
-      ...(tried ? again : appendId !== undefined && !firstTry && { again: '1' })
+      ...(earlier ? again : appendId !== undefined && !firstTry && { again: '1' })
     }
     const entries = types.flatMap((type, index) => [type, texts[index] ?? 'null'])
-    const reply = await unsure.watch(job, appendId, from, run(APPEND, job, args, entries, again))
+    const reply = await uncertain.track(job, appendId, searchFrom, run(APPEND, job, args, entries, again))
     const [first = ''] = types
-    const shown = JSON.stringify(job)
-    if (reply[0] === 'conflict') throw new LogError('conflict', `job ${shown}: expected ${expectSeq} events before "${first}", found ${reply[1]}`)
-    if (reply[0] === 'ended') throw new LogError('ended', `job ${shown} has ended with "${reply[1]}": "${first}" cannot be appended`)
-    if (reply[0] === 'held') throw new LogError('conflict', `job ${shown}: another owner has its lease`)
+    if (reply[0] === 'conflict') throw seqConflict(job, first, expectSeq, reply[1])
+    if (reply[0] === 'ended') throw endedError(job, first, reply[1])
+    if (reply[0] === 'held') throw leaseConflict(job)
     return reply
   }
 
@@ -102,7 +111,7 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
     const reply = await run(READ, job, { afterEpoch, afterSeq, limit: String(Math.min(limit, Number.MAX_SAFE_INTEGER)) })
     if (isMissing(reply, job)) return undefined
     const [, epoch, last, seq, isOver, entries, leaseMs] = reply as [string, string, number, number, number, [string, string[]][], number] // as: see the script
-    seen.set(job, epoch, last)
+    highWater.set(job, epoch, last)
     const events = entries.map(([id, fields]) => eventOf(job, epoch, Number.parseInt(id, 10), fields[TYPE] ?? '', Number(fields[MS]), fields[DATA] ?? 'null'))
     const end = seq + events.length
     const page: LogPage = { events, epoch, seq, cursor: `${epoch}-${seq}`, done: isOver === 1 && end === last, more: end < last }
@@ -113,23 +122,23 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
     const reply = await run(SNAPSHOT, job)
     if (isMissing(reply, job)) return undefined
     const [, epoch, seq, status, fields] = reply as [string, string, number, JobStatus, (string | null)[]] // as: see the script
-    seen.set(job, epoch, seq)
+    highWater.set(job, epoch, seq)
     return snapshotOf({ id: job, status, epoch, seq, cursor: `${epoch}-${seq}` }, fields)
   }
 
-  function shared<T>(wanted: string, begin: () => Promise<T>): Promise<T> {
-    const found = coming.get(wanted) as Promise<T> | undefined // as: what is wanted says what it is
+  function shareRead<T>(key: string, read: () => Promise<T>): Promise<T> {
+    const found = pendingReads.get(key) as Promise<T> | undefined // as: the key determines the type
     if (found) return found
     const begun = nextTurn().then(() => {
-      coming.delete(wanted) // whoever comes later may have been woken for an event that this one lacks
-      return begin()
+      pendingReads.delete(key) // a later caller may have been woken by an event that this read doesn't see
+      return read()
     })
-    coming.set(wanted, begun)
+    pendingReads.set(key, begun)
     return begun
   }
 
   function isMissing([found]: unknown[], job: string): boolean {
-    if (found === 'gone') throw new LogError('history-gone', `job ${JSON.stringify(job)} and its log are gone: it ended more than ${ttlMs} ms ago`)
+    if (found === 'gone') throw historyGoneError(job, ttlMs)
     return found === 'unknown'
   }
 
@@ -137,13 +146,13 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
     appendMany,
     async append(job, type, data, options) {
       const [event] = await appendMany(job, [{ type, data }], options)
-      return event as WireEvent // as: one for one
+      return event as WireEvent // as: one entry gives one event
     },
-    read: (job, after, limit) => shared(JSON.stringify([job, after, limit]), () => readPage(job, after, limit)),
-    snapshot: (job) => shared(JSON.stringify(job), () => readSnapshot(job)),
+    read: (job, after, limit) => shareRead(JSON.stringify([job, after, limit]), () => readPage(job, after, limit)),
+    snapshot: (job) => shareRead(JSON.stringify(job), () => readSnapshot(job)),
     async watch(job, wake) {
       if (closed) throw closedError()
-      return wakeUps.listen(channelOf(job), wake)
+      return wakeUps.subscribe(channelOf(job), wake)
     },
     async renew(job, owner, ms) {
       checkJobId(job)
@@ -165,8 +174,8 @@ export function redisLog(options: RedisLogOptions = {}): EventLog {
       checkRedis({
         append: (job) => appendMany(job, [{ type: 'succeeded', data: null }]),
         reset: (job) => run(RESET, job),
-        listen: (job) => wakeUps.listen(channelOf(job), () => {}),
-        ask: (job, command) => scripts.ask(keyOf(job, 'gone'), command(keyOf(job, 'gone')))
+        subscribe: (job) => wakeUps.subscribe(channelOf(job), () => {}),
+        command: (job, command) => scripts.command(keyOf(job, 'gone'), command(keyOf(job, 'gone')))
       }),
     async close() {
       closed = true

@@ -3,35 +3,36 @@ import { isLogError } from '../log/types.ts'
 import { type Client, isReply } from './client.ts'
 import { createClusterNodes } from './cluster-nodes.ts'
 import { type ConnectionOptions, unavailable } from './connection.ts'
-import { inWords, reasonOf } from './refusals.ts'
+import { explainDenied, reasonOf } from './reply-errors.ts'
 import { ALL, type Script } from './scripts.ts'
 
 export interface Scripts {
   /**
-   * Runs a script, again where its connection was lost meanwhile: `args` is told whether it may have run already, and which run of Redis it is sent to.
-   * Rejects with `unavailable` where Redis has not answered for `timeoutMs`, and for what it refuses for the time being.
+   * Runs a script, and repeats it where the connection was lost meanwhile. `args` gets `again`: an earlier attempt may have been executed; and the `run_id`
+   * of the Redis that it is sent to. Rejects with `unavailable` where there is no answer within `timeoutMs`, and for errors that may pass, such as a full
+   * memory.
    */
   run(script: Script, keys: string[], args: (again: boolean, runId: string) => string[]): Promise<unknown[]>
-  /** What the node that has the key answers to a command, which is not tried again. */
-  ask(key: string, command: readonly string[]): Promise<unknown>
+  /** Sends one command to the node that has the key, without retries. */
+  command(key: string, command: readonly string[]): Promise<unknown>
   close(): void
 }
 
-/** In a cluster: the key is kept elsewhere, or may be there already. */
+/** Redirections of a cluster: the slot is on another node (MOVED), or is being moved there (ASK). */
 const REDIRECTED = /^(MOVED|ASK) \d+ (\S+)/
-/** Another server, or this one a little later, will do: the connection is made anew. */
-const ELSEWHERE = /\b(LOADING|READONLY|MASTERDOWN)\b/
-/** The keys are being moved. */
-const MOVING = /\bTRYAGAIN\b/
+/** Errors of a node that is no master at the moment: a new connection may reach the master. */
+const NOT_MASTER = /\b(LOADING|READONLY|MASTERDOWN)\b/
+/** The keys of a slot are being moved, and are on two nodes. */
+const TRY_AGAIN = /\bTRYAGAIN\b/
 const MOVING_MS = 50
-/** It will do once somebody has seen to it. */
-const LATER = /\b(OOM|MISCONF|NOREPLICAS|BUSY|CLUSTERDOWN)\b/
+/** Errors that pass once an operator, or time, has removed the cause. */
+const TEMPORARY = /\b(OOM|MISCONF|NOREPLICAS|BUSY|CLUSTERDOWN)\b/
 
 export function createScripts(options: Omit<ConnectionOptions, 'prepare'>): Scripts {
   const { timeoutMs } = options
-  /** A client lives as long as its socket, and so does what it is connected to. */
+  /** The `run_id` of the Redis behind each client. It can't change: a client lives only as long as its socket. */
   const runIds = new WeakMap<Client, string>()
-  const places = createClusterNodes({ ...options, prepare })
+  const nodes = createClusterNodes({ ...options, prepare })
 
   async function prepare(client: Client): Promise<void> {
     const [runId] = await Promise.all([runIdOf(client), load(client)])
@@ -43,62 +44,62 @@ export function createScripts(options: Omit<ConnectionOptions, 'prepare'>): Scri
       const begun = performance.now()
       const [key = ''] = keys
       let isAgain = false
-      let hasLooked = false
-      /** Where this call, and no other yet, is sent. */
-      let asked: string | undefined
+      let hasTriedOthers = false
+      /** The target of an ASK redirection, which counts for this call only. */
+      let askTarget: string | undefined
       for (;;) {
-        const node = asked === undefined ? places.find(key) : places.at(asked)
+        const node = askTarget === undefined ? nodes.find(key) : nodes.at(askTarget)
         const client = await node.client().catch((error) => {
-          places.forget(key)
-          if (hasLooked || places.find(key) === node) throw error
-          hasLooked = true // somebody may have taken its place, whom the others know
-          asked = undefined
+          nodes.forget(key)
+          if (hasTriedOthers || nodes.find(key) === node) throw error
+          hasTriedOthers = true // a replica may have taken over: ask the other nodes once
+          askTarget = undefined
         })
         if (!client) continue
         try {
           const call = [String(keys.length), ...keys, ...args(isAgain, runIds.get(client) ?? '')]
-          return (await node.answer(evaluate(client, script, call, asked !== undefined))) as unknown[] // as: what each script returns
+          return (await node.answer(evaluate(client, script, call, askTarget !== undefined))) as unknown[] // as: every script returns a list
         } catch (error) {
           if (isLogError(error, 'closed')) throw error
           const message = isReply(error) ? error.message : undefined
           const [, kind, address] = REDIRECTED.exec(message ?? '') ?? []
-          asked = kind === 'ASK' ? address : undefined
-          if (kind === 'MOVED' && address !== undefined) places.learn(key, address)
-          else if (message !== undefined && MOVING.test(message)) await pause(MOVING_MS)
+          askTarget = kind === 'ASK' ? address : undefined
+          if (kind === 'MOVED' && address !== undefined) nodes.learn(key, address)
+          else if (message !== undefined && TRY_AGAIN.test(message)) await pause(MOVING_MS)
           else if (kind === undefined) {
-            if (message !== undefined && LATER.test(message)) throw unavailable(reasonOf(message), error)
-            if (message !== undefined && !ELSEWHERE.test(message)) throw inWords(error, key, script.lua)
+            if (message !== undefined && TEMPORARY.test(message)) throw unavailable(reasonOf(message), error)
+            if (message !== undefined && !NOT_MASTER.test(message)) throw explainDenied(error, key, script.lua)
             node.drop(client, error)
-            places.forget(key)
+            nodes.forget(key)
             isAgain = true
           }
           const sinceMs = Math.round(performance.now() - begun)
-          if (sinceMs >= timeoutMs) throw unavailable(`Redis has not answered for ${sinceMs} ms`, error)
+          if (sinceMs >= timeoutMs) throw unavailable(`Redis gave no answer for ${sinceMs} ms`, error)
         }
       }
     },
-    async ask(key, command) {
+    async command(key, command) {
       for (;;) {
-        const node = places.find(key)
+        const node = nodes.find(key)
         try {
           return await node.answer((await node.client()).command(command))
         } catch (error) {
           if (!isReply(error)) throw error
           const [, kind, address] = REDIRECTED.exec(error.message) ?? []
           if (kind !== 'MOVED' || address === undefined)
-            throw LATER.test(error.message) || ELSEWHERE.test(error.message) ? unavailable(reasonOf(error.message), error) : inWords(error, key)
-          places.learn(key, address)
+            throw TEMPORARY.test(error.message) || NOT_MASTER.test(error.message) ? unavailable(reasonOf(error.message), error) : explainDenied(error, key)
+          nodes.learn(key, address)
         }
       }
     },
-    close: places.close
+    close: nodes.close
   }
 }
 
-/** Before the first call: one that has to send its script anew would come after those that were made after it. */
+/** Loads the scripts before the first call. A call that finds its script missing (NOSCRIPT) sends it anew, and would be overtaken by later calls meanwhile. */
 const load = (client: Client): Promise<unknown> => Promise.all(ALL.map(({ lua }) => client.command(['SCRIPT', 'LOAD', lua])))
 
-/** Which run of Redis this is: after a restart it is another one. `''` where an ACL doesn't let us ask. */
+/** The `run_id` of Redis, which changes with each restart. `''` where an ACL forbids INFO. */
 async function runIdOf(client: Client): Promise<string> {
   try {
     return /run_id:(\w+)/.exec(String(await client.command(['INFO', 'server'])))?.[1] ?? ''
@@ -109,15 +110,15 @@ async function runIdOf(client: Client): Promise<string> {
 }
 
 async function evaluate(client: Client, { sha, lua }: Script, call: readonly string[], asking: boolean): Promise<unknown> {
-  const ask = () => {
-    if (asking) client.command(['ASKING']).catch(() => {}) // what comes after it on this connection fails as well
+  const sendAsking = () => {
+    if (asking) client.command(['ASKING']).catch(() => {}) // the command that follows on this connection fails too, and is handled
   }
   try {
-    ask()
+    sendAsking()
     return await client.command(['EVALSHA', sha, ...call])
   } catch (error) {
     if (!(isReply(error) && error.message.startsWith('NOSCRIPT'))) throw error
-    ask()
+    sendAsking()
     return client.command(['EVAL', lua, ...call])
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { lostData, rerunData } from '../log/entry.ts'
+import { FIND, NAMED, put } from './find-script.ts'
 
-/** Lua that Redis runs as one step, and the name that it keeps it by. */
+/** A Lua script, which Redis executes atomically, and the SHA-1 by which Redis knows it. */
 export interface Script {
   lua: string
   sha: string
@@ -12,94 +12,10 @@ const script = (...parts: string[]): Script => {
   return { lua, sha: createHash('sha1').update(lua).digest('hex') }
 }
 
-const NAMED = `
-local arg, named = {}, tonumber(ARGV[1])
-for at = 2, 2 * named, 2 do arg[ARGV[at]] = ARGV[at + 1] end
-`
-
-/** The fields of a stream's entry, in this order. */
-const put = (seq: string, type: string, data: string, name: string) =>
-  `redis.call('XADD', events, ${seq} .. '-0', 'type', ${type}, 'ms', ms, 'data', ${data}, 'name', ${name})`
-export const TYPE = 1
-export const MS = 3
-export const DATA = 5
-
-const lost = JSON.stringify(lostData('MS')).split('MS')
-/** Around the attempt, a number, and the lease's ms. */
-const again = JSON.stringify(rerunData('MS', 'ATTEMPT')).split(/"ATTEMPT"|MS/)
-
 /**
- * Finds the log and says where it stands. Each log knows which run of Redis it was last written in: in another one it may
- * have lost its tail (a kill before the tail was on disk, an older copy, a replica that was behind). So may one whose end is
- * before what this process has seen of it. Both take the new epoch.
- *
- * A lease that is over is given a time of grace, and its owner is woken; once that is over as well, the job ends, or is queued for another attempt. What Redis refuses of it (it is full) is
- * left for whoever looks next.
- *
- * KEYS: state, events, gone.
+ * Appends events and updates the snapshot. Returns `{'appended', epoch, seq of the first event, ms}`, or why nothing was appended: `{'conflict', seq}`,
+ * `{'ended', status}`, `{'held'}`.
  */
-const FIND = `
-local state, events, gone = KEYS[1], KEYS[2], KEYS[3]
-local function digits(n) return string.format('%.0f', n) end
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local ms, run = digits(now), arg.run or ''
-local found = redis.call('HMGET', state, 'epoch', 'seq', 'status', 'run', 'owner', 'leaseMs', 'until', 'warned', 'bytes', 'maxAttempts', 'attempt')
-local epoch, seq, status, owner = found[1], tonumber(found[2]), found[3], found[5]
-local leaseMs, untilMs, bytes = tonumber(found[6]), tonumber(found[7]), tonumber(found[9]) or 0
-local maxAttempts, attempt = tonumber(found[10]), tonumber(found[11]) or 1
-if epoch and ((found[4] ~= run and not arg.assumeNoLoss) or (epoch == arg.seenEpoch and seq < tonumber(arg.seenSeq))) then
-  epoch = arg.fresh
-  redis.call('HSET', state, 'epoch', epoch, 'run', run)
-end
-local isOver = status == 'succeeded' or status == 'failed' or status == 'cancelled'
-
-local function keepFor(ttl)
-  if not ttl then return end
-  redis.call('PEXPIRE', state, digits(ttl))
-  redis.call('PEXPIRE', events, digits(ttl))
-end
-local function keepEnded()
-  if not arg.ttl then return end
-  keepFor(tonumber(arg.ttl))
-  redis.call('SET', gone, '1', 'PX', digits(tonumber(arg.ttl) * 2))
-end
-local function tried(...)
-  local reply = redis.pcall(...)
-  return not (type(reply) == 'table' and reply.err)
-end
-
-if epoch and not isOver and owner and untilMs <= now and arg.owner ~= owner then
-  if found[8] ~= '1' then
-    untilMs = now + math.min(leaseMs, 3000)
-    if tried('HSET', state, 'until', digits(untilMs), 'warned', '1') then redis.call('PUBLISH', arg.channel, '?lease') end
-  elseif maxAttempts and attempt < maxAttempts and not redis.call('HMGET', state, 'cancelling')[1] then
-    local data = '${again[0]}' .. digits(attempt + 1) .. '${again[1]}' .. digits(leaseMs) .. '${again[2]}'
-    bytes = bytes + #data + 2
-    if tried('HSET', state, 'run', run, 'seq', digits(seq + 2), 'status', 'queued', 'attempt', digits(attempt + 1), 'bytes', digits(bytes)) then
-      redis.call('HDEL', state, 'owner', 'leaseMs', 'until', 'warned')
-      seq, status, attempt, owner = seq + 2, 'queued', attempt + 1, false
-      ${put('digits(seq - 1)', "'retrying'", 'data', "''")}
-      ${put('digits(seq)', "'queued'", "'{}'", "''")}
-      keepFor(tonumber(arg.idleTtl))
-      redis.call('PUBLISH', arg.channel, 'queued')
-    end
-  else
-    local data = '${lost[0]}' .. digits(leaseMs) .. '${lost[1]}'
-    if tried('HSET', state, 'run', run, 'seq', digits(seq + 1), 'status', 'failed', 'error', data) then
-      seq, status, isOver = seq + 1, 'failed', true
-      redis.call('HDEL', state, 'input', 'maxAttempts', 'attempt')
-      ${put('digits(seq)', "'failed'", 'data', "''")}
-      keepEnded()
-      redis.call('PUBLISH', arg.channel, 'failed')
-    end
-  end
-end
--- An owner who has lost a job that is run again doesn't get it back by asking for it.
-local isAnothers = (owner or maxAttempts) and owner ~= arg.owner
-`
-
-/** Answers with the first event's seq and ms: all of them are in a row. */
 export const APPEND: Script = script(
   NAMED,
   FIND,
@@ -136,7 +52,7 @@ if arg.owner then
 end
 if arg.maxAttempts then set('maxAttempts', arg.maxAttempts) set('attempt', '1') set('input', arg.input or '') end
 
--- What Redis may refuse comes first, and what it refuses when it is full before what it takes nevertheless: a script is not undone.
+-- Redis doesn't roll a script back. So the commands that it may refuse come first: PUBLISH (by ACL), then HSET (when its memory is full).
 redis.call('PUBLISH', arg.channel, arg.type)
 redis.call('HSET', state, unpack(fields))
 if isNew then redis.call('DEL', events, gone) bytes = 0 end
@@ -162,8 +78,10 @@ return { 'appended', epoch, seq - count + 1, now }
 `
 )
 
+/** Returns `{'gone'}` or `{'unknown'}` for a job without a log. */
 const MISSING = `if not epoch then return { redis.call('EXISTS', gone) == 1 and 'gone' or 'unknown' } end`
 
+/** Returns `{'page', epoch, last seq, seq before the first entry, has ended, entries, ms until the lease expires or -1}`. */
 export const READ: Script = script(
   NAMED,
   FIND,
@@ -177,6 +95,7 @@ return { 'page', epoch, seq, at, isOver and 1 or 0, entries, owner and not isOve
 `
 )
 
+/** Returns `{'snapshot', epoch, seq, status, {progress, result, error, cancelling}}`. */
 export const SNAPSHOT: Script = script(
   NAMED,
   FIND,
@@ -186,6 +105,7 @@ return { 'snapshot', epoch, seq, status, redis.call('HMGET', state, 'progress', 
 `
 )
 
+/** Takes, renews or releases (`lease` 0) the lease. Returns `{1}` where the owner has it, with `adopt` `{1, input, attempt}`, else `{0}`. */
 export const RENEW: Script = script(
   NAMED,
   FIND,
@@ -205,6 +125,7 @@ return arg.adopt and { 1, redis.call('HMGET', state, 'input')[1], attempt } or {
 `
 )
 
+/** Deletes the job, and wakes its watchers with an empty message. */
 export const RESET: Script = script(
   NAMED,
   `
@@ -213,4 +134,5 @@ return { redis.call('DEL', KEYS[1], KEYS[2], KEYS[3]) }
 `
 )
 
+/** Every script, to be loaded when a connection is made. */
 export const ALL: readonly Script[] = [APPEND, READ, SNAPSHOT, RENEW, RESET]

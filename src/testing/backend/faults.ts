@@ -1,26 +1,27 @@
-/** A proxy that a test can make fail: connections as they come, whatever is spoken on them. */
+/** A proxy between a client and a server whose connections a test can break. */
 
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** How an answer ends before its end: the connection breaks, or the body ends as if it were whole. */
+/** How an answer is cut off: the connection is reset, or the body ends as if it were complete. */
 export type Cut = 'reset' | 'clean end'
 
 export interface Faults {
   url: string
-  /** Requests that have come. */
+  /** All requests so far. */
   readonly requests: readonly http.IncomingMessage[]
-  /** Those that are being answered, and those of them of which an answer has begun. */
+  /** How many requests are being answered. */
   readonly open: number
+  /** How many of them have had the head of their answer. */
   readonly begun: number
-  /** Ends what is being answered. */
+  /** Cuts off every answer that is under way. */
   cut(how: Cut): void
-  /** Answers the next requests by itself, one each. */
+  /** Answers the next requests with these statuses, one request each, without asking the server. */
   refuse(...statuses: number[]): void
-  /** From now on nothing more is said in what is being answered; later requests are served. */
+  /** Silences every answer that is under way, and keeps its connection open. Later requests are served. */
   mute(): void
-  /** Only requests with this bearer token are served, others get 401. */
+  /** From now on, requests without this bearer token get 401. */
   require(token: string): void
   close(): Promise<void>
 }
@@ -57,7 +58,7 @@ export async function createFaults(target: string): Promise<Faults> {
   await once(server, 'listening')
 
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${pathname}`, // as: it listens on a port
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${pathname}`, // as: a server that listens on a port has an address
     requests,
     get open() {
       return answers.size

@@ -1,6 +1,6 @@
-/** What the suite needs to know of a backend and of a server for it. */
+/** What `describeBackend` needs of a backend, and of a server for it. */
 
-/** An event as a subscription gives it. */
+/** An event, as a subscription delivers it. */
 export interface SeenEvent {
   id: string
   seq: number
@@ -8,7 +8,7 @@ export interface SeenEvent {
   data: unknown
 }
 
-/** Of a client of `jobtail` or `jobtail/core`, what the suite uses. */
+/** The functions of a client of `jobtail` or `jobtail/core` that the suite uses. */
 export interface FollowingClient {
   /** Follows a job from the event after `after`, until it has ended or `signal` aborts. */
   subscribe(jobId: string, options?: { after?: string; signal?: AbortSignal }): AsyncIterable<SeenEvent>
@@ -19,20 +19,29 @@ export interface FollowingClient {
 /** A job of the server under test. */
 export interface ServedJob {
   id: string
-  /** Has the job do its `n`th step, from 1: a server of a state shows it, any other tells it. */
+  /** Makes the job do step `n`, from 1: the server publishes an event for it, or shows it in the job's state. */
   step(n: number): void | Promise<void>
-  /** Ends the job, with success. */
+  /** Ends the job successfully. */
   end(): void | Promise<void>
 }
 
+/** A backend, and the server that it is tested with. */
 export interface BackendUnderTest {
+  /**
+   * What the backend promises. `log`: each event once, from any cursor. `replay`: each event once; every reading begins at the first one. `state`: each
+   * observed change once. `lossy`: events that come while nobody reads are lost, and a `gap` says so.
+   */
   promises: 'log' | 'replay' | 'state' | 'lossy'
-  /** Makes a client of the backend: `createClient({ backend, url, token, retry: { baseMs: 10 } })`. The suite closes it. */
+  /** Makes a client with the backend: `createClient({ backend, url, token, retry: { baseMs: 10 } })`. The suite closes it. */
   client(options: { url: string; token?: () => string }): FollowingClient
-  /** Starts a server; the suite puts a proxy of its own before it, by which it makes the network fail. */
+  /** Starts a server. The suite puts a proxy in front of it, to make the network fail, and closes both after each test. */
   serve(): Promise<{ url: string; job(): ServedJob | Promise<ServedJob>; close(): void | Promise<void> }>
-  /** Which step an event tells of; undefined where it is none of the steps. */
+  /** Which step an event belongs to; `undefined` for an event of no step. */
   stepOf(event: SeenEvent): number | undefined
-  /** Whether silence is noticed, by a read or by missing heartbeats. @defaultValue true */
+  /**
+   * Whether the backend notices a silent connection, by a single read or by missing heartbeats.
+   *
+   * @defaultValue `true`
+   */
   noticesSilence?: boolean
 }

@@ -1,4 +1,4 @@
-/** What becomes of what is appended, and what is refused. */
+/** Appends: what is stored, and what is refused. */
 
 import { expect, test } from 'vitest'
 import { isCursor } from '../../protocol/rules.ts'
@@ -22,7 +22,7 @@ export function describeAppends({ prefix, open, newId, readAll }: Workbench): vo
     expect(read).toMatchObject({ done: false, cursor: appended[19]?.id })
   })
 
-  test('undefined data is null; what JSON can not carry is refused and leaves nothing behind', async () => {
+  test('undefined data is stored as null; data that JSON cannot carry is refused, and creates no job', async () => {
     const log = await open()
     const id = newId()
     const circular: { self?: unknown } = {}
@@ -32,7 +32,7 @@ export function describeAppends({ prefix, open, newId, readAll }: Workbench): vo
     expect(await log.append(id, 'output', undefined)).toMatchObject({ seq: 1, data: null })
   })
 
-  test('an event is what its data was at the append', async () => {
+  test('changing data after the append does not change the event', async () => {
     const log = await open()
     const id = newId()
     const data = { list: [1] }
@@ -55,7 +55,7 @@ export function describeAppends({ prefix, open, newId, readAll }: Workbench): vo
     await expect(log.append(bad, 'queued', {})).rejects.toThrow(/job id: expected 1 to 256/)
   })
 
-  test.each(['__proto__', 'constructor', 'ü'.repeat(128), 'a/b?c#d %'])('the job id %j is one like others', async (good) => {
+  test.each(['__proto__', 'constructor', 'ü'.repeat(128), 'a/b?c#d %'])('the job id %j is accepted', async (good) => {
     const log = await open()
     const id = prefix === '' ? good : `${prefix}${good}`.slice(0, 128)
     expect(await log.snapshot(id)).toBeUndefined()
@@ -80,7 +80,7 @@ export function describeAppends({ prefix, open, newId, readAll }: Workbench): vo
     expect(await log.read(id, last.id, 1)).toMatchObject({ events: [], done: true, more: false })
   })
 
-  test('of two ends appended at once, one is refused', async () => {
+  test('of two terminal events appended at once, one is refused', async () => {
     const log = await open()
     const id = newId()
     await log.append(id, 'started', {})
@@ -89,7 +89,7 @@ export function describeAppends({ prefix, open, newId, readAll }: Workbench): vo
     expect((await readAll(log, id))?.events).toHaveLength(2)
   })
 
-  test('expectSeq appends only there; 0 creates, once', async () => {
+  test('expectSeq appends only after that seq; with 0, one of several appends creates the job', async () => {
     const log = await open()
     const id = newId()
     await expect(log.append(id, 'started', {}, { expectSeq: 1 })).rejects.toMatchObject({ code: 'conflict' })
@@ -100,7 +100,7 @@ export function describeAppends({ prefix, open, newId, readAll }: Workbench): vo
     expect(await log.append(id, 'started', {}, { expectSeq: 1 })).toMatchObject({ seq: 2 })
   })
 
-  test('concurrent appends keep seq without holes', async () => {
+  test('concurrent appends leave no holes in seq', async () => {
     const log = await open()
     const id = newId()
     await Promise.all(Array.from({ length: 50 }, (_, n) => log.append(id, 'progress', { n })))

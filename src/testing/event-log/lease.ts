@@ -1,4 +1,4 @@
-/** Who runs a job has its lease. */
+/** Leases: taking, renewing, releasing, expiring. */
 
 import { expect, test } from 'vitest'
 import { graceOf, LEASE_IS_OVER } from '../../server/log/types.ts'
@@ -6,11 +6,11 @@ import type { Workbench } from './workbench.ts'
 
 const LEASE_MS = 200
 const lost = { type: 'failed', data: { code: 'lost', retryable: true, message: expect.any(String) } }
-/** The machine may be busy. */
+/** With a long timeout, since the machine may be busy. */
 const eventually = <T>(find: () => T) => expect.poll(find, { timeout: 20_000 })
 
 export function describeLeases({ open, newId, readAll }: Workbench): void {
-  test.each(['read', 'snapshot', 'append'] as const)('a job whose lease is over ends, once somebody looks at it: %s', async (how) => {
+  test.each(['read', 'snapshot', 'append'] as const)('a job whose lease has expired ends at the next call: %s', async (how) => {
     const log = await open()
     const id = newId()
     const begun = performance.now()
@@ -34,7 +34,7 @@ export function describeLeases({ open, newId, readAll }: Workbench): void {
     expect(await log.renew(id, 'a', LEASE_MS)).toBe(false)
   })
 
-  test('of many who look at once, one ends it', async () => {
+  test('of many calls at once, one ends the job', async () => {
     const log = await open()
     const id = newId()
     await log.append(id, 'started', {}, { lease: { owner: 'a', ms: LEASE_MS } })
@@ -45,7 +45,7 @@ export function describeLeases({ open, newId, readAll }: Workbench): void {
     expect((await readAll(log, id))?.events).toHaveLength(2)
   })
 
-  test('a lease that is renewed, by itself or by an append, goes on; its owner is woken where it is over, and may still renew it', async () => {
+  test('a lease can be renewed, by renew or by an append; its owner is woken where it has expired, and may still renew it', async () => {
     const log = await open()
     const id = newId()
     await log.append(id, 'started', {}, { lease: { owner: 'a', ms: LEASE_MS } })
@@ -57,7 +57,7 @@ export function describeLeases({ open, newId, readAll }: Workbench): void {
       if (warned % 2 === 1) void log.renew(id, 'a', LEASE_MS)
       else void log.append(id, 'progress', {}, { lease: { owner: 'a', ms: LEASE_MS } })
     })
-    // Looked at all the time: at each end of it there is somebody who finds out.
+    // A constant stream of reads, so that each expiry is noticed at once.
     const looking = setInterval(() => void log.snapshot(id).catch(() => {}), 20)
     await eventually(() => warned).toBeGreaterThanOrEqual(4)
     clearInterval(looking)
@@ -68,18 +68,18 @@ export function describeLeases({ open, newId, readAll }: Workbench): void {
     expect(await log.renew(id, 'a', 60_000)).toBe(false)
   })
 
-  test('what another owner has is not taken: appends and renewals are refused', async () => {
+  test('appends and renewals of another owner are refused', async () => {
     const log = await open()
     const id = newId()
     await log.append(id, 'started', {}, { lease: { owner: 'a', ms: 60_000 } })
     await expect(log.append(id, 'output', 1, { lease: { owner: 'b', ms: 60_000 } })).rejects.toMatchObject({ name: 'LogError', code: 'conflict' })
     expect(await log.renew(id, 'b', 60_000)).toBe(false)
     expect(await log.renew(id, 'a', 60_000)).toBe(true)
-    // Who wants none is not hindered, as whoever cancels.
+    // An append without a lease is not refused: anybody may cancel.
     expect(await log.append(id, 'cancelling', {})).toMatchObject({ seq: 2 })
   })
 
-  test('a job without a lease has none until somebody takes it; one that is unknown is nobody else’s', async () => {
+  test('a job without a lease gives it to one of several owners; renewing for an unknown job is true', async () => {
     const log = await open()
     const id = newId()
     expect(await log.renew(newId(), 'a', LEASE_MS)).toBe(true)
@@ -89,7 +89,7 @@ export function describeLeases({ open, newId, readAll }: Workbench): void {
     expect(taken.filter(Boolean)).toHaveLength(1)
   })
 
-  test('who gives it up leaves the job to whoever takes it', async () => {
+  test('a released lease can be taken by another owner', async () => {
     const log = await open()
     const id = newId()
     await log.append(id, 'queued', {}, { lease: { owner: 'a', ms: 60_000 } })

@@ -1,11 +1,11 @@
-/** Appends that can be repeated, several at once, and ids that are used again. */
+/** Idempotent appends, several events at once, and ids that are used again after `reset`. */
 
 import { expect, test } from 'vitest'
 import type { Entry } from '../../server/log/types.ts'
 import type { Workbench } from './workbench.ts'
 
 export function describeNames({ open, newId, readAll }: Workbench): void {
-  test('an append that is repeated under its name is there once, and answered with the first one’s event: also after others, and after the end', async () => {
+  test('an append repeated with its appendId is stored once, and resolves with the first event: also after other events, and after the end', async () => {
     const log = await open()
     const id = newId()
     const first = await log.append(id, 'queued', { n: 1 }, { appendId: 'x', expectSeq: 0 })
@@ -19,7 +19,7 @@ export function describeNames({ open, newId, readAll }: Workbench): void {
     expect((await readAll(log, id))?.events).toHaveLength(52)
   })
 
-  test('a name is its job’s; of several under one name at once, one is there', async () => {
+  test('an appendId counts for its job; of several appends with one appendId at once, one is stored', async () => {
     const log = await open()
     const [id, other] = [newId(), newId()]
     const events = await Promise.all(Array.from({ length: 10 }, (_, n) => log.append(id, 'output', n, { appendId: 'x' })))
@@ -27,14 +27,14 @@ export function describeNames({ open, newId, readAll }: Workbench): void {
     expect(await log.append(other, 'output', 1, { appendId: 'x' })).toMatchObject({ job: other, seq: 1 })
   })
 
-  test.each(['', 'x'.repeat(257)])('the name %j is refused', async (appendId) => {
+  test.each(['', 'x'.repeat(257)])('the appendId %j is refused', async (appendId) => {
     const log = await open()
     await expect(log.append(newId(), 'queued', {}, { appendId })).rejects.toThrow(/appendId: expected 1 to 256 characters/)
   })
 
-  test('several at once are in a row, all or none, once under their name', async ({ skip }) => {
+  test('appendMany stores all events in a row, or none, and once for one appendId', async ({ skip }) => {
     const log = await open()
-    const appendMany = log.appendMany?.bind(log) ?? skip('it has no appendMany')
+    const appendMany = log.appendMany?.bind(log) ?? skip('the log has no `appendMany`')
     const id = newId()
     const entries: Entry[] = [
       { type: 'started', data: {} },
@@ -61,7 +61,7 @@ export function describeNames({ open, newId, readAll }: Workbench): void {
     expect((await readAll(log, id))?.events).toHaveLength(7)
   })
 
-  test('an id that was reset is unknown, its watchers are woken, and what comes later is of another epoch', async () => {
+  test('after reset a job is unknown, its watchers are woken, and later events are of another epoch', async () => {
     const log = await open()
     const id = newId()
     await log.append(id, 'started', {}, { lease: { owner: 'a', ms: 60_000 } })

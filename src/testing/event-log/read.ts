@@ -1,18 +1,18 @@
-/** Pages, and where they begin. */
+/** Reads: pages, cursors, retention. */
 
 import { expect, test } from 'vitest'
 import { isCursor } from '../../protocol/rules.ts'
 import type { Workbench } from './workbench.ts'
 
 export function describePages({ open, newId }: Workbench): void {
-  test('an unknown job has neither page nor snapshot', async () => {
+  test('an unknown job has neither a page nor a snapshot', async () => {
     const log = await open()
     expect(await log.read(newId(), undefined, 10)).toBeUndefined()
     expect(await log.read(newId(), 'some-cursor', 10)).toBeUndefined()
     expect(await log.snapshot(newId())).toBeUndefined()
   })
 
-  test('a page tells the position that it follows, also at 0 and at the end', async () => {
+  test('a page has the position that it follows, also at 0 and at the end', async () => {
     const log = await open()
     const id = newId()
     const first = await log.append(id, 'queued', {})
@@ -25,7 +25,7 @@ export function describePages({ open, newId }: Workbench): void {
     expect(await log.read(id, second.id, 10)).toMatchObject({ events: [], seq: 2, cursor: second.id, more: false, done: false })
   })
 
-  test('retention drops the oldest; an old cursor reads from the oldest retained, and is told so', async () => {
+  test('retention drops the oldest events; an older cursor reads from the oldest retained event, and the position shows it', async () => {
     const log = await open(10)
     const id = newId()
     const first = await log.append(id, 'progress', { current: 1 })
@@ -41,7 +41,7 @@ export function describePages({ open, newId }: Workbench): void {
     expect(await log.read(id, undefined, 1000)).toEqual(page)
   })
 
-  test('a foreign cursor, or one beyond the end, reads from the oldest', async () => {
+  test('a foreign cursor, or one beyond the end, reads from the oldest event', async () => {
     const log = await open()
     const id = newId()
     const { id: cursor } = await log.append(id, 'queued', {})

@@ -1,4 +1,4 @@
-/** A job that has lost its runner is run again. */
+/** Reruns: a job whose lease has expired is queued again, and adopted. */
 
 import { expect, test } from 'vitest'
 import type { EventLog } from '../../server/log/types.ts'
@@ -6,10 +6,10 @@ import type { Workbench } from './workbench.ts'
 
 const LEASE_MS = 200
 const lease = (owner: string, ms = LEASE_MS) => ({ owner, ms })
-/** The machine may be busy. */
+/** With a long timeout, since the machine may be busy. */
 const eventually = <T>(find: () => T) => expect.poll(find, { timeout: 20_000 })
 
-/** Of a log that has `adopt`; for others they are skipped. */
+/** The tests are skipped for a log without `adopt`. */
 export function describeReruns({ open, newId, readAll }: Workbench): void {
   const statusOf = (log: EventLog, id: string) => eventually(async () => (await log.snapshot(id))?.status)
   const typesOf = async (log: EventLog, id: string) => (await readAll(log, id))?.events.map(({ type }) => type)
@@ -19,7 +19,7 @@ export function describeReruns({ open, newId, readAll }: Workbench): void {
     return { log, adopt: log.adopt?.bind(log) ?? skip('the log has no `adopt`') }
   }
 
-  test('a job that is to be run again is queued again where its lease is over, and ends where it has no attempts left', async ({ skip }) => {
+  test('a job with rerun is queued again where its lease has expired, and ends where it has no attempts left', async ({ skip }) => {
     const { log, adopt } = await openAdopting(skip)
     const id = newId()
     const input = '{"secret":"ü\\n"}'
@@ -39,7 +39,7 @@ export function describeReruns({ open, newId, readAll }: Workbench): void {
     expect(JSON.stringify([await readAll(log, id), await log.snapshot(id)])).not.toContain('secret')
   })
 
-  test('an owner who has lost it gets it back neither by an append nor by a renewal, before and after another one has taken it', async ({ skip }) => {
+  test('an owner that has lost the lease gets it back neither by an append nor by a renewal, before and after another owner has it', async ({ skip }) => {
     const { log, adopt } = await openAdopting(skip)
     const id = newId()
     await log.append(id, 'queued', {}, { lease: lease('a'), rerun: { input: '', maxAttempts: 5 } })
@@ -56,20 +56,20 @@ export function describeReruns({ open, newId, readAll }: Workbench): void {
     expect(await typesOf(log, id)).toEqual(['queued', 'retrying', 'queued', 'succeeded'])
   })
 
-  test('who gives it up leaves it to whoever adopts it, as the same attempt', async ({ skip }) => {
+  test('a released job can be adopted, as the same attempt', async ({ skip }) => {
     const { log, adopt } = await openAdopting(skip)
     const id = newId()
     await log.append(id, 'queued', {}, { lease: lease('a', 60_000), rerun: { input: '1', maxAttempts: 3 } })
     const heard: unknown[] = []
     await log.watch(id, (what) => heard.push(what))
     expect(await log.renew(id, 'a', 0)).toBe(true)
-    await eventually(() => heard).toContain('queued') // somebody may take it
+    await eventually(() => heard).toContain('queued') // the job can be adopted
     expect(await log.renew(id, 'b', 60_000)).toBe(false)
     expect(await adopt(id, 'b', 60_000)).toEqual({ input: '1', attempt: 1 })
-    expect(await adopt(id, 'b', 60_000)).toEqual({ input: '1', attempt: 1 }) // its answer may have been lost
+    expect(await adopt(id, 'b', 60_000)).toEqual({ input: '1', attempt: 1 }) // adopting again is allowed, since the answer may have been lost
   })
 
-  test('one that somebody wants cancelled is not run again; one that is reset, or has no input, is nobody’s to take', async ({ skip }) => {
+  test('a cancelled job is not run again; a job that was reset, or has no rerun, cannot be adopted', async ({ skip }) => {
     const { log, adopt } = await openAdopting(skip)
     const [cancelled, forgotten, plain] = [newId(), newId(), newId()]
     const rerun = { input: '1', maxAttempts: 3 }

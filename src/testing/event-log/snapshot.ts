@@ -1,4 +1,4 @@
-/** What is kept beside the log. */
+/** Snapshots. */
 
 import { expect, test } from 'vitest'
 import type { Workbench } from './workbench.ts'
@@ -34,7 +34,7 @@ export function describeSnapshots({ open, newId }: Workbench): void {
     ['half', undefined],
     [[1, 2], undefined],
     [null, undefined]
-  ])('progress that is %j is %j in the snapshot: an object, or left out', async (data, progress) => {
+  ])('progress %j is %j in the snapshot', async (data, progress) => {
     const log = await open()
     const id = newId()
     await log.append(id, 'progress', data)
@@ -42,7 +42,7 @@ export function describeSnapshots({ open, newId }: Workbench): void {
     expect((await log.read(id, undefined, 1))?.events[0]?.data).toEqual(data)
   })
 
-  test('the snapshot says that a cancel was asked for, and why', async () => {
+  test('the snapshot has the data of cancelling', async () => {
     const log = await open()
     const id = newId()
     await log.append(id, 'started', {})

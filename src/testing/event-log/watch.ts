@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import type { Workbench } from './workbench.ts'
 
 export function describeWatches({ open, newId }: Workbench): void {
-  test('a watcher hears of every append after it listens, of its job only, until it stops', async () => {
+  test('a watcher is woken by every append to its job, and to no other, until it stops', async () => {
     const log = await open()
     const id = newId()
     const heard = { here: 0, there: 0 }
@@ -27,7 +27,7 @@ export function describeWatches({ open, newId }: Workbench): void {
     stopThere()
   })
 
-  test('listening, then reading, misses nothing that is appended meanwhile', async () => {
+  test('watching first and reading then misses no event that is appended meanwhile', async () => {
     const log = await open(1000)
     for (let round = 0; round < 50; round += 1) {
       const id = newId()

@@ -1,27 +1,31 @@
-/** What the tests of a log begin with. */
+/** The set-up of the tests of a log. */
 
 import { expect, onTestFinished } from 'vitest'
 import type { EventLog, LogPage } from '../../server/log/types.ts'
 
-/** What the suite needs to know of a log. */
+/** The log that `describeEventLog` tests. */
 export interface LogUnderTest {
-  /** A log of its own, closed by the suite. `maxEvents` per job are retained: at least those, and no more than ten times as many. */
+  /** Makes a log. The suite closes it. It has to retain at least `maxEvents` events of each job, and at most ten times as many. */
   create(options: { maxEvents: number }): EventLog | Promise<EventLog>
-  /** Job ids get this in front, for logs that share a store. */
+  /**
+   * The prefix of all job ids, for a store that others use too.
+   *
+   * @defaultValue `''`
+   */
   prefix?: string
 }
 
 export interface Workbench {
   prefix: string
-  /** A log, until the test is over. */
+  /** Makes a log, and closes it at the end of the test. */
   open(maxEvents?: number): Promise<EventLog>
   /** The id of a job that no log has. */
   newId(): string
-  /** The whole of a job's log, page by page. */
+  /** Reads a job's whole log, page by page. */
   readAll(log: EventLog, id: string): Promise<Pick<LogPage, 'events' | 'done' | 'cursor' | 'epoch'> | undefined>
 }
 
-/** Events of a page: few, so that there are several. */
+/** Events per page: few, so that a log has several pages. */
 const LIMIT = 7
 
 export function createWorkbench({ create, prefix = '' }: LogUnderTest): Workbench {

@@ -1,4 +1,4 @@
-/** A self-signed certificate for localhost, made here: Node has no function for it, and not every machine has openssl (RFC 5280, X.690). */
+/** Makes a self-signed certificate for localhost (RFC 5280, X.690). Node has no function for that, and not every machine has openssl. */
 
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 
@@ -36,7 +36,7 @@ const sequence = (...parts: Buffer[]): Buffer => der(tags.sequence, ...parts)
 const oid = (hex: string): Buffer => der(tags.oid, Buffer.from(hex, 'hex'))
 const utcTime = (ms: number): Buffer => der(tags.utcTime, Buffer.from(`${new Date(ms).toISOString().replace(/^\d\d|[-:T]|\.\d+/g, '')}`))
 
-/** Good from yesterday until tomorrow. */
+/** Valid from yesterday until tomorrow. */
 export function selfSigned(): Certificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const algorithm = sequence(oid(ECDSA_WITH_SHA256))

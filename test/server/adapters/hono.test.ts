@@ -4,7 +4,7 @@ import { Hono } from 'hono'
 import { compress } from 'hono/compress'
 import { describeMount, listen } from './mount.ts'
 
-// as: without options for another kind, it is one of node:http
+// as: without other options, `serve` makes a server of node:http
 const start = (app: Hono) => serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }) as http.Server
 
 describeMount('Hono', {

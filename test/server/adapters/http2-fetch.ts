@@ -1,11 +1,11 @@
-/** `fetch` over one HTTP/2 session, since Node's own speaks HTTP/1.1 only. */
+/** A `fetch` over one HTTP/2 session: Node's own speaks only HTTP/1.1. */
 
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
 import { Readable } from 'node:stream'
 
 export interface Http2Fetch {
   fetch: typeof fetch
-  /** How many requests are open now, and were at once at most. */
+  /** How many requests are open, and how many were at most. */
   readonly open: number
   readonly most: number
   close(): void
@@ -57,7 +57,7 @@ function responseOf(stream: ClientHttp2Stream): Promise<Response> {
       for (const [name, value] of Object.entries(rest)) if (!name.startsWith(':')) headers.set(name, String(value))
       const hasBody = status !== 204 && status !== 304
       if (!hasBody) stream.resume()
-      // as: Node's and the DOM's types of one and the same class
+      // as: Node and the DOM have types of their own for the same class
       resolve(new Response(hasBody ? (Readable.toWeb(stream) as ReadableStream<Uint8Array<ArrayBuffer>>) : null, { status, headers }))
     })
   })

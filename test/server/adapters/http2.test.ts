@@ -11,7 +11,7 @@ import { describeMount, listen, type Mounted } from './mount.ts'
 
 const certificate = selfSigned()
 
-/** A socket that trusts the certificate; always by HTTP/1.1. */
+/** A WebSocket that trusts the certificate. `ws` always uses HTTP/1.1. */
 class TrustingWebSocket extends NodeWebSocket {
   constructor(url: string | URL, protocols?: string | string[]) {
     super(url, protocols, { ca: certificate.cert })
@@ -27,7 +27,7 @@ async function mount(jobs: JobServer, allowHTTP1: boolean): Promise<Mounted & { 
   const origin = await listen(server, 'https')
   const own = http2Fetch(origin, certificate.cert)
   onTestFinished(() => own.close())
-  // as: of the DOM's WebSocket, what the transport uses is there
+  // as: it has everything of the DOM's WebSocket that the transport uses
   return { origin, http2: own, client: { fetch: own.fetch, WebSocket: TrustingWebSocket as unknown as typeof WebSocket } }
 }
 

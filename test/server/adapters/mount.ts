@@ -1,4 +1,4 @@
-/** What a job server has to do wherever it is mounted: one suite for every framework. */
+/** The suite for a job server mounted in a framework: one for all frameworks. */
 
 import { once } from 'node:events'
 import type http from 'node:http'
@@ -18,23 +18,23 @@ export const TRANSPORTS = { websocket: webSocket, sse, 'long-poll': longPoll, 's
 export type Name = keyof typeof TRANSPORTS
 
 export interface Mounted {
-  /** Of the whole server, without a path. */
+  /** The server's origin, without a path. */
   origin: string
-  /** How a client speaks to it, where not by the globals. */
+  /** The `fetch` and WebSocket of the client. Default: the globals. */
   client?: Pick<ClientOptions, 'fetch' | 'WebSocket'>
 }
 
 export interface Mount {
-  /** Where the jobs are. Default `/jobs`. */
+  /** The path of the jobs. Default: `/jobs`. */
   basePath?: string
   /** Default: all. */
   transports?: readonly Name[]
-  /** Serves the jobs, beside a page at `/page` that says `the page`; elsewhere answers 404 with `elsewhere` in its text, where it is given. */
+  /** Serves the jobs, and a page `/page` with the text `the page`. Answers other paths with 404, with the text `elsewhere` where that is given. */
   mount(jobs: JobServer): Promise<Mounted>
   elsewhere?: RegExp
 }
 
-/** The origin of a server that listens on loopback from now on until the test is over. */
+/** Lets a server listen on loopback until the end of the test. Resolves with its origin. */
 export async function listen(server: http.Server | Http2SecureServer, scheme = 'http'): Promise<string> {
   if (!server.listening) server.listen(0, '127.0.0.1')
   if (!server.listening) await once(server, 'listening')
@@ -54,7 +54,7 @@ interface Stage {
 
 const EVENTS = 6
 
-/** Of a busy machine. */
+/** A long timeout, since the machine may be busy. */
 const PATIENCE = { timeout: 30_000 }
 
 export function describeMount(
@@ -109,7 +109,7 @@ export function describeMount(
       }
       expect(taken).toEqual(Array.from({ length: EVENTS + 3 }, (_, index) => index + 1))
       expect(await job.result).toBe('the end')
-      // Nor was it the read beside a silent connection that brought them.
+      // The events did not come by the read beside a silent connection either.
       expect(said.filter(({ type }) => type === 'lost' || type === 'probe-failed')).toEqual([])
       await vi.waitFor(() => expect(gate.watching()).toBe(0), PATIENCE)
     })
@@ -128,7 +128,7 @@ export function describeMount(
       expect(types).toEqual(['queued', 'started', 'cancelling', 'cancelled'])
       const other = await client.start({})
       for await (const { type } of other) if (type === 'started') break
-      // What runs listens too.
+      // The running job watches its log too.
       await vi.waitFor(() => expect(gate.watching()).toBe(1), { timeout: 20_000 })
     })
 

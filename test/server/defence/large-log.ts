@@ -7,7 +7,7 @@ const EVENT_BYTES = 100_000
 export const LARGE_EVENTS = 1000
 export const LARGE_BYTES: number = EVENT_BYTES * LARGE_EVENTS
 
-/** Every job named `large-…` has 100 MB of events and has ended; they are made as they are read, so that what is held is somebody else's. Others are ordinary. */
+/** A log in which every job named `large-…` has ended with 100 MB of events. They are made when they are read, so that the log itself holds no memory. */
 export function largeLog(): EventLog {
   const small = memoryLog()
   const data = 'x'.repeat(EVENT_BYTES)

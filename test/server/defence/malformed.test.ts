@@ -9,7 +9,7 @@ const MASK = [0, 0, 0, 0]
 const bytes = (...parts: (number | string | Buffer)[]): Buffer =>
   Buffer.concat(parts.map((part) => (typeof part === 'number' ? Buffer.from([part]) : Buffer.from(part))))
 
-/** What a socket may not say, and the code that it is closed with (RFC 6455 §§5, 7.4.1). */
+/** Malformed WebSocket data, each with the code that the socket is closed with (RFC 6455 §§5, 7.4.1). */
 const FRAMES: [string, Buffer, number][] = [
   ['an unmasked frame', bytes(0x81, 2, '{}'), 1002],
   ['a reserved bit', bytes(0xc1, 0x80, ...MASK), 1002],
@@ -48,7 +48,7 @@ test('after a malformed operation nothing is subscribed, not even what waits for
   const raw = await openRaw(port, `GET /jobs/events HTTP/1.1\r\nHost: x\r\n${UPGRADE}`)
   await vi.waitFor(() => expect(raw.text()).toContain('"hello"'), PATIENCE)
   const message = (operation: string) => bytes(0x81, 0x80 + operation.length, ...MASK, operation)
-  // At once, so that none is answered before the next is there.
+  // In one write, so that no message is answered before the next has arrived.
   raw.socket.write(bytes(message('{"op":"subscribe","job":"slow"}'), message('{}'), message('{"op":"subscribe","job":"42"}')))
   await vi.waitFor(() => expect(raw.text()).toContain('"status":400'), PATIENCE)
   pending.resolve(true)
@@ -66,7 +66,7 @@ test('pings that are not read are not answered without bound', async () => {
   const ping = bytes(0x89, 0x80 + 125, ...MASK, 'x'.repeat(125))
   const many = Buffer.concat(Array.from({ length: 1000 }, () => ping))
   const before = process.memoryUsage().rss
-  // 250 MB of them: each is taken, so that the next can be written.
+  // 250 MB of messages: each has to be read, or the next could not be written.
   for (let n = 0; n < 2000; n += 1) await new Promise((resolve) => raw.socket.write(many, resolve))
   expect(process.memoryUsage().rss - before).toBeLessThan(125 * 2 ** 20)
   await jobs.publish('42', 'succeeded')

@@ -17,7 +17,7 @@ test('requests that come at once over one connection are answered in order, one 
   const { id } = await jobs.publish('42', 'queued')
   const raw = await openRaw(port, ask(`/42/events?after=${id}&wait=55`) + ask('/42/events').repeat(50) + ask('/42'))
   await gate.watched('42')
-  // One of another connection, to see that those behind have had their time.
+  // A request on another connection, whose answer shows that the pipelined ones had enough time.
   await (await fetch(`http://127.0.0.1:${port}/jobs/42`)).text()
   expect(gate.eventsRead()).toBe(0)
   expect(jobs.metrics().connections).toMatchObject({ 'long-poll': 1, 'short-poll': 0 })

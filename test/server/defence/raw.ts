@@ -2,16 +2,16 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** Of a busy machine. */
+/** A long timeout, since the machine may be busy. */
 export const PATIENCE = { timeout: 15_000 }
 
 export interface Raw {
   socket: Socket
-  /** What has come so far, of the first 64 KiB. */
+  /** The first 64 KiB of what has come so far. */
   text(): string
   /** How many bytes have come. */
   readonly received: number
-  /** Reads on after a pause. */
+  /** Resumes reading after `pauseAt`. */
   resume(): void
   closed: Promise<void>
 }
@@ -26,7 +26,7 @@ export const UPGRADE = [
   ''
 ].join('\r\n')
 
-/** Bare TCP: says what it is told to, and reads what comes, until `pauseAt` bytes have. */
+/** A TCP client: writes what the test says, and reads until `pauseAt` bytes have come. */
 export async function openRaw(port: number, text: string, pauseAt = Number.POSITIVE_INFINITY): Promise<Raw> {
   const socket = connect(port, '127.0.0.1')
   onTestFinished(() => void socket.destroy())

@@ -13,10 +13,10 @@ vi.setConfig({ testTimeout: 30_000 })
 afterEach(() => void vi.useRealTimers())
 
 const MIDDLE = LARGE_BYTES / 10
-/** Buffers of the system's on both sides, ours, and what was made to be sent. */
+/** An upper bound of the system's buffers on both sides, the server's buffers, and what was encoded for sending. */
 const MOST_HELD = 24 * 2 ** 20
 
-/** All JSON of a job, a page at a time; how many events there were. */
+/** Reads a whole job as JSON, page by page. Resolves with the number of events. */
 async function readAll(base: string, job: string): Promise<number> {
   let after = ''
   for (let events = 0; ; ) {
@@ -30,7 +30,7 @@ async function readAll(base: string, job: string): Promise<number> {
 const ASK: Record<string, string> = {
   sse: 'GET /jobs/large-stalled/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n',
   websocket: `GET /jobs/large-stalled/events HTTP/1.1\r\nHost: x\r\n${UPGRADE}`,
-  // As many as a client can ask for without waiting.
+  // As many requests as a client can send without waiting.
   'long-poll': 'GET /jobs/large-stalled/events?wait=30 HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(100),
   'short-poll': 'GET /jobs/large-stalled/events HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(100)
 }
@@ -44,14 +44,14 @@ test.each(Object.keys(ASK))(
     const socket = openSocket(`${base}/small/events`)
     await jobs.publish('small', 'queued')
     await vi.waitFor(() => expect(socket.events()).toHaveLength(1), { timeout: 10_000 })
-    // Time enough for the stalled one to take all it can: another one reads everything meanwhile.
+    // Another client reads the whole log meanwhile: enough time for the stalled one to receive all that it can.
     const brisk = await readAll(base, 'large-brisk')
     expect(brisk).toBe(LARGE_EVENTS)
     const delivered = Object.values(jobs.metrics().delivered).reduce((sum, count) => sum + count, 0) - brisk - socket.events().length
     expect((delivered * LARGE_BYTES) / LARGE_EVENTS).toBeLessThan(stalled.received + MOST_HELD)
     await jobs.publish('small', 'succeeded')
     await vi.waitFor(() => expect(socket.events()).toHaveLength(2), { timeout: 10_000 })
-    // It was not given up either: it goes on where it stopped.
+    // The stalled client was not given up either: it continues where it stopped.
     const before = stalled.received
     stalled.resume()
     await vi.waitFor(() => expect(stalled.received).toBeGreaterThan(before), { timeout: 10_000 })
@@ -97,7 +97,7 @@ test('an answer that nobody takes counts as a connection, and is given up in the
   await vi.waitFor(() => expect(stalled.received).toBeGreaterThan(0), PATIENCE)
   expect((await get('/small/events')).status).toBe(503)
   expect(jobs.metrics().connections).toMatchObject({ 'short-poll': 1 })
-  // What it may take at 16 kB a second.
+  // The time that the answer may take at 16 kB a second.
   await vi.advanceTimersByTimeAsync(990_000)
   expect((await get('/small/events')).status).toBe(503)
   await vi.advanceTimersByTimeAsync(100_000)

@@ -4,7 +4,7 @@ import http2 from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { attachTo } from '../../../src/server/adapters/attach.ts'
-import { createBodies } from '../../../src/server/bodies.ts'
+import { createBodyReader } from '../../../src/server/body-reader.ts'
 import { createJobServer } from '../../../src/server/index.ts'
 import { openStream } from '../clients.ts'
 import { serve } from '../serve.ts'
@@ -34,7 +34,7 @@ test('the same by fetch', async () => {
 })
 
 test('bodies under way hold a bounded number of bytes together', async () => {
-  const bodies = createBodies({ maxBodyBytes: 10, bodyTimeoutMs: 60_000 })
+  const bodies = createBodyReader({ maxBodyBytes: 10, bodyTimeoutMs: 60_000 })
   const ends: (() => void)[] = []
   async function* unfinished() {
     yield new Uint8Array(10).fill(0x31)
@@ -83,7 +83,7 @@ test('an HTTP/2 session that asks nothing is closed; one that reads is not', asy
   onTestFinished(() => jobs.close({ graceMs: 100 }))
   await jobs.publish('42', 'queued')
   const server = http2.createServer()
-  // as: without TLS it is the same
+  // as: the session is the same without TLS
   attachTo(server as never, { handle: jobs.handle, upgrade: jobs.upgrade, isOutside: () => false, idleSessionMs: 3000 })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

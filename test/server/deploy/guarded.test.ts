@@ -1,4 +1,4 @@
-/** Real proxies that let nobody to `/jobs` without credentials: no other spelling of a path gets past them. */
+/** Real proxies that protect `/jobs` by credentials: no other spelling of the path gets past them. */
 
 import { expect, test, vi } from 'vitest'
 import { createJobServer } from '../../../src/server/index.ts'

@@ -30,10 +30,10 @@ interface Follower {
   over: Promise<void>
 }
 
-/** What all nodes read and write. */
+/** The log that all nodes share. */
 interface Shared {
   writer: EventLog
-  /** As the next node has it: its closing is that node's only. */
+  /** Opens the log for one node. Closing it leaves the other nodes' logs open. */
   open(): EventLog
 }
 
@@ -125,7 +125,7 @@ test.skipIf(!findProxy('haproxy')).each(LOGS)(
     })()
     starting.catch(() => {}) // the test waits for it in the end
 
-    /** Everybody has had what is appended from now on. */
+    /** Resolves once every reader has had the events that are appended from now on. */
     async function flowsAgain(): Promise<void> {
       const mark = appended + 1
       await vi.waitFor(() => expect(followers.filter(({ seqs }) => (seqs.at(-1) ?? 0) < mark)).toHaveLength(0), { timeout: MINUTE, interval: 50 })
@@ -150,12 +150,12 @@ test.skipIf(!findProxy('haproxy')).each(LOGS)(
       expect([...types].sort()).toEqual(['progress', 'started', 'succeeded'])
     }
     const results = await starting
-    // A job whose node was stopped may have failed with that, before its work began or in the middle of it; none ran twice, none got lost.
+    // A job may have failed because its node was stopped, before or during its work. No job ran twice, and none was lost.
     expect(results.filter((result, n) => result !== n && !String(result).includes('closed'))).toEqual([])
     expect([...runs.values()].every((count) => count === 1)).toBe(true)
     expect(results.filter((result) => typeof result === 'number').length).toBeGreaterThan(results.length / 2)
     const lost = said.flatMap((each) => (each.type === 'lost' ? [`${each.by} ${each.reason}`] : []))
-    // A silence is the busy machine's.
+    // A `silent` connection is the busy machine's fault.
     expect([...new Set(lost)].filter((each) => !each.endsWith(' silent')).sort()).toEqual(['sse bye', 'websocket bye'])
     for (const name of names) {
       const longest = Math.max(...followers.filter(({ transport }) => transport === name).map(({ longestMs }) => longestMs))

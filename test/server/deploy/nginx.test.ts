@@ -1,4 +1,4 @@
-/** nginx in front, as people configure it. */
+/** nginx in front of job servers, configured as in the documents. */
 
 import { expect, onTestFinished, test } from 'vitest'
 import { createClient } from '../../../src/core.ts'

@@ -1,4 +1,4 @@
-/** A real proxy on loopback, in the foreground, with a folder of its own. */
+/** Starts a real proxy on loopback, in the foreground, with a folder of its own. */
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,7 +20,7 @@ const ARGUMENTS: Record<ProxyName, (place: Place) => string[]> = {
   nginx: ({ configuration, folder }) => ['-p', folder, '-c', configuration, '-e', join(folder, 'error.log'), '-g', 'daemon off;'],
   apache: ({ configuration, folder }) => ['-d', folder, '-f', configuration, '-DFOREGROUND'],
   caddy: ({ configuration }) => ['run', '--config', configuration, '--adapter', 'caddyfile'],
-  // The only one whose address isn't in its configuration.
+  // The only proxy whose address isn't in its configuration.
   varnish: ({ configuration, folder, port }) => ['-F', '-a', `127.0.0.1:${port}`, '-f', configuration, '-n', join(folder, 'work'), '-s', 'malloc,32m'],
   lighttpd: ({ configuration }) => ['-D', '-f', configuration],
   squid: ({ configuration }) => ['-N', '-f', configuration],
@@ -28,9 +28,9 @@ const ARGUMENTS: Record<ProxyName, (place: Place) => string[]> = {
   tinyproxy: ({ configuration }) => ['-d', '-c', configuration]
 }
 
-/** Who hasn't ended by then, since it waits for its connections, is killed. */
+/** How long a proxy may wait for its connections before it is killed. */
 const END_MS = 3000
-/** Of what it says: the end. */
+/** How much of the end of its output is kept. */
 const MAX_SAID = 10_000
 
 export interface Proxy {
@@ -38,10 +38,10 @@ export interface Proxy {
   close(): Promise<void>
 }
 
-/** `configure` is given the port to listen on, and a folder. Resolves once the proxy listens. */
+/** `configure` gets the port to listen on, and a folder. Resolves once the proxy listens. */
 export async function openProxy(name: ProxyName, configure: (port: number, folder: string) => string): Promise<Proxy> {
   const folder = mkdtempSync(join(tmpdir(), `jobtail-${name}-`))
-  // Those that root starts go on as somebody else.
+  // Proxies that root starts change to another user.
   chmodSync(folder, 0o755)
   const port = await freePort()
   const configuration = join(folder, `${name}.conf`)
@@ -84,7 +84,7 @@ export async function openProxy(name: ProxyName, configure: (port: number, folde
   return { origin: `http://127.0.0.1:${port}`, close }
 }
 
-/** Resolves once somebody listens on the port, or nobody ever will. */
+/** Resolves once the port accepts connections, or once `isOver` says that the proxy has ended. */
 async function listens(port: number, isOver: () => boolean): Promise<void> {
   while (!isOver()) {
     const socket = connect(port, '127.0.0.1')
@@ -94,6 +94,6 @@ async function listens(port: number, isOver: () => boolean): Promise<void> {
     })
     socket.destroy()
     if (isThere) return
-    await new Promise((resolve) => setTimeout(resolve, 20)) // between two looks
+    await new Promise((resolve) => setTimeout(resolve, 20)) // between two attempts
   }
 }

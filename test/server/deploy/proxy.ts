@@ -1,4 +1,4 @@
-/** A real reverse proxy, and the job servers behind it, until the test is over. */
+/** A real reverse proxy with job servers behind it, stopped at the end of the test. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -8,7 +8,7 @@ import type { JobServer } from '../../../src/server/types.ts'
 import type { ProxyName } from '../../setup/proxies.ts'
 import { openProxy } from './open-proxy.ts'
 
-/** `configure` is given the port to listen on, and a folder. Resolves with the proxy's origin, once it listens. */
+/** `configure` gets the port to listen on, and a folder. Resolves with the proxy's origin once it listens. */
 export async function startProxy(name: ProxyName, configure: (port: number, folder: string) => string): Promise<string> {
   const { origin, close } = await openProxy(name, configure)
   onTestFinished(close)
@@ -17,13 +17,13 @@ export async function startProxy(name: ProxyName, configure: (port: number, fold
 
 export interface Node {
   port: number
-  /** How often a load balancer has been told that it is well. */
+  /** How many health checks were answered with "ok". */
   readonly checks: number
-  /** As a deploy does: stops listening, says goodbye, ends. */
+  /** Stops the node as a deploy does: stops listening, closes the job server, ends the connections. */
   stop(): Promise<void>
 }
 
-/** A job server that listens, on a given port or any, and answers `/health`. */
+/** Starts a job server on the given port or a free one. It also answers `/health`. */
 export async function startNode(jobs: JobServer, port = 0): Promise<Node> {
   let checks = 0
   const server = http.createServer(async (req, res) => {

@@ -4,13 +4,13 @@ import type { createJobServer, memoryLog, wrapLog } from '../../../src/server/fe
 import type { FetchJobServer, JobServerOptions } from '../../../src/server/types.ts'
 import { bundleFetch } from './bundle.ts'
 
-/** What the Fetch standard's runtimes have in common, and nothing of Node's. */
+/** The globals that all runtimes of the Fetch standard have, and none of Node's own. */
 const SHARED = [
   'AbortController AbortSignal Headers Request Response ReadableStream TextDecoder TextEncoder URL URLSearchParams',
   'btoa atob console crypto performance queueMicrotask structuredClone Event EventTarget DOMException'
 ].flatMap((names) => names.split(' '))
 
-/** Timers as browsers and Workers have them: numbers. */
+/** Timers as in browsers and Workers, where a timer is a number. */
 function timers(): Record<string, unknown> {
   const known = new Map<number, NodeJS.Timeout>()
   let last = 0

@@ -5,11 +5,11 @@ const entry = fileURLToPath(new URL('../../../src/server/fetch.ts', import.meta.
 
 export interface Bundle {
   code: string
-  /** What it imports from elsewhere. */
+  /** The modules that it imports from outside of the bundle. */
   imports: string[]
 }
 
-/** `jobtail/server/fetch` as a bundler for somewhere else than Node makes it; `iife` sets the global `jobtail`. */
+/** Bundles `jobtail/server/fetch` for a runtime other than Node. `iife` sets the global `jobtail`. */
 export async function bundleFetch(format: 'es' | 'iife', conditionNames: readonly string[]): Promise<Bundle> {
   const build = await rolldown({
     input: entry,

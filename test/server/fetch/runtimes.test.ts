@@ -9,7 +9,7 @@ import { createClient, longPoll, shortPoll, sse, type Transport } from '../../..
 import { findRuntime, type RuntimeName } from '../../setup/runtimes.ts'
 import { bundleFetch } from './bundle.ts'
 
-/** How each runtime serves, and is called. */
+/** The command of each runtime, and the code that serves with it. */
 const runtimes: Record<RuntimeName, { serve: string; args: readonly string[] }> = {
   bun: { serve: "const { port } = Bun.serve({ port: 0, hostname: '127.0.0.1', idleTimeout: 60, fetch: jobs.fetch }); console.log(port)", args: ['run'] },
   deno: {
@@ -30,7 +30,7 @@ const work = `async (job, input) => {
   return { steps: input.steps }
 }`
 
-/** The base URL of a server that runs there until the test is over. */
+/** Starts a server in the runtime, until the end of the test. Resolves with its base URL. */
 async function start(name: RuntimeName, path: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'jobtail-runtime-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))

@@ -2,7 +2,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import type * as Kit from '../../../src/server/index.ts'
 import type { JobServer, JobServerOptions } from '../../../src/server/types.ts'
 
-/** As a bundler does that puts a module into several of its outputs: all of it is evaluated anew. */
+/** Evaluates all modules anew, as with a bundler that puts a module into several of its outputs. */
 async function evaluate(): Promise<typeof Kit> {
   vi.resetModules()
   return import('../../../src/server/index.ts')
@@ -65,7 +65,7 @@ test.each(['', 5, null])('a name that is none is refused: %j', async (name) => {
 })
 
 test('the second of two servers that each have a log of their own warns, once, with the line that mends it', async () => {
-  delete (globalThis as { [key: symbol]: unknown })[Symbol.for('jobtail.process')] // as: what other tests have left
+  delete (globalThis as { [key: symbol]: unknown })[Symbol.for('jobtail.process')] // as: the registry, which other tests have filled
   const warn = vi.spyOn(console, 'warn').mockReturnValue()
   onTestFinished(() => warn.mockRestore())
   const basePath = '/twice'

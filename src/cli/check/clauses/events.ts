@@ -1,24 +1,24 @@
-/** §1: what is an event, in whichever reading it comes. */
+/** §1: the events, in every reading. */
 
 import { isDeepStrictEqual } from 'node:util'
 import { messageOf } from '../../../errors.ts'
 import { parseFrame } from '../../../protocol/parse.ts'
 import { isTerminal } from '../../../protocol/rules.ts'
 import { attempt, brief, type Clause, expect, Finding, need } from '../clause.ts'
+import { type CheckContext, snapshotOf } from '../context.ts'
 import { type Fields, isFields } from '../http.ts'
 import { everyReading } from '../log.ts'
 import { controlsIn, idsOf } from '../transcript.ts'
-import { snapshotOf, type World } from '../world.ts'
 
-/** A clause that every event has to meet. */
+/** Makes a clause that every event of every reading has to meet. */
 const each = (id: string, says: string, expected: string, isMet: (event: Fields, job: string) => boolean): Clause => ({
   id,
   group: 'log',
   section: '§1',
   says,
-  async check(world) {
-    const { job } = await world.log()
-    for (const { asked, events } of await everyReading(world)) for (const event of events) expect(isMet(event, job), asked, expected, event)
+  async check(context) {
+    const { job } = await context.log()
+    for (const { asked, events } of await everyReading(context)) for (const event of events) expect(isMet(event, job), asked, expected, event)
   }
 })
 
@@ -29,10 +29,10 @@ export const eventClauses: readonly Clause[] = [
     id: 'event-fields',
     group: 'log',
     section: '§1',
-    says: 'An event has an id, a seq, a job, a type and a time, each of its own form',
-    async check(world) {
-      await world.log()
-      for (const { asked, events } of await everyReading(world)) for (const event of events) checkFields(event, asked)
+    says: 'An event has an id, a seq, a job, a type and a time, each well-formed',
+    async check(context) {
+      await context.log()
+      for (const { asked, events } of await everyReading(context)) for (const event of events) checkFields(event, asked)
     }
   },
   each('event-job', 'An event names the job that was asked for', 'the id of the job', ({ job }, asked) => job === asked),
@@ -48,9 +48,9 @@ export const eventClauses: readonly Clause[] = [
     group: 'log',
     section: '§1',
     says: 'An id is unique in the log',
-    async check(world) {
-      await world.log()
-      for (const { asked, events } of await everyReading(world)) {
+    async check(context) {
+      await context.log()
+      for (const { asked, events } of await everyReading(context)) {
         const bySeq = new Map(events.map((event) => [event.seq, event.id]))
         expect(new Set(bySeq.values()).size === bySeq.size, asked, 'another id for each event', idsOf(events))
       }
@@ -61,10 +61,10 @@ export const eventClauses: readonly Clause[] = [
     group: 'log',
     section: '§1',
     says: 'A log is the same in all of its readings',
-    async check(world) {
-      const { events: log } = await world.log()
+    async check(context) {
+      const { events: log } = await context.log()
       const bySeq = new Map(log.map((event) => [event.seq, event]))
-      for (const { asked, events } of await everyReading(world))
+      for (const { asked, events } of await everyReading(context))
         for (const event of events) {
           const other = bySeq.get(event.seq)
           expect(isDeepStrictEqual({ ...event, job: '' }, { ...other, job: '' }), asked, `as in another reading ${brief(other)}`, event)
@@ -76,9 +76,9 @@ export const eventClauses: readonly Clause[] = [
     group: 'log',
     section: '§1',
     says: 'A terminal event is the last, and there is one',
-    async check(world) {
-      const { events, last } = await world.log()
-      const [first] = await everyReading(world)
+    async check(context) {
+      const { events, last } = await context.log()
+      const [first] = await everyReading(context)
       const ends = events.filter(({ type }) => isTerminal(String(type)))
       expect(
         ends.length === 1 && ends[0] === last,
@@ -93,8 +93,8 @@ export const eventClauses: readonly Clause[] = [
     group: 'log',
     section: '§1',
     says: 'A log has one epoch, wherever it is told',
-    async check(world) {
-      const epochs = await epochsOf(world)
+    async check(context) {
+      const epochs = await epochsOf(context)
       const [first] = need(epochs.length > 1 && epochs, 'fewer than two answers tell an epoch')
       for (const { asked, epoch } of epochs) expect(epoch === first?.epoch, asked, `the epoch ${first?.epoch}, as in another answer`, epoch)
     }
@@ -109,18 +109,18 @@ function checkFields(event: Fields, asked: string): void {
   }
 }
 
-async function epochsOf(world: World): Promise<{ asked: string; epoch: unknown }[]> {
-  const { job } = await world.log()
+async function epochsOf(context: CheckContext): Promise<{ asked: string; epoch: unknown }[]> {
+  const { job } = await context.log()
   const places = await Promise.all([
     attempt(async () => {
-      const { exchange, members } = await world.wholeJson()
+      const { exchange, members } = await context.wholeJson()
       return { asked: exchange.asked, place: members[0] }
     }),
     attempt(async () => {
-      const { asked, json } = await snapshotOf(world, job)
+      const { asked, json } = await snapshotOf(context, job)
       return { asked, place: json }
     }),
-    ...[world.wholeStream, world.wholeSocket].map((whole) =>
+    ...[context.wholeStream, context.wholeSocket].map((whole) =>
       attempt(async () => {
         const transcript = await whole()
         return { asked: transcript.asked, place: controlsIn(transcript, 'subscribed')[0] }

@@ -1,60 +1,60 @@
-/** One job, followed by every reading at once while something is appended to it. */
+/** Follows one job by every reading at once while something is appended to it. */
 
 import { delay } from '../../../async/signals.ts'
 import { LeftOut, need } from '../clause.ts'
+import { type CheckContext, endOf, oncePerContext } from '../context.ts'
 import type { Exchange, Fields } from '../http.ts'
 import { cancel } from '../jobs.ts'
 import type { Socket } from '../socket.ts'
-import { answered } from '../stream.ts'
+import { requireEventStream } from '../stream.ts'
 import { controlsIn, type Transcript } from '../transcript.ts'
-import { endOf, perWorld, type World } from '../world.ts'
 
 export interface Live {
   job: string
-  /** Where the job stood before. */
+  /** The job's cursor before the append. */
   after: string
-  /** What was appended while the readers were open, as a short poll has it. */
+  /** The events that were appended while the readers were open, by a short poll. */
   appended: readonly Fields[]
   readers: { sse: Promise<Transcript>; websocket: Promise<Transcript> }
-  /** A socket that had unsubscribed before. */
+  /** A socket that has unsubscribed the job before the append. */
   unsubscribed: Promise<Socket>
-  /** A long poll from `after`, asked before anything was appended. */
+  /** A long poll from `after`, sent before the append. */
   held: Promise<Exchange>
-  /** Of the cancel that appended it, and of another one; none where something else was waited for. */
+  /** The answers to two cancels, the first of which appended an event. Empty where the job had to append one by itself. */
   cancels: readonly Exchange[]
 }
 
-/** So long something is waited for that a job appends by itself. */
+/** How long to wait for an event that the job appends by itself. */
 const APPEND_MS = 10_000
 const POLL_MS = 100
 export const HELD_S = 10
 
-export const liveOf: (world: World) => Promise<Live> = perWorld(live)
+export const liveOf: (context: CheckContext) => Promise<Live> = oncePerContext(live)
 
-async function live(world: World): Promise<Live> {
-  const { cancellable, running, why } = world.jobs
+async function live(context: CheckContext): Promise<Live> {
+  const { cancellable, running, why } = context.jobs
   const job = need(cancellable ?? running, why ?? 'no running job is known')
-  await world.stillRunning(job)
-  if (cancellable !== undefined) await expectUntouched(world, job)
-  const after = await endOf(world, job)
+  await context.stillRunning(job)
+  if (cancellable !== undefined) await expectUntouched(context, job)
+  const after = await endOf(context, job)
   const asks = [{ job, after }]
-  const sse = subscribed(world.stream(asks).then(answered))
-  const websocket = subscribed(openedSocket(world, asks))
-  const unsubscribed = unsubscribe(world, asks)
-  // What fails is told to the clause that looks at it.
+  const sse = subscribed(context.stream(asks).then(requireEventStream))
+  const websocket = subscribed(openedSocket(context, asks))
+  const unsubscribed = unsubscribe(context, asks)
+  // A failure is reported by the clause that awaits the same promise.
   await Promise.allSettled([sse, websocket, unsubscribed])
-  const held = world.askJson(asks, { params: { wait: String(HELD_S) }, limitMs: HELD_S * 1000 + world.reach.limitMs })
-  held.catch(() => {}) // the same
+  const held = context.askJson(asks, { params: { wait: String(HELD_S) }, limitMs: HELD_S * 1000 + context.target.limitMs })
+  held.catch(() => {}) // reported by the clause that awaits it
   const cancels: Exchange[] = []
-  if (cancellable !== undefined) cancels.push(await cancel(world.reach, job), await cancel(world.reach, job))
+  if (cancellable !== undefined) cancels.push(await cancel(context.target, job), await cancel(context.target, job))
   const isCancelled = cancels.some(({ status }) => status < 300)
-  const appended = await whatComes(world, job, after, isCancelled)
+  const appended = await whatComes(context, job, after, isCancelled)
   return { job, after, appended, readers: { sse, websocket }, unsubscribed, held, cancels }
 }
 
-/** A cancel that was asked for before appends nothing now. */
-async function expectUntouched(world: World, job: string): Promise<void> {
-  const { events } = await world.read([{ job }])
+/** Throws `LeftOut` for a job that is being cancelled already: another cancel would append nothing. */
+async function expectUntouched(context: CheckContext, job: string): Promise<void> {
+  const { events } = await context.read([{ job }])
   if (events.some(({ type }) => type === 'cancelling')) throw new LeftOut(`job ${job} is being cancelled already: name another one with --cancellable`)
 }
 
@@ -64,14 +64,14 @@ async function subscribed(opening: Promise<Transcript>): Promise<Transcript> {
   return transcript
 }
 
-async function openedSocket(world: World, asks: readonly { job: string; after: string }[]): Promise<Socket> {
-  const socket = await world.socket(asks)
+async function openedSocket(context: CheckContext, asks: readonly { job: string; after: string }[]): Promise<Socket> {
+  const socket = await context.socket(asks)
   if (!socket.opened) throw new LeftOut('no WebSocket came')
   return socket
 }
 
-async function unsubscribe(world: World, asks: readonly { job: string; after: string }[]): Promise<Socket> {
-  const socket = await openedSocket(world, asks)
+async function unsubscribe(context: CheckContext, asks: readonly { job: string; after: string }[]): Promise<Socket> {
+  const socket = await openedSocket(context, asks)
   await socket.until(() => controlsIn(socket, 'subscribed').length > 0)
   socket.send({ op: 'unsubscribe', job: asks[0]?.job })
   socket.send({ op: 'ping' })
@@ -79,14 +79,14 @@ async function unsubscribe(world: World, asks: readonly { job: string; after: st
   return socket
 }
 
-async function whatComes(world: World, job: string, after: string, isCancelled: boolean): Promise<readonly Fields[]> {
+async function whatComes(context: CheckContext, job: string, after: string, isCancelled: boolean): Promise<readonly Fields[]> {
   const began = performance.now()
   for (;;) {
-    const { events } = await world.read([{ job, after }])
+    const { events } = await context.read([{ job, after }])
     if (events.length > 0) return events
     const waitedMs = performance.now() - began
-    if (isCancelled && waitedMs > world.reach.limitMs) return []
+    if (isCancelled && waitedMs > context.target.limitMs) return []
     if (waitedMs > APPEND_MS) throw new LeftOut('nothing was appended to the running job: name one with --cancellable')
-    await delay(POLL_MS, world.reach.signal)
+    await delay(POLL_MS, context.target.signal)
   }
 }

@@ -7,7 +7,7 @@ import { UPGRADE } from '../raw.ts'
 import type { Order, Report } from './process.ts'
 
 const MINUTES = 60_000
-/** What the system allows one process, where that is less. */
+/** How many files the system lets one process open. */
 const ALLOWED = Number(spawnSync('sh', ['-c', 'ulimit -Hn']).stdout) || Number.POSITIVE_INFINITY
 const CONNECTIONS = Math.min(10_000, ALLOWED - 500)
 const JOBS = Array.from({ length: 100 }, (_, index) => `job-${index}`)
@@ -15,7 +15,7 @@ const JOBS = Array.from({ length: 100 }, (_, index) => `job-${index}`)
 interface Server {
   port: number
   order(order: Order): Promise<Report>
-  /** In bytes, once there are so many connections. */
+  /** The memory in bytes, once there are that many connections. */
   memoryAt(connections: number): Promise<{ bytes: number; rss: number }>
 }
 
@@ -46,11 +46,11 @@ async function startServer(kind: 'jobs' | 'bare'): Promise<Server> {
 
 interface Follower {
   socket: Socket
-  /** The last that came. */
+  /** The last message. */
   text: string
 }
 
-/** Half of them event streams, half WebSockets; a few hundred at a time, as the system's backlog takes them. */
+/** Half of the connections are event streams, half WebSockets. Opened a few hundred at a time, as many as the system's backlog takes. */
 async function openAll(port: number): Promise<Follower[]> {
   const all: Follower[] = []
   onTestFinished(() => {

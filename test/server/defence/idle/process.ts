@@ -1,4 +1,4 @@
-/** A server in a process of its own, so that its memory can be told: `jobs`, or the same connections with nothing behind them. */
+/** A server in a process of its own, so that its memory can be measured: a job server (`jobs`), or bare connections to compare with. */
 
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -15,7 +15,7 @@ const jobs = createJobServer()
 if (isBare) serveBare()
 else jobs.attach(server)
 
-/** Says as much as a reading begins with, and holds it. */
+/** Answers with as many bytes as a reading begins with, and keeps the connection open. */
 function serveBare(): void {
   const first = 'x'.repeat(300)
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, handleProtocols: () => 'jobtail.v1' })
@@ -33,7 +33,7 @@ async function obey(order: Order): Promise<void> {
     for (const job of order.jobs) await jobs.publish(job, order.type)
     return report({ done: true })
   }
-  // Twice: what the first frees may have been held by what only the second one finds.
+  // Twice: some objects can be collected only after the first collection and a turn of the event loop.
   for (let n = 0; n < 2; n += 1) {
     globalThis.gc?.()
     await new Promise((resolve) => setImmediate(resolve))

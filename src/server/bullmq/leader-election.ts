@@ -4,36 +4,36 @@ import type { JobSnapshot } from '../../protocol/frames.ts'
 import { isTerminal } from '../../protocol/rules.ts'
 import { type EventLog, isLogError } from '../log/types.ts'
 
-/** How long the others wait where the bridge that leads is gone without a word. */
+/** How long the other bridges wait where the leading one has died. */
 const LEASE_MS = 15_000
-/** How many unfinished jobs are handed on: the latest. */
+/** How many unfinished jobs are handed on to the next leader: the latest. */
 const MAX_OPEN = 10_000
 
 /**
- * One of a queue's bridges does the work: it has the lease of a job in the log that stands for the queue. That job also says which jobs were unfinished, for
- * a bridge that comes when the queue tells nothing of them any more, and which are asked for where jobs are logged only then.
+ * Leader election among the bridges of one queue: the leader holds the lease of a coordination job in the log (`bullmq:{prefix}:{queue}`). That job also
+ * lists the unfinished jobs, for a new leader to whom the queue no longer tells of them, and passes requests of lazy bridges to the leader.
  */
-export interface Lead {
-  /** Resolves once this bridge leads, with the jobs that were unfinished. `onReady`: the one that leads has caught up. */
-  win(signal: AbortSignal, onReady: () => void): Promise<string[]>
-  /** Keeps the lease until the signal aborts; resolves where it is lost. */
-  keep(signal: AbortSignal): Promise<void>
-  /** Hands on which jobs are unfinished. */
-  tell(open: readonly string[]): Promise<void>
-  /** Lets another bridge lead. */
+export interface LeaderElection {
+  /** Resolves once this bridge leads, with the unfinished jobs. Calls `onReady` where another bridge leads and has caught up with the queue. */
+  acquire(signal: AbortSignal, onReady: () => void): Promise<string[]>
+  /** Renews the lease until the signal is aborted, and rejects with its reason then. Resolves where the lease is lost. */
+  renewLease(signal: AbortSignal): Promise<void>
+  /** Records which jobs are unfinished, and that the leader has caught up. */
+  recordOpen(open: readonly string[]): Promise<void>
+  /** Releases the lead to another bridge, with the unfinished jobs. */
   release(open: readonly string[]): Promise<void>
-  /** Asks whoever leads to log a job. */
-  want(jobId: string): Promise<void>
-  /** Calls back for each job that is asked for from now on; returns how to stop. */
-  onWanted(take: (jobId: string) => void): Promise<() => void>
+  /** Asks the leader to log a job. */
+  requestJob(jobId: string): Promise<void>
+  /** Calls `take` for each job that a bridge asks for from now on. Resolves with a function that stops. */
+  onRequest(callback: (jobId: string) => void): Promise<() => void>
 }
 
-export function createLead(log: EventLog, job: string): Lead {
+export function createLeaderElection(log: EventLog, job: string): LeaderElection {
   const owner = `bullmq-${randomBytes(9).toString('base64url')}`
   const lease = { owner, ms: LEASE_MS }
-  let told = ''
+  let recorded = ''
 
-  async function find(): Promise<JobSnapshot | undefined> {
+  async function readSnapshot(): Promise<JobSnapshot | undefined> {
     try {
       return await log.snapshot(job)
     } catch (error) {
@@ -49,18 +49,18 @@ export function createLead(log: EventLog, job: string): Lead {
       await log.append(job, 'progress', { open: openIn(found), isReady: false }, { expectSeq: 0, lease })
       return true
     } catch (error) {
-      if (isLogError(error, 'conflict') || isLogError(error, 'ended')) return false // another one was first
+      if (isLogError(error, 'conflict') || isLogError(error, 'ended')) return false // another bridge was first
       throw error
     }
   }
 
   return {
-    async win(signal, onReady) {
+    async acquire(signal, onReady) {
       for (;;) {
         const woken = Promise.withResolvers<void>()
         const stop = await log.watch(job, () => woken.resolve())
         try {
-          const found = await find()
+          const found = await readSnapshot()
           if (await tryToLead(found)) return openIn(found)
           if (Object(found?.progress).isReady === true) onReady()
           await delay(LEASE_MS / 3, signal, woken.promise)
@@ -69,28 +69,28 @@ export function createLead(log: EventLog, job: string): Lead {
         }
       }
     },
-    async keep(signal) {
+    async renewLease(signal) {
       for (;;) {
         await delay(LEASE_MS / 3, signal)
-        const isHeld = await log.renew(job, owner, LEASE_MS).catch(() => true) // out of reach: for the others as well
+        const isHeld = await log.renew(job, owner, LEASE_MS).catch(() => true) // while the log is unavailable, no other bridge can take the lease either
         if (!isHeld) return
       }
     },
-    async tell(open) {
+    async recordOpen(open) {
       const latest = open.slice(-MAX_OPEN)
       const text = JSON.stringify(latest)
-      if (text === told) return
+      if (text === recorded) return
       await log.append(job, 'progress', { open: latest, isReady: true }, { lease })
-      told = text
+      recorded = text
     },
     async release(open) {
       await log.append(job, 'succeeded', { open: open.slice(-MAX_OPEN) }, { lease })
     },
-    async want(jobId) {
+    async requestJob(jobId) {
       await log.append(job, 'log', { level: 'debug', message: 'wanted', jobId })
     },
-    async onWanted(take) {
-      let cursor = (await find())?.cursor
+    async onRequest(take) {
+      let cursor = (await readSnapshot())?.cursor
       let reading = Promise.resolve()
       const read = async () => {
         for (let more = true; more; ) {
@@ -101,7 +101,7 @@ export function createLead(log: EventLog, job: string): Lead {
         }
       }
       const readOn = () => {
-        reading = reading.then(read).catch(() => {}) // the next wake-up reads again
+        reading = reading.then(read).catch(() => {}) // read again at the next wake-up
       }
       const stop = await log.watch(job, readOn)
       readOn()
@@ -110,7 +110,7 @@ export function createLead(log: EventLog, job: string): Lead {
   }
 }
 
-/** What was handed on. */
+/** The unfinished jobs that the coordination job lists. */
 function openIn(found: JobSnapshot | undefined): string[] {
   const { open }: { open?: unknown } = Object(found?.result ?? found?.progress)
   return Array.isArray(open) ? open.filter((id) => typeof id === 'string') : []
