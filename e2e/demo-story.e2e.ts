@@ -1,4 +1,4 @@
-/** What somebody sees who opens the demo and presses its button: by Chromium, since what is tested is the page. */
+/** The demo's story, as a user sees it who opens the page and presses the big button. Chromium alone: this tests the page, not the transports. */
 
 import { fileURLToPath } from 'node:url'
 import type { AxeResults } from 'axe-core'
@@ -7,12 +7,12 @@ import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'v
 import { isInstalled, launchBrowser } from './browsers.ts'
 import { type DemoPage, openDemo } from './demo-page.ts'
 
-/** Goes on until the test is over. */
+/** The pace of an export that outlasts the test. */
 const lasting = 'events=5000&interval=25'
 const patiently = { timeout: 60_000 }
 const axe = fileURLToPath(new URL('../node_modules/axe-core/axe.min.js', import.meta.url))
 
-/** The page's parts, as an assistive technology finds them. */
+/** The page's parts, found by role and name, as assistive technology does. */
 const partsOf = (page: Page) => ({
   jobtail: page.getByRole('article', { name: /Export orders, job/ }),
   eventSource: page.getByRole('article', { name: 'EventSource alone' }),
@@ -28,7 +28,7 @@ describe.concurrent.each((['chromium'] as const).filter(isInstalled))("the demo'
   })
   afterAll(() => browser.close())
 
-  /** A page that starts an export by itself. `query` sets its pace; `before` runs before it is loaded. */
+  /** Opens a page that starts an export by itself. `query` sets the pace; `before` runs before the page is loaded. */
   async function open({ onTestFinished }: TestContext, query: string, before?: (page: Page) => Promise<void>): Promise<DemoPage & { jobId: string }> {
     const demoPage = await openDemo(browser)
     onTestFinished(demoPage.close)
@@ -123,12 +123,12 @@ describe.concurrent.each((['chromium'] as const).filter(isInstalled))("the demo'
 declare global {
   interface Window {
     axe: { run(): Promise<AxeResults> }
-    /** What has moved without the user's doing. */
+    /** The layout shifts that no input of the user has caused. */
     shifts: { value: number; nodes: string[] }[]
   }
 }
 
-/** Runs in the page. */
+/** Records layout shifts. Runs in the page. */
 function recordShifts(): void {
   window.shifts = []
   const observer = new PerformanceObserver((list) => {
@@ -146,6 +146,7 @@ async function expectAccessible(page: Page): Promise<void> {
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.setViewportSize({ width, height: 800 })
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width)
       const { violations } = await page.evaluate(() => window.axe.run())
       expect(violations.map(({ id, nodes }) => [width, colorScheme, id, ...nodes.map(({ html }) => html)])).toEqual([])
     }
