@@ -2,7 +2,9 @@
 
 /** An event, as a subscription delivers it. */
 export interface SeenEvent {
+  /** The event's cursor. */
   id: string
+  /** Its number in the job's log. */
   seq: number
   type: string
   data: unknown
@@ -10,12 +12,15 @@ export interface SeenEvent {
 
 /** The functions of a client of `jobtail` or `jobtail/core` that the suite uses. */
 export interface FollowingClient {
+  /** Follows a job. */
   subscribe(jobId: string, options?: { after?: string; signal?: AbortSignal }): AsyncIterable<SeenEvent>
+  /** Ends every subscription. */
   close(): void
 }
 
 /** A job of the server under test. */
 export interface ServedJob {
+  /** The id to follow the job by. */
   id: string
   /** Makes the job do step `n`, from 1: the server publishes an event for it, or shows it in the job's state. */
   step(n: number): void | Promise<void>
