@@ -22,8 +22,11 @@ export interface JobErrorOptions {
  */
 export class JobError extends Error {
   override readonly name = 'JobError'
+  /** Readers get it as `code`. */
   readonly code: string
+  /** Readers get it as `retryable`, where it is not `undefined`. */
   readonly retryable: boolean | undefined
+  /** Readers get it as `details`, where it is not `undefined`. */
   readonly details: unknown
 
   /** `code` is for programs, such as `'no-such-file'`; `message` is for people. */

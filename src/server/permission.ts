@@ -52,9 +52,11 @@ export type Permission =
 export interface Question {
   /** A request of the Fetch standard. Its body can't be read here. */
   request: Request
+  /** What the request wants to do. */
   action: Action
-  /** Absent for `connect` and `start`. */
+  /** The job that it is about. Absent for `connect` and `start`. */
   jobId?: string
+  /** What is known about the sender, beside the request. */
   source: Source
 }
 

@@ -99,6 +99,7 @@ export interface FetchContext {
  * of events that wait for the log, and with a `LogError` where the log refuses, as after the job has ended.
  */
 export interface JobContext {
+  /** The job's id. */
   readonly id: string
   /** 1 for the first run, then +1 for each rerun (`onLost: 'rerun'`). */
   readonly attempt: number

@@ -33,7 +33,9 @@ export interface Adopted {
 
 /** An event to append. */
 export interface Entry {
+  /** 1 to 64 characters of `[A-Za-z0-9._-]`; `gap` is reserved. */
   type: string
+  /** Any value that JSON can carry. */
   data: unknown
 }
 
@@ -136,6 +138,7 @@ export type LogErrorCode = 'ended' | 'conflict' | 'history-gone' | 'unavailable'
 /** An append, a read or a run that was refused. `code` says why. */
 export class LogError extends Error {
   override readonly name = 'LogError'
+  /** Why it was refused. */
   readonly code: LogErrorCode
 
   constructor(code: LogErrorCode, message: string, options?: { cause?: unknown }) {
