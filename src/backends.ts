@@ -1,6 +1,7 @@
 /** jobtail/backends: follows jobs of servers that know nothing of Jobtail, and stay as they are. Each for the `backend` of a client. */
 
 export type { Look, Said } from './backend/document.ts'
+export { type DurableStreamsOptions, durableStreams } from './backend/durable-streams.ts'
 export type { Asked, ForeignRequest, RequestHook } from './backend/foreign.ts'
 export type { EndRule, Meaning, Message } from './backend/message.ts'
 export { type NdjsonOptions, ndjson } from './backend/ndjson.ts'
@@ -19,4 +20,4 @@ export {
   type PresetOptions
 } from './backend/presets.ts'
 export { type StatusPollOptions, statusPoll } from './backend/status-poll.ts'
-export type { StreamOptions } from './backend/stream.ts'
+export type { StreamOptions } from './backend/stream-options.ts'

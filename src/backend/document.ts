@@ -44,6 +44,9 @@ export interface Document {
   etag: string | null
 }
 
+/** The least pause between two looks in a hidden page. */
+export const LEAST_HIDDEN_MS = 15_000
+
 const byHttp = (document: unknown, { response }: Look): Said => (response.status === 202 ? [['started', {}]] : [['succeeded', document]])
 
 /** Looks once; `last` is what was seen before, which a 304 says again. `isNew`: nothing has been read of this job before. */

@@ -22,6 +22,10 @@ export interface Asked {
   base: URL
   /** The server's own cursor to go on from; undefined at the beginning. */
   cursor?: string | undefined
+  /** Only what comes next is asked for: `after: 'tail'`. */
+  isTail?: boolean | undefined
+  /** The answer before, where a reading asks again and again. */
+  last?: Response | undefined
 }
 
 /** What to ask for a job: an address, or a whole request. Called for each request anew, so that a cookie is read when it counts. */

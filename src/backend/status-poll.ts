@@ -6,7 +6,7 @@ import { type ErrorControl, type Frame, isControl, type JobSnapshot, type JobSta
 import { isTerminal } from '../protocol/rules.ts'
 import { statusAfter } from '../protocol/status.ts'
 import type { Backend, Batch, OpenRequest, Transport } from '../types.ts'
-import { type Document, type DocumentOptions, lookAt, type Parts } from './document.ts'
+import { type Document, type DocumentOptions, LEAST_HIDDEN_MS, lookAt, type Parts } from './document.ts'
 import { expectedOf, orRefused, refusal } from './foreign.ts'
 import { operationsOf, type StartOptions } from './foreign-start.ts'
 
@@ -24,7 +24,6 @@ export interface StatusPollOptions extends DocumentOptions, StartOptions {
 const EPOCH = 'state'
 /** The cursor behind a job's end. */
 const END = 'end'
-const LEAST_HIDDEN_MS = 15_000
 
 /** Where a reader is: how many changes it has had, and the marks of what it saw last. */
 interface Place {

@@ -1,215 +1,158 @@
 /** One streamed answer of somebody else's server, whatever its splitter: numbered, resumed, and ended by the job alone. */
 
-import { child, delay } from '../async/signals.ts'
+import { delay } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
-import { type ErrorControl, type Frame, isControl } from '../protocol/frames.ts'
-import { isTerminal } from '../protocol/rules.ts'
+import { isHidden, untilSeen } from '../page.ts'
+import { type ErrorControl, isControl } from '../protocol/frames.ts'
+import { isTerminal, TAIL } from '../protocol/rules.ts'
 import type { Answer } from '../transports/http.ts'
 import type { Backend, Batch, JobCursor, OpenRequest, Transport } from '../types.ts'
-import { type DocumentOptions, lookAt } from './document.ts'
-import { addressOf, ask, expectedOf, lastEventId, orRefused, type RequestHook, wordedOf } from './foreign.ts'
-import { operationsOf, type StartOptions } from './foreign-start.ts'
-import { type EndRule, endIn, type Meaning, type Message, meaningOf } from './message.ts'
-import { CURSOR, cursorOf, type StreamPlace, streamPlaceOf } from './stream-places.ts'
+import { LEAST_HIDDEN_MS, lookAt } from './document.ts'
+import { expectedOf, orRefused } from './foreign.ts'
+import { operationsOf } from './foreign-start.ts'
+import type { Meaning } from './message.ts'
+import { openStream, quietly } from './stream-answer.ts'
+import type { Cut, Splitter, StreamDetails } from './stream-options.ts'
+import { CURSOR } from './stream-places.ts'
+import { createStreamReader, type StreamReader } from './stream-reader.ts'
 
-export interface StreamOptions extends StartOptions {
-  /**
-   * What the server lets be promised: `log`, its messages have ids, from which it goes on; `replay`, each answer begins at the first message; `lossy`, neither.
-   * @defaultValue `'log'`
-   */
-  promises?: 'log' | 'replay' | 'lossy' | undefined
-  /**
-   * What is asked for; with `cursor` where it goes on. An answer to a POST that starts the work is gone on with by another request.
-   * @defaultValue GET `{url}/{id}`
-   */
-  request?: RequestHook | undefined
-  /**
-   * Where the cursor goes: a header, or a parameter of the URL, for the servers that have one (`lastEventId`, `last_event_id`, `after`, `startIndex`).
-   * @defaultValue `'header'`: `Last-Event-ID`
-   */
-  cursor?: 'header' | { parameter: string } | undefined
-  /** @defaultValue `'[DONE]'` */
-  end?: EndRule | readonly EndRule[] | undefined
-  /** What a message means; undefined: nothing. @defaultValue by its name */
-  read?: ((message: Message) => Meaning | undefined) | undefined
-  /** A status document: asked after each end of an answer that no rule has ended, and beside a silent one. */
-  status?: DocumentOptions | undefined
-  /** The server says something at least so often, in ms: 2.5 of these without a byte are a death. @defaultValue none: silence is no death */
-  heartbeatMs?: number | undefined
-}
-
-/** How an answer is cut into messages. */
-export interface Splitter {
-  name: string
-  accept: string
-  split(take: (message: Message) => void): { feed(chunk: string): void; rest(): void }
-}
-
-/** The longest message taken: 16 Mi characters. */
-export const MAX_MESSAGE_CHARS: number = 2 ** 24
 /** An answer that has opened and says nothing has opened for good after so long. */
 const OPEN_MS = 500
 /** A look at a stream has seen what is there when nothing has come for so long. */
 const QUIET_MS = 1000
+/** The pause between two looks at the document, where there is no stream to read. */
+const DOCUMENT_MS = 2000
 
-export function streamBackend(options: StreamOptions, splitter: Splitter): Backend {
+/** Reads by each of the splitters, best first; `look` is the one for a single read beside a silent link. */
+export function streamBackend(options: StreamDetails, splitters: readonly [Splitter, ...Splitter[]], look: Splitter = splitters[0]): Backend {
   const { promises = 'log', status } = options
-  const transport = (name: string, isLook: boolean): Transport => ({
-    name,
-    isSupported: () => true,
+  const transport = (splitter: Splitter, isLook: boolean): Transport => ({
+    name: isLook ? `${splitter.name}-look` : splitter.name,
+    isSupported: ({ WebSocket }) => !splitter.connect || typeof WebSocket === 'function',
     // Each answer is one of its own: what can't be resumed without loss, or cheaply, is not replaced for having been read far.
-    ...(promises !== 'log' && { traits: { polls: 'long' } }),
+    ...(promises !== 'log' ? { traits: { polls: 'long' } as const } : splitter.traits && { traits: splitter.traits }),
     open: (request) => ({ frames: orRefused(request, read(request, { ...options, promises }, splitter, isLook)) })
   })
   return {
     promises,
-    transports: [transport(splitter.name, false)],
-    ...((status || promises === 'log') && { readOnce: transport(`${splitter.name}-look`, true) }),
+    transports: splitters.map((each) => transport(each, false)),
+    ...((status || promises === 'log') && { readOnce: transport(look, true) }),
     expected: expectedOf(CURSOR),
     ...operationsOf(options)
   }
 }
 
-async function* read(request: OpenRequest, options: StreamOptions, splitter: Splitter, isLook: boolean): AsyncGenerator<Batch, void> {
+async function* read(request: OpenRequest, options: StreamDetails, splitter: Splitter, isLook: boolean): AsyncGenerator<Batch, void> {
   const [asked] = request.jobs
   if (!asked) return
-  const { head, place, skip } = begin(asked, options)
+  const reader = createStreamReader(asked, options)
+  let last: Response | undefined
+  let cut: Cut | undefined
   if (isLook && options.status) {
     const end = await endInDocument(request, asked, options)
     // It goes on: nobody knows more than that. Where it is over, what came before the end is read first.
-    if (!end || isControl(end)) return yield end ? [end] : head
+    if (!end || isControl(end) || !isTerminal(end[0])) return yield end && isControl(end) ? [end] : reader.frames()
   }
-  const answer = await open(request, asked, options, place.id, splitter.accept)
-  if (answer && isControl(answer)) return yield [answer]
-  let isOpen = false
-  const opening = (): Frame[] => {
-    const frames = isOpen ? [] : head
-    isOpen = true
-    return frames
-  }
-  let events: Frame[] = []
-  let isOver = false
-  const emit = ([type, data = null]: Meaning): void => {
-    place.seq += 1
-    isOver = isTerminal(type)
-    events.push({ id: cursorOf(place), seq: place.seq, job: asked.job, type, time: new Date().toISOString(), data })
-  }
-  if (answer) {
-    const { feed, rest } = splitter.split(takerOf(options, place, skip, (meaning) => isOver || emit(meaning)))
-    for await (const chunk of quietly(answer, isLook ? QUIET_MS : OPEN_MS, request.signal)) {
-      if (chunk === undefined && isLook) return yield opening()
-      events = opening()
-      if (chunk !== undefined) feed(chunk)
-      else if (events.length === 0) continue
-      yield Object.assign(events, { textLength: chunk?.length ?? 0 })
-      if (isOver) return
-    }
-    events = []
-    const before = { ...place }
-    rest()
-    // What nothing has closed may be half of something: only the end counts.
-    if (!isOver) {
-      events = []
-      Object.assign(place, before)
-    }
-  }
-  if (!isOver) {
-    const end = options.status ? await endInDocument(request, asked, options) : answer ? undefined : (['succeeded', null] as const)
-    if (end && isControl(end)) return yield [end]
-    if (end) emit(end)
-  }
-  if (isOver) yield [...opening(), ...events]
-  else throw new TransportError('cut', 'the answer ended, but nothing in it has ended the job')
-}
-
-/** What a reading begins with, and what of it is had already. */
-function begin({ job, ref, after }: JobCursor, { promises, heartbeatMs }: StreamOptions): { head: Frame[]; place: StreamPlace; skip: number } {
-  const had = streamPlaceOf(after)
-  // Nothing says where it goes on: whatever came meanwhile is lost.
-  const isLost = promises === 'lossy' || (promises === 'log' && had.seq > 0 && had.id === undefined)
-  const place = isLost ? streamPlaceOf(undefined) : had
-  return {
-    head: [
-      { control: 'hello', protocol: 1, ...(heartbeatMs && { heartbeatMs }) },
-      {
-        control: 'subscribed',
-        job,
-        ref,
-        epoch: isLost ? `${Math.random()}` : 'stream',
-        seq: place.seq,
-        cursor: (!isLost && after) || cursorOf(place),
-        status: 'running'
+  for (;;) {
+    const answer = await open(request, asked, options, splitter, reader, last)
+    if (answer === 'refused') return yield* untilOver(request, asked, options, reader)
+    if (answer && isControl(answer)) return yield [answer]
+    if (answer) {
+      cut ??= begin(answer, asked, splitter, reader)
+      if (yield* bodyOf(answer, cut, request, reader, isLook)) return
+      const { rest } = cut
+      last = answer.response
+      // What nothing has closed may be half of something: only the end counts. An answer of many is a whole one.
+      if (splitter.pauseMs === undefined) reader.onlyTheEnd(() => rest(answer.response))
+      else rest(last)
+      if (reader.isToRestart) {
+        cut = last = undefined
+        continue
       }
-    ],
-    place: { ...place, ...(promises === 'replay' && { since: 0 }) },
-    skip: place.since
+    }
+    if (!answer && !options.status) reader.emit(['succeeded', null])
+    if (reader.isOver) return yield reader.frames()
+    if (splitter.pauseMs === undefined) break
+    yield reader.frames()
+    if (isLook) return
+    await delay(splitter.pauseMs, request.signal)
   }
+  const said = await settle(request, asked, options, reader)
+  if (typeof said === 'object') return yield [said]
+  if (reader.isOver) return yield reader.frames()
+  if (said) return yield* untilOver(request, asked, options, reader)
+  throw new TransportError('cut', 'the answer ended, but nothing in it has ended the job')
 }
 
-/** Undefined for a 204: it is over (WHATWG HTML §9.2.3). */
+function begin({ response }: Answer, { after }: JobCursor, splitter: Splitter, reader: StreamReader): Cut {
+  reader.begin()
+  const { take, left, lose, restart } = reader
+  return splitter.split({ cursor: reader.place.id, isTail: after === TAIL, response, take, left, lose, restart })
+}
+
+/** Reads a body; true where nothing is to be read after it. */
+async function* bodyOf(answer: Answer, cut: Cut, request: OpenRequest, reader: StreamReader, isLook: boolean): AsyncGenerator<Batch, boolean> {
+  for await (const chunk of quietly(answer, isLook ? QUIET_MS : OPEN_MS, request.signal)) {
+    if (chunk === undefined && isLook) {
+      if (!reader.hasBegun) yield reader.frames()
+      return true
+    }
+    if (chunk !== undefined) cut.feed(chunk)
+    else if (reader.hasBegun) continue
+    yield Object.assign(reader.frames(), { textLength: chunk?.length ?? 0 })
+    if (reader.isOver) return true
+    if (reader.isToRestart) return false
+  }
+  return false
+}
+
+/** The answer; undefined: it is over; `refused`: there is no stream, or no longer. */
 async function open(
   request: OpenRequest,
-  { job, epoch }: JobCursor,
-  options: StreamOptions,
-  id: string | undefined,
-  accept: string
-): Promise<Answer | ErrorControl | undefined> {
-  const { request: word = (job, { base }) => addressOf(job, base), cursor = 'header', promises } = options
-  const from = promises === 'log' ? id : undefined
-  const worded = wordedOf(await word(job, { base: request.base, cursor: from }), request.base)
-  if (from !== undefined && cursor !== 'header') worded.url.searchParams.set(cursor.parameter, from)
-  const headers = from !== undefined && cursor === 'header' ? { 'last-event-id': lastEventId(from) } : {}
-  return ask(request, worded, epoch === undefined ? job : undefined, { accept, headers }).catch((error) => {
-    if (error.status === 204) return undefined
+  asked: JobCursor,
+  options: StreamDetails,
+  splitter: Splitter,
+  reader: StreamReader,
+  last?: Response
+): Promise<Answer | ErrorControl | 'refused' | undefined> {
+  const { promises, refusals = [] } = options
+  const from = promises === 'log' ? reader.place.id : undefined
+  const answer = await openStream(request, asked, options, splitter, from, last).catch((error) => {
+    const { status = 0 } = error as TransportError // as: whatever was thrown can be asked for it
+    if (status === 410 && from !== undefined) return 'gone' as const
+    if (refusals.includes(status)) return 'refused' as const
     throw error
   })
+  if (from === undefined || (answer !== 'gone' && (typeof answer !== 'object' || !isControl(answer) || answer.status !== 410))) return answer as Answer // as: gone needs a cursor
+  // The server no longer has what the cursor stands for: what it has begins elsewhere.
+  reader.lose()
+  return open(request, asked, options, splitter, reader)
 }
 
-/** Gives the meaning of each message that hasn't been had. */
-function takerOf(
-  { promises, end = '[DONE]', read = meaningOf }: StreamOptions,
-  place: StreamPlace,
-  skip: number,
-  emit: (meaning: Meaning) => void
-): (message: Message) => void {
-  const rules = Array.isArray(end) ? (end as readonly EndRule[]) : [end as EndRule] // as: TypeScript doesn't narrow a readonly list
-  let left = skip
-  return (message: Message): void => {
-    if (message.id !== undefined && promises === 'log') {
-      place.id = message.id
-      place.since = left = 0
-    } else if (left > 0) {
-      left -= 1
-      if (promises === 'replay') place.since += 1
-      return
-    } else place.since += 1
-    const meaning = endIn(message, rules) ?? read(message)
-    if (meaning) emit(meaning)
+/** Asks the document how the job stands: its end is emitted, `waiting` too, once, and then true. */
+async function settle(request: OpenRequest, asked: JobCursor, options: StreamDetails, reader: StreamReader): Promise<ErrorControl | boolean> {
+  const said = options.status && (await endInDocument(request, asked, options))
+  if (!said) return false
+  if (isControl(said)) return said
+  if (isTerminal(said[0])) reader.emit(options.settle?.(said, reader.last) ?? said)
+  else reader.emitOnce(said)
+  return true
+}
+
+/** Polls the document, where there is nothing else to be read. */
+async function* untilOver(request: OpenRequest, asked: JobCursor, options: StreamDetails, reader: StreamReader): AsyncGenerator<Batch, void> {
+  for (;;) {
+    const said = await settle(request, asked, options, reader)
+    if (typeof said === 'object') return yield [said]
+    yield reader.frames()
+    if (reader.isOver) return
+    await untilSeen(isHidden() ? LEAST_HIDDEN_MS : DOCUMENT_MS, request.signal)
   }
 }
 
-async function endInDocument(request: OpenRequest, { job, epoch }: JobCursor, { status = {} }: StreamOptions): Promise<Meaning | ErrorControl | undefined> {
+async function endInDocument(request: OpenRequest, { job, epoch }: JobCursor, { status = {} }: StreamDetails): Promise<Meaning | ErrorControl | undefined> {
   const look = await lookAt(request, job, status, epoch === undefined)
   if (isControl(look)) return look
-  const end = look.parts.find(({ type }) => isTerminal(type))
+  const end = look.parts.find(({ type }) => isTerminal(type) || type === 'waiting')
   return end && [end.type, end.data]
-}
-
-/** The pieces of a body, and undefined whenever none has come for so long. */
-async function* quietly({ chunks }: Answer, ms: number, signal: AbortSignal): AsyncGenerator<string | undefined, void> {
-  try {
-    for (let next: ReturnType<typeof chunks.next> | undefined; ; ) {
-      next ??= chunks.next()
-      const quiet = child(signal)
-      const item = await Promise.race([next, delay(ms, quiet.signal).then(() => undefined)]).finally(() => {
-        quiet.release()
-        quiet.abort()
-      })
-      if (item?.done) return
-      if (item) next = undefined
-      yield item?.value
-    }
-  } finally {
-    chunks.return().catch(() => {}) // it may have broken already
-  }
 }

@@ -1,0 +1,51 @@
+/** One answer of a foreign stream: how it is asked for, and its body piece by piece. */
+
+import { child, delay } from '../async/signals.ts'
+import type { ErrorControl } from '../protocol/frames.ts'
+import { TAIL } from '../protocol/rules.ts'
+import type { Answer } from '../transports/http.ts'
+import type { JobCursor, OpenRequest } from '../types.ts'
+import { addressOf, ask, lastEventId, wordedOf } from './foreign.ts'
+import type { Splitter, StreamDetails } from './stream-options.ts'
+
+/** Undefined for a 204: it is over (WHATWG HTML §9.2.3). */
+export async function openStream(
+  request: OpenRequest,
+  { job, epoch, after }: JobCursor,
+  options: StreamDetails,
+  splitter: Splitter,
+  from: string | undefined,
+  last: Response | undefined
+): Promise<Answer | ErrorControl | undefined> {
+  const { request: own = (id, { base }) => addressOf(id, base), cursor = 'header' } = options
+  const { request: word = own, accept, adapt, connect } = splitter
+  const { fetch } = request
+  const adapted = { ...request, ...(adapt && { fetch: async (...asked: Parameters<typeof fetch>) => adapt(await fetch.call(undefined, ...asked)) }) }
+  const worded = wordedOf(await word(job, { base: request.base, cursor: from, isTail: after === TAIL, last }), request.base)
+  if (from !== undefined && typeof cursor === 'object') worded.url.searchParams.set(cursor.parameter, from)
+  if (connect) return connect(request, worded.url)
+  const headers = from !== undefined && cursor === 'header' ? { 'last-event-id': lastEventId(from) } : {}
+  return ask(adapted, worded, epoch === undefined ? job : undefined, { ...(accept && { accept }), headers }).catch((error) => {
+    if (error.status === 204) return undefined
+    throw error
+  })
+}
+
+/** The pieces of a body, and undefined whenever none has come for so long. */
+export async function* quietly({ chunks }: Answer, ms: number, signal: AbortSignal): AsyncGenerator<string | undefined, void> {
+  try {
+    for (let next: ReturnType<typeof chunks.next> | undefined; ; ) {
+      next ??= chunks.next()
+      const quiet = child(signal)
+      const item = await Promise.race([next, delay(ms, quiet.signal).then(() => undefined)]).finally(() => {
+        quiet.release()
+        quiet.abort()
+      })
+      if (item?.done) return
+      if (item) next = undefined
+      yield item?.value
+    }
+  } finally {
+    chunks.return().catch(() => {}) // it may have broken already
+  }
+}
