@@ -4,6 +4,7 @@ export type { Look, Said } from './backend/document.ts'
 export { type DurableStreamsOptions, durableStreams } from './backend/durable-streams.ts'
 export type { Asked, ForeignRequest, RequestHook } from './backend/foreign.ts'
 export type { EndRule, Meaning, Message } from './backend/message.ts'
+export { type NchanOptions, nchan } from './backend/nchan.ts'
 export { type NdjsonOptions, ndjson } from './backend/ndjson.ts'
 export { plainSse } from './backend/plain-sse.ts'
 export {

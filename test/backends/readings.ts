@@ -2,9 +2,9 @@
 
 import type { Backend } from '../../src/types.ts'
 
-/** The backend with one of its readings; what it looks with stays. */
-export function only(backend: Backend, name: string): Backend {
-  const transports = backend.transports.filter((each) => each.name === name)
-  if (transports.length === 0) throw new Error(`there is no reading "${name}", but ${backend.transports.map((each) => each.name)}`)
+/** The backend with these of its readings; what it looks with stays. */
+export function only(backend: Backend, ...names: string[]): Backend {
+  const transports = backend.transports.filter(({ name }) => names.includes(name))
+  if (transports.length !== names.length) throw new Error(`expected the readings "${names}", got "${backend.transports.map(({ name }) => name)}"`)
   return { ...backend, transports }
 }
