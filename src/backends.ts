@@ -1,5 +1,6 @@
 /** jobtail/backends: follows jobs of servers that know nothing of Jobtail, and stay as they are. Each for the `backend` of a client. */
 
+export { type AiSdkOptions, aiSdk, workflow } from './backend/ai-sdk.ts'
 export type { Look, Said } from './backend/document.ts'
 export { type DurableStreamsOptions, durableStreams } from './backend/durable-streams.ts'
 export type { Asked, ForeignRequest, RequestHook } from './backend/foreign.ts'

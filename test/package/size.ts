@@ -41,6 +41,8 @@ export const budgets: readonly Budget[] = [
   backend('ndjson', POLL, 2000), // all that streams share: several readings, gaps in the middle, a document in place of a stream
   backend('plainSse', `${POLL}; export { ndjson } from 'jobtail/backends'; export { createParser } from 'eventsource-parser'`, 200),
   backend('durableStreams', STREAM, 1000),
+  backend('aiSdk', STREAM, 500),
+  backend('workflow', STREAM, 500),
   backend('nchan', STREAM, 1000),
   backend('microsoftLro', POLL, 300),
   backend('googleLro', POLL, 300),
