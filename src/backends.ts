@@ -7,6 +7,7 @@ export type { Asked, ForeignRequest, RequestHook } from './backend/foreign.ts'
 export type { EndRule, Meaning, Message } from './backend/message.ts'
 export { type NchanOptions, nchan } from './backend/nchan.ts'
 export { type NdjsonOptions, ndjson } from './backend/ndjson.ts'
+export { type OpenaiResponsesOptions, openaiResponses } from './backend/openai-responses.ts'
 export { plainSse } from './backend/plain-sse.ts'
 export {
   type AzureDurableOptions,

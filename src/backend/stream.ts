@@ -48,14 +48,14 @@ async function* read(request: OpenRequest, options: StreamDetails, splitter: Spl
   const reader = createStreamReader(asked, options)
   let last: Response | undefined
   let cut: Cut | undefined
-  if (isLook && options.status) {
+  if (isLook && options.status && options.promises !== 'log') {
     const end = await endInDocument(request, asked, options)
     // It goes on: nobody knows more than that. Where it is over, what came before the end is read first.
     if (!end || isControl(end) || !isTerminal(end[0])) return yield end && isControl(end) ? [end] : reader.frames()
   }
   for (;;) {
     const answer = await open(request, asked, options, splitter, reader, last)
-    if (answer === 'refused') return yield* untilOver(request, asked, options, reader)
+    if (answer === 'refused') return yield* untilOver(request, asked, options, reader, isLook)
     if (answer && isControl(answer)) return yield [answer]
     if (answer) {
       cut ??= begin(answer, asked, splitter, reader)
@@ -80,7 +80,7 @@ async function* read(request: OpenRequest, options: StreamDetails, splitter: Spl
   const said = await settle(request, asked, options, reader)
   if (typeof said === 'object') return yield [said]
   if (reader.isOver) return yield reader.frames()
-  if (said) return yield* untilOver(request, asked, options, reader)
+  if (said) return yield* untilOver(request, asked, options, reader, isLook)
   throw new TransportError('cut', 'the answer ended, but nothing in it has ended the job')
 }
 
@@ -140,12 +140,12 @@ async function settle(request: OpenRequest, asked: JobCursor, options: StreamDet
 }
 
 /** Polls the document, where there is nothing else to be read. */
-async function* untilOver(request: OpenRequest, asked: JobCursor, options: StreamDetails, reader: StreamReader): AsyncGenerator<Batch, void> {
+async function* untilOver(request: OpenRequest, asked: JobCursor, options: StreamDetails, reader: StreamReader, isLook: boolean): AsyncGenerator<Batch, void> {
   for (;;) {
     const said = await settle(request, asked, options, reader)
     if (typeof said === 'object') return yield [said]
     yield reader.frames()
-    if (reader.isOver) return
+    if (reader.isOver || isLook) return
     await untilSeen(isHidden() ? LEAST_HIDDEN_MS : DOCUMENT_MS, request.signal)
   }
 }
