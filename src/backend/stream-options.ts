@@ -79,6 +79,8 @@ export interface StreamDetails extends Omit<StreamOptions, 'cursor'> {
   cursor?: StreamOptions['cursor'] | 'none'
   /** Statuses that refuse the stream for good: the document is polled from then on. */
   refusals?: readonly number[]
+  /** The document is asked first whether there is such a job: the stream doesn't tell. */
+  asksFirst?: boolean
   /** What a document's end becomes, given the last message before it. */
   settle?(end: Meaning, last: Message | undefined): Meaning
 }

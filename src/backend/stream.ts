@@ -53,6 +53,10 @@ async function* read(request: OpenRequest, options: StreamDetails, splitter: Spl
     // It goes on: nobody knows more than that. Where it is over, what came before the end is read first.
     if (!end || isControl(end) || !isTerminal(end[0])) return yield end && isControl(end) ? [end] : reader.frames()
   }
+  if (options.asksFirst && asked.epoch === undefined) {
+    const said = await endInDocument(request, asked, options)
+    if (said && isControl(said)) return yield [said]
+  }
   for (;;) {
     const answer = await open(request, asked, options, splitter, reader, last)
     if (answer === 'refused') return yield* untilOver(request, asked, options, reader, isLook)

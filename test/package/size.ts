@@ -44,6 +44,7 @@ export const budgets: readonly Budget[] = [
   backend('aiSdk', STREAM, 500),
   backend('workflow', STREAM, 500),
   backend('openaiResponses', STREAM, 700),
+  backend('langGraph', STREAM, 1000),
   backend('nchan', STREAM, 1000),
   backend('microsoftLro', POLL, 300),
   backend('googleLro', POLL, 300),
