@@ -34,7 +34,7 @@ export interface StreamReader {
   onlyTheEnd(attempt: () => void): void
 }
 
-export function createStreamReader({ job, ref, after }: JobCursor, options: StreamDetails): StreamReader {
+export function createStreamReader({ job, ref, after, epoch = 'stream' }: JobCursor, options: StreamDetails): StreamReader {
   const { promises = 'log', heartbeatMs, end = '[DONE]', read = meaningOf } = options
   const rules = Array.isArray(end) ? (end as readonly EndRule[]) : [end as EndRule] // as: TypeScript doesn't narrow a readonly list
   const had = streamPlaceOf(after)
@@ -47,10 +47,10 @@ export function createStreamReader({ job, ref, after }: JobCursor, options: Stre
   let isOver = false
   let hasBegun = false
   let isToRestart = false
-  const subscribed = (epoch: string, cursor: string) => ({ control: 'subscribed', job, epoch, seq: place.seq, cursor, status: 'running' }) as const
+  const subscribed = (at: string, cursor: string) => ({ control: 'subscribed', job, epoch: at, seq: place.seq, cursor, status: 'running' }) as const
   let pending: Frame[] = [
     { control: 'hello', protocol: 1, ...(heartbeatMs && { heartbeatMs }) },
-    { ...subscribed(isLost ? `${Math.random()}` : 'stream', (!isLost && after) || cursorOf(place)), ref }
+    { ...subscribed(isLost ? `${Math.random()}` : epoch, (!isLost && after) || cursorOf(place)), ref }
   ]
 
   function emit([type, data = null]: Meaning): void {

@@ -45,6 +45,7 @@ export const budgets: readonly Budget[] = [
   backend('workflow', STREAM, 500),
   backend('openaiResponses', STREAM, 700),
   backend('langGraph', STREAM, 1000),
+  backend('mercure', STREAM, 500),
   backend('nchan', STREAM, 1000),
   backend('microsoftLro', POLL, 300),
   backend('googleLro', POLL, 300),
