@@ -99,9 +99,10 @@ export function createPage(onNetwork: (type: 'offline' | 'online') => void): Pag
 }
 
 /** Resolves after so long, or as soon as the page is seen again. */
-export function untilSeen(ms: number, signal: AbortSignal): Promise<void> {
+export function untilSeen(ms: number, signal: AbortSignal, woken?: Promise<void>): Promise<void> {
   const seen = Promise.withResolvers<void>()
   const over = new AbortController()
+  woken?.then(seen.resolve)
   globalThis.document?.addEventListener('visibilitychange', () => isHidden() || seen.resolve(), { signal: over.signal })
   return delay(ms, signal, seen.promise).finally(() => over.abort())
 }

@@ -8,14 +8,17 @@ import { retryAfterOf } from '../transports/retry-after.ts'
 import type { RequestContext } from '../types.ts'
 import { addressOf, ask, type RequestHook } from './foreign.ts'
 
-/** What a document says, in the order in which it came to be: each is an event whenever it is new. */
-export type Said = readonly (readonly [type: string, data?: unknown])[]
+/**
+ * What a document says, in the order in which it came to be: each is an event whenever it is new. What is the `index`th item, from 0, of a list that only
+ * grows is new where fewer were had; `list` names it, in letters and digits.
+ */
+export type Said = readonly (readonly [type: string, data?: unknown, item?: readonly [list: string, index: number]])[]
 
 /** What else a reader of documents may want to know. */
 export interface Look {
   job: string
-  /** `response.status` is the server's own; `redirected`, `url` and `headers` as fetch has them. */
-  response: Response
+  /** The last answer: `status` is the server's own; `redirected`, `url` and `headers` as fetch has them. */
+  readonly response: Response
   /** Another document, such as the result that this one leads to. */
   get(url: string | URL): Promise<unknown>
   /** Look again after so many ms, whatever else would be done. */
@@ -82,7 +85,9 @@ export async function lookAt(
     if (response.status === 304 && last) return { ...last, pauseMs }
     const look: Look = {
       job,
-      response,
+      get response() {
+        return raw ?? response
+      },
       get: (url) => documentAt(own, url),
       pauseMs: (ms) => {
         pauseMs = bounded(ms)
@@ -90,7 +95,11 @@ export async function lookAt(
     }
     const said = await read(jsonOf(text, response), look)
     if (!said) return { control: 'error', job, status: 404, code: 'unknown-job', message: 'the server knows no such job' }
-    return { parts: said.map(([type, data = null]) => ({ type, data, mark: markOf(type, data) })), pauseMs, etag: response.headers.get('etag') }
+    return {
+      parts: said.map(([type, data = null, item]) => ({ type, data, mark: item ? item.join('_') : markOf(type, data) })),
+      pauseMs,
+      etag: response.headers.get('etag')
+    }
   } finally {
     clearTimeout(timer)
     limited.release()

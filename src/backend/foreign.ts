@@ -10,7 +10,7 @@ export interface ForeignRequest {
   /** Relative to the client's `url`. */
   url?: string | URL | undefined
   /** @defaultValue GET, or POST where there is a body */
-  method?: 'POST' | undefined
+  method?: 'POST' | 'PUT' | undefined
   /** A string or a form as it is; anything else as JSON. */
   body?: unknown
   headers?: Record<string, string> | undefined
@@ -70,7 +70,7 @@ export async function ask(
     return await fetchReading(context, {
       url,
       ...(accept && { accept }),
-      ...((method || body !== undefined) && { method: 'POST' }),
+      ...((method || body !== undefined) && { method: method ?? 'POST' }),
       ...(body !== undefined && { body: isText || isForm ? `${body}` : JSON.stringify(body) }),
       headers: { ...(type && { 'content-type': type }), ...headers, ...own }
     })

@@ -1,6 +1,6 @@
 /** A status document, asked for until it says that the job is over. Promises `state`. */
 
-import { delay } from '../async/signals.ts'
+import { child, delay } from '../async/signals.ts'
 import { isHidden, untilSeen } from '../page.ts'
 import { type ErrorControl, type Frame, isControl, type JobSnapshot, type JobStatus } from '../protocol/frames.ts'
 import { isTerminal } from '../protocol/rules.ts'
@@ -9,6 +9,8 @@ import type { Backend, Batch, OpenRequest, Transport } from '../types.ts'
 import { type Document, type DocumentOptions, LEAST_HIDDEN_MS, lookAt, type Parts } from './document.ts'
 import { expectedOf, orRefused, refusal } from './foreign.ts'
 import { operationsOf, type StartOptions } from './foreign-start.ts'
+import { isSeen, lasting, withMark } from './marks.ts'
+import type { Live } from './wake.ts'
 
 export interface StatusPollOptions extends DocumentOptions, StartOptions {
   /**
@@ -21,7 +23,13 @@ export interface StatusPollOptions extends DocumentOptions, StartOptions {
   maxPollMs?: number | undefined
 }
 
+interface Lively {
+  live?: Live
+}
+
 const EPOCH = 'state'
+/** The least pause between two looks, however much is said beside them, in ms. */
+const LIVE_MS = 100
 /** The cursor behind a job's end. */
 const END = 'end'
 
@@ -37,7 +45,10 @@ function placeOf(after: string | undefined): Place {
 }
 
 /** Follows a job by its status document, however a server words it: `read` says what it means. */
-export function statusPoll(options: StatusPollOptions = {}): Backend {
+export const statusPoll = (options: StatusPollOptions = {}): Backend => documentBackend(options)
+
+/** The same, with a stream beside it, where the server has one. */
+export function documentBackend(options: StatusPollOptions & Lively): Backend {
   const transport: Transport = {
     name: 'status',
     traits: { polls: 'short' },
@@ -57,7 +68,17 @@ export function statusPoll(options: StatusPollOptions = {}): Backend {
   }
 }
 
-async function* poll(request: OpenRequest, options: StatusPollOptions): AsyncGenerator<Batch, void> {
+async function* poll(request: OpenRequest, options: StatusPollOptions & Lively): AsyncGenerator<Batch, void> {
+  const over = child(request.signal)
+  try {
+    yield* looks({ ...request, signal: over.signal }, options)
+  } finally {
+    over.release()
+    over.abort()
+  }
+}
+
+async function* looks(request: OpenRequest, options: StatusPollOptions & Lively): AsyncGenerator<Batch, void> {
   const { signal } = request
   const [asked] = request.jobs
   if (!asked) return
@@ -66,7 +87,9 @@ async function* poll(request: OpenRequest, options: StatusPollOptions): AsyncGen
   let { seq, marks } = placeOf(after)
   let pauseMs = pollMs
   let last: Document | undefined
+  const alarm = alarmOf(request, job, options.live)
   for (;;) {
+    alarm.looking()
     const look: Document | ErrorControl = await lookAt(request, job, options, asked.epoch === undefined && !last, last)
     if (isControl(look)) return yield [look]
     const { parts } = look
@@ -79,21 +102,64 @@ async function* poll(request: OpenRequest, options: StatusPollOptions): AsyncGen
     const end = parts.find(({ type }) => isTerminal(type))
     if (end && after === END) return yield [...frames, { control: 'done', job, cursor: END }]
     const time = new Date().toISOString()
-    const had = parts.filter(({ mark }) => marks.includes(mark)).map(({ mark }) => mark)
-    const news = parts.filter(({ mark }) => !had.includes(mark))
+    let had = parts.filter(({ mark }) => isSeen(marks, mark)).reduce((all, { mark }) => withMark(all, mark), lasting(marks))
+    const news = parts.filter(({ mark }) => !isSeen(had, mark))
     for (const { type, data, mark } of news) {
       seq += 1
-      had.push(mark)
+      had = withMark(had, mark)
       frames.push({ id: isTerminal(type) ? END : [seq, ...had].join('.'), seq, job, type, time, data })
     }
     marks = had
     last = look
     yield frames
     if (end) return
+    if (options.live) await delay(LIVE_MS, signal)
+    const woken = alarm.next(news.length > 0)
     pauseMs = news.length > 0 ? pollMs : Math.min(maxPollMs, pauseMs * 1.5)
     // What the server asks for is kept to; a page that is seen again is told at once.
-    if (look.pauseMs !== undefined) await delay(look.pauseMs, signal)
-    else await untilSeen(Math.max(pauseMs * (0.75 + Math.random() / 2), isHidden() ? LEAST_HIDDEN_MS : 0), signal)
+    if (look.pauseMs !== undefined) await delay(look.pauseMs, signal, woken)
+    else await untilSeen(Math.max(pauseMs * (0.75 + Math.random() / 2), isHidden() ? LEAST_HIDDEN_MS : 0), signal, woken)
+  }
+}
+
+/** Tells, beside the pauses, that there is something to be looked at: by each message of the live stream, and by its end. */
+function alarmOf(request: OpenRequest, job: string, live: Live | undefined): { looking(): void; next(hasNews: boolean): Promise<void> | undefined } {
+  let isListening = false
+  /** Something has been said since the last look began, or before that. */
+  let isDue = false
+  let wasDue = false
+  let hasFailed = false
+  let ring = (): void => {}
+
+  async function listen(live: Live): Promise<void> {
+    isListening = true
+    let hasSaid = false
+    const due = (): void => {
+      hasSaid = isDue = true
+      ring()
+    }
+    await live(request, job, due).catch(() => {}) // what is not there, or broke, changes nothing
+    isListening = false
+    // What came before it was there has not been told; but one that never is there tells nothing.
+    const isNews = hasSaid || !hasFailed
+    hasFailed = !hasSaid
+    if (isNews) due()
+  }
+
+  return {
+    looking() {
+      wasDue = isDue
+      isDue = false
+    },
+    next(hasNews) {
+      if (!live) return undefined
+      const { promise, resolve } = Promise.withResolvers<void>()
+      ring = resolve
+      // One that ends as soon as it has begun is asked for again in the pauses, not at once.
+      if (!isListening && (hasNews || !wasDue)) void listen(live)
+      if (isDue) resolve()
+      return promise
+    }
   }
 }
 
@@ -102,7 +168,7 @@ const statusOf = (parts: Parts): JobStatus => parts.reduce<JobStatus>((status, {
 function snapshotOf(id: string, parts: Parts): JobSnapshot {
   const dataOf = (...types: string[]): unknown => parts.find(({ type }) => types.includes(type))?.data
   const status = statusOf(parts)
-  const cursor = isTerminal(status) ? END : ['0', ...parts.map(({ mark }) => mark)].join('.')
+  const cursor = isTerminal(status) ? END : ['0', ...parts.reduce<string[]>((all, { mark }) => withMark(all, mark), [])].join('.')
   const progress = dataOf('progress') as JobSnapshot['progress'] // as: what `read` says of it; a ratio is found, or not
   return { id, status, epoch: EPOCH, seq: 0, cursor, ...(progress && { progress }), result: dataOf('succeeded'), error: dataOf('failed', 'cancelled') }
 }

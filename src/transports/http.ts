@@ -36,7 +36,7 @@ export interface ReadingOptions {
   isFresh?: boolean
   /** Asked a second time, where the network has failed in a page, to tell a redirect to another origin from that. */
   findsRedirects?: boolean
-  method?: 'POST'
+  method?: 'POST' | 'PUT'
   body?: string
   /** Further headers, beside those of the client. */
   headers?: Record<string, string>
