@@ -6,7 +6,7 @@ import type { Said } from './document.ts'
 import type { ForeignRequest, RequestHook } from './foreign.ts'
 import type { PresetOptions } from './presets.ts'
 import { documentBackend } from './status-poll.ts'
-import { liveBy } from './wake.ts'
+import { alarmBy } from './wake.ts'
 
 export interface A2aOptions extends Omit<PresetOptions, 'request' | 'cancel'> {
   /** How the agent is spoken to at `url`. @defaultValue `'http'`: the binding HTTP+JSON */
@@ -83,7 +83,7 @@ export function a2a({ binding = 'http', ...options }: A2aOptions = {}): Backend 
       const { task, result = { task } } = Object(document)
       return Object(result).task?.id
     },
-    live: liveBy(subscribe),
+    alarm: alarmBy(subscribe),
     ...options,
     read(document) {
       if (binding === 'http') return saidBy(Object(document))

@@ -6,7 +6,7 @@ import type { Look, Said } from './document.ts'
 import { addressOf } from './foreign.ts'
 import type { PresetOptions } from './presets.ts'
 import { documentBackend } from './status-poll.ts'
-import { liveBy } from './wake.ts'
+import { alarmBy } from './wake.ts'
 
 export interface FalOptions extends PresetOptions {
   /** Where the result is. @defaultValue `{url}/{id}` */
@@ -47,7 +47,7 @@ export const fal = ({ response = (job, base) => addressOf(job, base), ...options
     takes: [422, 500, 504],
     cancel: (job, { base }) => ({ url: addressOf(job, base, 'cancel'), method: 'PUT' }),
     idOf: (document) => Object(document).request_id,
-    live: liveBy((job, { base }) => `${addressOf(job, base, 'status', 'stream')}?logs=1`),
+    alarm: alarmBy((job, { base }) => `${addressOf(job, base, 'status', 'stream')}?logs=1`),
     ...options,
     async read(document, look) {
       const { status, queue_position: position, logs } = Object(document)

@@ -10,7 +10,7 @@ import { type Document, type DocumentOptions, LEAST_HIDDEN_MS, lookAt, type Part
 import { expectedOf, orRefused, refusal } from './foreign.ts'
 import { operationsOf, type StartOptions } from './foreign-start.ts'
 import { isSeen, lasting, withMark } from './marks.ts'
-import type { Live } from './wake.ts'
+import type { Alarm } from './wake.ts'
 
 export interface StatusPollOptions extends DocumentOptions, StartOptions {
   /**
@@ -24,12 +24,11 @@ export interface StatusPollOptions extends DocumentOptions, StartOptions {
 }
 
 interface Lively {
-  live?: Live
+  /** Tells, beside the pauses, that there is something to be looked at. */
+  alarm?: (request: OpenRequest, job: string) => Alarm
 }
 
 const EPOCH = 'state'
-/** The least pause between two looks, however much is said beside them, in ms. */
-const LIVE_MS = 100
 /** The cursor behind a job's end. */
 const END = 'end'
 
@@ -87,9 +86,9 @@ async function* looks(request: OpenRequest, options: StatusPollOptions & Lively)
   let { seq, marks } = placeOf(after)
   let pauseMs = pollMs
   let last: Document | undefined
-  const alarm = alarmOf(request, job, options.live)
+  const alarm = options.alarm?.(request, job)
   for (;;) {
-    alarm.looking()
+    alarm?.looking()
     const look: Document | ErrorControl = await lookAt(request, job, options, asked.epoch === undefined && !last, last)
     if (isControl(look)) return yield [look]
     const { parts } = look
@@ -113,53 +112,11 @@ async function* looks(request: OpenRequest, options: StatusPollOptions & Lively)
     last = look
     yield frames
     if (end) return
-    if (options.live) await delay(LIVE_MS, signal)
-    const woken = alarm.next(news.length > 0)
+    const woken = alarm?.next(news.length > 0)
     pauseMs = news.length > 0 ? pollMs : Math.min(maxPollMs, pauseMs * 1.5)
     // What the server asks for is kept to; a page that is seen again is told at once.
     if (look.pauseMs !== undefined) await delay(look.pauseMs, signal, woken)
     else await untilSeen(Math.max(pauseMs * (0.75 + Math.random() / 2), isHidden() ? LEAST_HIDDEN_MS : 0), signal, woken)
-  }
-}
-
-/** Tells, beside the pauses, that there is something to be looked at: by each message of the live stream, and by its end. */
-function alarmOf(request: OpenRequest, job: string, live: Live | undefined): { looking(): void; next(hasNews: boolean): Promise<void> | undefined } {
-  let isListening = false
-  /** Something has been said since the last look began, or before that. */
-  let isDue = false
-  let wasDue = false
-  let hasFailed = false
-  let ring = (): void => {}
-
-  async function listen(live: Live): Promise<void> {
-    isListening = true
-    let hasSaid = false
-    const due = (): void => {
-      hasSaid = isDue = true
-      ring()
-    }
-    await live(request, job, due).catch(() => {}) // what is not there, or broke, changes nothing
-    isListening = false
-    // What came before it was there has not been told; but one that never is there tells nothing.
-    const isNews = hasSaid || !hasFailed
-    hasFailed = !hasSaid
-    if (isNews) due()
-  }
-
-  return {
-    looking() {
-      wasDue = isDue
-      isDue = false
-    },
-    next(hasNews) {
-      if (!live) return undefined
-      const { promise, resolve } = Promise.withResolvers<void>()
-      ring = resolve
-      // One that ends as soon as it has begun is asked for again in the pauses, not at once.
-      if (!isListening && (hasNews || !wasDue)) void listen(live)
-      if (isDue) resolve()
-      return promise
-    }
   }
 }
 

@@ -37,7 +37,7 @@ export const budgets: readonly Budget[] = [
   // Target 10,000: 9,800 too many.
   { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 19_800 },
   { what: 'explain', of: { code: "export { explain } from 'jobtail/explain'" }, maxBytes: 900 },
-  backend('statusPoll', CORE, 2100),
+  backend('statusPoll', CORE, 2300),
   backend('ndjson', POLL, 2000), // all that streams share: several readings, gaps in the middle, a document in place of a stream
   backend('plainSse', `${POLL}; export { ndjson } from 'jobtail/backends'; export { createParser } from 'eventsource-parser'`, 200),
   backend('durableStreams', STREAM, 1000),
