@@ -105,10 +105,11 @@ export function createPage(onNetwork: (type: 'offline' | 'online') => void): Pag
   }
 }
 
-/** Resolves after `ms`, or as soon as the page is visible again. */
-export function untilSeen(ms: number, signal: AbortSignal): Promise<void> {
+/** Resolves after `ms`, as soon as the page is visible again, or with `early`. */
+export function untilSeen(ms: number, signal: AbortSignal, early?: Promise<void>): Promise<void> {
   const seen = Promise.withResolvers<void>()
   const over = new AbortController()
+  early?.then(seen.resolve)
   globalThis.document?.addEventListener('visibilitychange', () => isHidden() || seen.resolve(), { signal: over.signal })
   return delay(ms, signal, seen.promise).finally(() => over.abort())
 }

@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path'
 import { startWebKit } from '../e2e/webkit.ts'
 import { type BrowserName, startableBrowser, useBrowser } from './setup/browsers.ts'
 import { installBrowser, installGo, installPeers, installProxies, installRedis, installRuntime, installWebKit, succeeds } from './setup/install.ts'
-import { celery, nchan } from './setup/peers.ts'
+import { celery, langGraph, nchan } from './setup/peers.ts'
 import { findProxy, knownProxies } from './setup/proxies.ts'
 import { findRedis } from './setup/redis.ts'
 import { findRuntime } from './setup/runtimes.ts'
@@ -120,11 +120,11 @@ function runtimes(): void {
 }
 
 function peers(): void {
-  installPeers([nchan, celery])
-  for (const { name, packages, find } of [nchan, celery]) {
+  installPeers([nchan, celery, langGraph])
+  for (const { name, packages, npm, find } of [nchan, celery, langGraph]) {
     const path = find()
     console.log(`${name}: ${path ?? 'none'}`)
-    if (!path) leftOut.push(`a backend against ${name}: it is not installed. Install ${packages.join(', ')}`)
+    if (!path) leftOut.push(`a backend against ${name}: it is not installed. Install ${(packages ?? npm?.packages ?? []).join(', ')}`)
   }
 }
 

@@ -8,15 +8,19 @@ import { retryAfterOf } from '../transports/retry-after.ts'
 import type { RequestContext } from '../types.ts'
 import { addressOf, type RequestHook, sendRequest } from './foreign.ts'
 
-/** The events that a document stands for, in the order in which they happened. Each is delivered when it is new. */
-export type Said = readonly (readonly [type: string, data?: unknown])[]
+/**
+ * The events that a document stands for, in the order in which they happened. Each is delivered when it is new. An event of a list that only
+ * grows may carry its place in that list as `item`: the list's name, in letters and digits, and the index from 0. It is new where fewer
+ * items of the list were received, whatever its data.
+ */
+export type Said = readonly (readonly [type: string, data?: unknown, item?: readonly [list: string, index: number]])[]
 
 /** What `read` is given beside the document. */
 export interface Look {
   /** The job's id. */
   job: string
-  /** The response, as the server sent it: with its own status, also where that is no 2xx. */
-  response: Response
+  /** The last response, of the document or of `get`, as the server sent it: with its own status, also where that is no 2xx. */
+  readonly response: Response
   /** Gets another JSON document, such as the result that this one points to. `url` is relative to the client's. */
   get(url: string | URL): Promise<unknown>
   /** Sets the pause before the document is read again, in ms, in place of `Retry-After` and `pollMs`. */
@@ -48,7 +52,7 @@ export interface DocumentOptions {
   takes?: readonly number[] | undefined
 }
 
-/** The events that a document stands for. `mark`: a hash of type and data, which tells whether the event was seen before. */
+/** The events that a document stands for. `mark`: a hash of type and data, or the place in a list, which tells whether the event was seen before. */
 export type Parts = readonly { type: string; data: unknown; mark: string }[]
 
 /** A status document that was read. */
@@ -60,6 +64,9 @@ export interface Document {
   /** Its entity tag. */
   etag: string | null
 }
+
+/** The least pause between two reads in a hidden page. */
+export const LEAST_HIDDEN_MS = 15_000
 
 const byHttp = (document: unknown, { response }: Look): Said => (response.status === 202 ? [['started', {}]] : [['succeeded', document]])
 
@@ -99,7 +106,9 @@ export async function readDocument(
     if (response.status === 304 && last) return { ...last, pauseMs }
     const look: Look = {
       job,
-      response,
+      get response() {
+        return raw ?? response
+      },
       get: (url) => documentAt(own, url),
       pauseMs: (ms) => {
         pauseMs = clampMs(ms)
@@ -107,7 +116,11 @@ export async function readDocument(
     }
     const said = await read(jsonOf(text, response), look)
     if (!said) return { control: 'error', job, status: 404, code: 'unknown-job', message: 'the server knows no such job' }
-    return { parts: said.map(([type, data = null]) => ({ type, data, mark: markOf(type, data) })), pauseMs, etag: response.headers.get('etag') }
+    return {
+      parts: said.map(([type, data = null, item]) => ({ type, data, mark: item ? item.join('_') : markOf(type, data) })),
+      pauseMs,
+      etag: response.headers.get('etag')
+    }
   } finally {
     clearTimeout(timer)
     limited.release()

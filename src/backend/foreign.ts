@@ -16,7 +16,7 @@ export interface ForeignRequest {
    * The method.
    * @defaultValue GET; POST where there is a body
    */
-  method?: 'POST' | undefined
+  method?: 'POST' | 'PUT' | undefined
   /** The body. A string or a `URLSearchParams` is sent as it is, anything else as JSON. */
   body?: unknown
   /** Headers beside those of the client. */
@@ -29,6 +29,10 @@ export interface Asked {
   base: URL
   /** The server's own cursor to read after; `undefined` at the beginning. */
   cursor?: string | undefined
+  /** Whether only new events are wanted: `after: 'tail'`. */
+  isTail?: boolean | undefined
+  /** The response before, where a reading makes one request after another. */
+  last?: Response | undefined
 }
 
 /** Makes the request for a job: a URL, or a whole request. It is called anew for each request, so that it can read a cookie when it counts. */
@@ -73,7 +77,7 @@ export async function sendRequest(
     return await fetchReading(context, {
       url,
       ...(accept && { accept }),
-      ...((method || body !== undefined) && { method: 'POST' }),
+      ...((method || body !== undefined) && { method: method ?? 'POST' }),
       ...(body !== undefined && { body: isText || isForm ? `${body}` : JSON.stringify(body) }),
       headers: { ...(type && { 'content-type': type }), ...headers, ...own }
     })

@@ -3,7 +3,8 @@
 import { TransportError } from '../errors.ts'
 import type { Backend } from '../types.ts'
 import { parseMessage } from './message.ts'
-import { MAX_MESSAGE_CHARS, type StreamOptions, streamBackend } from './stream.ts'
+import { streamBackend } from './stream.ts'
+import { MAX_MESSAGE_CHARS, type StreamOptions } from './stream-options.ts'
 
 /** Options of `ndjson`. */
 export interface NdjsonOptions extends StreamOptions {
@@ -16,25 +17,27 @@ export interface NdjsonOptions extends StreamOptions {
 
 /** Follows jobs by NDJSON, JSON Lines, or any other stream of one JSON value per line. An empty line is a heartbeat. */
 export const ndjson = ({ idField = 'id', ...options }: NdjsonOptions = {}): Backend =>
-  streamBackend(options, {
-    name: 'ndjson',
-    accept: 'application/x-ndjson, application/jsonl, application/json',
-    split(take) {
-      let rest = ''
-      const add = (line: string): void => {
-        if (!line.trim()) return // a heartbeat
-        const message = parseMessage('message', line.trim(), undefined)
-        const id = Object(message.data)[idField] as unknown // as: of any JSON
-        take(typeof id === 'string' || typeof id === 'number' ? { ...message, id: `${id}` } : message)
-      }
-      return {
-        feed(chunk) {
-          const lines = (rest + chunk).split('\n')
-          rest = lines.pop() ?? ''
-          for (const line of lines) add(line)
-          if (rest.length > MAX_MESSAGE_CHARS) throw new TransportError('protocol', `a line of more than ${MAX_MESSAGE_CHARS} characters`)
-        },
-        rest: () => add(rest)
+  streamBackend(options, [
+    {
+      name: 'ndjson',
+      accept: 'application/x-ndjson, application/jsonl, application/json',
+      split({ take }) {
+        let rest = ''
+        const add = (line: string): void => {
+          if (!line.trim()) return // a heartbeat
+          const message = parseMessage('message', line.trim(), undefined)
+          const id = Object(message.data)[idField] as unknown // as: of any JSON
+          take(typeof id === 'string' || typeof id === 'number' ? { ...message, id: `${id}` } : message)
+        }
+        return {
+          feed(chunk) {
+            const lines = (rest + chunk).split('\n')
+            rest = lines.pop() ?? ''
+            for (const line of lines) add(line)
+            if (rest.length > MAX_MESSAGE_CHARS) throw new TransportError('protocol', `a line of more than ${MAX_MESSAGE_CHARS} characters`)
+          },
+          rest: () => add(rest)
+        }
       }
     }
-  })
+  ])

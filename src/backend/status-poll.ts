@@ -1,14 +1,16 @@
 /** A status document, asked for until it says that the job is over. Promises `state`. */
 
-import { delay } from '../async/signals.ts'
+import { child, delay } from '../async/signals.ts'
 import { isHidden, untilSeen } from '../page.ts'
 import { type ErrorControl, type Frame, isControl, type JobSnapshot, type JobStatus } from '../protocol/frames.ts'
 import { isTerminal } from '../protocol/rules.ts'
 import { statusAfter } from '../protocol/status.ts'
 import type { Backend, Batch, OpenRequest, Transport } from '../types.ts'
-import { type Document, type DocumentOptions, type Parts, readDocument } from './document.ts'
+import type { ChangeFeed } from './change-feed.ts'
+import { type Document, type DocumentOptions, LEAST_HIDDEN_MS, type Parts, readDocument } from './document.ts'
 import { expectedOf, refusalError, withRefusals } from './foreign.ts'
 import { type OperationOptions, operationsOf } from './foreign-start.ts'
+import { isSeen, lasting, withMark } from './marks.ts'
 
 /** Options of `statusPoll`. */
 export interface StatusPollOptions extends DocumentOptions, OperationOptions {
@@ -25,11 +27,14 @@ export interface StatusPollOptions extends DocumentOptions, OperationOptions {
   maxPollMs?: number | undefined
 }
 
+interface LiveOptions {
+  /** Makes what tells, during the pauses, that the document has changed. */
+  changes?: (request: OpenRequest, job: string) => ChangeFeed
+}
+
 const EPOCH = 'state'
 /** The cursor after a job's end. */
 const END = 'end'
-/** The least pause in a hidden page. */
-const LEAST_HIDDEN_MS = 15_000
 
 /** A reader's position: how many changes it has received, and the marks of the last document. */
 interface DocumentPosition {
@@ -43,7 +48,10 @@ function documentPositionOf(after: string | undefined): DocumentPosition {
 }
 
 /** Follows jobs by a status document that the server has for each of them. `read` says what a document means. Each observed change is one event. */
-export function statusPoll(options: StatusPollOptions = {}): Backend {
+export const statusPoll = (options: StatusPollOptions = {}): Backend => documentBackend(options)
+
+/** The same, with a live stream that tells when the document has changed, where the server has one. */
+export function documentBackend(options: StatusPollOptions & LiveOptions): Backend {
   const transport: Transport = {
     name: 'status',
     traits: { polls: 'short' },
@@ -63,7 +71,17 @@ export function statusPoll(options: StatusPollOptions = {}): Backend {
   }
 }
 
-async function* poll(request: OpenRequest, options: StatusPollOptions): AsyncGenerator<Batch, void> {
+async function* poll(request: OpenRequest, options: StatusPollOptions & LiveOptions): AsyncGenerator<Batch, void> {
+  const over = child(request.signal)
+  try {
+    yield* reads({ ...request, signal: over.signal }, options)
+  } finally {
+    over.release()
+    over.abort()
+  }
+}
+
+async function* reads(request: OpenRequest, options: StatusPollOptions & LiveOptions): AsyncGenerator<Batch, void> {
   const { signal } = request
   const [asked] = request.jobs
   if (!asked) return
@@ -72,7 +90,9 @@ async function* poll(request: OpenRequest, options: StatusPollOptions): AsyncGen
   let { seq, marks } = documentPositionOf(after)
   let pauseMs = pollMs
   let last: Document | undefined
+  const changes = options.changes?.(request, job)
   for (;;) {
+    changes?.reading()
     const look: Document | ErrorControl = await readDocument(request, job, options, asked.epoch === undefined && !last, last)
     if (isControl(look)) return yield [look]
     const { parts } = look
@@ -85,21 +105,22 @@ async function* poll(request: OpenRequest, options: StatusPollOptions): AsyncGen
     const end = parts.find(({ type }) => isTerminal(type))
     if (end && after === END) return yield [...frames, { control: 'done', job, cursor: END }]
     const time = new Date().toISOString()
-    const had = parts.filter(({ mark }) => marks.includes(mark)).map(({ mark }) => mark)
-    const news = parts.filter(({ mark }) => !had.includes(mark))
+    let had = parts.filter(({ mark }) => isSeen(marks, mark)).reduce((all, { mark }) => withMark(all, mark), lasting(marks))
+    const news = parts.filter(({ mark }) => !isSeen(had, mark))
     for (const { type, data, mark } of news) {
       seq += 1
-      had.push(mark)
+      had = withMark(had, mark)
       frames.push({ id: isTerminal(type) ? END : [seq, ...had].join('.'), seq, job, type, time, data })
     }
     marks = had
     last = look
     yield frames
     if (end) return
+    const changed = changes?.next(news.length > 0)
     pauseMs = news.length > 0 ? pollMs : Math.min(maxPollMs, pauseMs * 1.5)
-    // A pause that the server asked for is kept. Any other ends when the page becomes visible.
-    if (look.pauseMs !== undefined) await delay(look.pauseMs, signal)
-    else await untilSeen(Math.max(pauseMs * (0.75 + Math.random() / 2), isHidden() ? LEAST_HIDDEN_MS : 0), signal)
+    // A pause that the server asked for ends early only by a change. Any other also ends when the page becomes visible.
+    if (look.pauseMs !== undefined) await delay(look.pauseMs, signal, changed)
+    else await untilSeen(Math.max(pauseMs * (0.75 + Math.random() / 2), isHidden() ? LEAST_HIDDEN_MS : 0), signal, changed)
   }
 }
 
@@ -108,7 +129,7 @@ const statusOf = (parts: Parts): JobStatus => parts.reduce<JobStatus>((status, {
 function snapshotOf(id: string, parts: Parts): JobSnapshot {
   const dataOf = (...types: string[]): unknown => parts.find(({ type }) => types.includes(type))?.data
   const status = statusOf(parts)
-  const cursor = isTerminal(status) ? END : ['0', ...parts.map(({ mark }) => mark)].join('.')
+  const cursor = isTerminal(status) ? END : ['0', ...parts.reduce<string[]>((all, { mark }) => withMark(all, mark), [])].join('.')
   const progress = dataOf('progress') as JobSnapshot['progress'] // as: what `read` says of it; a ratio is found, or not
   return { id, status, epoch: EPOCH, seq: 0, cursor, ...(progress && { progress }), result: dataOf('succeeded'), error: dataOf('failed', 'cancelled') }
 }

@@ -37,6 +37,7 @@ function createJobs() {
     for (const each of [...changed]) each()
   }
   return {
+    get: (id: string) => jobs.get(id),
     find: (url = '') => jobs.get(new URL(url, 'http://x').pathname.split('/').filter(Boolean)[1] ?? ''),
     add(): ServedJob {
       const id = `job-${jobs.size + 1}`
@@ -63,14 +64,22 @@ export interface StreamKind {
   type: string
   /** The first step to answer with, by the request's cursor. `live`: only new steps. */
   from(req: http.IncomingMessage): number | 'live'
+  /**
+   * The id of the requested job.
+   * @defaultValue by the path
+   */
+  jobOf?(req: http.IncomingMessage): string
+  /** The job's document, for a request without a query. */
+  document?(isOver: boolean): unknown
 }
 
 /** Streams each step as soon as it is made. */
-export async function serveStream({ write, type, from }: StreamKind): Promise<ForeignServer> {
+export async function serveStream({ write, type, from, document, jobOf }: StreamKind): Promise<ForeignServer> {
   const jobs = createJobs()
   const server = await serve((req, res) => {
-    const job = jobs.find(req.url)
+    const job = jobOf ? jobs.get(jobOf(req)) : jobs.find(req.url)
     if (!job) return void res.writeHead(404, { 'content-type': 'text/plain' }).end('no such job')
+    if (document && !req.url?.includes('?')) return void res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(document(job.isOver)))
     res.writeHead(200, { 'content-type': type }).flushHeaders()
     const begin = from(req)
     let next = begin === 'live' ? job.steps.length : begin

@@ -91,12 +91,14 @@ export function installProxies(names: readonly ProxyName[]): void {
   })
 }
 
-/** Installs servers that the backends are tried against, those that are missing, from Debian's or Ubuntu's packages. */
+/** Installs servers that the backends are tried against, those that are missing, from npm, or Debian's or Ubuntu's packages. */
 export function installPeers(peers: readonly Peer[]): void {
-  const missing = peers.filter((peer) => !peer.find())
+  for (const { npm, find } of peers)
+    if (npm && !find()) succeeds('npm', ['install', '--prefix', npm.folder, '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', ...npm.packages])
+  const missing = peers.filter((peer) => peer.packages && !peer.find())
   if (missing.length === 0 || !exists('apt-get')) return
   withoutServices(() => {
-    for (const { packages: wanted } of missing) for (const each of wanted) installPackage(each)
+    for (const { packages: wanted = [] } of missing) for (const each of wanted) installPackage(each)
   })
 }
 

@@ -2,19 +2,41 @@
 
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { findProxy } from './proxies.ts'
 import { findToolchain } from './toolchains.ts'
 
 export interface Peer {
   name: string
   /** Of Debian and Ubuntu. */
-  packages: readonly string[]
+  packages?: readonly string[]
+  /** Of npm, with versions, and where they are installed: alone, since npm removes what it was not asked for. */
+  npm?: { packages: readonly string[]; folder: string }
   /** Where it is; `undefined` where there is none. */
   find(): string | undefined
 }
 
 /** The nginx module that Debian's package has. */
 export const NCHAN_MODULE = '/usr/lib/nginx/modules/ngx_nchan_module.so'
+
+const langGraphFolder = join(import.meta.dirname, '../../node_modules/.cache/jobtail/langgraph')
+
+/** LangGraph's server on JavaScript: 144 MB, too much for those who don't run the tests. The folder that has it. */
+export const langGraph: Peer = {
+  name: 'LangGraph',
+  npm: {
+    folder: langGraphFolder,
+    packages: [
+      '@langchain/langgraph-api@1.5.1',
+      '@langchain/langgraph@1.7.3',
+      '@langchain/core@1.4.0',
+      '@langchain/langgraph-checkpoint@1.2.2',
+      '@langchain/langgraph-sdk@1.15.0',
+      'typescript@5.9.3'
+    ]
+  },
+  find: () => (existsSync(join(langGraphFolder, 'node_modules/@langchain/langgraph-api')) ? langGraphFolder : undefined)
+}
 
 const hasCelery = (python: string): boolean => spawnSync(python, ['-c', 'import celery, django, redis'], { stdio: 'ignore' }).status === 0
 

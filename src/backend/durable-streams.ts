@@ -1,0 +1,130 @@
+/** Streams of a Durable Streams server (durable-streams/durable-streams, PROTOCOL.md), in JSON mode. */
+
+import { TransportError } from '../errors.ts'
+import type { Backend } from '../types.ts'
+import { type Asked, addressOf, type ForeignRequest, requestOf } from './foreign.ts'
+import { defaultMeaning, type EndRule, type Meaning, type Message, parseMessage } from './message.ts'
+import { sse } from './sse.ts'
+import { streamBackend } from './stream.ts'
+import type { Reading, Splitter, StreamOptions } from './stream-options.ts'
+
+/** Options of `durableStreams`: those of `plainSse`, except what the protocol defines. */
+export interface DurableStreamsOptions extends Omit<StreamOptions, 'promises' | 'cursor' | 'status'> {
+  /**
+   * How the job ends when the stream is closed, given the stream's last message; `undefined` where it has none.
+   * @defaultValue `['succeeded', last]`
+   */
+  closed?: ((last: unknown) => Meaning) | undefined
+}
+
+/** What the server tells beside the messages: in an event `control`, or in headers. */
+interface Control {
+  streamNextOffset?: string | null
+  upToDate?: boolean
+  streamClosed?: boolean
+}
+
+const CONTROL = 'control'
+const CLOSED = 'closed'
+/** The pause between two long polls, since a server may answer at once where it should hold the request. */
+const PAUSE_MS = 50
+
+/**
+ * Takes batches apart. A batch's messages are counted from the offset before it, and the offset after it becomes the cursor only with the
+ * next batch. So a reader that resumes receives the last batch again, and with it the message that becomes the result at the close.
+ */
+function createBatchReader({ cursor, isTail, take, left, restart }: Reading): { batch(items: unknown): void; control(control: Control): void } {
+  let offset: string | undefined = cursor === undefined && !isTail ? '-1' : undefined
+  let last: unknown
+  return {
+    batch(items) {
+      if (!Array.isArray(items))
+        throw new TransportError('protocol', `expected a stream in JSON mode, whose batches are arrays, got a batch of type ${typeof items}`)
+      if (items.length > 0 && offset !== undefined) {
+        take({ type: CONTROL, id: offset, text: '', data: undefined })
+        offset = undefined
+      }
+      for (const item of items) {
+        last = item
+        take(parseMessage('message', JSON.stringify(item), undefined))
+      }
+    },
+    control({ streamNextOffset, upToDate, streamClosed }) {
+      if (typeof streamNextOffset !== 'string')
+        throw new TransportError('protocol', 'expected the header Stream-Next-Offset, or streamNextOffset in the event control, got none')
+      // Offsets sort as strings. A cursor beyond the end, or a count beyond the last message, is of an earlier stream at this URL.
+      if (cursor !== undefined && (streamNextOffset < cursor || ((upToDate || streamClosed) && left() > 0))) return restart()
+      if (streamNextOffset !== cursor || offset !== undefined) offset = streamNextOffset
+      if (streamClosed) take({ type: CLOSED, id: streamNextOffset, text: '', data: last })
+    }
+  }
+}
+
+const live = sse((reading) => {
+  const { batch, control } = createBatchReader(reading)
+  return ({ type, data }) => (type === 'control' ? control(Object(data)) : type === 'data' && batch(data))
+})
+
+const longPoll: Splitter = {
+  name: 'long-poll',
+  accept: 'application/json',
+  traits: { polls: 'long' },
+  pauseMs: PAUSE_MS,
+  adapt: (response) =>
+    response.status === 204 ? new Response('[]', { headers: { ...Object.fromEntries(response.headers), 'content-type': 'application/json' } }) : response,
+  split(reading) {
+    const { batch, control } = createBatchReader(reading)
+    let text = ''
+    return {
+      feed(chunk) {
+        text += chunk
+      },
+      rest({ headers }) {
+        const { data } = parseMessage('message', text, undefined)
+        text = ''
+        batch(data)
+        control({ streamNextOffset: headers.get('stream-next-offset'), upToDate: headers.has('stream-up-to-date'), streamClosed: headers.has('stream-closed') })
+      }
+    }
+  }
+}
+
+/**
+ * Follows jobs of a Durable Streams server by a stream for each job, `{url}/{id}`: by event stream, or by long polls. The close of the
+ * stream ends the job. Promises `log`.
+ */
+export function durableStreams({
+  request,
+  end = [],
+  read = defaultMeaning,
+  closed = (last) => ['succeeded', last],
+  ...options
+}: DurableStreamsOptions = {}): Backend {
+  // Parameters are in the order of their names, so that a cache sees equal URLs.
+  const requestFor =
+    (mode: string) =>
+    async (job: string, asked: Asked): Promise<ForeignRequest> => {
+      const { base, last, isTail, cursor = isTail ? 'now' : '-1' } = asked
+      const given = requestOf(request ? await request(job, asked) : addressOf(job, base), base)
+      const { searchParams } = given.url
+      const isLive = mode === 'sse' || last
+      const echo = isLive && last?.headers.get('stream-cursor')
+      if (echo) searchParams.set('cursor', echo)
+      if (isLive) searchParams.set('live', mode)
+      searchParams.set('offset', last?.headers.get('stream-next-offset') ?? cursor)
+      return given
+    }
+  const isClosed = ({ type, data }: Message): Meaning | undefined => (type === CLOSED ? closed(data) : undefined)
+  return streamBackend(
+    {
+      ...options,
+      cursor: 'none',
+      end: [isClosed, ...(Array.isArray(end) ? (end as readonly EndRule[]) : [end as EndRule])], // as: TypeScript does not narrow a readonly list
+      read: (message) => (message.type === CONTROL ? undefined : read(message))
+    },
+    [
+      { ...live, request: requestFor('sse') },
+      { ...longPoll, request: requestFor('long-poll') }
+    ]
+  )
+}

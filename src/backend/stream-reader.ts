@@ -1,0 +1,136 @@
+/** Turns the messages of another server's stream into numbered events, and keeps the reader's position. */
+
+import { type Frame, isControl } from '../protocol/frames.ts'
+import { isTerminal } from '../protocol/rules.ts'
+import type { JobCursor } from '../types.ts'
+import { defaultMeaning, type EndRule, type Meaning, type Message, matchEnd } from './message.ts'
+import type { StreamDetails } from './stream-options.ts'
+import { cursorOf, type StreamPosition, streamPositionOf } from './stream-position.ts'
+
+/** The state of one reading. */
+export interface StreamReader {
+  /** The position after the last message. */
+  readonly position: Readonly<StreamPosition>
+  /** The last message that came, also where it was received before. */
+  readonly last: Message | undefined
+  /** Whether an event has ended the job. */
+  readonly isOver: boolean
+  /** Starts an answer. Where none can resume, its messages are counted from the first. */
+  begin(): void
+  /** Emits what a message means, unless it was received before. */
+  take(message: Message): void
+  /** How many messages without an id were received before the reading, and have not come again yet. */
+  left(): number
+  /** Emits an event. After the job's end it does nothing. */
+  emit(meaning: Meaning): void
+  /** Emits an event that no message carries, unless something was emitted since the last message with an id. */
+  emitOnce(meaning: Meaning): void
+  /** Records that the answer does not begin after the cursor: what was in between is lost, and the reader gets a `gap`. */
+  lose(): void
+  /** The same, and requests the stream again from the beginning. */
+  restart(): void
+  /** Whether the stream has to be requested again from the beginning. */
+  readonly isToRestart: boolean
+  /** Takes the frames that are ready. The first call has the frames that a reading begins with. */
+  frames(): Frame[]
+  /** Whether `frames` was called. */
+  readonly hasBegun: boolean
+  /** Drops the events that `attempt` emits, unless one of them ends the job. */
+  onlyTheEnd(attempt: () => void): void
+}
+
+/** Makes the reader of one reading, at its cursor. */
+export function createStreamReader({ job, ref, after, epoch = 'stream' }: JobCursor, options: StreamDetails): StreamReader {
+  const { promises = 'log', heartbeatMs, end = '[DONE]', read = defaultMeaning } = options
+  const rules = Array.isArray(end) ? (end as readonly EndRule[]) : [end as EndRule] // as: TypeScript does not narrow a readonly list
+  const had = streamPositionOf(after)
+  // Without a cursor nothing says where the stream resumes: what came in between is lost.
+  const isLost = promises === 'lossy' || (promises === 'log' && had.seq > 0 && had.id === undefined)
+  let position = isLost ? streamPositionOf(undefined) : had
+  /** How many messages without an id to skip, because they were received before. */
+  let left = 0
+  let last: Message | undefined
+  let isOver = false
+  let hasBegun = false
+  let isToRestart = false
+  const subscribed = (at: string, cursor: string) => ({ control: 'subscribed', job, epoch: at, seq: position.seq, cursor, status: 'running' }) as const
+  let pending: Frame[] = [
+    { control: 'hello', protocol: 1, ...(heartbeatMs && { heartbeatMs }) },
+    { ...subscribed(isLost ? `${Math.random()}` : epoch, (!isLost && after) || cursorOf(position)), ref }
+  ]
+
+  function emit([type, data = null]: Meaning): void {
+    if (isOver) return
+    position.seq += 1
+    isOver = isTerminal(type)
+    pending.push({ id: cursorOf(position), seq: position.seq, job, type, time: new Date().toISOString(), data })
+  }
+
+  function lose(): void {
+    position = streamPositionOf(undefined)
+    left = 0
+    pending.push(subscribed(`${Math.random()}`, cursorOf(position)))
+  }
+
+  return {
+    get position() {
+      return position
+    },
+    get last() {
+      return last
+    },
+    get isOver() {
+      return isOver
+    },
+    get hasBegun() {
+      return hasBegun
+    },
+    begin() {
+      isToRestart = false
+      left = position.since
+      if (promises === 'replay') position = { ...position, since: 0 }
+    },
+    take(message) {
+      last = message
+      if (message.id !== undefined && promises === 'log') {
+        position.id = message.id
+        position.since = left = 0
+      } else if (left > 0) {
+        left -= 1
+        if (promises === 'replay') position.since += 1
+        return
+      } else position.since += 1
+      const meaning = matchEnd(message, rules) ?? read(message)
+      if (meaning) emit(meaning)
+    },
+    left: () => left,
+    emit,
+    emitOnce(meaning) {
+      if (position.since > 0) return
+      position.since = 1
+      emit(meaning)
+    },
+    lose,
+    restart() {
+      lose()
+      isToRestart = true
+    },
+    get isToRestart() {
+      return isToRestart
+    },
+    frames() {
+      const frames = pending
+      pending = []
+      hasBegun = true
+      return frames
+    },
+    onlyTheEnd(attempt) {
+      const kept = pending.length
+      const before = { ...position }
+      attempt()
+      if (isOver) return
+      pending = pending.filter((frame, index) => index < kept || isControl(frame))
+      position = before
+    }
+  }
+}

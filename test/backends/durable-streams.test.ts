@@ -1,0 +1,167 @@
+/** durableStreams against the reference server of Durable Streams. */
+
+import { DurableStreamTestServer } from '@durable-streams/server'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { durableStreams } from '../../src/backends.ts'
+import { createClient } from '../../src/index.ts'
+import type { ServedJob } from '../../src/testing/backend/types.ts'
+import { describeBackend } from '../../src/testing/backend.ts'
+import type { Backend, JobEvent } from '../../src/types.ts'
+import { brief, clientOf, eventsOf, serveAnswers } from './following.ts'
+import { only } from './readings.ts'
+
+let server: DurableStreamTestServer
+let url = ''
+let streams = 0
+
+beforeAll(async () => {
+  server = new DurableStreamTestServer({ port: 0, host: '127.0.0.1', longPollTimeout: 300 })
+  url = `${await server.start()}/jobs`
+})
+afterAll(() => server.stop())
+
+const send = async (method: string, id: string, body?: unknown, headers = {}): Promise<void> => {
+  const given = body === undefined ? {} : { body: JSON.stringify(body) }
+  const response = await fetch(`${url}/${id}`, { method, headers: { 'content-type': 'application/json', ...headers }, ...given })
+  expect(response.ok, `${method} ${id}: ${response.status}`).toBe(true)
+}
+const append = (id: string, ...messages: unknown[]): Promise<void> => send('POST', id, messages)
+const close = (id: string, ...last: unknown[]): Promise<void> => send('POST', id, last.length > 0 ? last : undefined, { 'stream-closed': 'true' })
+
+async function create(): Promise<string> {
+  const id = `job-${++streams}`
+  await send('PUT', id)
+  return id
+}
+
+async function job(): Promise<ServedJob> {
+  const id = await create()
+  return { id, step: (step) => append(id, { step }), end: () => close(id) }
+}
+
+const under = (backend: Backend) => ({
+  promises: 'log' as const,
+  client: ({ url, token }: { url: string; token?: () => string }) =>
+    createClient({ backend, url, memory: false, retry: { baseMs: 10, maxMs: 50 }, ...(token && { token }) }),
+  serve: async () => ({ url, job, close() {} }),
+  stepOf: ({ type, data }: { type: string; data: unknown }) => (type === 'output' ? (data as { step: number }).step : undefined) // as: appended above
+})
+
+describeBackend('durableStreams, by event stream', under(only(durableStreams(), 'sse')))
+describeBackend('durableStreams, by long polls', under(only(durableStreams(), 'long-poll')))
+
+describe.each(['sse', 'long-poll'])('by %s', (name) => {
+  const backend = only(durableStreams(), name)
+  const steps = (events: readonly JobEvent[]): unknown[] => brief(events).map(([type, data]) => [type, (data as { step?: number } | null)?.step]) // as: appended here
+
+  test('a close makes the last message the result, also for whoever comes back behind it', async () => {
+    const id = await create()
+    await append(id, { step: 1 }, { step: 2 })
+    await append(id, { step: 3 })
+    await close(id, { step: 4 }, { step: 5 })
+    const events = await eventsOf(backend, url, { job: id })
+    expect(steps(events)).toEqual([...[1, 2, 3, 4, 5].map((step) => ['output', step]), ['succeeded', 5]])
+    for (const { id: after, seq } of events.slice(0, 5)) {
+      const rest = await eventsOf(backend, url, { job: id, after })
+      expect(rest).toEqual(events.slice(seq).map((event) => ({ ...event, time: expect.any(String) })))
+    }
+  })
+
+  test('a batch is given again from its beginning, and its events once', async () => {
+    const id = await create()
+    await append(id, { step: 1 }, { step: 2 }, { step: 3 })
+    const leaving = clientOf(backend, url).subscribe(id)
+    const seen: JobEvent[] = []
+    for await (const event of leaving) if (seen.push(event) === 2) break
+    await append(id, { step: 4 })
+    await close(id)
+    const events = await eventsOf(backend, url, { job: id, after: seen.at(-1)?.id ?? '' })
+    expect(events.map(({ seq }) => seq)).toEqual([3, 4, 5])
+    expect(steps(events)).toEqual([
+      ['output', 3],
+      ['output', 4],
+      ['succeeded', 4]
+    ])
+  })
+
+  test('a stream made anew at the same address, shorter than the cursor, is a gap, and is read from its beginning', async () => {
+    const id = await create()
+    await append(id, { step: 1 }, { step: 2 })
+    const seen: JobEvent[] = []
+    for await (const event of clientOf(backend, url).subscribe(id)) if (seen.push(event) === 2) break
+    await send('DELETE', id)
+    await send('PUT', id)
+    await close(id, { step: 9 })
+    const beyond = '2.0.0000000000000009_0000000000000191'
+    for (const after of [seen.at(-1)?.id ?? '', beyond])
+      expect(steps(await eventsOf(backend, url, { job: id, after }))).toEqual([
+        ['gap', undefined],
+        ['output', 9],
+        ['succeeded', 9]
+      ])
+  })
+
+  test('an unknown stream is an unknown job', async () => {
+    await expect(eventsOf(backend, url, { job: 'nope', unknownJobGraceMs: 0 })).rejects.toMatchObject({ code: 'unknown-job' })
+  })
+
+  test('only what comes next, from the tail', async () => {
+    const id = await create()
+    await append(id, { step: 1 })
+    const job = clientOf(backend, url).subscribe(id, { after: 'tail' })
+    job.onChange(() => {})
+    const events: JobEvent[] = []
+    const done = (async () => {
+      for await (const event of job) events.push(event)
+    })()
+    await vi.waitFor(() => expect(job.state.connection.phase).toBe('live'))
+    await append(id, { step: 2 })
+    await close(id)
+    await done
+    expect(steps(events)).toEqual([
+      ['output', 2],
+      ['succeeded', 2]
+    ])
+  })
+})
+
+describe('what the reference server doesn’t do', () => {
+  const asked = { 'content-type': 'text/event-stream' }
+  const control = (offset: string, more = ''): string => `event: control\ndata:{"streamNextOffset":"${offset}"${more}}\n\n`
+
+  test('an offset that is no longer retained, 410, is a gap', async () => {
+    const { url } = await serveAnswers(({ url }) =>
+      url.includes('offset=-1')
+        ? { headers: asked, body: `event: data\ndata:[{"n":9}]\n\n${control('b', ',"streamClosed":true')}` }
+        : { status: 410, body: 'Gone' }
+    )
+    const events = await eventsOf(only(durableStreams(), 'sse'), url, { after: '3.1.a' })
+    expect(brief(events)).toEqual([
+      ['gap', { missed: undefined, reason: 'epoch' }],
+      ['output', { n: 9 }],
+      ['succeeded', { n: 9 }]
+    ])
+  })
+
+  test('a stream that is no JSON is said to be none', async () => {
+    const { url } = await serveAnswers([{ headers: asked, body: 'event: data\ndata:hello\n\n' }])
+    const diagnostics: unknown[] = []
+    const job = clientOf(only(durableStreams(), 'sse'), url, { onDiagnostic: (each) => diagnostics.push(each) }).subscribe('1')
+    job.onChange(() => {})
+    onTestFinished(job.close)
+    await vi.waitFor(() => expect(diagnostics).toContainEqual(expect.objectContaining({ type: 'probe-failed', reason: 'protocol' })))
+  })
+
+  test('the close means what the application says, and so does a message', async () => {
+    const { url, requests } = await serveAnswers([{ headers: asked, body: `event: data\ndata:[{"ok":false}]\n\n${control('b', ',"streamClosed":true')}` }])
+    const closed = (last: unknown): ['failed' | 'succeeded', unknown] =>
+      (last as { ok: boolean }).ok ? ['succeeded', last] : ['failed', { code: 'no', message: 'not ok' }] // as: appended here
+    expect(brief(await eventsOf(only(durableStreams({ closed }), 'sse'), url))).toEqual([
+      ['output', { ok: false }],
+      ['failed', { code: 'no', message: 'not ok' }]
+    ])
+    expect(requests[0]?.url).toBe('/jobs/j1?live=sse&offset=-1')
+    const end = ({ data }: { data: unknown }): ['cancelled', unknown] | undefined => (Object(data).ok === false ? ['cancelled', {}] : undefined)
+    expect(brief(await eventsOf(only(durableStreams({ end }), 'sse'), url))).toEqual([['cancelled', {}]])
+  })
+})

@@ -1,0 +1,72 @@
+/** LangGraph's server, where `npm test` has installed it, with a graph that a test tells what to do. */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, vi } from 'vitest'
+import { freePort } from '../server/redis-server.ts'
+import { langGraph } from '../setup/peers.ts'
+import { serve } from './foreign-server.ts'
+
+/** What the graph does next: what it writes in the mode `custom`, what it fails with, what it asks a person, or its answer. */
+export type Step = { write: unknown } | { fail: string } | { ask: string } | { end: unknown }
+
+export interface LangGraphServer {
+  url: string
+  run(options?: object): Promise<{ id: string; tell(step: Step): void }>
+  close(): Promise<void>
+}
+
+export async function startLangGraph(): Promise<LangGraphServer> {
+  const told = new Map<string, Step[]>()
+  const changed = new Set<() => void>()
+  const control = await serve((req, res) => {
+    const [, job = '', n] = (req.url ?? '').split('/')
+    const answer = (): void => {
+      const step = told.get(job)?.[Number(n)]
+      if (!step) return
+      changed.delete(answer)
+      res.end(JSON.stringify(step))
+    }
+    changed.add(answer)
+    answer()
+  }, '')
+  const folder = mkdtempSync(join(tmpdir(), 'jobtail-langgraph-'))
+  for (const name of ['graph.mjs', 'server.mjs']) copyFileSync(new URL(`./langgraph/${name}`, import.meta.url), join(folder, name))
+  symlinkSync(join(langGraph.find() ?? '', 'node_modules'), join(folder, 'node_modules'))
+  const port = await freePort()
+  const env = { ...process.env, CONTROL_URL: control.url }
+  const child: ChildProcess = spawn(process.execPath, ['server.mjs', `${port}`], { cwd: folder, env, stdio: 'ignore' })
+  const url = `http://127.0.0.1:${port}`
+  const post = async (path: string, body: unknown): Promise<Record<string, string>> => {
+    const response = await fetch(`${url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+    expect(response.ok, `${path}: ${response.status}`).toBe(true)
+    return (await response.json()) as Record<string, string> // as: LangGraph's
+  }
+  await vi.waitFor(async () => expect((await fetch(`${url}/ok`)).ok).toBe(true), { timeout: 60_000, interval: 50 })
+  return {
+    url,
+    async run(options = {}) {
+      const job = `job-${told.size + 1}`
+      told.set(job, [])
+      const { thread_id: thread } = await post('/threads', {})
+      const given = { assistant_id: 'job', input: { job }, stream_mode: ['updates', 'custom'], stream_resumable: true, on_disconnect: 'continue', ...options }
+      const { run_id: run } = await post(`/threads/${thread}/runs`, given)
+      return {
+        id: `${thread}/${run}`,
+        tell(step) {
+          told.get(job)?.push(step)
+          for (const each of [...changed]) each()
+        }
+      }
+    },
+    async close() {
+      const exited = once(child, 'exit')
+      if (child.exitCode === null && child.kill('SIGKILL')) await exited
+      await control.close()
+      rmSync(folder, { recursive: true })
+    }
+  }
+}

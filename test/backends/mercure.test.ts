@@ -1,0 +1,92 @@
+/** mercure against a hub written after the specification, of both versions, and answers of that form: there is no hub to be had from npm or Debian. */
+
+import type { IncomingMessage } from 'node:http'
+import { describe, expect, test } from 'vitest'
+import { mercure } from '../../src/backends.ts'
+import { createClient } from '../../src/index.ts'
+import { describeBackend } from '../../src/testing/backend.ts'
+import { brief, clientOf, eventsOf, serveAnswers } from './following.ts'
+import { serveStream } from './foreign-server.ts'
+import { answerOf, recording } from './recording.ts'
+
+const names = [
+  ['topic', 'lastEventID', 'last-event-id'],
+  ['match', 'last_event_id', 'mercure-last-event-id']
+] as const
+const parameters = ({ url = '' }: IncomingMessage): URLSearchParams => new URL(url, 'http://x').searchParams
+
+describe.each([0, 1] as const)('%d', (version) => {
+  const [match, cursor] = names[version]
+  describeBackend(`mercure ${version}`, {
+    promises: 'log',
+    client: ({ url, token }) =>
+      createClient({ backend: mercure({ version, heartbeatMs: 1000 }), url, memory: false, retry: { baseMs: 10, maxMs: 50 }, ...(token && { token }) }),
+    serve: () =>
+      serveStream({
+        type: 'text/event-stream',
+        write: (step, n) => (step === undefined ? 'event: succeeded\ndata: {}\n\n' : `id: urn:uuid:${n}\ndata: {"step":${step}}\n\n`),
+        from: (req) => Number(/\d+$/.exec(parameters(req).get(cursor) ?? '')?.[0] ?? 0),
+        jobOf: (req) => parameters(req).get(match) ?? ''
+      }),
+    stepOf: ({ type, data }) => (type === 'output' ? (data as { step: number }).step : undefined) // as: written above
+  })
+
+  test('what is kept is asked for from the first request on, but from the tail', async () => {
+    const { url, requests } = await serveAnswers([{ headers: { 'content-type': 'text/event-stream' }, body: 'event: succeeded\ndata: 1\n\n' }])
+    const backend = mercure({ version, topic: (job) => `https://jobs.test/${job}` })
+    expect(brief(await eventsOf(backend, url, { job: '42' }))).toEqual([['succeeded', 1]])
+    await eventsOf(backend, url, { job: '42', after: 'tail' })
+    const asked = `/jobs?${match}=https%3A%2F%2Fjobs.test%2F42`
+    expect(requests.map((each) => each.url)).toEqual([`${asked}&${cursor}=earliest`, asked])
+  })
+
+  test('an answer that begins elsewhere than was asked for is a gap', async () => {
+    const [, , header] = names[version]
+    const { url } = await serveAnswers([{ headers: { 'content-type': 'text/event-stream', [header]: 'urn:uuid:7' }, body: 'event: succeeded\ndata: 1\n\n' }])
+    expect(brief(await eventsOf(mercure({ version }), url, { after: '3.0.urn:uuid:3' }))).toEqual([
+      ['gap', { missed: undefined, reason: 'epoch' }],
+      ['succeeded', 1]
+    ])
+    expect(brief(await eventsOf(mercure({ version }), url, { after: '7.0.urn:uuid:7' }))).toEqual([['succeeded', 1]])
+  })
+})
+
+describe('mercure, by hand', () => {
+  const recorded = recording('mercure')
+
+  test('from the oldest, cut by the hub, resumed, and a cursor that it has no more', async () => {
+    const { url, requests } = await serveAnswers([
+      { ...answerOf(recorded('from the oldest')), isCut: true },
+      { ...answerOf(recorded('resumed from a cursor that the hub has no more')), isCut: true },
+      { headers: { 'content-type': 'text/event-stream' }, body: ':\n\nevent: failed\nid: urn:uuid:9\ndata: {"code":"x","message":"y"}\n\n' }
+    ])
+    const events = await eventsOf(mercure(), url)
+    expect(brief(events)).toEqual([
+      ['progress', { ratio: 0.2 }],
+      ['progress', { ratio: 0.4 }],
+      ['gap', { missed: undefined, reason: 'epoch' }],
+      ['progress', { ratio: 0.4 }],
+      ['failed', { code: 'x', message: 'y' }]
+    ])
+    expect(requests[1]?.url).toContain('last_event_id=urn%3Auuid%3A00000000-0000-4000-8000-000000000002')
+  })
+
+  test.each([
+    ['no token', 'unauthorized'],
+    ['a token without the topic', 'forbidden']
+  ])('%s', async (name, code) => {
+    const { url } = await serveAnswers([answerOf(recorded(name))])
+    const { result } = clientOf(mercure(), url, { token: 't', retry: { attempts: 2, baseMs: 1, maxMs: 2 } }).subscribe('1')
+    await expect(result).rejects.toMatchObject({ code })
+  })
+
+  test('an end of the application’s own, and a status document beside', async () => {
+    const { url } = await serveAnswers([{ headers: { 'content-type': 'text/event-stream' }, body: 'event: finished\ndata: 7\n\n' }])
+    expect(brief(await eventsOf(mercure({ end: { event: 'finished' } }), url))).toEqual([['succeeded', 7]])
+    const beside = await serveAnswers(({ url }) =>
+      url === '/status' ? { headers: { 'content-type': 'application/json' }, body: '{}' } : { headers: { 'content-type': 'text/event-stream' }, body: ':\n\n' }
+    )
+    const status = { request: () => '/status', read: (): [string, unknown][] => [['succeeded', 8]] }
+    expect(brief(await eventsOf(mercure({ status }), beside.url))).toEqual([['succeeded', 8]])
+  })
+})
