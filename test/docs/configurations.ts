@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { selfSigned } from '../server/adapters/certificate.ts'
+import { NCHAN_MODULE, nchan } from '../setup/peers.ts'
 import { findProxy, type ProxyName } from '../setup/proxies.ts'
 
 interface Checker {
@@ -17,6 +18,9 @@ interface Checker {
 /** What goes into `http` in nginx.conf rather than into a `server` in there. */
 const HTTP_LEVEL = /^(?:map|upstream|server|geo|split_clients|limit_conn_zone|limit_req_zone|log_format|proxy_cache_path)\b/
 
+/** Whether nginx needs a module that not every machine has. */
+const usesNchan = (text: string): boolean => /^\s*nchan_/m.test(text)
+
 export const checkers: Readonly<Partial<Record<ProxyName, Checker>>> = {
   nginx: {
     whole(text, certificate) {
@@ -24,7 +28,8 @@ export const checkers: Readonly<Partial<Record<ProxyName, Checker>>> = {
       if (/^\s*http\s*\{/m.test(local)) return /^\s*events\s*\{/m.test(local) ? local : `events {}\n${local}`
       const statements = nginxStatements(local)
       const [http, server] = [true, false].map((wanted) => statements.filter((each) => HTTP_LEVEL.test(each) === wanted).join('\n'))
-      return `events {}\nhttp {\n${http}\n${server ? `server {\nlisten 127.0.0.1:8080;\n${server}\n}\n` : ''}}\n`
+      const modules = usesNchan(text) ? `load_module ${NCHAN_MODULE};\n` : ''
+      return `${modules}events {}\nhttp {\n${http}\n${server ? `server {\nlisten 127.0.0.1:8080;\n${server}\n}\n` : ''}}\n`
     },
     command: (file, folder) => ['-t', '-q', '-p', folder, '-e', join(folder, 'error.log'), '-c', file, '-g', `pid ${join(folder, 'nginx.pid')};`]
   },
@@ -71,7 +76,7 @@ export async function complaintOf(name: string, text: string): Promise<string | 
   const checker = checkers[proxy]
   const path = checker && findProxy(proxy)
   if (!checker) return `nothing checks "${name}": ${Object.keys(checkers).join(', ')} do`
-  if (!path) return undefined
+  if (!path || (usesNchan(text) && !nchan.find())) return undefined
   const folder = await mkdtemp(join(tmpdir(), 'jobtail-docs-'))
   try {
     const [file, certificate] = [join(folder, 'configuration'), join(folder, 'certificate.pem')]
