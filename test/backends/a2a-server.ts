@@ -1,4 +1,4 @@
-/** An agent of the A2A SDK with both bindings, whose tasks a test tells what to do. */
+/** An agent of the A2A SDK with both bindings. A test controls its tasks. */
 
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -9,10 +9,10 @@ import express from 'express'
 
 export interface A2aTask {
   id: string
-  /** The task is in this state now. */
+  /** Sets the task's state, with a status message. */
   say(state: keyof typeof TaskState, text?: string): void
   artifact(text: string, append: boolean): void
-  /** Nothing more is said. */
+  /** Ends the task's execution: nothing is published after it. */
   finish(): void
 }
 
@@ -91,7 +91,7 @@ export async function startA2a(): Promise<A2aServer> {
           configuration: { returnImmediately: true }
         })
       })
-      const { task } = (await response.json()) as { task: { id: string } } // as: the SDK's
+      const { task } = (await response.json()) as { task: { id: string } } // as: the answer of the SDK's server
       const taskId = task.id
       const own = running.get(taskId)
       if (!own) throw new Error('the task has not begun')

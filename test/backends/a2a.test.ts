@@ -1,4 +1,4 @@
-/** a2a against an agent of the A2A SDK, by both bindings, and what was recorded of one. */
+/** a2a against an agent of the A2A SDK, by both bindings, and against recorded answers of one. */
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { a2a } from '../../src/backends.ts'
@@ -17,8 +17,8 @@ afterAll(() => server.close())
 
 describe.each(['http', 'json-rpc'] as const)('a2a, by %s', (binding) => {
   const url = (): string => (binding === 'http' ? server.url : server.url.replace('/agent', '/rpc'))
-  /** Only what the stream says makes it look again. */
-  const lively = a2a({ binding, pollMs: 60_000, maxPollMs: 60_000 })
+  /** Reads the task again only when its stream has a message. */
+  const live = a2a({ binding, pollMs: 60_000, maxPollMs: 60_000 })
 
   describeBackend(`a2a, by ${binding}`, {
     promises: 'state',
@@ -41,21 +41,21 @@ describe.each(['http', 'json-rpc'] as const)('a2a, by %s', (binding) => {
         close() {}
       }
     },
-    stepOf: ({ type, data }) => (type === 'progress' ? Number((data as { message: string }).message) : undefined) // as: said above
+    stepOf: ({ type, data }) => (type === 'progress' ? Number((data as { message: string }).message) : undefined) // as: sent above
   })
 
   function follow(id: string) {
-    const job = clientOf(lively, url()).subscribe(id)
+    const job = clientOf(live, url()).subscribe(id)
     const events: JobEvent[] = []
     const done = (async () => {
       for await (const event of job) events.push(event)
     })()
-    done.catch(() => {}) // whoever waits for it sees it
+    done.catch(() => {}) // a test that awaits it sees the error
     const sees = (type: string): Promise<void> => vi.waitFor(() => expect(events.map((event) => event.type)).toContain(type), 10_000)
     return { job, events, done, sees }
   }
 
-  test('its stream says when to look, and the task what there is: each part of an artifact once', async () => {
+  test('a message of its stream causes a read of the task, and each part of an artifact comes once', async () => {
     const { id, say, artifact, finish } = await server.task()
     const { events, done, sees } = follow(id)
     await sees('queued')
@@ -79,8 +79,8 @@ describe.each(['http', 'json-rpc'] as const)('a2a, by %s', (binding) => {
       output('piece 2', true),
       ['succeeded', [expect.objectContaining({ artifactId: 'report' })]]
     ])
-    // The stream of a task that is over is refused; the task is not.
-    expect((await eventsOf(lively, url(), { job: id })).map(({ type }) => type)).toEqual(['output', 'output', 'succeeded'])
+    // After the end the server refuses the stream, but not the task.
+    expect((await eventsOf(live, url(), { job: id })).map(({ type }) => type)).toEqual(['output', 'output', 'succeeded'])
   })
 
   test.each([
@@ -100,7 +100,7 @@ describe.each(['http', 'json-rpc'] as const)('a2a, by %s', (binding) => {
   test.each([
     ['TASK_STATE_INPUT_REQUIRED', 'input'],
     ['TASK_STATE_AUTH_REQUIRED', 'auth']
-  ] as const)('%s waits, though its stream ends', async (state, what) => {
+  ] as const)('%s is waiting, though its stream ends', async (state, what) => {
     const { id, say, finish } = await server.task()
     const { job, events, sees } = follow(id)
     await sees('queued')
@@ -128,18 +128,18 @@ describe.each(['http', 'json-rpc'] as const)('a2a, by %s', (binding) => {
     job.close()
     say('TASK_STATE_COMPLETED')
     finish()
-    expect((await eventsOf(lively, url(), { job: id })).map(({ type }) => type)).toEqual(['succeeded'])
+    expect((await eventsOf(live, url(), { job: id })).map(({ type }) => type)).toEqual(['succeeded'])
   })
 
-  test('a task that was never', async () => {
-    await expect(eventsOf(lively, url(), { job: 'nope', unknownJobGraceMs: 0 })).rejects.toMatchObject({ code: 'unknown-job' })
+  test('a task that never existed is unknown', async () => {
+    await expect(eventsOf(live, url(), { job: 'nope', unknownJobGraceMs: 0 })).rejects.toMatchObject({ code: 'unknown-job' })
   })
 })
 
 describe('a2a, recorded', () => {
   const recorded = recording('a2a')
 
-  test('says its version in each request, and asks for no history', async () => {
+  test('sends its version with each request, and requests no history', async () => {
     const { url, requests } = await serveAnswers(({ url }) =>
       answerOf(recorded(url.includes('subscribe') ? 'subscribe after the end' : 'the task after its end'))
     )

@@ -1,4 +1,4 @@
-/** The chat and resume routes that the AI SDK documents, over resumable-stream on a Redis. */
+/** The chat and resume routes that the AI SDK documents, with resumable-stream on a Redis. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -13,11 +13,11 @@ import { startRedis } from '../server/redis-server.ts'
 
 export interface AiSdkServer {
   url: string
-  /** Starts a chat, whose reader leaves at once: its producer goes on. */
+  /** Starts a chat whose first reader leaves at once. Its producer goes on. */
   chat(id: string): Promise<{ write(...chunks: (UIMessageChunk | Error)[]): void; end(): Promise<void> }>
-  /** Chats of which the application doesn't note the end. */
+  /** Chats whose end the application does not record. */
   readonly stale: Set<string>
-  /** What the application knows of a chat that is over. */
+  /** The finished messages that the application has stored, by chat. */
   readonly messages: Map<string, unknown>
   close(): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** aiSdk against the AI SDK itself, resumed through Redis; and workflow against answers written after its sources. */
+/** aiSdk against the real AI SDK, resumed through Redis, and workflow against answers written by its source code. */
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { aiSdk, workflow } from '../../src/backends.ts'
@@ -76,7 +76,7 @@ describe.skipIf(!redisPath)('aiSdk, for real', () => {
     ])
   })
 
-  test('an exception, whose text the server keeps to itself; its [DONE] is no success', async () => {
+  test('an exception fails the job, and the [DONE] after it is no success', async () => {
     const { chat, done } = await started()
     chat.write(new Error('a secret'))
     await chat.end()
@@ -90,7 +90,7 @@ describe.skipIf(!redisPath)('aiSdk, for real', () => {
     expect(brief(await done).at(-1)).toEqual(['cancelled', { reason: 'stopped' }])
   })
 
-  test('one that has ended meanwhile: the document says how, where there is one; else 204 is over', async () => {
+  test('a chat that has ended meanwhile ends as its document says, or by the 204', async () => {
     const { id, chat, seen } = await started()
     chat.write({ type: 'text-start', id: 't' }, delta(1), { type: 'error', errorText: 'no more' })
     await chat.end()
@@ -99,13 +99,13 @@ describe.skipIf(!redisPath)('aiSdk, for real', () => {
     server.messages.set(id, { state: 'failed' })
     const status = {
       request: (chat: string) => `${server.url}/${chat}`,
-      read: (message: unknown): [string, unknown][] => ((message as { state: string }).state === 'failed' ? [['failed', { code: 'x', message: 'kept' }]] : []) // as: the application's
+      read: (message: unknown): [string, unknown][] => ((message as { state: string }).state === 'failed' ? [['failed', { code: 'x', message: 'kept' }]] : []) // as: the application's own message
     }
     expect(brief(await eventsOf(aiSdk({ status }), server.url, { job: id, after }))).toEqual([['failed', { code: 'x', message: 'kept' }]])
     expect(brief(await eventsOf(aiSdk(), server.url, { job: id, after }))).toEqual([['succeeded', null]])
   })
 
-  test('an empty 200, of an application that has not noted the end, ends nothing: it is asked until it is over', async () => {
+  test('an empty 200, of an application that has not recorded the end, ends nothing', async () => {
     const id = `chat-${++chats}`
     server.stale.add(id)
     const chat = await server.chat(id)
@@ -125,7 +125,7 @@ describe('aiSdk', () => {
     ['[DONE] without an end', frames({ type: 'start' }) + DONE],
     ['no [DONE]', frames({ type: 'start' })],
     ['nothing at all', '']
-  ])('%s was cut, and is read anew from its first chunk', async (_, body) => {
+  ])('%s was cut, and is read again from its first chunk', async (_, body) => {
     const { url, requests } = await serveAnswers([
       { headers: SSE, body },
       { headers: SSE, body: frames({ type: 'start' }, { type: 'finish' }) + DONE }
@@ -149,7 +149,7 @@ describe('aiSdk', () => {
     expect(brief(await eventsOf(aiSdk(), url))).toEqual([end])
   })
 
-  test('as it was recorded: left and resumed', async () => {
+  test('a recorded chat, left and resumed', async () => {
     const recorded = recording('ai-sdk')
     const { url } = await serveAnswers([
       { ...answerOf(recorded('start, reader leaves')), isCut: true },
@@ -165,7 +165,7 @@ describe('aiSdk', () => {
     expect(events.at(-1)?.type).toBe('succeeded')
   })
 
-  test('a producer that has died is a failure of the path, for as long as the route says so', async () => {
+  test('while the route fails, because the producer has died, the path fails', async () => {
     const { url } = await serveAnswers([{ status: 500, body: 'Timeout waiting for ack' }, { status: 204 }])
     expect(brief(await eventsOf(aiSdk(), url))).toEqual([['succeeded', null]])
   })
@@ -173,7 +173,7 @@ describe('aiSdk', () => {
 
 describe('workflow, by hand', () => {
   const recorded = recording('workflow')
-  test('goes on from the index of the next chunk, [DONE] not counted, over bodies that the platform ends', async () => {
+  test('resumes at the index of the next chunk, after each body that the platform ends; [DONE] is not counted', async () => {
     const first = answerOf(recorded('start, the platform ends the body after three'))
     const { url, requests } = await serveAnswers([first, { ...first, body: DONE }, answerOf(recorded('from an index on'))])
     const events = await eventsOf(workflow(), url, { job: 'wrun_1' })
@@ -181,7 +181,7 @@ describe('workflow, by hand', () => {
     expect(requests.map((each) => each.url)).toEqual(['', '?startIndex=3', '?startIndex=3'].map((query) => `/jobs/wrun_1/stream${query}`))
   })
 
-  test('an abort, or an error, is an end, and nothing is asked after it', async () => {
+  test('an abort or an error ends the job, without another request', async () => {
     const { url, requests } = await serveAnswers([{ headers: SSE, body: frames({ type: 'abort' }) }])
     expect(brief(await eventsOf(workflow(), url))).toEqual([['cancelled', {}]])
     expect(requests).toHaveLength(1)

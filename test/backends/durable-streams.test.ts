@@ -8,7 +8,7 @@ import type { ServedJob } from '../../src/testing/backend/types.ts'
 import { describeBackend } from '../../src/testing/backend.ts'
 import type { Backend, JobEvent } from '../../src/types.ts'
 import { brief, clientOf, eventsOf, serveAnswers } from './following.ts'
-import { only } from './readings.ts'
+import { only } from './transports.ts'
 
 let server: DurableStreamTestServer
 let url = ''
@@ -54,7 +54,7 @@ describe.each(['sse', 'long-poll'])('by %s', (name) => {
   const backend = only(durableStreams(), name)
   const steps = (events: readonly JobEvent[]): unknown[] => brief(events).map(([type, data]) => [type, (data as { step?: number } | null)?.step]) // as: appended here
 
-  test('a close makes the last message the result, also for whoever comes back behind it', async () => {
+  test('a close makes the last message the result, also for a reader that resumes after it', async () => {
     const id = await create()
     await append(id, { step: 1 }, { step: 2 })
     await append(id, { step: 3 })
@@ -67,7 +67,7 @@ describe.each(['sse', 'long-poll'])('by %s', (name) => {
     }
   })
 
-  test('a batch is given again from its beginning, and its events once', async () => {
+  test('a resumed batch comes again from its beginning, but each event once', async () => {
     const id = await create()
     await append(id, { step: 1 }, { step: 2 }, { step: 3 })
     const leaving = clientOf(backend, url).subscribe(id)
@@ -84,7 +84,7 @@ describe.each(['sse', 'long-poll'])('by %s', (name) => {
     ])
   })
 
-  test('a stream made anew at the same address, shorter than the cursor, is a gap, and is read from its beginning', async () => {
+  test('a new stream at the same URL, shorter than the cursor, is a gap, and is read from its beginning', async () => {
     const id = await create()
     await append(id, { step: 1 }, { step: 2 })
     const seen: JobEvent[] = []
@@ -105,7 +105,7 @@ describe.each(['sse', 'long-poll'])('by %s', (name) => {
     await expect(eventsOf(backend, url, { job: 'nope', unknownJobGraceMs: 0 })).rejects.toMatchObject({ code: 'unknown-job' })
   })
 
-  test('only what comes next, from the tail', async () => {
+  test('from the tail, only new events', async () => {
     const id = await create()
     await append(id, { step: 1 })
     const job = clientOf(backend, url).subscribe(id, { after: 'tail' })
@@ -125,7 +125,7 @@ describe.each(['sse', 'long-poll'])('by %s', (name) => {
   })
 })
 
-describe('what the reference server doesn’t do', () => {
+describe('answers that the reference server does not give', () => {
   const asked = { 'content-type': 'text/event-stream' }
   const control = (offset: string, more = ''): string => `event: control\ndata:{"streamNextOffset":"${offset}"${more}}\n\n`
 
@@ -143,7 +143,7 @@ describe('what the reference server doesn’t do', () => {
     ])
   })
 
-  test('a stream that is no JSON is said to be none', async () => {
+  test('a stream that is not in JSON mode is an error', async () => {
     const { url } = await serveAnswers([{ headers: asked, body: 'event: data\ndata:hello\n\n' }])
     const diagnostics: unknown[] = []
     const job = clientOf(only(durableStreams(), 'sse'), url, { onDiagnostic: (each) => diagnostics.push(each) }).subscribe('1')
@@ -152,7 +152,7 @@ describe('what the reference server doesn’t do', () => {
     await vi.waitFor(() => expect(diagnostics).toContainEqual(expect.objectContaining({ type: 'probe-failed', reason: 'protocol' })))
   })
 
-  test('the close means what the application says, and so does a message', async () => {
+  test('`closed` and `end` say what a close and a message mean', async () => {
     const { url, requests } = await serveAnswers([{ headers: asked, body: `event: data\ndata:[{"ok":false}]\n\n${control('b', ',"streamClosed":true')}` }])
     const closed = (last: unknown): ['failed' | 'succeeded', unknown] =>
       (last as { ok: boolean }).ok ? ['succeeded', last] : ['failed', { code: 'no', message: 'not ok' }] // as: appended here

@@ -1,4 +1,4 @@
-/** LangGraph's server, where `npm test` has installed it, with a graph that a test tells what to do. */
+/** LangGraph's server, where `npm test` has installed it. A test controls its graph. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,7 +10,7 @@ import { freePort } from '../server/redis-server.ts'
 import { langGraph } from '../setup/peers.ts'
 import { serve } from './foreign-server.ts'
 
-/** What the graph does next: what it writes in the mode `custom`, what it fails with, what it asks a person, or its answer. */
+/** The graph's next step: it writes in the mode `custom`, fails, asks a person, or ends. */
 export type Step = { write: unknown } | { fail: string } | { ask: string } | { end: unknown }
 
 export interface LangGraphServer {
@@ -43,7 +43,7 @@ export async function startLangGraph(): Promise<LangGraphServer> {
   const post = async (path: string, body: unknown): Promise<Record<string, string>> => {
     const response = await fetch(`${url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
     expect(response.ok, `${path}: ${response.status}`).toBe(true)
-    return (await response.json()) as Record<string, string> // as: LangGraph's
+    return (await response.json()) as Record<string, string> // as: the answers of LangGraph's server
   }
   await vi.waitFor(async () => expect((await fetch(`${url}/ok`)).ok).toBe(true), { timeout: 60_000, interval: 50 })
   return {

@@ -1,4 +1,4 @@
-/** langGraph against LangGraph's own server, where `npm test` has installed it, and against what was recorded of it. */
+/** langGraph against the real server, where `npm test` has installed it, and against recorded answers of it. */
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { langGraph } from '../../src/backends.ts'
@@ -39,7 +39,7 @@ describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => 
     const done = (async () => {
       for await (const event of job) events.push(event)
     })()
-    done.catch(() => {}) // whoever waits for it sees it
+    done.catch(() => {}) // a test that awaits it sees the error
     return { job, events, done }
   }
 
@@ -59,7 +59,7 @@ describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => 
     ])
   })
 
-  test('a graph that throws: what it said is the failure', async () => {
+  test('the message of a graph that throws is the failure’s', async () => {
     const { id, tell } = await server.run()
     tell({ fail: 'the disk is full' })
     const { events, done } = follow(id)
@@ -67,7 +67,7 @@ describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => 
     expect(brief(events).at(-1)).toEqual(['failed', { code: 'Error', message: 'the disk is full' }])
   })
 
-  test('a run that asks a person has ended with success, and waits; once, also after a reload', async () => {
+  test('a run that asks a person is waiting, once, also after a reload, though its status is success', async () => {
     const { id, tell } = await server.run()
     tell({ ask: 'which year?' })
     const { job, events } = follow(id)
@@ -81,7 +81,7 @@ describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => 
       for await (const event of later) seen.push(event)
     })()
     await vi.waitFor(() => expect(later.state.connection.phase).toBe('live'))
-    // Somebody answers: that is a run of its own.
+    // The answer is a run of its own.
     await fetch(`${server.url}/threads/${thread}/runs`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -92,7 +92,7 @@ describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => 
     expect(seen.map(({ type }) => type)).toEqual(['succeeded'])
   })
 
-  test('without the mode that tells it, the thread does', async () => {
+  test('without the stream mode that has the interrupt, the thread says that it waits', async () => {
     const { id, tell } = await server.run({ stream_mode: ['custom'] })
     tell({ ask: 'which year?' })
     const { job, events } = follow(id)
@@ -100,7 +100,7 @@ describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => 
     job.close()
   })
 
-  test('a cancel, whose stream just ends', async () => {
+  test('a cancelled run, whose stream just ends, is cancelled', async () => {
     const { id, tell } = await server.run()
     tell({ write: 1 })
     const { job, events, done } = follow(id)
@@ -110,7 +110,7 @@ describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => 
     expect(brief(events).at(-1)).toEqual(['cancelled', {}])
   })
 
-  test('two readers from the first moment on each have everything, since both bring a cursor', async () => {
+  test('two readers from the start on each receive everything, since both send a cursor', async () => {
     const { id, tell } = await server.run()
     const readers = [follow(id), follow(id)]
     for (const n of [1, 2, 3]) tell({ write: { n } })
@@ -119,7 +119,7 @@ describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => 
     for (const { events } of readers) expect(events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6])
   })
 
-  test('a run that was never is an unknown job, though its stream answers 200', async () => {
+  test('a run that never existed is an unknown job, though its stream answers 200', async () => {
     const [thread] = (await server.run()).id.split('/')
     await expect(eventsOf(langGraph(), server.url, { job: `${thread}/00000000-0000-4000-8000-000000000000`, unknownJobGraceMs: 0 })).rejects.toMatchObject({
       code: 'unknown-job'
@@ -130,7 +130,7 @@ describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => 
 describe('langGraph', () => {
   const recorded = recording('langgraph')
 
-  test('a cursor from the first request on, and leaving never cancels', async () => {
+  test('the first request has a cursor, and leaving does not cancel', async () => {
     const { url, requests } = await serveAnswers(({ url }) =>
       answerOf(recorded(url.includes('/stream') ? 'after the end: everything' : url.includes('/runs/') ? 'the run after its end' : 'the thread: fail'))
     )
@@ -172,7 +172,7 @@ describe('langGraph', () => {
     expect(events).toHaveLength(2)
   })
 
-  test('what is none of its ids, or the tail, is refused, in words', async () => {
+  test('another job id, and the tail, are errors that say what was expected', async () => {
     const client = clientOf(langGraph(), 'http://127.0.0.1:1')
     expect(() => client.subscribe('run')).toThrow('job id: expected "{thread_id}/{run_id}"')
     expect(() => client.subscribe('a/b', { after: 'tail' })).toThrow('after: expected the id of an event of this backend')

@@ -1,4 +1,4 @@
-/** mercure against a hub written after the specification, of both versions, and answers of that form: there is no hub to be had from npm or Debian. */
+/** mercure against a hub and answers of both versions, written by the specification: neither npm nor Debian has a hub. */
 
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, test } from 'vitest'
@@ -31,7 +31,7 @@ describe.each([0, 1] as const)('%d', (version) => {
     stepOf: ({ type, data }) => (type === 'output' ? (data as { step: number }).step : undefined) // as: written above
   })
 
-  test('what is kept is asked for from the first request on, but from the tail', async () => {
+  test('the first request asks for the whole history, but not from the tail', async () => {
     const { url, requests } = await serveAnswers([{ headers: { 'content-type': 'text/event-stream' }, body: 'event: succeeded\ndata: 1\n\n' }])
     const backend = mercure({ version, topic: (job) => `https://jobs.test/${job}` })
     expect(brief(await eventsOf(backend, url, { job: '42' }))).toEqual([['succeeded', 1]])
@@ -40,7 +40,7 @@ describe.each([0, 1] as const)('%d', (version) => {
     expect(requests.map((each) => each.url)).toEqual([`${asked}&${cursor}=earliest`, asked])
   })
 
-  test('an answer that begins elsewhere than was asked for is a gap', async () => {
+  test('an answer that does not begin after the cursor is a gap', async () => {
     const [, , header] = names[version]
     const { url } = await serveAnswers([{ headers: { 'content-type': 'text/event-stream', [header]: 'urn:uuid:7' }, body: 'event: succeeded\ndata: 1\n\n' }])
     expect(brief(await eventsOf(mercure({ version }), url, { after: '3.0.urn:uuid:3' }))).toEqual([
@@ -54,7 +54,7 @@ describe.each([0, 1] as const)('%d', (version) => {
 describe('mercure, by hand', () => {
   const recorded = recording('mercure')
 
-  test('from the oldest, cut by the hub, resumed, and a cursor that it has no more', async () => {
+  test('from the oldest update, cut by the hub, resumed, and with a cursor that is no longer retained', async () => {
     const { url, requests } = await serveAnswers([
       { ...answerOf(recorded('from the oldest')), isCut: true },
       { ...answerOf(recorded('resumed from a cursor that the hub has no more')), isCut: true },
@@ -80,7 +80,7 @@ describe('mercure, by hand', () => {
     await expect(result).rejects.toMatchObject({ code })
   })
 
-  test('an end of the application’s own, and a status document beside', async () => {
+  test('an end of the application’s own, and a status document', async () => {
     const { url } = await serveAnswers([{ headers: { 'content-type': 'text/event-stream' }, body: 'event: finished\ndata: 7\n\n' }])
     expect(brief(await eventsOf(mercure({ end: { event: 'finished' } }), url))).toEqual([['succeeded', 7]])
     const beside = await serveAnswers(({ url }) =>

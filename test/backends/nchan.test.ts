@@ -14,7 +14,7 @@ import type { Backend, JobEvent } from '../../src/types.ts'
 import { freePort } from '../server/redis-server.ts'
 import { NCHAN_MODULE, nchan } from '../setup/peers.ts'
 import { brief, clientOf, eventsOf, serveAnswers } from './following.ts'
-import { only } from './readings.ts'
+import { only } from './transports.ts'
 
 const nginx = nchan.find()
 
@@ -97,7 +97,7 @@ describe.skipIf(!nginx)('Nchan', () => {
       expect(steps(await eventsOf(reading(), `${base}/sub`, { job: id, after: events[1]?.id ?? '' }))).toEqual([3, 4, 'succeeded'])
     })
 
-    test('what the buffer has dropped is a gap where messages are numbered, and silent where they are not', async () => {
+    test('dropped messages are a gap where the publisher numbers them, and are not noticed otherwise', async () => {
       const id = channel()
       const few = async (body: string) => expect((await fetch(`${base}/few/${id}`, { method: 'POST', body })).ok).toBe(true)
       for (const seq of [1, 2]) await few(JSON.stringify({ seq }))
@@ -112,7 +112,7 @@ describe.skipIf(!nginx)('Nchan', () => {
   })
 
   describe.each(['websocket', 'sse', 'long-poll'])('by %s', (name) => {
-    test('a subscriber’s time-out ends nothing', async () => {
+    test('the server’s time limit for a subscriber ends nothing', async () => {
       const id = `job-${++jobs}`
       await publish(id, '1')
       let ends = 0
@@ -123,7 +123,7 @@ describe.skipIf(!nginx)('Nchan', () => {
       })()
       await vi.waitFor(() => expect(events).toHaveLength(1), 5000)
       if (name === 'long-poll')
-        await new Promise((resolve) => setTimeout(resolve, 1200)) // Nchan's own time: a poll's end is told to nobody
+        await new Promise((resolve) => setTimeout(resolve, 1200)) // Nchan's time limit has passed by then; no event tells the end of a poll
       else await vi.waitFor(() => expect(ends).toBeGreaterThan(0), 5000)
       await publish(id, '[DONE]')
       await done
@@ -158,7 +158,7 @@ describe.skipIf(!nginx)('Nchan', () => {
   })
 })
 
-test('a page that is no message of Nchan’s is none', async () => {
+test('a page that is not a message of Nchan is an error', async () => {
   const { url } = await serveAnswers([{ headers: { 'content-type': 'text/html' }, body: '<html>' }])
   const reasons: unknown[] = []
   const job = clientOf(only(nchanBackend(), 'long-poll'), url, { onDiagnostic: (each) => reasons.push('reason' in each && each.reason) }).subscribe('1')

@@ -1,4 +1,4 @@
-/** openaiResponses against answers written after OpenAI's documentation and its SDK, and a server of that form. */
+/** openaiResponses against a server and answers written by OpenAI's documentation and SDK. */
 
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { openaiResponses } from '../../src/backends.ts'
@@ -34,7 +34,7 @@ describeBackend('openaiResponses', {
 })
 
 describe('by hand', () => {
-  test('cut, and gone on with after its number', async () => {
+  test('a stream that was cut resumes after its number', async () => {
     const { url, requests } = await serveAnswers(({ url }) =>
       url === '/jobs/resp_1?stream=true' ? started : url === '/jobs/resp_1' ? polled('in progress') : answerOf(openai('resume'))
     )
@@ -48,7 +48,7 @@ describe('by hand', () => {
     ['completed', ['succeeded', expect.objectContaining({ status: 'completed' })]],
     ['failed', ['failed', { code: 'server_error', message: 'the model is away' }]],
     ['incomplete', ['failed', { code: 'max_output_tokens', message: 'the response is incomplete' }]]
-  ])('after five minutes it is polled, without a failure, to %s', async (name, end) => {
+  ])('a response older than five minutes is polled, without a failure, to %s', async (name, end) => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'], shouldAdvanceTime: true, advanceTimeDelta: 200 })
     let polls = 0
     const { url, requests } = await serveAnswers(({ url }) => (url.includes('stream') ? refused : ++polls < 3 ? polled('in progress') : polled(name)))
@@ -64,19 +64,19 @@ describe('by hand', () => {
     expect(requests.filter((each) => each.url.includes('stream'))).toHaveLength(1)
   })
 
-  test('one that is cancelled ends without a word: the document says it', async () => {
+  test('the document says that a response was cancelled, since its stream just ends', async () => {
     const { url } = await serveAnswers(({ url }) =>
       url.includes('stream') ? answerOf(openai('a stream of one that is cancelled ends without a word')) : answerOf(openai('cancel'))
     )
     expect(brief(await eventsOf(openaiResponses(), url, { job: 'resp_1' })).at(-1)).toEqual(['cancelled', {}])
   })
 
-  test('an error in the stream', async () => {
+  test('an error in the stream fails the job', async () => {
     const { url } = await serveAnswers([answerOf(openai('an error in the stream'))])
     expect(brief(await eventsOf(openaiResponses(), url)).at(-1)).toEqual(['failed', { code: 'server_error', message: 'the model is away' }])
   })
 
-  test('a number that doesn’t follow is a gap', async () => {
+  test('a missing number is a gap', async () => {
     const headers = { 'content-type': 'text/event-stream' }
     const { url } = await serveAnswers([
       { headers, body: frame('response.output_text.delta', 9, {}) + frame('response.completed', 10, { response: { status: 'completed' } }) }
@@ -84,7 +84,7 @@ describe('by hand', () => {
     expect((await eventsOf(openaiResponses(), url, { after: '4.0.3' })).map(({ type }) => type)).toEqual(['gap', 'output', 'succeeded'])
   })
 
-  test('cancel, and a response that has expired', async () => {
+  test('cancel; a response that has expired is unknown', async () => {
     const { url, requests } = await serveAnswers(({ method }) => (method === 'POST' ? answerOf(openai('cancel')) : { status: 404, body: '{"error":{}}' }))
     await clientOf(openaiResponses(), url).subscribe('resp_1').cancel()
     expect(requests).toMatchObject([{ method: 'POST', url: '/jobs/resp_1/cancel' }])

@@ -1,4 +1,4 @@
-/** fal and replicate against answers written after their documentation and their clients, and servers of that form. */
+/** fal and replicate against servers and answers written by their documentation and clients. */
 
 import { describe, expect, test } from 'vitest'
 import { fal, replicate } from '../../src/backends.ts'
@@ -42,7 +42,7 @@ describeBackend(
 describe('fal, by hand', () => {
   const recorded = recording('fal')
   const log = (n: number): [string, unknown] => ['log', { level: 'info', message: `step ${n} of 2` }]
-  /** Polls as they come, and the response. */
+  /** Serves these polls in order, and the response. */
   const served = (polls: string[], response: string): Promise<Served> => {
     const left = [...polls]
     return serveAnswers(({ url, method }) => {
@@ -55,14 +55,14 @@ describe('fal, by hand', () => {
   const running = 'poll: in progress, all logs each time'
   const result = { images: [{ url: 'http://server.test/1.png' }] }
 
-  test('its place in the queue, each line of the log once, and the response as the result', async () => {
+  test('the position in the queue, each line of the log once, and the response as the result', async () => {
     const { url, requests } = await served(['poll: in the queue', running, running, 'poll: completed'], 'result')
     const events = await eventsOf(fal(FAST), url, { job: 'r1' })
     expect(brief(events)).toEqual([['queued', { position: 2 }], ['started', {}], log(1), log(2), ['succeeded', result]])
     const paths = requests.map((each) => each.url)
     expect(paths[0]).toBe('/owner/app/requests/r1/status?logs=1')
     expect(paths.at(-1)).toBe('/owner/app/requests/r1')
-    // From behind the first line on.
+    // After the first line.
     const again = await served([running, 'poll: completed'], 'result')
     expect(brief(await eventsOf(fal(FAST), again.url, { job: 'r1', after: events[2]?.id ?? '' }))).toEqual([log(2), ['succeeded', result]])
   })
@@ -75,7 +75,7 @@ describe('fal, by hand', () => {
     expect(brief(await eventsOf(fal(FAST), url, { job: 'r1' })).at(-1)).toEqual(['failed', { code, message }])
   })
 
-  test('the caller’s own time-out is a failure, a gateway’s a failure of the path', async () => {
+  test('the timeout that the caller has set fails the job, a gateway’s only the path', async () => {
     let asked = 0
     const { url } = await serveAnswers(({ url }) => {
       if (url.includes('/status')) return answerOf(recorded('poll: completed'))
@@ -86,13 +86,13 @@ describe('fal, by hand', () => {
     expect(asked).toBe(2)
   })
 
-  test('a cancel is a PUT, and what comes of it the status says', async () => {
+  test('cancel is a PUT', async () => {
     const { url, requests } = await served(['poll: in the queue'], 'result')
     await clientOf(fal(FAST), url).subscribe('r1').cancel()
     expect(requests).toMatchObject([{ method: 'PUT', url: '/owner/app/requests/r1/cancel' }])
   })
 
-  test('what its stream says shortens the wait', async () => {
+  test('a message of its stream shortens the pause', async () => {
     let isOver = false
     const { url } = await serveAnswers(({ url }) => {
       if (url.includes('/stream')) {
@@ -114,7 +114,7 @@ describe('replicate, by hand', () => {
   const lines = [log('loading'), log(' 40%|####      | 2/5'), log(' 80%|########  | 4/5')]
   const progress = (logs: string): unknown => ({ ratio: Number(/(\d+)%[^%]*$/.exec(logs)?.[1] ?? 0) / 100 })
 
-  test('each line that has come since, the progress that is found in it, each output, and the result', async () => {
+  test('each new line, the progress in it, each output, and the result', async () => {
     const { url } = await served('starting', 'processing', 'processing', 'processing, the log has grown', 'succeeded')
     expect(brief(await eventsOf(replicate({ ...FAST, progress }), url))).toEqual([
       ['queued', {}],
@@ -140,17 +140,17 @@ describe('replicate, by hand', () => {
     [{ output: [1] }, ['succeeded', [1]]],
     [{ error: 'away' }, ['failed', { code: 'failed', message: 'away' }]],
     [{}, ['cancelled', {}]]
-  ])('a word that nobody knows, with a time at which it was over: %j', async (more, end) => {
+  ])('a status that is not known, with a time of completion: %j', async (more, end) => {
     const { url } = await serveAnswers([json({ status: 'brandnew' }), json({ status: 'brandnew', completed_at: 'now', ...more })])
     expect(brief(await eventsOf(replicate(FAST), url)).at(-1)).toEqual(end)
   })
 
-  test('half a line waits for its end', async () => {
+  test('an unfinished line is delivered once it is complete', async () => {
     const { url } = await serveAnswers([json({ status: 'processing', logs: 'one\ntw' }), json({ status: 'succeeded', logs: 'one\ntwo', output: 1 })])
     expect(brief(await eventsOf(replicate(FAST), url))).toEqual([['started', {}], log('one'), log('two'), ['succeeded', 1]])
   })
 
-  test('two lines of the same words are two', async () => {
+  test('two equal lines are two events', async () => {
     const { url } = await serveAnswers([json({ status: 'processing', logs: 'a\n' }), json({ status: 'succeeded', logs: 'a\na\n', output: 1 })])
     expect(brief(await eventsOf(replicate(FAST), url))).toEqual([['started', {}], log('a'), log('a'), ['succeeded', 1]])
   })

@@ -1,4 +1,4 @@
-/** Exchanges with other people's servers, as they were recorded, or written after the sources: `fixtures/` says which. */
+/** Exchanges with real servers: recorded ones, or ones written by their source code. Each file of `fixtures/` says which. */
 
 import { readFileSync } from 'node:fs'
 import type { Answer } from './following.ts'
@@ -18,7 +18,7 @@ export function recording(file: string): (name: string) => Exchange {
   }
 }
 
-/** An answer as it came, without the pauses that it asked for. */
+/** A recorded answer, without the pauses that it asks for. */
 export const answerOf = ({ response: { status, headers, body } }: Exchange): Answer => {
   const { 'retry-after': _, ...rest } = headers
   return {

@@ -91,7 +91,7 @@ export function installProxies(names: readonly ProxyName[]): void {
   })
 }
 
-/** Installs servers that the backends are tried against, those that are missing, from npm, or Debian's or Ubuntu's packages. */
+/** Installs the missing servers that the backends are tested against, from npm, Debian or Ubuntu. */
 export function installPeers(peers: readonly Peer[]): void {
   for (const { npm, find } of peers)
     if (npm && !find()) succeeds('npm', ['install', '--prefix', npm.folder, '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', ...npm.packages])

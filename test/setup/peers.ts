@@ -8,9 +8,9 @@ import { findToolchain } from './toolchains.ts'
 
 export interface Peer {
   name: string
-  /** Of Debian and Ubuntu. */
+  /** Its packages of Debian and Ubuntu. */
   packages?: readonly string[]
-  /** Of npm, with versions, and where they are installed: alone, since npm removes what it was not asked for. */
+  /** Its packages of npm, with versions. They have a folder of their own, since npm removes packages that it was not asked for. */
   npm?: { packages: readonly string[]; folder: string }
   /** Where it is; `undefined` where there is none. */
   find(): string | undefined
@@ -21,7 +21,7 @@ export const NCHAN_MODULE = '/usr/lib/nginx/modules/ngx_nchan_module.so'
 
 const langGraphFolder = join(import.meta.dirname, '../../node_modules/.cache/jobtail/langgraph')
 
-/** LangGraph's server on JavaScript: 144 MB, too much for those who don't run the tests. The folder that has it. */
+/** LangGraph's server on JavaScript. It has 144 MB, so it is no devDependency. `find` returns the folder that has it. */
 export const langGraph: Peer = {
   name: 'LangGraph',
   npm: {

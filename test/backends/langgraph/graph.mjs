@@ -1,4 +1,4 @@
-// One graph, told by a server of the test's what to do: `{ write }`, `{ fail }`, `{ ask }`, or `{ end }`.
+// A graph that a server of the test controls: `{ write }`, `{ fail }`, `{ ask }`, or `{ end }`.
 import { Annotation, END, interrupt, START, StateGraph } from '@langchain/langgraph'
 
 const State = Annotation.Root({ job: Annotation(), answer: Annotation() })
