@@ -38,8 +38,7 @@ function createBatchReader({ cursor, isTail, take, left, restart }: Reading): { 
   let last: unknown
   return {
     batch(items) {
-      if (!Array.isArray(items))
-        throw new TransportError('protocol', `expected a stream in JSON mode, whose batches are arrays, got a batch of type ${typeof items}`)
+      if (!Array.isArray(items)) throw new TransportError('protocol', `expected an array, as a stream in JSON mode has it, got ${typeof items}`)
       if (items.length > 0 && offset !== undefined) {
         take({ type: CONTROL, id: offset, text: '', data: undefined })
         offset = undefined
@@ -50,8 +49,7 @@ function createBatchReader({ cursor, isTail, take, left, restart }: Reading): { 
       }
     },
     control({ streamNextOffset, upToDate, streamClosed }) {
-      if (typeof streamNextOffset !== 'string')
-        throw new TransportError('protocol', 'expected the header Stream-Next-Offset, or streamNextOffset in the event control, got none')
+      if (typeof streamNextOffset !== 'string') throw new TransportError('protocol', 'expected a Stream-Next-Offset, got none')
       // Offsets sort as strings. A cursor beyond the end, or a count beyond the last message, is of an earlier stream at this URL.
       if (cursor !== undefined && (streamNextOffset < cursor || ((upToDate || streamClosed) && left() > 0))) return restart()
       if (streamNextOffset !== cursor || offset !== undefined) offset = streamNextOffset
