@@ -47,10 +47,17 @@ async function* read(request: OpenRequest, options: StreamDetails, splitter: Spl
   const [asked] = request.jobs
   if (!asked) return
   const reader = createStreamReader(asked, options)
-  const instead = await readDocumentFirst(request, asked, options, reader, isReadOnce)
-  if (instead) return yield instead
   let last: Response | undefined
   let split: Split | undefined
+  if (isReadOnce && options.status && options.promises !== 'log') {
+    const end = await endFromDocument(request, asked, options)
+    // The job goes on, and the document tells no more. Where it has ended, the stream's events before the end are read first.
+    if (!end || isControl(end) || !isTerminal(end[0])) return yield end && isControl(end) ? [end] : reader.frames()
+  }
+  if (options.readsDocumentFirst && asked.epoch === undefined) {
+    const end = await endFromDocument(request, asked, options)
+    if (end && isControl(end)) return yield [end]
+  }
   for (;;) {
     const answer = await open(request, asked, options, splitter, reader, last)
     if (answer === 'refused') return yield* pollDocument(request, asked, options, reader, isReadOnce)
@@ -82,26 +89,10 @@ async function* read(request: OpenRequest, options: StreamDetails, splitter: Spl
   throw new TransportError('cut', 'the answer ended, but nothing in it has ended the job')
 }
 
-/** Reads the document before the stream, where that may spare the stream. Returns what to yield in place of the stream's frames. */
-async function readDocumentFirst(
-  request: OpenRequest,
-  asked: JobCursor,
-  options: StreamDetails,
-  reader: StreamReader,
-  isReadOnce: boolean
-): Promise<Batch | undefined> {
-  const isEnough = isReadOnce && options.status && options.promises !== 'log'
-  if (!isEnough && !(options.readsDocumentFirst && asked.epoch === undefined)) return undefined
-  const end = await endFromDocument(request, asked, options)
-  if (end && isControl(end)) return [end]
-  // The job goes on, and the document tells no more. Where it has ended, the stream's events before the end are read first.
-  return isEnough && (!end || !isTerminal(end[0])) ? reader.frames() : undefined
-}
-
-/** Starts a reading with its first answer. */
 function begin({ response }: Answer, { after }: JobCursor, splitter: Splitter, reader: StreamReader): Split {
   reader.begin()
-  return splitter.split({ ...reader, cursor: reader.position.id, isTail: after === TAIL, response })
+  const { take, left, lose, restart } = reader
+  return splitter.split({ cursor: reader.position.id, isTail: after === TAIL, response, take, left, lose, restart })
 }
 
 /** Reads a body. Returns true where the reading is over. */
