@@ -63,15 +63,19 @@ describe('start', () => {
     const { base, jobs } = await serve()
     await jobs.publish('1', 'started')
     for (const url of [base, `${base}/1`])
-      expect(await binary(['start', url])).toMatchObject({ code: 69, out: '', err: expect.stringContaining('start takes {base}, below which the jobs are') })
+      expect(await binary(['start', url])).toMatchObject({
+        code: 69,
+        out: '',
+        err: expect.stringContaining('start expects {base}, the URL below which the jobs are')
+      })
   })
 
   test.each([
     [['-d', '{'], 'expected JSON, got {'],
     [['-d', ''], 'expected JSON, got nothing'],
-    [['-d', '@/nowhere/at/all'], 'expected a file that can be read, got ENOENT'],
-    [['-d', '-', '--token', '-'], 'stdin can be only one of them'],
-    [['--result'], 'expected --follow'],
+    [['-d', '@/nowhere/at/all'], 'expected a readable file, got ENOENT'],
+    [['-d', '-', '--token', '-'], 'expected only one of them to read stdin'],
+    [['--result'], 'expected together with --follow'],
     [['--idempotency-key', ''], '--idempotency-key: expected visible ASCII'],
     [['--after', 'tail'], '--after is no option of start']
   ])('refuses %j', async (args, said) => {
@@ -87,7 +91,7 @@ describe('start', () => {
     const running = binary(['start', base, '--idempotency-key', 'order-7'])
     await asked.promise
     running.interrupt('SIGTERM')
-    expect(await running).toMatchObject({ code: 143, out: '', err: expect.stringContaining('--idempotency-key order-7 asks for the same one') })
+    expect(await running).toMatchObject({ code: 143, out: '', err: expect.stringContaining('repeat with --idempotency-key order-7 to get the same job') })
   })
 })
 
@@ -154,8 +158,8 @@ describe('the token', () => {
   })
 
   test.each([
-    [['--token', 'h1dden two'], {}, '--token: expected a token that a header can carry'],
-    [['--token-file', '/nowhere/at/all'], {}, '--token-file: expected a file that can be read'],
+    [['--token', 'h1dden two'], {}, '--token: expected a token of characters that a header can carry'],
+    [['--token-file', '/nowhere/at/all'], {}, '--token-file: expected a readable file'],
     [['--token-file', '/dev/null'], {}, '--token-file /dev/null: expected a token'],
     [['--token', '-'], {}, 'the token on stdin: expected a token'],
     [[], { JOBTAIL_TOKEN: 'h1dden two' }, 'JOBTAIL_TOKEN: expected a token'],

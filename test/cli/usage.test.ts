@@ -47,7 +47,7 @@ test.each([
   [['get', 'http://host/jobs/42', '--after', 'tail'], '--after is no option of get'],
   [['http://host/jobs/42', '--timeout', 'soon'], '--timeout: expected a number of seconds, or a number with s, m or h'],
   [['http://host/jobs/42', '--timeout', '0'], '--timeout'],
-  [['http://host/jobs/42', '--timeout', '2147484'], 'up to 2147483 s'],
+  [['http://host/jobs/42', '--timeout', '2147484'], 'at most 2147483 s'],
   [['http://host/jobs/42', '--timeout', '1e3'], '--timeout'],
   [['http://host/jobs/42', '--progress', 'loud'], '--progress: expected one of auto, bar, plain, none, got loud'],
   [['http://host/jobs/42', '--json', '--result'], '--json and --result: expected only one of them'],
@@ -55,7 +55,7 @@ test.each([
   [['localhost:99999/jobs/1'], 'expected an http: or https: URL, got localhost:99999/jobs/1'],
   [['ws://host/jobs/1'], 'expected an http: or https: URL'],
   [['completion', 'csh'], 'expected one of bash, zsh, fish, got csh'],
-  [['check', 'http://host/jobs', '--skip', 'nonsense'], '--skip: expected a clause'],
+  [['check', 'http://host/jobs', '--skip', 'nonsense'], '--skip: expected the id of a clause'],
   [['check', 'http://host/jobs', '--reporter', 'tap'], '--reporter: expected one of text, json, junit, github, got tap'],
   [['check', 'http://host/jobs', '--reporter', 'junit', '--json'], 'expected only one of them']
 ])('%j is refused', async (args, said) => {
