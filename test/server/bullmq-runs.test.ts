@@ -159,6 +159,29 @@ describe.skipIf(!redisPath)('BullMQ: runs, bridges and who they are for', { time
     expect((await eventsOf(log, 'limited-b')).map(([type]) => type)).not.toContain('retrying')
   })
 
+  test('a bridge that reads a delay and a retry after the job has ended tells one from the other', async () => {
+    const queue = newQueue()
+    const runs = { slow: 0, failing: 0 }
+    newWorker(async (job, token) => {
+      if (job.name === 'failing' && ++runs.failing < 3) throw new Error(`run ${runs.failing}`)
+      if (job.name === 'slow' && ++runs.slow === 1) {
+        await job.moveToDelayed(Date.now() + 20, token)
+        throw new DelayedError()
+      }
+      return 'done'
+    })
+    for (const name of ['slow', 'failing']) await queue.add(name, {}, { jobId: `${name}-1`, attempts: 3 })
+    await vi.waitFor(async () => expect(await queue.getJobCounts('completed')).toEqual({ completed: 2 }), PATIENCE)
+    const log = memoryLog()
+    await newBridge(log).ready
+    const retries: number[] = []
+    for (const id of ['slow-1', 'failing-1']) {
+      await endsWith(log, id, ['succeeded', 'done'])
+      retries.push((await eventsOf(log, id)).filter(([type]) => type === 'retrying').length)
+    }
+    expect(retries).toEqual([0, 2])
+  })
+
   test('readers see nothing of the bookkeeping, in events, streams and snapshots', async () => {
     const queue = newQueue()
     for (const [n, log] of [memoryLog(), redisLog({ url: stage.redis.url, prefix: `${stage.name}-read:` })].entries()) {
