@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { WireEvent } from '../../src/protocol/frames.ts'
 import { redisLog } from '../../src/server/redis/index.ts'
 import type { JobContext } from '../../src/server/types.ts'
@@ -112,7 +112,7 @@ describe.skipIf(!redisPath)('jobs that are run, on a real Redis', { timeout: 120
         runs += 1
       }
     })
-    await jobs.publish('before', 'queued') // connects
+    await vi.waitFor(() => jobs.log.snapshot('before'), { timeout: 20_000 }) // connects, which may take longer than a call waits
     const answered = post('', '1')
     relay.cutAfter('started')
     await answered // the log may be unavailable when the snapshot is read
