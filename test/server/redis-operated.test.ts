@@ -30,6 +30,7 @@ describe.skipIf(!redisPath)('Redis as it is run', { timeout: 60_000 }, () => {
 
   test.each([
     ['what is not dangerous', '+@all -@dangerous ~* &*'],
+    ['the same and INFO', '+@all -@dangerous +info resetchannels ~jobtail:* &jobtail:*'],
     ['what docs/API.md lists', DOCUMENTED],
     ['the same without INFO', DOCUMENTED.replace('+info ', '')]
   ])('a user who may do %s', async (_, rules) => {
