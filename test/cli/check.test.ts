@@ -79,6 +79,7 @@ describe('the command', { timeout: TEST_MS }, () => {
     expect(out).toContain('✓ §4 sse-headers: ')
     expect(out).toContain('0 findings')
     expect(out).not.toContain('ws-')
+    expect(out).toContain('\nNever checked from outside:\n')
   })
 
   test('says of a finding what was asked, what was expected and what came', async () => {

@@ -334,7 +334,7 @@ describe('POST start', () => {
       idOf: ({ id, subject }) => `${subject}.${id}`,
       authorize: ({ request, jobId }) => {
         const user = request.headers.get('authorization') ?? ''
-        return (jobId === undefined || jobId.slice(0, jobId.lastIndexOf('.')) === user) && { allow: true, subject: user }
+        return (jobId === undefined || /^(.+)\.[\w-]+$/.exec(jobId)?.[1] === user) && { allow: true, subject: user } // as docs/API.md says
       }
     })
     const ask = async (authorization: string, headers = {}) => (await (await served.post('', '1', { authorization, ...headers })).json()).id
@@ -345,6 +345,9 @@ describe('POST start', () => {
     await vi.waitFor(() => expect(start).toHaveBeenCalledTimes(3))
     const statuses = ['ada', 'bob'].map(async (authorization) => (await served.get(`/${ids[0]}`, { authorization })).status)
     expect(await Promise.all(statuses)).toEqual([200, 403])
+    for (const id of ['ada1', 'ada.b.1', 'ada']) await served.jobs.publish(id, 'progress', {})
+    const others = ['ada1', 'ada.b.1', 'ada'].map(async (id) => (await served.get(`/${id}`, { authorization: 'ada' })).status)
+    expect(await Promise.all(others)).toEqual([403, 403, 403])
   })
 
   test.each([

@@ -256,6 +256,48 @@ describe('close', () => {
     for (const each of [...streams, ...sockets]) expect(each.events().map(({ type }) => type)).toEqual(['queued', 'started', 'progress', 'succeeded'])
   })
 
+  test('a reader that is far behind, or reads from a slow log, has the end of a job that was waited for, before the bye', async () => {
+    const memory = memoryLog()
+    const log = wrapLog(memory, {
+      async read(...asked) {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        return memory.read(...asked)
+      }
+    })
+    const served = await serve({ log })
+    const release = Promise.withResolvers<void>()
+    const running = served.jobs.run('42', async (job) => {
+      await release.promise
+      for (let n = 0; n < 40; n += 1) await job.output('x'.repeat(60_000))
+      return 'done'
+    })
+    await eventually(() => types(served, '42')).toContain('started')
+    const stream = await openStream(`${served.base}/42/events`)
+    const socket = openSocket(`${served.base}/42/events`)
+    for (const each of [stream, socket]) await eventually(() => each.events().length).toBe(2)
+    const closed = served.jobs.close({ drainMs: 20_000 })
+    release.resolve()
+    await running
+    await closed
+    await Promise.all([stream.ended, socket.closed])
+    for (const each of [stream, socket]) expect(each.events().map(({ type }) => type)).toEqual(['queued', 'started', ...Array(40).fill('output'), 'succeeded'])
+  })
+
+  test('a reader that does not take the end in time gets the bye all the same', async () => {
+    const served = await serve()
+    const release = Promise.withResolvers<void>()
+    const running = served.jobs.run('42', () => release.promise)
+    await eventually(() => types(served, '42')).toContain('started')
+    const socket = openSocket(`${served.base}/42/events?window=1`)
+    await eventually(() => socket.events().length).toBe(1)
+    const closed = served.jobs.close({ drainMs: 20_000, graceMs: 1000 })
+    release.resolve()
+    await running
+    await closed
+    expect(await socket.closed).toBe(1001)
+    expect(socket.controls('bye')).toMatchObject([{ reason: 'shutdown' }])
+  })
+
   test('a result that comes after the abort is one; work that does not end in time is not waited for', async () => {
     const log = wrapLog(memoryLog(), { close: async () => {} })
     const served = await serve({ log })
