@@ -1,4 +1,4 @@
-/** Every phase that a connection may be in when something happens to its page. */
+/** Every phase that a connection can be in when an event of its page comes. */
 
 import { expect } from 'vitest'
 import type { Subscription } from '../../src/types.ts'
@@ -9,13 +9,13 @@ import { createWorld, type Loop, type Name, run, type World, type WorldOptions }
 
 export const all = (script: Script): Record<Name, Script> => ({ websocket: script, sse: script, 'long-poll': script, 'short-poll': script })
 
-/** Says that the server is busy, for so long. */
+/** Answers that the server is busy for so many ms. */
 export const busy =
   (retryAfterMs: number): Script =>
   (link) =>
     link.after(10, () => link.push({ control: 'error', status: 503, code: 'busy', message: 'busy', retryAfterMs }))
 
-/** Everything that was ever asked for: links and requests. */
+/** How many links and requests there were. */
 export const asked = (world: World): number => world.links.length + world.http.asked.length
 export const openOf = (world: World): string[] => [
   ...world.open.map(({ transport }) => transport),
@@ -24,10 +24,10 @@ export const openOf = (world: World): string[] => [
 
 export interface Phase extends WorldOptions {
   begin?(world: World): void
-  /** Until the phase is reached. */
+  /** The ms until the phase is reached. */
   ms: number
   check(world: World, job: Subscription): void
-  /** What has to happen before the job can go on. */
+  /** Removes what keeps the job from going on. */
   mend?(world: World): void
 }
 
