@@ -58,7 +58,7 @@ async function lively(only?: Name): Promise<Running> {
 
 describe('a connection that falls silent without a close', () => {
   test.each(['websocket', 'sse', 'long-poll'] as const)(
-    '%s: its events come by the look within two seconds, and by another connection from then on',
+    '%s: a single read brings its events within two seconds, and another connection does from then on',
     async (name) => {
       const { world, loop, mute, work } = await lively(name)
       mute()
