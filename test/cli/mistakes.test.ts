@@ -1,4 +1,4 @@
-/** For each clause, a server with a fault: that clause finds it, and no other clause does. */
+/** For each clause there is a server with a fault. That clause must find it, and no other clause may. */
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
@@ -373,10 +373,10 @@ function refuseSecond(): NonNullable<Mistake['answer']> {
 }
 
 const TEST_MS = 120_000
-/** Clauses that take seconds are tested only where the fault is theirs. */
+/** Clauses that take seconds. They run only if the fault is theirs. */
 const SLOW = ['ws-linger', 'wait-holds', 'wait-prefer']
 
-test.concurrent.for(mistakes)('%s: %s', { timeout: TEST_MS }, async ([clause, , made], { onTestFinished }) => {
+test.concurrent.for(mistakes)('clause %s finds: %s', { timeout: TEST_MS }, async ([clause, , made], { onTestFinished }) => {
   const kit = await serveKit(onTestFinished)
   const mistake = typeof made === 'function' ? made(kit) : made
   const base = await serveWith(mistake, kit.base, onTestFinished)
@@ -384,10 +384,10 @@ test.concurrent.for(mistakes)('%s: %s', { timeout: TEST_MS }, async ([clause, , 
   expect(results.filter(({ outcome }) => outcome === 'finding').map(({ id }) => id)).toEqual([clause])
 })
 
-/** Clauses that need a long log. */
+/** Clauses that need a log of more than 1,000 events. */
 const LONG_ONLY = ['json-limits']
 
-test.concurrent('without a mistake nothing is found', { timeout: TEST_MS }, async ({ onTestFinished }) => {
+test.concurrent('a server without faults has no finding', { timeout: TEST_MS }, async ({ onTestFinished }) => {
   const kit = await serveKit(onTestFinished)
   const { results } = await check({ ...kit.options, base: await serveWith({}, kit.base, onTestFinished) })
   expect(results.filter(({ outcome }) => outcome !== 'met').map(({ id }) => id)).toEqual(LONG_ONLY)
@@ -402,7 +402,7 @@ const everything: Mistake = {
   }
 }
 
-/** Faults that show only in a log that is longer than one answer. */
+/** Faults that show only in a log longer than one answer. */
 const longMistakes: [clause: string, what: string, mistake: Mistake][] = [['json-limits', 'all of it at once', everything]]
 
 async function checkLong(mistake: Mistake, onTestFinished: OnFinished): Promise<readonly Result[]> {
@@ -413,17 +413,17 @@ async function checkLong(mistake: Mistake, onTestFinished: OnFinished): Promise<
   return (await check({ ...kit.options, base, job: 'long', skip: SLOW })).results
 }
 
-test.concurrent.for(longMistakes)('of more than 1,000 events: %s: %s', { timeout: TEST_MS }, async ([clause, , mistake], { onTestFinished }) => {
+test.concurrent.for(longMistakes)('with more than 1,000 events, clause %s finds: %s', { timeout: TEST_MS }, async ([clause, , mistake], { onTestFinished }) => {
   const results = await checkLong(mistake, onTestFinished)
   expect(results.filter(({ outcome }) => outcome === 'finding').map(({ id }) => id)).toEqual([clause])
 })
 
-test.concurrent('of more than 1,000 events without a mistake every clause is met', { timeout: TEST_MS }, async ({ onTestFinished }) => {
+test.concurrent('with more than 1,000 events, a server without faults meets every clause', { timeout: TEST_MS }, async ({ onTestFinished }) => {
   const results = await checkLong({}, onTestFinished)
   expect(results.filter(({ outcome }) => outcome !== 'met')).toEqual([])
 })
 
-test('each clause has a mistake here', () => {
+test('each clause has a faulty server here', () => {
   const found = new Set([...mistakes, ...longMistakes].map(([clause]) => clause))
   expect(clauses.map(({ id }) => id).filter((id) => !found.has(id))).toEqual([])
 })

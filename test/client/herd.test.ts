@@ -1,6 +1,6 @@
 /**
- * * A server restarts, and all of its clients reconnect. Compares the most connections within any 100 ms with the same number of clients spread evenly.
- * * Real clients in virtual time.
+ * A server restarts, and all of its clients reconnect. Compares the most connections within any 100 ms with the same number of clients spread evenly.
+ * Real clients in virtual time.
  */
 
 import { describe, expect, test, vi } from 'vitest'

@@ -1,6 +1,6 @@
 /**
- * * What a client has to make of any input, by PROTOCOL.md and the WHATWG's specification of event streams. Written to be read, not to be fast,
- * * and without any code of `src/`. The decoders are compared with it.
+ * What a client has to make of any input, by PROTOCOL.md and the WHATWG's specification of event streams. Written to be read, not to be fast,
+ * and without any code of `src/`. The decoders are compared with it.
  */
 
 /** The outcome: the frames, then how the reading ends. */
