@@ -155,8 +155,8 @@ describe('the events', () => {
   })
 
   test.each([
-    ['null, as Laravel has it', laravelBatch(FAST), null],
-    ['an error of JSON-RPC', mcpTask(FAST), { error: { code: -32602, message: 'Task not found' } }]
+    ['null, from Laravel', laravelBatch(FAST), null],
+    ['an error in JSON-RPC', mcpTask(FAST), { error: { code: -32602, message: 'Task not found' } }]
   ])('an unknown job that is answered with 200 is unknown: %s', async (_, backend, document) => {
     const { url } = await serveAnswers([json(document)])
     await expect(eventsOf(backend, url, { unknownJobGraceMs: 0 })).rejects.toMatchObject({ code: 'unknown-job' })

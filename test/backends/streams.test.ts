@@ -31,8 +31,8 @@ describe('the end', () => {
 
   test.each([
     ['an error event', 'event: error\ndata: {"code":"full","message":"the disk is full"}\n\n', { code: 'full', message: 'the disk is full' }],
-    ['an error inside of a normal one', 'data: {"error":{"message":"the disk is full"}}\n\n', { code: 'failed', message: 'the disk is full' }],
-    ['an error that is text', 'event: error\ndata: the disk is full\n\n', { code: 'failed', message: 'the disk is full' }]
+    ['an error within a normal event', 'data: {"error":{"message":"the disk is full"}}\n\n', { code: 'failed', message: 'the disk is full' }],
+    ['an error event with text', 'event: error\ndata: the disk is full\n\n', { code: 'failed', message: 'the disk is full' }]
   ])('%s is a failure', async (_, body, failure) => {
     const { url } = await serveAnswers([sse(body)])
     expect(brief(await eventsOf(plainSse(), url))).toEqual([['failed', failure]])

@@ -121,8 +121,8 @@ describe('the check command', { timeout: TEST_MS }, () => {
 
   test.each([
     ['a page', 200, { 'content-type': 'text/html' }, '200 text/html'],
-    ['a way to another one', 302, { location: '/login' }, '302 /login'],
-    ['nothing', 404, { 'content-type': 'text/plain' }, '404 text/plain']
+    ['a redirect', 302, { location: '/login' }, '302 /login'],
+    ['a 404', 404, { 'content-type': 'text/plain' }, '404 text/plain']
   ])('asks whether it is the base URL if the answer is %s', async (_, status, headers, said) => {
     const base = await listen(
       http.createServer((_, response) => response.writeHead(status, headers).end('<!doctype html>')),

@@ -83,7 +83,7 @@ describe('a job that cannot be followed', { timeout: TEST_MS }, () => {
   })
 
   test.each([[[]], [['get']], [['cancel']], [['start']], [['start', '--follow']], [['check', '--yes']]])(
-    'a closed port is said at once, in one line: %j',
+    'on a closed port: is reported at once, in one line (%j)',
     async (command) => {
       const { base, server } = await serve()
       server.close()

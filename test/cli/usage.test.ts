@@ -63,7 +63,7 @@ test.each([
 })
 
 test.each(['http://me:s3cret@host:x/jobs/1', 'me:s3cret@host/jobs/1', 'ftp://me:s3cret@host/', 'http://host/?token=s3cret', 'ftp://host/?token=s3cret'])(
-  '%s is refused without what it holds',
+  '%s is refused without printing its secret',
   async (url) => {
     const { code, err } = await jobtail([url])
     expect(code).toBe(2)

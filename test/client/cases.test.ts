@@ -216,14 +216,14 @@ describe('a Retry-After of thirty days', () => {
   const MONTH_MS = 30 * 24 * 3_600_000
 
   test.each([
-    ['of a gateway', failing('status', 503, 10, MONTH_MS), page(503, { 'retry-after': '2592000' })],
+    ['from a gateway', failing('status', 503, 10, MONTH_MS), page(503, { 'retry-after': '2592000' })],
     [
-      'of the server, to all jobs',
+      'from the server, for all jobs',
       (link) => link.after(10, () => link.push({ control: 'error', status: 503, code: 'busy', message: 'busy', retryAfterMs: MONTH_MS })),
       problem(503, 'busy', { 'retry-after': '2592000' })
     ],
     [
-      'of the server, to one job',
+      'from the server, for one job',
       (link) => link.after(10, () => link.push({ control: 'error', job: '42', status: 429, code: 'busy', message: 'busy', retryAfterMs: MONTH_MS })),
       problem(429, 'busy', { 'retry-after': '2592000' })
     ]
@@ -562,9 +562,9 @@ describe('a pause is reported once, with its length and its reason', () => {
   const waits = (world: World): unknown[] => world.said('waiting').map((each) => ('ms' in each ? { ms: each.ms, reason: each.reason } : each))
 
   test.each([
-    ['nobody delivers', 'unreachable', (world: World) => turn(world, failing('network'), 'break')],
+    ['no transport delivers', 'unreachable', (world: World) => turn(world, failing('network'), 'break')],
     ['the server is busy', 'busy', (world: World) => turn(world, failing('status', 503, 0, 5000), 'break')],
-    ['the server closes as planned', 'bye', (world: World) => world.open[0]?.push({ control: 'bye', reason: 'deploy', retryMs: 5000 })]
+    ['the server says bye', 'bye', (world: World) => world.open[0]?.push({ control: 'bye', reason: 'deploy', retryMs: 5000 })]
   ])('%s', async (_, reason, act) => {
     const { world } = await live({ firstLook: false })
     act(world)

@@ -242,13 +242,13 @@ const saysText = (text: (echo: string) => string): Evil => ({
 const evils: [name: string, evil: Evil][] = [
   ...[400, 401, 403, 404, 410, 429, 500, 503].map((status): [string, Evil] => [`a problem ${status}`, saysProblem(status)]),
   ...[400, 401, 403, 404, 502].map((status): [string, Evil] => [`a page ${status}`, saysPage(status)]),
-  ['a page 200', saysPage(200)],
+  ['a page with 200', saysPage(200)],
   ['a content type', saysPage(200, (echo) => `text/plain; echo="${echo}"`)],
-  ['text that is no JSON', saysText((echo) => `you sent ${echo}`)],
-  ['JSON that breaks off', saysText((echo) => `{"control":"hello","x":"${echo}`)],
-  ['JSON of another shape', saysText((echo) => JSON.stringify({ authorization: echo, protocol: echo }))],
-  ['a control of another shape', saysText((echo) => JSON.stringify({ control: 'hello', protocol: echo, heartbeatMs: echo }))],
-  ['an event of another shape', saysText((echo) => JSON.stringify({ id: echo, seq: echo }))],
+  ['text that is not JSON', saysText((echo) => `you sent ${echo}`)],
+  ['truncated JSON', saysText((echo) => `{"control":"hello","x":"${echo}`)],
+  ['JSON of another type', saysText((echo) => JSON.stringify({ authorization: echo, protocol: echo }))],
+  ['an invalid control frame', saysText((echo) => JSON.stringify({ control: 'hello', protocol: echo, heartbeatMs: echo }))],
+  ['an invalid event', saysText((echo) => JSON.stringify({ id: echo, seq: echo }))],
   [
     'a redirect',
     {
@@ -258,8 +258,8 @@ const evils: [name: string, evil: Evil][] = [
           : res.writeHead(302, { location: `/login?was=${encodeURIComponent(echo)}` }).end()
     }
   ],
-  ['a close', { answer: saysPage(502).answer, greet: (ws, echo) => ws.close(4403, echo.slice(-100)) }],
-  ['a close without a word', { answer: saysPage(502).answer, greet: (ws, echo) => ws.close(1011, echo.slice(-100)) }]
+  ['the reason of a close', { answer: saysPage(502).answer, greet: (ws, echo) => ws.close(4403, echo.slice(-100)) }],
+  ['the reason of an abnormal close', { answer: saysPage(502).answer, greet: (ws, echo) => ws.close(1011, echo.slice(-100)) }]
 ]
 
 /** Does everything that a client can do against the server, and resolves with everything that became visible. */
@@ -319,7 +319,7 @@ test('a header that holds no credentials may appear', async () => {
 describe('an invalid result of a token or header source is not quoted', () => {
   const bad: [name: string, options: ClientOptions][] = [
     ['a token with a line break', { token: `${TOKEN}\r\nx: y` }],
-    ['a token of other characters', { token: () => `${TOKEN} €` }],
+    ['a token with a character that no header can have', { token: () => `${TOKEN} €` }],
     ['a token that is an object', { token: () => ({ toString: () => TOKEN, token: TOKEN }) as unknown as string }], // as: JavaScript may
     [
       'a token source that throws',
@@ -330,7 +330,7 @@ describe('an invalid result of a token or header source is not quoted', () => {
       }
     ],
     ['a token source that rejects', { token: () => Promise.reject(new TypeError(`401 for ${TOKEN}`, { cause: TOKEN })) }],
-    ['a token source that throws what is no error', { token: () => Promise.reject(TOKEN) }],
+    ['a token source that rejects with the token', { token: () => Promise.reject(TOKEN) }],
     [
       'a header source that throws',
       {
@@ -340,8 +340,8 @@ describe('an invalid result of a token or header source is not quoted', () => {
       }
     ],
     ['a header with a line break', { headers: { authorization: `Bearer ${TOKEN}\nx` } }],
-    ['a header of other characters', { headers: { 'x-key': `${TOKEN}€` } }],
-    ['a header name that is none', { headers: { [`Bearer ${TOKEN}`]: 'x' } }]
+    ['a header with a character that no header can have', { headers: { 'x-key': `${TOKEN}€` } }],
+    ['an invalid header name', { headers: { [`Bearer ${TOKEN}`]: 'x' } }]
   ]
   test.each(bad)('%s', async (_, options) => {
     const { base } = await echoing(saysProblem(401))

@@ -163,7 +163,7 @@ describe('clients come back', { timeout: 120_000 }, () => {
   })
 
   test.each([
-    ['whole connections', {}],
+    ['the whole connection', {}],
     ['one job', { job: '42' }]
   ])('after a Retry-After for %s: no sooner than it says, and spread over as long again', async (what, about) => {
     const clients = 1000

@@ -109,7 +109,7 @@ interface Phase extends WorldOptions {
 const after = (seq: number): { after: string } => ({ after: `e1-${seq}` })
 
 const phases: Record<string, Phase & { subscribe?: { after: string } }> = {
-  'probing, everything hanging': {
+  'no transport answers': {
     scripts: { websocket: hanging, sse: hanging, 'long-poll': hanging, 'short-poll': hanging },
     before: ({ http }) => {
       http.faults.events = 'hang'
@@ -121,7 +121,7 @@ const phases: Record<string, Phase & { subscribe?: { after: string } }> = {
       expect(job.state.connection).toMatchObject({ phase: 'connecting' })
     }
   },
-  'live, a better one still probing': {
+  'live, with a better transport still connecting': {
     scripts: { websocket: hanging },
     ms: 1000,
     check: (world, job) => {
@@ -130,7 +130,7 @@ const phases: Record<string, Phase & { subscribe?: { after: string } }> = {
     }
   },
   live: { ms: 1000, check: (_, job) => expect(job.state.connection).toMatchObject({ phase: 'live', transport: 'websocket' }) },
-  'waiting to try again': {
+  'pausing before the next race': {
     scripts: Object.fromEntries(['websocket', 'sse', 'long-poll', 'short-poll'].map((name) => [name, failing('network')])),
     before: ({ http }) => {
       http.faults.events = 'break'
@@ -139,18 +139,18 @@ const phases: Record<string, Phase & { subscribe?: { after: string } }> = {
     ms: 200,
     check: (_, job) => expect(job.state.connection).toMatchObject({ phase: 'waiting' })
   },
-  'the grace of an unknown job': {
+  'waiting in the grace period of an unknown job': {
     before: (world) => Object.assign(world, { unknown: true }),
     ms: 200,
     check: (_, job) => expect(job.state.connection).toMatchObject({ phase: 'waiting' })
   },
-  'asking for an unknown job': {
+  'requesting an unknown job': {
     before: (world) => Object.assign(world, { unknown: true }),
     httpDelayMs: 100,
     ms: 300,
     check: (world) => expect(world.http.open).toBe(1)
   },
-  'paused, reading slowly': {
+  'paused for a slow reader': {
     bufferSize: 10,
     before: ({ log }) => log.fill('42', 50),
     ms: 200,
@@ -160,7 +160,7 @@ const phases: Record<string, Phase & { subscribe?: { after: string } }> = {
       expect(world.open).toEqual([])
     }
   },
-  'asking for the snapshot of a job whose end was had': {
+  'requesting the snapshot of a job at its end': {
     before: ({ log, http }) => {
       log.append('42', 'succeeded')
       http.faults.snapshot = 'hang'
@@ -169,7 +169,7 @@ const phases: Record<string, Phase & { subscribe?: { after: string } }> = {
     ms: 200,
     check: (world) => expect(world.http.asked.filter(({ resource, isOpen }) => isOpen && resource === 'snapshot')).toHaveLength(1)
   },
-  'asking for it again': {
+  'pausing before that snapshot is requested again': {
     before: ({ log, http }) => {
       log.append('42', 'succeeded')
       http.faults.snapshot = 'break'

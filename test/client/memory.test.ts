@@ -74,12 +74,12 @@ describe('a memory that', () => {
       throw new Error('SecurityError')
     },
     rejects: () => Promise.reject(new Error('QuotaExceededError')),
-    'holds nothing': async () => undefined,
-    'holds another name': async () => ({ transport: 'carrier-pigeon', latencyMs: 1, at: performance.timeOrigin + performance.now() }),
-    'holds nonsense': async () => ({ transport: { toString: 'no' }, latencyMs: 'x', at: Number.NaN }),
-    'holds a text': async () => 'sse',
-    'holds what is too old': async () => ({ transport: 'sse', latencyMs: 1, at: performance.timeOrigin + performance.now() - 25 * 3600 * 1000 }),
-    'holds what is of the future': async () => ({ transport: 'sse', latencyMs: 1, at: performance.timeOrigin + performance.now() + 3600 * 1000 })
+    'is empty': async () => undefined,
+    'names an unknown transport': async () => ({ transport: 'carrier-pigeon', latencyMs: 1, at: performance.timeOrigin + performance.now() }),
+    'has an invalid record': async () => ({ transport: { toString: 'no' }, latencyMs: 'x', at: Number.NaN }),
+    'has a string as its record': async () => 'sse',
+    'has a record that is too old': async () => ({ transport: 'sse', latencyMs: 1, at: performance.timeOrigin + performance.now() - 25 * 3600 * 1000 }),
+    'has a record of the future': async () => ({ transport: 'sse', latencyMs: 1, at: performance.timeOrigin + performance.now() + 3600 * 1000 })
   }
   test.each(Object.entries(broken))('%s changes nothing', async (_, read) => {
     const world = await follow({ memory: { read, write: () => Promise.reject(new Error('no')) } })
@@ -134,11 +134,11 @@ describe('the demotion of a transport', () => {
   })
 
   test.each<[string, unknown]>([
-    ['a text', 'bad'],
-    ['no record', { websocket: 'bad' }],
-    ['without a number', { websocket: { shortLives: 'x', demotedUntil: 1 } }],
+    ['a string', 'bad'],
+    ['a map of strings', { websocket: 'bad' }],
+    ['without numbers', { websocket: { shortLives: 'x', demotedUntil: 1 } }],
     ['for ever', { websocket: { shortLives: 2, demotedUntil: 8e15 } }],
-    ['until no time', { websocket: { shortLives: 2, demotedUntil: Number.NaN } }]
+    ['until NaN', { websocket: { shortLives: 2, demotedUntil: Number.NaN } }]
   ])('is ignored where its record is %s', async (_, records) => {
     const value = { transport: 'sse', latencyMs: 5, at: performance.timeOrigin + performance.now() - 1000, records }
     const world = await follow({ memory: remembering(new Map([[KEY, value]])) })

@@ -39,7 +39,7 @@ describe.each(Object.entries(phases))('put away while %s', (_, phase) => {
   })
 
   test.each([
-    ['its loop is left', (_: World, job: Subscription) => job.close()],
+    ['its loop is closed', (_: World, job: Subscription) => job.close()],
     ['the client is closed', ({ client }: World) => client.close()]
   ])('and %s: nothing is left, and the return changes nothing', async (_, end) => {
     const { world, job, loop } = await reach(phase)
@@ -126,7 +126,7 @@ test.each(permutations<LifeEvent>(['freeze', 'pagehide', 'pageshow', 'resume']).
 })
 
 test('a pause that the server asked for passes while the page is away, and does not begin again at a second event', async () => {
-  const { world, loop } = await reach(phases['waiting because the server has asked for it'] as Phase) // as: it is there
+  const { world, loop } = await reach(phases['pausing because the server asked for it'] as Phase) // as: it is there
   page.say('pagehide')
   await elapseRoughly(45_000)
   page.say('freeze')

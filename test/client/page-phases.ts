@@ -39,7 +39,7 @@ export const mend = (world: World): void => {
 let token: string | Promise<string>
 
 export const phases: Record<string, Phase> = {
-  'asking for the token': {
+  'the token source is pending': {
     token: () => token,
     begin() {
       token = new Promise(() => {})
@@ -50,26 +50,26 @@ export const phases: Record<string, Phase> = {
       token = 'secret'
     }
   },
-  'recalling what was learnt': {
+  'the memory is read': {
     memory: { read: () => new Promise(() => {}), write: async () => {} },
     ms: 20,
     check: (world) => expect(world.links).toEqual([])
   },
-  'connecting, everything hanging': {
+  'no transport answers': {
     scripts: all(hanging),
     begin: ({ http }) => Object.assign(http.faults, { events: 'hang' }),
     ms: 600,
     check: (world) => expect(openOf(world)).toEqual(['websocket', 'sse', 'long-poll', 'events']),
     mend
   },
-  'live, a better one still probing': {
+  'live, with a better transport still connecting': {
     scripts: { websocket: hanging },
     ms: 1000,
     check: (world) => expect(openOf(world)).toEqual(['websocket', 'sse']),
     mend
   },
   live: { ms: 1000, check: (world) => expect(openOf(world)).toEqual(['websocket']) },
-  'waiting to try again': {
+  'pausing before the next race': {
     scripts: all(failing('network')),
     begin: ({ http }) => Object.assign(http.faults, { events: 'break' }),
     retry: { baseMs: 60_000, maxMs: 60_000 },
@@ -77,14 +77,14 @@ export const phases: Record<string, Phase> = {
     check: (_, job) => expect(job.state.connection.phase).toBe('waiting'),
     mend
   },
-  'waiting because the server has asked for it': {
+  'pausing because the server asked for it': {
     scripts: all(busy(20_000)),
     begin: ({ http }) => Object.assign(http.faults, { events: problem(503, 'busy', { 'retry-after': '20' }) }),
     ms: 200,
     check: (_, job) => expect(job.state.connection.phase).toBe('waiting'),
     mend
   },
-  'paused, reading slowly': {
+  'paused for a slow reader': {
     bufferSize: 10,
     begin: ({ log }) => log.fill('42', 50),
     ms: 200,

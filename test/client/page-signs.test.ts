@@ -97,7 +97,7 @@ describe('offline', () => {
   })
 
   test('during a backoff is reported, and so is its end', async () => {
-    const { world, job } = await reach(phases['waiting to try again'] as Phase) // as: it is there
+    const { world, job } = await reach(phases['pausing before the next race'] as Phase) // as: it is there
     page.connect(false)
     expect(job.state.connection.phase).toBe('offline')
     mend(world)
@@ -107,7 +107,7 @@ describe('offline', () => {
   })
 
   test('and online again do not shorten a pause that the server asked for', async () => {
-    const { world, job } = await reach(phases['waiting because the server has asked for it'] as Phase) // as: it is there
+    const { world, job } = await reach(phases['pausing because the server asked for it'] as Phase) // as: it is there
     const before = asked(world)
     mend(world)
     for (let round = 0; round < 5; round += 1) {
@@ -152,10 +152,10 @@ describe('the machine has slept for an hour', () => {
 
   /** What can reveal the sleep, and after how many ms at the latest. Without any event it is half a heartbeat. */
   const signs: [string, () => void, number][] = [
-    ['being seen again', () => page.show(true), 20],
-    ['coming online', () => page.connect(true), 20],
-    ['another network', () => page.change('cellular'), 20],
-    ['nothing but the time', () => {}, 8000]
+    ['a visible page', () => page.show(true), 20],
+    ['the online event', () => page.connect(true), 20],
+    ['a change of network', () => page.change('cellular'), 20],
+    ['a late timer', () => {}, 8000]
   ]
 
   test.each(signs)('noticed by %s: one single read, and a working link stays', async (_, tell, ms) => {

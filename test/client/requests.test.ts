@@ -270,7 +270,7 @@ describe('the answers of an intermediary', () => {
 
   test.each([
     ['429 of a gateway', answer(429, { 'retry-after': '60' })],
-    ['503 of a gateway, by a date', answer(503, { 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() })],
+    ['503 of a gateway, with a date', answer(503, { 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() })],
     ['413 of a gateway', answer(413, { 'retry-after': '60' })],
     ['503 of the server', problem(503, 'busy', { 'retry-after': '60' })]
   ])('%s: no request before its Retry-After is over', async (_, busy) => {
@@ -307,7 +307,7 @@ describe('the answers of an intermediary', () => {
   })
 
   test.each([
-    ['a page', answer(404)],
+    ['an intermediary', answer(404)],
     ['the server', problem(404, 'unknown-job')]
   ])('a 404 of %s names the slash in the id as its likely cause', async (_, notFound) => {
     const world = createWorld()

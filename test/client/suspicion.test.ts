@@ -134,11 +134,11 @@ describe('a single read that fails', () => {
   test.each([
     ['hangs', 'hang' as const],
     ['breaks', 'break' as const],
-    ['is answered by somebody else', page(502)],
-    ['is told to wait', problem(503, 'busy', { 'retry-after': '5' })],
-    ['is refused as too old a token', problem(401, 'unauthorized')],
-    ['is forbidden', problem(403, 'forbidden')],
-    ['finds no such job', problem(404, 'unknown-job')]
+    ['is answered by an intermediary', page(502)],
+    ['is answered as busy', problem(503, 'busy', { 'retry-after': '5' })],
+    ['is refused with 401', problem(401, 'unauthorized')],
+    ['is refused with 403', problem(403, 'forbidden')],
+    ['is refused with 404', problem(404, 'unknown-job')]
   ])('%s: the connection stays', async (_, fault) => {
     const { world, loop, work } = await lively()
     world.http.faults.events = fault

@@ -20,7 +20,7 @@ type Jobtail = typeof import('../../src/index.ts') & Partial<typeof import('../.
 const page = globalThis as unknown as { Jobtail?: Jobtail } // as: the scripts make it
 
 test.each([[['jobtail.min.js', 'jobtail-explain.min.js']], [['jobtail-explain.min.js', 'jobtail.min.js']]])(
-  'script tags make one global, Jobtail, with everything in it: %s',
+  'script tags set one global, Jobtail, with all exports: %s',
   async (files) => {
     const before = Object.keys(globalThis)
     for (const file of files) await load(file)

@@ -65,7 +65,7 @@ async function follow(client: Client, job: string): Promise<JobEvent[]> {
 }
 
 describe.each([
-  ['the script of a tag', loadScript],
+  ['the script tag', loadScript],
   ['the module', () => import(join(root, 'dist/index.js'))]
 ])('%s', (_, load) => {
   beforeAll(async () => {

@@ -88,7 +88,7 @@ test('a socket is closed with 4401 or 4403, and a refused subscribe ends the rea
 })
 
 test.each(['abc.-_~+/xyz==', '12|abcDEF', '{"k":"v"}!', 'caf\xe9'])(
-  'the bearer token %j as a subprotocol is an Authorization header, and is not selected',
+  'the bearer token %j in a subprotocol counts as an Authorization header, and is not selected',
   async (token) => {
     const seen: unknown[] = []
     const { jobs, base } = await serve({
@@ -141,11 +141,11 @@ test('a permission that arrives after the socket has closed leaves no timer', as
 })
 
 test.each([
-  ['nothing that is known', {}],
+  ['an empty object', {}],
   ['a list', []],
-  ['text', 'yes'],
-  ['an expiry that is no number', { expiresAt: Number.NaN }],
-  ['an expiry that is a text', { expiresAt: '2999-01-01' }]
+  ['a string', 'yes'],
+  ['an expiry of NaN', { expiresAt: Number.NaN }],
+  ['an expiry as a string', { expiresAt: '2999-01-01' }]
 ])('%s as the answer of authorize permits nothing, and is reported', async (_, answer) => {
   const onError = vi.fn()
   // as: JavaScript callers may return anything
@@ -224,7 +224,7 @@ test('CORS allows only the own origin by default', async () => {
 test.each([
   ['a list', ['https://app.example'], false],
   ['a function', (origin: string) => origin.endsWith('.example'), true],
-  ['everybody', '*' as const, false]
+  ['every origin', '*' as const, false]
 ])('CORS for %s: on answers, problems and preflights', async (_, origins, allowCredentials) => {
   const { jobs, get, post, base } = await serve({ origins, allowCredentials, start: () => 1, authorize: () => true })
   await jobs.publish('a', 'queued')

@@ -107,7 +107,7 @@ describe('a slow reader', () => {
     ['stream', false],
     ['socket', true]
   ])(
-    '%s: the log is not read ahead of it, and it is let go with bye slow',
+    '%s: gets bye slow, and the log is not read ahead of it',
     async (_, websocket) => {
       const gate = createGate()
       const { jobs, port, openConnections } = await serve({ log: gate.log, heartbeatMs: 50, maxBufferedBytes: 10_000 })

@@ -348,9 +348,9 @@ describe('POST start', () => {
   })
 
   test.each([
-    ['the same for all', () => 'mine'],
-    ['no job id', ({ id }: { id: string }) => id.padEnd(257, '.')],
-    ['no text', () => 7 as unknown as string] // as: what JavaScript lets through
+    ['the same id for all', () => 'mine'],
+    ['an invalid job id', ({ id }: { id: string }) => id.padEnd(257, '.')],
+    ['an id that is no string', () => 7 as unknown as string] // as: what JavaScript lets through
   ])('an invalid id of idOf starts nothing, and onError gets the reason: %s', async (_, idOf) => {
     const [start, onError] = [vi.fn(), vi.fn()]
     const served = await serve({ start, idOf, onError })

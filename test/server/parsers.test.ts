@@ -31,8 +31,8 @@ const parsers: Record<string, RequestHandler[]> = {
   'json({ strict: false })': [json({ strict: false })],
   'urlencoded()': [urlencoded({ extended: true })],
   'json() and urlencoded()': [json(), urlencoded({ extended: false })],
-  'text() of all': [text({ type: '*/*' })],
-  'raw() of all': [raw({ type: '*/*' })]
+  'text() for every type': [text({ type: '*/*' })],
+  'raw() for every type': [raw({ type: '*/*' })]
 }
 
 describe.each(Object.entries(parsers))('behind %s', (name, handlers) => {

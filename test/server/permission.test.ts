@@ -80,9 +80,9 @@ describe('an invalid answer permits nothing, and is reported', () => {
 test.each<[string, Permission | Promise<Permission>, number]>([
   ['true', true, 200],
   ['allow', { allow: true }, 200],
-  ['allow, in a promise', Promise.resolve({ allow: true, subject: 'a', expiresAt: Date.now() + 1e6 }), 200],
+  ['allow, as a promise', Promise.resolve({ allow: true, subject: 'a', expiresAt: Date.now() + 1e6 }), 200],
   ['allow for ever', { allow: true, expiresAt: Number.POSITIVE_INFINITY }, 200],
-  ['allow until a second ago', { allow: true, expiresAt: Date.now() - 1000 }, 401],
+  ['allow, expired a second ago', { allow: true, expiresAt: Date.now() - 1000 }, 401],
   ['false', false, 403],
   ['undefined', undefined, 403],
   ['null', Promise.resolve(null), 403],

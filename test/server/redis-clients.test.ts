@@ -47,9 +47,9 @@ describe.skipIf(!redisPath)('a client of the application', { timeout: 60_000 }, 
   }
 
   test.each([
-    ['of redis, not connected', () => createClient({ url: redis.url, password: 'first' })],
-    ['of redis, by its socket', () => createClient({ socket: { host: '127.0.0.1', port: redis.port }, password: 'first', keyPrefix: 'x:' })],
-    ['of ioredis', () => new Ioredis(redis.port, '127.0.0.1', { password: 'first', lazyConnect: true, keyPrefix: 'x:' })]
+    ['redis, not connected', () => createClient({ url: redis.url, password: 'first' })],
+    ['redis, with socket options', () => createClient({ socket: { host: '127.0.0.1', port: redis.port }, password: 'first', keyPrefix: 'x:' })],
+    ['ioredis', () => new Ioredis(redis.port, '127.0.0.1', { password: 'first', lazyConnect: true, keyPrefix: 'x:' })]
   ])('works: %s', async (_, make) => works(open({ client: make() })))
 
   test('that is connected and in use stays connected', async () => {

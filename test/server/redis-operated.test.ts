@@ -29,9 +29,9 @@ describe.skipIf(!redisPath)('Redis in operation', { timeout: 60_000 }, () => {
   }
 
   test.each([
-    ['what is not dangerous', '+@all -@dangerous ~* &*'],
-    ['what docs/API.md lists', DOCUMENTED],
-    ['the same without INFO', DOCUMENTED.replace('+info ', '')]
+    ['every command that is not dangerous', '+@all -@dangerous ~* &*'],
+    ['those in docs/API.md', DOCUMENTED],
+    ['those without INFO', DOCUMENTED.replace('+info ', '')]
   ])('a user with these rights is enough: %s', async (_, rules) => {
     const { jobs } = await served(rules)
     expect(await jobs.health()).toEqual({ status: 'ok' })

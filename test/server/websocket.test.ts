@@ -191,9 +191,9 @@ test('unknown operations and fields are ignored; an invalid cursor is an error o
 
 test.each([
   ['without jobtail.v1', '/jobs/a/events', 'Sec-WebSocket-Protocol: other', 400],
-  ['elsewhere', '/jobs/a', 'Sec-WebSocket-Protocol: jobtail.v1', 404],
-  ['outside the base', '/jobsx/a/events', 'Sec-WebSocket-Protocol: jobtail.v1', 404],
-  ['of a strange origin', '/jobs/a/events', 'Sec-WebSocket-Protocol: jobtail.v1\r\nOrigin: https://evil.example', 403]
+  ['to another resource', '/jobs/a', 'Sec-WebSocket-Protocol: jobtail.v1', 404],
+  ['outside basePath', '/jobsx/a/events', 'Sec-WebSocket-Protocol: jobtail.v1', 404],
+  ['of a foreign origin', '/jobs/a/events', 'Sec-WebSocket-Protocol: jobtail.v1\r\nOrigin: https://evil.example', 403]
 ])('a handshake %s is refused with an HTTP status', async (_, path, header, status) => {
   const { port } = await serve()
   const socket = connect(port, '127.0.0.1')

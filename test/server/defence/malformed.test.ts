@@ -14,13 +14,13 @@ const FRAMES: [string, Buffer, number][] = [
   ['an unmasked frame', bytes(0x81, 2, '{}'), 1002],
   ['a reserved bit', bytes(0xc1, 0x80, ...MASK), 1002],
   ['an unknown opcode', bytes(0x83, 0x80, ...MASK), 1002],
-  ['a continuation of nothing', bytes(0x80, 0x80, ...MASK), 1002],
-  ['a control frame in pieces', bytes(0x09, 0x80, ...MASK), 1002],
+  ['a continuation without a start', bytes(0x80, 0x80, ...MASK), 1002],
+  ['a fragmented control frame', bytes(0x09, 0x80, ...MASK), 1002],
   ['a control frame of 126 bytes', bytes(0x89, 0xfe, 0, 126, ...MASK), 1002],
-  ['a length above what numbers hold', bytes(0x81, 0xff, ...Array(8).fill(0xff), ...MASK), 1009],
+  ['a length above 2^53', bytes(0x81, 0xff, ...Array(8).fill(0xff), ...MASK), 1009],
   ['a length of a terabyte', bytes(0x81, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, ...MASK), 1009],
   ['text that is no UTF-8', bytes(0x81, 0x81, ...MASK, 0xff), 1007],
-  ['a message of many pieces, too long together', bytes(0x01, 0x80, ...MASK, ...Array(3).fill(bytes(0x00, 0xfe, 0x20, 0, ...MASK, 'x'.repeat(8192)))), 1009]
+  ['a fragmented message that is too long', bytes(0x01, 0x80, ...MASK, ...Array(3).fill(bytes(0x00, 0xfe, 0x20, 0, ...MASK, 'x'.repeat(8192)))), 1009]
 ]
 
 test.each(FRAMES)('a socket that sends %s is closed, and disturbs nobody else', async (_, frame, code) => {
@@ -96,12 +96,12 @@ test('an empty Host is accepted', async () => {
 })
 
 test.each([
-  ['no HTTP', 'hello\r\n\r\n'],
+  ['text that is not HTTP', 'hello\r\n\r\n'],
   ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc'],
   ['headers of 100 kB', `GET /jobs/42/events HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`],
-  ['a bad length', 'POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n'],
-  ['two lengths', 'POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n'],
-  ['a bad chunk', 'POST /jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
+  ['a negative length', 'POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n'],
+  ['a length and chunked encoding', 'POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n'],
+  ['an invalid chunk', 'POST /jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
   ['a handshake without a key', `GET /jobs/42/events HTTP/1.1\r\nHost: x\r\n${UPGRADE.replace(/Sec-WebSocket-Key.*\r\n/, '')}`],
   ['a handshake of another version', `GET /jobs/42/events HTTP/1.1\r\nHost: x\r\n${UPGRADE.replace('13', '99')}`]
 ])('%s is refused, and the connection is closed', async (_, text) => {

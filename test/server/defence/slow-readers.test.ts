@@ -36,7 +36,7 @@ const ASK: Record<string, string> = {
 }
 
 test.each(Object.keys(ASK))(
-  'over %s, a reader that stops in the middle of 100 MB holds no more than its buffers, and harms nobody',
+  'over %s, a reader that stops in the middle of 100 MB costs only its buffers, and disturbs nobody',
   async (transport) => {
     const { base, port, jobs } = await serve({ log: largeLog() })
     const stalled = await openRaw(port, ASK[transport] ?? '', MIDDLE)

@@ -62,7 +62,7 @@ test('jobtail/server/fetch exports what jobtail/server does', async () => {
 
 describe('jobtail/server/fetch, bundled for runtimes other than Node', () => {
   test.each([[['browser']], [['worker', 'browser']], [['workerd', 'worker', 'browser']], [['deno']], [['bun']]])(
-    'imports nothing of it: %j',
+    'imports nothing from outside: %j',
     async (conditions) => {
       const { imports, code } = await bundleFetch('es', conditions)
       expect(imports).toEqual([])
