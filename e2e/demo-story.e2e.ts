@@ -43,19 +43,23 @@ describe.concurrent.each((['chromium'] as const).filter(isInstalled))("the demo'
 
   test('the connection breaks, Jobtail goes on to the end, a bare WebSocket does not', async (context) => {
     const requested: string[] = []
-    const { demo, page, jobId, expectExact } = await open(context, 'events=300&interval=40', async (page) => {
+    const { demo, page, jobId, expectExact } = await open(context, 'events=300&interval=60', async (page) => {
       page.on('request', (request) => requested.push(request.url()))
       await page.addInitScript(recordShifts)
     })
     const { jobtail, eventSource, webSocket, caption } = partsOf(page)
     await context.expect.poll(() => progressOf(page), patiently).toBeGreaterThan(0)
+    // On a busy machine an event stream may win the first race, until WebSocket takes over.
+    await context.expect.poll(() => jobtail.textContent(), patiently).toContain('live over WebSocket')
     await context.expect.poll(() => webSocket.getAttribute('data-state'), patiently).toBe('receiving')
 
     await page.getByRole('button', { name: 'Break the connection' }).press('Enter')
     await context.expect
       .poll(() => caption.textContent(), patiently)
-      .toMatch(/^The WebSocket fell silent, so an event stream took over.* 0 events lost\. The bare WebSocket stopped at \d+ %\.$/)
-    expect(await webSocket.textContent()).toMatch(/stopped \d+ s ago.*It is still open and reports no error\. \d+ events behind\./)
+      .toMatch(/^The WebSocket fell silent, so an? (event stream|long poll|short poll) took over.* 0 events lost\. The bare WebSocket stopped at \d+ %\.$/)
+    await context.expect
+      .poll(() => webSocket.textContent(), patiently)
+      .toMatch(/stopped \d+ s ago.*It is still open and reports no error\. \d+ events behind\./)
     expect(await page.locator('.big').textContent()).toBe('Break the next one')
 
     await context.expect.poll(() => jobtail.getAttribute('data-status'), patiently).toBe('succeeded')
@@ -74,7 +78,7 @@ describe.concurrent.each((['chromium'] as const).filter(isInstalled))("the demo'
     ).toBeLessThan(0.05)
 
     await page.getByRole('button', { name: 'Run it again' }).click()
-    await context.expect.poll(() => caption.textContent(), patiently).toMatch(/^A WebSocket carries/)
+    await context.expect.poll(() => jobtail.textContent(), patiently).toContain('live over WebSocket')
     expect(await page.locator('.big').textContent()).toBe('Break the connection')
     await context.expect.poll(() => webSocket.getAttribute('data-state'), patiently).toBe('receiving')
   })
@@ -86,11 +90,11 @@ describe.concurrent.each((['chromium'] as const).filter(isInstalled))("the demo'
     const press = (label: string): Promise<void> => page.getByRole('button', { name: label }).click()
     await press('Break the connection')
     await press('Break the next one')
-    expect(demo.proxy.faults).toMatchObject({ webSocket: 'mute', bufferStreams: true })
+    await context.expect.poll(() => demo.proxy.faults, patiently).toMatchObject({ webSocket: 'mute', bufferStreams: true })
     await press('Take the server away')
     await context.expect.poll(() => webSocket.textContent(), patiently).toContain('It was closed. Nothing opens it again.')
     await press('Mend the network')
-    expect([demo.proxy.faults, demo.proxy.awayMs]).toMatchObject([{ webSocket: 'pass', bufferStreams: false }, 0])
+    await context.expect.poll(() => [demo.proxy.faults, demo.proxy.awayMs], patiently).toMatchObject([{ webSocket: 'pass', bufferStreams: false }, 0])
     await goesOn(jobId)
     await page.getByRole('button', { name: 'Break the connection' }).waitFor()
   })

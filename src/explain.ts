@@ -13,7 +13,7 @@ const REASONS: Readonly<Record<FailureReason, string>> = {
   status: 'the server, or something before it, answered with an error',
   'content-type': 'the answer has another content type than requested',
   redirected: 'it was redirected to somewhere else, such as a login page',
-  stale: 'the answer begins at another cursor than requested',
+  stale: 'the answer does not begin at the requested cursor',
   protocol: 'the answer does not follow the protocol',
   bye: 'the server closed it as planned',
   network: 'there was no answer: the network, CORS or mixed content'

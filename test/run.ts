@@ -1,4 +1,4 @@
-/** `npm test`: sets up what the tests need, runs everything, and says at the end what it came to. */
+/** `npm test`: installs what the tests need, runs everything, and prints a summary. */
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -25,7 +25,7 @@ const step = (name: string, command: string, ...args: string[]): void => {
   if (!succeeds(command, args)) failures.push(name)
 }
 
-/** What is used of vitest's JSON report. */
+/** The part of vitest's JSON report that is used. */
 interface Report {
   numPassedTests: number
   numFailedTests: number
@@ -34,14 +34,14 @@ interface Report {
   testResults: { status: string; assertionResults: { status: string }[] }[]
 }
 
-/** Runs one vitest project and adds up its tests. The projects run one after the other: two cores are soon too few for browsers beside unit tests. */
+/** Runs one vitest project and adds up its tests. The projects run one after the other: two cores are too few for browsers beside unit tests. */
 function testProject(name: string): void {
   const folder = mkdtempSync(join(tmpdir(), 'jobtail-test-'))
   const reportPath = join(folder, 'report.json')
   step(`tests: ${name}`, 'vitest', 'run', '--project', name, '--reporter=default', '--reporter=json', `--outputFile.json=${reportPath}`)
   try {
     const report: Report = JSON.parse(readFileSync(reportPath, 'utf8'))
-    // A file that could not even be loaded has no tests that could fail.
+    // A file that could not be loaded has no test that could fail.
     const broken = report.testResults.filter((file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'))
     totals.passed += report.numPassedTests
     totals.failed += report.numFailedTests + broken.length

@@ -17,7 +17,7 @@ export interface Act {
 // #region acts
 const breakWebSocket: Act = {
   label: 'Break the connection',
-  about: 'The WebSocket, the best line to the server, stays open but delivers nothing more. Some proxies do this.',
+  about: 'The WebSocket, the best line to the server, will stay open but deliver nothing more. Some proxies do this.',
   word: 'WebSocket mute',
   done: 'You broke the WebSocket: it is still open, but nothing comes through it.',
   change: { faults: { webSocket: 'mute' } }
@@ -25,7 +25,7 @@ const breakWebSocket: Act = {
 
 const bufferStreams: Act = {
   label: 'Break the next one',
-  about: 'Event streams, the next best way, are held back until they end. Proxies that buffer do this.',
+  about: 'Event streams, the next best way, will be held back until they end. Proxies that buffer do this.',
   word: 'streams held',
   done: 'You broke the event streams, too: the proxy holds them back until they end.',
   change: { faults: { bufferStreams: true } }
@@ -33,7 +33,7 @@ const bufferStreams: Act = {
 
 const takeServerAway: Act = {
   label: 'Take the server away',
-  about: 'Every connection is cut. For 4 seconds every request gets an error (502), as while a server is replaced.',
+  about: 'Every connection will be cut. For 4 seconds every request will get an error (502), as while a server is replaced.',
   word: 'server away',
   done: 'You took the server away: every connection is cut, and for 4 seconds nobody gets through.',
   change: { awayMs: 4000 }
@@ -41,7 +41,7 @@ const takeServerAway: Act = {
 
 const mendAll: Act = {
   label: 'Mend the network',
-  about: 'Everything gets through again. What has failed more than once, Jobtail tries again after a minute.',
+  about: 'Everything will get through again. What has failed more than once, Jobtail tries again after a minute.',
   word: 'mended',
   done: 'You mended the network: everything gets through again.',
   change: mended

@@ -39,7 +39,7 @@ const reference = [
 
 const details = [
   page('How it decides', 'how-it-decides'),
-  page('Options and errors by hand', 'API'),
+  page('Options and errors', 'API'),
   page('The server in detail', 'server'),
   page('Foreign backends in detail', 'backends'),
   page('The protocol', 'protocol'),

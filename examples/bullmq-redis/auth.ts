@@ -15,7 +15,7 @@ export function userOf(authorization: string | null | undefined): { id: string }
 /** The owner is in a job's id, so that `authorize` knows whose it is without asking a database. */
 export const newJobId = (user: { id: string }): string => `${user.id}.${crypto.randomUUID()}`
 
-const ownerOf = (jobId: string): string => jobId.slice(0, jobId.lastIndexOf('.'))
+const ownerOf = (jobId: string): string | undefined => /^(.+)\.[\w-]+$/.exec(jobId)?.[1]
 
 /** Only its owner may follow or cancel a job. */
 export const authorize: Authorize = ({ request, jobId }) => {

@@ -15,7 +15,7 @@ export function userOf(request: Request): { id: string } | undefined {
 /** Puts the owner into a job's id, so that `authorize` knows whose it is without asking a database. */
 export const idOf = ({ id, subject }: { id: string; subject: string | undefined }): string => `${subject}.${id}`
 
-const ownerOf = (jobId: string): string => jobId.slice(0, jobId.lastIndexOf('.'))
+const ownerOf = (jobId: string): string | undefined => /^(.+)\.[\w-]+$/.exec(jobId)?.[1]
 
 /** Every user may start jobs. Only its owner may follow or cancel a job. */
 export const authorize: Authorize = ({ request, jobId }) => {

@@ -50,7 +50,10 @@ export function matchEnd(message: Message, rules: readonly EndRule[]): Meaning |
   return undefined
 }
 
-/** What a message means by default: an `error` fails the job, a named message is an event of that name, and a message without a name is `output`. */
+/**
+ * What a message means by default: an `error` fails the job, and a named message is an event of that name. A message without a name has the
+ * type in `data.type`, otherwise `output`.
+ */
 export function defaultMeaning({ type, data }: Message): Meaning {
   const { type: inside, error } = Object(data)
   if (type === 'error' || (type === 'message' && error)) {

@@ -33,7 +33,7 @@ export interface StreamOptions extends OperationOptions {
   end?: EndRule | readonly EndRule[] | undefined
   /**
    * What a message means; `undefined`: it is no event.
-   * @defaultValue by the message's name: `error` fails the job, a message without a name is `output`
+   * @defaultValue by the message's name: `error` fails the job; a message without a name has the type in `data.type`, otherwise `output`
    */
   read?: ((message: Message) => Meaning | undefined) | undefined
   /**

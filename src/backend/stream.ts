@@ -89,10 +89,10 @@ async function* read(request: OpenRequest, options: StreamDetails, splitter: Spl
   throw new TransportError('cut', 'the answer ended, but nothing in it has ended the job')
 }
 
+/** Starts a reading with its first answer. */
 function begin({ response }: Answer, { after }: JobCursor, splitter: Splitter, reader: StreamReader): Split {
   reader.begin()
-  const { take, left, lose, restart } = reader
-  return splitter.split({ cursor: reader.position.id, isTail: after === TAIL, response, take, left, lose, restart })
+  return splitter.split({ ...reader, cursor: reader.position.id, isTail: after === TAIL, response })
 }
 
 /** Reads a body. Returns true where the reading is over. */

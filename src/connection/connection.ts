@@ -85,7 +85,7 @@ export function createConnection(options: ConnectionOptions & Capacity): Connect
 
   /** Brings the links in line with what is wanted, and opens others when it is time. */
   function reconcileLinks(wanted: readonly string[]): void {
-    if (transports.length === 0) return failAll(core, new JobtailError('unsupported', 'no transport is supported here'))
+    if (transports.length === 0) return failAll(core, new JobtailError('unsupported', 'no transport works here'))
     for (const jobLink of [...links]) liveLink.update(jobLink, wanted)
     for (;;) {
       const step = plan(core.race, now())

@@ -76,7 +76,7 @@ export function createEndings(core: Core, reads: Reads): Endings {
     if (handleStatus(core, jobLink, error)) core.problem = problemOf(jobLink, error)
     if (error.reason !== 'redirected' || core.live) return
     fail(jobLink, error)
-    options.warn(`jobtail: ${error.message}; retrying. Has the session ended, or is it the URL of a page?`)
+    options.warn(`jobtail: ${error.message}; has the session ended, or is it the URL of a page?`)
   }
 
   function reportAbandoned({ link, transport }: JobLink): void {

@@ -83,7 +83,7 @@ export function createLinkEvents(
    * answer never does.
    */
   function onStaleAnswer(jobLink: JobLink, job: string): void {
-    const error = new TransportError('stale', `job ${job}: the answer begins at another cursor than requested (lost on the way, or a cache answered)`)
+    const error = new TransportError('stale', `job ${job}: the answer does not begin at the requested cursor (lost on the way, or a cache answered)`)
     core.isFresh = true
     // A link that can update in place requests the job again by itself.
     if (jobLink.link.update && !jobLink.isFresh) return

@@ -8,7 +8,7 @@ import { memoryLog } from './log/memory.ts'
 import { watchOutages } from './log/outage.ts'
 import { registerServer } from './log/process-wide.ts'
 import { sharedLog } from './log/shared.ts'
-import { longTimeout } from './long-timeout.ts'
+import { settledWithin } from './long-timeout.ts'
 import { countAppends, createMetrics } from './metrics.ts'
 import { watchOrphans } from './rerun.ts'
 import { createRunner } from './run.ts'
@@ -20,6 +20,9 @@ export interface Core {
   parts: ServerParts
   server: FetchJobServer
 }
+
+/** How long `close` waits for readers to read the ends of jobs. A reader that reads nothing must not keep the others from their `bye`. */
+const MAX_READ_ENDS_MS = 2500
 
 /** Wires the parts of a server together. Throws for an option out of range. */
 export function createCore(options: JobServerOptions): Core {
@@ -41,16 +44,13 @@ export function createCore(options: JobServerOptions): Core {
 
   async function closeAll(graceMs: number, drainMs: number): Promise<void> {
     unregister()
-    const { promise: late, resolve } = Promise.withResolvers<void>()
     const ended = runner.close(drainMs)
     await runner.drained
     const drainedAt = performance.now()
-    const cancel = longTimeout(graceMs, resolve)
     // The ends of the jobs that were waited for go out before the `bye`: a log in memory is gone when their readers come back.
-    if (drainMs > 0) await Promise.race([log.settled(), late])
+    if (drainMs > 0) await settledWithin(log.endsRead(), Math.min(MAX_READ_ENDS_MS, graceMs / 2))
     const leftMs = Math.max(0, graceMs - (performance.now() - drainedAt))
-    await Promise.all([connections.close(leftMs), Promise.race([ended, late])])
-    cancel()
+    await Promise.all([connections.close(leftMs), settledWithin(ended, leftMs)])
     await log.close()
   }
 

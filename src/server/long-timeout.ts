@@ -15,3 +15,11 @@ export function longTimeout(ms: number, callback: () => void, { unref = false }:
   arm(Math.max(0, ms))
   return () => clearTimeout(timer)
 }
+
+/** Resolves once `done` has resolved, or after `ms`. */
+export async function settledWithin(done: Promise<unknown>, ms: number): Promise<void> {
+  const timeout = Promise.withResolvers<void>()
+  const cancel = longTimeout(ms, timeout.resolve)
+  await Promise.race([done, timeout.promise])
+  cancel()
+}

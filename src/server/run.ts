@@ -1,7 +1,7 @@
 import { createExecute, type Work } from './execute.ts'
 import { abortedByShutdown } from './job-aborted.ts'
 import { LogError } from './log/types.ts'
-import { longTimeout } from './long-timeout.ts'
+import { settledWithin } from './long-timeout.ts'
 import type { MetricsStore } from './metrics.ts'
 import { createRunSlots, type RunSlot } from './run-slots.ts'
 import type { Settings } from './types.ts'
@@ -100,11 +100,4 @@ export function createRunner(settings: Settings, metrics: MetricsStore): Runner 
     }
   }
   return runner
-}
-
-async function settledWithin(done: Promise<unknown>, ms: number): Promise<void> {
-  const timeout = Promise.withResolvers<void>()
-  const cancel = longTimeout(ms, timeout.resolve)
-  await Promise.race([done, timeout.promise])
-  cancel()
 }

@@ -80,7 +80,7 @@ export interface JobServerOptions {
    */
   shortPollPauseMs?: number
   /**
-   * How many jobs one connection may carry. A longer list gets 400, a further `subscribe` gets an `error` 429.
+   * How many jobs one connection may carry: an integer from 1. A longer list gets 400, a further `subscribe` gets an `error` 429.
    *
    * @defaultValue 128
    */
@@ -143,7 +143,7 @@ export interface JobServerOptions {
    */
   onLost?: 'fail' | 'rerun'
   /**
-   * With `onLost: 'rerun'`: how often a job runs at most, the first run included.
+   * With `onLost: 'rerun'`: how often a job runs at most, the first run included. An integer from 1.
    *
    * @defaultValue 3
    */

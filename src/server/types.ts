@@ -70,7 +70,8 @@ export interface JobServer {
   /**
    * Shuts down in three steps. Resolves once the log is closed; later calls return the first one's promise.
    *
-   * 1. Refuses new jobs, ends waiting ones, and lets running ones end for `drainMs` (default 0 ms). Readers go on meanwhile.
+   * 1. Refuses new jobs, ends waiting ones, and lets running ones end for `drainMs` (default 0 ms). Readers go on meanwhile,
+   *    and have half of `graceMs`, at most 2500 ms, to read the ends.
    * 2. Aborts the jobs that still run. They end `failed {code: 'shutdown', retryable: true}`, unless they return a result. Says `bye` to every reader.
    * 3. Destroys the connections that are still open after `graceMs` (default 5000 ms), and waits for jobs no longer.
    *

@@ -70,7 +70,7 @@ const numbers = (events: readonly JobEvent[]): unknown[] => events.filter(({ typ
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1)
 
 describe('a plain event stream', () => {
-  test('each event once, to its marker, resumed by the server’s own ids after a cut', async () => {
+  test("delivers each event once, to its marker, and resumes from the server's own ids after a cut", async () => {
     const state: Streaming = { requests: [], cutAfter: 7 }
     const { client } = clientOf(plainStream, { url: await serve(streaming(state)) })
     const events: JobEvent[] = []
@@ -82,7 +82,7 @@ describe('a plain event stream', () => {
     expect(state.requests[0]?.url).toBe('/things/a%2Fb')
   })
 
-  test('a 401 of whoever it is asks for another token', async () => {
+  test('calls the token source once more after a 401 of anyone', async () => {
     const state: Streaming = { requests: [], token: 'new' }
     const tokens = ['old', 'new']
     const { client } = clientOf(plainStream, { url: await serve(streaming(state)), token: () => tokens.shift() })
@@ -92,7 +92,7 @@ describe('a plain event stream', () => {
     expect(tokens).toEqual([])
   })
 
-  test('silence is no death where no heartbeat is promised', async () => {
+  test('may be silent for ever if it promises no heartbeat', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
     try {
       const state: Streaming = { requests: [], silentAfter: 5 }
@@ -108,7 +108,7 @@ describe('a plain event stream', () => {
     }
   })
 
-  test('what it has no such thing for is refused by its name; its events alone make state and result', async () => {
+  test('rejects missing operations by name, and its events alone give state and result', async () => {
     const { client } = clientOf(plainStream, { url: await serve(streaming({ requests: [] })) })
     await expect(client.start({})).rejects.toMatchObject({ code: 'unsupported' })
     const job = client.subscribe('1')
@@ -130,7 +130,7 @@ function polled(statuses: Status[]): { handle: http.RequestListener; asked: stri
 }
 
 describe('a status document', () => {
-  test('each change once, to its end', async () => {
+  test('delivers each change once, to its end', async () => {
     const running = (percent: number): Status => ({ state: 'RUNNING', percent })
     const { handle } = polled([
       { state: 'PENDING', percent: 0 },
@@ -155,7 +155,7 @@ describe('a status document', () => {
     await expect(job.result).resolves.toEqual({ rows: 3 })
   })
 
-  test('its state from the document, its cancel, and ids that only it knows', async () => {
+  test('gives the state, has its own cancel, and its own rule for ids', async () => {
     const { handle, asked } = polled([{ state: 'BROKEN', percent: 30 }])
     const { client } = clientOf(statusDocument(5), { url: await serve(handle) })
     const job = client.subscribe('report-2')

@@ -1,11 +1,11 @@
-/** celeryProgress against real Celery and Django. */
+/** celeryProgress with real Celery and Django. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { celeryProgress } from '../../src/backends.ts'
 import { brief, clientOf, eventsOf } from './following.ts'
 import { type CeleryServer, python, startCelery } from './python.ts'
 
-describe.skipIf(!python)('celeryProgress, for real', { timeout: 60_000 }, () => {
+describe.skipIf(!python)('celeryProgress with a real worker', { timeout: 60_000 }, () => {
   let server: CeleryServer
   beforeAll(async () => {
     server = await startCelery()
@@ -19,30 +19,30 @@ describe.skipIf(!python)('celeryProgress, for real', { timeout: 60_000 }, () => 
   const follow = async (how: string) => eventsOf(celeryProgress({ pollMs: 20, maxPollMs: 50 }), `${server.url}/celery-progress`, { job: await start(how) })
   const step = (current: number): [string, unknown] => ['progress', { current, total: 4, ratio: current / 4, message: `step ${current}` }]
 
-  test('each step, and the result', async () => {
+  test('a task delivers each step and its result', async () => {
     const events = brief(await follow('go'))
     expect(events.filter(([type]) => type === 'progress').slice(0, 3)).toEqual([step(1), step(2), step(3)])
     expect(events.at(-1)).toEqual(['succeeded', { url: '/report.pdf' }])
   })
 
-  test('a task that raises', async () => {
+  test('a task that raises has failed', async () => {
     expect(brief(await follow('fail')).at(-1)).toEqual(['failed', { code: 'failed', message: 'the disk is full' }])
   })
 
-  test('a task that is tried again goes on after its RETRY, which says complete', async () => {
+  test('a task that is retried goes on after its RETRY, though that says `complete`', async () => {
     const events = brief(await follow('retry'))
     expect(events.map(([type]) => type)).toContain('retrying')
     expect(events.slice(events.findIndex(([type]) => type === 'retrying') + 1).slice(0, 3)).toEqual([step(1), step(2), step(3)])
     expect(events.at(-1)).toEqual(['succeeded', { url: '/report.pdf' }])
   })
 
-  test('a state of the task’s own, which says complete, is a stage', async () => {
+  test('a custom state is a stage, though it says `complete`', async () => {
     const events = brief(await follow('custom'))
     expect(events).toContainEqual(['progress', { stage: 'UPLOADING' }])
     expect(events.at(-1)).toEqual(['succeeded', { url: '/report.pdf' }])
   })
 
-  test('a revoked one is cancelled once its time has come', async () => {
+  test('a revoked task is cancelled once its time has come', async () => {
     const job = await start('later')
     await fetch(`${server.url}/revoke/${job}/`)
     const { result } = clientOf(celeryProgress({ pollMs: 20, maxPollMs: 50 }), `${server.url}/celery-progress`).subscribe(job)

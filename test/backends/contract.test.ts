@@ -1,4 +1,4 @@
-/** The conformance suite for each backend, against a server of its kind. */
+/** The conformance suite for each backend, with a server of its kind. */
 
 import type { IncomingMessage } from 'node:http'
 import {

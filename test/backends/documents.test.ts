@@ -11,8 +11,8 @@ const read = (said: unknown): [string, unknown][] => {
   return [[state, rest]]
 }
 
-describe('how it is asked for', () => {
-  test('202 and Location, then a redirect to the result, by HTTP alone', async () => {
+describe('the requests', () => {
+  test('follow 202 and Location, then a redirect to the result', async () => {
     let asked = 0
     const { url, requests } = await serveAnswers(({ method, url }) => {
       if (method === 'POST') return { status: 202, headers: { location: '/jobs/9' } }
@@ -27,7 +27,7 @@ describe('how it is asked for', () => {
     expect(requests[0]).toMatchObject({ method: 'POST', url: '/jobs', body: '{"of":2026}' })
   })
 
-  test('by a form with a cookie’s token, each time anew', async () => {
+  test('may be a form with a token from a cookie, read anew each time', async () => {
     let token = 0
     const { url, requests } = await serveAnswers([json({ state: 'started' }), json({ state: 'succeeded' })])
     const backend = statusPoll({
@@ -42,7 +42,7 @@ describe('how it is asked for', () => {
     ])
   })
 
-  test('with the ETag that came, and a 304 is no change', async () => {
+  test('send the last ETag, and a 304 is no change', async () => {
     const { url, requests } = await serveAnswers([
       json({ state: 'progress', ratio: 0.5 }, { etag: 'W/"1"' }),
       { status: 304 },
@@ -59,7 +59,7 @@ describe('how it is asked for', () => {
   test.each([
     ['seconds', () => '7'],
     ['a date', () => new Date(Date.now() + 7000).toUTCString()]
-  ])('after as many %s as Retry-After says', async (_, after) => {
+  ])('pause for the %s of Retry-After', async (_, after) => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
     try {
       const { url, requests } = await serveAnswers([json({ state: 'started' }, { 'retry-after': after() }), json({ state: 'succeeded' })])
@@ -78,7 +78,7 @@ describe('how it is asked for', () => {
     }
   })
 
-  test('never two at once, and one without an answer is given up', async () => {
+  test('never overlap, and one without an answer times out', async () => {
     const { url } = await serveAnswers([json({ state: 'succeeded' })])
     let isFirst = true
     const fetch: typeof globalThis.fetch = (input, init) => {
@@ -92,8 +92,8 @@ describe('how it is asked for', () => {
   })
 })
 
-describe('what it says', () => {
-  test('an order of fields is no change, and what comes back is one', async () => {
+describe('the events', () => {
+  test('ignore the order of fields, and report a state that comes back', async () => {
     const documents = [
       { state: 'progress', a: 1, b: 2 },
       { b: 2, a: 1, state: 'progress' },
@@ -105,14 +105,14 @@ describe('what it says', () => {
     expect((await eventsOf(statusPoll({ ...FAST, read }), url)).map(({ type }) => type)).toEqual(['progress', 'retrying', 'progress', 'succeeded'])
   })
 
-  test('from the id of an event on only what has changed since, also in another page', async () => {
+  test("after an event's id are only the changes since, even in another page", async () => {
     const { url } = await serveAnswers([json({ state: 'progress', n: 1 }), json({ state: 'progress', n: 2 }), json({ state: 'succeeded' })])
     const [, second] = await eventsOf(statusPoll({ ...FAST, read }), url)
     const later = await serveAnswers([json({ state: 'progress', n: 2 }), json({ state: 'succeeded' })])
     expect(brief(await eventsOf(statusPoll({ ...FAST, read }), later.url, { after: second?.id ?? '' }))).toEqual([['succeeded', {}]])
   })
 
-  test('a job that has ended, from its last event on, is over', async () => {
+  test('after the last one of an ended job are none', async () => {
     const { url } = await serveAnswers([json({ state: 'succeeded', n: 1 })])
     const backend = statusPoll({ ...FAST, read })
     const [end] = await eventsOf(backend, url)
@@ -121,7 +121,7 @@ describe('what it says', () => {
     await expect(job.result).resolves.toEqual({ n: 1 })
   })
 
-  test('its state and result without a loop, with the ratio of what it says of its progress', async () => {
+  test('also give state and result without a loop, with a ratio of the progress', async () => {
     const { url } = await serveAnswers([json({ state: 'progress', current: 1, total: 4 })])
     const job = clientOf(statusPoll({ pollMs: 5, read }), url).subscribe('j1')
     job.onChange(() => {})
@@ -129,7 +129,7 @@ describe('what it says', () => {
     job.close()
   })
 
-  test('waiting for a person keeps it running', async () => {
+  test('of a wait for a person leave the job running', async () => {
     const { url } = await serveAnswers([
       json({ result: { status: 'input_required', inputRequests: { q1: {} }, pollIntervalMs: 1 } }),
       json({ result: { status: 'completed', result: 1 } })
@@ -143,7 +143,7 @@ describe('what it says', () => {
     ])
   })
 
-  test('a document of somebody else, as a login page’s, fails the path and is no job that runs for ever', async () => {
+  test('come from no foreign document, such as a login page: it fails the path', async () => {
     const { url } = await serveAnswers([
       json({ login: '/in' }),
       { headers: { 'content-type': 'text/html' }, body: '<html>' },
@@ -155,21 +155,21 @@ describe('what it says', () => {
   })
 
   test.each([
-    ['null, as Laravel has it', laravelBatch(FAST), null],
-    ['an error of JSON-RPC', mcpTask(FAST), { error: { code: -32602, message: 'Task not found' } }]
-  ])('a job that is unknown and answered 200: %s', async (_, backend, document) => {
+    ['null, from Laravel', laravelBatch(FAST), null],
+    ['an error in JSON-RPC', mcpTask(FAST), { error: { code: -32602, message: 'Task not found' } }]
+  ])('an unknown job that is answered with 200 is unknown: %s', async (_, backend, document) => {
     const { url } = await serveAnswers([json(document)])
     await expect(eventsOf(backend, url, { unknownJobGraceMs: 0 })).rejects.toMatchObject({ code: 'unknown-job' })
   })
 
-  test('the resource, where a Succeeded operation has no result', async () => {
+  test('the result is the resource if a Succeeded operation has none', async () => {
     const { url } = await serveAnswers(({ url }) => json(url === '/reports/7' ? { rows: 3 } : { status: 'Succeeded' }))
     expect(brief(await eventsOf(microsoftLro({ ...FAST, resource: () => '/reports/7' }), url))).toEqual([['succeeded', { rows: 3 }]])
   })
 })
 
 describe('start and cancel', () => {
-  test('the id is the operation’s location; cancel is asked for, where there is one', async () => {
+  test("the id is the operation's location, and cancel is unsupported without a URL for it", async () => {
     const { url } = await serveAnswers(({ method }) =>
       method === 'POST' ? { status: 202, headers: { 'operation-location': `${url}/o1` } } : json({ status: 'Succeeded', result: 1 })
     )
@@ -180,7 +180,7 @@ describe('start and cancel', () => {
     await expect(job.cancel()).rejects.toMatchObject({ code: 'unsupported' })
   })
 
-  test('a start that names no job is said', async () => {
+  test('a start whose answer names no job is an error', async () => {
     const { url } = await serveAnswers([json({ ok: true })])
     await expect(clientOf(jobtailSnapshot(), url, { retry: { attempts: 1 } }).start({})).rejects.toThrow('the answer to a start names no job')
   })

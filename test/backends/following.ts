@@ -11,7 +11,7 @@ export interface Answer {
   status?: number
   headers?: http.OutgoingHttpHeaders
   body?: string | readonly (string | Uint8Array)[]
-  /** Breaks the connection off after the body. */
+  /** Cuts the connection after the body. */
   isCut?: boolean
 }
 
@@ -32,7 +32,7 @@ export async function serveAnswers(answers: Answer[] | ((request: Served['reques
     const { status = 200, headers = {}, body: text = [], isCut } = answer
     res.writeHead(status, headers)
     res.flushHeaders()
-    // Each piece is sent in a packet of its own.
+    // Sends each piece in a packet of its own.
     for (const piece of typeof text === 'string' ? [text] : text) {
       res.write(piece)
       await new Promise((resolve) => setImmediate(resolve))

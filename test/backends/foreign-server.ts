@@ -59,10 +59,10 @@ function createJobs() {
 }
 
 export interface StreamKind {
-  /** The text of one message. For the step `undefined`, the end. */
+  /** The text of one message. `undefined` is the end. */
   write(step: number | undefined, number: number): string
   type: string
-  /** The first step to answer with, by the request's cursor. `live`: only new steps. */
+  /** The first step of an answer, by the request's cursor. `live`: only new steps. */
   from(req: http.IncomingMessage): number | 'live'
   /**
    * The id of the requested job.
@@ -94,7 +94,7 @@ export async function serveStream({ write, type, from, document, jobOf }: Stream
   return { ...server, job: jobs.add }
 }
 
-/** Serves a document of each job's state. */
+/** Serves a document with each job's state. */
 export async function serveDocument(document: (step: number | undefined, isOver: boolean) => unknown, status = 200): Promise<ForeignServer> {
   const jobs = createJobs()
   const server = await serve((req, res) => {

@@ -1,4 +1,4 @@
-/** nchan and plainSse against a third-party server: Nchan, an nginx module. Skipped where this machine doesn't have it. */
+/** nchan and plainSse with a third-party server: Nchan, an nginx module. Skipped if this machine doesn't have it. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,4 +1,4 @@
-/** Starts Celery and Django with a Redis, where this machine has Debian's python3-celery, python3-django and python3-redis. */
+/** Starts Celery and Django with a Redis, if this machine has Debian's python3-celery, python3-django and python3-redis. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,4 +1,4 @@
-/** Replays answers of real servers: recorded ones, or ones written by their source code. Each file of `fixtures/` says which. */
+/** Replays answers of real servers: recorded ones, or ones written after their source code. Each file of `fixtures/` says which. */
 
 import { describe, expect, test } from 'vitest'
 import { azureDurable, celeryProgress, googleLro, laravelBatch, mcpTask, microsoftLro, plainSse, statusPoll } from '../../src/backends.ts'
@@ -17,12 +17,12 @@ const result = { url: '/report.pdf' }
 const full = (code: string) => ({ code, message: 'the disk is full' })
 const operations = recording('operations')
 
-describe('microsoftLro, by hand', () => {
+describe('microsoftLro, answers written by hand', () => {
   test.each([
     ['Succeeded', ['succeeded', result]],
     ['Failed', ['failed', full('DiskFull')]],
     ['Canceled', ['cancelled', {}]]
-  ])('through a word of its own to %s', async (word, end) => {
+  ])('reads a custom state, then ends with %s', async (word, end) => {
     const events = await replayed(
       microsoftLro(FAST),
       operations,
@@ -32,7 +32,7 @@ describe('microsoftLro, by hand', () => {
   })
 })
 
-test('202 and Location, by hand', async () => {
+test('statusPoll, answers written by hand: 202 and Location, then the resource', async () => {
   const { url } = await serveAnswers(({ url }) =>
     url === '/loc/reports/1' ? answerOf(operations('location: the result')) : answerOf(operations(`location: ${asked++ < 2 ? 'running' : 'over, elsewhere'}`))
   )
@@ -43,12 +43,12 @@ test('202 and Location, by hand', async () => {
   ])
 })
 
-describe('googleLro, by hand', () => {
+describe('googleLro, answers written by hand', () => {
   test.each([
     ['succeeded', ['succeeded', result]],
     ['failed', ['failed', { code: '8', message: 'the disk is full' }]],
     ['cancelled', ['cancelled', { reason: 'cancelled' }]]
-  ])('without `done` while it runs, to %s', async (name, end) => {
+  ])('runs without `done`, then has %s', async (name, end) => {
     expect(await replayed(googleLro(FAST), operations, ['google: running, without done', `google: ${name}`])).toEqual([
       ['started', {}],
       ['progress', { ratio: 0.4 }],
@@ -56,14 +56,14 @@ describe('googleLro, by hand', () => {
     ])
   })
 
-  test('its name is a path, and so is its cancel', async () => {
+  test('takes a name with a path as the id, and for its cancel', async () => {
     const { url, requests } = await serveAnswers(({ method }) => answerOf(operations(method === 'POST' ? 'google: cancel' : 'google: running, without done')))
     await clientOf(googleLro(FAST), url).subscribe('operations/o1').cancel()
     expect(requests).toMatchObject([{ method: 'POST', url: '/jobs/operations/o1:cancel' }])
   })
 })
 
-describe('laravelBatch, by hand', () => {
+describe('laravelBatch, answers written by hand', () => {
   const quarter: [string, unknown][] = [
     ['started', {}],
     ['progress', { current: 1, total: 4, ratio: 0.25 }]
@@ -79,7 +79,7 @@ describe('laravelBatch, by hand', () => {
   })
 })
 
-describe('mcpTask, by hand', () => {
+describe('mcpTask, answers written by hand', () => {
   test.each([
     ['completed', ['succeeded', { content: [{ type: 'text', text: 'done' }] }]],
     ['completed, but the tool has failed', ['failed', full('tool')]],
@@ -90,7 +90,7 @@ describe('mcpTask, by hand', () => {
     expect(events).toEqual([['started', {}], ['progress', { message: 'step 2 of 5' }], ['waiting', { for: 'input', prompt: { q1: {} } }], end])
   })
 
-  test('is asked for as the draft has it', async () => {
+  test('sends the request of the draft', async () => {
     const { url, requests } = await serveAnswers([answerOf(operations('mcp: completed'))])
     await eventsOf(mcpTask(), url, { job: 't1' })
     const { headers, body = '' } = operations('mcp: working').request
@@ -98,12 +98,12 @@ describe('mcpTask, by hand', () => {
     expect(JSON.parse(requests[0]?.body ?? '')).toEqual(JSON.parse(body))
   })
 
-  test('an unknown one', async () => {
+  test('rejects an unknown task', async () => {
     await expect(replayed(mcpTask(), operations, ['mcp: unknown'])).rejects.toMatchObject({ code: 'unknown-job' })
   })
 })
 
-describe('azureDurable, by hand', () => {
+describe('azureDurable, answers written by hand', () => {
   const azure = recording('azure-durable')
   test.each([
     ['Completed', ['succeeded', result]],
@@ -117,19 +117,19 @@ describe('azureDurable, by hand', () => {
     expect(events).toEqual([['queued', {}], ['started', {}], ['progress', { ratio: 0.4 }], end])
   })
 
-  test('an unknown one, and one that can’t be terminated any more', async () => {
+  test('rejects an unknown instance, and the cancel of an ended one', async () => {
     await expect(replayed(azureDurable(FAST), azure, ['unknown'])).rejects.toMatchObject({ code: 'unknown-job' })
     const { url } = await serveAnswers([answerOf(azure('terminate one that has ended'))])
     await expect(clientOf(azureDurable(), url).subscribe('i1').cancel()).rejects.toMatchObject({ code: 'history-gone' })
   })
 
-  test('a 500 without a document is a failure of the path', async () => {
+  test('takes a 500 without a document as a failure of the path', async () => {
     const { url } = await serveAnswers([{ status: 500, body: 'oh' }, answerOf(azure('poll: Completed'))])
     expect(brief(await eventsOf(azureDurable(FAST), url))).toEqual([['succeeded', result]])
   })
 })
 
-describe('celeryProgress, recorded', () => {
+describe('celeryProgress, recorded answers', () => {
   const celery = recording('celery-progress')
   const polls = (name: string, last: number): string[] => Array.from({ length: last }, (_, index) => `poll: ${name}, ${index + 1}`)
   const step = (current: number): [string, unknown] => ['progress', { current, total: 4, ratio: current / 4, message: `step ${current}` }]
@@ -144,7 +144,7 @@ describe('celeryProgress, recorded', () => {
     expect(await replayed(celeryProgress(FAST), celery, polls(name, last))).toEqual(expected)
   })
 
-  test('a RETRY that says complete ends nothing, and an id that never was waits', async () => {
+  test('waits for an unknown id, which Celery answers like a queued one', async () => {
     const { url } = await serveAnswers([answerOf(celery('an id that never was'))])
     const job = clientOf(celeryProgress(FAST), url).subscribe('nope')
     expect((await job[Symbol.asyncIterator]().next()).value).toMatchObject({ type: 'queued' })
@@ -152,10 +152,10 @@ describe('celeryProgress, recorded', () => {
   })
 })
 
-describe('plainSse, Nchan’s as recorded', () => {
+describe('plainSse, recorded answers of Nchan', () => {
   const nchan = recording('nchan')
   const stream = (name: string): Answer => answerOf(nchan(name))
-  test('a comment that ends a channel ends no job; ids of the server, over its time-out', async () => {
+  test("a comment that ends a channel does not end the job, and the server's ids outlast its timeout", async () => {
     const first = stream('SSE: from the oldest, then a publication, then the time-out')
     const { url, requests } = await serveAnswers([
       { ...first, headers: { 'content-type': 'text/event-stream; charset=utf-8' } },

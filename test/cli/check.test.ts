@@ -15,8 +15,8 @@ const run = promisify(execFile)
 /** A `start` whose jobs end only when they are cancelled. */
 const untilCancelled = (job: { signal: AbortSignal }) => new Promise<void>((resolve) => job.signal.addEventListener('abort', () => resolve()))
 
-describe('the kit', { timeout: TEST_MS }, () => {
-  test('meets every clause, with jobs that are started', async () => {
+describe('check, against our own server,', { timeout: TEST_MS }, () => {
+  test('meets every clause, with jobs that it starts', async () => {
     const { base } = await serve({ heartbeatMs: 300, start: untilCancelled })
     const { results } = await check({ base: new URL(base) })
     expect(results.filter(({ outcome }) => outcome === 'finding')).toEqual([])
@@ -24,7 +24,7 @@ describe('the kit', { timeout: TEST_MS }, () => {
     expect(leftOut).toEqual(['json-limits', 'auth-none', 'auth-socket', 'cors-read', 'cors-preflight'])
   })
 
-  test('that starts no jobs is looked at by those that are named', async () => {
+  test('uses the named jobs if the server starts none', async () => {
     const { base, jobs } = await serve({ heartbeatMs: 300 })
     for (const type of ['started', 'succeeded']) await jobs.publish('done', type, null)
     await jobs.publish('running', 'started')
@@ -34,7 +34,7 @@ describe('the kit', { timeout: TEST_MS }, () => {
     expect(results.find(({ id }) => id === 'cancel')).toMatchObject({ outcome: 'left out' })
   })
 
-  test('has no job left running', async () => {
+  test('leaves no job running', async () => {
     const started: string[] = []
     const start = (job: { id: string; signal: AbortSignal }) => {
       started.push(job.id)
@@ -51,7 +51,7 @@ describe('the kit', { timeout: TEST_MS }, () => {
   })
 })
 
-test('interrupted, it leaves no job running', { timeout: TEST_MS }, async () => {
+test('leaves no job running when it is interrupted', { timeout: TEST_MS }, async () => {
   const started: string[] = []
   const start = (job: { id: string; signal: AbortSignal }) => {
     started.push(job.id)
@@ -68,10 +68,10 @@ test('interrupted, it leaves no job running', { timeout: TEST_MS }, async () => 
   for (const id of started) expect((await read(`/${id}/events?wait=20`)).events.map(({ type }) => type)).toContain('cancelling')
 })
 
-describe('the command', { timeout: TEST_MS }, () => {
+describe('the check command', { timeout: TEST_MS }, () => {
   const named = ['--token', TOKEN, '--job', 'done', '--running', 'running', '--cancellable', 'live']
 
-  test('says what was met and what was left out, and why', async () => {
+  test('prints what was met, and what was left out and why', async () => {
     const { base } = await serveKit(onTestFinished)
     const { code, out, err } = await jobtail(['check', base, ...named, '--only', 'sse'])
     expect(err).toBe('jobtail: this check cancels job live\n')
@@ -79,16 +79,17 @@ describe('the command', { timeout: TEST_MS }, () => {
     expect(out).toContain('✓ §4 sse-headers: ')
     expect(out).toContain('0 findings')
     expect(out).not.toContain('ws-')
+    expect(out).toContain('\nNever checked from outside:\n')
   })
 
-  test('says of a finding what was asked, what was expected and what came', async () => {
+  test('prints for a finding what was sent, what was expected and what came', async () => {
     const { base } = await serve()
     const { code, out } = await jobtail(['check', `${base}/elsewhere`, '--job', 'done', '--only', 'sse', '--timeout', '2'])
     expect(code).toBe(1)
     expect(out).toMatch(/✗ §4 sse-answers: .*\n {4}asked: {4}GET \/jobs\/elsewhere\/done\/events.*\n {4}expected: 200 text\/event-stream\n {4}came: {5}404/)
   })
 
-  test('says the same as JSON', async () => {
+  test('prints the same as JSON', async () => {
     const { base } = await serveKit(onTestFinished)
     const { out } = await jobtail(['check', base, ...named, '--only', 'short-poll', '--json'])
     const report = JSON.parse(out)
@@ -96,7 +97,7 @@ describe('the command', { timeout: TEST_MS }, () => {
     expect(report.results).toContainEqual({ id: 'json-tail', group: 'short-poll', section: '§2', says: expect.any(String), outcome: 'met' })
   })
 
-  test('ends with 2 where nothing could be looked at: left out is not passed', async () => {
+  test('exits with 2 if nothing could be checked: left out is not passed', async () => {
     const { base } = await serve()
     const { code, out } = await jobtail(['check', base])
     expect(code).toBe(2)
@@ -104,7 +105,7 @@ describe('the command', { timeout: TEST_MS }, () => {
     expect(out).toContain('Nothing could be checked')
   })
 
-  test('ends with 69 where the server can not be reached', async () => {
+  test('exits with 69 if the server cannot be reached', async () => {
     const { base, server } = await serve()
     server.close()
     const { code, out, err } = await jobtail(['check', `${base}?key=secret`])
@@ -112,7 +113,7 @@ describe('the command', { timeout: TEST_MS }, () => {
     expect(err).toMatch(`jobtail: ${base}: expected an answer, got nothing (connect ECONNREFUSED`)
   })
 
-  test('says of https: where http: is spoken that it may be that', async () => {
+  test('suggests http: if the server at an https: URL speaks http:', async () => {
     const { base } = await serve()
     const { code, err } = await jobtail(['check', base.replace('http:', 'https:')])
     expect(code).toBe(69)
@@ -121,9 +122,9 @@ describe('the command', { timeout: TEST_MS }, () => {
 
   test.each([
     ['a page', 200, { 'content-type': 'text/html' }, '200 text/html'],
-    ['a way to another one', 302, { location: '/login' }, '302 /login'],
-    ['nothing', 404, { 'content-type': 'text/plain' }, '404 text/plain']
-  ])('asks whether it is the base URL where there is %s', async (_, status, headers, said) => {
+    ['a redirect', 302, { location: '/login' }, '302 /login'],
+    ['a 404', 404, { 'content-type': 'text/plain' }, '404 text/plain']
+  ])('asks whether it is the base URL if the answer is %s', async (_, status, headers, said) => {
     const base = await listen(
       http.createServer((_, response) => response.writeHead(status, headers).end('<!doctype html>')),
       onTestFinished
@@ -135,7 +136,7 @@ describe('the command', { timeout: TEST_MS }, () => {
     expect(out).not.toContain('left out:')
   })
 
-  test('ends at Ctrl-C', async () => {
+  test('exits at Ctrl-C', async () => {
     const { base } = await serveKit(onTestFinished)
     const running = jobtail(['check', base, ...named])
     running.interrupt()
@@ -167,13 +168,13 @@ describe('the command', { timeout: TEST_MS }, () => {
     [['http://me:secret@host/jobs/42']],
     [['check', 'http://host/jobs', '--token', 'secret\nof two lines']],
     [['check', 'http://host/jobs', '--header', 'authorization: ✓secret']]
-  ])('refuses %j without giving away what it holds', async (args) => {
+  ])('refuses %j without printing its secret', async (args) => {
     const { code, err } = await jobtail(args)
     expect(code).toBe(2)
     expect(err).not.toContain('secret')
   })
 
-  test('says first what it will do, and asks where somebody sits there', async () => {
+  test('says first what it will do, and asks at a terminal', async () => {
     const { base, server } = await serve({ heartbeatMs: 300, start: async () => null })
     let requests = 0
     server.on('request', () => requests++)
@@ -198,7 +199,7 @@ describe('the command', { timeout: TEST_MS }, () => {
     ['n', 'n\n', 2],
     ['Ctrl-D', '\x04', 2],
     ['Ctrl-C', '\x03', 130]
-  ])('%s at a real terminal ends it before anything is asked', async (_, keys, code) => {
+  ])('%s at a real terminal ends it before any request', async (_, keys, code) => {
     const { base, server } = await serve({ start: async () => null })
     let requests = 0
     server.on('request', () => requests++)
@@ -214,14 +215,14 @@ describe('the command', { timeout: TEST_MS }, () => {
     expect(requests).toBe(0)
   })
 
-  test('puts no clause that is skipped', async () => {
+  test('checks no clause that is skipped', async () => {
     const { base } = await serveKit(onTestFinished)
     const { out } = await jobtail(['check', base, ...named, '--only', 'sse', '--skip', 'sse-204', '--skip', 'sse-pad'])
     expect(out).toContain('sse-ids')
     expect(out).not.toMatch(/sse-204|sse-pad/)
   })
 
-  test('each line is there as soon as it is known', async () => {
+  test('prints each line as soon as it is known', async () => {
     const { base } = await serveKit(onTestFinished)
     const running = jobtail(['check', base, ...named])
     await vi.waitFor(() => expect(running.out()).toContain('✓'), { timeout: 20_000 })
@@ -234,7 +235,7 @@ describe('the reporters', { timeout: TEST_MS }, () => {
   const spoilt = async () => `${(await serve()).base}/else"where`
   const looked = ['--job', 'done', '--only', 'sse', '--timeout', '2']
 
-  test('junit: a document with a test of each clause', async () => {
+  test('junit: a document with one test for each clause', async () => {
     const base = await spoilt()
     const { code, out, err } = await binary(['check', base, ...looked, '--reporter', 'junit'])
     expect({ code, err }).toEqual({ code: 1, err: '' })
@@ -246,14 +247,14 @@ describe('the reporters', { timeout: TEST_MS }, () => {
     await run('python3', ['-c', 'import sys, xml.dom.minidom as m; m.parseString(sys.argv[1])', out])
   })
 
-  test('github: an annotation of each finding', async () => {
+  test('github: an annotation for each finding', async () => {
     const { code, out } = await binary(['check', await spoilt(), ...looked, '--reporter', 'github'])
     expect(code).toBe(1)
     expect(out).toMatch(/^::error title=§4 sse-answers::.*%0Aasked: .*%0Aexpected: .*%0Acame: .*$/m)
     expect(out).toContain('clauses:')
   })
 
-  test('say also that it could not be run', async () => {
+  test('report too that the check could not be run', async () => {
     const { base, server } = await serve()
     server.close()
     const json = await binary(['check', base, '--json'])
@@ -264,7 +265,7 @@ describe('the reporters', { timeout: TEST_MS }, () => {
     expect(await binary(['check', base, '--reporter', 'github'])).toMatchObject({ code: 69, out: expect.stringMatching(/^::error .*ECONNREFUSED/m) })
   })
 
-  test('what is written in the end counts on a terminal meanwhile', async () => {
+  test('a report for the end leaves the terminal to the progress meanwhile', async () => {
     const { base } = await serveKit(onTestFinished)
     const { out, err } = await jobtail(['check', base, '--token', TOKEN, '--job', 'done', '--only', 'short-poll', '--json'], { columns: 80, env: {} })
     expect(JSON.parse(out)).toMatchObject({ verdict: 'met' })
@@ -272,7 +273,7 @@ describe('the reporters', { timeout: TEST_MS }, () => {
   })
 })
 
-test('clauses have ids of their own and groups that can be asked for', () => {
+test('clauses have unique ids, and groups that can be selected', () => {
   expect(new Set(clauses.map(({ id }) => id)).size).toBe(clauses.length)
   expect(new Set(clauses.map(({ group }) => group))).toEqual(new Set([...GROUPS, 'log']))
 })

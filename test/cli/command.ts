@@ -1,4 +1,4 @@
-/** Runs the command line: within this process, or as a process of its own. */
+/** Runs the command line within this process, or as a process of its own. */
 
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -19,7 +19,7 @@ export interface Running extends Promise<Ran> {
   interrupt(signal?: NodeJS.Signals): void
 }
 
-/** `outside`: in place of a pipe's. */
+/** `context` replaces the defaults, which are those of a process with pipes: no terminal, an empty stdin. */
 export function jobtail(args: readonly string[], context: Partial<Omit<CommandContext, 'stdout' | 'stderr' | 'signal'>> & { columns?: number } = {}): Running {
   const interrupted = new AbortController()
   const written = { out: '', err: '' }
@@ -53,7 +53,7 @@ export function binary(args: readonly string[], { env = {}, stdin = '' }: { env?
     stream.setEncoding('utf8').on('data', (text: string) => {
       written[to] += text
     })
-  child.stdin.on('error', () => {}).end(stdin) // who doesn't read it may be gone
+  child.stdin.on('error', () => {}).end(stdin) // a command that does not read it may have ended
   const ran = new Promise<Ran>((resolve, reject) => child.on('error', reject).on('close', (code) => resolve({ code, ...written })))
   return Object.assign(ran, {
     out: () => written.out,

@@ -9,8 +9,8 @@ import { listen } from './kit.ts'
 const WAIT = { timeout: 20_000 }
 const TEST_MS = 60_000
 
-describe('a job is followed to its end', () => {
-  test('a line for each event; 0 where it succeeded', async () => {
+describe('following a job to its end', () => {
+  test('prints a line for each event, and exits with 0 on success', async () => {
     const { base, jobs } = await serve()
     await jobs.publish('a job', 'started')
     await jobs.publish('a job', 'progress', { current: 5, total: 10, unit: 'pages', message: 'half' })
@@ -27,13 +27,13 @@ describe('a job is followed to its end', () => {
     ['succeeded', null, 0],
     ['failed', { code: 'broken', message: 'no' }, 1],
     ['cancelled', {}, 3]
-  ])('where it %s the exit code says so', async (type, data, code) => {
+  ])('exits with a code of its own if the job %s', async (type, data, code) => {
     const { base, jobs } = await serve()
     await jobs.publish('1', type, data)
     for (const url of [`${base}/1/events`, `${base}/1/`, `${base.replace('http://', '')}/1`]) expect(await binary([url])).toMatchObject({ code, err: '' })
   })
 
-  test('as JSON, from a cursor on, over one transport', async () => {
+  test('prints JSON, from a cursor on, over one transport', async () => {
     const { base, jobs } = await serve()
     const { id } = await jobs.publish('1', 'started')
     const event = await jobs.publish('1', 'succeeded', 7)
@@ -44,13 +44,13 @@ describe('a job is followed to its end', () => {
     }
   })
 
-  test('that is behind already: what the snapshot says', async () => {
+  test("exits with the code of the job's end if the cursor is there already", async () => {
     const { base, jobs } = await serve()
     const { id } = await jobs.publish('1', 'failed', { code: 'broken', message: 'no' })
     expect(await jobtail([`${base}/1`, '--after', id])).toMatchObject({ code: 1, out: '' })
   })
 
-  test('with --result its JSON is all there is on stdout', async () => {
+  test("with --result prints only the result's JSON to stdout", async () => {
     const { base, jobs } = await serve()
     await jobs.publish('1', 'started')
     await jobs.publish('1', 'log', { level: 'info', message: 'on its way' })
@@ -66,15 +66,15 @@ describe('a job is followed to its end', () => {
   })
 })
 
-describe('it could not be followed', { timeout: TEST_MS }, () => {
-  test('there is no such job: it says that it waits, and 69', async () => {
+describe('a job that cannot be followed', { timeout: TEST_MS }, () => {
+  test('is unknown: says that it waits, then exits with 69', async () => {
     const { base } = await serve()
     const { code, err } = await binary([`${base}/1`])
     expect(code).toBe(69)
     expect(err).toMatch(/^jobtail: waiting for the job to appear…\njobtail: job 1: the server said 404 unknown-job.*\n$/)
   })
 
-  test('a job that appears meanwhile is followed', async () => {
+  test('appears meanwhile: is followed', async () => {
     const { base, jobs } = await serve()
     const running = binary([`${base}/1`])
     await vi.waitFor(() => expect(running.err()).toContain('waiting for the job to appear'), WAIT)
@@ -83,7 +83,7 @@ describe('it could not be followed', { timeout: TEST_MS }, () => {
   })
 
   test.each([[[]], [['get']], [['cancel']], [['start']], [['start', '--follow']], [['check', '--yes']]])(
-    'a closed port is said at once, in one line: %j',
+    'on a closed port: is reported at once, in one line (%j)',
     async (command) => {
       const { base, server } = await serve()
       server.close()
@@ -96,7 +96,7 @@ describe('it could not be followed', { timeout: TEST_MS }, () => {
     }
   )
 
-  test('a host that takes connections and never answers is given up after one round', async () => {
+  test('on a host that accepts connections but never answers: is given up after one race', async () => {
     const silent = net.createServer(() => {})
     silent.listen(0, '127.0.0.1')
     await once(silent, 'listening')
@@ -106,7 +106,7 @@ describe('it could not be followed', { timeout: TEST_MS }, () => {
     expect({ code, err }).toEqual({ code: 69, err: expect.stringMatching(/^jobtail: cannot reach .*\n$/) })
   })
 
-  test('with --retry it is waited for, until --timeout', async () => {
+  test('is waited for with --retry, until --timeout', async () => {
     const { base, jobs, server, port } = await serve()
     await jobs.publish('1', 'succeeded')
     server.close()
@@ -119,7 +119,7 @@ describe('it could not be followed', { timeout: TEST_MS }, () => {
     expect(await running).toMatchObject({ code: 0 })
   })
 
-  test('a server that answers, and only later with the protocol, is waited for', async () => {
+  test('on a server that speaks the protocol only later: is waited for', async () => {
     const { base: behind, jobs } = await serve()
     await jobs.publish('1', 'succeeded')
     let isDeploying = true
@@ -135,7 +135,7 @@ describe('it could not be followed', { timeout: TEST_MS }, () => {
     expect(await running).toMatchObject({ code: 0 })
   })
 
-  test.each([[[]], [['get']], [['cancel']]])('the base URL in place of a job is recognised: %j', async (command) => {
+  test.each([[[]], [['get']], [['cancel']]])('is named by the base URL: the error says so (%j)', async (command) => {
     const { base } = await serve()
     for (const url of [base, `${base}/`]) {
       const { code, out, err } = await binary([...command, url])
@@ -147,7 +147,7 @@ describe('it could not be followed', { timeout: TEST_MS }, () => {
     }
   })
 
-  test('--timeout: 124, and the job goes on', async () => {
+  test('takes longer than --timeout: exits with 124, and the job goes on', async () => {
     const { base, jobs } = await serve()
     await jobs.publish('1', 'started')
     const { code, out, err } = await binary([`${base}/1`, '--timeout', '2s'])
@@ -155,11 +155,11 @@ describe('it could not be followed', { timeout: TEST_MS }, () => {
   })
 })
 
-describe('it is left', () => {
+describe('leaving a job', () => {
   test.each([
     ['SIGINT', 130],
     ['SIGTERM', 143]
-  ] as const)('%s detaches: %i', async (signal, code) => {
+  ] as const)('%s detaches and exits with %i', async (signal, code) => {
     const { base, jobs } = await serve()
     await jobs.publish('1', 'started')
     const running = binary([`${base}/1`])
@@ -168,7 +168,7 @@ describe('it is left', () => {
     expect(await running).toMatchObject({ code, err: 'jobtail: detached; the job goes on\n' })
   })
 
-  test('nobody reads what it writes any more', async () => {
+  test('a closed stdout detaches', async () => {
     const { base, jobs } = await serve()
     await jobs.publish('1', 'started')
     const running = binary([`${base}/1`])
@@ -179,7 +179,7 @@ describe('it is left', () => {
   })
 })
 
-test('--verbose says what the connection does in the order in which it happened', async () => {
+test('--verbose prints what the connection does, in order', async () => {
   const { base, jobs } = await serve()
   await jobs.publish('1', 'succeeded')
   const { err } = await binary([`${base}/1`, '--verbose'])

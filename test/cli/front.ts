@@ -1,4 +1,4 @@
-/** A server with one fault: the kit behind a front that changes what passes through it. */
+/** A server with one fault: the server kit behind a front that changes what passes through it. */
 
 import http from 'node:http'
 import { WebSocket, WebSocketServer } from 'ws'
@@ -6,7 +6,7 @@ import { listen, type OnFinished } from './kit.ts'
 
 export type Fields = Record<string, unknown>
 
-/** A request, before the kit gets it. */
+/** A request, before the server gets it. */
 export interface Question {
   method: string
   url: URL
@@ -28,9 +28,9 @@ type OnFrame = (frame: Fields, question: Question) => Fields | readonly Fields[]
 export type Kind = 'json' | 'ndjson' | 'sse' | 'websocket'
 
 export interface Mistake {
-  /** Changes every request, also handshakes. Returning a status answers the request with that, without the kit. */
+  /** Changes every request, handshakes too. If it returns a status, the request is answered with that, without the server. */
   request?(question: Question, kind: Kind): unknown
-  /** Changes the status and headers of every answer, and the body of those that are no event streams. */
+  /** Changes the status and headers of every answer, and the body of those that are not event streams. */
   answer?(answer: Answer, question: Question): unknown
   /** Changes or drops frames: of an event stream, of a WebSocket, of both; and the lines of an NDJSON answer. */
   sse?: OnFrame
@@ -69,7 +69,7 @@ export async function serveWith(mistake: Mistake, target: string, onFinished: On
     const protocols = mistake.takesAny && !offered.includes('jobtail.v1') ? ['jobtail.v1'] : offered
     const origin = question.headers.get('origin')
     const back = new WebSocket(String(question.url).replace('http', 'ws'), protocols, { headers: origin === null ? {} : { origin } })
-    back.on('error', () => {}) // 'close' or 'unexpected-response' says so
+    back.on('error', () => {}) // 'close' or 'unexpected-response' follows
     back.on('unexpected-response', (_, response) => socket.end(`HTTP/1.1 ${response.statusCode} Refused\r\nConnection: close\r\n\r\n`))
     const early: string[] = []
     const keep = (message: unknown): void => void early.push(String(message))
@@ -125,7 +125,7 @@ async function pass(req: http.IncomingMessage, res: http.ServerResponse, mistake
     await stream(response, res, question, mistake)
     if (!mistake.keepsOpen) res.end()
   } catch {
-    res.destroy() // the client has gone, or the kit has
+    res.destroy() // the client has disconnected, or the server has
   }
 }
 
@@ -179,7 +179,7 @@ function relay(ws: WebSocket, back: WebSocket, question: Question, mistake: Mist
     let value: unknown = String(message)
     try {
       value = JSON.parse(String(message))
-    } catch {} // not JSON: it is passed on as it came
+    } catch {} // text that is not JSON passes unchanged
     const operation = mistake.operation(value, seen)
     if (operation !== undefined) back.send(typeof operation === 'string' ? operation : JSON.stringify(operation))
   }

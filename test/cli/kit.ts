@@ -1,4 +1,4 @@
-/** A server of the kit with the jobs that a check needs: finished, running, cancellable. */
+/** A job server with the jobs that a check needs: finished, running, cancellable. */
 
 import { once } from 'node:events'
 import http from 'node:http'

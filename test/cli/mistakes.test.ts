@@ -1,4 +1,4 @@
-/** For each clause, a server with a fault: that clause finds it, and no other clause does. */
+/** For each clause there is a server with a fault. That clause must find it, and no other clause may. */
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
@@ -85,7 +85,7 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
   ['event-fields', 'a time that is a number', { event: (event) => (event.type === 'output' ? { ...event, time: 7 } : event) }],
   ['event-job', 'another job', reading((answer) => eventsOf(answer).map((event) => Object.assign(event, { job: 'other' })))],
   ['event-time', 'a time without a zone', { event: (event) => ({ ...event, time: String(event.time).replace('Z', '') }) }],
-  ['event-data', 'no data where there is none', { event: ({ data, ...event }) => (event.type === 'started' ? event : { ...event, data }) }],
+  ['event-data', 'data is missing', { event: ({ data, ...event }) => (event.type === 'started' ? event : { ...event, data }) }],
   ['event-ids', 'one id for two events', ({ ids }) => ({ event: (event) => (event.id === ids[4] ? { ...event, id: ids[3] } : event) })],
   ['event-same', 'other data in one reading', { sse: onNth(3, (event) => ({ ...event, data: { ratio: 0.6 } })) }],
   ['event-end', 'an event after a terminal one', { event: (event) => (event.seq === 4 ? { ...event, type: 'failed' } : event) }],
@@ -106,12 +106,12 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
   ['json-events', 'a hole', reading((answer) => eventsOf(answer).length === 6 && eventsOf(answer).splice(1, 1))],
   ['json-position', 'seq after the events', member((each) => Object.assign(each, { seq: 6 }))],
   ['json-position', 'cursor before the events', member((each) => Object.assign(each, { cursor: each.from }))],
-  ['json-position', 'from as asked by nobody', member((each) => Object.assign(each, { from: 'other' }))],
+  ['json-position', 'from is not the requested cursor', member((each) => Object.assign(each, { from: 'other' }))],
   ['json-done', 'never done', member((each) => Object.assign(each, { done: false }))],
   ['json-done', 'still running', member((each) => Object.assign(each, { status: 'running' }))],
   ['json-after', 'an event too many', (kit) => asking('json', (question) => (isReading(question) ? rewind(question, kit) : undefined))],
-  ['json-last-event-id', 'the header is not looked at', asking('json', dropHeader('last-event-id'))],
-  ['json-last-event-id', 'the URL wins', asking('json', isAfterInUrlFirst)],
+  ['json-last-event-id', 'the header is ignored', asking('json', dropHeader('last-event-id'))],
+  ['json-last-event-id', 'the URL counts before the header', asking('json', isAfterInUrlFirst)],
   [
     'json-tail',
     'tail is the oldest',
@@ -129,7 +129,7 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
   ],
   ['json-foreign', 'the cursor is repeated', member((each, question) => afterOf(question) === FOREIGN && Object.assign(each, { from: FOREIGN }))],
   ['json-foreign', '400', status(200, 400, (question) => isReading(question) && afterOf(question) === FOREIGN)],
-  ['json-malformed', 'it is passed over', asking('json', (question) => / /.test(afterOf(question) ?? '') && question.url.searchParams.delete('after'))],
+  ['json-malformed', 'it is ignored', asking('json', (question) => / /.test(afterOf(question) ?? '') && question.url.searchParams.delete('after'))],
   [
     'json-unknown',
     'another code',
@@ -144,7 +144,7 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
   ['json-several', '404 for all', status(200, 404, ({ url }) => url.pathname === '/jobs/events')],
   [
     'json-several-refused',
-    'a job twice is one',
+    'a repeated job is answered',
     asking('json', ({ url: { searchParams: query } }) => {
       if (query.getAll('job').join() !== 'done,done') return
       query.delete('job', undefined)
@@ -152,10 +152,10 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
       query.append('job', 'done')
     })
   ],
-  ['json-several-refused', 'no job is an empty answer', status(400, 200, ({ url }) => url.pathname === '/jobs/events' && !url.searchParams.has('job'))],
+  ['json-several-refused', 'a list without jobs is answered', status(400, 200, ({ url }) => url.pathname === '/jobs/events' && !url.searchParams.has('job'))],
   ['json-etag', '304 in place of events', status(200, 304, ({ headers }) => headers.has('if-none-match'))],
 
-  ['json-window', 'no more', reading((answer, question) => hasWindow(question) && Object.assign(answer.json, { more: false }))],
+  ['json-window', 'more is false', reading((answer, question) => hasWindow(question) && Object.assign(answer.json, { more: false }))],
   ['json-window', 'no event', reading((answer, question) => hasWindow(question) && Object.assign(answer.json, { events: [] }))],
 
   [
@@ -169,16 +169,16 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
   ['ndjson-order', 'no done', { ndjson: dropControl('done') }],
   ['ndjson-order', 'done with another cursor', { ndjson: changeControl('done', { cursor: 'other' }) }],
   ['ndjson-order', 'a hole', { ndjson: onNth(2, () => undefined) }],
-  ['ndjson-end', 'none', { ndjson: (frame, question) => (hasWindow(question) ? frame : dropControl('end')(frame)) }],
-  ['ndjson-end', 'more where there is none', { ndjson: changeControl('end', { more: true }) }],
+  ['ndjson-end', 'no end frame', { ndjson: (frame, question) => (hasWindow(question) ? frame : dropControl('end')(frame)) }],
+  ['ndjson-end', 'more is true at the end', { ndjson: changeControl('end', { more: true }) }],
   ['ndjson-after', 'an event too many', (kit) => asking('ndjson', (question) => rewind(question, kit))],
-  ['ndjson-window', 'no more', { ndjson: changeControl('end', { more: false }) }],
+  ['ndjson-window', 'more is false', { ndjson: changeControl('end', { more: false }) }],
   ['ndjson-window', 'no event', { ndjson: (frame, question) => (hasWindow(question) && !frame.control ? undefined : frame) }],
   ['ndjson-unknown', 'another code', code(isNdjson)],
 
   ['wait-holds', '504', status(200, 504, ({ url }) => url.searchParams.get('wait') === '1')],
-  ['wait-prefer', 'the header is not looked at', asking('json', dropHeader('prefer'))],
-  ['wait-event', 'the whole time is waited', { answer: (_, { url }) => (url.searchParams.get('wait') === '10' ? delay(10_000) : undefined) }],
+  ['wait-prefer', 'the header is ignored', asking('json', dropHeader('prefer'))],
+  ['wait-event', 'an event does not end the wait', { answer: (_, { url }) => (url.searchParams.get('wait') === '10' ? delay(10_000) : undefined) }],
   [
     'wait-done',
     'it waits',
@@ -225,9 +225,9 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
   ),
   ...requests('several', 'cursors in another order', swapCursors),
   ...streaming('live', 'what is appended is not told', (frame) => (frame.job === 'live' && frame.control === undefined ? undefined : frame)),
-  ['sse-heartbeat', 'none', { text: (text) => (text === ':\n\n' ? '' : text) }],
-  ['sse-heartbeat', 'one with the opening', { text: (text) => (text === ':\n\n' ? '' : text.includes('"subscribed"') ? `${text}:\n\n` : text) }],
-  ['ws-heartbeat', 'none', { websocket: dropControl('heartbeat') }],
+  ['sse-heartbeat', 'no heartbeat', { text: (text) => (text === ':\n\n' ? '' : text) }],
+  ['sse-heartbeat', 'only one, at the start', { text: (text) => (text === ':\n\n' ? '' : text.includes('"subscribed"') ? `${text}:\n\n` : text) }],
+  ['ws-heartbeat', 'no heartbeat', { websocket: dropControl('heartbeat') }],
 
   ['sse-answers', '500', status(200, 500, isSse)],
   ['sse-headers', 'no charset', header('content-type', 'text/event-stream', (question, { status }) => isSse(question) && status === 200)],
@@ -237,9 +237,9 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
   ['sse-ids', 'no id:', { text: (text) => text.replace(/^id: .*\n/, '') }],
   ['sse-ids', 'an event: with an event', { text: (text) => text.replace(/^id: /, 'event: progress\nid: ') }],
   ['sse-ids', 'an id: with a control', { text: (text) => text.replace(/^event: control/, 'id: 1\nevent: control') }],
-  ['sse-end', 'none', { keepsOpen: true }],
-  ['sse-last-event-id', 'the header is not looked at', asking('sse', dropHeader('last-event-id'))],
-  ['sse-last-event-id', 'the URL wins', asking('sse', isAfterInUrlFirst)],
+  ['sse-end', 'the body stays open', { keepsOpen: true }],
+  ['sse-last-event-id', 'the header is ignored', asking('sse', dropHeader('last-event-id'))],
+  ['sse-last-event-id', 'the URL counts before the header', asking('sse', isAfterInUrlFirst)],
   [
     'sse-204',
     'an empty stream',
@@ -249,9 +249,9 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
       }
     }
   ],
-  ['sse-malformed', 'it is passed over', asking('sse', (question) => / /.test(afterOf(question) ?? '') && question.url.searchParams.delete('after'))],
+  ['sse-malformed', 'it is ignored', asking('sse', (question) => / /.test(afterOf(question) ?? '') && question.url.searchParams.delete('after'))],
   ['sse-unknown', 'another code', code((question) => isSse(question))],
-  ['sse-pad', 'none', asking('sse', ({ url }) => url.searchParams.delete('pad'))],
+  ['sse-pad', 'no padding', asking('sse', ({ url }) => url.searchParams.delete('pad'))],
 
   ['sse-window', 'no bye', { sse: dropControl('bye') }],
   ['sse-window', 'another reason', { sse: changeControl('bye', ({ reason }) => (reason === 'window' ? { reason: 'slow' } : {})) }],
@@ -259,11 +259,11 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
 
   ['ws-window', 'no event', { websocket: (frame, question) => (hasWindow(question) && frame.seq === 1 && !frame.control ? undefined : frame) }],
   ['ws-window', 'no pong', { websocket: (frame, question) => (hasWindow(question) ? dropControl('pong')(frame) : frame) }],
-  ['ws-window-more', 'nothing comes', { operation: (operation) => ((operation as Fields).op === 'window' ? undefined : operation) }], // as: any JSON
+  ['ws-window-more', 'no event after it', { operation: (operation) => ((operation as Fields).op === 'window' ? undefined : operation) }], // as: any JSON
 
   ['ws-answers', '500', asking('websocket', () => 500)],
-  ['ws-subprotocol', 'none', { subprotocol: () => false }],
-  ['ws-subprotocol', 'the token', { subprotocol: (offered) => offered.find((each) => each.startsWith('bearer.')) ?? offered[0] ?? false }],
+  ['ws-subprotocol', 'none is selected', { subprotocol: () => false }],
+  ['ws-subprotocol', 'the token is selected', { subprotocol: (offered) => offered.find((each) => each.startsWith('bearer.')) ?? offered[0] ?? false }],
   ['ws-no-subprotocol', 'accepted', { takesAny: true, subprotocol: (offered) => offered[0] ?? false }],
   ['ws-origin', 'accepted', asking('websocket', dropHeader('origin'))],
   ['ws-hello-alone', 'in an array', { message: (value) => (JSON.stringify(value).startsWith('{"control":"hello"') ? [value] : value) }],
@@ -273,7 +273,7 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
   ['ws-subscribe', 'no ref', { websocket: ({ ref, ...frame }) => frame }],
   [
     'ws-subscribe',
-    'the cursor is not looked at',
+    'the cursor is ignored',
     { operation: (operation) => ({ ...(operation as Fields), ...((operation as Fields).ref === 7 ? { after: '' } : {}) }) }
   ], // as: an object, or spread as none
   [
@@ -281,20 +281,28 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
     'only the first',
     { operation: (operation) => (Array.isArray(operation) && JSON.stringify(operation).includes('jobtail-check') ? operation[0] : operation) }
   ],
-  ['ws-again', 'it is closed after done', { websocket: (frame) => frame, operation: (operation) => ((operation as Fields).ref === 2 ? undefined : operation) }], // as: any JSON
-  ['ws-replace', 'the first stays', { operation: (operation) => (Array.isArray(operation) && operation[1]?.ref === 2 ? [operation[0]] : operation) }],
-  ['ws-unsubscribe', 'it is not looked at', { operation: (operation) => ((operation as Fields).op === 'unsubscribe' ? undefined : operation) }], // as: any JSON
+  [
+    'ws-again',
+    'the socket closes after done',
+    { websocket: (frame) => frame, operation: (operation) => ((operation as Fields).ref === 2 ? undefined : operation) }
+  ], // as: any JSON
+  [
+    'ws-replace',
+    'the first subscription stays',
+    { operation: (operation) => (Array.isArray(operation) && operation[1]?.ref === 2 ? [operation[0]] : operation) }
+  ],
+  ['ws-unsubscribe', 'it is ignored', { operation: (operation) => ((operation as Fields).op === 'unsubscribe' ? undefined : operation) }], // as: any JSON
   ['ws-passed-over', 'an error', { operation: (operation) => ((operation as Fields).op === 'jobtail-check' ? {} : operation) }], // as: any JSON
-  ['ws-malformed', 'it is passed over', { operation: (operation) => (typeof operation === 'string' ? undefined : operation) }],
+  ['ws-malformed', 'it is ignored', { operation: (operation) => (typeof operation === 'string' ? undefined : operation) }],
   ['ws-malformed', 'another code', { closeCode: (code) => (code === 4400 ? 1008 : code) }],
   ['ws-malformed', 'the error names a job', { websocket: changeControl('error', ({ status }) => (status === 400 ? { job: 'done' } : {})) }],
   ['ws-unknown', 'another code', { closeCode: (code) => (code === 4404 ? 1008 : code) }],
   ['ws-unknown', 'no error', { websocket: (frame, { url }) => (frame.control === 'error' && isUnknown({ url } as Question) ? undefined : frame) }], // as: nothing else is looked at
   ['ws-linger', 'another code', { closeCode: (code) => (code === 1000 ? 1001 : code) }],
 
-  ['caches', 'a snapshot for everybody', header('cache-control', 'no-store', isSnapshot)],
-  ['caches', 'an error that may be kept', header('cache-control', undefined, (question, { status }) => isUnknown(question) && status === 404)],
-  ['caches', 'one stream for all', header('vary', 'Accept, Authorization', isSse)],
+  ['caches', 'a snapshot that shared caches may keep', header('cache-control', 'no-store', isSnapshot)],
+  ['caches', 'an error that caches may keep', header('cache-control', undefined, (question, { status }) => isUnknown(question) && status === 404)],
+  ['caches', 'a stream that does not vary by Accept', header('vary', 'Accept, Authorization', isSse)],
   ['problem', 'another content type', header('content-type', 'application/json', (_, { status }) => status === 404)],
   ['problem', "a status that is not the answer's", { answer: ({ status, json }) => status === 404 && Object.assign(json, { status: 400 }) }],
   ['snapshot', 'no epoch', { answer: ({ json }, question) => isSnapshot(question) && delete json.epoch }],
@@ -306,11 +314,11 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
     { answer: ({ json }, question) => isSnapshot(question) && json.id === 'done' && Object.assign(json, { status: 'running' }) }
   ],
   ['snapshot-unknown', 'another code', code((question) => isSnapshot(question) && isUnknown(question))],
-  ['job-ids', 'decoded too early', asking('json', ({ url }) => Object.assign(url, { pathname: url.pathname.replace('%2F', '/') }))],
+  ['job-ids', 'an encoded slash separates', asking('json', ({ url }) => Object.assign(url, { pathname: url.pathname.replace('%2F', '/') }))],
   ['start', '200', status(202, 200, isPost)],
   ['start', 'no snapshot', { answer: ({ json }, question) => isPost(question) && delete json.cursor }],
-  ['start-location', 'none', header('location', undefined, isPost)],
-  ['start-location', 'elsewhere', header('location', '/1', isPost)],
+  ['start-location', 'no Location', header('location', undefined, isPost)],
+  ['start-location', 'another URL', header('location', '/1', isPost)],
   ['start-again', 'another job', asking('json', onlyOnce())],
   ['start-other', 'another job', asking('json', (question) => question.body.startsWith('[') && question.headers.delete('idempotency-key'))],
   ['start-other', 'the same job', asking('json', (question) => isPost(question) && Object.assign(question, { body: '{}' }))],
@@ -332,10 +340,10 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
   ['auth-none', '403', { answer: (answer) => answer.status === 401 && Object.assign(answer, { status: 403 }) }],
   ['auth-socket', 'another code', { closeCode: (code) => (code === 4401 ? 4403 : code) }],
   ['post-origin', 'accepted', asking('json', (question) => question.method === 'POST' && question.headers.delete('origin'))],
-  ['cors-strange', 'everybody', header('access-control-allow-origin', '*', ({ method }) => method === 'GET')],
+  ['cors-strange', 'every origin is allowed', header('access-control-allow-origin', '*', ({ method }) => method === 'GET')],
   ['cors-read', 'not exposed', header('access-control-expose-headers', 'ETag', () => true)],
   ['cors-read', 'no origin', header('access-control-allow-origin', undefined, () => true)],
-  ['cors-preflight', 'not for long', header('access-control-max-age', undefined, () => true)],
+  ['cors-preflight', 'no max-age', header('access-control-max-age', undefined, () => true)],
   [
     'cors-preflight',
     'no Last-Event-ID',
@@ -373,10 +381,10 @@ function refuseSecond(): NonNullable<Mistake['answer']> {
 }
 
 const TEST_MS = 120_000
-/** Clauses that take seconds are tested only where the fault is theirs. */
+/** Clauses that take seconds. They run only if the fault is theirs. */
 const SLOW = ['ws-linger', 'wait-holds', 'wait-prefer']
 
-test.concurrent.for(mistakes)('%s: %s', { timeout: TEST_MS }, async ([clause, , made], { onTestFinished }) => {
+test.concurrent.for(mistakes)('clause %s finds: %s', { timeout: TEST_MS }, async ([clause, , made], { onTestFinished }) => {
   const kit = await serveKit(onTestFinished)
   const mistake = typeof made === 'function' ? made(kit) : made
   const base = await serveWith(mistake, kit.base, onTestFinished)
@@ -384,10 +392,10 @@ test.concurrent.for(mistakes)('%s: %s', { timeout: TEST_MS }, async ([clause, , 
   expect(results.filter(({ outcome }) => outcome === 'finding').map(({ id }) => id)).toEqual([clause])
 })
 
-/** Clauses that need a long log. */
+/** Clauses that need a log of more than 1,000 events. */
 const LONG_ONLY = ['json-limits']
 
-test.concurrent('without a mistake nothing is found', { timeout: TEST_MS }, async ({ onTestFinished }) => {
+test.concurrent('a server without faults has no finding', { timeout: TEST_MS }, async ({ onTestFinished }) => {
   const kit = await serveKit(onTestFinished)
   const { results } = await check({ ...kit.options, base: await serveWith({}, kit.base, onTestFinished) })
   expect(results.filter(({ outcome }) => outcome !== 'met').map(({ id }) => id)).toEqual(LONG_ONLY)
@@ -402,7 +410,7 @@ const everything: Mistake = {
   }
 }
 
-/** Faults that show only in a log that is longer than one answer. */
+/** Faults that show only in a log longer than one answer. */
 const longMistakes: [clause: string, what: string, mistake: Mistake][] = [['json-limits', 'all of it at once', everything]]
 
 async function checkLong(mistake: Mistake, onTestFinished: OnFinished): Promise<readonly Result[]> {
@@ -413,17 +421,17 @@ async function checkLong(mistake: Mistake, onTestFinished: OnFinished): Promise<
   return (await check({ ...kit.options, base, job: 'long', skip: SLOW })).results
 }
 
-test.concurrent.for(longMistakes)('of more than 1,000 events: %s: %s', { timeout: TEST_MS }, async ([clause, , mistake], { onTestFinished }) => {
+test.concurrent.for(longMistakes)('with more than 1,000 events, clause %s finds: %s', { timeout: TEST_MS }, async ([clause, , mistake], { onTestFinished }) => {
   const results = await checkLong(mistake, onTestFinished)
   expect(results.filter(({ outcome }) => outcome === 'finding').map(({ id }) => id)).toEqual([clause])
 })
 
-test.concurrent('of more than 1,000 events without a mistake every clause is met', { timeout: TEST_MS }, async ({ onTestFinished }) => {
+test.concurrent('with more than 1,000 events, a server without faults meets every clause', { timeout: TEST_MS }, async ({ onTestFinished }) => {
   const results = await checkLong({}, onTestFinished)
   expect(results.filter(({ outcome }) => outcome !== 'met')).toEqual([])
 })
 
-test('each clause has a mistake here', () => {
+test('each clause has a faulty server here', () => {
   const found = new Set([...mistakes, ...longMistakes].map(([clause]) => clause))
   expect(clauses.map(({ id }) => id).filter((id) => !found.has(id))).toEqual([])
 })

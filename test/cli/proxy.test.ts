@@ -15,7 +15,7 @@ import { binary } from './command.ts'
 
 const TEST_MS = 60_000
 
-describe('the proxy of the environment', () => {
+describe('the proxy that the environment names', () => {
   const P = 'http://proxy:3128'
   test.each([
     ['http://host/jobs', {}, undefined],
@@ -42,11 +42,11 @@ describe('the proxy of the environment', () => {
     ['http://[::1]:8080/', { HTTP_PROXY: P, NO_PROXY: '::1' }, undefined],
     ['http://[fd00::5]/', { HTTP_PROXY: P, NO_PROXY: 'fd00::/8' }, undefined],
     ['http://127.0.0.1/', { HTTP_PROXY: P, NO_PROXY: 'localhost' }, P]
-  ])('of %s with %j is %s', (url, env, expected) => {
+  ])('for %s with %j is %s', (url, env, expected) => {
     expect(proxyFor(new URL(url), env)?.origin).toBe(expected)
   })
 
-  test.each(['socks5://me:s3cret@proxy', 'http://:x'])('%s is refused, by name', async (HTTP_PROXY) => {
+  test.each(['socks5://me:s3cret@proxy', 'http://:x'])('%s is refused, and the error names the variable', async (HTTP_PROXY) => {
     const { code, err } = await binary(['http://127.0.0.1:1/jobs/1'], { env: { HTTP_PROXY } })
     expect(code).toBe(2)
     expect(err).toContain("the environment's proxy: expected an http: or https: URL")
@@ -71,7 +71,7 @@ interface Proxy {
 /** Starts a proxy in a folder of its own, and stops it at the end of the test. */
 async function start(command: string, args: (file: string, port: number) => string[], config: (port: number, folder: string) => string): Promise<Proxy> {
   const folder = await mkdtemp(join(tmpdir(), 'jobtail-proxy-'))
-  await chmod(folder, 0o777) // squid drops its rights
+  await chmod(folder, 0o777) // squid changes to another user
   const port = await freePort()
   const file = join(folder, 'conf')
   await writeFile(file, config(port, folder))
@@ -102,11 +102,11 @@ const tinyproxy = (more = '') =>
     (port, folder) => `Port ${port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 50\nLogFile "${folder}/log"\nLogLevel Info\n${more}`
   )
 
-/** The default configuration, which allows CONNECT only to port 443. */
+/** The default configuration, which allows CONNECT to port 443 only. */
 const squid = () =>
   start(
     SQUID ?? '',
-    (file, port) => ['-N', '-n', `jobtail${port}`, '-f', file], // a name of its own for what it shares in memory
+    (file, port) => ['-N', '-n', `jobtail${port}`, '-f', file], // names for what it shares in memory
     (port, folder) =>
       [
         `http_port 127.0.0.1:${port}`,
@@ -124,7 +124,7 @@ const squid = () =>
   )
 
 describe.skipIf(!TINYPROXY)('through tinyproxy', { timeout: TEST_MS }, () => {
-  test.each(['HTTP_PROXY', 'http_proxy', 'ALL_PROXY'])('by %s, over each transport', async (name) => {
+  test.each(['HTTP_PROXY', 'http_proxy', 'ALL_PROXY'])('follows with %s, over each transport', async (name) => {
     const { base, jobs } = await serve()
     await jobs.publish('1', 'succeeded', { url: '/1' })
     const proxy = await tinyproxy()
@@ -134,7 +134,7 @@ describe.skipIf(!TINYPROXY)('through tinyproxy', { timeout: TEST_MS }, () => {
     expect(await proxy.log()).toContain(`GET ${base}/1`)
   })
 
-  test('a WebSocket as well, and every other request', async () => {
+  test('follows over a WebSocket too, and sends every other request', async () => {
     const { base, jobs, port } = await serve({ start: async () => null })
     await jobs.publish('1', 'started')
     const proxy = await tinyproxy()
@@ -150,7 +150,7 @@ describe.skipIf(!TINYPROXY)('through tinyproxy', { timeout: TEST_MS }, () => {
     for (const asked of [`POST ${base} `, `GET ${base}/1 `, `POST ${base}/1/cancel `]) expect(await proxy.log()).toContain(asked)
   })
 
-  test('that wants a name and a password', async () => {
+  test('with a user name and a password', async () => {
     const { base, jobs } = await serve()
     await jobs.publish('1', 'succeeded')
     const { port } = await tinyproxy('BasicAuth me s3cret')
@@ -161,7 +161,7 @@ describe.skipIf(!TINYPROXY)('through tinyproxy', { timeout: TEST_MS }, () => {
     expect(err).not.toContain('wr0ng')
   })
 
-  test('to https:, whose certificate authority is named by NODE_EXTRA_CA_CERTS', async () => {
+  test('to https:, with a certificate authority in NODE_EXTRA_CA_CERTS', async () => {
     const { key, cert } = selfSigned()
     const jobs = createJobServer()
     const server = https.createServer({ key, cert })
@@ -186,7 +186,7 @@ describe.skipIf(!TINYPROXY)('through tinyproxy', { timeout: TEST_MS }, () => {
     expect({ code, err }).toEqual({ code: 69, err: expect.stringMatching(/^jobtail: cannot reach .*self.signed.*\n$/) })
   })
 
-  test('not where NO_PROXY has the host', async () => {
+  test('does not go through it if NO_PROXY has the host', async () => {
     const { base, jobs } = await serve()
     await jobs.publish('1', 'succeeded')
     const gone = { HTTP_PROXY: `http://127.0.0.1:${await freePort()}` }
@@ -196,7 +196,7 @@ describe.skipIf(!TINYPROXY)('through tinyproxy', { timeout: TEST_MS }, () => {
     expect({ code, err }).toEqual({ code: 69, err: expect.stringMatching(/^jobtail: cannot reach .* by the proxy 127\.0\.0\.1:\d+: .*ECONNREFUSED.*\n$/) })
   })
 
-  test('check as well, its WebSockets too', async () => {
+  test('check goes through it too, with its WebSockets', async () => {
     const { base, port } = await serve({ heartbeatMs: 300, start: async () => null })
     const proxy = await tinyproxy()
     const { code, out } = await binary(['check', base, '--only', 'websocket', '--skip', 'ws-linger'], { env: { HTTP_PROXY: `http://127.0.0.1:${proxy.port}` } })
@@ -206,7 +206,7 @@ describe.skipIf(!TINYPROXY)('through tinyproxy', { timeout: TEST_MS }, () => {
   })
 })
 
-test.skipIf(!SQUID)('through squid, which lets no WebSocket through: by what remains', { timeout: TEST_MS }, async () => {
+test.skipIf(!SQUID)('through squid, which blocks WebSockets: follows over another transport', { timeout: TEST_MS }, async () => {
   const { base, jobs } = await serve()
   await jobs.publish('1', 'started')
   const proxy = await squid()

@@ -21,7 +21,7 @@ async function fileOf(text: string): Promise<string> {
 const echo = () => serve({ start: async (_, input) => ({ input }) })
 
 describe('start', () => {
-  test('prints the URL of the job, which the other commands take', async () => {
+  test('prints the URL of the job, which other commands accept', async () => {
     const { base } = await echo()
     const { code, out, err } = await binary(['start', base, '-d', '{"pages":3}'])
     expect({ code, err }).toEqual({ code: 0, err: '' })
@@ -30,7 +30,7 @@ describe('start', () => {
     expect(JSON.parse((await binary(['start', base, '--json'])).out)).toMatchObject({ id: expect.any(String), url: expect.stringContaining(base) })
   })
 
-  test('its input is an argument, a file, stdin, or {}', async () => {
+  test('takes its input from an argument, a file, stdin, or {}', async () => {
     const { base } = await echo()
     const result = async (args: string[], stdin = '') => JSON.parse((await binary(['start', base, '--follow', '--result', ...args], { stdin })).out).input
     expect(await result([])).toEqual({})
@@ -39,7 +39,7 @@ describe('start', () => {
     expect(await result(['-d', '-'], '{"from":"stdin"}\n')).toEqual({ from: 'stdin' })
   })
 
-  test('with --follow the exit code says how it ended', async () => {
+  test("with --follow exits with the code of the job's end", async () => {
     const { base } = await serve({
       async start() {
         throw new Error('no')
@@ -50,7 +50,7 @@ describe('start', () => {
     expect(out).toContain('failed')
   })
 
-  test('twice under one key there is one job', async () => {
+  test('makes one job of two starts with one key', async () => {
     const { base } = await echo()
     const urls = await Promise.all(
       [1, 2].map(async () => (await binary(['start', base, '--idempotency-key', 'order-7', '--header', 'authorization: Bearer me'])).out)
@@ -59,26 +59,30 @@ describe('start', () => {
     expect(urls[0]).toContain(base)
   })
 
-  test('a server that starts none, and a job in place of the base URL, are said to be that', async () => {
+  test("rejects a server that starts no jobs, and a job's URL in place of the base URL", async () => {
     const { base, jobs } = await serve()
     await jobs.publish('1', 'started')
     for (const url of [base, `${base}/1`])
-      expect(await binary(['start', url])).toMatchObject({ code: 69, out: '', err: expect.stringContaining('start takes {base}, below which the jobs are') })
+      expect(await binary(['start', url])).toMatchObject({
+        code: 69,
+        out: '',
+        err: expect.stringContaining('start expects {base}, the URL below which the jobs are')
+      })
   })
 
   test.each([
     [['-d', '{'], 'expected JSON, got {'],
     [['-d', ''], 'expected JSON, got nothing'],
-    [['-d', '@/nowhere/at/all'], 'expected a file that can be read, got ENOENT'],
-    [['-d', '-', '--token', '-'], 'stdin can be only one of them'],
-    [['--result'], 'expected --follow'],
+    [['-d', '@/nowhere/at/all'], 'expected a readable file, got ENOENT'],
+    [['-d', '-', '--token', '-'], 'expected only one of them to read stdin'],
+    [['--result'], 'expected together with --follow'],
     [['--idempotency-key', ''], '--idempotency-key: expected visible ASCII'],
     [['--after', 'tail'], '--after is no option of start']
   ])('refuses %j', async (args, said) => {
     expect(await binary(['start', 'http://127.0.0.1:1/jobs', ...args])).toMatchObject({ code: 2, out: '', err: expect.stringContaining(said) })
   })
 
-  test('interrupted, it says how the same job is asked for again', async () => {
+  test('when interrupted, prints how to request the same job again', async () => {
     const asked = Promise.withResolvers<void>()
     const base = await listen(
       http.createServer(() => asked.resolve()),
@@ -87,12 +91,12 @@ describe('start', () => {
     const running = binary(['start', base, '--idempotency-key', 'order-7'])
     await asked.promise
     running.interrupt('SIGTERM')
-    expect(await running).toMatchObject({ code: 143, out: '', err: expect.stringContaining('--idempotency-key order-7 asks for the same one') })
+    expect(await running).toMatchObject({ code: 143, out: '', err: expect.stringContaining('repeat with --idempotency-key order-7 to get the same job') })
   })
 })
 
 describe('cancel', () => {
-  test('asks, and the follower sees it cancelled: 3', async () => {
+  test('requests it, and the follower sees the job cancelled and exits with 3', async () => {
     const { base } = await serve({ start: (job) => new Promise<void>((resolve) => job.signal.addEventListener('abort', () => resolve())) })
     const following = binary(['start', base, '--follow'])
     await vi.waitFor(() => expect(following.out()).toContain('started'), WAIT)
@@ -102,14 +106,14 @@ describe('cancel', () => {
     expect(await binary(['get', url, '--result'])).toMatchObject({ code: 3, out: '' })
   })
 
-  test('there is no such job: 69', async () => {
+  test('of an unknown job exits with 69', async () => {
     const { base } = await serve()
     expect(await binary(['cancel', `${base}/1`])).toMatchObject({ code: 69, out: '', err: expect.stringContaining('404') })
   })
 })
 
 describe('get', () => {
-  test('says what is known now', async () => {
+  test('prints the snapshot', async () => {
     const { base, jobs } = await serve()
     await jobs.publish('1', 'started')
     await jobs.publish('1', 'progress', { current: 1, total: 4 })
@@ -126,7 +130,7 @@ describe('get', () => {
 describe('the token', () => {
   const secret = () => serve({ authorize: ({ request }) => request.headers.get('authorization') === 'Bearer s3cret' })
 
-  test('is an argument, a file, stdin or in the environment', async () => {
+  test('comes from an argument, a file, stdin or the environment', async () => {
     const { base, jobs } = await secret()
     await jobs.publish('1', 'succeeded')
     const url = `${base}/1`
@@ -143,7 +147,7 @@ describe('the token', () => {
       expect(await ran).toMatchObject({ code: 0, err: '' })
   })
 
-  test('wrong or missing: 69, and nothing of it is said', async () => {
+  test('is wrong or missing: exits with 69, and prints nothing of it', async () => {
     const { base } = await secret()
     for (const command of [[], ['get'], ['cancel']]) {
       const { code, err } = await binary([...command, `${base}/1`, '--token', 'h1dden'])
@@ -154,8 +158,8 @@ describe('the token', () => {
   })
 
   test.each([
-    [['--token', 'h1dden two'], {}, '--token: expected a token that a header can carry'],
-    [['--token-file', '/nowhere/at/all'], {}, '--token-file: expected a file that can be read'],
+    [['--token', 'h1dden two'], {}, '--token: expected a token of characters that a header can carry'],
+    [['--token-file', '/nowhere/at/all'], {}, '--token-file: expected a readable file'],
     [['--token-file', '/dev/null'], {}, '--token-file /dev/null: expected a token'],
     [['--token', '-'], {}, 'the token on stdin: expected a token'],
     [[], { JOBTAIL_TOKEN: 'h1dden two' }, 'JOBTAIL_TOKEN: expected a token'],

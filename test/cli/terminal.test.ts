@@ -30,7 +30,7 @@ function printed(columns: number | undefined, ...events: JobEvent[]): string {
 }
 
 describe('on a terminal', () => {
-  test('progress is one line that moves, and times count from the first event', () => {
+  test('progress is one line that is redrawn, and times count from the first event', () => {
     const text = printed(
       80,
       event('started', null, '2026-11-21T01:00:00.000Z'),
@@ -43,13 +43,13 @@ describe('on a terminal', () => {
     )
   })
 
-  test('it has room for one line: what is longer would move down', () => {
+  test('progress is cut to one line, since a longer one could not be redrawn', () => {
     const [, line = ''] = printed(60, event('progress', { ratio: 0.5, message: 'x'.repeat(200) })).split('\x1b[K')
     expect(line).toHaveLength(60)
     expect(line.endsWith('x\n')).toBe(true)
   })
 
-  test('data of another shape is printed all the same', () => {
+  test('data of an unknown shape is printed too', () => {
     const text = printed(
       80,
       event('progress', null),
@@ -74,7 +74,7 @@ test.each([
   expect(duration(ms)).toBe(said)
 })
 
-test('what a server sends moves no cursor', () => {
+test('control characters of a server move no cursor', () => {
   const said = printed(
     undefined,
     event('log', { level: 'in\x1b[31mfo', message: 'a\x1b[2Jb\x9b31mc\r\nd' }),
@@ -90,7 +90,7 @@ describe('without a terminal', () => {
 
   const steps = (text: string) => [...text.matchAll(/progress (\d+)%/g)].map(([, percent]) => Number(percent))
 
-  test('progress is a line a second at most, and the last before the end', () => {
+  test('progress is at most one line a second, and the last one comes before the end', () => {
     const { event: show, text } = printer(undefined)
     for (let ms = 0; ms < 10_000; ms++) {
       show(event('progress', { ratio: ms / 10_000 }))
@@ -102,7 +102,7 @@ describe('without a terminal', () => {
     expect(text()).toMatch(/progress 100%\n.*succeeded\n$/)
   })
 
-  test('what was held back is shown when its second is over, without another event', () => {
+  test('progress that was held back is printed after a second, without another event', () => {
     const { event: show, end, text } = printer(undefined)
     for (const ratio of [0.1, 0.2, 0.3]) show(event('progress', { ratio }))
     expect(steps(text())).toEqual([10])
@@ -114,7 +114,7 @@ describe('without a terminal', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  test('--progress says otherwise', () => {
+  test('--progress overrides the choice', () => {
     const bar = printer(undefined, 'bar')
     bar.event(event('progress', { ratio: 0.5 }))
     expect(bar.text()).toContain('[####')
@@ -140,7 +140,7 @@ test.each([
   expect(hasColour({ write() {}, columns: () => columns }, env)).toBe(expected)
 })
 
-test('a status has its colour', async () => {
+test('each status has its colour', async () => {
   const { base, jobs } = await serve()
   await jobs.publish('1', 'log', { level: 'warn', message: 'careful' })
   await jobs.publish('1', 'failed', { code: 'x', message: 'no' })
@@ -151,7 +151,7 @@ test('a status has its colour', async () => {
   expect((await binary([`${base}/1`], { env: { NO_COLOR: '1' } })).out).not.toContain('\x1b')
 })
 
-test('a real terminal has a bar, colours and relative times; a pipe sparse lines', async () => {
+test('a real terminal gets a bar, colours and relative times, and a pipe gets few lines', async () => {
   const { base, jobs } = await serve()
   await jobs.publish('1', 'started')
   for (let current = 1; current <= 500; current++) await jobs.publish('1', 'progress', { current, total: 500 })
@@ -164,7 +164,7 @@ test('a real terminal has a bar, colours and relative times; a pipe sparse lines
   expect(shown).toContain('\x1b[32msucceeded\x1b[39m')
   expect(shown).toContain(`\r\x1b[K[${'#'.repeat(30)}]`)
   expect(shown).toContain('+0s')
-  expect(shown).not.toContain('T') // of a full time
+  expect(shown).not.toContain('T') // the T of a full time
   const { out } = await binary([`${base}/1`])
   expect(out.split('\n').filter((line) => line.includes('progress')).length).toBeLessThanOrEqual(5)
   expect(out).not.toContain('\x1b')

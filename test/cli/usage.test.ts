@@ -8,7 +8,7 @@ import { binary, jobtail } from './command.ts'
 const run = promisify(execFile)
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 
-test.each([[['-V']], [['--version']]])('%j says the version', async (args) => {
+test.each([[['-V']], [['--version']]])('%j prints the version', async (args) => {
   expect(await binary(args)).toEqual({ code: 0, out: `${version}\n`, err: '' })
 })
 
@@ -19,7 +19,7 @@ describe('help', () => {
     for (const command of COMMANDS) expect(out).toMatch(new RegExp(`^  jobtail ${command} <`, 'm'))
   })
 
-  test.each(COMMANDS)('of %s has each of its options, and no other', async (command) => {
+  test.each(COMMANDS)('of %s lists each of its options, and no other', async (command) => {
     const texts = await Promise.all(
       [
         [command, '-h'],
@@ -35,7 +35,7 @@ describe('help', () => {
     }
   })
 
-  test('nothing at all is no question: 2, on stderr', async () => {
+  test('without arguments prints to stderr and exits with 2', async () => {
     expect(await binary([])).toMatchObject({ code: 2, out: '', err: expect.stringContaining('jobtail <command>') })
   })
 })
@@ -47,7 +47,7 @@ test.each([
   [['get', 'http://host/jobs/42', '--after', 'tail'], '--after is no option of get'],
   [['http://host/jobs/42', '--timeout', 'soon'], '--timeout: expected a number of seconds, or a number with s, m or h'],
   [['http://host/jobs/42', '--timeout', '0'], '--timeout'],
-  [['http://host/jobs/42', '--timeout', '2147484'], 'up to 2147483 s'],
+  [['http://host/jobs/42', '--timeout', '2147484'], 'at most 2147483 s'],
   [['http://host/jobs/42', '--timeout', '1e3'], '--timeout'],
   [['http://host/jobs/42', '--progress', 'loud'], '--progress: expected one of auto, bar, plain, none, got loud'],
   [['http://host/jobs/42', '--json', '--result'], '--json and --result: expected only one of them'],
@@ -55,7 +55,7 @@ test.each([
   [['localhost:99999/jobs/1'], 'expected an http: or https: URL, got localhost:99999/jobs/1'],
   [['ws://host/jobs/1'], 'expected an http: or https: URL'],
   [['completion', 'csh'], 'expected one of bash, zsh, fish, got csh'],
-  [['check', 'http://host/jobs', '--skip', 'nonsense'], '--skip: expected a clause'],
+  [['check', 'http://host/jobs', '--skip', 'nonsense'], '--skip: expected the id of a clause'],
   [['check', 'http://host/jobs', '--reporter', 'tap'], '--reporter: expected one of text, json, junit, github, got tap'],
   [['check', 'http://host/jobs', '--reporter', 'junit', '--json'], 'expected only one of them']
 ])('%j is refused', async (args, said) => {
@@ -63,7 +63,7 @@ test.each([
 })
 
 test.each(['http://me:s3cret@host:x/jobs/1', 'me:s3cret@host/jobs/1', 'ftp://me:s3cret@host/', 'http://host/?token=s3cret', 'ftp://host/?token=s3cret'])(
-  '%s is refused without what it holds',
+  '%s is refused without printing its secret',
   async (url) => {
     const { code, err } = await jobtail([url])
     expect(code).toBe(2)
@@ -81,7 +81,7 @@ describe('completion', () => {
     return stdout.split('\n').filter(Boolean)
   }
 
-  test('in bash: commands, their options, and what a value can be', async () => {
+  test('for bash: commands, their options, and the values of options', async () => {
     expect(await offered('jobtail', '')).toEqual([...COMMANDS, 'help'])
     expect(await offered('jobtail', 'c')).toEqual(['cancel', 'check', 'completion'])
     for (const command of COMMANDS)
@@ -96,12 +96,12 @@ describe('completion', () => {
     expect(await offered('jobtail', 'start', '-d', '')).toEqual([])
   })
 
-  test('bash knows of it', async () => {
+  test('for bash is registered', async () => {
     const { stdout } = await run('bash', ['--norc', '-c', `source <('${process.execPath}' src/cli/main.ts completion bash); complete -p jobtail`])
     expect(stdout).toBe('complete -F _jobtail jobtail\n')
   })
 
-  test.each(['zsh', 'fish'])('in %s: every option of every command', async (shell) => {
+  test.each(['zsh', 'fish'])('for %s: every option of every command', async (shell) => {
     const { code, out } = await jobtail(['completion', shell])
     expect(code).toBe(0)
     for (const command of COMMANDS) expect(out).toContain(command)

@@ -1,4 +1,4 @@
-/** A reader who is behind, by its own slowness or by a long log, is read for by single requests, at its pace, until it has caught up. */
+/** A reader is behind because it is slow or the log is long. Single requests read for it, at its pace, until it has caught up. */
 
 import { describe, expect, test } from 'vitest'
 import type { Frame } from '../../src/protocol/frames.ts'
@@ -13,10 +13,10 @@ import { createWorld, expectNothingLeft, NAMES, run, upTo, useVirtualTime, type 
 useVirtualTime()
 const page = useVirtualPage()
 
-/** What each event weighs on the wire. */
+/** The size of each event on the wire. */
 const CHARS = 100
 
-/** Serves ten events at a time, and no more in all than the window that it was opened with: then it says goodbye, as a stream does (PROTOCOL.md §4). */
+/** Serves ten events at a time until the window is used up, then says bye, as a stream does (PROTOCOL.md §4). */
 const windowed =
   (log: VirtualLog, chars: number = CHARS): Script =>
   (link) => {
@@ -39,7 +39,7 @@ const windowed =
     serving(log)(Object.create(link, { push: { value: push } }))
   }
 
-/** Takes so many, one every few ms. */
+/** Takes `count` events, one every few ms. */
 async function take(iterator: AsyncIterator<{ seq: number }>, count: number, seqs: number[]): Promise<void> {
   for (let taken = 0; taken < count; taken += 1) {
     const before = seqs.length
@@ -52,7 +52,7 @@ async function take(iterator: AsyncIterator<{ seq: number }>, count: number, seq
 const pages = (world: World): number => world.http.asked.filter(({ resource }) => resource === 'events').length
 
 describe('a slow reader', () => {
-  test('is let go once, and then asked for a page whenever it has room', async () => {
+  test('leaves its link once, and then gets a page whenever it has room', async () => {
     const world = createWorld({ bufferSize: 20, firstLook: false })
     world.http.pageSize = 10
     world.log.fill('42', 30)
@@ -64,7 +64,7 @@ describe('a slow reader', () => {
     expect(world.links).toHaveLength(1)
     world.log.fill('42', 150)
     await take(iterator, 100, seqs)
-    // No link meanwhile, and nothing asked for twice.
+    // No link is open meanwhile, and no page is requested twice.
     expect(world.links).toHaveLength(1)
     expect(openOf(world).filter((name) => name !== 'events')).toEqual([])
     expect(slow.state.connection).toMatchObject({ phase: 'live', transport: 'read-once' })
@@ -79,7 +79,7 @@ describe('a slow reader', () => {
     await expectNothingLeft(world)
   })
 
-  test('holds up no other reader of its job, whose link stays as it is', async () => {
+  test('does not delay another reader of its job, whose link stays', async () => {
     const world = createWorld({ bufferSize: 20, firstLook: false })
     world.http.pageSize = 10
     world.log.fill('42', 5)
@@ -101,7 +101,7 @@ describe('a slow reader', () => {
     await iterator.return?.()
   })
 
-  test('whose pages don’t come goes back to a link', async () => {
+  test('goes back to a link where single requests fail', async () => {
     const world = createWorld({ bufferSize: 20, firstLook: false })
     world.http.faults.events = 'break'
     world.log.fill('42', 100)
@@ -116,7 +116,7 @@ describe('a slow reader', () => {
     await iterator.return?.()
   })
 
-  test('asks for whole bytes, whatever its events weigh', async () => {
+  test('requests whole bytes, whatever the size of its events', async () => {
     const world = createWorld({ bufferSize: 20, bufferBytes: 199_999.5, firstLook: false })
     for (const name of NAMES) world.transports[name].script = windowed(world.log, 100 + 1 / 3)
     world.log.fill('42', 60)
@@ -130,7 +130,7 @@ describe('a slow reader', () => {
     await iterator.return?.()
   })
 
-  test('is told by its pages that it may not read on', async () => {
+  test('gets an error of a single request after the events before it', async () => {
     const world = createWorld({ bufferSize: 20, firstLook: false })
     world.log.fill('42', 100)
     const iterator = world.client.subscribe('42')[Symbol.asyncIterator]()
@@ -143,7 +143,7 @@ describe('a slow reader', () => {
     expect(seqs).toEqual(upTo(100))
   })
 
-  test('asks for nothing while its page is put away, and goes on when it is back', async () => {
+  test('requests nothing while its page is put away, and goes on when it is back', async () => {
     const world = createWorld({ bufferSize: 20, firstLook: false })
     world.http.pageSize = 10
     world.log.fill('42', 30)
@@ -173,7 +173,7 @@ describe('a slow reader', () => {
 })
 
 describe('a long log', () => {
-  test.each([4000, 8000, 20_000])('over streams with a window of %s bytes: the next one is there before the last is used up', async (windowBytes) => {
+  test.each([4000, 8000, 20_000])('over streams with a window of %s bytes: the next stream is open before the window is used up', async (windowBytes) => {
     const world = createWorld({ canUpdate: false, firstLook: false, bufferBytes: windowBytes / 4 })
     for (const name of NAMES) world.transports[name].script = windowed(world.log)
     world.log.fill('42', 500)
@@ -184,13 +184,13 @@ describe('a long log', () => {
     expect(loop.state).toBe('ended')
     expect(world.links.length).toBeGreaterThan(50_000 / windowBytes - 1)
     expect(world.links.length).toBeLessThan((4 * 50_000) / windowBytes + 2)
-    // No transport loses its rank for a window that was used up.
+    // A used-up window does not lower a transport's rank.
     expect(world.said('demoted')).toEqual([])
     expect(new Set(world.links.map(({ transport }) => transport))).toEqual(new Set(['websocket']))
     await expectNothingLeft(world)
   })
 
-  test('over a link whose window is opened in place is read without another one', async () => {
+  test('over a link that can enlarge its window in place needs no second link', async () => {
     const world = createWorld({ firstLook: false, bufferBytes: 3000 })
     world.log.fill('42', 500)
     const loop = run(world.client.subscribe('42'))

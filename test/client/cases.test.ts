@@ -1,4 +1,4 @@
-/** What happens between a page and its server, out of public reports: answers that somebody in between gave, credentials that hang, paths that are slow. */
+/** Cases out of public reports of what happens between a page and its server: answers of intermediaries, token sources that hang, slow networks. */
 
 import { describe, expect, test, vi } from 'vitest'
 import type { Subscription } from '../../src/types.ts'
@@ -10,7 +10,7 @@ import { createWorld, expectNothingLeft, type Loop, NAMES, type Name, run, upTo,
 
 const spies = useVirtualTime()
 
-/** Every path, single reads as well, does that from now on; what is open is cut. */
+/** From now on every transport does that, and single reads too. Open links are cut. */
 function turn(world: World, script: Script, fault: World['http']['faults']['events']): void {
   for (const name of NAMES) world.transports[name].script = script
   world.http.faults.events = fault
@@ -23,7 +23,7 @@ interface Running {
   loop: Loop
 }
 
-/** A job that has been read for ten seconds. */
+/** A job that has been followed for ten seconds. */
 async function live(options?: WorldOptions): Promise<Running> {
   const world = createWorld(options)
   world.log.fill('42', 3)
@@ -37,7 +37,7 @@ async function live(options?: WorldOptions): Promise<Running> {
 describe('a router that answers 404 while containers are replaced', () => {
   const away: [Script, World['http']['faults']['events']] = [failing('status', 404, 10), page(404)]
 
-  test('three seconds of that are waited out, and told', async () => {
+  test('for three seconds: the client waits, and reports the problem', async () => {
     const { world, job, loop } = await live({ retry: { maxMs: 2000 } })
     turn(world, ...away)
     await elapse(1500)
@@ -53,7 +53,7 @@ describe('a router that answers 404 while containers are replaced', () => {
     expect(job.state.connection).toMatchObject({ phase: 'live', problem: undefined })
   })
 
-  test('after three minutes it is the answer', async () => {
+  test('for three minutes: the job is unknown', async () => {
     const { world, loop } = await live({ retry: { maxMs: 5000 } })
     turn(world, ...away)
     await elapseRoughly(170_000)
@@ -63,7 +63,7 @@ describe('a router that answers 404 while containers are replaced', () => {
     await expectNothingLeft(world)
   })
 
-  test('in the very first race it is a wrong URL, and ends at once', async () => {
+  test('in the first race: the URL is wrong, and the job fails at once', async () => {
     const world = createWorld({ scripts: { ...all(failing('status', 404, 10)), websocket: failing('refused', undefined, 10) } })
     world.http.faults.events = page(404)
     const loop = run(world.client.subscribe('42'))
@@ -78,7 +78,7 @@ describe('a router that answers 404 while containers are replaced', () => {
 })
 
 describe('a gateway that answers 401 by itself', () => {
-  /** It takes this token only, and says so with a page of its own. */
+  /** The gateway accepts only this token. Any other gets a 401 with an HTML page. */
   function guarded(valid: () => string, options: WorldOptions = {}): World {
     const world = createWorld(options)
     const serve = serving(world.log)
@@ -88,7 +88,7 @@ describe('a gateway that answers 401 by itself', () => {
     return world
   }
 
-  test('to the links is asked another token, once for all of them', async () => {
+  test('to the links: the token source is called once more, once for all', async () => {
     let tokens = 0
     const world = guarded(() => 'token-2', { token: () => `token-${++tokens}`, firstLook: false })
     const loop = run(world.client.subscribe('42'))
@@ -97,7 +97,7 @@ describe('a gateway that answers 401 by itself', () => {
     expect(tokens).toBe(2)
   })
 
-  test('to the first read alone as well, which is then taken again', async () => {
+  test('to the first read alone: the token source is called, and the read is repeated', async () => {
     let tokens = 0
     const world = createWorld({ token: () => `token-${++tokens}`, scripts: all(hanging) })
     world.log.append('42', 'succeeded', 7)
@@ -112,7 +112,7 @@ describe('a gateway that answers 401 by itself', () => {
     expect(world.http.asked.map(({ headers }) => headers.get('authorization'))).toEqual(['Bearer token-1', 'Bearer token-2'])
   })
 
-  test('again and again is thrown, with one more try', async () => {
+  test('again and again: the client tries one more token, then throws', async () => {
     let tokens = 0
     const world = guarded(() => 'none', { token: () => `token-${++tokens}`, firstLook: false })
     const loop = run(world.client.subscribe('42'))
@@ -122,7 +122,7 @@ describe('a gateway that answers 401 by itself', () => {
     await expectNothingLeft(world)
   })
 
-  test('to a live link whose token has expired goes on with the next one', async () => {
+  test('to a live link whose token has expired: the job goes on with the next token', async () => {
     let valid = 'token-1'
     let tokens = 0
     const world = guarded(() => valid, { token: () => `token-${++tokens}`, firstLook: false })
@@ -137,7 +137,7 @@ describe('a gateway that answers 401 by itself', () => {
     expect(world.said('waiting')).toEqual([])
   })
 
-  test('with a token that is always the same is the end at once', async () => {
+  test('to a token source that always gives the same token: the client throws at once', async () => {
     const world = guarded(() => 'other', { token: 'fixed' })
     world.http.faults.events = page(401)
     const loop = run(world.client.subscribe('42'))
@@ -157,7 +157,7 @@ describe.each([
     page(status, retryAfterMs === undefined ? {} : { 'retry-after': `${retryAfterMs / 1000}` })
   ]
 
-  test('to a first connect is asked nothing more, by no transport', async () => {
+  test('in the first race: no transport makes another request before', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     const [script, fault] = limited()
     const world = createWorld({ scripts: all(script) })
@@ -178,12 +178,12 @@ describe.each([
     expect(loop.seqs).toEqual(upTo(3))
   })
 
-  test('to a lost connection is asked nothing more, by no transport', async () => {
+  test('after a cut: no transport makes another request before', async () => {
     const { world, loop } = await live({ retry: { baseMs: 1, maxMs: 1000 } })
     const before = asked(world)
     turn(world, ...limited())
     await elapse(3000)
-    if (retryAfterMs === undefined) return expect(asked(world) - before).toBeLessThan(40) // ever more rarely, at full jitter within a second
+    if (retryAfterMs === undefined) return expect(asked(world) - before).toBeLessThan(40) // with full jitter within a second, less and less often
     expect(asked(world) - before).toBeLessThanOrEqual(2)
     await elapseRoughly(retryAfterMs - 4000)
     expect(asked(world) - before).toBeLessThanOrEqual(2)
@@ -194,7 +194,7 @@ describe.each([
     expect(loop.seqs).toEqual(upTo(5))
   })
 
-  test('beside what works leaves that alone, and is not asked again before', async () => {
+  test('beside a live link: the link stays, and no candidate makes another request before', async () => {
     const world = createWorld({ firstLook: false, scripts: { websocket: failing('status', status, 300, retryAfterMs) } })
     world.log.fill('42', 3)
     const job = world.client.subscribe('42')
@@ -216,14 +216,14 @@ describe('a Retry-After of thirty days', () => {
   const MONTH_MS = 30 * 24 * 3_600_000
 
   test.each([
-    ['of a gateway', failing('status', 503, 10, MONTH_MS), page(503, { 'retry-after': '2592000' })],
+    ['from a gateway', failing('status', 503, 10, MONTH_MS), page(503, { 'retry-after': '2592000' })],
     [
-      'of the server, to all jobs',
+      'from the server, for all jobs',
       (link) => link.after(10, () => link.push({ control: 'error', status: 503, code: 'busy', message: 'busy', retryAfterMs: MONTH_MS })),
       problem(503, 'busy', { 'retry-after': '2592000' })
     ],
     [
-      'of the server, to one job',
+      'from the server, for one job',
       (link) => link.after(10, () => link.push({ control: 'error', job: '42', status: 429, code: 'busy', message: 'busy', retryAfterMs: MONTH_MS })),
       problem(429, 'busy', { 'retry-after': '2592000' })
     ]
@@ -241,11 +241,11 @@ describe('a Retry-After of thirty days', () => {
   })
 })
 
-/** What a timer can wait. */
+/** The longest time that a timer can have. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 describe('a cursor that is lost on the way', () => {
-  /** Whatever is asked for, it is read from the beginning, unless it is asked in a way that can't be lost. */
+  /** Reads from the oldest event, unless the request is a fresh one, whose cursor can't be lost. */
   const forgetful =
     (world: World): Script =>
     (link) =>
@@ -257,7 +257,7 @@ describe('a cursor that is lost on the way', () => {
         }
       })
 
-  test('is noticed: the link is ended as stale, and the next is asked as no cache has seen it', async () => {
+  test('the link ends as stale, and the next request is a fresh one', async () => {
     const { world, loop } = await live({ firstLook: false, canUpdate: false })
     for (const name of NAMES) world.transports[name].script = forgetful(world)
     world.log.fill('42', 5)
@@ -272,7 +272,7 @@ describe('a cursor that is lost on the way', () => {
     expect(loop.seqs).toEqual(upTo(6))
   })
 
-  test('however it is asked: a stream that is read from the start each time still gets there, and stays', async () => {
+  test('also in fresh requests: a stream that begins at the first event each time is read to the end, and stays', async () => {
     const { world, job, loop } = await live({ firstLook: false })
     const stubborn: Script = (link) => forgetful(world)({ ...link, jobs: link.jobs, request: { ...link.request, isFresh: false }, isOpen: true })
     for (const name of NAMES) world.transports[name].script = stubborn
@@ -284,7 +284,7 @@ describe('a cursor that is lost on the way', () => {
     expect(world.links.length).toBeLessThanOrEqual(4)
   })
 
-  test('the same question after a fruitless try is asked so as well', async () => {
+  test('a request that repeats a failed one is a fresh one', async () => {
     const world = createWorld({ firstLook: false, scripts: { websocket: failing('cut', undefined, 10) } })
     world.log.fill('42', 3)
     for (const name of NAMES) world.transports[name].script = failing('network', undefined, 10)
@@ -298,7 +298,7 @@ describe('a cursor that is lost on the way', () => {
 })
 
 describe('a network on which the first frame takes six seconds', () => {
-  test('gets through in the second race: patience has doubled', async () => {
+  test('is used in the second race, which waits twice as long', async () => {
     const world = createWorld({ firstLook: false })
     for (const name of NAMES) world.transports[name].script = serving(world.log, { delayMs: 6000 })
     world.log.fill('42', 3)
@@ -319,7 +319,7 @@ describe('a network on which the first frame takes six seconds', () => {
     expect(asked(world)).toBeLessThanOrEqual(12)
   })
 
-  test('is known the next time: patience starts from what was needed, in this page and from memory', async () => {
+  test('is waited for from the start the next time, in this page and with its memory', async () => {
     const kept = new Map<string, unknown>()
     const memory = {
       read: async (key: string) => kept.get(key),
@@ -344,7 +344,7 @@ describe('a network on which the first frame takes six seconds', () => {
 })
 
 describe('a token source', () => {
-  test('that gives no answer is a failure that is told, retried and counted; when it answers later the job goes on', async () => {
+  test('that hangs is a failure: reported, retried and counted. When it answers later, the job goes on', async () => {
     let asks = 0
     let isBack = false
     const world = createWorld({
@@ -370,7 +370,7 @@ describe('a token source', () => {
     expect(job.state.connection).toMatchObject({ phase: 'live', problem: undefined })
   })
 
-  test('that gives no answer uses up the attempts', async () => {
+  test('that hangs uses up the attempts', async () => {
     const world = createWorld({ token: () => new Promise(() => {}), probeTimeoutMs: 50, retry: { attempts: 3, baseMs: 10, maxMs: 10 } })
     const loop = run(world.client.subscribe('42'))
     await elapse(1000)
@@ -379,7 +379,7 @@ describe('a token source', () => {
     await expectNothingLeft(world)
   })
 
-  test('that gave no answer is asked again, and what it answers too late is used by nobody', async () => {
+  test('that hung is called again, and its late token is used by nobody', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     const answers: ((token: string) => void)[] = []
     const world = createWorld({ token: () => new Promise<string>((resolve) => answers.push(resolve)), retry: { baseMs: 60_000, maxMs: 60_000 } })
@@ -397,7 +397,7 @@ describe('a token source', () => {
     expect(world.links.map(({ request }) => request.token)).not.toContain('too late')
   })
 
-  test('that gave what is no token fails who asked, and not who asks next', async () => {
+  test('that gave an invalid token fails its caller, and not the next one', async () => {
     let token = 'not a token\n'
     const world = createWorld({ token: () => token, retry: { attempts: 1 } })
     world.log.fill('42', 3)
@@ -413,7 +413,7 @@ describe('a token source', () => {
   })
 })
 
-test('who subscribes in the moment in which another job’s only path has ended with a refusal starts anew', async () => {
+test("a job subscribed to in the moment in which another job's only path ended with an error begins anew", async () => {
   const world = createWorld({ firstLook: false, canUpdate: false, retry: { attempts: 1 } })
   for (const name of NAMES.slice(1)) world.transports[name].isSupported = () => false
   const serve = serving(world.log)
@@ -436,7 +436,7 @@ test('who subscribes in the moment in which another job’s only path has ended 
   expect(world.said('waiting')).toEqual([])
 })
 
-test('the first read is taken again after a 401: a finished job is there at once although everything else hangs', async () => {
+test('the first read is repeated after a 401: a finished job is there at once although every transport hangs', async () => {
   let tokens = 0
   const world = createWorld({ token: () => `token-${++tokens}`, scripts: all(hanging) })
   world.log.append('42', 'succeeded', 7)
@@ -450,8 +450,8 @@ test('the first read is taken again after a 401: a finished job is there at once
   expect(world.http.asked.map(({ headers }) => headers.get('authorization'))).toEqual(['Bearer token-1', 'Bearer token-2'])
 })
 
-describe('a transport that is there at some times only', () => {
-  /** The best of them, or that one; not there at first. */
+describe('a transport that is available only at times', () => {
+  /** Makes the best transport, or the named one, unavailable at first. */
   function flipping(options: WorldOptions = {}, name: Name = 'websocket'): { world: World; flip(isAvailable: boolean): void; listeners: Set<() => void> } {
     const world = createWorld(options)
     world.log.fill('42', 3)
@@ -478,7 +478,7 @@ describe('a transport that is there at some times only', () => {
     }
   }
 
-  test('is not tried before, and at once when it comes; it takes over, as it is better', async () => {
+  test('is not tried before, and at once when it becomes available; it takes over, since it ranks higher', async () => {
     const { world, flip, listeners } = flipping()
     const job = world.client.subscribe('42')
     const loop = run(job)
@@ -489,7 +489,7 @@ describe('a transport that is there at some times only', () => {
     expect(job.state.connection).toMatchObject({ phase: 'live', transport: 'websocket' })
     expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
     expect(loop.seqs).toEqual(upTo(3))
-    // It goes, as what it stood for is gone.
+    // It becomes unavailable, and its connection is cut.
     flip(false)
     world.open[0]?.fail('cut')
     await elapse(2000)
@@ -501,12 +501,12 @@ describe('a transport that is there at some times only', () => {
     expect(listeners.size).toBe(0)
   })
 
-  /** It is the only one that there is. */
+  /** The first transport is the only one that is supported. */
   const alone = (world: World): void => {
     for (const name of NAMES.slice(1)) world.transports[name].isSupported = () => false
   }
 
-  test('where it is the only one is waited for, and tried at once when it comes', async () => {
+  test('and is the only one is waited for, and tried at once when it becomes available', async () => {
     const { world, flip } = flipping({ firstLook: false })
     alone(world)
     const job = world.client.subscribe('42')
@@ -519,7 +519,7 @@ describe('a transport that is there at some times only', () => {
     expect(loop.seqs).toEqual(upTo(3))
   })
 
-  test('and comes while the first read is under way is tried at once', async () => {
+  test('and becomes available during the first read is tried at once', async () => {
     const { world, flip } = flipping({ httpDelayMs: 2000 })
     alone(world)
     const loop = run(world.client.subscribe('42'))
@@ -532,7 +532,7 @@ describe('a transport that is there at some times only', () => {
     expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
   })
 
-  test('and comes in the middle of a pause is tried at once', async () => {
+  test('and becomes available during a pause is tried at once', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     const { world, flip } = flipping({ firstLook: false, retry: { baseMs: 60_000, maxMs: 60_000 } })
     for (const name of NAMES.slice(1)) world.transports[name].script = failing('network')
@@ -546,7 +546,7 @@ describe('a transport that is there at some times only', () => {
     expect(job.state.connection.transport).toBe('websocket')
   })
 
-  test('and goes before its turn in a race is not opened: the next one is', async () => {
+  test('and becomes unavailable before its turn in a race is skipped', async () => {
     const { world, flip } = flipping({ firstLook: false }, 'sse')
     flip(true)
     world.transports.websocket.script = hanging
@@ -558,13 +558,13 @@ describe('a transport that is there at some times only', () => {
   })
 })
 
-describe('a pause is told once, with how long it is and why', () => {
+describe('a pause is reported once, with its length and its reason', () => {
   const waits = (world: World): unknown[] => world.said('waiting').map((each) => ('ms' in each ? { ms: each.ms, reason: each.reason } : each))
 
   test.each([
-    ['nobody delivers', 'unreachable', (world: World) => turn(world, failing('network'), 'break')],
+    ['no transport delivers', 'unreachable', (world: World) => turn(world, failing('network'), 'break')],
     ['the server is busy', 'busy', (world: World) => turn(world, failing('status', 503, 0, 5000), 'break')],
-    ['the server closes as planned', 'bye', (world: World) => world.open[0]?.push({ control: 'bye', reason: 'deploy', retryMs: 5000 })]
+    ['the server says bye', 'bye', (world: World) => world.open[0]?.push({ control: 'bye', reason: 'deploy', retryMs: 5000 })]
   ])('%s', async (_, reason, act) => {
     const { world } = await live({ firstLook: false })
     act(world)
@@ -586,7 +586,7 @@ describe('a pause is told once, with how long it is and why', () => {
     expect(spies.warn).not.toHaveBeenCalled()
   })
 
-  test('and once more where the server asks for silence in the middle of it', async () => {
+  test('a second time where the server asks for a longer pause in the middle of it', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     const world = createWorld({ httpDelayMs: 300, scripts: all(failing('network')), retry: { baseMs: 10_000 } })
     world.http.faults.events = page(503, { 'retry-after': '60' })
@@ -600,11 +600,11 @@ describe('a pause is told once, with how long it is and why', () => {
   })
 })
 
-describe('a session that ends at the single sign-on proxy', () => {
-  /** What a fetch makes of a redirect to another origin. */
+describe('a session that expired at the single sign-on proxy', () => {
+  /** What `fetch` makes of a redirect to another origin. */
   const redirected = failing('network', undefined, 10)
 
-  test('is told where a single read finds the redirect: in a diagnostic, in the state, and once on the console; and it goes on when it is mended', async () => {
+  test('is reported where a single read finds the redirect: in a diagnostic, in the state, and once on the console. The job goes on after a new login', async () => {
     const readOnce = virtualTransport('read-once', [], failing('redirected', 302, 10))
     const world = createWorld({ firstLook: false, backend: { transports: [], readOnce }, retry: { maxMs: 2000 } })
     world.log.fill('42', 3)

@@ -1,4 +1,4 @@
-/** Credentials over real sockets: when they are asked for, what becomes of them in the middle of a stream, and where they never appear. */
+/** Credentials over real sockets: when the token source is called, what happens when a token expires in the middle of a stream, and where a token never appears. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -20,14 +20,14 @@ const transports: [name: string, make: () => Transport][] = [
 ]
 const all = (): Transport[] => transports.map(([, make]) => make())
 
-/** The machine may be busy. */
+/** A long timeout, since the machine may be busy. */
 vi.setConfig({ testTimeout: 30_000 })
 const eventually = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 20_000 })
 
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1)
 const seqs = (events: readonly JobEvent[]): number[] => events.map(({ seq }) => seq)
 
-/** All that a console was told. */
+/** Everything written to the console. */
 let logged: unknown[][]
 beforeEach(() => {
   logged = []
@@ -42,7 +42,7 @@ function clientOf(options: ClientOptions): Client {
   return client
 }
 
-/** A loop over job 42, as it goes. */
+/** A loop over job 42: its events so far, and how it ends. */
 function run(client: Client): { events: JobEvent[]; over: Promise<unknown> } {
   const events: JobEvent[] = []
   const loop = async (): Promise<unknown> => {
@@ -52,10 +52,10 @@ function run(client: Client): { events: JobEvent[]; over: Promise<unknown> } {
   return { events, over: loop().catch((error: unknown) => error) }
 }
 
-// ---- against the kit
+// ---- against the server kit
 
 interface Guarded extends Served {
-  /** The tokens that were shown, one for each question to `authorize`. */
+  /** The token of each call of `authorize`. */
   readonly shown: (string | undefined)[]
 }
 
@@ -85,7 +85,7 @@ function source(): { token: () => string; readonly asked: number } {
   }
 }
 
-test('the token is asked for once for all candidates and the look', async () => {
+test('one call of the token source serves all candidates and the first read', async () => {
   const { base, jobs, shown } = await guarded((token) => token === 'token-1')
   const tokens = source()
   const { events, over } = run(clientOf({ url: base, token: tokens.token, transports: all(), staggerMs: 0 }))
@@ -98,7 +98,7 @@ test('the token is asked for once for all candidates and the look', async () => 
 })
 
 describe.each(transports)('over %s', (_, make) => {
-  test('401: asked once more, and taken', async () => {
+  test('a 401 calls the token source once more, and the new token is used', async () => {
     const { base, jobs } = await guarded((token) => (token === 'token-2' ? true : { status: 401 }))
     const tokens = source()
     const { events, over } = run(clientOf({ url: base, token: tokens.token, transports: [make()], firstLook: false }))
@@ -145,7 +145,7 @@ describe.each(transports)('over %s', (_, make) => {
   })
 })
 
-test('start, cancel and the snapshot ask once more after a 401, then no more', async () => {
+test('start, cancel and the snapshot ask once more after a 401, then fail', async () => {
   const { base } = await guarded((token) => (token === 'token-2' ? true : { status: 401 }))
   const tokens = source()
   await clientOf({ url: base, token: tokens.token, transports: all() }).subscribe('42').cancel()
@@ -156,22 +156,22 @@ test('start, cancel and the snapshot ask once more after a 401, then no more', a
   expect(more.asked).toBe(2)
 })
 
-// ---- where they never appear
+// ---- where a token never appears
 
 const TOKEN = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzM2NyZXQtc3ViamVjdCJ9.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
-/** As it travels in a subprotocol. */
+/** The token as it is sent in a subprotocol. */
 const ENCODED = Buffer.from(TOKEN).toString('base64url')
-/** What is this long of a token is a part of it. */
+/** A text of this many characters out of a token counts as a part of it. */
 const PART = 10
 
-/** The part of a token that is in the text. */
+/** The part of a token that the text contains. */
 function partOf(text: string): string | undefined {
   for (const secret of [TOKEN, ENCODED])
     for (let at = 0; at + PART <= secret.length; at += 1) if (text.includes(secret.slice(at, at + PART))) return secret.slice(at, at + PART)
   return undefined
 }
 
-/** Everything that a program may see of a client, as text. */
+/** Everything of a client that a program can inspect, as text. */
 const shownOf = (...values: unknown[]): string =>
   values
     .flatMap((value) => [value instanceof Error ? explainOf(value) : value, value])
@@ -185,11 +185,11 @@ type Greeting = (ws: WebSocket, echo: string) => void
 
 interface Evil {
   answer: Answer
-  /** Without one, the handshake is refused by the answer. */
+  /** Without one, the handshake is refused with `answer`. */
   greet?: Greeting
 }
 
-/** Answers everything by giving back what it was shown. */
+/** A server that repeats in every answer the credentials that it was sent. */
 async function echoing({ answer, greet }: Evil): Promise<{ base: string; urls: string[] }> {
   const urls: string[] = []
   const server = http.createServer((req, res) => {
@@ -242,13 +242,13 @@ const saysText = (text: (echo: string) => string): Evil => ({
 const evils: [name: string, evil: Evil][] = [
   ...[400, 401, 403, 404, 410, 429, 500, 503].map((status): [string, Evil] => [`a problem ${status}`, saysProblem(status)]),
   ...[400, 401, 403, 404, 502].map((status): [string, Evil] => [`a page ${status}`, saysPage(status)]),
-  ['a page 200', saysPage(200)],
+  ['a page with 200', saysPage(200)],
   ['a content type', saysPage(200, (echo) => `text/plain; echo="${echo}"`)],
-  ['text that is no JSON', saysText((echo) => `you sent ${echo}`)],
-  ['JSON that breaks off', saysText((echo) => `{"control":"hello","x":"${echo}`)],
-  ['JSON of another shape', saysText((echo) => JSON.stringify({ authorization: echo, protocol: echo }))],
-  ['a control of another shape', saysText((echo) => JSON.stringify({ control: 'hello', protocol: echo, heartbeatMs: echo }))],
-  ['an event of another shape', saysText((echo) => JSON.stringify({ id: echo, seq: echo }))],
+  ['text that is not JSON', saysText((echo) => `you sent ${echo}`)],
+  ['truncated JSON', saysText((echo) => `{"control":"hello","x":"${echo}`)],
+  ['JSON of another type', saysText((echo) => JSON.stringify({ authorization: echo, protocol: echo }))],
+  ['an invalid control frame', saysText((echo) => JSON.stringify({ control: 'hello', protocol: echo, heartbeatMs: echo }))],
+  ['an invalid event', saysText((echo) => JSON.stringify({ id: echo, seq: echo }))],
   [
     'a redirect',
     {
@@ -258,11 +258,11 @@ const evils: [name: string, evil: Evil][] = [
           : res.writeHead(302, { location: `/login?was=${encodeURIComponent(echo)}` }).end()
     }
   ],
-  ['a close', { answer: saysPage(502).answer, greet: (ws, echo) => ws.close(4403, echo.slice(-100)) }],
-  ['a close without a word', { answer: saysPage(502).answer, greet: (ws, echo) => ws.close(1011, echo.slice(-100)) }]
+  ['the reason of a close', { answer: saysPage(502).answer, greet: (ws, echo) => ws.close(4403, echo.slice(-100)) }],
+  ['the reason of an abnormal close', { answer: saysPage(502).answer, greet: (ws, echo) => ws.close(1011, echo.slice(-100)) }]
 ]
 
-/** Everything that a client does against the server, and everything that is seen of it. */
+/** Does everything that a client can do against the server, and resolves with everything that became visible. */
 async function seenOf(options: ClientOptions): Promise<string> {
   const diagnostics: Diagnostic[] = []
   const client = clientOf({
@@ -271,7 +271,7 @@ async function seenOf(options: ClientOptions): Promise<string> {
     probeTimeoutMs: 500,
     onDiagnostic(each) {
       diagnostics.push(each)
-      // A server that is busy is waited for, for ever.
+      // Without a limit, the client would wait for a busy server for ever.
       if (diagnostics.filter(({ type }) => type === 'waiting').length > 20) client.close()
     },
     ...options
@@ -289,7 +289,7 @@ async function seenOf(options: ClientOptions): Promise<string> {
   return shownOf(...errors, job.state, followed.state, diagnostics, diagnostics.map(explain), logged)
 }
 
-describe('what the server echoes is not passed on', () => {
+describe('credentials that a server echoes are not passed on', () => {
   describe.each(transports)('over %s', (_, make) => {
     test.each(evils)('%s', async (_, evil) => {
       const { base, urls } = await echoing(evil)
@@ -303,23 +303,23 @@ describe('what the server echoes is not passed on', () => {
     })
   })
 
-  test.each(evils)('of headers: %s', async (_, evil) => {
+  test.each(evils)('credentials from the header source: %s', async (_, evil) => {
     const { base, urls } = await echoing(evil)
     const seen = await seenOf({ url: base, headers: () => ({ authorization: `Bearer ${TOKEN}` }), transports: all().slice(1) })
     expect([partOf(urls.filter((url) => !url.startsWith('/login')).join('\n')), partOf(seen)]).toEqual([undefined, undefined])
   })
 })
 
-test('a header that is no credential is a word like any other', async () => {
+test('a header that holds no credentials may appear', async () => {
   const { base } = await echoing(saysPage(404))
   const seen = await seenOf({ url: base, headers: { 'x-format': 'application/json' }, transports: [longPoll()] })
   expect(seen).toContain('404, text/html, not application/json')
 })
 
-describe('a source that is wrong is not quoted', () => {
+describe('an invalid result of a token or header source is not quoted', () => {
   const bad: [name: string, options: ClientOptions][] = [
     ['a token with a line break', { token: `${TOKEN}\r\nx: y` }],
-    ['a token of other characters', { token: () => `${TOKEN} €` }],
+    ['a token with a character that no header can have', { token: () => `${TOKEN} €` }],
     ['a token that is an object', { token: () => ({ toString: () => TOKEN, token: TOKEN }) as unknown as string }], // as: JavaScript may
     [
       'a token source that throws',
@@ -330,7 +330,7 @@ describe('a source that is wrong is not quoted', () => {
       }
     ],
     ['a token source that rejects', { token: () => Promise.reject(new TypeError(`401 for ${TOKEN}`, { cause: TOKEN })) }],
-    ['a token source that throws what is no error', { token: () => Promise.reject(TOKEN) }],
+    ['a token source that rejects with the token', { token: () => Promise.reject(TOKEN) }],
     [
       'a header source that throws',
       {
@@ -340,8 +340,8 @@ describe('a source that is wrong is not quoted', () => {
       }
     ],
     ['a header with a line break', { headers: { authorization: `Bearer ${TOKEN}\nx` } }],
-    ['a header of other characters', { headers: { 'x-key': `${TOKEN}€` } }],
-    ['a header name that is none', { headers: { [`Bearer ${TOKEN}`]: 'x' } }]
+    ['a header with a character that no header can have', { headers: { 'x-key': `${TOKEN}€` } }],
+    ['an invalid header name', { headers: { [`Bearer ${TOKEN}`]: 'x' } }]
   ]
   test.each(bad)('%s', async (_, options) => {
     const { base } = await echoing(saysProblem(401))

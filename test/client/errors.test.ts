@@ -1,4 +1,4 @@
-/** What the server's word makes of a job, or of all (PROTOCOL.md §7), and what becomes of a connection that breaks the rules. */
+/** What an error of the server means to one job or to all (PROTOCOL.md §7), and what happens to a connection that breaks the protocol. */
 
 import { describe, expect, test, vi } from 'vitest'
 import type { ErrorControl, Frame } from '../../src/protocol/frames.ts'
@@ -9,7 +9,7 @@ import { createWorld, expectNothingLeft, NAMES, run, upTo, useVirtualTime, type 
 
 const spies = useVirtualTime()
 
-/** Says this in place of `subscribed`. */
+/** Sends this error in place of `subscribed`. */
 const saying =
   (...frames: Frame[]): Script =>
   (link) =>
@@ -18,7 +18,7 @@ const saying =
 const error = (status: number, code: string, more: Partial<ErrorControl> = {}): ErrorControl => ({ control: 'error', status, code, message: 'no', ...more })
 
 describe('401', () => {
-  test('of what was opened before the token was asked again: no second refusal', async () => {
+  test('on a link opened with the token before is not a second refusal', async () => {
     let tokens = 0
     const world = createWorld({ token: () => `token-${++tokens}`, canUpdate: false, firstLook: false })
     for (const job of ['1', '2']) world.log.append(job, 'queued')
@@ -27,7 +27,7 @@ describe('401', () => {
     websocket.script = serving(world.log)
     const loops = [run(world.client.subscribe('1'))]
     await elapse(50)
-    // Its list can't be changed: it is read on while the next link is opened, which is refused, and the one after that.
+    // This transport can't change its jobs in place: the first link is read on while the next one is opened. Both are refused.
     websocket.script = (link) => link.after(10, () => link.push(error(401, 'unauthorized')))
     loops.push(run(world.client.subscribe('2')))
     await elapse(5)
@@ -38,7 +38,7 @@ describe('401', () => {
     for (const loop of loops) expect(loop).toMatchObject({ state: 'running', seqs: [1] })
   })
 
-  /** The server takes only these tokens. */
+  /** A server that accepts only some tokens. */
   function guarded(accepts: (token: string | undefined) => boolean, options: WorldOptions = {}): World {
     const world = createWorld(options)
     const serve = serving(world.log)
@@ -52,7 +52,7 @@ describe('401', () => {
     return world
   }
 
-  test('asks the token source once more, once for all candidates', async () => {
+  test('calls the token source once more, once for all candidates', async () => {
     let tokens = 0
     const world = guarded((token) => token === 'token-2', { token: () => `token-${++tokens}` })
     const loop = run(world.client.subscribe('42'))
@@ -61,7 +61,7 @@ describe('401', () => {
     expect(tokens).toBe(2)
   })
 
-  test('then throws', async () => {
+  test('throws after a second refusal', async () => {
     let tokens = 0
     const world = guarded(() => false, { token: () => `token-${++tokens}` })
     const loop = run(world.client.subscribe('42'))
@@ -71,7 +71,7 @@ describe('401', () => {
     await expectNothingLeft(world)
   })
 
-  test('several candidates refused in one task are one refusal', async () => {
+  test('of several candidates in one task is one refusal', async () => {
     let tokens = 0
     const world = guarded((token) => token === 'token-2', { token: () => `token-${++tokens}`, staggerMs: 0, firstLook: false })
     const refused: VirtualLink[] = []
@@ -89,7 +89,7 @@ describe('401', () => {
     expect(tokens).toBe(2)
   })
 
-  test('asks the headers once more as well, beside a fixed token', async () => {
+  test('calls the header source once more too, beside a fixed token', async () => {
     let asked = 0
     const world = createWorld({ token: 'fixed', headers: () => ({ 'x-pass': `pass-${++asked}` }) })
     const serve = serving(world.log)
@@ -103,14 +103,14 @@ describe('401', () => {
     expect(asked).toBe(2)
   })
 
-  test('throws at once where there is nothing to ask again', async () => {
+  test('throws at once where there is no source to call', async () => {
     const world = guarded(() => false, { token: 'fixed' })
     const loop = run(world.client.subscribe('42'))
     await elapse(15)
     expect(loop.error).toMatchObject({ code: 'unauthorized' })
   })
 
-  test('counts anew after something could be read', async () => {
+  test('is a first refusal again after something was read', async () => {
     let tokens = 0
     let valid = 'token-1'
     const world = guarded((token) => token === valid, { token: () => `token-${++tokens}`, firstLook: false })
@@ -126,7 +126,7 @@ describe('401', () => {
     expect(world.open).toHaveLength(1)
   })
 
-  test('a token source that fails is tried again, and never quoted', async () => {
+  test('a token source that fails is called again, and its error is never quoted', async () => {
     let asked = 0
     const world = createWorld({
       token() {
@@ -142,7 +142,7 @@ describe('401', () => {
   })
 })
 
-test.each(['s3cret with blanks', 's3cret\nline', 's3cret€'])('a token that is none (%j) is refused without being told', async (token) => {
+test.each(['s3cret with blanks', 's3cret\nline', 's3cret€'])('an invalid token (%j) is refused without being quoted', async (token) => {
   const world = createWorld({ token })
   const loop = run(world.client.subscribe('42'))
   await elapse(50)
@@ -152,7 +152,7 @@ test.each(['s3cret with blanks', 's3cret\nline', 's3cret€'])('a token that is 
   await expectNothingLeft(world)
 })
 
-test.each([{ authorization: 'Bearer s3cret\nx' }, { 'x-key': 's3cret€' }])('headers that are none are refused without being told', async (headers) => {
+test.each([{ authorization: 'Bearer s3cret\nx' }, { 'x-key': 's3cret€' }])('invalid headers are refused without being quoted', async (headers) => {
   const world = createWorld({ headers })
   const loop = run(world.client.subscribe('42'))
   await elapse(50)
@@ -162,7 +162,7 @@ test.each([{ authorization: 'Bearer s3cret\nx' }, { 'x-key': 's3cret€' }])('he
   await expectNothingLeft(world)
 })
 
-test('a token is in no error, no diagnostic, no warning and no URL', async () => {
+test('a token appears in no error, diagnostic, warning or URL', async () => {
   const world = createWorld({ token: () => 's3cret', retry: { attempts: 2 } })
   for (const name of NAMES) world.transports[name].script = failing('status', 502)
   world.http.faults.events = 'break'
@@ -175,13 +175,13 @@ test('a token is in no error, no diagnostic, no warning and no URL', async () =>
   expect(JSON.stringify(told)).not.toContain('s3cret')
 })
 
-describe('about one job', () => {
+describe('an error of one job', () => {
   test.each([
     [403, 'forbidden', 'forbidden'],
     [410, 'history-gone', 'history-gone'],
     [400, 'bad-request', 'bad-request'],
     [422, 'bad-request', 'bad-request']
-  ])('%i is thrown, and says which job and what the server said', async (status, code, expected) => {
+  ])("%i is thrown, with the job and the server's message", async (status, code, expected) => {
     const world = createWorld({ firstLook: false })
     world.transports.websocket.script = saying(error(status, code, { job: '42' }))
     const job = world.client.subscribe('42')
@@ -193,7 +193,7 @@ describe('about one job', () => {
     await expectNothingLeft(world)
   })
 
-  test('with which the answer ends is no failure of the path', async () => {
+  test('at the end of an answer is no failure of the path', async () => {
     const world = createWorld({ firstLook: false })
     for (const name of NAMES)
       world.transports[name].script = (link) =>
@@ -210,7 +210,7 @@ describe('about one job', () => {
     await expectNothingLeft(world)
   })
 
-  test.each([403, 410])('%i in one task with the failure of every path is no failed round: nobody is warned', async (status) => {
+  test.each([403, 410])('%i in the same task in which every path fails is no failed race: there is no warning', async (status) => {
     const world = createWorld({ staggerMs: 0 })
     const fail: (() => void)[] = []
     for (const name of NAMES) world.transports[name].script = (link) => fail.push(() => link.fail('network'))
@@ -225,7 +225,7 @@ describe('about one job', () => {
     await expectNothingLeft(world)
   })
 
-  test('the others go on', async () => {
+  test('leaves the other jobs alone', async () => {
     const world = createWorld()
     world.log.fill('1', 2)
     const good = run(world.client.subscribe('1'))
@@ -243,7 +243,7 @@ describe('about one job', () => {
 })
 
 describe('an unknown job', () => {
-  test('is asked for by JSON at 250 ms and doubling, until it is there', async () => {
+  test('is requested as JSON after 250 ms, with doubling pauses, until it exists', async () => {
     const world = createWorld()
     const loop = run(world.client.subscribe('42'))
     await elapse(1800)
@@ -257,7 +257,7 @@ describe('an unknown job', () => {
     expect(world.open).toHaveLength(1)
   })
 
-  test('is thrown at the end of its grace', async () => {
+  test('is thrown at the end of its grace period', async () => {
     const world = createWorld()
     const loop = run(world.client.subscribe('42'))
     await elapse(4900)
@@ -268,21 +268,21 @@ describe('an unknown job', () => {
     await expectNothingLeft(world)
   })
 
-  test('without a grace, at once', async () => {
+  test('is thrown at once without a grace period', async () => {
     const world = createWorld({ unknownJobGraceMs: 0 })
     const loop = run(world.client.subscribe('42'))
     await elapse(50)
     expect(loop.error).toMatchObject({ code: 'unknown-job' })
   })
 
-  test('that was there once has lost its history', async () => {
+  test('that existed before has lost its history', async () => {
     const world = createWorld()
     const loop = run(world.client.subscribe('42', { after: 'e1-3' }))
     await elapse(50)
     expect(loop.error).toMatchObject({ code: 'history-gone', status: 404 })
   })
 
-  test('does not disturb another one, and joins its link when it is there', async () => {
+  test('does not disturb another job, and joins its link once it exists', async () => {
     const world = createWorld()
     world.log.fill('1', 1)
     run(world.client.subscribe('1'))
@@ -300,7 +300,7 @@ describe('an unknown job', () => {
 })
 
 describe('busy', () => {
-  test.each([429, 503])('%i is waited out, at least Retry-After, on the same transport; no other is started', async (status) => {
+  test.each([429, 503])('%i is waited out for at least Retry-After, on the same transport, and no other is tried', async (status) => {
     const world = createWorld({ firstLook: false })
     world.transports.websocket.script = saying(error(status, 'busy', { retryAfterMs: 3000 }))
     world.log.fill('42', 2)
@@ -315,7 +315,7 @@ describe('busy', () => {
     expect(world.links[1]?.startedAt).toBeGreaterThanOrEqual(3010)
   })
 
-  test('said by a lesser candidate, that one is asked again first', async () => {
+  test('from a lesser candidate makes that candidate the first after the pause', async () => {
     const world = createWorld({ firstLook: false, scripts: { websocket: hanging } })
     world.transports.sse.script = (link) => link.after(10, () => link.push(error(503, 'busy', { retryAfterMs: 1000 })))
     world.log.fill('42', 2)
@@ -326,7 +326,7 @@ describe('busy', () => {
     expect(world.links.map(({ transport }) => transport).slice(0, 3)).toEqual(['websocket', 'sse', 'sse'])
   })
 
-  test('said to the look, the candidates wait too', async () => {
+  test('from the first read pauses the candidates too', async () => {
     const world = createWorld({ scripts: { websocket: hanging } })
     world.http.faults.events = problem(503, 'busy', { 'retry-after': '2' })
     world.log.fill('42', 2)
@@ -339,7 +339,7 @@ describe('busy', () => {
     expect(loop.seqs).toEqual([1, 2])
   })
 
-  test('a candidate that is refused is no reason to leave what works', async () => {
+  test('from a candidate changes nothing about a live link', async () => {
     const world = createWorld()
     world.transports.websocket.script = (link) => link.after(400, () => link.push(error(503, 'busy', { retryAfterMs: 60_000 })))
     world.log.fill('42', 1)
@@ -353,7 +353,7 @@ describe('busy', () => {
 })
 
 describe('bye', () => {
-  test('comes back after a random time, on the same transport, cursor in hand', async () => {
+  test('reconnects after a random time, on the same transport, from the cursor', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     const world = createWorld()
     world.log.fill('42', 3)
@@ -371,7 +371,7 @@ describe('bye', () => {
   })
 })
 
-test('a server that says bye at once, again and again, with no time to stay away, is not asked at full speed', async () => {
+test('a server that says bye at once, again and again, without a retryMs, does not cause a loop of requests', async () => {
   vi.spyOn(Math, 'random').mockReturnValue(0.5)
   const world = createWorld({ firstLook: false })
   for (const name of NAMES) world.transports[name].script = saying({ control: 'bye', reason: 'shutdown', retryMs: 0 })
@@ -382,7 +382,7 @@ test('a server that says bye at once, again and again, with no time to stay away
   expect(loop.state).toBe('running')
 })
 
-describe('a server that breaks the rules', () => {
+describe('a server that breaks the protocol', () => {
   const live = async (options: WorldOptions = {}): Promise<{ world: World; link: VirtualLink; loop: ReturnType<typeof run> }> => {
     const world = createWorld(options)
     world.log.fill('42', 3)
@@ -393,7 +393,7 @@ describe('a server that breaks the rules', () => {
     return { world, link, loop }
   }
 
-  test('an event that skips: reconnected from the cursor, nothing lost', async () => {
+  test('skips an event: the client reconnects from its cursor, and nothing is lost', async () => {
     const { world, link, loop } = await live()
     const [, , third] = world.log.events('42')
     link.push({ ...third, seq: 5, id: 'e1-5' } as Frame) // as: it is an event
@@ -404,7 +404,7 @@ describe('a server that breaks the rules', () => {
     expect(world.links[1]?.request.jobs[0]?.after).toBe('e1-3')
   })
 
-  test('a malformed frame: the same', async () => {
+  test('sends a malformed frame: the client reconnects from its cursor', async () => {
     const { world, link, loop } = await live()
     link.fail('protocol')
     world.log.fill('42', 6)
@@ -413,7 +413,7 @@ describe('a server that breaks the rules', () => {
     expect(world.starts).toHaveLength(2)
   })
 
-  test('another version of the protocol is a failed candidate', async () => {
+  test('has another protocol version: the candidate fails', async () => {
     const world = createWorld({ firstLook: false })
     world.transports.websocket.script = (link) => link.after(10, () => link.push({ control: 'hello', protocol: 2, heartbeatMs: 1000 }))
     world.log.fill('42', 1)
@@ -423,7 +423,7 @@ describe('a server that breaks the rules', () => {
     expect(world.open.map(({ transport }) => transport)).toEqual(['sse'])
   })
 
-  test('silence: the link is replaced within two and a half heartbeats, on another that works', async () => {
+  test('falls silent: the link is replaced within two and a half heartbeats, by another transport that works', async () => {
     const world = createWorld()
     world.transports.websocket.script = (link) => {
       serving(world.log, { heartbeatMs: 2000 })(link)
@@ -444,7 +444,7 @@ describe('a server that breaks the rules', () => {
     expect(world.said('lost')).toMatchObject([{ reason: 'silent' }])
   })
 
-  test('heartbeats keep a quiet link', async () => {
+  test('heartbeats keep a quiet link alive', async () => {
     const world = createWorld()
     world.transports.websocket.script = serving(world.log, { heartbeatMs: 2000 })
     world.log.create('42')
@@ -453,14 +453,14 @@ describe('a server that breaks the rules', () => {
     expect(world.links).toHaveLength(1)
   })
 
-  test('thousands of events at once', async () => {
+  test('thousands of events at once arrive', async () => {
     const { world, loop } = await live({ bufferSize: 100_000 })
     world.log.fill('42', 20_000)
     await elapse(100)
     expect(loop.seqs).toEqual(upTo(20_000))
   })
 
-  test('jobs that nobody asked for, and frames after the end, are passed over', async () => {
+  test('frames of jobs that nobody follows, and frames after the end, are ignored', async () => {
     const { world, link, loop } = await live()
     world.log.fill('other', 3)
     link.push(world.log.subscribed('other', 0), ...world.log.framesAfter('other', 0).frames, { control: 'done', job: 'other', cursor: 'e1-3' })

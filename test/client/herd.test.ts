@@ -1,5 +1,5 @@
 /**
- * A server restarts, and all of its clients come back: how many connections they open within any 100 ms, against as many clients spread evenly.
+ * A server restarts, and all of its clients reconnect. Compares the most connections within any 100 ms with the same number of clients spread evenly.
  * Real clients in virtual time.
  */
 
@@ -17,19 +17,19 @@ useVirtualTime()
 
 const WINDOW_MS = 100
 
-/** What the server does with whoever connects. */
+/** What the server does with each connection. */
 type Mood = 'serves' | 'refuses' | ErrorControl
 
 interface Herd {
   readonly world: World
   mood: Mood
-  /** How many have had the event that is appended at its return. */
+  /** How many clients have got the event that is appended when the server is back. */
   readonly served: number
-  /** When each connection was opened, in ms from then on. */
+  /** When connections were opened, in ms after `from`. */
   connects(from: number): number[]
 }
 
-/** Everybody is connected, and has been for long enough for that to have been useful. */
+/** All clients are connected, for long enough that the connections count as useful. */
 async function gather(clients: number): Promise<Herd> {
   const world = createWorld({ onDiagnostic() {} })
   const serve = serving(world.log)
@@ -71,7 +71,7 @@ async function gather(clients: number): Promise<Herd> {
   }
 }
 
-/** The most within any window. */
+/** The most connections within any window. */
 function peakOf(times: readonly number[]): number {
   const sorted = times.toSorted((a, b) => a - b)
   let most = 0
@@ -83,7 +83,7 @@ function peakOf(times: readonly number[]): number {
   return most
 }
 
-/** Says the peak, and gives it as a multiple of what it were if each client opened one connection within the time, evenly. */
+/** Prints the peak. Returns it as a multiple of what it would be if the clients opened one connection each, spread evenly over the time. */
 function ratio(what: string, times: readonly number[], clients: number, withinMs: number): number {
   const even = (clients * WINDOW_MS) / withinMs
   const peak = peakOf(times)
@@ -100,7 +100,7 @@ async function pass(ms: number): Promise<void> {
   }
 }
 
-/** It serves again, and everybody gets what came meanwhile. */
+/** The server serves again, and every client gets the event that was appended. */
 async function serveAgain(herd: Herd, clients: number): Promise<void> {
   herd.mood = 'serves'
   herd.world.log.append('42', 'succeeded', {})
@@ -109,7 +109,7 @@ async function serveAgain(herd: Herd, clients: number): Promise<void> {
   await expectNothingLeft(herd.world)
 }
 
-/** What the server kit says to so many when it closes. */
+/** The `retryMs` that the server kit tells so many clients when it closes. */
 function byeTo(clients: number): number {
   const settings = { maxReaders: clients, maxReadersPerAddress: clients, maxConnectionAgeMs: Infinity } as Settings // as: these are what is read
   const connections = new Connections(settings, createMetrics())
@@ -129,7 +129,7 @@ function byeTo(clients: number): number {
 }
 
 describe('clients come back', { timeout: 120_000 }, () => {
-  test('after a bye spread over its time', async () => {
+  test('after a bye, spread over its retryMs', async () => {
     const clients = 5000
     const retryMs = byeTo(clients)
     const herd = await gather(clients)
@@ -142,7 +142,7 @@ describe('clients come back', { timeout: 120_000 }, () => {
     expect(ratio(`a bye, ${clients} clients`, herd.connects(at), clients, retryMs)).toBeLessThan(2)
   })
 
-  test.each(['a bye', 'a crash'])('after %s, and 3 s of refusals, backed off', async (how) => {
+  test.each(['a bye', 'a crash'])('after %s and 3 s of refusals, spread by backoff', async (how) => {
     const clients = 1000
     const awayMs = 3000
     const herd = await gather(clients)
@@ -158,14 +158,14 @@ describe('clients come back', { timeout: 120_000 }, () => {
     await serveAgain(herd, clients)
     console.log(`herd: ${how}: ${first} refused in its first half, ${second} in its second`)
     if (how === 'a crash') expect(second).toBeLessThan(first / 2)
-    // A connection is a transport's or a look's: two for each client.
+    // A connection is a transport's or a single read's: two for each client.
     expect(ratio(`${how} and ${awayMs} ms of refusals, ${clients} clients, since its return`, herd.connects(at + awayMs), clients, awayMs)).toBeLessThan(4)
   })
 
   test.each([
-    ['whole connections', {}],
+    ['the whole connection', {}],
     ['one job', { job: '42' }]
-  ])('after Retry-After for %s no sooner than it says, and spread over as long again', async (what, about) => {
+  ])('after a Retry-After for %s: no sooner than it says, and spread over as long again', async (what, about) => {
     const clients = 1000
     const retryAfterMs = 2000
     const herd = await gather(clients)

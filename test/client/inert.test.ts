@@ -1,4 +1,4 @@
-/** When it connects: nothing before somebody wants something, nothing after, and what each of reader, listener and result gets. */
+/** When a client connects: not before something is wanted, not afterwards, and what readers, listeners and results each cause. */
 
 import { describe, expect, test, vi } from 'vitest'
 import { macrotask } from '../../src/async/clock.ts'
@@ -11,7 +11,7 @@ useVirtualTime()
 const ALL_HANGING = { websocket: hanging, sse: hanging, 'long-poll': hanging, 'short-poll': hanging }
 
 describe('inert', () => {
-  test('subscribe, state and an iterator ask for nothing', async () => {
+  test('subscribe, state and an iterator make no request', async () => {
     const world = createWorld()
     const job = world.client.subscribe('42')
     job[Symbol.asyncIterator]()
@@ -29,7 +29,7 @@ describe('inert', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  test('a given cursor is the last event id from the start; tail is none', () => {
+  test('a given cursor is the lastEventId from the start, `tail` is not', () => {
     const { client } = createWorld()
     expect(client.subscribe('42', { after: 'e1-7' }).state.lastEventId).toBe('e1-7')
     expect(client.subscribe('42', { after: 'tail' }).state.lastEventId).toBeUndefined()
@@ -47,7 +47,7 @@ describe('inert', () => {
     await expectNothingLeft(world)
   })
 
-  test('lets go one macrotask after the last has left, and not before', async () => {
+  test('disconnects one macrotask after the last reader has left, and not before', async () => {
     const world = createWorld()
     world.log.create('42')
     const job = world.client.subscribe('42')
@@ -79,7 +79,7 @@ describe('inert', () => {
     expect(world.open).toHaveLength(1)
   })
 
-  test('two subscriptions of one job, the second made as the first is closed, keep the connection', async () => {
+  test('a second subscription of the job, made while the first is closed, keeps the connection', async () => {
     const world = createWorld()
     world.log.create('42')
     const first = world.client.subscribe('42')
@@ -92,7 +92,7 @@ describe('inert', () => {
     expect(world.open).toHaveLength(1)
   })
 
-  test('comes back from its cursor', async () => {
+  test('reconnects from its cursor', async () => {
     const world = createWorld()
     world.log.fill('42', 3)
     const job = world.client.subscribe('42')
@@ -110,7 +110,7 @@ describe('inert', () => {
 })
 
 describe('without a reader', () => {
-  test('it takes the snapshot, follows from its cursor, and queues nothing', async () => {
+  test('it reads the snapshot, follows from its cursor, and queues nothing', async () => {
     const world = createWorld()
     world.log.fill('42', 5000)
     const job = world.client.subscribe('42')
@@ -125,7 +125,7 @@ describe('without a reader', () => {
     expect(world.said('paused')).toEqual([])
   })
 
-  test('a job that has ended is known from the snapshot alone', async () => {
+  test('the snapshot alone tells the end of a finished job', async () => {
     const world = createWorld()
     world.log.fill('42', 3)
     world.log.append('42', 'succeeded', 7)
@@ -138,7 +138,7 @@ describe('without a reader', () => {
     await expectNothingLeft(world)
   })
 
-  test('where the snapshot fails, the events tell as much', async () => {
+  test('where the snapshot fails, the events tell the state', async () => {
     const world = createWorld()
     world.http.faults.snapshot = 'break'
     world.log.fill('42', 3)
@@ -150,7 +150,7 @@ describe('without a reader', () => {
     await expectNothingLeft(world)
   })
 
-  test('the end that comes settles the result and lets go', async () => {
+  test('the terminal event settles the result, and the client disconnects', async () => {
     const world = createWorld()
     world.log.fill('42', 3)
     const job = world.client.subscribe('42')
@@ -163,7 +163,7 @@ describe('without a reader', () => {
     await expectNothingLeft(world)
   })
 
-  test('the result is the same promise each time, and nobody has to take it', async () => {
+  test('the result is one promise, and a rejection of it is never unhandled', async () => {
     const world = createWorld()
     world.log.append('42', 'failed', { code: 'E1', message: 'no codec' })
     const job = world.client.subscribe('42')
@@ -172,7 +172,7 @@ describe('without a reader', () => {
     expect(job.state.status).toBe('failed')
   })
 
-  test('lost history is no error of the state, whatever a loop would make of it', async () => {
+  test('lost history is no error of the state, whatever `onGap` says', async () => {
     const world = createWorld()
     world.log.fill('42', 3)
     const job = world.client.subscribe('42', { onGap: 'throw' })
@@ -190,7 +190,7 @@ describe('without a reader', () => {
 })
 
 describe('a reader who comes later', () => {
-  test('starts at the beginning; status and progress never go back', async () => {
+  test('starts at the beginning, and status and progress never go back', async () => {
     const world = createWorld()
     world.log.fill('42', 30)
     const job = world.client.subscribe('42')
@@ -217,7 +217,7 @@ describe('a reader who comes later', () => {
     expect(loop.seqs).toEqual(upTo(30, 11))
   })
 
-  test('after the end was known, has the whole log too', async () => {
+  test('gets the whole log, even if the end was known before', async () => {
     const world = createWorld()
     world.log.fill('42', 3)
     world.log.append('42', 'succeeded', 7)
@@ -232,7 +232,7 @@ describe('a reader who comes later', () => {
     await expectNothingLeft(world)
   })
 
-  test('after close() there is nothing', async () => {
+  test('gets nothing after close()', async () => {
     const world = createWorld()
     world.log.append('42', 'succeeded', 7)
     const job = world.client.subscribe('42')
@@ -248,7 +248,7 @@ describe('a reader who comes later', () => {
 })
 
 describe('the result, with a reader,', () => {
-  test('settles when the end is received, before it is taken', async () => {
+  test('settles when the terminal event is received, before the loop takes it', async () => {
     const world = createWorld()
     world.log.fill('42', 5)
     world.log.append('42', 'succeeded', 7)
@@ -262,7 +262,7 @@ describe('the result, with a reader,', () => {
     job.close()
   })
 
-  test('awaited inside the loop settles even where the buffer is full', async () => {
+  test('awaited inside the loop settles, even if the buffer is full', async () => {
     const world = createWorld({ bufferSize: 10 })
     world.log.fill('42', 40)
     const job = world.client.subscribe('42')
@@ -286,7 +286,7 @@ describe('the result, with a reader,', () => {
     await expectNothingLeft(world)
   })
 
-  test('awaited inside the loop, before the buffer is full', async () => {
+  test('awaited inside the loop settles before the buffer is full', async () => {
     const world = createWorld({ bufferSize: 10 })
     world.log.fill('42', 2)
     const job = world.client.subscribe('42')
@@ -310,7 +310,7 @@ describe('the result, with a reader,', () => {
 })
 
 describe('a cursor at the end already', () => {
-  test('ends the loop without an event; state and result are the snapshot', async () => {
+  test('ends the loop without an event, with state and result from the snapshot', async () => {
     const world = createWorld()
     world.log.fill('42', 3)
     world.log.append('42', 'succeeded', 7)
@@ -323,7 +323,7 @@ describe('a cursor at the end already', () => {
     await expectNothingLeft(world)
   })
 
-  test('a snapshot that is not to be had is asked for again', async () => {
+  test('an unavailable snapshot is requested again', async () => {
     const world = createWorld()
     world.http.faults.snapshot = 'break'
     world.log.append('42', 'cancelled', { reason: 'by hand' })
@@ -337,7 +337,7 @@ describe('a cursor at the end already', () => {
     await expect(job.result).rejects.toMatchObject({ code: 'cancelled', message: 'job 42 was cancelled: by hand' })
   })
 
-  test('a snapshot that is none is a protocol error', async () => {
+  test('an invalid snapshot is a protocol error', async () => {
     const world = createWorld()
     world.log.append('42', 'succeeded')
     world.http.faults.snapshot = () => Response.json({ nonsense: true })
@@ -347,7 +347,7 @@ describe('a cursor at the end already', () => {
     await expectNothingLeft(world)
   })
 
-  test('a snapshot that contradicts is believed: the job is asked for again, ever more rarely, and its end comes', async () => {
+  test('a snapshot that says the job still runs is believed: the job is read again, less and less often, until its end', async () => {
     const world = createWorld()
     world.log.append('42', 'succeeded')
     world.http.faults.snapshot = () => Response.json({ id: '42', status: 'running', epoch: 'e1', seq: 1, cursor: 'e1-1' })
@@ -361,7 +361,7 @@ describe('a cursor at the end already', () => {
     await expectNothingLeft(world)
   })
 
-  test('a follower who is let go while asking for it is let go', async () => {
+  test('a reader that leaves during the snapshot is released', async () => {
     const world = createWorld({ httpDelayMs: 50 })
     world.log.create('42')
     const job = world.client.subscribe('42')
@@ -395,7 +395,7 @@ describe('state', () => {
     job.close()
   })
 
-  test('moves as events are taken', async () => {
+  test('changes as events are taken', async () => {
     const world = createWorld()
     world.log.append('42', 'queued')
     world.log.append('42', 'started')
@@ -413,7 +413,7 @@ describe('state', () => {
     job.close()
   })
 
-  test('is told at most once a task, and after all of it', async () => {
+  test('is reported to listeners at most once a task, after every change of the task', async () => {
     const world = createWorld()
     world.log.create('42')
     const job = world.client.subscribe('42')
@@ -426,7 +426,7 @@ describe('state', () => {
     expect(seen).toEqual(['e1-100'])
   })
 
-  test('a listener that throws breaks nothing; one that has left is not told', async () => {
+  test('is not kept from other listeners by one that throws, and not reported to one that has left', async () => {
     const error = vi.spyOn(console, 'error').mockImplementation(() => {})
     const world = createWorld({
       onDiagnostic() {
@@ -452,7 +452,7 @@ describe('state', () => {
     expect(error).toHaveBeenCalled()
   })
 
-  test('one function listening twice is two listeners', async () => {
+  test('is reported to a function that was added twice until both are removed', async () => {
     const world = createWorld()
     world.log.create('42')
     const job = world.client.subscribe('42')
@@ -466,7 +466,7 @@ describe('state', () => {
   })
 })
 
-test('closed before its end: the result rejects with closed', async () => {
+test('closed before its end, the result rejects with `closed`', async () => {
   const world = createWorld()
   world.log.create('42')
   const job = world.client.subscribe('42')
@@ -479,7 +479,7 @@ test('closed before its end: the result rejects with closed', async () => {
   await expectNothingLeft(world)
 })
 
-test('followed after its client was closed, it says so', async () => {
+test('followed after its client was closed, it rejects with `closed`', async () => {
   const token = vi.fn(() => 's3cret')
   const world = createWorld({ token })
   const job = world.client.subscribe('42')

@@ -1,4 +1,4 @@
-/** What a loop promises: each event once, in order, until the job's end; and nothing left behind, however it is left. */
+/** What a loop promises: each event once, in order, until the job's end. However it is left, nothing stays behind. */
 
 import { describe, expect, test } from 'vitest'
 import { JobtailError } from '../../src/errors.ts'
@@ -9,7 +9,7 @@ import { createWorld, expectNothingLeft, run, upTo, useVirtualTime, type World, 
 
 useVirtualTime()
 
-test('every event once, in order; it ends after the terminal one', async () => {
+test('yields every event once, in order, and ends after the terminal one', async () => {
   const world = createWorld()
   world.log.fill('42', 5)
   const job = world.client.subscribe('42')
@@ -27,7 +27,7 @@ test('every event once, in order; it ends after the terminal one', async () => {
   await expectNothingLeft(world)
 })
 
-test('a connection that ends cleanly is not the end of the job', async () => {
+test('a connection that ends cleanly does not end the job', async () => {
   const world = createWorld()
   world.transports.websocket.script = (link) => {
     serving(world.log)(link)
@@ -44,7 +44,7 @@ test('a connection that ends cleanly is not the end of the job', async () => {
   expect(world.starts).toEqual(['websocket@0', 'websocket@6000'])
 })
 
-test('cut again and again, at any point: nothing lost, nothing twice', async () => {
+test('cut again and again, at any point: no event is lost or repeated', async () => {
   const world = createWorld({ firstLook: false })
   for (const transport of Object.values(world.transports)) transport.script = dying(serving(world.log), 130)
   const loop = run(world.client.subscribe('42'))
@@ -58,7 +58,7 @@ test('cut again and again, at any point: nothing lost, nothing twice', async () 
   expect(world.links.length).toBeGreaterThan(5)
 })
 
-test.each(['failed', 'cancelled'])('a job that has %s is an event', async (type) => {
+test.each(['failed', 'cancelled'])('a job that has %s ends the loop with an event', async (type) => {
   const world = createWorld()
   world.log.fill('42', 2)
   world.log.append('42', type, { code: 'E1', message: 'no codec', reason: 'by hand' })
@@ -70,7 +70,7 @@ test.each(['failed', 'cancelled'])('a job that has %s is an event', async (type)
   await expect(job.result).rejects.toMatchObject({ name: 'JobFailedError', event: { seq: 3, type } })
 })
 
-test('types outside the standard arrive as they are', async () => {
+test('event types outside the standard arrive unchanged', async () => {
   const world = createWorld()
   world.log.append('42', 'thumbnail', { url: '/t' })
   const job = world.client.subscribe<{ thumbnail: { url: string } }>('42')
@@ -87,7 +87,7 @@ test('a second iteration throws', () => {
   expect(() => job[Symbol.asyncIterator]()).toThrow('being iterated already')
 })
 
-test('several next() at once are served in order', async () => {
+test('several concurrent next() are served in order', async () => {
   const world = createWorld()
   world.log.fill('42', 2)
   world.log.append('42', 'succeeded')
@@ -99,9 +99,9 @@ test('several next() at once are served in order', async () => {
 
 interface Phase extends WorldOptions {
   before?(world: World): void
-  /** Until the phase is reached. */
+  /** The ms until the phase is reached. */
   ms: number
-  /** There are values to take, so that no next() is pending. */
+  /** There are events to take, so that no next() is pending. */
   hasValues?: boolean
   check(world: World, job: Subscription): void
 }
@@ -109,7 +109,7 @@ interface Phase extends WorldOptions {
 const after = (seq: number): { after: string } => ({ after: `e1-${seq}` })
 
 const phases: Record<string, Phase & { subscribe?: { after: string } }> = {
-  'probing, everything hanging': {
+  'no transport answers': {
     scripts: { websocket: hanging, sse: hanging, 'long-poll': hanging, 'short-poll': hanging },
     before: ({ http }) => {
       http.faults.events = 'hang'
@@ -121,7 +121,7 @@ const phases: Record<string, Phase & { subscribe?: { after: string } }> = {
       expect(job.state.connection).toMatchObject({ phase: 'connecting' })
     }
   },
-  'live, a better one still probing': {
+  'live, with a better transport still connecting': {
     scripts: { websocket: hanging },
     ms: 1000,
     check: (world, job) => {
@@ -130,7 +130,7 @@ const phases: Record<string, Phase & { subscribe?: { after: string } }> = {
     }
   },
   live: { ms: 1000, check: (_, job) => expect(job.state.connection).toMatchObject({ phase: 'live', transport: 'websocket' }) },
-  'waiting to try again': {
+  'pausing before the next race': {
     scripts: Object.fromEntries(['websocket', 'sse', 'long-poll', 'short-poll'].map((name) => [name, failing('network')])),
     before: ({ http }) => {
       http.faults.events = 'break'
@@ -139,18 +139,18 @@ const phases: Record<string, Phase & { subscribe?: { after: string } }> = {
     ms: 200,
     check: (_, job) => expect(job.state.connection).toMatchObject({ phase: 'waiting' })
   },
-  'the grace of an unknown job': {
+  'waiting in the grace period of an unknown job': {
     before: (world) => Object.assign(world, { unknown: true }),
     ms: 200,
     check: (_, job) => expect(job.state.connection).toMatchObject({ phase: 'waiting' })
   },
-  'asking for an unknown job': {
+  'requesting an unknown job': {
     before: (world) => Object.assign(world, { unknown: true }),
     httpDelayMs: 100,
     ms: 300,
     check: (world) => expect(world.http.open).toBe(1)
   },
-  'paused, reading slowly': {
+  'paused for a slow reader': {
     bufferSize: 10,
     before: ({ log }) => log.fill('42', 50),
     ms: 200,
@@ -160,7 +160,7 @@ const phases: Record<string, Phase & { subscribe?: { after: string } }> = {
       expect(world.open).toEqual([])
     }
   },
-  'asking for the snapshot of a job whose end was had': {
+  'requesting the snapshot of a job at its end': {
     before: ({ log, http }) => {
       log.append('42', 'succeeded')
       http.faults.snapshot = 'hang'
@@ -169,7 +169,7 @@ const phases: Record<string, Phase & { subscribe?: { after: string } }> = {
     ms: 200,
     check: (world) => expect(world.http.asked.filter(({ resource, isOpen }) => isOpen && resource === 'snapshot')).toHaveLength(1)
   },
-  'asking for it again': {
+  'pausing before that snapshot is requested again': {
     before: ({ log, http }) => {
       log.append('42', 'succeeded')
       http.faults.snapshot = 'break'
@@ -233,7 +233,7 @@ describe.each(Object.entries(phases))('left while %s', (_, { before, ms, hasValu
     expect(listeners()).toBe(0)
   })
 
-  test('the end of its scope', async () => {
+  test('using, at the end of its scope', async () => {
     const { world, job, pending } = await reach()
     {
       await using scoped = job
@@ -253,7 +253,7 @@ describe.each(Object.entries(phases))('left while %s', (_, { before, ms, hasValu
   })
 })
 
-/** How many abort listeners are on the signal. */
+/** How many abort listeners the signal has. */
 function countListeners(signal: AbortSignal): () => number {
   const listeners = new Set<unknown>()
   const { addEventListener, removeEventListener } = signal
@@ -271,7 +271,7 @@ function countListeners(signal: AbortSignal): () => number {
 }
 
 describe('a signal', () => {
-  test('that is aborted before the first next() is thrown by it, and nothing is asked', async () => {
+  test('aborted before the first next() makes it throw, and nothing is requested', async () => {
     const world = createWorld()
     const reason = new Error('too late')
     const job = world.client.subscribe('42', { signal: AbortSignal.abort(reason) })
@@ -281,7 +281,7 @@ describe('a signal', () => {
     expect(world.links).toEqual([])
   })
 
-  test('aborted with events queued: they are dropped, the reason is thrown', async () => {
+  test('aborted with events queued drops them, and the loop throws its reason', async () => {
     const world = createWorld()
     world.log.fill('42', 20)
     const controller = new AbortController()
@@ -294,7 +294,7 @@ describe('a signal', () => {
     await expect(iterator.next()).resolves.toMatchObject({ done: true })
   })
 
-  test('aborted with the end queued: the loop throws, the result is known all the same', async () => {
+  test('aborted with the terminal event queued makes the loop throw, and the result still settles', async () => {
     const world = createWorld()
     world.log.fill('42', 3)
     world.log.append('42', 'succeeded', 7)
@@ -309,7 +309,7 @@ describe('a signal', () => {
     await expect(job.result).resolves.toBe(7)
   })
 
-  test('has no listener of ours once the job has ended', async () => {
+  test('keeps no listener once the job has ended', async () => {
     const world = createWorld()
     const controller = new AbortController()
     const listeners = countListeners(controller.signal)
@@ -323,7 +323,7 @@ describe('a signal', () => {
     expect(loop.error).toBeUndefined()
   })
 
-  test('has none while nobody follows', async () => {
+  test('has no listener while nobody follows', async () => {
     const world = createWorld()
     world.log.create('42')
     const controller = new AbortController()
@@ -341,7 +341,7 @@ describe('a signal', () => {
   })
 })
 
-test('left while the token is being asked for: nothing is asked with it afterwards', async () => {
+test('left while the token source is pending: nothing is requested with the token afterwards', async () => {
   const world = createWorld()
   const token = Promise.withResolvers<string>()
   const client = world.another({ token: () => token.promise })

@@ -1,4 +1,4 @@
-/** What won is remembered, goes first the next time, and never excludes anything. */
+/** The transport that won is remembered and starts first the next time. The memory never excludes a transport. */
 
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Memory } from '../../src/types.ts'
@@ -35,27 +35,27 @@ test('the winner is remembered by base URL, with its latency', async () => {
   expect(world.said('remembered')).toMatchObject([{ transport: 'sse' }])
 })
 
-test('it goes first the next time, the others stay staggered behind it', async () => {
+test('the remembered winner starts first, and the others stay staggered behind it', async () => {
   const world = await follow({ memory: won('long-poll'), scripts: { websocket: hanging, sse: hanging, 'long-poll': hanging, 'short-poll': hanging } })
   await elapse(1000)
   expect(world.starts).toEqual(['long-poll@0', 'websocket@250', 'sse@500', 'short-poll@750'])
   expect(world.said('recalled')).toMatchObject([{ transport: 'long-poll' }])
 })
 
-test('a remembered lesser one is replaced by a better one that proves itself', async () => {
+test('a remembered lesser transport is replaced by a better one that delivers', async () => {
   const world = await follow({ memory: won('short-poll') })
   await elapse(400)
   expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
   expect(world.said('switched')).toMatchObject([{ from: 'short-poll', transport: 'websocket' }])
 })
 
-test('a remembered best one starts alone', async () => {
+test('a remembered best transport starts alone', async () => {
   const world = await follow({ memory: won('websocket') })
   await elapseRoughly(2000)
   expect(world.starts).toEqual(['websocket@0'])
 })
 
-test('two clients of one page: the second has it from the first', async () => {
+test('two clients of one page: the second knows the winner of the first', async () => {
   const memory = remembering()
   const world = await follow({ memory, scripts: { websocket: hanging } })
   await elapse(1000)
@@ -74,19 +74,19 @@ describe('a memory that', () => {
       throw new Error('SecurityError')
     },
     rejects: () => Promise.reject(new Error('QuotaExceededError')),
-    'holds nothing': async () => undefined,
-    'holds another name': async () => ({ transport: 'carrier-pigeon', latencyMs: 1, at: performance.timeOrigin + performance.now() }),
-    'holds nonsense': async () => ({ transport: { toString: 'no' }, latencyMs: 'x', at: Number.NaN }),
-    'holds a text': async () => 'sse',
-    'holds what is too old': async () => ({ transport: 'sse', latencyMs: 1, at: performance.timeOrigin + performance.now() - 25 * 3600 * 1000 }),
-    'holds what is of the future': async () => ({ transport: 'sse', latencyMs: 1, at: performance.timeOrigin + performance.now() + 3600 * 1000 })
+    'is empty': async () => undefined,
+    'names an unknown transport': async () => ({ transport: 'carrier-pigeon', latencyMs: 1, at: performance.timeOrigin + performance.now() }),
+    'has an invalid record': async () => ({ transport: { toString: 'no' }, latencyMs: 'x', at: Number.NaN }),
+    'has a string as its record': async () => 'sse',
+    'has a record that is too old': async () => ({ transport: 'sse', latencyMs: 1, at: performance.timeOrigin + performance.now() - 25 * 3600 * 1000 }),
+    'has a record of the future': async () => ({ transport: 'sse', latencyMs: 1, at: performance.timeOrigin + performance.now() + 3600 * 1000 })
   }
   test.each(Object.entries(broken))('%s changes nothing', async (_, read) => {
     const world = await follow({ memory: { read, write: () => Promise.reject(new Error('no')) } })
     expect(world.starts).toEqual(['websocket@0'])
   })
 
-  test('hangs costs 50 ms, and the look none', async () => {
+  test('hangs delays links by 50 ms, and the first read not at all', async () => {
     const world = createWorld({ memory: { read: () => never, write: () => never } })
     world.log.fill('42', 3)
     const loop = run(world.client.subscribe('42'))
@@ -97,7 +97,7 @@ describe('a memory that', () => {
     expect(world.starts).toEqual(['websocket@50'])
   })
 
-  test('hangs keeps nothing back when everybody leaves', async () => {
+  test('hangs leaves nothing behind when everybody leaves', async () => {
     const world = createWorld({ memory: { read: () => never, write: () => never } })
     const job = world.client.subscribe('42')
     run(job)
@@ -109,14 +109,14 @@ describe('a memory that', () => {
   })
 })
 
-test('memory: false asks and keeps nothing', async () => {
+test('memory: false neither reads nor writes one', async () => {
   const world = await follow({ memory: false })
   expect(world.starts).toEqual(['websocket@0'])
   expect(world.said('remembered')).toEqual([])
 })
 
-describe('what is held against a transport', () => {
-  test('is remembered: the next page doesn’t begin with it', async () => {
+describe('the demotion of a transport', () => {
+  test('is remembered: the next page starts with another one', async () => {
     const memory = remembering()
     const world = createWorld({ memory })
     world.transports.websocket.script = dying(serving(world.log), 200)
@@ -134,12 +134,12 @@ describe('what is held against a transport', () => {
   })
 
   test.each<[string, unknown]>([
-    ['a text', 'bad'],
-    ['no record', { websocket: 'bad' }],
-    ['without a number', { websocket: { shortLives: 'x', demotedUntil: 1 } }],
+    ['a string', 'bad'],
+    ['a map of strings', { websocket: 'bad' }],
+    ['without numbers', { websocket: { shortLives: 'x', demotedUntil: 1 } }],
     ['for ever', { websocket: { shortLives: 2, demotedUntil: 8e15 } }],
-    ['until no time', { websocket: { shortLives: 2, demotedUntil: Number.NaN } }]
-  ])('%s: not believed', async (_, records) => {
+    ['until NaN', { websocket: { shortLives: 2, demotedUntil: Number.NaN } }]
+  ])('is ignored where its record is %s', async (_, records) => {
     const value = { transport: 'sse', latencyMs: 5, at: performance.timeOrigin + performance.now() - 1000, records }
     const world = await follow({ memory: remembering(new Map([[KEY, value]])) })
     expect(world.starts).toEqual(['websocket@0'])
@@ -149,7 +149,7 @@ describe('what is held against a transport', () => {
 describe('another type of network', () => {
   afterEach(() => vi.unstubAllGlobals())
 
-  test('has a memory of its own', async () => {
+  test('has its own record', async () => {
     const memory = remembering()
     const connection = Object.assign(new EventTarget(), { type: 'wifi' })
     vi.stubGlobal('navigator', { connection })
@@ -158,7 +158,7 @@ describe('another type of network', () => {
     run(world.client.subscribe('42'))
     await elapse(100)
     expect([...memory.entries.keys()]).toEqual([`${KEY} wifi`])
-    // The first network goes, another comes.
+    // The first network is gone, and another one is there.
     world.transports.websocket.script = serving(world.log)
     connection.type = 'cellular'
     connection.dispatchEvent(new Event('change'))
@@ -168,7 +168,7 @@ describe('another type of network', () => {
     expect(memory.entries.get(`${KEY} wifi`)).toMatchObject({ transport: 'sse' })
   })
 
-  test('is a reason to try the better ones at once', async () => {
+  test('makes the client try the better transports at once', async () => {
     const connection = Object.assign(new EventTarget(), { type: 'wifi' })
     vi.stubGlobal('navigator', { connection })
     const world = createWorld({ scripts: { websocket: failing('refused') } })

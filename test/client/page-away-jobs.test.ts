@@ -1,4 +1,4 @@
-/** A page that is put away with several jobs, one of them paused or just added: what is read is taken up, and nothing else. */
+/** A page is put away while it reads several jobs, one of them paused or just added. When it is back, only the jobs that are read are resumed. */
 
 import { describe, expect, test, vi } from 'vitest'
 import { asked, busy, mend, openOf } from './page-phases.ts'
@@ -10,7 +10,7 @@ import { createWorld, type Loop, run, upTo, useVirtualTime, type World } from '.
 useVirtualTime()
 const page = useVirtualPage()
 
-test('one reader paused, another reading: only what is read is taken up, the other when its reader goes on', async () => {
+test('with one reader paused and one reading: only the second resumes, the first when its reader goes on', async () => {
   const world = createWorld({ bufferSize: 10 })
   world.log.fill('42', 50)
   world.log.fill('43', 3)
@@ -37,8 +37,8 @@ test('one reader paused, another reading: only what is read is taken up, the oth
   expect(seqs).toEqual(upTo(50))
 })
 
-describe('a list that cannot be changed in place', () => {
-  /** Two jobs, the second of them wanted later: what carried the first is read on beside the round that is to carry both. */
+describe('a transport that cannot change its jobs in place', () => {
+  /** Two jobs, the second one added later: the link of the first is read on while a race looks for a link for both. */
   async function overlapping(script: Script): Promise<{ world: World; loops: Loop[] }> {
     const world = createWorld({ canUpdate: false, firstLook: false })
     world.log.fill('42', 3)
@@ -69,13 +69,13 @@ describe('a list that cannot be changed in place', () => {
     }
   }
 
-  test('with the new round connecting', async () => {
+  test('while the race for the new link connects', async () => {
     const { world, loops } = await overlapping(hanging)
     expect(openOf(world)).toEqual(['websocket', 'websocket', 'sse', 'long-poll'])
     await awayAndBack(world, loops)
   })
 
-  test('with the new round waiting, and then connecting', async () => {
+  test('while the race for the new link pauses and then connects', async () => {
     const { world, loops } = await overlapping(busy(1000))
     const [first] = world.open
     expect(openOf(world)).toEqual(['websocket'])

@@ -1,4 +1,4 @@
-/** A page that is put away, into the back/forward cache or frozen, at any moment: nothing stays open, and the job goes on when it is back. */
+/** A page is put away (into the back/forward cache, or frozen) at any moment. Nothing stays open, and the job goes on when the page is back. */
 
 import { describe, expect, test, vi } from 'vitest'
 import type { Subscription } from '../../src/types.ts'
@@ -15,8 +15,8 @@ describe.each(Object.entries(phases))('put away while %s', (_, phase) => {
   test.each([
     ['pagehide', 'pageshow'],
     ['freeze', 'resume'],
-    ['freeze', 'focus'] // Android says no more than that
-  ] as const)('by %s: everything is let go at once, and taken up at %s', async (leave, back) => {
+    ['freeze', 'focus'] // Chrome on Android fires no other event
+  ] as const)('by %s: everything is closed at once, and resumed at %s', async (leave, back) => {
     const { world, loop } = await reach(phase)
     page.say(leave)
     await elapse(0)
@@ -39,9 +39,9 @@ describe.each(Object.entries(phases))('put away while %s', (_, phase) => {
   })
 
   test.each([
-    ['its loop is left', (_: World, job: Subscription) => job.close()],
+    ['its loop is closed', (_: World, job: Subscription) => job.close()],
     ['the client is closed', ({ client }: World) => client.close()]
-  ])('and %s: nothing is left, and coming back does nothing', async (_, end) => {
+  ])('and %s: nothing is left, and the return changes nothing', async (_, end) => {
     const { world, job, loop } = await reach(phase)
     page.say('pagehide')
     await elapse(0)
@@ -56,7 +56,7 @@ describe.each(Object.entries(phases))('put away while %s', (_, phase) => {
   })
 })
 
-test('before anybody reads, and after the last one has left, nobody listens to the page', async () => {
+test('the page has no listeners before the first reader and after the last one', async () => {
   const world = createWorld()
   world.log.fill('42', 3)
   world.log.create('43')
@@ -77,7 +77,7 @@ test('before anybody reads, and after the last one has left, nobody listens to t
   await expectNothingLeft(world)
 })
 
-test('each round listens to the page once, however many there are', async () => {
+test('many races add no listeners to the page', async () => {
   const world = createWorld({ scripts: all(failing('network')) })
   world.http.faults.events = 'break'
   world.log.create('42')
@@ -88,7 +88,7 @@ test('each round listens to the page once, however many there are', async () => 
   expect(page.listeners).toBe(before)
 })
 
-test('left and taken up in one task, since nothing runs while it is away: nothing is asked for', async () => {
+test('left and back in one task, because nothing runs while the page is away: nothing is requested', async () => {
   const { world, job } = await reach(phases.live as Phase) // as: it is there
   page.say('pagehide')
   await elapse(0)
@@ -121,12 +121,12 @@ test.each(permutations<LifeEvent>(['freeze', 'pagehide', 'pageshow', 'resume']).
   page.say('pageshow')
   await elapse(100)
   expect(loop.seqs).toEqual(upTo(count))
-  // One link at the start, and one for each time that it came back.
+  // One link at the start, and one for each return.
   expect(world.links.length).toBeLessThanOrEqual(3)
 })
 
-test('a pause that the server has asked for is over while the page is away: it is not waited for again, however often that is told', async () => {
-  const { world, loop } = await reach(phases['waiting because the server has asked for it'] as Phase) // as: it is there
+test('a pause that the server asked for passes while the page is away, and does not begin again at a second event', async () => {
+  const { world, loop } = await reach(phases['pausing because the server asked for it'] as Phase) // as: it is there
   page.say('pagehide')
   await elapseRoughly(45_000)
   page.say('freeze')
@@ -153,13 +153,13 @@ test.each(['WebKit, which cuts what a page reads just before it tells that the p
     world.log.fill('42', 9)
     await elapse(50)
     expect(loop.seqs).toEqual(upTo(9))
-    // Only what it does to a page that stays is held against a transport.
+    // Only a cut of a page that stays counts against a transport.
     expect(world.said('demoted').length > 0).toBe(!isWebKit)
     expect(world.open.map(({ transport }) => transport)).toEqual([isWebKit ? 'websocket' : 'sse'])
   }
 )
 
-test('what is remembered is asked for again where leaving has come in between', async () => {
+test('the memory is read again where the page was put away meanwhile', async () => {
   const winner = { transport: 'long-poll', latencyMs: 5, at: performance.timeOrigin + performance.now(), records: {} }
   const answers: Promise<unknown>[] = [new Promise(() => {}), Promise.resolve(winner)]
   const world = createWorld({ memory: { read: () => answers.shift() ?? Promise.resolve(), write: async () => {} } })

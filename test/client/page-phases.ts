@@ -1,4 +1,4 @@
-/** Every phase that a connection may be in when something happens to its page. */
+/** Every phase that a connection can be in when an event of its page comes. */
 
 import { expect } from 'vitest'
 import type { Subscription } from '../../src/types.ts'
@@ -9,13 +9,13 @@ import { createWorld, type Loop, type Name, run, type World, type WorldOptions }
 
 export const all = (script: Script): Record<Name, Script> => ({ websocket: script, sse: script, 'long-poll': script, 'short-poll': script })
 
-/** Says that the server is busy, for so long. */
+/** Answers that the server is busy for so many ms. */
 export const busy =
   (retryAfterMs: number): Script =>
   (link) =>
     link.after(10, () => link.push({ control: 'error', status: 503, code: 'busy', message: 'busy', retryAfterMs }))
 
-/** Everything that was ever asked for: links and requests. */
+/** How many links and requests there were. */
 export const asked = (world: World): number => world.links.length + world.http.asked.length
 export const openOf = (world: World): string[] => [
   ...world.open.map(({ transport }) => transport),
@@ -24,10 +24,10 @@ export const openOf = (world: World): string[] => [
 
 export interface Phase extends WorldOptions {
   begin?(world: World): void
-  /** Until the phase is reached. */
+  /** The ms until the phase is reached. */
   ms: number
   check(world: World, job: Subscription): void
-  /** What has to happen before the job can go on. */
+  /** Removes what keeps the job from going on. */
   mend?(world: World): void
 }
 
@@ -39,7 +39,7 @@ export const mend = (world: World): void => {
 let token: string | Promise<string>
 
 export const phases: Record<string, Phase> = {
-  'asking for the token': {
+  'the token source is pending': {
     token: () => token,
     begin() {
       token = new Promise(() => {})
@@ -50,26 +50,26 @@ export const phases: Record<string, Phase> = {
       token = 'secret'
     }
   },
-  'recalling what was learnt': {
+  'the memory is read': {
     memory: { read: () => new Promise(() => {}), write: async () => {} },
     ms: 20,
     check: (world) => expect(world.links).toEqual([])
   },
-  'connecting, everything hanging': {
+  'no transport answers': {
     scripts: all(hanging),
     begin: ({ http }) => Object.assign(http.faults, { events: 'hang' }),
     ms: 600,
     check: (world) => expect(openOf(world)).toEqual(['websocket', 'sse', 'long-poll', 'events']),
     mend
   },
-  'live, a better one still probing': {
+  'live, with a better transport still connecting': {
     scripts: { websocket: hanging },
     ms: 1000,
     check: (world) => expect(openOf(world)).toEqual(['websocket', 'sse']),
     mend
   },
   live: { ms: 1000, check: (world) => expect(openOf(world)).toEqual(['websocket']) },
-  'waiting to try again': {
+  'pausing before the next race': {
     scripts: all(failing('network')),
     begin: ({ http }) => Object.assign(http.faults, { events: 'break' }),
     retry: { baseMs: 60_000, maxMs: 60_000 },
@@ -77,14 +77,14 @@ export const phases: Record<string, Phase> = {
     check: (_, job) => expect(job.state.connection.phase).toBe('waiting'),
     mend
   },
-  'waiting because the server has asked for it': {
+  'pausing because the server asked for it': {
     scripts: all(busy(20_000)),
     begin: ({ http }) => Object.assign(http.faults, { events: problem(503, 'busy', { 'retry-after': '20' }) }),
     ms: 200,
     check: (_, job) => expect(job.state.connection.phase).toBe('waiting'),
     mend
   },
-  'paused, reading slowly': {
+  'paused for a slow reader': {
     bufferSize: 10,
     begin: ({ log }) => log.fill('42', 50),
     ms: 200,

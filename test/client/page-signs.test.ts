@@ -1,4 +1,4 @@
-/** What the page hears of its network and of time: offline and online, seen again, awake after a sleep. A look follows, and never a storm. */
+/** Reactions to what the page tells: offline and online, visible again, awake after a sleep. Each leads to one single read, and never to many requests. */
 
 import { describe, expect, test, vi } from 'vitest'
 import type { Subscription } from '../../src/types.ts'
@@ -11,7 +11,7 @@ import { createWorld, type Loop, run, upTo, useVirtualTime, type World } from '.
 useVirtualTime()
 const page = useVirtualPage()
 
-test('all in one task, again and again: a handful of requests', async () => {
+test('repeated offline, online and visibility events in one task lead to a handful of requests', async () => {
   const { world, loop } = await reach(phases.live as Phase) // as: it is there
   const before = asked(world)
   const events: LifeEvent[] = ['pagehide', 'freeze', 'resume', 'pageshow']
@@ -30,7 +30,7 @@ test('all in one task, again and again: a handful of requests', async () => {
   expect(loop.seqs).toEqual(upTo(9))
 })
 
-test('twenty at once in the middle of a silence: one look', async () => {
+test('twenty such events during a silence lead to one single read', async () => {
   const { world, job } = await reach(phases.live as Phase) // as: it is there
   await elapse(3000)
   const before = asked(world)
@@ -52,7 +52,7 @@ describe('offline', () => {
     for (const link of world.open) link.fail('network')
   }
 
-  test('is told, waits, and is live again as soon as it is online', async () => {
+  test('is reported, pauses all tries, and ends as soon as the browser is online', async () => {
     const { world, job, loop } = await reach({ ...phases.live, retry: { maxMs: 60_000 } } as Phase) // as: it is there
     page.connect(false)
     isDown(world)
@@ -75,7 +75,7 @@ describe('offline', () => {
     expect(world.diagnostics.filter(({ type }) => type === 'offline' || type === 'online').map(({ type }) => type)).toEqual(['offline', 'online'])
   })
 
-  test('is believed where a look fails as well: what was cut without a word is given up', async () => {
+  test('ends a link that is cut without a close, where a single read fails too', async () => {
     const { world, job } = await reach(phases.live as Phase) // as: it is there
     for (const transport of Object.values(world.transports)) transport.script = failing('network')
     world.http.faults.events = 'break'
@@ -86,7 +86,7 @@ describe('offline', () => {
     expect(job.state.connection.phase).toBe('offline')
   })
 
-  test('is only what the browser thinks: where it is wrong, the job goes on', async () => {
+  test('is only a hint: where the browser is wrong, the job goes on', async () => {
     const { world, job, loop } = await reach(phases.live as Phase) // as: it is there
     page.connect(false)
     await elapse(10_000)
@@ -96,8 +96,8 @@ describe('offline', () => {
     expect(job.state.connection.phase).toBe('live')
   })
 
-  test('while it waits: shown as such, and back', async () => {
-    const { world, job } = await reach(phases['waiting to try again'] as Phase) // as: it is there
+  test('during a backoff is reported, and so is its end', async () => {
+    const { world, job } = await reach(phases['pausing before the next race'] as Phase) // as: it is there
     page.connect(false)
     expect(job.state.connection.phase).toBe('offline')
     mend(world)
@@ -106,8 +106,8 @@ describe('offline', () => {
     expect(job.state.connection.phase).toBe('live')
   })
 
-  test('and online again do not cut short what the server has asked for', async () => {
-    const { world, job } = await reach(phases['waiting because the server has asked for it'] as Phase) // as: it is there
+  test('and online again do not shorten a pause that the server asked for', async () => {
+    const { world, job } = await reach(phases['pausing because the server asked for it'] as Phase) // as: it is there
     const before = asked(world)
     mend(world)
     for (let round = 0; round < 5; round += 1) {
@@ -129,7 +129,7 @@ describe('offline', () => {
 describe('the machine has slept for an hour', () => {
   const sleep = (): void => void vi.setSystemTime(Date.now() + 3_600_000)
 
-  /** Serves what there is, and then nothing: the connection didn't survive. */
+  /** Serves the events so far and then nothing more, as a connection that did not survive the sleep. */
   const dead =
     (log: World['log']): Script =>
     (link) =>
@@ -138,7 +138,7 @@ describe('the machine has slept for an hour', () => {
         for (const { job, ref } of link.jobs) link.push(log.subscribed(job, 0, ref), ...log.framesAfter(job, 0).frames)
       })
 
-  async function asleep(isDead: boolean): Promise<{ world: World; loop: Loop; looks(): number }> {
+  async function asleep(isDead: boolean): Promise<{ world: World; loop: Loop; reads(): number }> {
     const world = createWorld()
     if (isDead) world.transports.websocket.script = dead(world.log)
     world.log.fill('42', 3)
@@ -147,32 +147,32 @@ describe('the machine has slept for an hour', () => {
     const before = asked(world)
     sleep()
     world.transports.websocket.script = serving(world.log)
-    return { world, loop, looks: () => asked(world) - before }
+    return { world, loop, reads: () => asked(world) - before }
   }
 
-  /** What may tell of it, and how long it takes at most: without any event, half a heartbeat's time. */
+  /** What can reveal the sleep, and after how many ms at the latest. Without any event it is half a heartbeat. */
   const signs: [string, () => void, number][] = [
-    ['being seen again', () => page.show(true), 20],
-    ['coming online', () => page.connect(true), 20],
-    ['another network', () => page.change('cellular'), 20],
-    ['nothing but the time', () => {}, 8000]
+    ['a visible page', () => page.show(true), 20],
+    ['the online event', () => page.connect(true), 20],
+    ['a change of network', () => page.change('cellular'), 20],
+    ['a late timer', () => {}, 8000]
   ]
 
-  test.each(signs)('told by %s: a look, and a link that is well stays', async (_, tell, ms) => {
-    const { world, loop, looks } = await asleep(false)
+  test.each(signs)('noticed by %s: one single read, and a working link stays', async (_, tell, ms) => {
+    const { world, loop, reads } = await asleep(false)
     tell()
     await elapseRoughly(ms)
-    expect(looks()).toBeLessThanOrEqual(1)
-    // And as seldom as by any quiet job.
+    expect(reads()).toBeLessThanOrEqual(1)
+    // A quiet job without a sleep costs no more single reads than this.
     await elapseRoughly(120_000)
-    expect(looks()).toBeLessThanOrEqual(6)
+    expect(reads()).toBeLessThanOrEqual(6)
     expect(world.starts).toEqual(['websocket@0'])
     world.log.fill('42', 5)
     await elapse(50)
     expect(loop.seqs).toEqual(upTo(5))
   })
 
-  test('although it was heard right before', async () => {
+  test('noticed although an event came just before the sleep', async () => {
     const world = createWorld()
     world.log.fill('42', 3)
     run(world.client.subscribe('42'))
@@ -186,8 +186,8 @@ describe('the machine has slept for an hour', () => {
     expect(asked(world) - before).toBe(1)
   })
 
-  test.each(signs)('told by %s: a look that brings what the link did not is its end', async (_, tell, ms) => {
-    const { world, loop, looks } = await asleep(true)
+  test.each(signs)('noticed by %s: a single read that brings more than the link replaces the link', async (_, tell, ms) => {
+    const { world, loop, reads } = await asleep(true)
     world.log.fill('42', 5)
     tell()
     await elapseRoughly(ms)
@@ -195,20 +195,20 @@ describe('the machine has slept for an hour', () => {
     await elapse(600)
     expect(world.said('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
     expect(world.open.map(({ transport, startedAt }) => [transport, startedAt > 3000])).toEqual([['websocket', true]])
-    // The look, the link, and the first look of its round.
-    expect(looks()).toBeLessThanOrEqual(3)
+    // One single read beside the old link, the new link, and the first read of its race.
+    expect(reads()).toBeLessThanOrEqual(3)
     world.log.fill('42', 7)
     await elapse(50)
     expect(loop.seqs).toEqual(upTo(7))
   })
 
-  test.each(signs)('told by %s: a link that stays silent is dead, however little there is to say', async (_, tell) => {
-    const { world, looks } = await asleep(true)
+  test.each(signs)('noticed by %s: a link that stays silent is replaced, even on a quiet job', async (_, tell) => {
+    const { world, reads } = await asleep(true)
     tell()
     await elapseRoughly(40_000)
     expect(world.said('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
     expect(world.open.map(({ startedAt }) => startedAt > 3000)).toEqual([true])
-    expect(looks()).toBeLessThanOrEqual(5)
+    expect(reads()).toBeLessThanOrEqual(5)
   })
 })
 
@@ -234,7 +234,7 @@ describe('a page that is hidden, whose timers fire once a minute (Chrome, after 
     }
   }
 
-  test('asks in four hours of a quiet job about as often as one that is seen: a late timer alone says nothing', { timeout: 120_000 }, async () => {
+  test('reads a quiet job in four hours about as often as a visible page does: a late timer alone is no sign of a sleep', { timeout: 120_000 }, async () => {
     const seen = await quiet()
     await passMinutes(240)
     const visible = seen.reads()
@@ -253,7 +253,7 @@ describe('a page that is hidden, whose timers fire once a minute (Chrome, after 
     expect(loop.seqs).toEqual(upTo(5))
   })
 
-  test('notices all the same that its connection is dead, within some minutes', async () => {
+  test('notices a dead connection within minutes', async () => {
     const { world, loop } = await quiet()
     hide(true)
     await passMinutes(10)
@@ -266,7 +266,7 @@ describe('a page that is hidden, whose timers fire once a minute (Chrome, after 
     expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
   })
 
-  test('gives up a path that never answers, and goes on once there is another', async () => {
+  test('gives up transports that never answer, and goes on once one delivers', async () => {
     const { world, job, loop } = await quiet()
     hide(true)
     for (const transport of Object.values(world.transports)) transport.script = hanging
@@ -281,7 +281,7 @@ describe('a page that is hidden, whose timers fire once a minute (Chrome, after 
     expect(loop.seqs).toEqual(upTo(6))
   })
 
-  test('and when it is seen again asks at most once', async () => {
+  test('makes at most one request when it becomes visible again', async () => {
     const { job, reads } = await quiet()
     hide(true)
     await passMinutes(30)

@@ -1,4 +1,4 @@
-/** How a path is found: staggered, raced, proved by a frame, and improved upon. */
+/** How transports are raced: staggered starts, proof by a frame, and a switch to a better one. */
 
 import { describe, expect, test, vi } from 'vitest'
 import { page } from './virtual-fetch.ts'
@@ -12,7 +12,7 @@ const all = (script: Script): Record<Name, Script> => ({ websocket: script, sse:
 const startsOf = (world: World, name: Name): number[] => world.links.filter(({ transport }) => transport === name).map(({ startedAt }) => startedAt)
 
 describe('candidates start', () => {
-  test('at 0, 250, 500 and 750 ms, all hanging', async () => {
+  test('at 0, 250, 500 and 750 ms, while all of them hang', async () => {
     const world = createWorld({ scripts: all(hanging) })
     world.log.create('42')
     run(world.client.subscribe('42'))
@@ -28,7 +28,7 @@ describe('candidates start', () => {
     expect(world.starts).toEqual(['websocket@0', 'sse@20', 'long-poll@270', 'short-poll@271'])
   })
 
-  test('by the stagger that is given', async () => {
+  test('after the given stagger', async () => {
     const world = createWorld({ scripts: all(hanging), staggerMs: 100 })
     world.log.create('42')
     run(world.client.subscribe('42'))
@@ -36,7 +36,7 @@ describe('candidates start', () => {
     expect(world.starts.map((start) => start.split('@')[1])).toEqual(['0', '100', '200', '300'])
   })
 
-  test('only where they are better, once one has won', async () => {
+  test('only if they rank above the one that delivers', async () => {
     const world = createWorld({ scripts: { websocket: hanging } })
     world.log.create('42')
     run(world.client.subscribe('42'))
@@ -46,7 +46,7 @@ describe('candidates start', () => {
     expect(startsOf(world, 'sse')).toHaveLength(1)
   })
 
-  test('without the unsupported', async () => {
+  test('without the unsupported ones', async () => {
     const world = createWorld()
     world.transports.websocket.isSupported = () => false
     world.log.create('42')
@@ -68,11 +68,11 @@ describe('candidates start', () => {
   })
 })
 
-describe('a candidate has failed', () => {
+describe('a candidate', () => {
   test.each([
     ['that never answers', hanging, 'timeout'],
     ['that opens and delivers nothing', mute, 'mute']
-  ] as const)('%s, by the end of its own time', async (_, script, reason) => {
+  ] as const)('%s fails after its own timeout', async (_, script, reason) => {
     const world = createWorld({ scripts: all(script), probeTimeoutMs: 1000 })
     world.log.create('42')
     run(world.client.subscribe('42'))
@@ -82,7 +82,7 @@ describe('a candidate has failed', () => {
     for (const each of world.said('probe-failed')) if ('afterMs' in each) expect(Math.round(each.afterMs)).toBe(1000)
   })
 
-  test('whose loss is not news once another has won: abandoned', async () => {
+  test('that loses to another one is reported as abandoned, not as failed', async () => {
     const world = createWorld({ scripts: all(hanging) })
     world.transports.sse.script = serving(world.log, { delayMs: 300 })
     world.log.create('42')
@@ -94,7 +94,7 @@ describe('a candidate has failed', () => {
 })
 
 describe('a better one', () => {
-  test('takes over when it is subscribed, not before; nothing lost, nothing twice', async () => {
+  test('takes over when it has subscribed, not before; nothing is lost or repeated', async () => {
     const world = createWorld()
     world.transports.websocket.script = serving(world.log, { delayMs: 400, subscribedMs: 200 })
     const loop = run(world.client.subscribe('42'))
@@ -113,12 +113,12 @@ describe('a better one', () => {
     await expectNothingLeft(world)
   })
 
-  test('whose frames overlap with those of the other', async () => {
+  test('may repeat events that the other one has delivered', async () => {
     const world = createWorld({ firstLook: false })
     world.transports.websocket.script = (link) =>
       link.after(300, () => {
         link.push({ control: 'hello', protocol: 1, heartbeatMs: 15_000, mux: 128 })
-        // Asked for from where the other had got to, and then some.
+        // It reads from a cursor that the other link is already past.
         link.push(world.log.subscribed('42', 0), ...world.log.framesAfter('42', 0).frames)
         let seq = world.log.events('42').length
         link.onOver(
@@ -140,7 +140,7 @@ describe('a better one', () => {
     expect(loop.seqs).toEqual(upTo(20))
   })
 
-  test('that fails leaves the live one alone', async () => {
+  test('that fails changes nothing about the live one', async () => {
     const world = createWorld({ scripts: { websocket: failing('cut', undefined, 2000) } })
     world.log.create('42')
     const job = world.client.subscribe('42')
@@ -151,8 +151,8 @@ describe('a better one', () => {
   })
 })
 
-describe('a path that proves itself and is no good', () => {
-  test('a WebSocket killed at 200 ms, with its hello: few tries, and another transport', async () => {
+describe('a transport that delivers but does not last', () => {
+  test('a WebSocket killed after 200 ms: few tries, then another transport', async () => {
     const world = createWorld()
     world.transports.websocket.script = dying(serving(world.log), 200)
     const loop = run(world.client.subscribe('42'))
@@ -168,7 +168,7 @@ describe('a path that proves itself and is no good', () => {
     expect(world.links.at(-1)?.transport).toBe('sse')
   })
 
-  test('one that opens and delivers nothing: ever fewer tries beside another transport, and never given up', async () => {
+  test('a WebSocket that opens and delivers nothing: fewer and fewer tries beside another transport, and never none', async () => {
     const world = createWorld({ scripts: { websocket: mute } })
     const loop = run(world.client.subscribe('42'))
     for (let seq = 1; seq <= 60; seq += 1) {
@@ -186,7 +186,7 @@ describe('a path that proves itself and is no good', () => {
     expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
   })
 
-  test('one that is killed each time, for hours: tried ever more rarely, though never given up', async () => {
+  test('a WebSocket that is killed each time, for hours: fewer and fewer tries, and never none', async () => {
     const world = createWorld()
     world.transports.websocket.script = dying(serving(world.log), 200)
     world.log.fill('42', 3)
@@ -200,20 +200,20 @@ describe('a path that proves itself and is no good', () => {
     expect(loop).toMatchObject({ state: 'ended', seqs: upTo(4) })
   })
 
-  test('one that says hello and is killed, on a quiet job: tried ever more rarely', async () => {
+  test('a WebSocket that is killed after its hello, on a quiet job: fewer and fewer tries', async () => {
     const world = createWorld({ firstLook: false })
     for (const transport of Object.values(world.transports)) transport.script = dying(serving(world.log), 50)
     world.log.create('42')
     run(world.client.subscribe('42'))
     await elapseRoughly(10 * 60_000)
-    // At full speed there would be ten thousand.
+    // Without backoff there would be ten thousand.
     expect(world.links.length).toBeLessThan(100)
     expect(world.links.length).toBeGreaterThan(15)
   })
 })
 
-describe('where nothing delivers', () => {
-  test('one warning says what to look at; it waits, longer each time, for ever', async () => {
+describe('where no transport delivers', () => {
+  test('one warning says what to check, and the client tries for ever, with growing pauses', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     const world = createWorld({ scripts: { ...all(failing('network')), sse: failing('content-type', 200) } })
     world.http.faults.events = 'break'
@@ -234,7 +234,7 @@ describe('where nothing delivers', () => {
     expect(spies.warn).toHaveBeenCalledTimes(1)
   })
 
-  test('one warning, however many links the jobs need', async () => {
+  test('there is one warning, however many links the jobs need', async () => {
     const world = createWorld({ scripts: all(failing('network')), firstLook: false })
     let isFirst = true
     world.transports.websocket.script = (link) => {
@@ -248,7 +248,7 @@ describe('where nothing delivers', () => {
     expect(spies.warn).toHaveBeenCalledTimes(1)
   })
 
-  test('unreachable, once the attempts are used up, with what was tried', async () => {
+  test('the job is unreachable once the attempts are used up, with what was tried', async () => {
     const world = createWorld({ scripts: { ...all(hanging), sse: failing('status', 502) }, retry: { attempts: 3 }, probeTimeoutMs: 1000 })
     world.http.faults.events = 'break'
     const job = world.client.subscribe('42')
@@ -264,7 +264,7 @@ describe('where nothing delivers', () => {
     await expectNothingLeft(world)
   })
 
-  test('and tries on for those who ask again', async () => {
+  test('and a new loop tries again', async () => {
     const world = createWorld({ scripts: all(failing('network')), retry: { attempts: 1 } })
     world.http.faults.events = 'break'
     const first = run(world.client.subscribe('42'))
@@ -277,7 +277,7 @@ describe('where nothing delivers', () => {
     expect(second.seqs).toEqual(upTo(3))
   })
 
-  test('the same 4xx from every path is thrown; the WebSocket has no vote', async () => {
+  test('the same 4xx from every transport is thrown, whatever the WebSocket got', async () => {
     const world = createWorld({ scripts: { ...all(failing('status', 404)), websocket: failing('refused') } })
     world.http.faults.events = page(404)
     const loop = run(world.client.subscribe('42'))
@@ -290,7 +290,7 @@ describe('where nothing delivers', () => {
   test.each([
     ['the same 5xx', 503, 503],
     ['different 4xx', 404, 405]
-  ])('%s from every path is waited out', async (_, first, second) => {
+  ])('%s from every transport is waited out', async (_, first, second) => {
     const world = createWorld({ scripts: { ...all(failing('status', first)), sse: failing('status', second), websocket: failing('refused') } })
     world.http.faults.events = page(first)
     world.log.fill('42', 2)
@@ -303,8 +303,8 @@ describe('where nothing delivers', () => {
   })
 })
 
-describe('the first look', () => {
-  test('delivers before any transport has proved itself', async () => {
+describe('the first read', () => {
+  test('delivers before any transport does', async () => {
     const world = createWorld({ scripts: all(hanging) })
     world.log.fill('42', 3)
     const job = world.client.subscribe('42')
@@ -315,7 +315,7 @@ describe('the first look', () => {
     expect(world.said('probe-proved')).toEqual([])
   })
 
-  test('a finished job needs nothing else: the candidates are let go', async () => {
+  test('is all that a finished job needs: the candidates are closed', async () => {
     const world = createWorld({ scripts: all(hanging) })
     world.log.fill('42', 3)
     world.log.append('42', 'succeeded')
@@ -328,7 +328,7 @@ describe('the first look', () => {
     expect(world.said('ended')).toMatchObject([{ job: '42', status: 'succeeded' }])
   })
 
-  test('hands over to the links without loss or repeat', async () => {
+  test('is followed by a link without loss or repeat', async () => {
     const world = createWorld({ httpDelayMs: 30 })
     world.transports.websocket.script = serving(world.log, { delayMs: 25 })
     const loop = run(world.client.subscribe('42'))
@@ -344,7 +344,7 @@ describe('the first look', () => {
     [403, 'forbidden', 'forbidden'],
     [410, 'history-gone', 'history-gone'],
     [400, 'bad-request', 'bad-request']
-  ])("the server's %i is the last word, in one round trip", async (status, code, expected) => {
+  ])("throws the server's %i after one round trip", async (status, code, expected) => {
     const world = createWorld({ scripts: all(hanging) })
     world.http.faults.events = () =>
       new Response(JSON.stringify({ status, code, title: 'no' }), { status, headers: { 'content-type': 'application/problem+json' } })
@@ -354,7 +354,7 @@ describe('the first look', () => {
     await expectNothingLeft(world)
   })
 
-  test("a path's own error says nothing", async () => {
+  test('that is answered by an intermediary changes nothing', async () => {
     const world = createWorld()
     world.http.faults.events = page(403)
     world.log.fill('42', 2)
@@ -363,7 +363,7 @@ describe('the first look', () => {
     expect(loop.seqs).toEqual([1, 2])
   })
 
-  test('is not taken where it is not wanted', async () => {
+  test('is not made with `firstLook: false`', async () => {
     const world = createWorld({ firstLook: false, scripts: all(hanging) })
     world.log.fill('42', 2)
     const loop = run(world.client.subscribe('42'))
@@ -372,7 +372,7 @@ describe('the first look', () => {
     expect(loop.seqs).toEqual([])
   })
 
-  test('that hangs holds nothing up, and goes when a link is live and the reader has left', async () => {
+  test('that hangs delays nothing, and ends when a link is live and the reader has left', async () => {
     const world = createWorld()
     world.http.faults.events = 'hang'
     world.log.fill('42', 2)
@@ -386,8 +386,8 @@ describe('the first look', () => {
   })
 })
 
-describe('a better path that becomes possible later', () => {
-  test.each([10_000, 60_000, 600_000])('after %d ms is taken within a minute, and loses nothing', async (afterMs) => {
+describe('a better transport that works later', () => {
+  test.each([10_000, 60_000, 600_000])('after %d ms is used within a minute, and nothing is lost', async (afterMs) => {
     const world = createWorld({ scripts: { websocket: failing('refused', undefined, 20), sse: failing('status', 502, 20) } })
     world.log.fill('42', 3)
     const loop = run(world.client.subscribe('42'))
@@ -404,7 +404,7 @@ describe('a better path that becomes possible later', () => {
     expect(loop).toMatchObject({ state: 'ended', seqs: upTo(124) })
   })
 
-  test('is asked for with a new token, and costs none where the best is live', async () => {
+  test('is tried with a new token; no token is taken while the best one is live', async () => {
     const token = vi.fn(async () => 'secret')
     const world = createWorld({ token, scripts: { websocket: failing('refused') } })
     world.log.create('42')
@@ -422,7 +422,7 @@ describe('a better path that becomes possible later', () => {
     expect(token).toHaveBeenCalledTimes(length)
   })
 
-  test('a token source that fails then takes nothing from what is live', async () => {
+  test('and a token source that fails then leave the live link alone', async () => {
     let isFailing = false
     const world = createWorld({
       token() {

@@ -1,4 +1,4 @@
-/** Whoever is called may close, abort, or subscribe anew, there and then. */
+/** Every callback may close, abort or subscribe at once. */
 
 import { describe, expect, test } from 'vitest'
 import type { Client, Diagnostic, Subscription } from '../../src/types.ts'
@@ -8,7 +8,7 @@ import { createWorld, expectNothingLeft, run, upTo, useVirtualTime, type World, 
 
 useVirtualTime()
 
-/** A life in which every kind of diagnostic is told. */
+/** A scenario in which every type of diagnostic is reported. */
 function eventful(options: WorldOptions): World {
   const entries = new Map<string, unknown>([
     ['https://example.test/jobs', { transport: 'sse', latencyMs: 5, at: performance.timeOrigin + performance.now() - 1000, records: {} }]
@@ -81,7 +81,7 @@ const TYPES: Diagnostic['type'][] = [
   'ended'
 ]
 
-describe.each(TYPES)('told %s,', (type) => {
+describe.each(TYPES)('in a listener of the diagnostic %s', (type) => {
   test.each(['close() of the subscription', 'close() of the client', 'an abort', 'another subscription'])('%s', async (what) => {
     const controller = new AbortController()
     let told = 0
@@ -105,7 +105,7 @@ describe.each(TYPES)('told %s,', (type) => {
   })
 })
 
-test('a listener that closes', async () => {
+test('a state listener may close', async () => {
   const world = createWorld()
   world.log.fill('42', 3)
   const job = world.client.subscribe('42')
@@ -116,7 +116,7 @@ test('a listener that closes', async () => {
   await expectNothingLeft(world)
 })
 
-test('a token source that closes', async () => {
+test('a token source may close', async () => {
   const world = createWorld()
   const client = world.another({
     token() {
@@ -131,7 +131,7 @@ test('a token source that closes', async () => {
   expect(world.http.open).toBe(0)
 })
 
-test('a loop that subscribes to the job it reads', async () => {
+test('a loop may subscribe to the job that it reads', async () => {
   const world = createWorld()
   world.log.fill('42', 3)
   world.log.append('42', 'succeeded')

@@ -1,4 +1,4 @@
-/** Starting and cancelling a job, and what is refused before anything is asked. */
+/** Starts and cancels jobs, and rejects invalid arguments before any request. */
 
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { jobtailBackend } from '../../src/backend/jobtail.ts'
@@ -15,7 +15,7 @@ interface Outcome<T> {
   error?: unknown
 }
 
-/** What becomes of the promise. */
+/** How the promise has settled. */
 function watch<T>(promise: Promise<T>): Outcome<T> {
   const outcome: Outcome<T> = {}
   promise.then(
@@ -29,7 +29,7 @@ function watch<T>(promise: Promise<T>): Outcome<T> {
   return outcome
 }
 
-/** What has become of it by then. */
+/** How the promise has settled by then. */
 async function settled<T>(promise: Promise<T>, ms = 100): Promise<Outcome<T>> {
   const outcome = watch(promise)
   await (ms > 1000 ? elapseRoughly(ms) : elapse(ms))
@@ -58,8 +58,8 @@ describe('start', () => {
     expect(loop.events).toMatchObject([{ type: 'queued', seq: 1 }])
   })
 
-  test('repeats with the same key until it is answered', async () => {
-    vi.spyOn(Math, 'random').mockReturnValue(0.5) // or two tries might fall into the first 20 ms
+  test('repeats the request with the same key until it is answered', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5) // or two tries could come within the first 20 ms
     const world = createWorld()
     const answers = [page(502), page(429), problem(503, 'busy', { 'retry-after': '1' })]
     world.http.faults.start = 'break'
@@ -77,7 +77,7 @@ describe('start', () => {
     expect(new Set(keys).size).toBe(1)
   })
 
-  test('each start has its own key; a given one is used', async () => {
+  test('has a random key for each start, or the given one', async () => {
     const world = createWorld()
     await settled(world.client.start(1))
     await settled(world.client.start(1))
@@ -101,7 +101,7 @@ describe('start', () => {
     await expectNothingLeft(world)
   })
 
-  test('401 asks the token source once more', async () => {
+  test('calls the token source once more after a 401', async () => {
     let tokens = 0
     const world = createWorld({ token: () => `token-${++tokens}` })
     world.http.faults.start = problem(401, 'unauthorized')
@@ -110,7 +110,7 @@ describe('start', () => {
     expect(tokens).toBe(2)
   })
 
-  test("somebody else's 404 page is thrown; a page with 200 is no start", async () => {
+  test('throws a 404 page of an intermediary, and takes no page with 200 as a start', async () => {
     const world = createWorld()
     world.http.faults.start = page(404)
     expect((await settled(world.client.start(1))).error).toMatchObject({ code: 'unknown-job', status: 404 })
@@ -120,7 +120,7 @@ describe('start', () => {
     expect((await settled(world.client.start(1))).error).toMatchObject({ name: 'JobtailError', code: 'protocol' })
   })
 
-  test('a page in place of a snapshot is asked again', async () => {
+  test('asks again where a page comes in place of a snapshot', async () => {
     const world = createWorld({ firstLook: false })
     world.log.append('1', 'succeeded', 'done')
     world.http.faults.snapshot = page(200)
@@ -132,7 +132,7 @@ describe('start', () => {
     expect(loop).toMatchObject({ state: 'ended', events: [] })
   })
 
-  test('gives up where attempts are counted', async () => {
+  test('rejects once the given number of attempts is used up', async () => {
     const world = createWorld({ retry: { attempts: 3 } })
     world.http.faults.start = 'break'
     const { error } = await settled(world.client.start(1), 5000)
@@ -140,7 +140,7 @@ describe('start', () => {
     expect(world.http.asked).toHaveLength(3)
   })
 
-  test('a request that hangs is tried again', async () => {
+  test('repeats a request that hangs', async () => {
     const world = createWorld()
     world.http.faults.start = 'hang'
     const outcome = watch(world.client.start(1))
@@ -151,7 +151,7 @@ describe('start', () => {
     expect(outcome.value?.jobId).toBe('started-1')
   })
 
-  test.each(['while it is asked', 'while it waits'])('an abort %s is thrown unwrapped, and leaves nothing', async (when) => {
+  test.each(['while it is asked', 'while it waits'])('an abort %s rejects with its reason, and leaves nothing', async (when) => {
     const world = createWorld({ retry: { baseMs: 60_000, maxMs: 60_000 } })
     world.http.faults.start = when === 'while it waits' ? 'break' : 'hang'
     const controller = new AbortController()
@@ -163,7 +163,7 @@ describe('start', () => {
     await expectNothingLeft(world)
   })
 
-  test('the client closing ends it', async () => {
+  test('ends when the client is closed', async () => {
     const world = createWorld()
     world.http.faults.start = 'hang'
     const outcome = watch(world.client.start(1))
@@ -174,7 +174,7 @@ describe('start', () => {
     await expectNothingLeft(world)
   })
 
-  test('an input that is no JSON is said to be none, and nothing is asked', async () => {
+  test('rejects input that is no JSON value, without a request', async () => {
     const world = createWorld()
     const loop: { self?: unknown } = {}
     loop.self = loop
@@ -183,7 +183,7 @@ describe('start', () => {
     expect(world.http.asked).toEqual([])
   })
 
-  test('no input is no body, of no type: body parsers in front of a server take none for JSON', async () => {
+  test('without input sends no body and no type: a body parser in front of a server takes it for no JSON', async () => {
     const world = createWorld()
     await settled(world.client.start(undefined))
     expect(world.http.asked[0]?.body).toBeUndefined()
@@ -192,7 +192,7 @@ describe('start', () => {
     expect(world.http.asked[1]?.body).toBe('null')
   })
 
-  test('signal, after and onGap are the subscription’s', async () => {
+  test('passes signal, after and onGap on to the subscription', async () => {
     const world = createWorld()
     const controller = new AbortController()
     const { value: job } = await settled(world.client.start(1, { signal: controller.signal, after: 'tail' }))
@@ -207,19 +207,19 @@ describe('start', () => {
 })
 
 describe('cancel', () => {
-  test('asks, and resolves when the server has accepted; the job goes on to its end', async () => {
+  test('posts a request, and resolves when the server has accepted it; the job goes on to its end', async () => {
     const world = createWorld()
     world.log.fill('a/b', 2)
     const job = world.client.subscribe('a/b')
     const loop = run(job)
     await elapse(50)
-    world.log.fill('a%2Fb', 1) // the virtual server knows it by its path
+    world.log.fill('a%2Fb', 1) // the virtual server knows the job by its encoded path
     expect('value' in (await settled(job.cancel()))).toBe(true)
     expect(world.http.asked.at(-1)?.url.pathname).toBe('/jobs/a%2Fb/cancel')
     expect(loop.state).toBe('running')
   })
 
-  test('any 2xx is an answer', async () => {
+  test('accepts any 2xx', async () => {
     const world = createWorld()
     for (const answer of [() => new Response(null, { status: 202 }), () => new Response(null, { status: 204 }), () => new Response('ok')]) {
       world.http.faults.cancel = answer
@@ -227,7 +227,7 @@ describe('cancel', () => {
     }
   })
 
-  test('is inert otherwise, repeated where the network fails, and rejects where it is refused', async () => {
+  test('is inert otherwise, repeats where the network fails, and rejects an error of the server', async () => {
     const world = createWorld()
     world.log.fill('42', 1)
     const job = world.client.subscribe('42')
@@ -245,13 +245,13 @@ describe('cancel', () => {
   })
 })
 
-describe('what somebody in between answers', () => {
+describe('the answers of an intermediary', () => {
   const answer =
     (status: number, headers: Record<string, string> = {}) =>
     (): Response =>
       new Response('no', { status, headers: { 'content-type': 'text/plain', ...headers } })
 
-  test.each(['start', 'cancel'] as const)('401 asks the token source once more, on %s', async (resource) => {
+  test.each(['start', 'cancel'] as const)('a 401 to %s calls the token source once more', async (resource) => {
     let tokens = 0
     const world = createWorld({ token: () => `token-${++tokens}` })
     world.log.fill('42', 1)
@@ -270,10 +270,10 @@ describe('what somebody in between answers', () => {
 
   test.each([
     ['429 of a gateway', answer(429, { 'retry-after': '60' })],
-    ['503 of a gateway, by a date', answer(503, { 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() })],
+    ['503 of a gateway, with a date', answer(503, { 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() })],
     ['413 of a gateway', answer(413, { 'retry-after': '60' })],
     ['503 of the server', problem(503, 'busy', { 'retry-after': '60' })]
-  ])('is not asked again before it says: %s', async (_, busy) => {
+  ])('%s: no request before its Retry-After is over', async (_, busy) => {
     const world = createWorld()
     world.http.faults.start = busy
     const outcome = watch(world.client.start(1))
@@ -284,7 +284,7 @@ describe('what somebody in between answers', () => {
     expect(outcome.value?.jobId).toBe('started-1')
   })
 
-  test('a pause that no timer can wait for is a long one, not none', async () => {
+  test('a Retry-After longer than any timer is a long pause, not none', async () => {
     const world = createWorld()
     world.http.faults.start = problem(503, 'busy', { 'retry-after': '2592000' })
     watch(world.client.start(1))
@@ -292,7 +292,7 @@ describe('what somebody in between answers', () => {
     expect(world.http.asked).toHaveLength(1)
   })
 
-  test("a router's 404 to cancel in the middle of a deploy is waited out; one that stays is thrown", async () => {
+  test("a router's 404 to cancel in the middle of a deploy is waited out, and thrown if it stays", async () => {
     const world = createWorld()
     world.log.fill('42', 1)
     world.http.faults.cancel = answer(404)
@@ -307,9 +307,9 @@ describe('what somebody in between answers', () => {
   })
 
   test.each([
-    ['a page', answer(404)],
+    ['an intermediary', answer(404)],
     ['the server', problem(404, 'unknown-job')]
-  ])('404 of %s names the slash in the id as its likely cause', async (_, notFound) => {
+  ])('a 404 of %s names the slash in the id as its likely cause', async (_, notFound) => {
     const world = createWorld()
     world.http.faults.cancel = notFound
     const { error } = await settled(world.client.subscribe('a/b').cancel(), 60_000)
@@ -331,7 +331,7 @@ describe('operations', () => {
       ...options
     })
 
-  test('that the backend does not have are unsupported, and nothing is asked', async () => {
+  test('that the backend lacks are rejected as unsupported, without a request', async () => {
     const context = vi.fn()
     const operations = over({ context })
     for (const call of [operations.snapshot('42', signal), operations.cancel('42', signal), operations.start(1, 'key', signal)])
@@ -339,7 +339,7 @@ describe('operations', () => {
     expect(context).not.toHaveBeenCalled()
   })
 
-  test('are methods: a backend may be of a class', async () => {
+  test('are called as methods, so that a backend may be a class instance', async () => {
     class Other {
       readonly transports = []
       readonly #id = 'its-own'
@@ -350,7 +350,7 @@ describe('operations', () => {
     expect(await over({ backend: new Other() }).start(1, 'key', signal)).toEqual({ id: 'its-own' })
   })
 
-  /** Fails as it is told, then succeeds. */
+  /** Fails in the given ways, then succeeds. */
   async function tried(errors: Error[], options: Partial<OperationsOptions> = {}): Promise<Outcome<void> & { asked: number }> {
     let asked = 0
     const cancel = async (): Promise<void> => {
@@ -360,21 +360,21 @@ describe('operations', () => {
     return { ...(await settled(over({ backend: { transports: [], cancel }, ...options }).cancel('42', signal), 200)), asked }
   }
 
-  test('are repeated whatever the copy of the library that an error comes from', async () => {
+  test('are repeated, whichever copy of the library the error comes from', async () => {
     const foreign = (name: string, fields: object): Error => Object.assign(new Error('no'), { name }, fields)
     expect(await tried([foreign('TransportError', { reason: 'status', status: 503 })])).toEqual({ value: undefined, asked: 2 })
     expect(await tried([foreign('JobtailError', { code: 'bad-request', status: 429 })])).toEqual({ value: undefined, asked: 2 })
     expect(await tried([foreign('JobtailError', { code: 'forbidden', status: 403 })])).toMatchObject({ error: { code: 'forbidden' }, asked: 1 })
   })
 
-  test('have a limit of attempts where no answer comes, and none where the server says later', async () => {
+  test('have a limit of attempts where no answer comes, and none where the server asks for a pause', async () => {
     const cut = (): TransportError => new TransportError('cut', 'cut')
     expect(await tried([cut(), cut(), cut(), cut()])).toMatchObject({ error: { code: 'unreachable', cause: { reason: 'cut' } }, asked: 3 })
     const busy = (): JobtailError => new JobtailError('bad-request', 'busy', { status: 503 })
     expect(await tried([busy(), busy(), busy(), busy()])).toEqual({ value: undefined, asked: 5 })
   })
 
-  test('ask for credentials once more after a 401, and again after something else was answered', async () => {
+  test('call the token source once more after a 401, and again after another answer', async () => {
     const unauthorized = (): TransportError => new TransportError('status', 'who?', { status: 401 })
     const cut = new TransportError('cut', 'cut')
     expect(await tried([unauthorized()])).toMatchObject({ error: { code: 'unauthorized' }, asked: 1 })
@@ -384,7 +384,7 @@ describe('operations', () => {
     })
   })
 
-  test('a job that is asked for once fails once', async () => {
+  test('are tried once where one try is asked for', async () => {
     const backend = { transports: [], snapshot: vi.fn().mockRejectedValue(new TransportError('cut', 'cut')) }
     await expect(over({ backend }).snapshot('42', signal, true)).rejects.toMatchObject({ reason: 'cut' })
     expect(backend.snapshot).toHaveBeenCalledTimes(1)
@@ -401,7 +401,7 @@ describe("Jobtail's backend", () => {
     fetch: vi.fn(async () => response)
   })
 
-  test('makes one request, and throws what became of it', async () => {
+  test('makes one request, and throws its error', async () => {
     const { snapshot, start, cancel } = jobtailBackend()
     const busy = asking(problem(503, 'busy', { 'retry-after': '7' })())
     await expect(cancel?.(busy, '42')).rejects.toMatchObject({ name: 'JobtailError', status: 503, retryAfterMs: 7000 })
@@ -410,7 +410,7 @@ describe("Jobtail's backend", () => {
     await expect(start?.(asking(page(429)()), 1, 'key')).rejects.toMatchObject({ name: 'TransportError', status: 429 })
   })
 
-  test('says what a job id and a cursor have to be', () => {
+  test('says what a job id and a cursor must be', () => {
     const { expected, transports } = jobtailBackend()
     expect(transports).toEqual([])
     expect(expected?.('job id', '42')).toBeUndefined()
@@ -419,12 +419,12 @@ describe("Jobtail's backend", () => {
     expect(expected?.('after', '')).toBe('an event\'s id or "tail"')
   })
 
-  test('takes a number for the progress of a snapshot, of which the state makes a ratio', async () => {
+  test('accepts a number as the progress of a snapshot, of which the state makes a ratio', async () => {
     const body = { id: '42', status: 'running', epoch: 'e', seq: 1, cursor: 'e-1', progress: 50 }
     expect(await jobtailBackend().snapshot?.(asking(Response.json(body)), '42')).toMatchObject({ progress: 50 })
   })
 
-  test('tells a redirect to another origin from a dead network', async () => {
+  test('tells a redirect to another origin from a network failure', async () => {
     vi.stubGlobal('location', new URL('http://localhost/'))
     onTestFinished(() => void vi.unstubAllGlobals())
     const request = asking(Object.defineProperty(new Response(), 'type', { value: 'opaqueredirect' }))
@@ -434,7 +434,7 @@ describe("Jobtail's backend", () => {
   })
 })
 
-describe('refused at once, with what was expected', () => {
+describe('invalid arguments are rejected at once, with what was expected', () => {
   test.each([
     ['a job id', '', {}, 'job id: expected 1 to 256 bytes of UTF-8'],
     ['a job id', '..', {}, 'got ".."'],
@@ -442,12 +442,12 @@ describe('refused at once, with what was expected', () => {
     ['a job id', 'ä'.repeat(129), {}, 'job id'],
     ['a cursor', '42', { after: 'no cursor' }, 'after: expected an event\'s id or "tail", got "no cursor"'],
     ['a cursor', '42', { after: '' }, 'after']
-  ])('%s that is none: %j', (_, job, options, message) => {
+  ])('%s: %j', (_, job, options, message) => {
     const { client } = createWorld()
     expect(() => client.subscribe(job, options)).toThrow(expect.objectContaining({ code: 'bad-request', message: expect.stringContaining(message) }))
   })
 
-  test('a url that is relative, where there is no page', async () => {
+  test('a relative url outside of a page', async () => {
     const world = createWorld()
     const client = world.another({ url: '/jobs' })
     const message = 'url: expected an http: or https: URL, absolute outside of a page, got "/jobs"'

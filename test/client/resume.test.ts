@@ -1,4 +1,4 @@
-/** Where a reading goes on, and what is said where history is lost (PROTOCOL.md §6). */
+/** Where a reading resumes, and what is reported where history is lost (PROTOCOL.md §6). */
 
 import { describe, expect, test } from 'vitest'
 import type { JobEvent } from '../../src/types.ts'
@@ -8,7 +8,7 @@ import { createWorld, NAMES, run, upTo, useVirtualTime, type World } from './wor
 
 useVirtualTime()
 
-/** Cuts what is open, and lets it come back. */
+/** Cuts the open links, and lets the client reconnect. */
 async function cut(world: World, meanwhile: () => void): Promise<void> {
   for (const link of world.open) link.fail('cut')
   meanwhile()
@@ -22,7 +22,7 @@ describe.each([...NAMES])('over %s', (name) => {
     for (const each of NAMES) if (each !== name) world.transports[each].script = hanging
   }
 
-  test('cut anywhere, it goes on from its cursor', async () => {
+  test('cut at any point, it resumes from its cursor', async () => {
     const world = createWorld({ firstLook: false })
     only(world)
     const loop = run(world.client.subscribe('42'))
@@ -43,7 +43,7 @@ describe.each([...NAMES])('over %s', (name) => {
 })
 
 describe('lost to retention', () => {
-  test('is a gap event with what was missed, where the loop is', async () => {
+  test('is a gap event in the loop, which says what was missed', async () => {
     const world = createWorld()
     world.log.fill('42', 3)
     const job = world.client.subscribe('42')
@@ -59,7 +59,7 @@ describe('lost to retention', () => {
     expect(job.state.lastEventId).toBe('e1-20')
   })
 
-  test('before the first event is one too', async () => {
+  test('before the first event is a gap too', async () => {
     const world = createWorld()
     world.log.fill('42', 20)
     world.log.trim('42', 10)
@@ -69,7 +69,7 @@ describe('lost to retention', () => {
     expect(loop.seqs.slice(1)).toEqual(upTo(20, 11))
   })
 
-  test('after a given cursor, of unknown size', async () => {
+  test('after a given cursor is a gap of unknown size', async () => {
     const world = createWorld()
     world.log.fill('42', 20)
     world.log.trim('42', 10)
@@ -79,7 +79,7 @@ describe('lost to retention', () => {
     expect(loop.seqs.slice(1)).toEqual(upTo(20, 11))
   })
 
-  test('is thrown, after what was had, where that is asked for', async () => {
+  test("is thrown after the events before it, with `onGap: 'throw'`", async () => {
     const world = createWorld()
     world.log.fill('42', 3)
     const job = world.client.subscribe('42', { onGap: 'throw' })
@@ -94,7 +94,7 @@ describe('lost to retention', () => {
     expect(world.open).toEqual([])
   })
 
-  test('is none where nothing was lost', async () => {
+  test('is not reported where nothing was lost', async () => {
     const world = createWorld()
     world.log.fill('42', 3)
     const loop = run(world.client.subscribe('42', { onGap: 'throw' }))
@@ -107,7 +107,7 @@ describe('lost to retention', () => {
   })
 })
 
-test('a log that was replaced is a gap, and is read from its start', async () => {
+test('a replaced log is a gap, and is read from its start', async () => {
   const world = createWorld()
   world.log.fill('42', 5)
   const job = world.client.subscribe('42')
@@ -122,7 +122,7 @@ test('a log that was replaced is a gap, and is read from its start', async () =>
   expect(job.state.lastEventId).toBe('e2-2')
 })
 
-test('the reader who persists lastEventId and comes back has the rest, once', async () => {
+test('a reader that persists lastEventId and returns gets the rest, once', async () => {
   const world = createWorld()
   world.log.fill('42', 10)
   const first = world.client.subscribe('42')
@@ -143,7 +143,7 @@ test('the reader who persists lastEventId and comes back has the rest, once', as
 })
 
 describe('tail', () => {
-  test('has only what comes next, and loses nothing of that when it is cut', async () => {
+  test('delivers only new events, and loses none of them to a cut', async () => {
     const world = createWorld()
     world.log.fill('42', 10)
     const loop = run(world.client.subscribe('42', { after: 'tail', onGap: 'throw' }))
@@ -155,7 +155,7 @@ describe('tail', () => {
     expect(loop.seqs).toEqual(upTo(15, 11))
   })
 
-  test('cut before anything came next, it goes on from where it began', async () => {
+  test('cut before the first new event, it resumes from where it began', async () => {
     const world = createWorld()
     world.log.fill('42', 10)
     const loop = run(world.client.subscribe('42', { after: 'tail' }))
@@ -165,7 +165,7 @@ describe('tail', () => {
     expect(world.links.at(-1)?.request.jobs[0]?.after).toBe('e1-10')
   })
 
-  test('of two links and a look, asked at different times, none is lost', async () => {
+  test('two links and a single read that begin at different times lose no event', async () => {
     const world = createWorld()
     world.transports.websocket.script = serving(world.log, { delayMs: 320 })
     world.log.fill('42', 10)
@@ -182,7 +182,7 @@ describe('tail', () => {
   })
 })
 
-test('a life of five seconds or more is taken up at once, on the same transport', async () => {
+test('a connection that lasted five seconds or more is reopened at once, on the same transport', async () => {
   const world = createWorld({ scripts: { websocket: hanging } })
   world.log.fill('42', 2)
   const loop = run(world.client.subscribe('42'))

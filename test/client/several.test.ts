@@ -10,7 +10,7 @@ useVirtualTime()
 const follow = (world: World, jobs: readonly string[]): Map<string, Loop> => new Map(jobs.map((job) => [job, run(world.client.subscribe(job))]))
 
 describe('jobs share one link', () => {
-  test('that changes them in place, where it can', async () => {
+  test('which changes its jobs in place where the transport can', async () => {
     const world = createWorld()
     for (const job of ['1', '2', '3']) world.log.fill(job, 2)
     const loops = follow(world, ['1', '2'])
@@ -23,7 +23,7 @@ describe('jobs share one link', () => {
     expect(world.links).toHaveLength(1)
   })
 
-  test('or another one that takes over, where it cannot: nothing lost, nothing twice', async () => {
+  test('or is replaced by another link where it cannot: nothing is lost or repeated', async () => {
     const world = createWorld({ canUpdate: false, firstLook: false })
     for (const job of ['1', '2', '3']) world.log.fill(job, 2)
     const loops = follow(world, ['1', '2'])
@@ -39,7 +39,7 @@ describe('jobs share one link', () => {
     expect(world.said('lost')).toEqual([])
   })
 
-  test('and while another one is needed, the other transports stand by', async () => {
+  test('and while another link is needed, the other transports are candidates', async () => {
     const world = createWorld({ canUpdate: false, firstLook: false, scripts: { websocket: hanging } })
     for (const job of ['1', '2']) world.log.fill(job, 2)
     const [first] = follow(world, ['1']).values()
@@ -48,14 +48,14 @@ describe('jobs share one link', () => {
     const second = run(world.client.subscribe('2'))
     for (const job of ['1', '2']) world.log.fill(job, 4)
     await elapse(300)
-    // The old stream is read on meanwhile; the new one hangs, and a websocket beside it.
+    // The old event stream is read on meanwhile. The new one hangs, and so does a WebSocket beside it.
     expect(first?.seqs).toEqual(upTo(4))
     await elapse(500)
     expect(second.seqs).toEqual(upTo(4))
     expect(world.open.map(({ transport }) => transport)).toContain('long-poll')
   })
 
-  test('that lets go of the one that has ended, or is left', async () => {
+  test('and a job that has ended or is left is removed from it', async () => {
     const world = createWorld()
     for (const job of ['1', '2', '3']) world.log.fill(job, 2)
     const second = world.client.subscribe('2')
@@ -71,7 +71,7 @@ describe('jobs share one link', () => {
     await expectNothingLeft(world)
   })
 
-  test('which goes on when another job fails, is unknown, or has long ended', async () => {
+  test('which goes on when another job fails, is unknown, or has ended long ago', async () => {
     const world = createWorld()
     world.log.fill('good', 2)
     world.log.append('ended', 'succeeded', 7)
@@ -86,7 +86,7 @@ describe('jobs share one link', () => {
 })
 
 describe('two readers of one job', () => {
-  test('at different places share its reading', async () => {
+  test('at different positions share one reading', async () => {
     const world = createWorld({ firstLook: false })
     world.log.fill('42', 20)
     const first = run(world.client.subscribe('42'))
@@ -105,7 +105,7 @@ describe('two readers of one job', () => {
     expect(world.open[0]?.jobs).toHaveLength(1)
   })
 
-  test('one closes, the other goes on', async () => {
+  test('one closes, and the other goes on', async () => {
     const world = createWorld()
     world.log.fill('42', 2)
     const closing = world.client.subscribe('42')
@@ -119,7 +119,7 @@ describe('two readers of one job', () => {
     expect(world.links).toHaveLength(1)
   })
 
-  test.each([true, false])('a slow one is paused and holds nobody up; it has everything in the end (update: %s)', async (canUpdate) => {
+  test.each([true, false])('a slow one is paused, holds up nobody, and gets every event in the end (update: %s)', async (canUpdate) => {
     const world = createWorld({ bufferSize: 20, canUpdate })
     world.log.fill('42', 5)
     const fast = run(world.client.subscribe('42'))
@@ -151,7 +151,7 @@ describe('two readers of one job', () => {
     await expectNothingLeft(world)
   })
 
-  test('a slow one alone: its link is let go, and taken up from the last event that was queued', async () => {
+  test('a slow one alone: its link is closed, and resumes from the last queued event', async () => {
     const world = createWorld({ bufferSize: 10, firstLook: false })
     world.log.fill('42', 30)
     const iterator = world.client.subscribe('42')[Symbol.asyncIterator]()
@@ -168,7 +168,7 @@ describe('two readers of one job', () => {
     await iterator.return?.()
   })
 
-  test('by bytes as well', async () => {
+  test('a slow one is also paused by bufferBytes', async () => {
     const world = createWorld({ bufferBytes: 10_000 })
     for (let index = 0; index < 5; index += 1) world.log.append('42', 'output', 'x'.repeat(4000))
     const iterator = world.client.subscribe('42')[Symbol.asyncIterator]()
@@ -183,7 +183,7 @@ describe('two readers of one job', () => {
 })
 
 describe('mux', () => {
-  test.each([1, 2])('%i: as many links as it takes', async (mux) => {
+  test.each([1, 2])('%i: as many links as the jobs need', async (mux) => {
     const world = createWorld({ firstLook: false })
     for (const transport of Object.values(world.transports)) transport.script = serving(world.log, { mux })
     const jobs = ['1', '2', '3', '4', '5']
@@ -197,7 +197,7 @@ describe('mux', () => {
     for (const link of world.links) for (const list of link.lists) expect(list.length).toBeLessThanOrEqual(mux)
   })
 
-  test('a link freed takes the next job', async () => {
+  test('a link with a free place takes the next job', async () => {
     const world = createWorld({ firstLook: false })
     world.transports.websocket.script = serving(world.log, { mux: 1 })
     for (const job of ['1', '2', '3']) world.log.fill(job, 2)
@@ -211,7 +211,7 @@ describe('mux', () => {
     expect(world.open).toHaveLength(2)
   })
 
-  test('a job is read once, though another link has room for it', async () => {
+  test('a job is read once, even if another link has room for it', async () => {
     const world = createWorld({ firstLook: false })
     world.transports.websocket.script = serving(world.log, { mux: 1 })
     for (const job of ['1', '2']) world.log.fill(job, 2)
@@ -227,7 +227,7 @@ describe('mux', () => {
     expect(world.open).toHaveLength(1)
   })
 
-  test.each([true, false])('two hundred jobs: lists of at most `mux`, no reading twice (update: %s)', async (canUpdate) => {
+  test.each([true, false])('two hundred jobs: each link has at most `mux`, and no job is read twice (update: %s)', async (canUpdate) => {
     const world = createWorld({ canUpdate })
     const jobs = Array.from({ length: 200 }, (_, index) => `job-with-a-rather-long-name-${index}`)
     for (const job of jobs) world.log.fill(job, 2)
@@ -245,7 +245,7 @@ describe('mux', () => {
   })
 })
 
-test('jobs that are asked for while everything hangs are looked at all the same', async () => {
+test('jobs that are added while no transport answers still get a first read', async () => {
   const world = createWorld({ scripts: { websocket: hanging, sse: hanging, 'long-poll': hanging, 'short-poll': hanging } })
   for (const job of ['1', '2', '3']) world.log.fill(job, 3)
   const loops = follow(world, ['1', '2'])
@@ -255,8 +255,8 @@ test('jobs that are asked for while everything hangs are looked at all the same'
   for (const loop of loops.values()) expect(loop.seqs).toEqual(upTo(3))
 })
 
-test('a server that gives each of two readers of one job an epoch of their own is not asked at full speed', async () => {
-  // No link can serve both, and none can be changed in place.
+test('a server that gives two readers of one job an epoch each does not cause a loop of requests', async () => {
+  // No link can serve both readers, and none can change its jobs in place.
   const perEpoch: Script = (link) =>
     link.after(10, () => {
       link.push({ control: 'hello', protocol: 1, heartbeatMs: 15_000, mux: 128 })
@@ -270,6 +270,6 @@ test('a server that gives each of two readers of one job an epoch of their own i
   })
   for (const after of ['e1-0', 'e2-0']) run(world.client.subscribe('42', { after }))
   await elapse(10_000)
-  // At full speed it would be some hundreds.
+  // A loop would make some hundreds.
   expect(world.links.length).toBeLessThan(60)
 })

@@ -1,4 +1,4 @@
-/** What `share` promises: a client that knows nothing of tabs is carried by another one, carries others, and goes its own way where nobody does. */
+/** What `share` promises: a client follows through another client, serves others, and connects by itself where there is no leader. It knows nothing of tabs. */
 
 import { expect, test } from 'vitest'
 import { createHub } from './share.ts'
@@ -7,7 +7,7 @@ import { createWorld, expectNothingLeft, run, upTo, useVirtualTime } from './wor
 
 useVirtualTime()
 
-test('three clients, one connection: each event once for each, whoever carries it when', async () => {
+test('three clients, one connection: each client gets each event once, whoever leads', async () => {
   const hub = createHub()
   const world = createWorld({ share: hub.share, firstLook: false })
   const clients = [world.client, world.another(), world.another()]
@@ -26,7 +26,7 @@ test('three clients, one connection: each event once for each, whoever carries i
   for (const job of jobs) world.log.fill(job, 20)
   await elapse(100)
 
-  // The one who led is closed: the others go on by themselves, then with another one.
+  // The leader is closed. The others connect by themselves, then follow another leader.
   clients[0]?.close()
   hub.lead(undefined)
   await elapse(2000)
@@ -50,7 +50,7 @@ test('three clients, one connection: each event once for each, whoever carries i
   await expectNothingLeft(world)
 })
 
-test('who carries dies without a word: a silence that is out of character is noticed, and nothing is lost', async () => {
+test('a leader dies without a word: the unusual silence is noticed, and nothing is lost', async () => {
   const hub = createHub()
   const world = createWorld({ share: hub.share })
   const [leader, other] = [world.client, world.another()]
@@ -63,7 +63,7 @@ test('who carries dies without a word: a silence that is out of character is not
     await elapse(50)
   }
   expect(hub.carried).toBe(1)
-  // It is frozen: it neither says nor brings anything any more.
+  // The leader is frozen: it neither reports nor delivers anything any more.
   for (const link of world.open) link.push = () => {}
   for (let seq = 51; seq <= 100; seq += 1) {
     world.log.fill('42', seq)

@@ -1,15 +1,15 @@
-/** A stand-in for sharing between tabs: clients of one process, of which one at a time carries what the others follow. */
+/** Replaces the sharing between tabs: the clients of one process, one of which at a time leads and reads the jobs of the others. */
 
 import { createQueue } from '../../src/async/queue.ts'
 import type { Frame } from '../../src/protocol/frames.ts'
 import type { JobCursor, Mode, OpenRequest, Reader, Share, ShareHost, Transport } from '../../src/types.ts'
 
 export interface Hub {
-  /** For one client each. */
+  /** Passed to each client as its `share` option. */
   share: Share
-  /** From now on that client, by the order of their first use, carries; undefined: nobody does. */
+  /** Makes a client the leader, by the order in which the clients were created. `undefined`: there is no leader. */
   lead(index: number | undefined): void
-  /** How many readers the one who leads carries for others. */
+  /** How many readers the leader has for other clients. */
   readonly carried: number
 }
 
@@ -73,7 +73,7 @@ export function createHub(): Hub {
         open.set(asked.job, { ref: asked.ref, reader })
         readers.add(reader)
         host?.join(reader)
-        // It is read from where it is: who carries may be there already, and says nothing anew.
+        // A reader that has a position begins there. The leader may be past it already, and does not report `subscribed` again.
         if (asked.epoch) reader.subscribed('running')
       }
     }
@@ -102,7 +102,7 @@ export function createHub(): Hub {
   }
 }
 
-/** A reader whose frames are somebody else's link. */
+/** A reader whose frames go to another client's link. */
 function readerOf({ job, after, epoch, seq = 0, ref }: JobCursor, push: (frame: Frame) => void, changed: (reader: Reader) => void): Reader {
   let mode: Mode = 'link'
   const reader: Reader = {

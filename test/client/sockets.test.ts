@@ -1,4 +1,4 @@
-/** The client over real sockets: each transport against a server that is cut, the kit, and what is left open afterwards. */
+/** The client over real sockets: each transport against a server that cuts connections, the server kit, and what is left open afterwards. */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createClient, longPoll, shortPoll, sse, webSocket } from '../../src/index.ts'
@@ -14,7 +14,7 @@ const makers: [name: string, make: () => Transport][] = [
   ['short-poll', shortPoll]
 ]
 
-/** The machine may be busy. */
+/** A long timeout, since the machine may be busy. */
 vi.setConfig({ testTimeout: 30_000 })
 const eventually = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000 })
 
@@ -42,7 +42,7 @@ function clientOf(options: ClientOptions): Client {
 const seqs = (events: readonly JobEvent[]): number[] => events.map(({ seq }) => seq)
 
 describe.each(makers)('over %s', (name, make) => {
-  test('cut after every few events: each of them once, in order, to the end', async () => {
+  test('a connection cut every few events delivers each event once, in order, to the end', async () => {
     const job = clientOf({ transports: [make()], firstLook: false }).subscribe('42')
     const events: JobEvent[] = []
     server.append('42')
@@ -59,7 +59,7 @@ describe.each(makers)('over %s', (name, make) => {
     if (name !== 'websocket') expect(server.received.some(({ headers }) => headers['last-event-id'] === 'e-20')).toBe(true)
   })
 
-  test('left while it reads: nothing is open', async () => {
+  test('leaving in the middle of a stream leaves nothing open', async () => {
     const job = clientOf({ transports: [make()] }).subscribe('42')
     server.append('42')
     const iterator = job[Symbol.asyncIterator]()
@@ -71,7 +71,7 @@ describe.each(makers)('over %s', (name, make) => {
     await eventually(() => expect(server.open).toBe(0))
   })
 
-  test('a slow reader has all of it, and the server is not read meanwhile', async () => {
+  test('a slow reader gets every event, and the server is not read meanwhile', async () => {
     const paused = vi.fn()
     const client = clientOf({ transports: [make()], firstLook: false, bufferSize: 20, onDiagnostic: ({ type }) => type === 'paused' && paused() })
     for (let seq = 1; seq <= 100; seq += 1) server.append('42')
@@ -96,7 +96,7 @@ describe.each(makers)('over %s', (name, make) => {
     await expect(iterator.next()).rejects.toMatchObject({ name: 'JobtailError', code: expected, status })
   })
 
-  test('what is no frame is told with how it begins, and read past once the server is well', async () => {
+  test('text that is no frame fails as `protocol`, and reading succeeds once the server is repaired', async () => {
     server.append('42')
     server.fault = { do: 'text', text: '{"control":"hello","protocol":"one"' }
     const failures: string[] = []
@@ -115,7 +115,7 @@ describe.each(makers)('over %s', (name, make) => {
   })
 })
 
-test.each(makers.slice(0, 2))('%s ended cleanly by the server: the job goes on', async (_, make) => {
+test.each(makers.slice(0, 2))('%s: a body that the server ends cleanly does not end the job', async (_, make) => {
   const job = clientOf({ transports: [make()], firstLook: false }).subscribe('42')
   const events: JobEvent[] = []
   server.append('42')
@@ -130,7 +130,7 @@ test.each(makers.slice(0, 2))('%s ended cleanly by the server: the job goes on',
   expect(seqs(events)).toEqual(upTo(7))
 })
 
-test('with everything hanging the server sees all four begin, and none once it is left', async () => {
+test('when nothing answers, all four transports are tried, and leaving closes them all', async () => {
   server.fault = { do: 'hang' }
   const job = clientOf({ staggerMs: 20, firstLook: false }).subscribe('42')
   const pending = job[Symbol.asyncIterator]().next()
@@ -141,7 +141,7 @@ test('with everything hanging the server sees all four begin, and none once it i
   await eventually(() => expect(server.open).toBe(0))
 })
 
-test('a finished job needs one JSON request; no socket is left', async () => {
+test('a finished job takes one JSON request and leaves no socket', async () => {
   for (let seq = 1; seq <= 20; seq += 1) server.append('42')
   server.append('42', 'succeeded', 7)
   const events: JobEvent[] = []
@@ -151,8 +151,8 @@ test('a finished job needs one JSON request; no socket is left', async () => {
   await eventually(() => expect(server.open).toBe(0))
 })
 
-describe('with the kit', () => {
-  test('start, follow, result', async () => {
+describe('with the server kit', () => {
+  test('start, subscribe, result', async () => {
     const { base } = await serve({
       async start(job, input) {
         for (let current = 1; current <= 30; current += 1) await job.progress({ current, total: 30 })
@@ -168,14 +168,14 @@ describe('with the kit', () => {
     expect(seqs(events)).toEqual(upTo(34))
     expect(await job.result).toEqual({ got: { video: 7 } })
     expect(job.state).toMatchObject({ status: 'succeeded', progress: { current: 30, total: 30 } })
-    // And again, from the end, by the snapshot alone.
+    // Once more from the last event: the snapshot alone tells the result.
     expect(await client.subscribe(job.jobId).result).toEqual({ got: { video: 7 } })
     const late = client.subscribe(job.jobId, { after: job.state.lastEventId })
     for await (const event of late) expect(event).toBeUndefined()
     expect(late.state).toMatchObject({ status: 'succeeded', result: { got: { video: 7 } } })
   })
 
-  test('start with one key twice is one job', async () => {
+  test('two starts with one key make one job', async () => {
     const started = vi.fn()
     const { base } = await serve({ start: () => started() })
     const client = clientOf({ url: base })
@@ -186,7 +186,7 @@ describe('with the kit', () => {
     await expect(client.start(2, { idempotencyKey: 'k' })).rejects.toMatchObject({ code: 'bad-request', status: 422 })
   })
 
-  test('cancel stops the work, wherever it is followed', async () => {
+  test('a cancel stops the work, and every follower sees it', async () => {
     const { base } = await serve({
       start: ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
     })
@@ -201,7 +201,7 @@ describe('with the kit', () => {
     await expect(job.result).rejects.toMatchObject({ name: 'JobFailedError', code: 'cancelled' })
   })
 
-  test.each(makers)('%s alone: many jobs at once', async (_, make) => {
+  test.each(makers)('%s as the only transport follows many jobs at once', async (_, make) => {
     const { base, jobs, openConnections } = await serve({ shortPollPauseMs: 20 })
     const ids = Array.from({ length: 12 }, (_, index) => `job ${index}/ä`)
     for (const id of ids) await jobs.publish(id, 'queued')
@@ -218,7 +218,7 @@ describe('with the kit', () => {
     expect(await openConnections()).toBeLessThanOrEqual(15)
   })
 
-  test('a token that has expired is asked for once more', async () => {
+  test('an expired token is replaced by one more call of the token source', async () => {
     const { base, jobs } = await serve({
       authorize({ request }) {
         const token = request.headers.get('authorization')

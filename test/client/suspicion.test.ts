@@ -1,4 +1,4 @@
-/** Silence out of character: what the connection may have missed is read beside it, and a connection that has missed something is replaced. */
+/** A silence that is longer than usual makes a link suspect. A single read fetches what the link may have missed, and a link that has missed something is replaced. */
 
 import { describe, expect, test } from 'vitest'
 import { type Frame, isControl } from '../../src/protocol/frames.ts'
@@ -11,7 +11,7 @@ useVirtualTime()
 
 const lesser: Script = (link) => link.fail('unsupported')
 
-/** Serves until it is muted; what is open then stays open. */
+/** Serves until it is muted. Links that are open then stay open. */
 function mutable(world: World): { mute(): void } {
   const muted: (() => void)[] = []
   for (const transport of Object.values(world.transports)) {
@@ -35,7 +35,7 @@ interface Running {
   world: World
   loop: Loop
   mute(): void
-  /** Appends an event each 50 ms. */
+  /** Appends an event every 50 ms. */
   work(events: number): Promise<void>
 }
 
@@ -58,7 +58,7 @@ async function lively(only?: Name): Promise<Running> {
 
 describe('a connection that falls silent without a close', () => {
   test.each(['websocket', 'sse', 'long-poll'] as const)(
-    '%s: its events come by the look within two seconds, and by another connection from then on',
+    '%s: a single read brings its events within two seconds, and another connection does from then on',
     async (name) => {
       const { world, loop, mute, work } = await lively(name)
       mute()
@@ -74,7 +74,7 @@ describe('a connection that falls silent without a close', () => {
     }
   )
 
-  test('and the end of the job with it: the look brings that', async () => {
+  test('the end of the job is missed too: a single read brings it', async () => {
     const { world, loop, mute } = await lively()
     mute()
     world.log.append('42', 'succeeded')
@@ -83,7 +83,7 @@ describe('a connection that falls silent without a close', () => {
   })
 })
 
-test('a short poll, which looks by itself after each pause, is not looked beside', async () => {
+test('a short poll needs no single read beside it: it reads after each pause anyway', async () => {
   const { world, loop } = await lively('short-poll')
   await elapse(20_000)
   expect(world.said('suspected')).toEqual([])
@@ -93,7 +93,7 @@ test('a short poll, which looks by itself after each pause, is not looked beside
 })
 
 describe('a job that falls quiet', () => {
-  test('keeps its connection, and costs a few reads', async () => {
+  test('keeps its connection, and costs a few single reads', async () => {
     const { world, loop } = await lively()
     const before = world.http.asked.length
     await elapseRoughly(10 * 60_000)
@@ -107,7 +107,7 @@ describe('a job that falls quiet', () => {
     expect(loop.state).toBe('ended')
   })
 
-  test('in bursts: at most a read for each pause, and none once the pauses are known', async () => {
+  test('between bursts: at most one single read for each pause, and none once the pauses are known', async () => {
     const { world, work } = await lively()
     const before = world.http.asked.length
     for (let burst = 0; burst < 10; burst += 1) {
@@ -118,7 +118,7 @@ describe('a job that falls quiet', () => {
     expect(world.said('lost')).toEqual([])
   })
 
-  test('whose next event comes while the look is under way: no reason to leave the connection', async () => {
+  test('and whose next event comes during the single read keeps its connection', async () => {
     const { world, loop } = await lively()
     await elapse(945)
     world.log.fill('42', 101)
@@ -130,15 +130,15 @@ describe('a job that falls quiet', () => {
   })
 })
 
-describe('a look that fails', () => {
+describe('a single read that fails', () => {
   test.each([
     ['hangs', 'hang' as const],
     ['breaks', 'break' as const],
-    ['is answered by somebody else', page(502)],
-    ['is told to wait', problem(503, 'busy', { 'retry-after': '5' })],
-    ['is refused as too old a token', problem(401, 'unauthorized')],
-    ['is forbidden', problem(403, 'forbidden')],
-    ['finds no such job', problem(404, 'unknown-job')]
+    ['is answered by an intermediary', page(502)],
+    ['is answered as busy', problem(503, 'busy', { 'retry-after': '5' })],
+    ['is refused with 401', problem(401, 'unauthorized')],
+    ['is refused with 403', problem(403, 'forbidden')],
+    ['is refused with 404', problem(404, 'unknown-job')]
   ])('%s: the connection stays', async (_, fault) => {
     const { world, loop, work } = await lively()
     world.http.faults.events = fault
@@ -152,7 +152,7 @@ describe('a look that fails', () => {
   })
 })
 
-test('a connection that goes on with heartbeats and brings no events is replaced', async () => {
+test('a connection with heartbeats but no events is replaced', async () => {
   const world = createWorld({ firstLook: false })
   const serve = serving(world.log, { heartbeatMs: 2000 })
   world.transports.websocket.script = (link) => {
@@ -167,7 +167,7 @@ test('a connection that goes on with heartbeats and brings no events is replaced
   expect(world.said('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
 })
 
-test('a quiet job: no reads once its pauses are known, and its dead connection is noticed within two and a half heartbeats', async () => {
+test('a quiet job: no single reads once its pauses are known, and a dead connection is noticed within two and a half heartbeats', async () => {
   const world = createWorld({ firstLook: false })
   const { mute } = mutable(world)
   world.log.create('42')

@@ -1,4 +1,4 @@
-/** Refusals of a token where something was read before, or is read beside. */
+/** A token is refused after something was read, or beside something that is read. */
 
 import { expect, test } from 'vitest'
 import { asked } from './page-phases.ts'
@@ -9,11 +9,11 @@ import { createWorld, expectNothingLeft, NAMES, run, upTo, useVirtualTime } from
 
 useVirtualTime()
 
-test('a token that is refused each time that something has been read is not asked for at full speed', async () => {
+test('a token source whose token is refused after every reading is not called in a loop', async () => {
   let tokens = 0
   const world = createWorld({ firstLook: false, token: () => `token-${++tokens}` })
   world.log.fill('42', 3)
-  // As where a cache answers what a server would not.
+  // A cache may answer like this: the old events first, then the refusal.
   const refusing: Script = (link) =>
     link.after(10, () => {
       link.push({ control: 'hello', protocol: 1, heartbeatMs: 15_000, mux: 128 }, world.log.subscribed('42', 0), ...world.log.framesAfter('42', 0).frames)
@@ -23,11 +23,11 @@ test('a token that is refused each time that something has been read is not aske
   const loop = run(world.client.subscribe('42'))
   await elapseRoughly(60_000)
   expect(tokens).toBeGreaterThan(2)
-  expect(tokens).toBeLessThan(100) // at full speed it were 3,000; chance makes it 20 to 50
+  expect(tokens).toBeLessThan(100) // in a loop it would be 3,000; by chance it is 20 to 50
   expect(loop.seqs).toEqual(upTo(3))
 })
 
-test.each([true, false])('the pages of a slow reader are refused once: a link asks for the rest (beside another job: %s)', async (isBeside) => {
+test.each([true, false])('single requests of a slow reader are refused once, then a link reads the rest (beside another job: %s)', async (isBeside) => {
   let token = 'old'
   const world = createWorld({ bufferSize: 20, firstLook: false, token: () => token })
   world.http.pageSize = 10
@@ -60,7 +60,7 @@ test.each([true, false])('the pages of a slow reader are refused once: a link as
   if (!isBeside) await expectNothingLeft(world)
 })
 
-test('two refusals of one token are one, also where the second comes while a new one is asked for', async () => {
+test('two refusals of one token count once, also if the second comes while the token source is called', async () => {
   let tokens = 0
   const token = async (): Promise<string> => {
     tokens += 1

@@ -1,4 +1,4 @@
-/** The JSON resources of a virtual server, for the look, the snapshot, start and cancel. */
+/** The JSON resources of a virtual server, for single reads, snapshots, start and cancel. */
 
 import type { Reading, WireEvent } from '../../src/protocol/frames.ts'
 import { isControl } from '../../src/protocol/frames.ts'
@@ -17,7 +17,7 @@ export interface Asking {
   isOpen: boolean
 }
 
-/** In place of an answer: nothing ever, a network failure, or what is made. */
+/** In place of an answer: none at all, a network failure, or the response that the function makes. */
 export type Fault = 'hang' | 'break' | (() => Response)
 
 export interface VirtualFetch {
@@ -25,11 +25,11 @@ export interface VirtualFetch {
   readonly asked: Asking[]
   readonly open: number
   faults: Partial<Record<Resource, Fault | undefined>>
-  /** How many events an answer has at most of a job. */
+  /** The most events of a job in one answer. */
   pageSize: number
 }
 
-/** What somebody in between answers. */
+/** An answer of an intermediary. */
 export const page =
   (status: number, headers: Record<string, string> = {}) =>
   (): Response =>

@@ -1,4 +1,4 @@
-/** The jobs of a virtual server: logs with epochs and retention, and who listens to them. */
+/** The jobs of a virtual server: logs with epochs and retention, and their listeners. */
 
 import type { Control, Frame, JobSnapshot, JobStatus, WireEvent } from '../../src/protocol/frames.ts'
 import { isTerminal } from '../../src/protocol/rules.ts'
@@ -7,28 +7,28 @@ import { statusAfter } from '../../src/protocol/status.ts'
 interface Log {
   epoch: number
   events: WireEvent[]
-  /** How many of the oldest are gone. */
+  /** How many of the oldest events are no longer retained. */
   dropped: number
 }
 
 export interface VirtualLog {
-  /** Makes the job if there is none. */
+  /** Creates the job if there is none. */
   append(job: string, type?: string, data?: unknown): WireEvent
-  /** Appends `progress` events up to that seq. */
+  /** Appends `progress` events up to this seq. */
   fill(job: string, count: number): void
-  /** Makes a job without events. */
+  /** Creates a job without events. */
   create(job: string): void
-  /** Forgets all but the events after seq. */
+  /** Drops all events up to this seq. */
   trim(job: string, seq: number): void
-  /** Starts anew, in another epoch. */
+  /** Replaces the log by an empty one with another epoch. */
   rebuild(job: string): void
   has(job: string): boolean
   events(job: string): readonly WireEvent[]
-  /** The seq that a reading from `after` follows. */
+  /** The seq that a reading from cursor `after` begins behind. */
   positionOf(job: string, after: string | undefined): number
   cursorAt(job: string, seq: number): string
   subscribed(job: string, seq: number, ref?: number): Control
-  /** What comes after seq, with `done` where the log has ended. */
+  /** The frames behind a seq, with `done` where the log has ended. */
   framesAfter(job: string, seq: number): { frames: Frame[]; seq: number; done: boolean }
   snapshot(job: string): JobSnapshot
   onChange(listener: (job: string) => void): () => void

@@ -1,22 +1,22 @@
-/** A page without a browser: its events, what it says of itself, and who listens to it. */
+/** A page without a browser: its events, its visibility and network, and its listeners. */
 
 import { afterEach, beforeEach, vi } from 'vitest'
 
 export type LifeEvent = 'pagehide' | 'pageshow' | 'freeze' | 'resume' | 'focus' | 'pointerdown' | 'keydown'
 
 export interface VirtualPage {
-  /** How many listeners are on window, document and connection. */
+  /** How many listeners window, document and connection have. */
   readonly listeners: number
-  /** How many there have ever been. */
+  /** How many listeners were ever added. */
   readonly everAdded: number
   say(event: LifeEvent): void
   show(isVisible: boolean): void
   connect(isOnline: boolean): void
-  /** It is on another network. */
+  /** Changes the type of the network. */
   change(type: string): void
 }
 
-/** For a test file: each test runs in a page of its own, visible and online. */
+/** Gives each test of a file its own page, visible and online. */
 export function useVirtualPage(): VirtualPage {
   const listeners = new Set<unknown>()
   let everAdded = 0

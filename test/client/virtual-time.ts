@@ -1,16 +1,16 @@
-/** Fake timers, with the tasks in between that they don't fake. */
+/** Fake timers, with real tasks in between, which the fake timers don't control. */
 
 import { vi } from 'vitest'
 import { macrotask } from '../../src/async/clock.ts'
 
 const STEP_MS = 5
 
-/** Lets everything that is due happen, and what follows from it. */
+/** Runs everything that is due, and what follows from it. */
 export async function settle(): Promise<void> {
   for (let round = 0; round < 4; round += 1) await macrotask()
 }
 
-/** Lets that much virtual time pass, in steps: what a task sets up is due within it as well. */
+/** Lets so many ms of virtual time pass, in steps, so that timers set by a task fire within that time too. */
 export async function elapse(ms: number): Promise<void> {
   await settle()
   for (let left = ms; left > 0; left -= STEP_MS) {
@@ -19,7 +19,7 @@ export async function elapse(ms: number): Promise<void> {
   }
 }
 
-/** The same for long spans, where 250 ms more or less don't matter. */
+/** The same for long spans, in steps of 250 ms. */
 export async function elapseRoughly(ms: number): Promise<void> {
   for (let left = ms; left > 0; left -= 250) {
     await vi.advanceTimersByTimeAsync(Math.min(250, left))
@@ -29,7 +29,7 @@ export async function elapseRoughly(ms: number): Promise<void> {
 
 let isOfNetwork = false
 
-/** A timer of the network's or the server's: no page throttles it. */
+/** A timer of the network or the server. Hidden pages don't throttle these. */
 export function networkTimer(act: () => void, ms: number): ReturnType<typeof setTimeout> {
   isOfNetwork = true
   try {
@@ -39,7 +39,7 @@ export function networkTimer(act: () => void, ms: number): ReturnType<typeof set
   }
 }
 
-/** From now on the timers of a page that is hidden fire at whole multiples of `everyMs` only, as Chrome's do once it has been hidden for five minutes. */
+/** From now on, while the page is hidden, its timers fire only at whole multiples of `everyMs`. Chrome does so after five minutes. */
 export function throttleTimers(everyMs: number, isHidden: () => boolean): void {
   const { setTimeout: set } = globalThis
   const throttled = (act: () => void, ms = 0): ReturnType<typeof setTimeout> => {

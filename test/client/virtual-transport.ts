@@ -1,4 +1,4 @@
-/** Transports without a network: a script says what each link does. */
+/** Transports without a network: a script decides what each link does. */
 
 import { createQueue } from '../../src/async/queue.ts'
 import { type FailureReason, TransportError } from '../../src/errors.ts'
@@ -10,27 +10,27 @@ import { networkTimer } from './virtual-time.ts'
 export interface VirtualLink {
   readonly transport: string
   readonly request: OpenRequest
-  /** By the virtual clock. */
+  /** In ms of virtual time. */
   readonly startedAt: number
   readonly isOpen: boolean
-  /** What it was asked for last. */
+  /** The jobs of the latest request. */
   readonly jobs: OpenRequest['jobs']
-  /** Each list that it was asked for. */
+  /** The jobs of each request. */
   readonly lists: OpenRequest['jobs'][]
   push(...frames: Frame[]): void
-  /** The same, with how long they are on the wire. */
+  /** The same, with the size of the frames on the wire. */
   pushBatch(frames: Batch): void
-  /** Bytes that make no frame yet: it has opened. */
+  /** Reports that the link has opened, without a frame. */
   opened(): void
   end(): void
   fail(reason: FailureReason, status?: number, retryAfterMs?: number): void
-  /** Calls back after so long, unless it is over before. */
+  /** Calls back after so many ms, unless the link has ended by then. */
   after(ms: number, act: () => void): void
   onUpdate(listener: () => void): void
   onOver(listener: () => void): void
 }
 
-/** What a link does once it has been opened. */
+/** What a link does after it was opened. */
 export type Script = (link: VirtualLink) => void
 
 export interface VirtualTransport extends Transport {
@@ -38,7 +38,7 @@ export interface VirtualTransport extends Transport {
 }
 
 export interface TransportOptions {
-  /** Whether its links can change their jobs. */
+  /** Whether a link can change its jobs in place. */
   canUpdate?: boolean
 }
 
@@ -113,7 +113,7 @@ export function virtualTransport(name: string, links: VirtualLink[], script: Scr
 }
 
 export interface ServingOptions {
-  /** Its round trip. */
+  /** The round trip in ms. */
   delayMs?: number
   mux?: number
   heartbeatMs?: number
@@ -121,7 +121,7 @@ export interface ServingOptions {
   subscribedMs?: number
 }
 
-/** Reads the log as a server should. */
+/** Reads the log as a server does. */
 export const serving =
   (log: VirtualLog, { delayMs = 10, mux = 128, heartbeatMs = 15_000, subscribedMs = 0 }: ServingOptions = {}): Script =>
   (link) => {
@@ -155,7 +155,7 @@ export const serving =
       link.push({ control: 'hello', protocol: 1, heartbeatMs, mux })
       link.after(subscribedMs, () => {
         read(link.request.jobs, true)
-        read(link.jobs, false) // what was changed while it was opening
+        read(link.jobs, false) // the jobs may have changed while the link was opening
         link.onUpdate(() => link.after(delayMs, () => read(link.jobs, false)))
       })
       const beat = (): void => {
@@ -170,7 +170,7 @@ export const serving =
 /** Never answers. */
 export const hanging: Script = () => {}
 
-/** Answers, and delivers nothing. */
+/** Opens, and delivers no frame. */
 export const mute: Script = (link) => link.after(10, () => link.opened())
 
 export const failing =
@@ -178,7 +178,7 @@ export const failing =
   (link) =>
     link.after(afterMs, () => link.fail(reason, status, retryAfterMs))
 
-/** Does as another for so long, then is cut. */
+/** Runs another script for so many ms, then the connection is cut. */
 export const dying =
   (script: Script, afterMs: number): Script =>
   (link) => {

@@ -1,4 +1,4 @@
-/** A client in a virtual world: its server, its transports, what it did, and that it leaves nothing behind. */
+/** A client in a virtual world: its server, its transports, a record of what it did, and a check that it leaves nothing behind. */
 
 import { afterEach, beforeEach, expect, type MockInstance, vi } from 'vitest'
 import { createClient } from '../../src/core.ts'
@@ -16,22 +16,22 @@ export interface World {
   readonly log: VirtualLog
   readonly client: Client
   readonly http: VirtualFetch
-  /** Every link ever opened. */
+  /** Every link that was opened. */
   readonly links: VirtualLink[]
   readonly open: VirtualLink[]
   readonly diagnostics: Diagnostic[]
   readonly transports: Record<Name, VirtualTransport>
-  /** Links opened, as `name@ms`. */
+  /** When links were opened, as `name@ms`. */
   readonly starts: string[]
   said(type: Diagnostic['type']): Diagnostic[]
   another(options?: Omit<ClientOptions, 'transports'>): Client
 }
 
 export interface WorldOptions extends Omit<ClientOptions, 'transports'> {
-  /** What each transport does; `serving` where it isn't said. */
+  /** The script of each transport. The default is `serving`. */
   scripts?: Partial<Record<Name, Script>>
   canUpdate?: TransportOptions['canUpdate']
-  /** Without one the look and the snapshot answer after 10 ms. */
+  /** How long single reads and snapshots take, in ms. The default is 10. */
   httpDelayMs?: number
 }
 
@@ -76,11 +76,11 @@ export function createWorld({ scripts = {}, canUpdate = true, httpDelayMs = 10, 
   return world
 }
 
-/** A loop over a subscription, as it goes. */
+/** A loop over a subscription: its events so far, and how it ends. */
 export interface Loop {
   readonly events: JobEvent[]
   readonly seqs: number[]
-  /** What it threw. */
+  /** What the loop threw. */
   error: unknown
   state: 'running' | 'ended' | 'threw'
 }
@@ -110,7 +110,7 @@ export function run(subscription: Subscription): Loop {
 
 export const upTo = (last: number, first = 1): number[] => Array.from({ length: last - first + 1 }, (_, index) => first + index)
 
-/** Nothing open, nothing due. */
+/** Expects that nothing is open and no timer is set. */
 export async function expectNothingLeft(world: World): Promise<void> {
   await elapse(0)
   expect(world.open.map(({ transport }) => transport)).toEqual([])
@@ -118,7 +118,7 @@ export async function expectNothingLeft(world: World): Promise<void> {
   expect(vi.getTimerCount()).toBe(0)
 }
 
-/** For a test file in virtual time: afterwards every client is closed, and nothing is left of any. */
+/** Sets a test file up for virtual time. After each test every client is closed, and nothing may be left of it. */
 export function useVirtualTime(): { warn: MockInstance<typeof console.warn> } {
   const spies = {} as { warn: MockInstance<typeof console.warn> } // as: filled before each test
   const rejections: unknown[] = []
@@ -126,7 +126,7 @@ export function useVirtualTime(): { warn: MockInstance<typeof console.warn> } {
   beforeEach(() => {
     vi.useFakeTimers()
     spies.warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
-    // Full jitter may be 0: with real chance, a wait that a test relies on would be over too soon once in some hundred runs.
+    // Full jitter may choose 0. With real chance, a pause that a test relies on would be too short once in some hundred runs.
     vi.spyOn(Math, 'random').mockImplementation(createRandom(1))
     process.on('unhandledRejection', note)
   })

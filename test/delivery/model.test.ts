@@ -32,16 +32,16 @@ describe('any schedule of overlapping readings', () => {
 
 /** Deliberate mistakes that the simulation has to find, which proves that it works. */
 const mistakes: Record<string, Accept> = {
-  'what was had is delivered again': (position, told, asked) => {
+  'an event is delivered again': (position, told, asked) => {
     const accepted = accept(position, told, asked)
     return accepted && { ...accepted, position: { ...accepted.position, seq: told.seq, cursor: told.cursor } }
   },
-  'epochs are taken for one': (position, told, asked) => accept({ ...position, epoch: position.epoch && told.epoch }, told, asked),
-  'an answer that was under way while the epoch changed is taken for later': (position, told, asked) =>
+  'two epochs count as one': (position, told, asked) => accept({ ...position, epoch: position.epoch && told.epoch }, told, asked),
+  'an answer from before a change of the epoch counts as a later one': (position, told, asked) =>
     accept(position, told, asked.cursor === undefined && position.epoch !== undefined ? position : asked),
-  'a tail asked for again is taken for one’s own': (position, told, asked) => accept(position, told, asked.cursor === 'tail' ? position : asked),
-  'the cursor of another reader is taken for one’s own': (position, told, asked) => accept(position, told, asked.cursor === 'tail' ? asked : position),
-  'a gap is not told': (position, told, asked) => {
+  'a tail requested again counts as the first one': (position, told, asked) => accept(position, told, asked.cursor === 'tail' ? position : asked),
+  'the cursor of another reader counts as its own': (position, told, asked) => accept(position, told, asked.cursor === 'tail' ? asked : position),
+  'a gap is not reported': (position, told, asked) => {
     const accepted = accept(position, told, asked)
     return accepted && { position: accepted.position }
   },

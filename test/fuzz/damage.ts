@@ -1,4 +1,4 @@
-/** Values, texts and bytes that nobody should send. */
+/** Values, texts and bytes that no correct peer sends. */
 
 import type { Tape } from './tape.ts'
 
@@ -26,7 +26,7 @@ const STRINGS = [
 const NUMBERS = [0, 1, -1, 0.5, 1e21, 1e308, 5e-324, 2 ** 53, 2 ** 53 - 1, -(2 ** 53), 4294967296] as const
 const KEYS = ['a', '__proto__', 'constructor', 'prototype', 'control', 'id', 'toString', '', 'é', 'hasOwnProperty'] as const
 
-/** Deeper than any real data, and within the stack. */
+/** Deeper than any real data, but not too deep for the stack. */
 const DEEP = 400
 
 export function text(tape: Tape): string {
@@ -57,7 +57,7 @@ export function value(tape: Tape, depth = 3): unknown {
     default: {
       const entries = tape.list(4, () => [tape.pick(KEYS), value(tape, depth - 1)] as const)
       if (entries.some(([key]) => key === '__proto__')) tape.note('__proto__ keys')
-      return Object.fromEntries([...entries, ...(tape.oneIn(8) ? [['__proto__', { polluted: 1 }]] : [])]) // fromEntries makes an own one of it
+      return Object.fromEntries([...entries, ...(tape.oneIn(8) ? [['__proto__', { polluted: 1 }]] : [])]) // `fromEntries` makes it an own property
     }
   }
 }
@@ -69,7 +69,7 @@ function nested(tape: Tape): unknown {
   return inner
 }
 
-/** A copy in which one field, also of an object within it, is of another type or missing. */
+/** A copy in which one field, possibly a nested one, is missing or of another type. */
 export function spoil(tape: Tape, whole: unknown): unknown {
   if (typeof whole !== 'object' || whole === null || tape.oneIn(6)) return value(tape)
   const names = Object.keys(whole)
@@ -108,7 +108,7 @@ const BYTES: [number[], ...number[][]] = [[0xff], [0xc3], [0xe2, 0x82], [0xf0, 0
 
 const encoder = new TextEncoder()
 
-/** A copy with some bytes changed, removed, doubled or inserted. */
+/** A copy with some bytes changed, removed, duplicated or inserted. */
 export function damageBytes(tape: Tape, source: Uint8Array): Uint8Array {
   let bytes = Buffer.from(source)
   for (let left = 1 + tape.below(3); left > 0; left -= 1) {
@@ -150,7 +150,7 @@ export const damageText = (tape: Tape, source: string): string => new TextDecode
 
 /** The bytes, cut into pieces anywhere. */
 export function split(tape: Tape, bytes: Uint8Array): Uint8Array<ArrayBuffer>[] {
-  // Each byte alone, a few cuts, or none.
+  // Single bytes, a few cuts, or none.
   if (bytes.length < 600 && tape.oneIn(6)) {
     tape.note('streams cut at every byte')
     return Array.from(bytes, (byte) => Uint8Array.of(byte))

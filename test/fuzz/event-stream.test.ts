@@ -44,7 +44,7 @@ function writer(tape: Tape) {
   }
 }
 
-/** Text that may stand between events without meaning. */
+/** Text without meaning that may stand between events. */
 function pad(tape: Tape, line: (text: string) => void): void {
   switch (tape.below(7)) {
     case 0:
@@ -85,12 +85,12 @@ function encode(tape: Tape, frames: readonly unknown[]): Uint8Array {
       if (id.includes('\0')) tape.note('NUL in ids')
       line(id)
     }
-    // JSON over several lines is the same JSON.
+    // Line breaks within JSON don't change it.
     const json = tape.oneIn(5) ? JSON.stringify(each, null, '\t') : JSON.stringify(each)
     for (const part of json.split('\n')) line(`data:${space()}${part}`)
     line('')
   }
-  // An unfinished event counts for nothing.
+  // An event without its blank line is ignored.
   const rest = tape.oneIn(3) ? tape.pick(['data: {', ': half a com', 'data: {"control":"pong"}\n', 'event: contr']) : ''
   return encoder.encode((isMarked ? '\ufeff' : '') + stream.text + rest)
 }
@@ -98,7 +98,7 @@ function encode(tape: Tape, frames: readonly unknown[]): Uint8Array {
 /** The order of fields does not matter. */
 const sorted = (each: unknown): unknown => Object.fromEntries(Object.entries(each as object).sort(([a], [b]) => (a < b ? -1 : 1))) // as: a frame
 
-test('any valid stream, cut anywhere, is its frames', { timeout: 120_000 }, async () => {
+test('a valid stream, cut anywhere, is its frames', { timeout: 120_000 }, async () => {
   await fuzz('valid event streams', 20_000, async (tape) => {
     const frames = tape.list(5, () => frame(tape))
     const bytes = encode(tape, frames)
@@ -110,7 +110,7 @@ test('any valid stream, cut anywhere, is its frames', { timeout: 120_000 }, asyn
   })
 })
 
-test('any damaged one is the frames up to the damage, then a failure', { timeout: 120_000 }, async () => {
+test('a damaged stream is the frames before the damage, then a failure', { timeout: 120_000 }, async () => {
   await fuzz('damaged event streams', 22_000, async (tape) => {
     const frames: unknown[] = tape.list(5, () => frame(tape))
     const at = tape.below(frames.length + 1)
@@ -125,7 +125,7 @@ test('any damaged one is the frames up to the damage, then a failure', { timeout
   })
 })
 
-test('an event of more than 16 Mi characters fails the path, whatever it is cut into', async () => {
+test('an event of more than 16 Mi characters is a failure, in pieces of any size', async () => {
   const event = JSON.stringify({ id: 'e-1', seq: 1, job: '42', type: 'log', time: '', data: 'x'.repeat(2 ** 24 - 200) })
   const bytes = encoder.encode(`data: ${event}\n\n`)
   const piecesOf = (from: Uint8Array): Uint8Array<ArrayBuffer>[] =>

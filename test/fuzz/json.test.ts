@@ -1,4 +1,4 @@
-/** The JSON that is fetched: readings, snapshots, problems. */
+/** JSON answers: readings, snapshots, problems. */
 
 import { test } from 'vitest'
 import { TransportError } from '../../src/errors.ts'
@@ -15,7 +15,7 @@ import { fuzz, type Tape } from './tape.ts'
 
 const encoder = new TextEncoder()
 
-/** Valid JSON, JSON with a wrong type somewhere, damaged text, or something else. */
+/** Valid JSON, JSON with a wrong type somewhere, damaged text, or any text. */
 function source(tape: Tape, sound: unknown): string {
   switch (tape.below(8)) {
     case 0:
@@ -34,7 +34,7 @@ function source(tape: Tape, sound: unknown): string {
   }
 }
 
-test('a reading', { timeout: 120_000 }, async () => {
+test('a reading is parsed, or refused as malformed', { timeout: 120_000 }, async () => {
   await fuzz('JSON readings', 10_000, (tape) => {
     const json = source(tape, reading(tape))
     const expected = reference.attempt(() => reference.answer(json).frames)
@@ -46,7 +46,7 @@ test('a reading', { timeout: 120_000 }, async () => {
   })
 })
 
-test('a reading that is fetched, cut anywhere', { timeout: 120_000 }, async () => {
+test('a reading that is fetched in pieces is its frames, or fails', { timeout: 120_000 }, async () => {
   await fuzz('fetched JSON readings', 8000, async (tape) => {
     const sound = encoder.encode(source(tape, reading(tape)))
     const bytes = tape.oneIn(6) ? damageBytes(tape, sound) : sound
@@ -85,14 +85,14 @@ test('a reading that is fetched, cut anywhere', { timeout: 120_000 }, async () =
   })
 })
 
-test('a progress, whatever the server', { timeout: 120_000 }, async () => {
+test('progress in any form gives the ratio that the protocol says', { timeout: 120_000 }, async () => {
   await fuzz('progress', 8000, (tape) => {
     const data = tape.oneIn(3) ? value(tape) : progress(tape)
     expectSame(progressOf(structuredClone(data)), reference.progress(data), () => JSON.stringify(data))
   })
 })
 
-test('a snapshot', { timeout: 120_000 }, async () => {
+test('a snapshot is parsed, or refused as malformed', { timeout: 120_000 }, async () => {
   await fuzz('snapshots', 8000, (tape) => {
     const json = source(tape, snapshot(tape))
     expectSame(
@@ -105,7 +105,7 @@ test('a snapshot', { timeout: 120_000 }, async () => {
 
 const TYPES = ['application/problem+json', 'application/problem+json; charset=utf-8', 'Application/Problem+JSON', 'application/json', 'text/html', ''] as const
 
-test('a problem', { timeout: 120_000 }, async () => {
+test('a problem means to the job what the protocol says', { timeout: 120_000 }, async () => {
   await fuzz('problems', 8000, async (tape) => {
     const status = 400 + tape.below(110)
     const type = tape.pick(TYPES)
@@ -142,7 +142,7 @@ test('a problem', { timeout: 120_000 }, async () => {
   })
 })
 
-test('lines that are fetched, cut anywhere', { timeout: 120_000 }, async () => {
+test('NDJSON that is fetched in pieces is its frames, or fails', { timeout: 120_000 }, async () => {
   await fuzz('fetched lines', 8000, async (tape) => {
     const sound = tape.list(5, () => JSON.stringify(frame(tape)))
     const damaged = sound.map((line) => (tape.oneIn(12) ? damageText(tape, line).replaceAll('\n', ' ') : line))
@@ -168,7 +168,7 @@ test('lines that are fetched, cut anywhere', { timeout: 120_000 }, async () => {
       })
     )
     const expected = reference.ndjson(new TextDecoder().decode(bytes), isCut)
-    // Another test checks whether, and from where, the next request is made.
+    // Another test covers the next request, and its cursor.
     if (outcome.end === 'network' || expected.asksOn) return
     tape.note(`ends: ${expected.end}`)
     expectSame(outcome, { frames: expected.frames, end: expected.end }, () => source)

@@ -4,7 +4,7 @@ import { TransportError } from '../../src/errors.ts'
 import type { Link } from '../../src/types.ts'
 import type { Outcome } from './reference.ts'
 
-/** Reads a link to its end. Throws whatever is not a transport's failure. */
+/** Reads a link to its end. Throws any error that is not a transport failure. */
 export async function outcomeOf({ frames: batches }: Link): Promise<Outcome> {
   const frames: unknown[] = []
   try {
@@ -15,7 +15,7 @@ export async function outcomeOf({ frames: batches }: Link): Promise<Outcome> {
   }
 }
 
-/** Rethrows what must not be thrown. */
+/** The reason of a transport failure. Rethrows any other error. */
 function reasonOf(error: unknown): Outcome['end'] {
   if (error instanceof TransportError && (error.reason === 'protocol' || error.reason === 'cut' || error.reason === 'network')) return error.reason
   throw error
@@ -31,7 +31,7 @@ export function orMalformed<T>(decode: () => T): T | undefined {
   }
 }
 
-/** Compared as JSON: a hundred thousand deep comparisons would take minutes, and deep values the stack. */
+/** Compares as JSON: a hundred thousand deep comparisons would take minutes, and deeply nested values would overflow the stack. */
 export function expectSame(got: unknown, expected: unknown, input: () => unknown): void {
   if (JSON.stringify(got) !== JSON.stringify(expected)) throw new Error(`got ${show(got)}\nexpected ${show(expected)}\nof ${show(input())}`)
 }

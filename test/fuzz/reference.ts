@@ -1,6 +1,6 @@
 /**
- * What a client has to make of any input, by the letter of PROTOCOL.md and of the WHATWG's event stream, written for the eye and not for speed,
- * and with nothing of `src/`: it is what the decoders are held against.
+ * What a client has to make of any input, by PROTOCOL.md and the WHATWG's specification of event streams. Written to be read, not to be fast,
+ * and without any code of `src/`. The decoders are compared with it.
  */
 
 /** The outcome: the frames, then how the reading ends. */
@@ -80,7 +80,7 @@ function checked(value: unknown, checks: Check[]): Fields {
     if (isOptional && isNone(field)) continue
     if (!fits(field)) throw new Malformed()
     found[name] = field
-    // No timer can wait longer.
+    // Longer than any timer.
     if (['heartbeatMs', 'pollMs', 'retryMs', 'retryAfterMs'].includes(name) && (field as number) > MAX_MS) found[name] = MAX_MS // as: it fits
   }
   return found
@@ -99,7 +99,7 @@ function eventOf(value: unknown): Fields {
   return { ...fields, data }
 }
 
-/** PROTOCOL.md §1: a ratio wherever one can be computed. */
+/** The ratio, wherever one can be computed (PROTOCOL.md §1). */
 export function progress(data: unknown): unknown {
   const within = (ratio: number): number => (ratio < 0 ? 0 : ratio > 1 ? 1 : ratio)
   if (typeof data === 'number') return { ratio: within(data <= 1 ? data : data / 100) }
@@ -109,7 +109,7 @@ export function progress(data: unknown): unknown {
   return { ...data, ratio: within(current / total) }
 }
 
-/** A valid frame as it has to be delivered. */
+/** A valid frame as it must be delivered. */
 export const asRead = (frame: unknown): unknown => frameOf(frame)[0]
 
 const controlOf = (name: string, value: unknown): Fields => ({ control: name, ...checked(value, controls.get(name) ?? []) })
@@ -155,7 +155,7 @@ export function eventStream(bytes: Uint8Array, end: 'clean' | 'cut'): Outcome {
     .decode(bytes)
     .replace(/^\ufeff/, '')
     .split(/\r\n|\r|\n/)
-  lines.pop() // not terminated
+  lines.pop() // this line is not terminated
   let type = ''
   let data: string[] = []
   for (const line of lines) {
@@ -176,7 +176,7 @@ export function eventStream(bytes: Uint8Array, end: 'clean' | 'cut'): Outcome {
   return { frames, end }
 }
 
-/** A JSON reading as frames (PROTOCOL.md §3); whether there is more, and whether the answer takes the reading further. */
+/** A JSON reading as frames (PROTOCOL.md §3), whether there is more, and whether the answer is past the requested cursor. */
 export function answer(source: string): { frames: unknown[]; asksOn: boolean; hasNews: boolean } {
   const value = parse(source)
   const hello = controlOf('hello', value)
@@ -216,13 +216,13 @@ export function snapshot(source: string): Fields {
   return { ...fields, result, error, progress }
 }
 
-/** `Retry-After` (RFC 9110 §10.2.3), for dates long past or far ahead; no pause where it asks for none. */
+/** `Retry-After` (RFC 9110 §10.2.3): seconds, or a date long past or far ahead. `undefined` where it asks for no pause. */
 function pause(retryAfter: string): number | undefined {
   const ms = / GMT$/.test(retryAfter) ? (retryAfter.includes('2999') ? MAX_MS : 0) : Number(retryAfter) * 1000
   return ms > 0 ? Math.min(ms, MAX_MS) : undefined
 }
 
-/** What an answer's body and headers say about the job (PROTOCOL.md §7); `undefined` where only the path has failed. */
+/** What an answer's body and headers mean for the job (PROTOCOL.md §7); `undefined` where only the path has failed. */
 export function problem(status: number, contentType: string | null, retryAfter: string | null, body: string): Fields | undefined {
   if (!contentType?.toLowerCase().startsWith('application/problem+json') || status === 408 || status === 504) return undefined
   return attempt(() => {

@@ -1,4 +1,4 @@
-/** What takes bytes from clients: operations, URLs, headers, and whatever comes over a socket. */
+/** Everything of the server that takes bytes from clients: operations, URLs, headers, and raw bytes on a socket. */
 
 import { once } from 'node:events'
 import net from 'node:net'
@@ -32,7 +32,7 @@ const operation = (tape: Tape): Operation => ({
   ...(tape.oneIn(2) ? { ref: tape.pick([0, 1, 2 ** 53 - 1]) } : {})
 })
 
-/** What the server has to do at a message; undefined: refuse it whole. By PROTOCOL.md §5. */
+/** What the server must do with a message by PROTOCOL.md §5. `undefined`: refuse all of it. */
 function expectedCalls(message: string): string[] | undefined {
   let parsed: unknown
   try {
@@ -59,7 +59,7 @@ function expectedCalls(message: string): string[] | undefined {
   return calls
 }
 
-test('operations over a WebSocket', { timeout: 120_000 }, async () => {
+test('operations over a WebSocket do what PROTOCOL.md says, or are refused as a whole', { timeout: 120_000 }, async () => {
   await fuzz('messages of operations', 10_000, async (tape) => {
     const sound = tape.oneIn(2) ? operation(tape) : tape.list(4, () => operation(tape))
     const message = ((): string => {
@@ -107,7 +107,7 @@ test('operations over a WebSocket', { timeout: 120_000 }, async () => {
     if (operations.pending() > 0) await over.promise
     const expected = expectedCalls(message)
     tape.note(expected ? 'taken' : 'refused')
-    // Each job's in order; what one job waits for, another doesn't.
+    // The order holds only within a job: jobs don't wait for each other.
     expectSame({ calls: calls.sort(), reported }, { calls: (expected ?? ['refuse with 400']).sort(), reported: [] }, () => message)
   })
 })
@@ -115,9 +115,9 @@ test('operations over a WebSocket', { timeout: 120_000 }, async () => {
 // ---- requests
 
 let jobs: JobServer
-/** What the server could only answer with a 500. */
+/** What `onError` got. Only a fault of the server itself is reported. */
 const failures: unknown[] = []
-/** Jobs that have ended, so that nothing is held. */
+/** Ended jobs only, so that no long poll waits. */
 const cursors = new Map<string, string[]>()
 
 beforeAll(async () => {
@@ -134,7 +134,7 @@ afterAll(() => jobs.close({ graceMs: 0 }))
 
 const header = (from: string): string => from.replace(/[^\x20-\x7e]/g, '?').trim()
 
-test('events by URL and by header', { timeout: 120_000 }, async () => {
+test("events begin after the header's cursor, or else after the URL's", { timeout: 120_000 }, async () => {
   await fuzz('requests for events', 3000, async (tape) => {
     const job = tape.pick([...JOBS, 'unknown', '.hidden', '%', 'x'.repeat(257), '\0'])
     const cursor = (): string => tape.pick(['', '', 'tail', 'e-9', 'x'.repeat(128), 'x'.repeat(129), 'a b', 'é', '__proto__', ...(cursors.get(job) ?? [])])
@@ -160,7 +160,7 @@ test('events by URL and by header', { timeout: 120_000 }, async () => {
   })
 })
 
-test('any path, query, method, header and body', { timeout: 120_000 }, async () => {
+test('any path, query, method, header and body gets an answer, and no 500', { timeout: 120_000 }, async () => {
   const segments = [
     'jobs',
     'events',
@@ -199,14 +199,14 @@ test('any path, query, method, header and body', { timeout: 120_000 }, async () 
     const body = method === 'POST' ? { body: tape.oneIn(2) ? JSON.stringify(value(tape)) : text(tape) } : {}
     const response = await jobs.fetch(new Request(url, { method, headers, ...body }))
     tape.note(`${response.status}`)
-    await response.text() // also an event stream has an end: its jobs have ended
+    await response.text() // an event stream ends too, because its jobs have ended
     expectSame([response.status < 500, failures], [true, []], () => [method, url, headers, body])
   })
 })
 
 // ---- bytes
 
-/** A client's frame: masked, by RFC 6455 §5.2. */
+/** A frame of a client, masked by RFC 6455 §5.2. */
 function socketFrame(tape: Tape, payload: Uint8Array): Uint8Array {
   const opcode = tape.pick([1, 1, 1, 0, 2, 8, 9, 10, 3, 15])
   const length = payload.length < 126 ? [0x80 | payload.length] : [0x80 | 126, payload.length >> 8, payload.length & 255]
@@ -217,7 +217,7 @@ function socketFrame(tape: Tape, payload: Uint8Array): Uint8Array {
 const HANDSHAKE =
   'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: jobtail.v1\r\n'
 
-test('any bytes on a socket', { timeout: 120_000 }, async () => {
+test('any bytes on a socket cause no error, and the server goes on', { timeout: 120_000 }, async () => {
   const reported: unknown[] = []
   const served = await serve({ onError: (error) => reported.push(error) })
   await served.jobs.publish('42', 'succeeded', {})
@@ -243,7 +243,7 @@ test('any bytes on a socket', { timeout: 120_000 }, async () => {
     await closed
     expectSame(reported, [], () => Buffer.concat(sent).toString('latin1'))
   })
-  // And it goes on serving.
+  // The server still works.
   expect(await served.read('/42/events')).toMatchObject({ events: [{ seq: 1 }] })
   await expect.poll(served.openConnections, { timeout: 20_000 }).toBeLessThanOrEqual(1)
 })

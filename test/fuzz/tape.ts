@@ -1,4 +1,4 @@
-/** Chance as a list of numbers. fast-check makes it, prints its seed and shrinks it; what is drawn from it shrinks too. */
+/** Randomness as a list of numbers. fast-check makes it, prints its seed and shrinks it, so the inputs drawn from it shrink too. */
 
 import fc from 'fast-check'
 
@@ -11,7 +11,7 @@ export interface Tape {
   pick<T>(from: readonly [T, ...T[]]): T
   /** A list of 0 to `most` members. */
   list<T>(most: number, make: () => T): T[]
-  /** Records that the input had this. */
+  /** Counts the input as one of this kind. */
   note(kind: string): void
 }
 
@@ -32,9 +32,9 @@ function createTape(numbers: readonly number[], counts: Counts): Tape {
 
 const tapes = fc.array(fc.nat(2 ** 31 - 1), { minLength: 10, maxLength: 240, size: 'max' })
 
-/** Drawn once and kept, so that a run that fails has failed because of a change. `FUZZ_SEED` replaces it. */
+/** The seed is fixed, so that a failure comes from a change of the code. `FUZZ_SEED` replaces it. */
 const SEED = 20_261_121
-/** A run that takes longer hangs. */
+/** A longer run counts as a hang. */
 const HANG_MS = 30_000
 
 /** Draws inputs and tries each; prints what they contained. A failing input is shrunk and reported with its seed. */

@@ -1,4 +1,4 @@
-/** The messages of a socket. The socket is a fake: no real server can send some of them, such as text with half a character. */
+/** The messages of a WebSocket. The socket is a fake: no real server can send some of these, such as text with half a character. */
 
 import { test } from 'vitest'
 import { webSocket } from '../../src/transports/websocket.ts'
@@ -11,7 +11,7 @@ import { fuzz, type Tape } from './tape.ts'
 
 type Handlers = Pick<WebSocket, 'onopen' | 'onmessage' | 'onclose'>
 
-/** A link over a socket that opens, brings these messages, and closes with this code. */
+/** A link over a socket that opens, receives these messages, and closes with this code. */
 function open(messages: readonly unknown[], code: number): Link {
   function Socket(this: Handlers & { url: string; send(): void; close(): void }): void {
     this.url = 'ws://localhost/jobs/42/events'
@@ -37,7 +37,7 @@ function open(messages: readonly unknown[], code: number): Link {
   })
 }
 
-/** Values that are not text, as a binary frame is in a page. */
+/** Values that are not text, like a binary frame in a page. */
 const binary = (tape: Tape): unknown => tape.pick<unknown>([new ArrayBuffer(3), new Blob(['{}']), new Uint8Array(2)])
 
 function expected(messages: readonly unknown[], code: number): Outcome {
@@ -53,7 +53,7 @@ function expected(messages: readonly unknown[], code: number): Outcome {
 const isLastWord = (last: unknown): boolean =>
   typeof last === 'object' && last !== null && 'control' in last && (last.control === 'bye' || last.control === 'error')
 
-test('any valid messages are their frames', { timeout: 120_000 }, async () => {
+test('valid messages are their frames', { timeout: 120_000 }, async () => {
   await fuzz('valid lists of messages', 8000, async (tape) => {
     const sent: unknown[][] = tape.list(5, () => tape.list(4, () => frame(tape)))
     const messages = sent.map((frames) => JSON.stringify(frames.length === 1 ? frames[0] : frames))
@@ -66,7 +66,7 @@ test('any valid messages are their frames', { timeout: 120_000 }, async () => {
 
 const sorted = (each: unknown): unknown => Object.entries(each as object).sort(([a], [b]) => (a < b ? -1 : 1)) // as: a frame
 
-test('any damaged ones are the frames up to the damage, then a failure', { timeout: 120_000 }, async () => {
+test('damaged messages are the frames before the damage, then a failure', { timeout: 120_000 }, async () => {
   await fuzz('damaged lists of messages', 14_000, async (tape) => {
     const messages: unknown[] = tape.list(4, () => {
       const sound: unknown[] = tape.list(3, () => frame(tape))

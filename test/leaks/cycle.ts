@@ -1,4 +1,4 @@
-/** One subscription that is left at some point of its life. It runs in Node, and as text in a page: it imports nothing at run time. */
+/** One subscription that is left at some phase. Runs in Node, and as text in a page, so it imports nothing at run time. */
 
 import type * as Jobtail from '../../src/index.ts'
 
@@ -9,19 +9,19 @@ export interface Cycle {
   url: string
   job: string
   transports: readonly string[]
-  /** The phase at which it is left, or the time after which it is left in any case. */
+  /** The phase at which it is left, and the time in ms after which it is left in any case. */
   phase: (typeof phases)[number]
   limitMs: number
   way: (typeof ways)[number]
 }
 
-/** A client for many cycles: nothing of them may stay in it. */
+/** A client that many cycles use. Nothing of a cycle may stay in it. */
 export interface Shared {
   client: Jobtail.Client
   listeners: Set<(type: string) => void>
 }
 
-/** Resolves with the phases that it went through. */
+/** Resolves with the phases that it reached. */
 export async function cycle(
   jobtail: typeof Jobtail,
   { url, job, transports, phase, limitMs, way }: Cycle,

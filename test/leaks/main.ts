@@ -1,6 +1,6 @@
 /**
- * Subscribes and leaves a thousand times through faults, and looks at what is left: `node --expose-gc test/leaks/main.ts --cycles 1000`. In a process of its own,
- * so that its heap, timers and sockets are nobody else's. Says what it found; exits with 1 where something has leaked.
+ * Subscribes and leaves a thousand times in the middle of faults, and measures what is left: `node --expose-gc test/leaks/main.ts --cycles 1000`. It is a process of its own,
+ * so that heap, timers and sockets are only its own. Prints what it measured; exits with 1 where something has leaked.
  */
 
 import { getEventListeners } from 'node:events'
@@ -14,11 +14,11 @@ const WARM_UP = 250
 const { values } = parseArgs({ options: { cycles: { type: 'string', default: '1000' } } })
 const CYCLES = Number(values.cycles)
 const PARTS = 4
-/** A subscription that is not released takes 8,700 bytes. */
+/** A subscription that is not released keeps 8,700 bytes. */
 const MAX_BYTES_PER_CYCLE = 3000
 const PATIENCE_MS = 20_000
 
-console.warn = () => {} // each client warns once that nothing was delivered
+console.warn = () => {} // each client warns once when no transport has delivered
 
 const { gc } = globalThis
 if (!gc) throw new Error('to be run with --expose-gc')
@@ -31,7 +31,7 @@ const expectAtMost = (what: string, got: number, most: number): void => {
   if (got > most) failures.push(`${what}: expected at most ${most}, got ${got}`)
 }
 
-/** Waits until the value is at most this, up to a time limit. */
+/** Waits until the value is at most `most`, up to a time limit. Resolves with the value. */
 async function settled(count: () => Promise<number> | number, most: number): Promise<number> {
   const until = performance.now() + PATIENCE_MS
   for (;;) {
@@ -78,7 +78,7 @@ expectAtMost(`timers, sockets and other handles beyond the ${before} at the star
 if (resources() > before) console.log(`leaks: what is open: ${process.getActiveResourcesInfo().join(', ')}`)
 expectAtMost('listeners of a signal that lasts', getEventListeners(lasting.signal, 'abort').length, 0)
 console.log(`leaks: heap after each ${CYCLES / PARTS}, in kB: ${levels.map((level) => Math.round(level / 1024)).join(', ')}`)
-// The minimum of the second half: what is only kept for a moment is no leak.
+// The minimum of the second half: memory that is kept only for a moment is no leak.
 const grown = Math.min(...levels.slice(-2)) - (levels[0] ?? 0)
 expectAtMost('bytes of heap kept by each cycle', Math.round(grown / CYCLES), MAX_BYTES_PER_CYCLE)
 await stage.close()

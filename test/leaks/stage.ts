@@ -1,4 +1,4 @@
-/** A server with jobs that never end, a proxy in front of it that fails in every way in turn, and counts of what is open at both. */
+/** A server with jobs that never end behind a proxy, which applies each kind of fault in turn. Counts what is open at both. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -36,19 +36,19 @@ const sound: Partial<Faults> = {
 
 const carriers = [['websocket'], ['sse'], ['long-poll'], ['short-poll'], ['websocket', 'sse', 'long-poll', 'short-poll']] as const
 const JOBS = 4
-/** Every few batches there are no faults but cuts, so that subscriptions get to be live, single reads and paused, however busy the machine is. */
+/** Every few batches have no faults but cuts. So subscriptions become live, read, and pause, even on a busy machine. */
 const SOUND_EACH = 3
-/** Cut connections usually come back at once; other faults make subscriptions wait. */
+/** A cut connection usually reconnects at once. Other faults make subscriptions wait. */
 const LIMIT_MS = { sound: 10_000, soundToWait: 1500, faulty: 400 }
 const CUT_AFTER_MS = 750
-/** Several at once, over different transports, in different phases, ended in different ways. */
+/** So many subscriptions at once, over different transports, left in different phases and ways. */
 const BATCH = 25
 
 export interface Stage {
   readonly proxy: FaultyProxy
-  /** Runs cycles in batches, each batch under the next fault. Resolves with how many got to each phase. */
+  /** Runs cycles in batches, each batch with the next fault. Resolves with how many reached each phase. */
   run(cycles: number, perform: (batch: Cycle[]) => Promise<string[][]>): Promise<Map<string, number>>
-  /** What is open at the proxy and at the server. */
+  /** How many connections are open at the proxy and the server. */
   open(): Promise<number>
   close(): Promise<void>
 }

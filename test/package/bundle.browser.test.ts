@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { commands } from 'vitest/browser'
 
-/** Runs a script of `dist/`, as a page's tag does. */
+/** Runs a script of `dist/`, as a script tag does. */
 async function load(file: string): Promise<void> {
   const source = await commands.readFile(`dist/${file}`)
   const script = document.createElement('script')
@@ -20,7 +20,7 @@ type Jobtail = typeof import('../../src/index.ts') & Partial<typeof import('../.
 const page = globalThis as unknown as { Jobtail?: Jobtail } // as: the scripts make it
 
 test.each([[['jobtail.min.js', 'jobtail-explain.min.js']], [['jobtail-explain.min.js', 'jobtail.min.js']]])(
-  'script tags make one global, Jobtail, with everything in it: %s',
+  'script tags set one global, Jobtail, with all exports: %s',
   async (files) => {
     const before = Object.keys(globalThis)
     for (const file of files) await load(file)
@@ -33,7 +33,7 @@ test.each([[['jobtail.min.js', 'jobtail-explain.min.js']], [['jobtail-explain.mi
   }
 )
 
-test('the first script alone has no explain', async () => {
+test('the main script has no explain', async () => {
   await load('jobtail.min.js')
   expect(page.Jobtail?.explain).toBeUndefined()
   delete page.Jobtail

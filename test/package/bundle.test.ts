@@ -1,4 +1,4 @@
-/** What is minified, with the names of its internal properties, against a real server: whatever has lost its name would show. */
+/** Tests the minified script, whose internal property names are mangled, against a real server. A property that is mangled by mistake breaks it. */
 
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -52,7 +52,7 @@ function loadScript(): Jobtail {
   return loaded
 }
 
-/** A client of its own, and what it tells. */
+/** A client of its own, and its diagnostics. */
 function make(options: ClientOptions = {}): { client: Client; told: Diagnostic[] } {
   const told: Diagnostic[] = []
   return { client: Jobtail.createClient({ url, memory: false, onDiagnostic: (diagnostic) => told.push(diagnostic), ...options }), told }
@@ -65,14 +65,14 @@ async function follow(client: Client, job: string): Promise<JobEvent[]> {
 }
 
 describe.each([
-  ['the script of a tag', loadScript],
+  ['the script tag', loadScript],
   ['the module', () => import(join(root, 'dist/index.js'))]
 ])('%s', (_, load) => {
   beforeAll(async () => {
     Jobtail = await load()
   })
 
-  test.each(['webSocket', 'sse', 'longPoll', 'shortPoll'] as const)('follows jobs by %s, as they go on and again from a cursor', async (name) => {
+  test.each(['webSocket', 'sse', 'longPoll', 'shortPoll'] as const)('follows jobs by %s, live and again from a cursor', async (name) => {
     const ids = ['1', '/2'].map((end) => `${crypto.randomUUID()}${end}`)
     for (const id of ids) await jobs.publish(id, 'started')
     const { client, told } = make({ transports: [Jobtail[name]()], firstLook: false })
@@ -100,7 +100,7 @@ describe.each([
     client.close()
   })
 
-  test('starts a job, tells its state, and cancels it', async () => {
+  test('starts a job, reports its state, and cancels it', async () => {
     const { client } = make()
     const idempotencyKey = crypto.randomUUID()
     const job = await client.start('endless', { idempotencyKey })
@@ -115,7 +115,7 @@ describe.each([
     expect(() => client.subscribe('')).toThrow(/job id: expected 1 to 256 bytes/)
   })
 
-  test('result and loop reject with errors that have their names and codes', async () => {
+  test('rejects result and loop with errors of the right name and code', async () => {
     const { client } = make({ unknownJobGraceMs: 0 })
     const failed = await client.start('bad')
     await expect(failed.result).rejects.toBeInstanceOf(Jobtail.JobFailedError)
@@ -128,7 +128,7 @@ describe.each([
     expect(() => Jobtail.subscribe('1', { retries: 2 } as object)).toThrow('option: expected one of url,')
   })
 
-  test('asks for another token where one is refused', async () => {
+  test('calls the token source once more after a 401', async () => {
     const job = crypto.randomUUID()
     await jobs.publish(job, 'succeeded')
     const tokens = ['old', 'new', 'new']
@@ -139,7 +139,7 @@ describe.each([
     client.close()
   })
 
-  test('remembers what worked, in the shape that every version has', async () => {
+  test('remembers the winner in a record that other versions can read', async () => {
     const job = crypto.randomUUID()
     await jobs.publish(job, 'started')
     const entries = new Map<string, unknown>()
@@ -153,7 +153,7 @@ describe.each([
     expect([...entries]).toEqual([[url, { transport: expect.any(String), latencyMs: expect.any(Number), at: expect.any(Number), records: expect.any(Object) }]])
   })
 
-  test('comes back where the connection was cut', async () => {
+  test('reconnects after a cut', async () => {
     const job = crypto.randomUUID()
     await jobs.publish(job, 'started')
     const { client, told } = make({ transports: [Jobtail.sse()], retry: { baseMs: 1 } })

@@ -1,4 +1,4 @@
-/** The package as somebody gets it: packed, installed into an empty project, imported, type-checked. */
+/** The package as a user gets it: packed, installed into an empty project, imported, and type-checked. */
 
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,7 +23,7 @@ beforeAll(async () => {
 })
 afterAll(() => packed.remove())
 
-/** Puts a package of ours beside it, as somebody installs an optional one. */
+/** Adds one of our packages to the project, as a user installs an optional one. */
 async function add(name: string): Promise<void> {
   const target = join(project, 'node_modules', name)
   if (!existsSync(target)) await symlink(await realpath(join(root, 'node_modules', name)), target)
@@ -33,7 +33,7 @@ async function add(name: string): Promise<void> {
 const node = (source: string) => run(process.execPath, ['--input-type=module', '--eval', source], { cwd: project, timeout: 60_000 })
 
 describe('imported in Node', () => {
-  // Watches everything that is there beside the language itself, and what only browsers have, for being read by an installed package.
+  // Records which globals of Node and of browsers an installed package reads.
   const watch = `
     import { runInNewContext } from 'node:vm'
     const language = new Set(runInNewContext('Object.getOwnPropertyNames(globalThis)'))
@@ -67,39 +67,39 @@ describe('imported in Node', () => {
     ],
     ['jobtail/core', ['createClient']],
     ['jobtail/explain', ['explain']]
-  ])('%s touches no global', async (specifier, names) => {
+  ])('%s reads and changes no global', async (specifier, names) => {
     const result = await imported(specifier)
     expect(result).toMatchObject({ touched: [], added: [] })
     expect(result.names).toEqual(expect.arrayContaining(names))
   })
 
-  test('jobtail/server needs Node and nothing of a browser', async () => {
+  test('jobtail/server uses only globals of Node', async () => {
     const result = await imported('jobtail/server', ['process', 'Buffer', 'Blob', 'setImmediate', 'TextEncoder'])
     expect(result).toMatchObject({ touched: [], added: [] })
     expect(result.names).toEqual(expect.arrayContaining(['createJobServer', 'memoryLog']))
   })
 
-  test('jobtail/server/redis needs redis beside it, and connects to nothing', async () => {
+  test('jobtail/server/redis needs the package redis, and connects to nothing', async () => {
     await expect(node("await import('jobtail/server/redis')")).rejects.toThrow(/Cannot find package 'redis'/)
     await add('redis')
     const { stdout } = await node("const { redisLog } = await import('jobtail/server/redis'); await redisLog().close(); console.log('closed')")
     expect(stdout.trim()).toBe('closed')
   })
 
-  test('jobtail/server/bullmq needs bullmq beside it, and connects to nothing', async () => {
+  test('jobtail/server/bullmq needs the package bullmq, and connects to nothing', async () => {
     await expect(node("await import('jobtail/server/bullmq')")).rejects.toThrow(/Cannot find package 'bullmq'/)
     await add('bullmq')
     const { stdout } = await node("const { bullmqBridge } = await import('jobtail/server/bullmq'); console.log(typeof bullmqBridge)")
     expect(stdout.trim()).toBe('function')
   })
 
-  test('a package that does otherwise would be noticed', async () => {
+  test('a package that reads or changes globals is detected', async () => {
     await mkdir(join(project, 'node_modules/touching'))
     await writeFile(join(project, 'node_modules/touching/index.mjs'), 'export const a = globalThis.fetch && typeof indexedDB\nglobalThis.left = 1')
     expect(await imported('./node_modules/touching/index.mjs')).toMatchObject({ touched: ['fetch', 'indexedDB'], added: ['left'] })
   })
 
-  test('require() works too', async () => {
+  test('require() works', async () => {
     const { stdout } = await run(process.execPath, ['--eval', "console.log(typeof require('jobtail').subscribe)"], { cwd: project })
     expect(stdout.trim()).toBe('function')
   })
@@ -108,7 +108,7 @@ describe('imported in Node', () => {
 describe('the command', () => {
   const jobtail = (...args: string[]) => run(join(project, 'node_modules/.bin/jobtail'), args, { cwd: project, timeout: 60_000 })
 
-  test('follows a job of the packed server and checks that server', async () => {
+  test('follows a job of a packed server, and checks that server', async () => {
     await writeFile(
       join(project, 'serve.mjs'),
       `import http from 'node:http'
@@ -130,13 +130,13 @@ describe('the command', () => {
     }
   })
 
-  test('says how it is used', async () => {
+  test('prints its usage', async () => {
     expect((await jobtail('--help')).stdout).toContain('jobtail check <base URL>')
   })
 })
 
 describe('type-checked, libraries included', () => {
-  /** What tsc says to one file of the consumer; nothing where all is well, `@ts-expect-error` lines included. */
+  /** The errors of tsc in one file of the consumer. Empty where all is well and each `@ts-expect-error` is needed. */
   async function complaints(file: string, options: readonly string[]): Promise<string> {
     const strict = ['--ignoreConfig', '--noEmit', '--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', 'false', '--target', 'ES2022']
     const { stdout } = await run(bin('tsc'), [...strict, ...options, join('src', file)], { cwd: project }).catch((error) => error)
@@ -149,24 +149,24 @@ describe('type-checked, libraries included', () => {
   test.each([
     ['NodeNext', nodeNext],
     ['bundler', bundler]
-  ])('a page (%s)', async (_, resolution) => {
+  ])('a page compiles (%s)', async (_, resolution) => {
     expect(await complaints('page.ts', [...resolution, ...page])).toBe('')
   })
 
-  test('a server', async () => {
+  test('a server compiles', async () => {
     await add('bullmq')
     await symlink(join(root, 'node_modules/@types/node'), join(project, 'node_modules/@types/node'))
     expect(await complaints('server.ts', [...nodeNext, '--lib', 'ES2022', '--types', 'node'])).toBe('')
   })
 
-  test('a mistake is noticed', async () => {
+  test('a wrong use is an error', async () => {
     await writeFile(join(project, 'src/mistake.ts'), "import { subscribe } from 'jobtail'\nsubscribe(42)\n")
     expect(await complaints('mistake.ts', [...nodeNext, ...page])).toContain('TS2345')
   })
 })
 
 describe('source maps', () => {
-  test('lead to sources that are in the package', async () => {
+  test('refer to sources that are in the package', async () => {
     const maps = (await readdir(join(installed, 'dist'), { recursive: true }))
       .filter((path) => path.endsWith('.map'))
       .map((path) => join(installed, 'dist', path))
@@ -181,14 +181,14 @@ describe('source maps', () => {
     expect(lost).toEqual([])
   })
 
-  test.each(['jobtail.min.js', 'jobtail.js'])('of %s lead to TypeScript', async (file) => {
+  test.each(['jobtail.min.js', 'jobtail.js'])('of %s refer to the TypeScript sources', async (file) => {
     const { sources }: { sources: string[] } = JSON.parse(await readFile(join(installed, `dist/${file}.map`), 'utf8'))
     expect(sources).toEqual(expect.arrayContaining(['../src/client.ts', '../src/connection/connection.ts']))
     expect(sources.filter((source) => source.startsWith('dist/') || source.startsWith('./'))).toEqual([])
   })
 })
 
-test('the licences of what the bundle contains are with it', async () => {
+test('the bundle comes with the licences of what it contains', async () => {
   const bundle = await readFile(join(installed, 'dist/jobtail.min.js'), 'utf8')
   expect(bundle.slice(0, 200)).toContain('THIRD-PARTY-NOTICES')
   expect(existsSync(join(installed, 'THIRD-PARTY-NOTICES'))).toBe(true)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { allImports, cycle, importsOf, objection } from './imports.ts'
 
-describe('the rules', () => {
+describe('the import rules', () => {
   test.each([
     ['connection/core.ts', 'link/link.ts'],
     ['delivery/link-jobs.ts', 'policy/position.ts'],
@@ -64,7 +64,7 @@ describe('the rules', () => {
   })
 })
 
-test('every form of import is seen, and none in a comment', () => {
+test('importsOf finds every form of import, and none in a comment', () => {
   const text = `
     /** import { a } from './comment.ts' */
     // import b from './comment.ts'
@@ -89,7 +89,7 @@ test('every form of import is seen, and none in a comment', () => {
   ])
 })
 
-test('a cycle is found, and one of types only is none', () => {
+test('cycle finds a cycle, but ignores imports of types', () => {
   const value = (from: string, to: string) => ({ from, to, typeOnly: false })
   expect(cycle([value('a.ts', 'b.ts'), value('a.ts', 'c.ts'), value('b.ts', 'c.ts')])).toBeUndefined()
   expect(cycle([value('a.ts', 'b.ts'), value('b.ts', 'c.ts'), value('c.ts', 'b.ts')])).toEqual(['b.ts', 'c.ts', 'b.ts'])
@@ -99,13 +99,13 @@ test('a cycle is found, and one of types only is none', () => {
 describe('src/', () => {
   const imports = allImports()
 
-  test('every import goes down', () => {
+  test('every import follows the rules', () => {
     const wrong = imports.map((each) => ({ ...each, objection: objection(each) })).filter((each) => each.objection !== undefined)
     expect(imports.length).toBeGreaterThan(10)
     expect(wrong).toEqual([])
   })
 
-  test('no module leads back to itself', () => {
+  test('no module imports itself through others', () => {
     expect(cycle(imports)).toBeUndefined()
   })
 })

@@ -1,4 +1,4 @@
-/** Who may import whom: a lower layer never knows a higher one. */
+/** Which module may import which: a lower layer never imports a higher one. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
@@ -12,7 +12,7 @@ export interface Import {
   typeOnly: boolean
 }
 
-/** Lowest first. Types keep to it as well: what is public stands in `types.ts`, below all who use it. */
+/** The layers, lowest first. Imports of types follow them too: public types are in `types.ts`, below all that use them. */
 const layers = [
   ['async'],
   ['protocol', 'errors'],
@@ -27,11 +27,11 @@ const layers = [
   ['core', 'index', 'backends'],
   ['react', 'element', 'cli']
 ]
-/** These two know each other's types: an error has the event that it tells of, and what can't be parsed is an error. */
+/** These two import each other's types: an error has the event that it is about, and the parser throws errors. */
 const mutual = ['protocol', 'errors']
 const browserPackages = ['eventsource-parser', 'idb-keyval']
 const serverPackages = ['ws']
-/** Packages that an entry of its own needs, and nobody else. */
+/** Packages that only one entry uses. */
 const entryPackages: readonly [folder: string, packages: readonly string[]][] = [
   ['server/bullmq/', ['bullmq']],
   ['server/redis/', ['redis']],
@@ -49,7 +49,7 @@ const isPackage = (to: string): boolean => !to.endsWith('.ts')
 
 const within = (packages: readonly string[], to: string): boolean => packages.some((each) => to === each || to.startsWith(`${each}/`))
 
-/** What is wrong with an import; `undefined` where nothing is. */
+/** Why an import is not allowed; `undefined` where it is. */
 export function objection({ from, to }: Pick<Import, 'from' | 'to'>): string | undefined {
   if (isPackage(to) && entryPackages.some(([folder, packages]) => from.startsWith(folder) && within(packages, to))) return undefined
   if (member(from) === 'testing' && to.startsWith('node:')) return undefined
@@ -69,7 +69,7 @@ export function objection({ from, to }: Pick<Import, 'from' | 'to'>): string | u
   return layer(to) < layer(from) || mutual.includes(member(to)) ? undefined : 'siblings'
 }
 
-/** The imports in a module's text, comments left out. */
+/** The imports in a module's text, without those in comments. */
 export function importsOf(from: string, text: string): Import[] {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
   const statements = code.matchAll(/^\s*(?:import|export)\s+(type\s)?(?:[^'";=()]*?\sfrom\s+)?'([^']+)'|\bimport\(\s*'([^']+)'/gm)
@@ -86,7 +86,7 @@ export const allImports = (): Import[] =>
     .filter((path) => path.endsWith('.ts'))
     .flatMap((path) => importsOf(path, readFileSync(join(src, path), 'utf8')))
 
-/** A way from a module back to itself, over imports that are there at run time; `undefined` where there is none. */
+/** A path of imports from a module back to itself, without imports of types; `undefined` where there is none. */
 export function cycle(imports: readonly Import[]): string[] | undefined {
   const targets = new Map<string, string[]>()
   for (const { from, to, typeOnly } of imports) if (!typeOnly && !isPackage(to)) targets.set(from, [...(targets.get(from) ?? []), to])

@@ -1,4 +1,4 @@
-/** `npm ci` refuses a lock file that lacks something, as one does that was written while a registry did not have an optional dependency. */
+/** `npm ci` refuses a lock file that lacks a dependency. npm writes one if the registry lacks an optional dependency at that time. */
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,7 +20,7 @@ test('the lock file has every dependency that its packages name', () => {
   expect(missing).toEqual([])
 })
 
-/** Where a package at `path` finds another one: the nearest `node_modules` first. */
+/** Where a package at `path` looks for a dependency: in each `node_modules` folder on the way up. */
 function placesFor(path: string, name: string): string[] {
   const folders = path.split('/node_modules/')
   const above = folders.map((_, index) => folders.slice(0, index + 1).join('/node_modules/'))

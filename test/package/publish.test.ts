@@ -16,7 +16,7 @@ test('publint finds nothing', async () => {
   expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([])
 })
 
-test('each entry has types that fit it, however they are resolved', async () => {
+test('each entry has the right types in every resolution mode', async () => {
   const { stdout, code = 0 }: { stdout: string; code?: number } = await run(bin('attw'), [packed.tarball, '--profile', 'esm-only', '--no-color']).catch(
     (error) => error
   )

@@ -1,4 +1,4 @@
-/** README's quick start as it stands there: in a fresh Vite app, whose proxy passes no WebSocket on, with the packed package. */
+/** Runs README's quick start as it is written: in a fresh Vite app with the packed package, behind a proxy that drops WebSockets. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -19,14 +19,14 @@ let app: string
 let browser: Browser
 let ports: { server: number; vite: number }
 
-/** A block of README, which listens, or looks, at a port that is free here. */
+/** A block of README, with its port replaced by a free one. */
 function block(name: string): string {
   const found = read('README.md').blocks.find(({ marks }) => marks.run === name)
   if (!found) throw new Error(`README.md has no block with <!-- run: ${name} -->`)
   return found.code.map(({ text }) => text.replaceAll('8080', `${ports.server}`)).join('\n')
 }
 
-/** As `npm create vite@latest app -- --template vanilla-ts` makes it (create-vite 9.3), without the page that shows Vite's logo. */
+/** The files that `npm create vite@latest app -- --template vanilla-ts` creates (create-vite 9.3), without the page that shows Vite's logo. */
 const template: Readonly<Record<string, string>> = {
   'package.json': JSON.stringify({ name: 'app', private: true, version: '0.0.0', type: 'module' }),
   'index.html': '<!doctype html>\n<html lang="en"><body><div id="app"></div><script type="module" src="/src/main.ts"></script></body></html>\n',
@@ -78,7 +78,7 @@ afterAll(async () => {
   await packed?.remove()
 })
 
-/** As `npm install` does it, with what is here already: it needs no network. consumer.test.ts has npm itself do it. */
+/** Installs the package as `npm install` does, from what is here, so that no network is needed. consumer.test.ts runs npm itself. */
 async function install(): Promise<void> {
   const modules = join(app, 'node_modules')
   await mkdir(join(modules, 'jobtail'), { recursive: true })
@@ -96,10 +96,10 @@ async function start(...args: string[]): Promise<void> {
   await once(child, 'spawn')
 }
 
-/** Resolves once something answers at this address, whatever it answers. */
+/** Resolves once something answers at this address, with any status. */
 const answers = (url: string): Promise<Response> => vi.waitFor(() => fetch(url), { timeout: 30_000, interval: 100 })
 
-/** What reaches the page over WebSockets to the jobs. */
+/** What the page got over WebSockets to the jobs. */
 function watchSockets(page: Page): { opened: number; frames: number } {
   const seen = { opened: 0, frames: 0 }
   page.on('websocket', (socket) => {
@@ -112,13 +112,13 @@ function watchSockets(page: Page): { opened: number; frames: number } {
   return seen
 }
 
-test('compiles and builds, as the template has it', async () => {
+test('compiles and builds in the template', async () => {
   const { stdout } = await run(bin('tsc'), [], { cwd: app }).catch((error) => error)
   expect(stdout).toBe('')
   await run(process.execPath, [vite, 'build'], { cwd: app })
 })
 
-test('ends with a full bar and the result, over a proxy that passes no WebSocket on', { skip: !chromiumPath }, async () => {
+test('ends with a full bar and the result, behind a proxy that drops WebSockets', { skip: !chromiumPath }, async () => {
   const page = await browser.newPage()
   const sockets = watchSockets(page)
   const errors: string[] = []
@@ -161,7 +161,7 @@ test('the script tag follows the same job', { skip: !chromiumPath }, async () =>
   await expect.poll(() => logged.join(), { timeout: 30_000 }).toContain('{url: /report.pdf}')
 })
 
-test('the command starts a job in a terminal, and follows it to its end', async () => {
+test('the command starts a job in a terminal and follows it to its end', async () => {
   const [command] = /npx jobtail start [^`]+/.exec(await readFile(join(root, 'README.md'), 'utf8')) ?? []
   const { stdout } = await run('sh', ['-c', command?.replace('8080', `${ports.server}`) ?? 'false'], { cwd: app })
   expect(stdout.trim().split('\n').at(-1)).toMatch(/ succeeded .*report\.pdf/)

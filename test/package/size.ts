@@ -1,4 +1,4 @@
-/** What a page has to load of each entry, in bytes, compressed by brotli at its best, dependencies included. */
+/** What a page has to load for each entry, in bytes: compressed by brotli at its highest level, with dependencies. */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,10 +10,10 @@ import { root } from './tarball.ts'
 
 export interface Budget {
   what: string
-  /** The code of a page that uses it, or the script that it loads. */
+  /** The code of a page that uses the entry, or the script that it loads. */
   of: { code: string } | { script: string }
   maxBytes: number
-  /** Only what comes on top of this code counts. */
+  /** Code that a page has anyway, whose size is subtracted. */
   beyond?: string
 }
 
@@ -22,7 +22,7 @@ const POLL = `${CORE}; export { statusPoll } from 'jobtail/backends'`
 
 const STREAM = `${POLL}; export { ndjson, plainSse } from 'jobtail/backends'`
 
-/** A backend on top of what is there before it: streams share one reading and its parser, presets share their polling. */
+/** A backend on top of what it shares with others: streams share one reader and its parser, presets share their polling. */
 const backend = (name: string, beyond: string, maxBytes: number): Budget => ({
   what: `${name}, on top`,
   of: { code: `${beyond}; export { ${name} as own } from 'jobtail/backends'` },
@@ -30,7 +30,7 @@ const backend = (name: string, beyond: string, maxBytes: number): Budget => ({
   maxBytes
 })
 
-/** Where each stands, to the next 100 bytes: whoever raises one says what for in the commit. The first three are above what they were to be, and the comment beside each says by how much. */
+/** The budgets, rounded up to 100 bytes. A commit that raises one says what for. The first three are above their targets, as the comment beside each says. */
 export const budgets: readonly Budget[] = [
   { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 21_500 }, // target 13,000: 8,500 too many
   { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 21_400 }, // target 12,800: 8,600 too many
@@ -66,7 +66,7 @@ async function compressed(of: Budget['of']): Promise<number> {
   return brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: text.length } }).length
 }
 
-/** As a page's own build makes it of `dist/`: rollup and terser, with what they do when nothing is said. */
+/** Bundles the code out of `dist/` as a page's build does: rollup and terser, with their default settings. */
 async function bundled(code: string): Promise<string> {
   const { exports }: { exports: Record<string, { default: string }> } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   const page = {

@@ -8,17 +8,17 @@ export const run: typeof execFile.__promisify__ = promisify(execFile)
 
 export const root: string = join(import.meta.dirname, '../..')
 
-/** Where an installed command of ours is. */
+/** The path of an installed command. */
 export const bin = (name: string): string => join(root, 'node_modules/.bin', name)
 
 export interface Packed {
   tarball: string
-  /** An empty folder beside it. */
+  /** An empty folder next to the tarball. */
   folder: string
   remove(): Promise<void>
 }
 
-/** The package as it would be published, without building it anew. */
+/** Packs the package as it would be published, with the existing build. */
 export async function pack(): Promise<Packed> {
   const folder = await mkdtemp(join(tmpdir(), 'jobtail-package-'))
   const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], { cwd: root })

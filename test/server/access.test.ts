@@ -8,7 +8,7 @@ import { serve } from './serve.ts'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-/** Alice may do everything but read "secret". A numeric token permits everything until that time, in ms since 1970. */
+/** Alice may do everything but read "secret". A number as the token permits everything until that time, in ms since 1970. */
 const authorize: Authorize = ({ request, jobId }) => {
   const token = request.headers.get('authorization')?.replace('Bearer ', '')
   if (token && Number(token)) return { allow: true, expiresAt: Number(token) }
@@ -16,7 +16,7 @@ const authorize: Authorize = ({ request, jobId }) => {
   return token === 'alice' && jobId !== 'secret'
 }
 
-test('every request is authorised, with its action and job', async () => {
+test('authorize is called for every request, with its action and job', async () => {
   const asked: unknown[] = []
   const { jobs, get, post } = await serve({
     start: () => 1,
@@ -38,7 +38,7 @@ test('every request is authorised, with its action and job', async () => {
   ])
 })
 
-test('a refused reader gets 401 without credentials, 403 with them, and nothing is looked up', async () => {
+test('a refused reader gets 401 without credentials and 403 with them, and no log is read', async () => {
   const gate = createGate()
   const { jobs, get, post } = await serve({ authorize: () => false, log: gate.log, start: () => 1 })
   await jobs.publish('a', 'queued')
@@ -56,12 +56,12 @@ test('a refused reader gets 401 without credentials, 403 with them, and nothing 
   expect((await post('/a/cancel', '', bearer('x'))).status).toBe(403)
 })
 
-test('authorize can say the status', async () => {
+test('authorize can choose the status', async () => {
   const { get } = await serve({ authorize })
   expect((await get('/a', bearer('expelled'))).status).toBe(403)
 })
 
-test('among several, a forbidden job has its error; a 401 is the whole request’s', async () => {
+test('of several jobs, a forbidden one has its own error, and a 401 refuses the whole request', async () => {
   const { jobs, read, get, base } = await serve({ authorize })
   for (const job of ['a', 'secret']) await jobs.publish(job, 'succeeded', 'x')
   const reading = await read('/events?job=a&job=secret', bearer('alice'))
@@ -73,7 +73,7 @@ test('among several, a forbidden job has its error; a 401 is the whole request�
   expect((await get('/events?job=a&job=secret')).status).toBe(401)
 })
 
-test('over a socket: 4401, 4403, and a refused subscribe ends the reading that it replaces', async () => {
+test('a socket is closed with 4401 or 4403, and a refused subscribe ends the reading that it replaces', async () => {
   const { jobs, base } = await serve({ authorize })
   for (const job of ['a', 'secret']) await jobs.publish(job, 'queued')
   const anonymous = openSocket(`${base}/a/events`)
@@ -88,7 +88,7 @@ test('over a socket: 4401, 4403, and a refused subscribe ends the reading that i
 })
 
 test.each(['abc.-_~+/xyz==', '12|abcDEF', '{"k":"v"}!', 'caf\xe9'])(
-  'the bearer token %j as a subprotocol is an Authorization header, and is not selected',
+  'the bearer token %j in a subprotocol counts as an Authorization header, and is not selected',
   async (token) => {
     const seen: unknown[] = []
     const { jobs, base } = await serve({
@@ -114,7 +114,7 @@ test.each(['abc.-_~+/xyz==', '12|abcDEF', '{"k":"v"}!', 'caf\xe9'])(
   }
 )
 
-test('a permission that expires: bye auth then, over a stream and a socket; the earliest counts', async () => {
+test('when a permission expires, streams and sockets get bye auth; of several, the earliest counts', async () => {
   const { jobs, base } = await serve({ authorize: ({ jobId }) => ({ allow: true, expiresAt: Date.now() + (jobId === 'a' ? 100 : 3e10) }) })
   for (const job of ['a', 'b']) await jobs.publish(job, 'queued')
   const stream = await openStream(`${base}/events?job=b&job=a`)
@@ -125,7 +125,7 @@ test('a permission that expires: bye auth then, over a stream and a socket; the 
   expect(socket.controls().at(-1)).toEqual({ control: 'bye', reason: 'auth', retryMs: 0 })
 })
 
-test('a permission that comes when the socket has gone leaves no timer', async () => {
+test('a permission that arrives after the socket has closed leaves no timer', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
   onTestFinished(() => void vi.useRealTimers())
   const pending = Promise.withResolvers<Permission>()
@@ -141,12 +141,12 @@ test('a permission that comes when the socket has gone leaves no timer', async (
 })
 
 test.each([
-  ['nothing that is known', {}],
+  ['an empty object', {}],
   ['a list', []],
-  ['text', 'yes'],
-  ['an expiry that is no number', { expiresAt: Number.NaN }],
-  ['an expiry that is a text', { expiresAt: '2999-01-01' }]
-])('an answer of authorize that is %s permits nothing, and is told', async (_, answer) => {
+  ['a string', 'yes'],
+  ['an expiry of NaN', { expiresAt: Number.NaN }],
+  ['an expiry as a string', { expiresAt: '2999-01-01' }]
+])('%s as the answer of authorize permits nothing, and is reported', async (_, answer) => {
   const onError = vi.fn()
   // as: JavaScript callers may return anything
   const { jobs, get, base } = await serve({ authorize: () => answer as Permission, onError })
@@ -157,7 +157,7 @@ test.each([
   expect(String(onError.mock.calls[0])).toMatch(/^TypeError: authorize: expected /)
 })
 
-test('one that expires in a month is no timer of now; one that has expired is 401', async () => {
+test('an expiry in a month sets no timer yet, and one in the past is 401', async () => {
   const { jobs, base, get } = await serve({ authorize })
   await jobs.publish('a', 'queued')
   const stream = await openStream(`${base}/a/events`, bearer(String(Date.now() + 30 * 86_400_000)))
@@ -167,7 +167,7 @@ test('one that expires in a month is no timer of now; one that has expired is 40
   expect((await get('/a/events', bearer(String(Date.now() - 1)))).status).toBe(401)
 })
 
-test('a throw is a 500 without its message, which does not speak for the job; on a socket the job is busy', async () => {
+test('an error thrown by authorize is a 500 without its message and without a code for the job; on a socket the job is busy', async () => {
   const onError = vi.fn()
   const secret = new Error('secret: db password')
   const { jobs, get, base } = await serve({
@@ -201,7 +201,7 @@ test.each([
     }
   ],
   ['rejects', () => Promise.reject(new Error('no logger'))]
-])('an onError that %s breaks nothing, and is heard of', async (_, onError) => {
+])('an onError that %s breaks nothing, and its error is printed', async (_, onError) => {
   const printed = vi.spyOn(console, 'error').mockImplementation(() => {})
   onTestFinished(() => printed.mockRestore())
   const secret = new Error('secret')
@@ -211,7 +211,7 @@ test.each([
   expect(printed).toHaveBeenCalledWith(expect.stringMatching(/onError/), expect.objectContaining({ message: 'no logger' }), 'while it was given:', secret)
 })
 
-test('CORS: own origin only, unless configured', async () => {
+test('CORS allows only the own origin by default', async () => {
   const { jobs, get, base } = await serve()
   await jobs.publish('a', 'queued')
   const strange = await get('/a/events', { origin: 'https://app.example' })
@@ -224,8 +224,8 @@ test('CORS: own origin only, unless configured', async () => {
 test.each([
   ['a list', ['https://app.example'], false],
   ['a function', (origin: string) => origin.endsWith('.example'), true],
-  ['everybody', '*' as const, false]
-])('CORS for %s: answers, problems and preflights carry it', async (_, origins, allowCredentials) => {
+  ['every origin', '*' as const, false]
+])('CORS for %s: on answers, problems and preflights', async (_, origins, allowCredentials) => {
   const { jobs, get, post, base } = await serve({ origins, allowCredentials, start: () => 1, authorize: () => true })
   await jobs.publish('a', 'queued')
   const origin = 'https://app.example'
@@ -250,7 +250,7 @@ test.each([
   await vi.waitFor(() => expect(socket.events()).toHaveLength(1))
 })
 
-test('a function of origins that throws, or is async, lets nobody in, breaks nothing, and is told', async () => {
+test('an origins function that throws or is async allows no origin, breaks nothing, and is reported', async () => {
   for (const origins of [
     () => {
       throw new Error('no list')
@@ -270,7 +270,7 @@ test('a function of origins that throws, or is async, lets nobody in, breaks not
   }
 })
 
-test('an origin beside those configured stays out', async () => {
+test('an origin that is not in the list is not allowed', async () => {
   const { jobs, get, post, base } = await serve({ origins: ['https://app.example'], start: () => 1 })
   await jobs.publish('a', 'queued')
   for (const origin of ['https://evil.example', 'https://app.example.evil', 'null', 'nonsense']) {
@@ -282,7 +282,7 @@ test('an origin beside those configured stays out', async () => {
   expect(await (await get('/a')).json()).toMatchObject({ status: 'queued', seq: 1 })
 })
 
-test('the own origin needs no configuration, whatever ends TLS before the server', async () => {
+test('the own origin needs no configuration, even if a proxy ends TLS', async () => {
   const { jobs, port, post, base } = await serve({ start: () => 1 })
   await jobs.publish('a', 'queued')
   for (const origin of [`http://127.0.0.1:${port}`, `https://127.0.0.1:${port}`]) {
@@ -292,21 +292,21 @@ test('the own origin needs no configuration, whatever ends TLS before the server
   }
 })
 
-test('"*" with credentials is refused when the server is made', () => {
+test('"*" together with credentials is refused when the server is created', () => {
   expect(() => createJobServer({ origins: '*', allowCredentials: true })).toThrow(/list the origins instead/)
 })
 
 test.each([
   [{ heartbeatMs: 0 }, 'heartbeatMs: expected a number from 1 to 2147483647, got 0'],
   [{ heartbeatMs: '15000' }, 'heartbeatMs: expected a number from 1 to 2147483647, got "15000"'],
-  // `setInterval` takes these for 1 ms.
+  // `setInterval` would take these for 1 ms.
   [{ heartbeatMs: Number.POSITIVE_INFINITY }, 'heartbeatMs: expected a number from 1 to 2147483647, got Infinity'],
   [{ shortPollPauseMs: Number.NaN }, 'shortPollPauseMs: expected a number from 1 to 2147483647, got NaN'],
   [{ maxJobsPerConnection: 1.5 }, 'maxJobsPerConnection: expected an integer from 1, got 1.5'],
   [{ maxBodyBytes: -1 }, 'maxBodyBytes: expected a number from 1, got -1'],
   [{ basePath: 'jobs' }, 'basePath: expected a path that begins with "/", as URLs write it, got "jobs"'],
   [{ basePath: '/jöbs' }, 'basePath: expected a path that begins with "/", as URLs write it, got "/jöbs"'],
-  // With a string, `includes` would allow every substring of it.
+  // In a string, `includes` would find every substring.
   [
     { origins: 'https://app.example.com' },
     'origins: expected "*", a function, or a list of origins such as "https://app.example", got "https://app.example.com"'
@@ -315,17 +315,17 @@ test.each([
   [{ authorize: true }, 'authorize: expected a function, got true'],
   [{ log: {} }, 'log: expected an EventLog, such as memoryLog(), got [object Object]'],
   [{ authorise: () => false }, /^createJobServer: unknown option "authorise", expected one of basePath, /]
-])('an option that makes no sense is refused when the server is made: %o', (options, message) => {
+])('invalid options are refused when the server is created: %o', (options, message) => {
   expect(() => createJobServer(options as JobServerOptions)).toThrow(message) // as: JavaScript callers may pass anything
 })
 
-test('options that are unusual, or undefined, are taken', () => {
+test('unusual and undefined options are accepted', () => {
   const origins = ['http://localhost:5173', 'capacitor://localhost', 'https://[::1]:8080', 'null']
   expect(() => createJobServer({ basePath: '/', origins, maxReaders: Number.POSITIVE_INFINITY })).not.toThrow()
   expect(() => createJobServer({ basePath: '/%C3%BC/', ...({ authorize: undefined } as object) })).not.toThrow() // as: exactOptionalPropertyTypes forbids it
 })
 
-test('maxReaders: 503 beyond it, by every reading, until one is free', async () => {
+test('maxReaders: one reader too many gets 503, however it reads, until another one leaves', async () => {
   const { jobs, base, get } = await serve({ maxReaders: 1 })
   await jobs.publish('a', 'queued')
   const stream = await openStream(`${base}/a/events`)
@@ -342,7 +342,7 @@ test('maxReaders: 503 beyond it, by every reading, until one is free', async () 
   await vi.waitFor(async () => expect((await get('/a/events')).status).toBe(200))
 })
 
-test('maxReadersPerAddress: 429', async () => {
+test('maxReadersPerAddress: one too many gets 429', async () => {
   const { jobs, base, get } = await serve({ maxReadersPerAddress: 2 })
   await jobs.publish('a', 'queued')
   const socket = openSocket(`${base}/a/events`)
@@ -353,7 +353,7 @@ test('maxReadersPerAddress: 429', async () => {
   await vi.waitFor(async () => expect((await get('/a/events')).status).toBe(200))
 })
 
-test('maxConnectionAgeMs: bye max-age', async () => {
+test('maxConnectionAgeMs: an old connection gets bye max-age', async () => {
   const { jobs, base } = await serve({ maxConnectionAgeMs: 100 })
   await jobs.publish('a', 'queued')
   const stream = await openStream(`${base}/a/events`)

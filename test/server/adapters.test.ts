@@ -27,7 +27,7 @@ async function listen(server: http.Server | http2.Http2Server): Promise<number> 
 }
 
 describe('Node', () => {
-  test('attach answers 404 outside basePath, unless another listener is there', async () => {
+  test('attach answers 404 outside basePath, unless there is another listener', async () => {
     const { base, server } = await serve({ basePath: '/api/jobs/' })
     const root = new URL('/', base)
     expect((await fetch(root)).status).toBe(404)
@@ -52,7 +52,7 @@ describe('Node', () => {
     expect(others).toEqual(['/other'])
   })
 
-  test('attach comes before the listeners that are there, for requests and handshakes', async () => {
+  test('attach comes before existing listeners, for requests and handshakes', async () => {
     const jobs = create()
     await jobs.publish('a', 'queued')
     const seen: (string | undefined)[] = []
@@ -74,7 +74,7 @@ describe('Node', () => {
     expect(seen).toEqual(['/page', '/other'])
   })
 
-  test('two job servers on one server each answer below their own path', async () => {
+  test('two job servers on one server each answer under their own path', async () => {
     const server = http.createServer()
     for (const basePath of ['/a', '/b']) {
       const jobs = create({ basePath })
@@ -86,7 +86,7 @@ describe('Node', () => {
     expect((await fetch(`${base}/c`)).status).toBe(404)
   })
 
-  test('where another listener has answered, that is told, and nothing breaks', async () => {
+  test('an answer by another listener is reported, and breaks nothing', async () => {
     const onError = vi.fn()
     const gate = createGate()
     const { jobs, get, server } = await serve({ onError, log: gate.log })
@@ -104,7 +104,7 @@ describe('Node', () => {
     ['an object', { a: 'ü' }, { a: 'ü' }],
     ['text', '{"a":1}', { a: 1 }],
     ['bytes', Buffer.from('[1]'), [1]]
-  ])('a body that a parser in front has made %s is taken as it is', async (_, body, input) => {
+  ])('a body that a parser has made %s before is taken as it is', async (_, body, input) => {
     const jobs = create({ start: (job) => job.id, maxBodyBytes: 10 })
     const started = vi.fn((_job: unknown, input: unknown) => input)
     const other = create({ start: started })
@@ -119,7 +119,7 @@ describe('Node', () => {
     expect((await fetch(base, { method: 'POST', body: '{}', headers: { 'x-small': '1', 'x-large': '1' } })).status).toBe(413)
   })
 
-  test('a body that was read in front and is nowhere is no job without input, but a failure that says so', async () => {
+  test('a body that was read before and is nowhere to be found is an error, not a job without input', async () => {
     const onError = vi.fn()
     const start = vi.fn()
     const jobs = create({ onError, start })
@@ -132,7 +132,7 @@ describe('Node', () => {
     expect(start).not.toHaveBeenCalled()
   })
 
-  test('handle and upgrade are bound; next is called outside basePath; a router that cuts the path off is seen through', async () => {
+  test('handle and upgrade are bound; next is called outside basePath; a router that strips its path is recognised', async () => {
     const { handle, upgrade, publish } = create({ basePath: '/jobs' })
     await publish('a', 'queued')
     const server = http.createServer((req, res) => {
@@ -163,7 +163,7 @@ describe('Node', () => {
     ['GET /jobs/a HTTP/1.1\r\nHost: user:pass@x', 400],
     ['GET http://x/jobs/none HTTP/1.1\r\nHost: x', 404],
     ['TRACE /jobs/a HTTP/1.1\r\nHost: x', 400]
-  ])('odd requests are answered: %s', async (head, status) => {
+  ])('unusual requests are answered: %s', async (head, status) => {
     const { port } = await serve()
     const socket = connect(port, '127.0.0.1')
     onTestFinished(() => void socket.destroy())
@@ -192,7 +192,7 @@ describe('Node', () => {
     expect(text).toContain('"control":"done"')
   })
 
-  test('a client that breaks off its body harms nobody', async () => {
+  test('a client that aborts its body disturbs nobody', async () => {
     const onError = vi.fn()
     const { port, get } = await serve({ start: () => 1, onError })
     const socket = connect(port, '127.0.0.1')
@@ -208,7 +208,7 @@ describe('fetch', () => {
   const request = (path: string, init?: RequestInit) => new Request(`http://localhost/jobs${path}`, init)
   const sse = { accept: 'text/event-stream' }
 
-  test('serves every resource but WebSocket', async () => {
+  test('serves every resource except WebSocket', async () => {
     const { fetch, publish } = create({ start: (_, input) => input })
     await publish('a', 'succeeded', 1)
     expect(await (await fetch(request('/a'))).json()).toMatchObject({ status: 'succeeded' })
@@ -223,12 +223,12 @@ describe('fetch', () => {
     expect((await fetch(request('/a/events?after=tail', { headers: sse }))).status).toBe(204)
   })
 
-  test('a body beyond maxBodyBytes is 413', async () => {
+  test('answers a body beyond maxBodyBytes with 413', async () => {
     const { fetch } = create({ start: () => 1, maxBodyBytes: 10 })
     expect((await fetch(request('', { method: 'POST', body: 'x'.repeat(11) }))).status).toBe(413)
   })
 
-  test('a stream that is cancelled, or whose request is aborted, lets go', async () => {
+  test('releases a stream that is cancelled or whose request is aborted', async () => {
     const gate = createGate()
     const { fetch, publish } = create({ log: gate.log })
     for (const job of ['a', 'b', 'c']) await publish(job, 'queued')
@@ -245,7 +245,7 @@ describe('fetch', () => {
     await second.text()
   })
 
-  test('nothing is read ahead of who reads, and one who stops reading gets bye slow', async () => {
+  test('reads nothing ahead of the reader, and one that stops reading gets bye slow', async () => {
     const gate = createGate()
     const { fetch, publish } = create({ log: gate.log, heartbeatMs: 50, maxBufferedBytes: 1000 })
     for (let n = 0; n < 1000; n += 1) await publish('a', 'output', 'x'.repeat(1000))
@@ -261,7 +261,7 @@ describe('fetch', () => {
   })
 })
 
-test('a native EventSource, which knows id and data only, is stopped at the end by 204', async () => {
+test('stops a native EventSource, which knows only id and data, at the end with a 204', async () => {
   const { jobs, base } = await serve()
   await jobs.run('42', (job) => job.progress({ ratio: 1 }))
   const stream = await openStream(`${base}/42/events`)

@@ -1,4 +1,4 @@
-/** The set-up of the bridge's tests: one Redis for a `describe`; queues, workers and bridges that are closed at the end of their test. */
+/** The setup of the bridge's tests: one Redis for a `describe`; queues, workers and bridges that are closed at the end of their test. */
 
 import { type Job, Queue, Worker } from 'bullmq'
 import { afterAll, beforeAll, expect, onTestFinished, vi } from 'vitest'

@@ -6,18 +6,18 @@ import { redisLog } from '../../src/server/redis/index.ts'
 import { createQueueStage, endsWith, eventsOf, PATIENCE } from './bullmq-queue.ts'
 import { redisPath, startRedis } from './redis-server.ts'
 
-describe.skipIf(!redisPath)('BullMQ: runs, bridges and who they are for', { timeout: 60_000 }, () => {
+describe.skipIf(!redisPath)('BullMQ: runs, bridges and filters', { timeout: 60_000 }, () => {
   const stage = createQueueStage('runs')
   const { newQueue, newWorker } = stage
   const newBridge: typeof stage.newBridge = (jobs, options) => stage.newBridge(jobs, { checkEveryMs: 50, ...options })
 
-  /** The tests run on a memory log, and on one in Redis. */
+  /** The tests run with a memory log, and with one in Redis. */
   const logs: [string, () => EventLog][] = [
     ['memory', () => memoryLog()],
     ['Redis', () => redisLog({ url: stage.redis.url, prefix: `${stage.name}:` })]
   ]
 
-  test.each(logs)('an id that is added again is followed as the new run, whatever became of the first: %s', async (_, make) => {
+  test.each(logs)("a job id that is added again begins a new log, whatever the first run's end: %s", async (_, make) => {
     const queue = newQueue()
     const log = make()
     onTestFinished(() => log.close())
@@ -88,7 +88,7 @@ describe.skipIf(!redisPath)('BullMQ: runs, bridges and who they are for', { time
     expect((await log.snapshot('a'))?.epoch).toBe(epoch)
   })
 
-  test.each(logs)('what has ended and was removed while no bridge was there, and the stream was trimmed, ends: %s', async (_, make) => {
+  test.each(logs)('a job that ended and was removed while no bridge ran, and is no longer in the stream, ends: %s', async (_, make) => {
     const queue = newQueue()
     const log = make()
     onTestFinished(() => log.close())
@@ -106,7 +106,7 @@ describe.skipIf(!redisPath)('BullMQ: runs, bridges and who they are for', { time
     await endsWith(log, 'ran', ['failed', { code: 'lost', message: expect.stringContaining('no longer in its queue'), retryable: false }])
   })
 
-  test('what has ended while no bridge was there, and is kept, though the stream was trimmed, ends as it did', async () => {
+  test('a job that ended while no bridge ran, and is kept but no longer in the stream, ends as it did', async () => {
     const queue = newQueue()
     const log = memoryLog()
     const first = newBridge(log)
@@ -159,7 +159,30 @@ describe.skipIf(!redisPath)('BullMQ: runs, bridges and who they are for', { time
     expect((await eventsOf(log, 'limited-b')).map(([type]) => type)).not.toContain('retrying')
   })
 
-  test('readers see nothing of the bookkeeping, in events, streams and snapshots', async () => {
+  test('a bridge that reads a delay and a retry after the job has ended tells them apart', async () => {
+    const queue = newQueue()
+    const runs = { slow: 0, failing: 0 }
+    newWorker(async (job, token) => {
+      if (job.name === 'failing' && ++runs.failing < 3) throw new Error(`run ${runs.failing}`)
+      if (job.name === 'slow' && ++runs.slow === 1) {
+        await job.moveToDelayed(Date.now() + 20, token)
+        throw new DelayedError()
+      }
+      return 'done'
+    })
+    for (const name of ['slow', 'failing']) await queue.add(name, {}, { jobId: `${name}-1`, attempts: 3 })
+    await vi.waitFor(async () => expect(await queue.getJobCounts('completed')).toEqual({ completed: 2 }), PATIENCE)
+    const log = memoryLog()
+    await newBridge(log).ready
+    const retries: number[] = []
+    for (const id of ['slow-1', 'failing-1']) {
+      await endsWith(log, id, ['succeeded', 'done'])
+      retries.push((await eventsOf(log, id)).filter(([type]) => type === 'retrying').length)
+    }
+    expect(retries).toEqual([0, 2])
+  })
+
+  test('readers see none of the bookkeeping, in events, streams or snapshots', async () => {
     const queue = newQueue()
     for (const [n, log] of [memoryLog(), redisLog({ url: stage.redis.url, prefix: `${stage.name}-read:` })].entries()) {
       const id = `seen${n}`
@@ -185,7 +208,7 @@ describe.skipIf(!redisPath)('BullMQ: runs, bridges and who they are for', { time
     }
   })
 
-  test('a filter leaves jobs out, also those that were there before', async () => {
+  test('a filter leaves jobs out, even those from before the bridge', async () => {
     const queue = newQueue()
     await queue.add('secret', {}, { jobId: 'before', delay: 3_600_000 })
     const log = memoryLog()
@@ -198,7 +221,7 @@ describe.skipIf(!redisPath)('BullMQ: runs, bridges and who they are for', { time
     expect([await log.snapshot('before'), await log.snapshot('after')]).toEqual([undefined, undefined])
   })
 
-  test('a lazy bridge logs what somebody asks for, whichever bridge he asks, and nothing else', async () => {
+  test('a lazy bridge logs only the jobs that are followed, at whichever server', async () => {
     const queue = newQueue()
     const log = redisLog({ url: stage.redis.url, prefix: `${stage.name}:` })
     onTestFinished(() => log.close())
@@ -221,16 +244,16 @@ describe.skipIf(!redisPath)('BullMQ: runs, bridges and who they are for', { time
     await vi.waitFor(async () => expect(await bridges[1]?.log.snapshot('unseen')).toMatchObject({ status: 'succeeded', result: 'unseen' }), PATIENCE)
   })
 
-  test('where the one that works is gone without a word, another one takes over, with what was unfinished', async () => {
+  test('when the active bridge dies without a word, another one takes over its unfinished jobs', async () => {
     newQueue()
     const log = memoryLog()
     await log.append('left', 'started', {})
     await log.append(`bullmq:bull:${stage.name}`, 'progress', { open: ['left'], isReady: true }, { lease: { owner: 'gone', ms: 300 } })
-    await newBridge(log).ready // the other one's word
+    await newBridge(log).ready // it stands by, as the first one is active
     await endsWith(log, 'left', ['failed', expect.objectContaining({ code: 'lost' })])
   })
 
-  test('a filter that fails leaves the job out, and is told of', async () => {
+  test('a filter that throws leaves the job out, and is reported', async () => {
     const queue = newQueue()
     const log = memoryLog()
     const onError = vi.fn()
@@ -249,7 +272,7 @@ describe.skipIf(!redisPath)('BullMQ: runs, bridges and who they are for', { time
     expect(onError).toHaveBeenCalledWith(expect.objectContaining({ message: 'broken filter' }))
   })
 
-  test('one of several bridges works; where it is closed, another one does at once', async () => {
+  test('one of several bridges is active, and when it is closed another one takes over at once', async () => {
     const queue = newQueue()
     const log = memoryLog()
     const appends = vi.fn()
@@ -285,7 +308,7 @@ describe.skipIf(!redisPath)('a cancel reaches the code of a worker', { timeout: 
     const queue = new Queue('q', { connection })
     const jobs = createJobServer({ log: redisLog({ url: redis.url }) })
     const bridge = bullmqBridge({ queue: 'q', connection, jobs, onError: () => {} })
-    const log = redisLog({ url: redis.url }) // that of the worker's process
+    const log = redisLog({ url: redis.url }) // the log of the worker's process
     const stopped = vi.fn()
     const worker = new Worker(
       'q',
@@ -319,7 +342,7 @@ describe.skipIf(!redisPath)('a cancel reaches the code of a worker', { timeout: 
     expect(stopped).toHaveBeenCalledTimes(1)
   })
 
-  test('also where it was asked for before, once, and not after it was stopped', async () => {
+  test('even if it came before the work, only once, and not after the worker has stopped', async () => {
     const log = memoryLog()
     await log.append('a', 'cancelling', { reason: 'enough' })
     const cancel = vi.fn()

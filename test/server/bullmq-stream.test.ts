@@ -8,7 +8,7 @@ import { memoryLog } from '../../src/server/log/memory.ts'
 
 const job: QueuedJob = { name: 'x', state: 'active', attempts: 1, failures: 0, progress: 0, result: null, failedReason: undefined, finishedOn: undefined }
 
-/** A queue whose job makes a step, and adds an entry for it, at each read of the job. */
+/** A queue whose job makes a step, and adds an entry for it, each time the job is read. */
 function movingQueue(jobId: string, steps: number, event = 'active') {
   const written: QueueEntry[] = []
   const step = (of: string, what: string, fields: QueueEntry['fields'] = {}) => written.push({ id: `1-${written.length + 1}`, event: what, jobId: of, fields })
@@ -24,7 +24,7 @@ function movingQueue(jobId: string, steps: number, event = 'active') {
   return { written, stream: createQueueStream(source as Source) } // as: what a stream asks of it
 }
 
-test("a job's state is that of the entry it is said to be of, however often the job moves meanwhile", async () => {
+test("a job's state belongs to the entry that it is reported with, however often the job moves meanwhile", async () => {
   const { stream, written } = movingQueue('a', 3)
   const { job, at } = await stream.stateOf('a')
   const before = written.filter(({ id, jobId }) => jobId === 'a' && compareIds(id, at) <= 0)
@@ -35,7 +35,7 @@ test("a job's state is that of the entry it is said to be of, however often the 
   expect([stream.hasUntaken('a'), stream.take()]).toEqual([false, []])
 })
 
-test('that of a job whose progress never pauses is known at once', async () => {
+test('the state of a job whose progress never pauses is known at once', async () => {
   const { stream, written } = movingQueue('a', 50, 'progress')
   const { job, at } = await stream.stateOf('a')
   const before = written.filter(({ id, jobId }) => jobId === 'a' && compareIds(id, at) <= 0)
@@ -57,7 +57,7 @@ test.each([
   expect(nextTowards({ ...job, progress }, '1-2', false, before)).toBeUndefined()
 })
 
-test('of jobs that ended before what was lost nothing is logged again, though their logs have expired', async () => {
+test('jobs that ended before the lost entries are not logged again, even if their logs have expired', async () => {
   const log = memoryLog()
   const finished: QueuedJob = { ...job, state: 'completed', finishedOn: 1000 }
   const { stream } = movingQueue('a', 0)
@@ -70,7 +70,7 @@ test('of jobs that ended before what was lost nothing is logged again, though th
   expect(await log.snapshot('b')).toMatchObject({ status: 'succeeded' })
 })
 
-test('calls in one turn are one read; a call during a read is another one', async () => {
+test('calls in one turn share one read, and a call during a read makes another one', async () => {
   const asked: string[] = []
   const answers: (() => void)[] = []
   const entries: Source['entries'] = (after) => {
@@ -89,7 +89,7 @@ test('calls in one turn are one read; a call during a read is another one', asyn
   expect(stream.take()).toHaveLength(2)
 })
 
-test('a read that does not wait asks for what is there, which Redis gives at once: its shortest wait takes up to a tenth of a second', async () => {
+test('a read that does not wait gets what is there, since the shortest wait of Redis takes up to a tenth of a second', async () => {
   const first: QueueEntry = { id: '7-0', event: 'added', jobId: 'a', fields: {} }
   const entries: Source['entries'] = async (after) => (compareIds(first.id, after) > 0 ? [first] : new Promise(() => {}))
   const stream = createQueueStream({ entries } as Source) // as: what a stream asks of it
@@ -98,7 +98,7 @@ test('a read that does not wait asks for what is there, which Redis gives at onc
   expect(stream.take()).toEqual([first])
 })
 
-test('entries that were trimmed before they were read are noticed, once; those that had been read are not', async () => {
+test('entries that were trimmed before they were read are noticed once, and those that had been read are not', async () => {
   let written: QueueEntry[] = []
   const add = (...ids: string[]) => written.push(...ids.map((id) => ({ id, event: 'added', jobId: 'a', fields: {} })))
   const entries: Source['entries'] = async (after) => written.filter(({ id }) => compareIds(id, after) > 0)
@@ -111,7 +111,7 @@ test('entries that were trimmed before they were read are noticed, once; those t
   add('7-0', '7-1')
   expect(await readAll()).toEqual([['7-0', '7-1'], undefined])
   add('7-2', '8-0')
-  written = written.slice(1) // up to what has been read
+  written = written.slice(1) // trims the entries that have been read
   expect(await readAll()).toEqual([['7-2', '8-0'], undefined])
   add('9-0')
   expect(await readAll()).toEqual([['9-0'], undefined])
@@ -137,11 +137,11 @@ test.each([
   ],
   [[1, 2], { value: [1, 2] }],
   [true, { value: true }]
-])('progress %j', (progress, expected) => {
+])('progress %j becomes %j', (progress, expected) => {
   expect(progressOf(progress)).toEqual(expected)
 })
 
-test('ids of a stream are compared as numbers', () => {
+test('stream ids are compared as numbers', () => {
   const ids = ['10-0', '9-10', '9-9', '1732195423000-1', '1732195423000-0']
   expect(ids.toSorted(compareIds)).toEqual(['9-9', '9-10', '10-0', '1732195423000-0', '1732195423000-1'])
 })

@@ -16,7 +16,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
   const hasEnded = (log: EventLog, job: string) =>
     vi.waitFor(async () => expect(await log.read(job, undefined, 10_000)).toMatchObject({ done: true }), PATIENCE)
 
-  test("a job's whole way, followed over HTTP", async () => {
+  test('a job is followed over HTTP from its start to its end', async () => {
     const queue = newQueue()
     const { jobs, read } = await serve()
     await newBridge(jobs).ready
@@ -30,7 +30,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
       return { url: '/1' }
     })
     await queue.add('video', { secret: 1 }, { jobId: 'a' })
-    // A log row adds no entry to the stream.
+    // A job's log row adds no entry to the stream.
     await vi.waitFor(async () => expect((await read('/a/events')).events.at(-1)).toMatchObject({ type: 'log', data: { message: 'first row' } }), PATIENCE)
     goOn.resolve()
     await vi.waitFor(async () => expect((await read('/a/events')).events.at(-1)).toMatchObject({ type: 'succeeded', data: { url: '/1' } }), PATIENCE)
@@ -48,7 +48,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     expect(JSON.stringify(events)).not.toContain('secret')
   })
 
-  test('retries, at once and after a pause, then the failure with its attempts', async () => {
+  test('retries, at once and after a pause, and then the failure with its attempts', async () => {
     const queue = newQueue()
     const log = memoryLog()
     await newBridge(log).ready
@@ -78,7 +78,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     ])
   })
 
-  test('a failure for good, a job that waits for its time, a job that is removed', async () => {
+  test('an unrecoverable failure, a delayed job, a removed job', async () => {
     const queue = newQueue()
     const log = memoryLog()
     await newBridge(log, { idOf: (id) => `mine-${id}` }).ready
@@ -98,7 +98,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     ])
   })
 
-  test('jobs that go with a queue that is emptied end, also those that went while no bridge was there', async () => {
+  test('jobs that vanish when a queue is drained end, even if no bridge was running', async () => {
     const queue = newQueue()
     const log = memoryLog()
     const first = newBridge(log, { checkEveryMs: 20 })
@@ -121,7 +121,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     expect((await eventsOf(log, 'stays')).at(-1)).toEqual(['cancelled', { reason: 'gone' }])
   })
 
-  test('jobs that ran before, of which the stream tells nothing any more, are read from the queue', async () => {
+  test('jobs from before the bridge that are no longer in the stream are read from the queue', async () => {
     const queue = newQueue()
     const goOn = Promise.withResolvers<void>()
     newWorker(
@@ -163,7 +163,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     expect(await typesOf(later, 'later')).toEqual(['queued'])
   })
 
-  test('a bridge that comes late takes up the log where another left it', async () => {
+  test('a later bridge continues the log of an earlier one', async () => {
     const queue = newQueue()
     const log = memoryLog()
     const first = newBridge(log)
@@ -187,7 +187,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     expect(await typesOf(log, 'a')).toEqual(['queued', 'queued', 'started', 'progress', 'progress', 'log', 'succeeded'])
   })
 
-  test('several bridges, some of which go and come: each event once, in order', async () => {
+  test('several bridges that come and go log each event once, in order', async () => {
     const queue = newQueue()
     const newLog = () => {
       const log = redisLog({ url: stage.redis.url, prefix: `${stage.name}:`, timeoutMs: 20_000 })
@@ -227,7 +227,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     }
   })
 
-  test('a log that is out of reach, or whose answers are lost, has each event once in the end', async () => {
+  test('a log that is unavailable, or whose answers are lost, has each event once in the end', async () => {
     const queue = newQueue()
     const log = memoryLog()
     let appends = 0
@@ -254,7 +254,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     expect(errors).toMatchObject([{ code: 'unavailable' }, { code: 'unavailable' }])
   })
 
-  test('jobs of which the stream tells nothing any more when the log is back in reach are logged as well', async () => {
+  test('jobs that leave the stream while the log is unavailable are logged too', async () => {
     const queue = newQueue()
     const log = memoryLog()
     let isAway = false
@@ -280,7 +280,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     expect((await eventsOf(log, 'meanwhile')).at(-1)).toEqual(['succeeded', 'meanwhile'])
   })
 
-  test('a queue that does not answer is not one without entries', async () => {
+  test('a queue that does not answer is not taken for an empty one', async () => {
     const own = await startRedis()
     onTestFinished(() => own.remove())
     const closing = new AbortController()
@@ -294,7 +294,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     expect(await source.entries('0-0', 1)).toEqual([])
     own.freeze()
     const asked = expect(source.entries('0-0', 1)).rejects.toThrow('no answer')
-    const impatient = redisLog({ url: own.url, timeoutMs: 1500 }) // longer than BullMQ waits
+    const impatient = redisLog({ url: own.url, timeoutMs: 1500 }) // longer than the timeout of BullMQ
     onTestFinished(() => impatient.close())
     await expect(impatient.snapshot('a')).rejects.toMatchObject({ code: 'unavailable' })
     own.thaw()
@@ -302,7 +302,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     await vi.waitFor(async () => expect(await source.entries('0-0', 1)).toEqual([]), PATIENCE)
   })
 
-  test('a job whose id no log takes is reported and passed over', async () => {
+  test('a job whose id is invalid for a log is reported and skipped', async () => {
     const queue = newQueue()
     const log = memoryLog()
     const errors: unknown[] = []
@@ -314,7 +314,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     expect(errors[0]).toMatchObject({ name: 'TypeError', message: expect.stringContaining('job id') })
   })
 
-  test('close() ends its connections and what waits, and leaves the log open', async () => {
+  test('close() ends its connections and timers, and leaves the log open', async () => {
     stage.name = 'quiet'
     const clients = async () =>
       String(await stage.redis.command('CLIENT', 'LIST'))
@@ -336,7 +336,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     await early.close()
   })
 
-  test.each(['frozen', 'gone'])('close() waits for no Redis that is %s, and leaves no connection that comes back with it', async (state) => {
+  test.each(['frozen', 'gone'])('close() does not wait for a Redis that is %s, and leaves no connection that would return with it', async (state) => {
     const own = await startRedis()
     onTestFinished(() => own.remove())
     const bridge = bullmqBridge({
@@ -349,7 +349,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     await bridge.ready
     if (state === 'frozen') own.freeze()
     else await own.kill()
-    const impatient = redisLog({ url: own.url, timeoutMs: 2000 }) // so long that BullMQ gives a read up
+    const impatient = redisLog({ url: own.url, timeoutMs: 2000 }) // long enough for BullMQ to give up a read
     await expect(impatient.snapshot('a')).rejects.toMatchObject({ code: 'unavailable' })
     await impatient.close()
     await bridge.close()
@@ -359,7 +359,7 @@ describe.skipIf(!redisPath)('jobs of a BullMQ queue', { timeout: 60_000 }, () =>
     await vi.waitFor(async () => expect(await clients()).toHaveLength(1), PATIENCE)
   })
 
-  test('a Redis of the queue that goes and comes back', async () => {
+  test('the Redis of the queue goes away and comes back', async () => {
     const own = await startRedis(['--appendonly', 'yes', '--appendfsync', 'always'])
     onTestFinished(() => own.remove())
     const settings = { host: '127.0.0.1', port: own.port, maxRetriesPerRequest: null }
@@ -395,7 +395,7 @@ test.each([
   ['idOf', { idOf: 'x' }],
   ['lazy', { lazy: 'yes' }],
   ['lazy', { lazy: true, idOf: (id: string) => id }]
-])('a wrong %s is refused: %j', (name, wrong) => {
+])('an invalid %s is refused: %j', (name, wrong) => {
   const right = { queue: 'q', connection: { host: '127.0.0.1' }, jobs: memoryLog() }
   // as: JavaScript callers may pass anything
   expect(() => bullmqBridge({ ...right, ...wrong } as BullmqBridgeOptions)).toThrow(new RegExp(`^${name}: expected`))

@@ -30,7 +30,7 @@ export async function openStream(url: string, headers: Record<string, string> = 
     const decoder = new TextDecoder()
     for await (const chunk of response.body ?? []) text += decoder.decode(chunk, { stream: true })
   })()
-  ended.catch(() => {}) // a test that waits for it sees it
+  ended.catch(() => {}) // only a test that awaits it needs the error
   const messages = () =>
     text
       .split('\n\n')
@@ -82,7 +82,7 @@ export function openSocket(url: string, { protocols = ['jobtail.v1'], headers = 
     ws.on('close', resolve)
     ws.on('error', reject)
   })
-  closed.catch(() => {}) // a test that waits for it sees it
+  closed.catch(() => {}) // only a test that awaits it needs the error
   const frames = () => raw.flat() as Fields[] // as: JSON objects, by the protocol
   return {
     ws,

@@ -4,7 +4,7 @@ import { openSocket, openStream } from './clients.ts'
 import { createGate } from './gate.ts'
 import { serve } from './serve.ts'
 
-test('a job whose start was under way when the server closed is not said to have begun, and begins where it is asked for again', async () => {
+test("a start that the server's close interrupts does not report the job as started, and a repeat of the start runs it", async () => {
   const log = memoryLog()
   onTestFinished(() => log.close())
   const appending = Promise.withResolvers<void>()
@@ -37,7 +37,7 @@ test('a job whose start was under way when the server closed is not said to have
 })
 
 describe('close', () => {
-  test('says bye to every reading, answers what is held, and leaves nothing open', async () => {
+  test('says bye to every follower, answers waiting polls, and leaves nothing open', async () => {
     const gate = createGate()
     const { jobs, base, server, read } = await serve({ log: gate.log })
     const { id } = await jobs.publish('42', 'queued')
@@ -62,13 +62,13 @@ describe('close', () => {
     await promise
   })
 
-  test('afterwards: 503 by HTTP, for sockets too; publish and run reject', async () => {
+  test('afterwards requests and handshakes get 503, and publish and run reject', async () => {
     const { jobs, base, get, post } = await serve({ start: () => 1 })
     await jobs.close()
     for (const response of [await get('/42'), await get('/42/events'), await post('', '1')]) {
       expect(response.status).toBe(503)
       expect(response.headers.get('retry-after')).toBe('1')
-      // A proxy that keeps connections open then sends its next request to another server.
+      // Without it, a proxy that keeps connections open would send its next request to this server too.
       expect(response.headers.get('connection')).toBe('close')
       expect(await response.json()).toMatchObject({ code: 'busy' })
     }
@@ -77,7 +77,7 @@ describe('close', () => {
     await expect(jobs.run('a', () => 1)).rejects.toMatchObject({ code: 'closed' })
   })
 
-  test('aborts running jobs, whose log then says so', async () => {
+  test('aborts running jobs, and their logs say so', async () => {
     const gate = createGate()
     const { jobs } = await serve({ log: gate.log })
     const run = jobs.run('42', (job) => new Promise((_, reject) => job.signal.addEventListener('abort', () => reject(new Error('stopped')))))
@@ -90,7 +90,7 @@ describe('close', () => {
     expect(await events.mock.results[0]?.value).toMatchObject({ data: { code: 'shutdown', message: 'the server was closed', retryable: true } })
   })
 
-  test('cuts after graceMs what does not end by itself', async () => {
+  test('after graceMs cuts connections that do not end by themselves', async () => {
     const { jobs, base } = await serve()
     await jobs.publish('42', 'queued')
     const socket = openSocket(`${base}/42/events`)
@@ -107,14 +107,14 @@ describe('close', () => {
     expect(await socket.closed).toBe(1001)
   })
 
-  test('waits no longer than graceMs for an authorize or a log that gives no answer', async () => {
+  test('waits no longer than graceMs for an `authorize` or a log that does not answer', async () => {
     const never = new Promise<never>(() => {})
     const { jobs, base, get } = await serve({
       log: { ...memoryLog(), read: () => never },
       authorize: ({ jobId }) => jobId !== 'unsure' || never
     })
     const asked = ['/unsure/events', '/42/events', '/events?job=42'].flatMap((path) => [get(path), get(path, { accept: 'text/event-stream' })])
-    for (const each of asked) each.catch(() => {}) // cut when the test is over
+    for (const each of asked) each.catch(() => {}) // cut at the end of the test
     const socket = openSocket(`${base}/events?job=42&job=unsure`)
     await vi.waitFor(() => expect(jobs.metrics().opened).toEqual({ websocket: 1, sse: 3, 'long-poll': 0, 'short-poll': 3 }))
     await jobs.close({ graceMs: 50 })
@@ -122,7 +122,7 @@ describe('close', () => {
     await vi.waitFor(() => expect(jobs.metrics().connections).toEqual({ websocket: 0, sse: 0, 'long-poll': 0, 'short-poll': 0 }))
   })
 
-  test('the more leave, the longer they spread', async () => {
+  test('spreads the return over more time the more followers there are', async () => {
     const { jobs } = await serve()
     await jobs.publish('42', 'queued')
     const headers = { accept: 'text/event-stream' }
@@ -138,7 +138,7 @@ describe('close', () => {
     const { jobs, base } = await serve({ authorize: () => ({ allow: true, expiresAt: Date.now() + 1e12 }), maxConnectionAgeMs: 1e12 })
     const { id } = await jobs.publish('42', 'queued')
     await jobs.publish('over', 'succeeded')
-    // Not over the network, since `fetch` has timers of its own.
+    // Not over the network, because `fetch` sets timers of its own.
     const stream = (await jobs.fetch(new Request(`${base}/42/events`, { headers: { accept: 'text/event-stream' } }))).text()
     const poll = jobs.fetch(new Request(`${base}/42/events?after=${id}&wait=55`))
     const sockets = [openSocket(`${base}/42/events`), openSocket(`${base}/over/events`)]
@@ -150,12 +150,12 @@ describe('close', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  test('twice is once', async () => {
+  test('a second call has no effect', async () => {
     const { jobs } = await serve()
     await Promise.all([jobs.close(), jobs.close()])
   })
 
-  test('does not take a graceMs that is no time for none', async () => {
+  test('rejects a graceMs that is no duration, rather than taking it for 0', async () => {
     const { jobs } = await serve()
     await expect(jobs.close({ graceMs: Number.NaN })).rejects.toThrow('graceMs: expected milliseconds from 0, got NaN')
     expect(await jobs.health()).toEqual({ status: 'ok' })

@@ -1,4 +1,4 @@
-/** An event that is appended while a reader connects is never missed, at whichever moment of connecting. */
+/** An event that is appended while a reader connects is not missed, at any moment of connecting. */
 
 import { once } from 'node:events'
 import { expect, test } from 'vitest'

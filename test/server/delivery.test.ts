@@ -8,10 +8,10 @@ import { serve } from './serve.ts'
 
 const upTo = (last: number, from = 1) => Array.from({ length: last - from + 1 }, (_, n) => n + from)
 
-describe('an event appended while a follower connects is never missed', () => {
+describe('an event appended while a follower connects is not missed', () => {
   const ROUNDS = 200
 
-  test('whenever the log is read: appended as listening begins, before the first read', async () => {
+  test('even if it is appended between the start of listening and the first read', async () => {
     const gate = createGate()
     const { jobs, read } = await serve({ log: gate.log })
     gate.onWatch((job) => jobs.publish(job, 'succeeded'))
@@ -21,7 +21,7 @@ describe('an event appended while a follower connects is never missed', () => {
     }
   })
 
-  test.each(['stream', 'socket', 'long poll'])('%s, at any moment of its connecting', async (kind) => {
+  test.each(['stream', 'socket', 'long poll'])('by a %s, at any moment of connecting', async (kind) => {
     const { jobs, base, read } = await serve()
     await Promise.all(
       upTo(ROUNDS).map(async (round) => {
@@ -63,7 +63,7 @@ describe('an event appended while a follower connects is never missed', () => {
   })
 })
 
-test('many followers of one job each get every event once, in order', async () => {
+test('every one of many followers of a job gets each event once, in order', async () => {
   const { jobs, base } = await serve()
   await jobs.publish('42', 'queued')
   const streams = await Promise.all(upTo(10).map(() => openStream(`${base}/42/events`)))
@@ -77,7 +77,7 @@ test('many followers of one job each get every event once, in order', async () =
   for (const socket of sockets) await vi.waitFor(() => expect(socket.events().map(({ seq }) => seq)).toEqual(upTo(500)))
 })
 
-test('a busy job does not keep others waiting', async () => {
+test('a busy job does not delay other jobs', async () => {
   const { jobs, base } = await serve()
   for (let n = 0; n < 3000; n += 1) await jobs.publish('busy', 'progress', { n })
   await jobs.publish('quiet', 'queued')
@@ -107,7 +107,7 @@ describe('a slow reader', () => {
     ['stream', false],
     ['socket', true]
   ])(
-    '%s: the log is not read ahead of it, and it is let go with bye slow',
+    '%s: gets bye slow, and the log is not read ahead of it',
     async (_, websocket) => {
       const gate = createGate()
       const { jobs, port, openConnections } = await serve({ log: gate.log, heartbeatMs: 50, maxBufferedBytes: 10_000 })
@@ -121,7 +121,7 @@ describe('a slow reader', () => {
       })
       for (let n = 0; n < EVENTS; n += 1) await jobs.publish('42', 'output', EVENT)
       await vi.waitFor(() => expect(gate.watching()).toBe(0), { timeout: 15_000 })
-      // Only what the kernel's buffers hold, and one page: far less than the whole log.
+      // At most what the kernel buffers and one page: far less than the whole log.
       expect(gate.eventsRead()).toBeLessThan(EVENTS)
       expect(closed).toBe(false)
       socket.on('data', (data) => received.push(data))
@@ -135,7 +135,7 @@ describe('a slow reader', () => {
     30_000
   )
 
-  test('that takes it up again in time gets everything', async () => {
+  test('that reads on in time gets every event', async () => {
     const { jobs, base } = await serve({ maxBufferedBytes: 10_000 })
     for (let n = 0; n < 400; n += 1) await jobs.publish('42', 'output', EVENT)
     await jobs.publish('42', 'succeeded')
@@ -150,7 +150,7 @@ describe('a slow reader', () => {
     await vi.waitFor(() => expect(seqs).toEqual(upTo(401)), { timeout: 15_000 })
   }, 20_000)
 
-  test('whose position is trimmed away meanwhile is told so, and goes on from the oldest', async () => {
+  test('whose position is dropped from the log meanwhile is told so, and goes on from the oldest event', async () => {
     const gate = createGate({ maxEvents: 100 })
     const { base, jobs } = await serve({ log: gate.log })
     await jobs.publish('42', 'queued')
@@ -159,7 +159,7 @@ describe('a slow reader', () => {
     await once(socket.ws, 'open')
     socket.send({ op: 'subscribe', job: '42', ref: 7 })
     await vi.waitFor(() => expect([...stream.events(), ...socket.events()]).toHaveLength(2))
-    // Without a turn of the event loop in between, no reader can read.
+    // Readers can read only if the event loop turns in between.
     for (let n = 2; n <= 1000; n += 1) void gate.log.append('42', 'progress', { n })
     await gate.log.append('42', 'succeeded', null)
     await stream.ended
@@ -172,7 +172,7 @@ describe('a slow reader', () => {
     }
   })
 
-  test('a client that asks faster than it is answered is not read any further', async () => {
+  test('requests of a client that are sent faster than they are answered are read no further', async () => {
     const authorize = vi.fn(() => new Promise<boolean>(() => {}))
     const { port, get } = await serve({ authorize: ({ jobId }) => (jobId === 'other' ? true : authorize()) })
     const socket = await openStalled(port, '/jobs/events', true)
@@ -182,12 +182,12 @@ describe('a slow reader', () => {
     })
     socket.write(Buffer.concat(frames))
     await vi.waitFor(() => expect(authorize).toHaveBeenCalled())
-    // More turns of the server's event loop than reading the whole log would take.
+    // More turns of the event loop than it takes to read the whole log.
     for (let n = 0; n < 200; n += 1) await get('/other')
     expect(authorize.mock.calls.length).toBeLessThan(10_000)
   })
 
-  test('a client that asks and never reads is not answered without bound', async () => {
+  test('answers to a client that never reads them do not pile up without limit', async () => {
     const gate = createGate()
     const { jobs, port } = await serve({ log: gate.log, maxBufferedBytes: 10_000 })
     await jobs.publish('42', 'queued')
@@ -205,7 +205,7 @@ describe('a slow reader', () => {
     }
     socket.on('drain', flood)
     flood()
-    // The server closes the socket while the client still sends: its writes fail, although it never reads.
+    // The server closes the socket while the client still sends. The client never reads, but its writes fail.
     await vi.waitFor(() => expect(gone).toBe(true), { timeout: 15_000 })
   }, 20_000)
 })

@@ -11,13 +11,13 @@ test.each([
   ['x'.repeat(65_535), [0x81, 126, 0xff, 0xff]],
   ['x'.repeat(65_536), [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]],
   ['é🙂', [0x81, 6]]
-])('a text message is one frame of its length in bytes: %#', (text, header) => {
+])('a text message is one frame with its length in bytes: %#', (text, header) => {
   const frame = encodeTextFrame(text)
   expect([...frame.subarray(0, header.length)]).toEqual(header)
   expect(String(frame.subarray(header.length))).toBe(text)
 })
 
-test('messages of any length arrive whole, in order, with what the socket sends itself in between', async () => {
+test("messages of any length arrive whole and in order, between the socket's own frames", async () => {
   const { jobs, base } = await serve()
   await jobs.publish('42', 'queued')
   const socket = openSocket(`${base}/42/events`)
@@ -37,7 +37,7 @@ test('messages of any length arrive whole, in order, with what the socket sends 
   )
 })
 
-test('the same frames in a row are encoded once, others anew', () => {
+test('the same frames are encoded once in a row, different ones anew', () => {
   const event = (seq: number): Frame => ({ id: `e-${seq}`, seq, job: '42', type: 'progress', time: '2026-11-21T00:00:00.000Z', data: null })
   const [first, second] = [event(1), event(2)]
   const encode = vi.fn((frames: readonly Frame[]) => frames.length)

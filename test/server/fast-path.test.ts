@@ -1,4 +1,4 @@
-/** With `fastPath` and without it, readers get the same bytes. */
+/** With and without `fastPath`, readers get the same bytes. */
 
 import http from 'node:http'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -31,7 +31,7 @@ function countBytes() {
 }
 
 describe.each([true, false])('fastPath: %s', (fastPath) => {
-  test('events of any length arrive whole and in order, over a stream and a socket, and are counted where they should', async () => {
+  test('events of any length arrive whole and in order, over a stream and a socket, and are counted', async () => {
     const counted = countBytes()
     const { jobs, base } = await serve({ fastPath })
     await jobs.publish('42', 'queued')
@@ -50,7 +50,7 @@ describe.each([true, false])('fastPath: %s', (fastPath) => {
     else expect([counted.http > bytes, counted.ws > bytes]).toEqual([true, true])
   })
 
-  test('one who stops reading is not read for any further', async () => {
+  test('a reader that stops reading is not read for any further', async () => {
     const gate = createGate()
     const { jobs, base } = await serve({ fastPath, log: gate.log, maxBufferedBytes: 10_000, heartbeatMs: 60_000 })
     for (let n = 0; n < 4000; n += 1) await jobs.publish('42', 'output', 'x'.repeat(10_000))

@@ -17,7 +17,7 @@ export interface Gate {
   /** Makes reads reject with this error; `undefined` ends that. */
   failWith(error: Error | undefined): void
   historyGone: Error
-  /** Makes the log unavailable. Returns a function that ends the outage, and wakes the watchers. */
+  /** Makes the log unavailable. Returns a function that makes it available again and wakes the watchers. */
   outage(): () => void
   /** Called at each `watch`, before it is active. */
   onWatch(listener: (job: string) => unknown): void

@@ -11,7 +11,7 @@ import { type Served, serve } from './serve.ts'
 
 const types = async ({ read }: Served, job: string) => (await read(`/${job}/events`)).events.map(({ type }) => type)
 
-test('options that are given as undefined have their defaults', async () => {
+test('undefined options have their defaults', async () => {
   // as: JavaScript callers may pass anything
   const jobs = createJobServer({ log: undefined, heartbeatMs: undefined, authorize: undefined } as unknown as JobServerOptions)
   expect(await jobs.publish('42', 'started')).toMatchObject({ seq: 1, data: null })
@@ -20,7 +20,7 @@ test('options that are given as undefined have their defaults', async () => {
 })
 
 describe('run', () => {
-  test('queued, started, what the work publishes in order, succeeded', async () => {
+  test('appends queued, started, what the work publishes in order, and succeeded', async () => {
     const served = await serve()
     const result = await served.jobs.run('42', async (job) => {
       expect(job.id).toBe('42')
@@ -46,7 +46,7 @@ describe('run', () => {
     expect(jobs).toMatchObject([{ done: true, status: 'succeeded' }])
   })
 
-  test('work without a result', async () => {
+  test('accepts work without a result', async () => {
     const served = await serve()
     expect(await served.jobs.run('42', () => {})).toBeUndefined()
     expect(await (await served.get('/42')).json()).toMatchObject({ status: 'succeeded', result: null })
@@ -62,7 +62,7 @@ describe('run', () => {
       new JobError('busy', 'later', { retryable: true, details: { after: 5 }, cause: secret }),
       { code: 'busy', message: 'later', retryable: true, details: { after: 5 } }
     ]
-  ])('a throw of %s: failed, and rejects with it; readers are told what is meant for them, onError all', async (thrown, data) => {
+  ])('work that throws %s: failed, and run rejects with it; readers get only what is meant for them, onError gets all', async (thrown, data) => {
     const told: unknown[] = []
     const served = await serve({ onError: (...what) => told.push(what) })
     const run = served.jobs.run('42', () => {
@@ -76,19 +76,19 @@ describe('run', () => {
     expect(told).toEqual([[thrown, { jobId: '42' }]])
   })
 
-  test('with exposeErrors readers are told what work throws', async () => {
+  test('with exposeErrors readers get what work throws', async () => {
     const served = await serve({ exposeErrors: true })
     await expect(served.jobs.run('42', () => Promise.reject(secret))).rejects.toBe(secret)
     expect((await served.read('/42/events')).events.at(-1)?.data).toEqual({ code: 'ECONNREFUSED', message: secret.message })
   })
 
-  test('a result that JSON can not carry: failed', async () => {
+  test('a result that is no JSON: failed', async () => {
     const served = await serve()
     await expect(served.jobs.run('42', () => 10n)).rejects.toThrow(/data of "succeeded" for job "42"/)
     expect(await types(served, '42')).toEqual(['queued', 'started', 'failed'])
   })
 
-  test('after the end calls reject clearly, and unawaited ones harm nobody', async () => {
+  test('after the end calls reject with a clear error, and unawaited ones cause no unhandled rejection', async () => {
     const served = await serve()
     let late: JobContext | undefined
     await served.jobs.run('42', (job) => {
@@ -99,7 +99,7 @@ describe('run', () => {
     expect(await types(served, '42')).toEqual(['queued', 'started', 'succeeded'])
   })
 
-  test('a job that is queued is taken on; one that runs or has ended is not', async () => {
+  test('a queued job is run; a running or ended one is not', async () => {
     const served = await serve()
     await served.jobs.publish('42', 'queued', { position: 3 })
     await served.jobs.run('42', async () => {
@@ -112,7 +112,7 @@ describe('run', () => {
     expect(await types(served, '42')).toEqual(['queued', 'started', 'succeeded'])
   })
 
-  test('of many runs at once, one works', async () => {
+  test('of many concurrent runs one works', async () => {
     const served = await serve()
     const work = vi.fn()
     const runs = await Promise.allSettled(Array.from({ length: 10 }, () => served.jobs.run('42', work)))
@@ -124,7 +124,7 @@ describe('run', () => {
   test.each([
     ['succeeded', undefined],
     ['failed', new Error('no')]
-  ])('an end whose answer was lost, %s, is there: the run settles as its work did', async (type, error) => {
+  ])('an end that was stored but not acknowledged, %s, counts: the run settles as its work did', async (type, error) => {
     const log = memoryLog()
     let isLost = true
     const losing: EventLog = {
@@ -147,21 +147,21 @@ describe('run', () => {
     expect(onError).toHaveBeenCalledTimes(error ? 2 : 1)
   })
 
-  test('what could not begin before its server was closed has not begun', async () => {
+  test('work that could not begin before the server was closed never begins', async () => {
     const gate = createGate()
     const onError = vi.fn()
     const { jobs } = await serve({ log: gate.log, onError })
     gate.outage()
     const work = vi.fn()
     const run = jobs.run('42', work)
-    run.catch(() => {}) // below
+    run.catch(() => {}) // it is awaited below
     await vi.waitFor(() => expect(onError).toHaveBeenCalled())
     await jobs.close()
     await expect(run).rejects.toMatchObject({ code: 'unavailable' })
     expect(work).not.toHaveBeenCalled()
   })
 
-  test('listens to its log only while it runs', async () => {
+  test('watches its log only while it runs', async () => {
     const gate = createGate()
     const { jobs } = await serve({ log: gate.log })
     await jobs.run('42', () => gate.watched('42'))
@@ -170,7 +170,7 @@ describe('run', () => {
 })
 
 describe('publish', () => {
-  test('refuses what is no event, naming what was wrong', async () => {
+  test('refuses an invalid event, and names what was wrong', async () => {
     const { jobs } = await serve()
     await expect(jobs.publish('..', 'queued')).rejects.toThrow('job id: expected 1 to 256 UTF-8 bytes, not ".", ".." or "events", got ".."')
     await expect(jobs.publish('a', 'a b')).rejects.toThrow('event type: expected 1 to 64 characters of [A-Za-z0-9._-], not the reserved "gap", got "a b"')
@@ -179,7 +179,7 @@ describe('publish', () => {
 })
 
 describe('POST start', () => {
-  test('a job that was created is begun once its log can be reached again', async () => {
+  test('runs a created job once its log is available again', async () => {
     const gate = createGate()
     let back = () => {}
     const log: EventLog = {
@@ -197,7 +197,7 @@ describe('POST start', () => {
     expect(await types(served, ids[0] ?? '')).toEqual(['queued', 'started', 'succeeded'])
   })
 
-  test('202, Location, the snapshot; the work gets the input', async () => {
+  test('answers 202 with Location and the snapshot, and the work gets the input', async () => {
     const inputs: unknown[] = []
     const served = await serve({ start: (_, input) => inputs.push(input) })
     const response = await served.post('', '{"a":[1]}', { 'content-type': 'application/json' })
@@ -210,7 +210,7 @@ describe('POST start', () => {
     expect(inputs).toEqual([{ a: [1] }, undefined])
   })
 
-  test('a repeat with its key answers as the first did and starts nothing, also at the same time and after the end', async () => {
+  test('answers a repeat with its key as the first time and starts nothing, even at the same time and after the end', async () => {
     const start = vi.fn(() => 1)
     const served = await serve({ start })
     const ask = async (body = '{"n":1}') => {
@@ -226,7 +226,7 @@ describe('POST start', () => {
     expect(await ask('{"n":2}')).toEqual([422, null])
   })
 
-  test('a repeat runs what was created and not begun: the answer to the first was lost, or its server', async () => {
+  test('a repeat runs a job that was created but not begun, because the first answer or its server was lost', async () => {
     const log = memoryLog()
     let isLost = true
     const losing: EventLog = {
@@ -252,7 +252,7 @@ describe('POST start', () => {
     expect(runs).toBe(1)
   })
 
-  test('without authorize a key is everybody’s: a cookie that a balancer renews, or a new token, starts nothing again', async () => {
+  test('without authorize all clients share their keys: a cookie renewed by a balancer, or a new token, starts nothing again', async () => {
     const start = vi.fn()
     const served = await serve({ start })
     const ask = async (headers: Record<string, string>) => (await served.post('', '{}', { 'idempotency-key': 'k', ...headers })).headers.get('location')
@@ -264,10 +264,10 @@ describe('POST start', () => {
   test.each([
     ['true', true as const],
     ['allow without a subject', { allow: true as const }]
-  ])('where authorize does not say whose the key is (%s), it is refused, and says so: tenants by another header would share it', async (_, answer) => {
+  ])('where authorize does not name the owner of a key (%s), the key is refused: other tenants would share it', async (_, answer) => {
     const start = vi.fn(() => 'of tenant a')
     const served = await serve({ start, authorize: ({ request }) => (['a', 'b'].includes(request.headers.get('x-api-key') ?? '') ? answer : false) })
-    // A UUID of version 5 is a hash of a name, which another tenant may use too.
+    // A UUID of version 5 is the hash of a name, and another tenant may use the same name.
     for (const [tenant, key] of ['a', 'b'].flatMap((each) => [[each, 'k'] as const, [each, '886313e1-3b8a-5372-9b90-0c9aee199e5d'] as const])) {
       const refused = await served.post('', '{}', { 'idempotency-key': key, 'x-api-key': tenant, cookie: tenant })
       expect(await refused.json()).toMatchObject({
@@ -282,7 +282,7 @@ describe('POST start', () => {
     expect((await served.post('', '{}', { 'x-api-key': 'a' })).status).toBe(202)
   })
 
-  test('a random key, as Jobtail’s own client sends it, is nobody else’s: it needs no subject', async () => {
+  test("a random key, as Jobtail's client sends it, needs no subject", async () => {
     const start = vi.fn()
     const served = await serve({ start, authorize: () => true })
     const { fetch } = globalThis
@@ -302,7 +302,7 @@ describe('POST start', () => {
     expect(start).toHaveBeenCalledTimes(1)
   })
 
-  test('a repeat is answered only to who may read the job', async () => {
+  test('a repeat is answered only if the client may read the job', async () => {
     let mayRead = true
     const served = await serve({
       start: () => 'secret',
@@ -317,7 +317,7 @@ describe('POST start', () => {
     expect(await refused.text()).not.toContain('secret')
   })
 
-  test('authorize can say who asks, so that a new token makes no new job', async () => {
+  test('with a subject of authorize, a new token makes no new job', async () => {
     const served = await serve({
       start: () => 1,
       authorize: ({ request }) => ({ allow: true, subject: request.headers.get('authorization')?.split('.')[0] ?? 'nobody' })
@@ -334,7 +334,7 @@ describe('POST start', () => {
       idOf: ({ id, subject }) => `${subject}.${id}`,
       authorize: ({ request, jobId }) => {
         const user = request.headers.get('authorization') ?? ''
-        return (jobId === undefined || jobId.slice(0, jobId.lastIndexOf('.')) === user) && { allow: true, subject: user }
+        return (jobId === undefined || /^(.+)\.[\w-]+$/.exec(jobId)?.[1] === user) && { allow: true, subject: user } // as docs/API.md says
       }
     })
     const ask = async (authorization: string, headers = {}) => (await (await served.post('', '1', { authorization, ...headers })).json()).id
@@ -345,13 +345,16 @@ describe('POST start', () => {
     await vi.waitFor(() => expect(start).toHaveBeenCalledTimes(3))
     const statuses = ['ada', 'bob'].map(async (authorization) => (await served.get(`/${ids[0]}`, { authorization })).status)
     expect(await Promise.all(statuses)).toEqual([200, 403])
+    for (const id of ['ada1', 'ada.b.1', 'ada']) await served.jobs.publish(id, 'progress', {})
+    const others = ['ada1', 'ada.b.1', 'ada'].map(async (id) => (await served.get(`/${id}`, { authorization: 'ada' })).status)
+    expect(await Promise.all(others)).toEqual([403, 403, 403])
   })
 
   test.each([
-    ['the same for all', () => 'mine'],
-    ['no job id', ({ id }: { id: string }) => id.padEnd(257, '.')],
-    ['no text', () => 7 as unknown as string] // as: what JavaScript lets through
-  ])('an id that idOf must not give starts nothing, and onError is told: %s', async (_, idOf) => {
+    ['the same id for all', () => 'mine'],
+    ['an invalid job id', ({ id }: { id: string }) => id.padEnd(257, '.')],
+    ['an id that is no string', () => 7 as unknown as string] // as: what JavaScript lets through
+  ])('an invalid id of idOf starts nothing, and onError gets the reason: %s', async (_, idOf) => {
     const [start, onError] = [vi.fn(), vi.fn()]
     const served = await serve({ start, idOf, onError })
     expect((await served.post('', '1')).status).toBe(500)
@@ -368,7 +371,7 @@ describe('POST start', () => {
     await vi.waitFor(() => expect(start).toHaveBeenCalledTimes(1))
   })
 
-  test('bad input: not JSON, too large, a bad key, no start', async () => {
+  test('bad input: not JSON, too large, an invalid key, a server without start', async () => {
     const start = vi.fn()
     const { post } = await serve({ start, maxBodyBytes: 1000 })
     expect(await (await post('', '{')).json()).toMatchObject({ status: 400, code: 'bad-request', detail: 'body: expected JSON' })
@@ -384,7 +387,7 @@ describe('POST start', () => {
     expect((await without.post('', '1')).status).toBe(405)
   })
 
-  test('a job that fails is told to onError, with its id; __proto__ is data', async () => {
+  test('a job that fails is reported to onError with its id, and __proto__ is plain data', async () => {
     const onError = vi.fn()
     const error = new Error('no')
     const served = await serve({
@@ -405,7 +408,7 @@ describe('POST cancel', () => {
   /** Work that runs until its signal is aborted. */
   const untilAborted = (job: JobContext) => new Promise<never>((_, reject) => job.signal.addEventListener('abort', () => reject(job.signal.reason)))
 
-  test('appends cancelling, which aborts the work; cancelled is the end; idempotent', async () => {
+  test('appends cancelling, which aborts the work; the job ends as cancelled; a repeat changes nothing', async () => {
     const served = await serve()
     const run = served.jobs.run('42', untilAborted)
     const rejected = expect(run).rejects.toMatchObject({ name: 'AbortError', message: 'job "42" was cancelled' })
@@ -419,14 +422,14 @@ describe('POST cancel', () => {
     expect(await types(served, '42')).toEqual(['queued', 'started', 'cancelling', 'cancelled'])
   })
 
-  test('is appended once, also for a job that nobody here runs', async () => {
+  test('is appended once, even for a job that no server runs', async () => {
     const served = await serve()
     await served.jobs.publish('42', 'started')
     for (let n = 0; n < 3; n += 1) expect(await (await served.post('/42/cancel')).json()).toMatchObject({ status: 'running', seq: 2 })
     expect(await types(served, '42')).toEqual(['started', 'cancelling'])
   })
 
-  test('stops the work wherever it runs', async () => {
+  test('stops the work on any server', async () => {
     const log = memoryLog()
     const [here, there] = [await serve({ log }), await serve({ log })]
     const rejected = expect(here.jobs.run('42', untilAborted)).rejects.toThrow('cancelled')
@@ -435,7 +438,7 @@ describe('POST cancel', () => {
     await rejected
   })
 
-  test('also where the wake-up is lost, or the cancel came before the work', async () => {
+  test('works even if the wake-up is lost, or the cancel comes before the work', async () => {
     const gate = createGate()
     gate.loseWakeUps()
     const served = await serve({ log: gate.log, heartbeatMs: 30 })
@@ -449,7 +452,7 @@ describe('POST cancel', () => {
     expect(await types(served, 'early')).toEqual(['queued', 'cancelling', 'started', 'cancelled'])
   })
 
-  test('work that returns although it was cancelled is cancelled', async () => {
+  test('work that returns in spite of it ends as cancelled', async () => {
     const served = await serve()
     const run = served.jobs.run('42', async (job) => {
       await served.post('/42/cancel')
@@ -460,7 +463,7 @@ describe('POST cancel', () => {
     expect((await types(served, '42')).at(-1)).toBe('cancelled')
   })
 
-  test('of a job that goes on appending, far behind its first events', async () => {
+  test('reaches a job that goes on appending, far behind its first events', async () => {
     const served = await serve()
     for (let n = 0; n < 2500; n += 1) await served.jobs.publish('42', 'progress', { n })
     let over = false
@@ -481,7 +484,7 @@ describe('POST cancel', () => {
     expect(gate.reads()).toBe(0)
   })
 
-  test('of an unknown job: 404; with GET: 405', async () => {
+  test('of an unknown job is a 404, and with GET a 405', async () => {
     const { post, get } = await serve()
     expect(await (await post('/none/cancel')).json()).toMatchObject({ status: 404, code: 'unknown-job' })
     expect((await get('/none/cancel')).status).toBe(405)

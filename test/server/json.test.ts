@@ -4,7 +4,7 @@ import { serve } from './serve.ts'
 
 const VARY = 'Accept, Origin, Authorization, Cookie, Last-Event-ID, Prefer'
 
-test('a reading has all of the job, and where it stands', async () => {
+test('a reading has all events of the job, and its position', async () => {
   const { jobs, get } = await serve({ heartbeatMs: 9000, maxJobsPerConnection: 7, shortPollPauseMs: 1234 })
   const queued = await jobs.publish('42', 'queued', {})
   const started = await jobs.publish('42', 'started')
@@ -25,7 +25,7 @@ test('a reading has all of the job, and where it stands', async () => {
   })
 })
 
-test('after is exclusive; the header wins over the query; empty means from the oldest', async () => {
+test("the cursor is exclusive; the header's counts before the URL's; an empty one means from the oldest event", async () => {
   const { jobs, read } = await serve()
   const ids = []
   for (let n = 0; n < 3; n += 1) ids.push((await jobs.publish('42', 'progress', { n })).id)
@@ -37,7 +37,7 @@ test('after is exclusive; the header wins over the query; empty means from the o
   expect(await read(`/42/events?after=${ids[1]}`)).toMatchObject({ jobs: [{ seq: 2, from: ids[1], cursor: ids[2] }] })
 })
 
-test('nothing new is 200 without events, at once', async () => {
+test('no new event is a 200 without events, at once', async () => {
   const { jobs, read } = await serve()
   const { id } = await jobs.publish('42', 'queued')
   expect(await read(`/42/events?after=${id}`)).toMatchObject({
@@ -47,14 +47,14 @@ test('nothing new is 200 without events, at once', async () => {
   })
 })
 
-test('tail is the end, as a cursor to go on from', async () => {
+test('after=tail is the end, with a cursor to go on from', async () => {
   const { jobs, read } = await serve()
   await jobs.publish('42', 'queued')
   const { id } = await jobs.publish('42', 'started')
   expect(await read('/42/events?after=tail')).toMatchObject({ events: [], jobs: [{ seq: 2, from: id, cursor: id }] })
 })
 
-test('a cursor of another log reads from the oldest, told by seq and from', async () => {
+test('a cursor of another log reads from the oldest event, as seq and from say', async () => {
   const { jobs, read } = await serve()
   const { id } = await jobs.publish('42', 'queued')
   for (const after of ['other-7', id.replace(/\d+$/, '2')]) {
@@ -82,7 +82,7 @@ test('at most 1,000 events, then more', async () => {
   expect(second).toMatchObject({ more: false, events: [{ seq: 1001 }, { seq: 1002 }], jobs: [{ seq: 1000, done: true }] })
 })
 
-test('about 1 MiB, then more; a larger event goes alone', async () => {
+test('about 1 MiB, then more; a larger event comes alone', async () => {
   const { jobs, read } = await serve()
   for (let n = 0; n < 5; n += 1) await jobs.publish('42', 'output', 'x'.repeat(400_000))
   await jobs.publish('42', 'output', 'x'.repeat(2_000_000))
@@ -96,7 +96,7 @@ test('about 1 MiB, then more; a larger event goes alone', async () => {
   expect(sizes).toEqual([3, 3])
 })
 
-test('several jobs, each with its cursor; one that fails has an error and the others go on', async () => {
+test('several jobs, each with its cursor; one that fails has an error, and the others go on', async () => {
   const { jobs, read } = await serve()
   const a = await jobs.publish('a', 'queued')
   await jobs.publish('a', 'started')
@@ -114,7 +114,7 @@ test('several jobs, each with its cursor; one that fails has an error and the ot
   ])
 })
 
-test('a list with one job is as good as its own resource: the header, and a status', async () => {
+test("a list of one job is answered like the job itself: with the header's cursor and a status", async () => {
   const { jobs, get, read } = await serve({ authorize: ({ jobId }) => jobId !== 'se/cret' })
   const { id } = await jobs.publish('a/b', 'queued')
   await jobs.publish('a/b', 'started')
@@ -132,7 +132,7 @@ test('with several jobs the header is ignored', async () => {
   expect((await read('/events?job=a&job=b', { 'last-event-id': id })).events).toHaveLength(2)
 })
 
-test('every job asked for has its member, also where the events before it fill the answer; more gets the rest', async () => {
+test('every requested job has a member, even if the events before it fill the answer; `more` gets the rest', async () => {
   const { jobs, read } = await serve()
   const names = Array.from({ length: 11 }, (_, n) => `job${n}`)
   for (const name of names) for (let n = 0; n < 120; n += 1) await jobs.publish(name, 'progress', { n })
@@ -163,7 +163,7 @@ test.each([
   [`/${'%C3%BC'.repeat(129)}/events`, /job/],
   ['/%E0%A4%A/events', /job/],
   ['/events/events', /job/]
-])('a bad request: %#', async (path, detail) => {
+])('is a bad request: %#', async (path, detail) => {
   const { jobs, get } = await serve({ maxJobsPerConnection: 2 })
   await jobs.publish('a', 'queued')
   const response = await get(path)
@@ -177,7 +177,7 @@ test('a malformed Last-Event-ID is a bad request', async () => {
   expect((await get('/a/events', { 'last-event-id': 'a b' })).status).toBe(400)
 })
 
-test('an unknown job is 404, as a problem', async () => {
+test('an unknown job is a 404 with a problem', async () => {
   const { get } = await serve()
   const response = await get('/none/events?wait=55')
   expect(response.status).toBe(404)
@@ -185,7 +185,7 @@ test('an unknown job is 404, as a problem', async () => {
   expect(await response.json()).toMatchObject({ code: 'unknown-job', status: 404, title: 'Not Found' })
 })
 
-test('what is no resource is a 404 that does not speak for a job; a wrong method is 405', async () => {
+test('an unknown resource is a 404 without a code for a job, and a wrong method is a 405', async () => {
   const { get, post, base } = await serve()
   for (const path of ['/a/b', '/a/events/c', '//a']) expect(await (await get(path)).json()).not.toHaveProperty('code')
   expect((await get('/a/b')).status).toBe(404)
@@ -213,7 +213,7 @@ test('the snapshot outlives retention', async () => {
   expect((await get('/none')).status).toBe(404)
 })
 
-test('ETag: 304 only where events would be empty', async () => {
+test('ETag: a 304 only where there would be no events', async () => {
   const { jobs, get } = await serve()
   const { id } = await jobs.publish('42', 'queued')
   const full = await get('/42/events')
@@ -237,7 +237,7 @@ test('ETag: 304 only where events would be empty', async () => {
 test.each([
   ['?wait=', {}],
   ['', { prefer: 'respond-async, wait=50' }]
-])('a long poll (%#) is answered by the event that it waits for, with the status of now', async (query, headers) => {
+])('a long poll (%#) is answered by the event that it waits for, with the status of that time', async (query, headers) => {
   const gate = createGate()
   const { jobs, read } = await serve({ log: gate.log })
   const { id } = await jobs.publish('42', 'queued')
@@ -248,7 +248,7 @@ test.each([
   await vi.waitFor(() => expect(gate.watching()).toBe(0))
 })
 
-test('a long poll of several is answered by any of them', async () => {
+test('a long poll of several jobs is answered by an event of any of them', async () => {
   const gate = createGate()
   const { jobs, read } = await serve({ log: gate.log })
   const a = await jobs.publish('a', 'queued')
@@ -265,7 +265,7 @@ test('a long poll of several is answered by any of them', async () => {
   })
 })
 
-test('a long poll ends when its time is over, a conditional one with 304', async () => {
+test('a long poll ends after its time, a conditional one with 304', async () => {
   const { jobs, get } = await serve()
   const { id } = await jobs.publish('42', 'queued')
   const path = `/42/events?after=${id}`
@@ -276,7 +276,7 @@ test('a long poll ends when its time is over, a conditional one with 304', async
   expect(clamped.status).toBe(200)
 })
 
-test('a long poll never waits where a job has ended or has an error', async () => {
+test('a long poll does not wait where a job has ended or has an error', async () => {
   const { jobs, read } = await serve()
   const a = await jobs.publish('a', 'queued')
   const b = await jobs.publish('b', 'succeeded')
@@ -284,7 +284,7 @@ test('a long poll never waits where a job has ended or has an error', async () =
   expect(await read(`/events?job=a&after=${a.id}&job=none&after=&wait=55`)).toMatchObject({ events: [], jobs: [{}, { error: { status: 404 } }] })
 })
 
-test('a long poll whose client goes away is given up', async () => {
+test('a long poll whose client disconnects is released', async () => {
   const gate = createGate()
   const { jobs, base } = await serve({ log: gate.log })
   const { id } = await jobs.publish('42', 'queued')
@@ -296,7 +296,7 @@ test('a long poll whose client goes away is given up', async () => {
   await vi.waitFor(() => expect(gate.watching()).toBe(0))
 })
 
-test('a log trimmed while an answer is put together: one position, and what follows it', async () => {
+test('a log that is trimmed during a reading gives one position, and the events after it', async () => {
   const gate = createGate({ maxEvents: 200 })
   const { jobs, read } = await serve({ log: gate.log })
   for (let n = 1; n <= 200; n += 1) await jobs.publish('42', 'progress', { n })
@@ -309,7 +309,7 @@ test('a log trimmed while an answer is put together: one position, and what foll
   expect(reading.events.map(({ seq }) => seq)).toEqual(Array.from({ length: 200 }, (_, n) => n + 151))
 })
 
-test('what the log drops is 410, and its failure 503 without its message', async () => {
+test('an expired job is 410, and a failure of the log is 503 without its message', async () => {
   const gate = createGate()
   const seen: unknown[] = []
   const { jobs, get } = await serve({ log: gate.log, onError: (error) => seen.push(error) })

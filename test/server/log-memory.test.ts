@@ -5,13 +5,13 @@ import { describeEventLog } from '../../src/testing/event-log.ts'
 describeEventLog('memory', { create: ({ maxEvents }) => memoryLog({ maxEvents }) })
 
 describe('memory log', () => {
-  test('retains exactly maxEvents', async () => {
+  test('keeps exactly maxEvents', async () => {
     const log = memoryLog({ maxEvents: 3 })
     for (let n = 1; n <= 10; n += 1) await log.append('a', 'progress', { n })
     expect(await log.read('a', undefined, 100)).toMatchObject({ seq: 7, events: [{ seq: 8 }, { seq: 9 }, { seq: 10 }] })
   })
 
-  test('retains no more than maxBytes of data, the latest, and the last one in any case', async () => {
+  test('keeps the latest events within maxBytes of data, and the last one in any case', async () => {
     const log = memoryLog({ maxBytes: 1000 })
     for (let n = 1; n <= 100; n += 1) await log.append('a', 'output', 'x'.repeat(98))
     expect((await log.read('a', undefined, 1000))?.events.map(({ seq }) => seq)).toEqual(Array.from({ length: 10 }, (_, n) => n + 91))
@@ -19,7 +19,7 @@ describe('memory log', () => {
     expect(await log.read('a', undefined, 1000)).toMatchObject({ seq: 100, events: [{ seq: 101 }] })
   })
 
-  test('a job that does not end is dropped after idleTtlMs without an event', async () => {
+  test('drops a job that has not ended idleTtlMs after its last event', async () => {
     vi.useFakeTimers()
     onTestFinished(() => void vi.useRealTimers())
     const log = memoryLog({ idleTtlMs: 1000 })
@@ -32,11 +32,11 @@ describe('memory log', () => {
     await expect(log.snapshot('a')).rejects.toMatchObject({ code: 'history-gone' })
   })
 
-  test.each([0, -1, 1.5, Number.NaN])('maxEvents %d is refused', (maxEvents) => {
+  test.each([0, -1, 1.5, Number.NaN])('refuses maxEvents %d', (maxEvents) => {
     expect(() => memoryLog({ maxEvents })).toThrow(/maxEvents: expected an integer from 1/)
   })
 
-  test('after close everything is refused', async () => {
+  test('refuses everything after close', async () => {
     const log = memoryLog()
     await log.append('a', 'queued', {})
     await log.close()
@@ -48,7 +48,7 @@ describe('memory log', () => {
     beforeEach(() => void vi.useFakeTimers())
     afterEach(() => void vi.useRealTimers())
 
-    test('a job is kept for ttlMs after its end, is gone for as long again, then unknown', async () => {
+    test('keeps a job for ttlMs after its end, then says that it is gone for as long, then forgets it', async () => {
       const log = memoryLog({ ttlMs: 1000 })
       await log.append('a', 'queued', {})
       vi.advanceTimersByTime(10_000)
@@ -64,7 +64,7 @@ describe('memory log', () => {
       expect(vi.getTimerCount()).toBe(0)
     })
 
-    test('a ttlMs longer than a timer can be is kept', async () => {
+    test('works with a ttlMs longer than any timer', async () => {
       const ttlMs = 2 ** 31 + 1000
       const log = memoryLog({ ttlMs })
       await log.append('a', 'succeeded', 1)
@@ -76,7 +76,7 @@ describe('memory log', () => {
       expect(vi.getTimerCount()).toBe(0)
     })
 
-    test('a job made anew under the name has another epoch', async () => {
+    test('begins another epoch for a new job with an old name', async () => {
       const log = memoryLog({ ttlMs: 1000 })
       const old = await log.append('a', 'succeeded', 1)
       vi.advanceTimersByTime(1000)
@@ -87,7 +87,7 @@ describe('memory log', () => {
       expect(await log.snapshot('a')).toMatchObject({ status: 'queued' })
     })
 
-    test('close leaves no timer', async () => {
+    test('leaves no timer after close', async () => {
       const log = memoryLog()
       await log.append('a', 'succeeded', 1)
       expect(vi.getTimerCount()).toBe(1)

@@ -28,7 +28,7 @@ describe('a server’s metrics', () => {
     await vi.waitFor(() => expect(jobs.metrics().connections.sse).toBe(0))
   })
 
-  test('count a long poll for itself, refusals by status, and goodbyes by reason', async () => {
+  test('count long polls separately, refusals by status, and byes by reason', async () => {
     const { jobs, get, server } = await serve({ authorize: ({ jobId }) => jobId !== 'secret' })
     await jobs.publish('42', 'queued')
     expect((await get('/secret')).status).toBe(401)
@@ -42,7 +42,7 @@ describe('a server’s metrics', () => {
     server.closeAllConnections()
   })
 
-  test('count nothing for a socket that is being closed, nor is a log read for it', async () => {
+  test('count nothing for a socket that is closing, and no log is read for it', async () => {
     const gate = createGate()
     const { jobs, port } = await serve({ log: gate.log, authorize: ({ jobId }) => jobId !== 'secret' })
     await jobs.publish('42', 'queued')
@@ -62,7 +62,7 @@ describe('a server’s metrics', () => {
     expect(jobs.metrics().appended).toBe(0)
   })
 
-  test('in Prometheus’ text form: one TYPE a family, each bucket at least the one before, a line feed at the end', () => {
+  test('as Prometheus text: one TYPE for each family, each bucket at least as large as the one before, a line feed at the end', () => {
     const store = createMetrics()
     const meter = store.open('websocket')
     const time = new Date(Date.now() + 1).toISOString()
@@ -96,7 +96,7 @@ describe('a server’s health', () => {
     await closed
   })
 
-  test('is failing where the log throws, and where it gives no answer', async () => {
+  test('is failing if the log throws or does not answer', async () => {
     const error = new Error('no redis')
     const throwing = await serve({ log: { ...memoryLog(), snapshot: () => Promise.reject(error) } })
     expect(await throwing.jobs.health()).toEqual({ status: 'failing', error })

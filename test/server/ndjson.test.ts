@@ -1,4 +1,4 @@
-/** NDJSON: what the log has now, one frame a line (PROTOCOL.md §3). */
+/** NDJSON: the events so far, one frame a line (PROTOCOL.md §3). */
 
 import { connect } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -33,7 +33,7 @@ test('hello, subscribed, the events, done, end', async () => {
   ])
 })
 
-test('it does not wait for what comes: a job that goes on has no done, one at its end no events', async () => {
+test('does not wait for new events: a running job has no done, a reading from the end no events', async () => {
   const served = await serve()
   const { id } = await served.jobs.publish('42', 'started')
   expect((await lines(served, '/42/events?wait=55')).map(({ control }) => control)).toEqual(['hello', 'subscribed', undefined, 'end'])
@@ -48,7 +48,7 @@ test('it does not wait for what comes: a job that goes on has no done, one at it
   ])
 })
 
-test('the answer has the headers of the JSON one', async () => {
+test('has the headers of a JSON answer', async () => {
   const { jobs, get } = await serve({ origins: ['https://app.example'] })
   await jobs.publish('42', 'queued')
   const response = await get('/42/events', { ...ACCEPT, origin: 'https://app.example' })
@@ -63,7 +63,7 @@ test('the answer has the headers of the JSON one', async () => {
   expect((await get('/42/events', { accept: 'text/event-stream, application/x-ndjson' })).headers.get('content-type')).toMatch(/event-stream/)
 })
 
-test('a window is what comes at once: end says that there is more', async () => {
+test('ends at the window, and its end frame says that there is more', async () => {
   const served = await serve()
   for (let seq = 1; seq <= 1500; seq += 1) await served.jobs.publish('42', 'output', 'é')
   await served.jobs.publish('42', 'succeeded')
@@ -85,7 +85,7 @@ test('a window is what comes at once: end says that there is more', async () => 
   }
 })
 
-test('several jobs, each with its cursor; one that can not be read has its own error', async () => {
+test('several jobs, each with its cursor; one that cannot be read has its own error', async () => {
   const served = await serve({ authorize: ({ jobId }) => jobId !== 'secret' })
   const { id } = await served.jobs.publish('a', 'queued')
   await served.jobs.publish('a', 'started')
@@ -100,7 +100,7 @@ test('several jobs, each with its cursor; one that can not be read has its own e
   expect(came.at(-1)).toEqual({ control: 'end', more: false })
 })
 
-test('what is wrong with a single job is a status, with a problem; 503 is everybody’s', async () => {
+test('an error of a single job is a status with a problem, and 503 is for all', async () => {
   const gate = createGate()
   const { jobs, get } = await serve({ log: gate.log, authorize: ({ jobId }) => jobId !== 'secret' })
   await jobs.publish('a', 'queued')
@@ -118,7 +118,7 @@ test('what is wrong with a single job is a status, with a problem; 503 is everyb
   await vi.waitFor(() => expect(jobs.metrics().connections['short-poll']).toBe(0))
 })
 
-test('a log that is out of reach half way: what was had, and more', async () => {
+test('a log that becomes unavailable half way: the events so far, and more', async () => {
   const gate = createGate()
   const served = await serve({ log: gate.log })
   for (let seq = 1; seq <= 3000; seq += 1) await served.jobs.publish('42', 'output')
@@ -135,7 +135,7 @@ test('a log that is out of reach half way: what was had, and more', async () => 
   expect(came.at(-1)).toEqual({ control: 'end', more: true })
 })
 
-test('a server that closes half way: the end says more, and no bye comes before it', async () => {
+test('a server that closes half way: the end frame says more, without a bye', async () => {
   const gate = createGate()
   const served = await serve({ log: gate.log })
   for (let seq = 1; seq <= 3000; seq += 1) await served.jobs.publish('42', 'output')
@@ -151,7 +151,7 @@ test('a server that closes half way: the end says more, and no bye comes before 
   await closed
 })
 
-test('it is written as it is read: one that nobody takes is not read any further', async () => {
+test('is written as it is read: without a reader the log is read no further', async () => {
   const gate = createGate()
   const { jobs, port } = await serve({ log: gate.log, maxBufferedBytes: 10_000 })
   for (let seq = 1; seq <= 1000; seq += 1) await jobs.publish('42', 'output', 'x'.repeat(50_000))
@@ -181,7 +181,7 @@ test('it is written as it is read: one that nobody takes is not read any further
   await vi.waitFor(() => expect(jobs.metrics().connections['short-poll']).toBe(0))
 }, 30_000)
 
-test('by fetch it is the same', async () => {
+test('is the same with fetch', async () => {
   const { jobs } = await serve()
   for (let seq = 1; seq <= 1000; seq += 1) await jobs.publish('42', 'output')
   const response = await jobs.fetch(new Request('http://x/jobs/42/events', { headers: ACCEPT }))

@@ -99,7 +99,7 @@ async function useJobs(jobs: JobServer, origin: string): Promise<void> {
 
 describe.each(Object.entries(neighbours))('beside %s', (name, neighbour) => {
   test.each(Object.entries(ways).flatMap(([way, mount]) => (['before', 'after'] as const).map((order) => [way, order, mount] as const)))(
-    '%s, %s it: each has its own',
+    '%s, %s it: each gets its own handshakes',
     async (way, order, mount) => {
       const { jobs, server, listen } = await stage()
       if (order === 'before') mount(jobs, server)
@@ -107,7 +107,7 @@ describe.each(Object.entries(neighbours))('beside %s', (name, neighbour) => {
       if (order === 'after') mount(jobs, server)
       const origin = await listen()
       await neighbour.use(origin)
-      // `ws` with a path refuses every other handshake; only `attach` can keep those from it.
+      // `ws` with a path refuses every other handshake. Only `attach` can keep handshakes from it.
       if (way === 'attach' || name !== 'ws, of a path') await useJobs(jobs, origin)
       await neighbour.use(origin)
     }
@@ -134,7 +134,7 @@ describe('two job servers and a third WebSocket server', () => {
   })
 })
 
-test('what listens later can be taken off, is called once where it wants that, and is found', async () => {
+test('a listener that was added later can be removed, is called once with `once`, and is listed', async () => {
   const { jobs, server, listen } = await stage()
   jobs.attach(server)
   const seen: string[] = []
@@ -154,14 +154,14 @@ test('what listens later can be taken off, is called once where it wants that, a
   expect(seen).toEqual(['always /other', 'once /other', 'always /other'])
 })
 
-describe('upgrade, by hand', () => {
-  test('alone, a path that is not ours is a 404: nobody else would answer', async () => {
+describe('upgrade, called by hand', () => {
+  test('alone, answers a foreign path with 404, since nobody else would', async () => {
     const { jobs, server, listen } = await stage()
     server.on('upgrade', jobs.upgrade)
     await expect(openSocket(`${await listen()}/other`).closed).rejects.toThrow(/404/)
   })
 
-  test('calls next for what is not ours, and for nothing else', async () => {
+  test('calls next for foreign paths only', async () => {
     const { jobs, server, listen } = await stage()
     const next = vi.fn()
     server.on('upgrade', (req, socket, head) =>
@@ -177,7 +177,7 @@ describe('upgrade, by hand', () => {
     expect(next.mock.calls).toEqual([['/other']])
   })
 
-  test('what is left to others gets not a byte of ours', async () => {
+  test('writes no byte to a socket that it leaves to others', async () => {
     const { jobs, server, listen } = await stage()
     server.on('upgrade', jobs.upgrade)
     server.on('upgrade', (_, socket) => void setImmediate(() => socket.end('mine')))

@@ -83,7 +83,7 @@ describe('the own origin', () => {
     expect(await (await stage()).all({ host, origin })).toEqual(expected)
   })
 
-  test('the refusal says what was compared with what', async () => {
+  test('a refusal names what was compared', async () => {
     const { port } = await stage()
     const headers = { host: 'api.internal:9000', origin: 'https://app.example' }
     const expected =
@@ -93,7 +93,7 @@ describe('the own origin', () => {
     expect(await handshake(port, headers)).toEqual({ status: 403, detail: expected })
   })
 
-  test('by fetch it is the Host, as Next and its like have a host of their own in the URL', async () => {
+  test('with fetch it is the Host header, because Next and others put another host in the URL', async () => {
     const jobs = createJobServer({ start: () => 1 })
     onTestFinished(() => jobs.close({ graceMs: 100 }))
     const post = (headers: Headers) => jobs.fetch(new Request('http://localhost:3000/jobs', { method: 'POST', headers }))
@@ -103,27 +103,23 @@ describe('the own origin', () => {
   })
 })
 
-describe('what the browser says of the page (Sec-Fetch-Site)', () => {
+describe("the browser's Sec-Fetch-Site header", () => {
   const host = 'api.internal:9000'
   test.each([
-    ['its own, behind a proxy that rewrites Host', { host, origin: 'https://app.example', 'sec-fetch-site': 'same-origin' }, YES],
-    ['nobody: somebody has typed it', { host, 'sec-fetch-site': 'none' }, YES],
-    ['another site', { host, origin: 'https://app.example', 'sec-fetch-site': 'cross-site' }, NO],
-    ['another site, without an Origin', { host, 'sec-fetch-site': 'cross-site' }, NO],
-    ['a neighbour, without an Origin', { host, 'sec-fetch-site': 'same-site' }, NO],
-    [
-      'another site, by the same name: a scheme that can be listened to',
-      { host: 'app.example', origin: 'http://app.example', 'sec-fetch-site': 'cross-site' },
-      NO
-    ],
-    ['another site, which is allowed', { host, origin: 'https://friend.example', 'sec-fetch-site': 'cross-site' }, YES]
+    ['same-origin, behind a proxy that rewrites Host: allowed', { host, origin: 'https://app.example', 'sec-fetch-site': 'same-origin' }, YES],
+    ['none, a typed URL: allowed', { host, 'sec-fetch-site': 'none' }, YES],
+    ['cross-site: refused', { host, origin: 'https://app.example', 'sec-fetch-site': 'cross-site' }, NO],
+    ['cross-site without an Origin: refused', { host, 'sec-fetch-site': 'cross-site' }, NO],
+    ['same-site without an Origin: refused', { host, 'sec-fetch-site': 'same-site' }, NO],
+    ['cross-site with the same host, over http: refused', { host: 'app.example', origin: 'http://app.example', 'sec-fetch-site': 'cross-site' }, NO],
+    ['cross-site from an allowed origin: allowed', { host, origin: 'https://friend.example', 'sec-fetch-site': 'cross-site' }, YES]
   ])('%s', async (_, headers, expected) => {
     const { all } = await stage({ origins: ['https://friend.example'] })
     expect(await all(headers)).toEqual(expected)
   })
 })
 
-describe('a proxy that says which Host it was asked for', () => {
+describe('a proxy that forwards the Host header it got', () => {
   const origin = 'https://app.example'
   test.each([
     [{ 'x-forwarded-host': 'app.example' }, YES],
@@ -140,7 +136,7 @@ describe('a proxy that says which Host it was asked for', () => {
     expect(await (await stage()).all(headers)).toEqual(NO)
   })
 
-  test('is named where it is what was compared', async () => {
+  test('a refusal names the forwarded host if that was compared', async () => {
     const { port } = await stage({ trustForwardedHost: true })
     const { detail } = await send(port, 'POST', '/jobs', { host: 'inner', origin, 'x-forwarded-host': 'outer.example' })
     expect(detail).toContain('own host is "outer.example" (X-Forwarded-Host)')
@@ -181,7 +177,7 @@ describe('hosts, against DNS rebinding', () => {
     expect((await handshake(port, headers)).status).toBe(status === 200 ? 101 : 403)
   })
 
-  test('the error says what came and what is allowed', async () => {
+  test('the error names the host and those that are allowed', async () => {
     const { port } = await stage({ hosts })
     const expected = 'Host: expected one of app.example, .wide.example, *.below.example, localhost, an IP address (hosts), got "evil.example:1"'
     expect((await send(port, 'GET', '/jobs/42', { host: 'evil.example:1' })).detail).toBe(expected)
@@ -189,14 +185,14 @@ describe('hosts, against DNS rebinding', () => {
     expect(detail).toBe(expected)
   })
 
-  test('it is the forwarded one that counts, where that is trusted', async () => {
+  test('the forwarded host counts, if it is trusted', async () => {
     const { port } = await stage({ hosts, trustForwardedHost: true })
     expect((await send(port, 'GET', '/jobs/42', { host: 'inner', 'x-forwarded-host': 'app.example' })).status).toBe(200)
     expect((await send(port, 'GET', '/jobs/42', { host: 'app.example', 'x-forwarded-host': 'evil.example' })).status).toBe(403)
   })
 
   test.each([[[]], [['']], [['https://app.example']], [['app.example:80']], [['a b']], ['app.example'], [['*']], [[1]], [true]])(
-    '%j is no list of names',
+    '%j is no list of hosts',
     (value) => {
       // as: JavaScript callers may pass anything
       expect(() => createJobServer({ hosts: value as string[] })).toThrow(/^hosts: expected a list of names such as "app.example"/)
@@ -210,7 +206,7 @@ describe('preflights', () => {
     return (await send(port, 'OPTIONS', '/jobs/42/events', { origin: 'https://app.example', 'access-control-request-method': 'GET', ...headers })).headers
   }
 
-  test('an allowed origin may send what it asks for, as tracing adds it', async () => {
+  test('an allowed origin may send the headers that it asks for, such as those of tracing', async () => {
     const names = 'sentry-trace, baggage,Traceparent, tracestate , x-tenant'
     const answer = await ask({ origins: ['https://app.example'] }, { 'access-control-request-headers': names })
     const allowed = answer['access-control-allow-headers']?.split(', ')
@@ -218,7 +214,7 @@ describe('preflights', () => {
     expect(answer).toMatchObject({ 'access-control-allow-origin': 'https://app.example', 'access-control-max-age': '7200' })
   })
 
-  test('what is no name of a header is left out, and there is an end of them', async () => {
+  test('invalid header names are left out, and their number is limited', async () => {
     const many = Array.from({ length: 500 }, (_, n) => `x-${n}`).join()
     const answer = await ask({ origins: '*' }, { 'access-control-request-headers': `a b, c:d, "e", é, ok, ${many}` })
     const allowed = answer['access-control-allow-headers']?.split(', ') ?? []
@@ -227,14 +223,14 @@ describe('preflights', () => {
     expect(allowed.length).toBeLessThan(110)
   })
 
-  test('another origin may nothing', async () => {
+  test('another origin may do nothing', async () => {
     expect(await ask({ origins: ['https://other.example'] }, {})).not.toHaveProperty('access-control-allow-origin')
   })
 })
 
-describe('of every answer', () => {
+describe('on every answer', () => {
   const PATHS = ['/42', '/42/events', '/none/events', '/events', '/a/b/c', '']
-  test('nosniff, and no other origin’s page may have it in another way than by CORS', async () => {
+  test('nosniff, and a policy by which a page of another origin needs CORS to read it', async () => {
     const { get, post, base, port } = await stage()
     const answers = [
       ...(await Promise.all(PATHS.map((path) => get(path)))),
@@ -265,7 +261,7 @@ describe('of every answer', () => {
     [['https://app.example'], undefined, 'same-origin'],
     ['*', undefined, 'cross-origin'],
     ['*', 'https://any.example', 'cross-origin']
-  ])('of origins %j to %s: %s', async (origins, origin, policy) => {
+  ])('for origins %j and Origin %s: %s', async (origins, origin, policy) => {
     const { get } = await stage({ origins })
     for (const path of ['/42', '/none'])
       expect((await get(path, origin === undefined ? {} : { origin })).headers.get('cross-origin-resource-policy')).toBe(policy)
@@ -274,7 +270,7 @@ describe('of every answer', () => {
 
 describe('HEAD', () => {
   test.each(['application/json', 'text/event-stream', 'application/x-ndjson'])(
-    'is a GET without its body, also of a reading as %s, and holds nothing',
+    'is a GET without its body, of a reading as %s too, and keeps nothing open',
     async (accept) => {
       const { base, get, jobs } = await stage()
       await jobs.publish('over', 'succeeded', 1)
@@ -291,14 +287,14 @@ describe('HEAD', () => {
     }
   )
 
-  test('of what is only posted to: 405', async () => {
+  test('of a resource that has only POST: 405', async () => {
     const { base, post } = await stage()
     const head = await fetch(base, { method: 'HEAD' })
     expect([head.status, head.headers.get('allow')]).toEqual([405, 'POST'])
     expect((await post('/42')).headers.get('allow')).toBe('GET, HEAD')
   })
 
-  test('by fetch', async () => {
+  test('with fetch', async () => {
     const jobs = createJobServer()
     onTestFinished(() => jobs.close({ graceMs: 100 }))
     await jobs.publish('42', 'queued')
@@ -346,7 +342,7 @@ describe('the reason of a cancel', () => {
     expect(base).toBeTruthy()
   })
 
-  test.each(['', ' ', '{}', 'null', '{"reason":null}'])('may be left out: %j', async (body) => {
+  test.each(['', ' ', '{}', 'null', '{"reason":null}'])('may be missing: %j', async (body) => {
     const { jobs, post, read } = await serve()
     await jobs.publish('42', 'started')
     expect((await post('/42/cancel', body)).status).toBe(202)
@@ -359,7 +355,7 @@ describe('the reason of a cancel', () => {
     ['[]', 'body: expected an object such as {"reason":"…"}, got []'],
     ['{"reason":7}', 'reason: expected a string, got 7'],
     [JSON.stringify({ reason: 'x'.repeat(1001) }), 'reason: expected at most 1000 characters, got 1001']
-  ])('is refused where it is none: %j', async (body, detail) => {
+  ])('must be valid: %j', async (body, detail) => {
     const { jobs, post, read } = await serve()
     await jobs.publish('42', 'started')
     expect(await (await post('/42/cancel', body)).json()).toMatchObject({ status: 400, code: 'bad-request', detail })
@@ -367,7 +363,7 @@ describe('the reason of a cancel', () => {
   })
 })
 
-test('a browser’s socket needs nothing said', async () => {
+test("a browser's socket needs no configuration", async () => {
   const { port } = await stage({ hosts: ['app.example'] })
   const ws = new WebSocket(`ws://127.0.0.1:${port}/jobs/42/events`, ['jobtail.v1'], { origin: `http://127.0.0.1:${port}` })
   onTestFinished(() => ws.terminate())

@@ -3,8 +3,8 @@ import { openSocket, openStream } from './clients.ts'
 import { createGate } from './gate.ts'
 import { serve } from './serve.ts'
 
-describe('while the log is out of reach', () => {
-  test('who comes is told to come back: 503 with Retry-After, whatever is asked for', async () => {
+describe('while the log is unavailable', () => {
+  test('every request gets 503 with Retry-After', async () => {
     const gate = createGate()
     const errors: unknown[] = []
     const { jobs, get, post } = await serve({ log: gate.log, start: () => {}, onError: (error) => errors.push(error) })
@@ -29,7 +29,7 @@ describe('while the log is out of reach', () => {
     expect((await get('/a')).status).toBe(200)
   })
 
-  test('each outage is told to onError once, whoever finds out', async () => {
+  test('each outage is reported to onError once, whoever notices it', async () => {
     const gate = createGate()
     const errors: unknown[] = []
     const { jobs, get } = await serve({ log: gate.log, onError: (error) => errors.push(error) })
@@ -48,7 +48,7 @@ describe('while the log is out of reach', () => {
     }
   })
 
-  test('a socket is told so for the job that it asks for', async () => {
+  test('a socket gets the error for the job that it subscribes to', async () => {
     const gate = createGate()
     const { jobs, base } = await serve({ log: gate.log })
     await jobs.publish('a', 'queued')
@@ -58,7 +58,7 @@ describe('while the log is out of reach', () => {
     expect(socket.controls('error')).toMatchObject([{ job: 'a', status: 503, code: 'busy', retryAfterMs: 2000 }])
   })
 
-  test('who reads already keeps its connection, and goes on when the log is back', async () => {
+  test('open streams stay open, and go on when the log is back', async () => {
     const gate = createGate()
     const { jobs, base, read } = await serve({ log: gate.log, heartbeatMs: 20 })
     await jobs.publish('a', 'queued')
@@ -83,7 +83,7 @@ describe('while the log is out of reach', () => {
     expect([...stream.controls(), ...socket.controls()].filter(({ control }) => control === 'error')).toEqual([])
   })
 
-  test('a job that runs is still cancelled afterwards, also where its log could not be listened to at first', async () => {
+  test('a running job can be cancelled afterwards, even if its log could not be watched at first', async () => {
     const gate = createGate()
     const errors: unknown[] = []
     const { jobs, post } = await serve({ log: gate.log, onError: (error) => errors.push(error) })
@@ -93,7 +93,7 @@ describe('while the log is out of reach', () => {
       back = gate.outage()
     })
     const running = jobs.run('a', (job) => new Promise((_, reject) => job.signal.addEventListener('abort', () => reject(job.signal.reason))))
-    running.catch(() => {}) // below
+    running.catch(() => {}) // it is awaited below
     await expect.poll(() => errors.length).toBeGreaterThan(0)
     back()
     expect((await post('/a/cancel')).status).toBe(202)
@@ -101,7 +101,7 @@ describe('while the log is out of reach', () => {
     expect(await gate.log.snapshot('a')).toMatchObject({ status: 'cancelled' })
   })
 
-  test('writers hear of it; the end of a job is appended when the log is back', async () => {
+  test('publish rejects, and the end of a job is appended when the log is back', async () => {
     const gate = createGate()
     const errors: unknown[] = []
     const { jobs } = await serve({ log: gate.log, onError: (error) => errors.push(error) })
@@ -118,7 +118,7 @@ describe('while the log is out of reach', () => {
     expect(await gate.log.snapshot('a')).toMatchObject({ status: 'succeeded', result: 'done', progress: { ratio: 0.5 } })
   })
 
-  test('close waits for no log', async () => {
+  test('close does not wait for the log', async () => {
     const gate = createGate()
     const { jobs } = await serve({ log: gate.log })
     const isAway = Promise.withResolvers<void>()

@@ -1,4 +1,4 @@
-/** Express' body parsers in front of the job server: the work gets what the client has sent. */
+/** Body parsers of Express before the job server. The work gets what the client has sent. */
 
 import http from 'node:http'
 import express, { type RequestHandler } from 'express'
@@ -31,12 +31,12 @@ const parsers: Record<string, RequestHandler[]> = {
   'json({ strict: false })': [json({ strict: false })],
   'urlencoded()': [urlencoded({ extended: true })],
   'json() and urlencoded()': [json(), urlencoded({ extended: false })],
-  'text() of all': [text({ type: '*/*' })],
-  'raw() of all': [raw({ type: '*/*' })]
+  'text() for every type': [text({ type: '*/*' })],
+  'raw() for every type': [raw({ type: '*/*' })]
 }
 
 describe.each(Object.entries(parsers))('behind %s', (name, handlers) => {
-  test('start() without input: the work has none', async () => {
+  test('start() without input: the work gets none', async () => {
     expect(await given(await stage(...handlers))).toEqual({})
   })
 
@@ -48,13 +48,13 @@ describe.each(Object.entries(parsers))('behind %s', (name, handlers) => {
   })
 })
 
-test('a form is an object of its fields', async () => {
+test('a form becomes an object of its fields', async () => {
   const url = await stage(urlencoded({ extended: true }))
   const { id } = await (await fetch(url, { method: 'POST', body: new URLSearchParams({ report: 'yearly', year: '2026' }) })).json()
   await expect.poll(async () => (await fetch(`${url}/${id}`)).json()).toMatchObject({ result: { input: { report: 'yearly', year: '2026' } } })
 })
 
-test('bodies in chunks, whose length nobody says', async () => {
+test('a chunked body of unknown length', async () => {
   for (const strings of [json({ strict: false }), text({ type: '*/*' })]) {
     const url = await stage(strings)
     const body = new Blob(['"hello"']).stream()

@@ -1,4 +1,4 @@
-/** Paths that aren't in normal form are not answered: guards in front compare a path as it was sent. */
+/** Paths that are not in normal form are not answered, because guards before the server compare a path as it was sent. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -15,7 +15,7 @@ import type { JobServer, JobServerOptions } from '../../src/server/types.ts'
 import { openRaw, UPGRADE } from './defence/raw.ts'
 import { serve } from './serve.ts'
 
-/** Each becomes `/jobs/42`, or a path below it, once it is normalised. */
+/** Each is `/jobs/42`, or a path below it, after normalisation. */
 const SPELLINGS = [
   '/x/../jobs/42',
   '/./jobs/42',
@@ -52,7 +52,7 @@ const SPELLINGS = [
   '/jobs/42\\..\\42'
 ]
 
-/** The status of a request whose target is sent as it is. 400 also where Node refuses it by itself. */
+/** The status of a request with exactly this target. It is 400 too if Node refuses the request itself. */
 async function statusOf(port: number, target: string, rest = '', method = 'GET'): Promise<number> {
   const raw = await openRaw(port, `${method} ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n${rest || 'Connection: close\r\n\r\n'}`)
   await vi.waitFor(() => expect(raw.text()).toMatch(/^HTTP\/1.1 \d+ /), { timeout: 15_000 })
@@ -82,7 +82,7 @@ const needsLogin = (req: express.Request, res: express.Response, next: express.N
   else res.status(401).send('log in')
 }
 
-/** The ways in which applications mount the jobs, with a guard and without one. Each resolves with the port. */
+/** How applications mount the jobs, with a guard and without one. Each resolves with the port. */
 const mounts: Record<string, (jobs: JobServer) => Promise<number>> = {
   attach: (jobs) => {
     const server = http.createServer((_, res) => res.writeHead(404).end('elsewhere'))
@@ -114,7 +114,7 @@ const mounts: Record<string, (jobs: JobServer) => Promise<number>> = {
 const OPEN = ['attach', 'handle, with next', 'handle, alone']
 
 describe.each(Object.entries(mounts))('%s', (name, mount) => {
-  test('answers the path itself as it should', async () => {
+  test('answers the path itself', async () => {
     const port = await mount(await create())
     expect(await statusOf(port, '/jobs/42')).toBe(OPEN.includes(name) ? 200 : 401)
     expect(await statusOf(port, '/jobs/42?x=/../y', 'Authorization: x\r\nConnection: close\r\n\r\n')).toBe(200)
@@ -136,7 +136,7 @@ test.each(SPELLINGS)('a handshake of %s is refused', async (target) => {
   expect(await statusOf(port, '/jobs/42/events', UPGRADE)).toBe(101)
 })
 
-test('over HTTP/2', async () => {
+test('the same over HTTP/2', async () => {
   const jobs = await create()
   const server = http2.createServer(jobs.handle)
   const session = http2.connect(`http://127.0.0.1:${await portOf(server)}`)
@@ -149,7 +149,7 @@ test('over HTTP/2', async () => {
   for (const target of SPELLINGS.filter((each) => each.startsWith('/') && !each.includes('\t'))) expect([target, await status(target)]).toEqual([target, 404])
 })
 
-describe('a router that cuts off the path that it is mounted at', () => {
+describe('a router that strips its own path', () => {
   async function mount(): Promise<number> {
     const jobs = await create({ basePath: '/api/jobs' })
     const app = express().use('/api/jobs', needsLogin)
@@ -157,27 +157,27 @@ describe('a router that cuts off the path that it is mounted at', () => {
     return portOf(http.createServer(app))
   }
 
-  test('is seen through', async () => {
+  test('is recognised', async () => {
     const port = await mount()
     expect(await statusOf(port, '/api/jobs/42')).toBe(401)
     expect(await statusOf(port, '/api/jobs/42', 'Authorization: x\r\nConnection: close\r\n\r\n')).toBe(200)
   })
 
   test.each(['/api/../api/jobs/42', '/api/./jobs/42', '/api//jobs/42', '/x/../api/jobs/42', '/api/x/../jobs/42', '/api/%6Aobs/42', '/api/jobs/%34%32'])(
-    'lets nobody past its guard by %s',
+    'lets no request around its guard by %s',
     async (target) => {
       expect(await statusOf(await mount(), target)).toBeOneOf([401, 404])
     }
   )
 })
 
-test('fetch: a URL is in order already, but for what it leaves', async () => {
+test('fetch: a URL is normalised already, except for what the standard leaves', async () => {
   const jobs = await create()
   const status = async (url: string): Promise<number> => (await jobs.fetch(new Request(url))).status
   expect(await status('http://x/jobs/42')).toBe(200)
   for (const url of ['http://x//jobs/42', 'http://x/jobs//42', 'http://x/%6Aobs/42', 'http://x/jobs/%34%32'])
     expect([url, await status(url)]).toEqual([url, 404])
-  // As adapters make them: objects that look like a `Request`.
+  // Adapters pass such objects, which look like a `Request`.
   const raw = { url: 'http://x/y/../jobs/42', method: 'GET', headers: new Headers(), signal: new AbortController().signal, body: null }
   expect((await jobs.fetch(raw as unknown as Request)).status).toBe(404) // as: see above
 })
@@ -194,17 +194,17 @@ test.each([
   ['/jobs/42/cancel/', { to: 'cancel', job: '42' }],
   ['/jobs/', { to: 'start' }],
   ['/jobs', { to: 'start' }]
-])('what is in order is taken, with or without a slash at its end: %s', (target, route) => {
+])('a path in normal form is answered, with or without a slash at its end: %s', (target, route) => {
   expect(findRoute(pathOf(target)?.slice('/jobs'.length) ?? '/none/none/none')).toEqual(route)
 })
 
-test('every resource, with a slash at its end', async () => {
+test('every resource is answered with a slash at its end', async () => {
   const { jobs, get, post } = await serve({ start: () => 1 })
   await jobs.publish('42', 'queued')
   const statuses = [await post('/', '{}'), await get('/42/'), await get('/42/events/'), await get('/events/?job=42'), await post('/42/cancel/')]
   expect(statuses.map(({ status }) => status)).toEqual([202, 200, 200, 200, 202])
 })
 
-test.each(['/jobs//x', '/%6Aobs', '/a/../jobs'])('a basePath that nobody can ask for is refused: %s', (basePath) => {
+test.each(['/jobs//x', '/%6Aobs', '/a/../jobs'])('a basePath that no request can have is refused: %s', (basePath) => {
   expect(() => createJobServer({ basePath })).toThrow(/^basePath: expected a path/)
 })

@@ -1,4 +1,4 @@
-/** What `authorize` is asked, what it may answer, and that an invalid answer permits nothing. */
+/** What `authorize` gets, what it may answer, and that an invalid answer permits nothing. */
 
 import { once } from 'node:events'
 import http from 'node:http'
@@ -13,7 +13,7 @@ import { serve } from './serve.ts'
 
 const SOON = Math.floor(Date.now() / 1000) + 3600
 
-describe('an answer by mistake lets nobody in, and is told', () => {
+describe('an invalid answer permits nothing, and is reported', () => {
   const mistakes: [answer: unknown, got: string | RegExp, expected?: string][] = [
     [{ subject: undefined }, '{ subject: undefined }'],
     [{ subject: 'alice' }, '{ subject: "alice" }'],
@@ -80,15 +80,15 @@ describe('an answer by mistake lets nobody in, and is told', () => {
 test.each<[string, Permission | Promise<Permission>, number]>([
   ['true', true, 200],
   ['allow', { allow: true }, 200],
-  ['allow, in a promise', Promise.resolve({ allow: true, subject: 'a', expiresAt: Date.now() + 1e6 }), 200],
+  ['allow, as a promise', Promise.resolve({ allow: true, subject: 'a', expiresAt: Date.now() + 1e6 }), 200],
   ['allow for ever', { allow: true, expiresAt: Number.POSITIVE_INFINITY }, 200],
-  ['allow until a second ago', { allow: true, expiresAt: Date.now() - 1000 }, 401],
+  ['allow, expired a second ago', { allow: true, expiresAt: Date.now() - 1000 }, 401],
   ['false', false, 403],
   ['undefined', undefined, 403],
   ['null', Promise.resolve(null), 403],
   ['401', { status: 401 }, 401],
   ['403', { status: 403 }, 403]
-])('an answer that is one: %s', async (_, answer, status) => {
+])('a valid answer: %s', async (_, answer, status) => {
   const onError = vi.fn()
   const { jobs, get } = await serve({ authorize: () => answer, onError })
   await jobs.publish('a', 'queued')
@@ -96,8 +96,8 @@ test.each<[string, Permission | Promise<Permission>, number]>([
   expect(onError).not.toHaveBeenCalled()
 })
 
-describe('what is known of who asks', () => {
-  test('the Node request with what middleware has left on it, also at each subscribe of a socket, and the address', async () => {
+describe('authorize gets', () => {
+  test('the Node request with what middleware has set on it, also at each subscribe of a socket, and the address', async () => {
     const asked: [string, unknown, string | undefined][] = []
     const authorize: Authorize = ({ action, jobId, source: { node, address } }) => {
       asked.push([`${action} ${jobId}`, Object(node).user, address])
@@ -124,7 +124,7 @@ describe('what is known of who asks', () => {
     expect(asked).toEqual([alice('read a'), ['read a', 'bob', '127.0.0.1'], alice('read a'), alice('connect undefined'), alice('read a')])
   })
 
-  test('what fetch is given beside the request', async () => {
+  test('what fetch was given beside the request', async () => {
     const authorize = vi.fn(({ source }: Question) => Object(source.context).user === 'alice')
     const jobs = createJobServer({ authorize, start: () => 1 })
     onTestFinished(() => jobs.close({ graceMs: 100 }))
@@ -138,8 +138,8 @@ describe('what is known of who asks', () => {
   })
 })
 
-describe('connect: a socket that names no job', () => {
-  test('is asked for before it takes a place, and is said no on the socket', async () => {
+describe('connect, the action of a socket that names no job,', () => {
+  test('is asked before the socket takes a place, and refused on the socket', async () => {
     const authorize = vi.fn<Authorize>(({ request, action }) => action !== 'connect' || request.headers.has('authorization'))
     const { jobs, base, get } = await serve({ maxReaders: 1, authorize })
     await jobs.publish('a', 'queued')
@@ -155,7 +155,7 @@ describe('connect: a socket that names no job', () => {
     expect(jobs.metrics().connections.websocket).toBe(1)
   })
 
-  test('holds none while it waits, no more of them than there are places, and what it says meanwhile is heard', async () => {
+  test('takes no place while authorize is pending, has as many sockets pending as there are places, and keeps their messages', async () => {
     const pending = Promise.withResolvers<boolean>()
     const { jobs, base, get } = await serve({ maxReaders: 1, authorize: ({ action }) => action !== 'connect' || pending.promise })
     await jobs.publish('a', 'queued')
@@ -168,7 +168,7 @@ describe('connect: a socket that names no job', () => {
     await vi.waitFor(() => expect(socket.events()).toHaveLength(1))
   })
 
-  test('is ended by a close, and where the permission expires', async () => {
+  test("ends with the server's close, and when the permission expires", async () => {
     let answer: Permission | Promise<Permission> = new Promise<Permission>(() => {})
     const { jobs, base } = await serve({ authorize: () => answer })
     const waiting = openSocket(`${base}/events`)
@@ -181,7 +181,7 @@ describe('connect: a socket that names no job', () => {
     expect(await waiting.closed).toBe(1006)
   })
 
-  test('is not asked for where the socket names jobs', async () => {
+  test('is not asked if the socket names jobs', async () => {
     const gate = createGate()
     const asked: string[] = []
     const { base } = await serve({ log: gate.log, authorize: ({ action, jobId }) => asked.push(`${action} ${jobId}`) > 0 })
@@ -190,7 +190,7 @@ describe('connect: a socket that names no job', () => {
   })
 })
 
-test('a server that starts jobs for whoever comes says so once, and what to say where that is meant', async () => {
+test('a server that starts jobs without authorize warns once, and says how to allow it on purpose', async () => {
   vi.resetModules()
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
   onTestFinished(() => warn.mockRestore())

@@ -18,7 +18,7 @@ function open(options: RedisLogOptions): EventLog {
   return log
 }
 
-/** Everything that a log asks of Redis. */
+/** Uses everything of Redis that a log needs. */
 async function works(log: EventLog, jobs = 1): Promise<void> {
   expect(await log.check?.()).toEqual([])
   for (let n = 0; n < jobs; n += 1) {
@@ -34,7 +34,7 @@ async function works(log: EventLog, jobs = 1): Promise<void> {
   }
 }
 
-describe.skipIf(!redisPath)("a client of one's own", { timeout: 60_000 }, () => {
+describe.skipIf(!redisPath)('a client of the application', { timeout: 60_000 }, () => {
   let redis: RedisServer
   beforeAll(async () => {
     redis = await startRedis()
@@ -47,12 +47,12 @@ describe.skipIf(!redisPath)("a client of one's own", { timeout: 60_000 }, () => 
   }
 
   test.each([
-    ['of redis, not connected', () => createClient({ url: redis.url, password: 'first' })],
-    ['of redis, by its socket', () => createClient({ socket: { host: '127.0.0.1', port: redis.port }, password: 'first', keyPrefix: 'x:' })],
-    ['of ioredis', () => new Ioredis(redis.port, '127.0.0.1', { password: 'first', lazyConnect: true, keyPrefix: 'x:' })]
-  ])('%s', async (_, make) => works(open({ client: make() })))
+    ['redis, not connected', () => createClient({ url: redis.url, password: 'first' })],
+    ['redis, with socket options', () => createClient({ socket: { host: '127.0.0.1', port: redis.port }, password: 'first', keyPrefix: 'x:' })],
+    ['ioredis', () => new Ioredis(redis.port, '127.0.0.1', { password: 'first', lazyConnect: true, keyPrefix: 'x:' })]
+  ])('works: %s', async (_, make) => works(open({ client: make() })))
 
-  test('one that is connected, and used, stays so', async () => {
+  test('that is connected and in use stays connected', async () => {
     const client = await createClient({ url: redis.url, password: 'first' }).connect()
     onTestFinished(() => client.destroy())
     const log = open({ client })
@@ -61,7 +61,7 @@ describe.skipIf(!redisPath)("a client of one's own", { timeout: 60_000 }, () => 
     expect(await client.ping()).toBe('PONG')
   })
 
-  test('options in place of it, with credentials that change', async () => {
+  test('options instead of a client, with credentials that change', async () => {
     await asAdmin('ACL', 'SETUSER', 'app', 'on', '>one', '~*', '&*', '+@all')
     let password = 'one'
     const asked = vi.fn()
@@ -84,7 +84,7 @@ describe.skipIf(!redisPath)("a client of one's own", { timeout: 60_000 }, () => 
     expect(asked.mock.calls.length).toBeGreaterThan(before)
   })
 
-  test.each(['redis', 'ioredis'])('%s comes back where the connection was lost', async (kind) => {
+  test.each(['redis', 'ioredis'])('%s reconnects after its connection was lost', async (kind) => {
     const own =
       kind === 'redis' ? createClient({ url: redis.url, password: 'first' }) : new Ioredis(redis.port, '127.0.0.1', { password: 'first', lazyConnect: true })
     const log = open({ client: own })
@@ -102,8 +102,8 @@ describe.skipIf(!redisPath)("a client of one's own", { timeout: 60_000 }, () => 
   })
 })
 
-describe.skipIf(!redisPath)("TLS by an authority of one's own", { timeout: 60_000 }, () => {
-  test('with `socket.ca` Redis is reached, without it is not', async () => {
+describe.skipIf(!redisPath)('TLS with a private certificate authority', { timeout: 60_000 }, () => {
+  test('needs `socket.ca`', async () => {
     const { key, cert } = selfSigned()
     const path = mkdtempSync(join(tmpdir(), 'jobtail-tls-'))
     onTestFinished(() => rmSync(path, { recursive: true, force: true }))
@@ -130,14 +130,14 @@ describe.skipIf(!redisPath)("TLS by an authority of one's own", { timeout: 60_00
   })
 })
 
-describe.skipIf(!redisPath)('a cluster', { timeout: 90_000 }, () => {
+describe.skipIf(!redisPath)('a Redis Cluster', { timeout: 90_000 }, () => {
   const nodes: RedisServer[] = []
   beforeAll(() => startCluster(nodes), 60_000)
   afterAll(() => Promise.all(nodes.map((node) => node.remove())))
 
-  test('given as a cluster of redis', () => works(open({ client: createCluster({ rootNodes: nodes.map(({ url }) => ({ url })) }) }), 12))
+  test('as a cluster of the package redis', () => works(open({ client: createCluster({ rootNodes: nodes.map(({ url }) => ({ url })) }) }), 12))
 
-  test('given as a cluster of ioredis', async () => {
+  test('as a cluster of ioredis', async () => {
     const cluster = new IoredisCluster(
       nodes.map(({ port }) => ({ host: '127.0.0.1', port })),
       { lazyConnect: true }
@@ -148,7 +148,7 @@ describe.skipIf(!redisPath)('a cluster', { timeout: 90_000 }, () => {
 })
 
 describe.skipIf(!redisPath)('Sentinel', { timeout: 90_000 }, () => {
-  test('names the master, and after a failover the next one', async () => {
+  test('names the master, and after a failover the new one', async () => {
     const master = await startRedis()
     const replica = await startRedis(['--replicaof', `127.0.0.1 ${master.port}`])
     onTestFinished(async () => {
@@ -212,11 +212,11 @@ test.each([
   [{ sentinel: { name: 'x', nodes: [] } }, /^sentinel.nodes: expected a list/],
   [{ sentinel: { name: 'x', nodes: [{ host: 'x', port: 70_000 }] } }, /^sentinel.nodes: expected a port from 1 to 65535, got 70000/],
   [{ url: [] }, /^url: expected a URL or a list of at least one/]
-])('what can be no client is refused: %#', (options, message) => {
+])('an invalid client or invalid options are refused: %#', (options, message) => {
   expect(() => redisLog(options as RedisLogOptions)).toThrow(message) // as: what JavaScript lets through
 })
 
-test('a wrapped log passes `check` on', async () => {
+test('wrapLog passes `check` on', async () => {
   expect(wrapLog({ ...memoryLog(), check: async () => ['x'] }, {}).check?.()).toBeInstanceOf(Promise)
   expect(wrapLog(memoryLog(), {}).check).toBeUndefined()
 })

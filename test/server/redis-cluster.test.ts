@@ -5,18 +5,18 @@ import { describeEventLog } from '../../src/testing/event-log.ts'
 import { SLOTS, startCluster } from './redis-cluster.ts'
 import { type RedisServer, redisPath } from './redis-server.ts'
 
-describe.skipIf(!redisPath)('on a Redis Cluster', { timeout: 60_000 }, () => {
+describe.skipIf(!redisPath)('with a Redis Cluster', { timeout: 60_000 }, () => {
   const nodes: RedisServer[] = []
   let logs = 0
   const urls = () => nodes.map(({ url }) => url)
-  /** The node that has a job's slot at the start. */
+  /** The node that has a job's slot in the beginning. */
   const owner = (job: string) => Math.floor((slotOf(`{${job}}`) * 3) / SLOTS)
   beforeAll(() => startCluster(nodes), 60_000)
   afterAll(() => Promise.all(nodes.map((node) => node.remove())))
 
   describeEventLog('redis cluster', { create: ({ maxEvents }) => redisLog({ url: urls()[0] ?? '', prefix: `log ${++logs}:`, maxEvents, timeoutMs: 20_000 }) })
 
-  test('a job whose slot moves to another node meanwhile goes on', async () => {
+  test('a job goes on while its slot moves to another node', async () => {
     const log = redisLog({ url: urls(), timeoutMs: 20_000, prefix: 'moving:' })
     onTestFinished(() => log.close())
     const slot = String(slotOf('{a}'))
@@ -35,7 +35,7 @@ describe.skipIf(!redisPath)('on a Redis Cluster', { timeout: 60_000 }, () => {
     expect(Number(await to.command('EXISTS', 'moving:{a}:state'))).toBe(1)
   })
 
-  test('jobs are spread over the nodes, and those of a node that is gone are out of reach alone', async () => {
+  test('jobs are spread over the nodes, and a node that is gone makes only its own jobs unavailable', async () => {
     const log = redisLog({ url: urls(), timeoutMs: 3000, prefix: 'spread:' })
     const listener = redisLog({ url: [...urls()].reverse(), prefix: 'spread:' })
     const knowing = redisLog({ url: urls(), timeoutMs: 3000, prefix: 'spread:' })
@@ -64,7 +64,7 @@ describe.skipIf(!redisPath)('on a Redis Cluster', { timeout: 60_000 }, () => {
     }
     expect(found).toEqual({ there: new Set([1]), gone: new Set(['unavailable']) })
 
-    // Another node takes over its slots: a log that can't reach the old one asks the others.
+    // Another node takes over the slots. A log that can't reach the old node asks the others.
     await expect(knowing.snapshot(one)).rejects.toMatchObject({ code: 'unavailable' })
     await nodes[0]?.command('CLUSTER', 'SETSLOT', String(slotOf(`{${other}}`)), 'NODE', String(await nodes[0].command('CLUSTER', 'MYID')))
     expect(await knowing.snapshot(other)).toBeUndefined()
@@ -72,7 +72,7 @@ describe.skipIf(!redisPath)('on a Redis Cluster', { timeout: 60_000 }, () => {
   })
 })
 
-test('the slot is that of the Redis Cluster specification', () => {
+test('the slot is computed by the Redis Cluster specification', () => {
   expect(slotOf('123456789')).toBe(0x31c3)
   expect(slotOf('a{123456789}b{c}')).toBe(0x31c3)
   expect(slotOf('{}123')).not.toBe(slotOf('{}124'))

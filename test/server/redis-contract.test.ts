@@ -3,7 +3,7 @@ import { redisLog } from '../../src/server/redis/index.ts'
 import { describeEventLog } from '../../src/testing/event-log.ts'
 import { type RedisServer, redisPath, startRedis } from './redis-server.ts'
 
-describe.skipIf(!redisPath)('on a real Redis', () => {
+describe.skipIf(!redisPath)('with a real Redis', () => {
   let redis: RedisServer
   let logs = 0
   beforeAll(async () => {

@@ -25,7 +25,7 @@ describe.skipIf(!redisPath)('several processes on one Redis', () => {
   }
   const newNode = (options: JobServerOptions = {}) => serve({ log: redisLog({ url: redis.url, timeoutMs: 20_000 }), ...options })
 
-  test('all append to one job: no hole, no repetition, each in its own order', { timeout: 60_000 }, async () => {
+  test('appends to one job leave no hole and no repeat, and keep the order of each process', { timeout: 60_000 }, async () => {
     const names = ['a', 'b', 'c']
     const writer = join(import.meta.dirname, 'redis-writer.ts')
     const outputs = await Promise.all(names.map((name) => run(process.execPath, [writer, redis.url, 'shared', name, '300'])))
@@ -40,7 +40,7 @@ describe.skipIf(!redisPath)('several processes on one Redis', () => {
     }
   })
 
-  test('what one appends, readers of another get', async () => {
+  test('an event that one appends reaches the readers of another', async () => {
     const [writer, reader] = [await newNode(), await newNode()]
     await writer.jobs.publish('followed', 'queued')
     const stream = await openStream(`${reader.base}/followed/events`)
@@ -52,7 +52,7 @@ describe.skipIf(!redisPath)('several processes on one Redis', () => {
     for (const each of [stream, socket]) await expect.poll(() => each.events().map(({ seq }) => seq)).toEqual(expected)
   })
 
-  test('an event appended while a follower connects elsewhere is never missed', { timeout: 60_000 }, async () => {
+  test('an event appended elsewhere while a follower connects is not missed', { timeout: 60_000 }, async () => {
     const [writer, reader] = [await newNode(), await newNode()]
     for (let round = 0; round < 200; round += 1) {
       const job = `met${round}`
@@ -63,7 +63,7 @@ describe.skipIf(!redisPath)('several processes on one Redis', () => {
     }
   })
 
-  test('a cancel at one stops the work of another', async () => {
+  test('a cancel at one stops the work at another', async () => {
     const [worker, other] = [await newNode(), await newNode()]
     const started = Promise.withResolvers<void>()
     const running = worker.jobs.run('cancelled', async ({ signal }) => {
@@ -79,7 +79,7 @@ describe.skipIf(!redisPath)('several processes on one Redis', () => {
     expect(events.map(({ type }) => type)).toEqual(['queued', 'started', 'cancelling', 'cancelled'])
   })
 
-  test('an Idempotency-Key holds at all of them, also at the same time', async () => {
+  test('an Idempotency-Key counts at all of them, even at the same time', async () => {
     let runs = 0
     const start = () => {
       runs += 1
@@ -95,7 +95,7 @@ describe.skipIf(!redisPath)('several processes on one Redis', () => {
     expect(runs).toBe(1)
   })
 
-  test('readers of one event read it once, and share it', async () => {
+  test('readers of one event share one read', async () => {
     const log = newLog()
     await log.append('read', 'queued', {})
     const [one, two] = await Promise.all([log.read('read', undefined, 10), log.read('read', undefined, 10)])
@@ -104,7 +104,7 @@ describe.skipIf(!redisPath)('several processes on one Redis', () => {
     expect((await log.read('read', undefined, 10))?.events).toHaveLength(2)
   })
 
-  test('a job that does not end is kept for idleTtlMs after its last event, and one with a lease for ttlMs after that', async () => {
+  test('a job that has not ended is kept for idleTtlMs after its last event, one with a lease for ttlMs more', async () => {
     const log = newLog({ ttlMs: 60_000, idleTtlMs: 7_200_000, prefix: 'idle:' })
     const minutes = async () =>
       Promise.all(['state', 'events'].map(async (part) => Math.ceil(Number(await redis.command('PTTL', `idle:{a}:${part}`)) / 60_000)))
@@ -120,7 +120,7 @@ describe.skipIf(!redisPath)('several processes on one Redis', () => {
     expect(await minutes()).toEqual([120, 120])
   })
 
-  test('retains no more than maxBytes of data, the latest, and the last one in any case', async () => {
+  test('keeps the latest events within maxBytes of data, and the last one in any case', async () => {
     const log = newLog({ maxBytes: 1000, prefix: 'bytes:' })
     for (let n = 1; n <= 100; n += 1) await log.append('a', 'output', 'x'.repeat(98))
     expect((await log.read('a', undefined, 1000))?.events.map(({ seq }) => seq)).toEqual(Array.from({ length: 10 }, (_, n) => n + 91))
@@ -128,7 +128,7 @@ describe.skipIf(!redisPath)('several processes on one Redis', () => {
     expect(await log.read('a', undefined, 1000)).toMatchObject({ seq: 100, events: [{ seq: 101 }] })
   })
 
-  test('a job is kept for ttlMs after its end, is gone for as long again, then unknown', async () => {
+  test('a job is kept for ttlMs after its end, then is gone for as long, then unknown', async () => {
     const log = newLog({ ttlMs: 60_000, idleTtlMs: Number.POSITIVE_INFINITY, prefix: 'ttl:' })
     const ttl = async (part: string) => Number(await redis.command('PTTL', `ttl:{a}:${part}`))
     await log.append('a', 'queued', {})
@@ -137,7 +137,7 @@ describe.skipIf(!redisPath)('several processes on one Redis', () => {
     for (const part of ['state', 'events']) expect(Math.ceil((await ttl(part)) / 60_000)).toBe(1)
     expect(Math.ceil((await ttl('gone')) / 60_000)).toBe(2)
 
-    await redis.command('DEL', 'ttl:{a}:state', 'ttl:{a}:events') // as Redis does it, without waiting for it
+    await redis.command('DEL', 'ttl:{a}:state', 'ttl:{a}:events') // what Redis does when they expire, without the wait
     await expect(log.snapshot('a')).rejects.toMatchObject({ code: 'history-gone' })
     await expect(log.read('a', id, 1)).rejects.toMatchObject({ code: 'history-gone' })
     const fresh = await log.append('a', 'queued', {}, { expectSeq: 0 })
@@ -146,7 +146,7 @@ describe.skipIf(!redisPath)('several processes on one Redis', () => {
     expect(await log.snapshot('a')).toBeUndefined()
   })
 
-  test('for ever where ttlMs is Infinity; gone at once where it is 0', async () => {
+  test('a ttlMs of Infinity keeps a job for ever, and 0 drops it at once', async () => {
     const [forever, never] = [newLog({ ttlMs: Number.POSITIVE_INFINITY, prefix: 'ever:' }), newLog({ ttlMs: 0, prefix: 'never:' })]
     await forever.append('a', 'succeeded', 1)
     expect(await redis.command('PTTL', 'ever:{a}:state')).toBe(-1)
@@ -154,18 +154,18 @@ describe.skipIf(!redisPath)('several processes on one Redis', () => {
     await expect.poll(() => never.snapshot('a').catch((error) => error.code)).toSatisfy((found) => found === 'history-gone' || found === undefined)
   })
 
-  test('a call waits for as long as a timer can where timeoutMs is longer', async () => {
+  test('a timeoutMs longer than any timer waits as long as a timer can', async () => {
     const log = newLog({ timeoutMs: Number.POSITIVE_INFINITY })
     expect(await log.append('patient', 'queued', {})).toMatchObject({ seq: 1 })
   })
 
-  test('a limit of Infinity is none', async () => {
+  test('a limit of Infinity is no limit', async () => {
     const log = newLog()
     for (let n = 1; n <= 3; n += 1) await log.append('unlimited', 'progress', { n })
     expect(await log.read('unlimited', undefined, Number.POSITIVE_INFINITY)).toMatchObject({ events: [{ seq: 1 }, { seq: 2 }, { seq: 3 }], more: false })
   })
 
-  test('retains exactly maxEvents', async () => {
+  test('keeps exactly maxEvents', async () => {
     const log = newLog({ maxEvents: 3 })
     for (let n = 1; n <= 10; n += 1) await log.append('trimmed', 'progress', { n })
     expect(await log.read('trimmed', undefined, 100)).toMatchObject({ seq: 7, events: [{ seq: 8 }, { seq: 9 }, { seq: 10 }] })
@@ -189,6 +189,6 @@ test.each([
   ['url', { url: '' }],
   ['url', { url: 'localhost:6379' }],
   ['url', { url: ['redis://localhost', 'redis://localhost:secret'] }]
-])('a wrong %s is refused: %j', (name, options) => {
+])('an invalid %s is refused: %j', (name, options) => {
   expect(() => redisLog(options)).toThrow(new RegExp(`^${name}: expected(?!.*secret)`))
 })

@@ -4,11 +4,11 @@ import { redisLog } from '../../src/server/redis/index.ts'
 import { type RedisServer, redisPath, startRedis } from './redis-server.ts'
 import { serve } from './serve.ts'
 
-/** The line that docs/API.md gives, of the prefix `jobtail:`. */
+/** The rights that docs/API.md lists, for the prefix `jobtail:`. */
 const DOCUMENTED =
   'resetchannels -@all +hello +auth +ping +script|load +eval +evalsha +time +hmget +hset +del +exists +set +pexpire +xadd +xdel +xlen +xrange +xrevrange +publish +subscribe +unsubscribe +info ~jobtail:* &jobtail:*'
 
-describe.skipIf(!redisPath)('Redis as it is run', { timeout: 60_000 }, () => {
+describe.skipIf(!redisPath)('Redis in operation', { timeout: 60_000 }, () => {
   let redis: RedisServer
   let users = 0
   beforeAll(async () => {
@@ -16,7 +16,7 @@ describe.skipIf(!redisPath)('Redis as it is run', { timeout: 60_000 }, () => {
   })
   afterAll(() => redis.remove())
 
-  /** A log as a user with these rights. */
+  /** A log whose user has these rights. */
   async function logOf(rules: string) {
     users += 1
     const username = `user${users}`
@@ -29,10 +29,11 @@ describe.skipIf(!redisPath)('Redis as it is run', { timeout: 60_000 }, () => {
   }
 
   test.each([
-    ['what is not dangerous', '+@all -@dangerous ~* &*'],
-    ['what docs/API.md lists', DOCUMENTED],
-    ['the same without INFO', DOCUMENTED.replace('+info ', '')]
-  ])('a user who may do %s', async (_, rules) => {
+    ['every command that is not dangerous', '+@all -@dangerous ~* &*'],
+    ['the same and INFO', '+@all -@dangerous +info resetchannels ~jobtail:* &jobtail:*'],
+    ['those in docs/API.md', DOCUMENTED],
+    ['those without INFO', DOCUMENTED.replace('+info ', '')]
+  ])('a user with these rights is enough: %s', async (_, rules) => {
     const { jobs } = await served(rules)
     expect(await jobs.health()).toEqual({ status: 'ok' })
     const woken = Promise.withResolvers<void>()
@@ -56,19 +57,19 @@ describe.skipIf(!redisPath)('Redis as it is run', { timeout: 60_000 }, () => {
     ['no key', '+@all resetkeys ~other:* &*', /allowed to use the key "jobtail:.*~jobtail:\*/],
     ['no XADD', '+@all -xadd ~* &*', /allowed to use the command XADD/],
     ['no scripts', '+@all -eval -evalsha ~* &*', /allowed to use the command EVALSHA/]
-  ])('a user who may use %s: health says so, and what it takes', async (_, rules, message) => {
+  ])('a user with %s: health reports it, and the missing right', async (_, rules, message) => {
     const { jobs } = await served(rules)
     expect(await jobs.health()).toMatchObject({ status: 'failing', error: { message: expect.stringMatching(message) } })
   })
 
-  test('a start that Redis refuses is told to `onError`, by the command', async () => {
+  test('a start that Redis refuses is reported to `onError`, with the command', async () => {
     const errors: unknown[] = []
     const { post } = await serve({ log: await logOf('+@all -publish ~* &*'), start: () => {}, onError: (error) => errors.push(error) })
     expect((await post('')).status).toBe(500)
     expect(errors[0]).toMatchObject({ message: expect.stringMatching(/allowed to use the command PUBLISH: jobtail needs/) })
   })
 
-  test('memory that is full, and a replica: health writes, and says why', async () => {
+  test("full memory, and a replica: health tries to write, and reports why it can't", async () => {
     const own = await startRedis(['--maxmemory', '1'])
     onTestFinished(() => own.remove())
     const { jobs } = await serve({ log: redisLog({ url: own.url, timeoutMs: 2000 }) })
@@ -79,7 +80,7 @@ describe.skipIf(!redisPath)('Redis as it is run', { timeout: 60_000 }, () => {
     expect(await jobs.health()).toMatchObject({ status: 'failing', error: { message: expect.stringMatching(/read-only replica/) } })
   })
 
-  test('a Redis that removes keys is warned of', async () => {
+  test('a Redis that evicts keys causes a warning', async () => {
     const own = await startRedis(['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru'])
     onTestFinished(() => own.remove())
     const { jobs } = await serve({ log: redisLog({ url: own.url }) })
@@ -97,7 +98,7 @@ describe.skipIf(!redisPath)('Redis as it is run', { timeout: 60_000 }, () => {
     expect(await own.command('PUBSUB', 'CHANNELS', '*health*')).toEqual([])
   })
 
-  test('a node that is gone for long is dialled no more, and is again where a redirection names it', async () => {
+  test('a node that is gone for long is no longer dialled, until a redirection names it', async () => {
     const dialled: (string | undefined)[] = []
     const places = createClusterNodes({
       timeoutMs: 50,
@@ -117,7 +118,7 @@ describe.skipIf(!redisPath)('Redis as it is run', { timeout: 60_000 }, () => {
   })
 })
 
-test('the user of the documents is the one of this test', async () => {
+test('the user in the documents has the rights of this test', async () => {
   const { readFile } = await import('node:fs/promises')
   const text = (await readFile(new URL('../../docs/API.md', import.meta.url), 'utf8')).replaceAll(/\\\n\s*/g, '')
   expect(text).toContain(`ACL SETUSER jobtail on >password ${DOCUMENTED}`)

@@ -12,7 +12,7 @@ const upTo = (last: number) => Array.from({ length: last }, (_, n) => n + 1)
 const isSocket = (resource: string) => /TCP|Timeout/.test(resource)
 const resources = () => process.getActiveResourcesInfo().filter(isSocket)
 
-describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_000 }, () => {
+describe.skipIf(!redisPath)('a Redis that is unavailable at times', { timeout: 60_000 }, () => {
   let redis: RedisServer
   beforeEach(async () => {
     redis = await startRedis()
@@ -25,7 +25,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     return log
   }
 
-  /** Reads a job as a reader does: what is new, whenever it is woken. */
+  /** Reads a job as a reader does: the new events, at each wake-up. */
   async function follow(log: EventLog, job: string) {
     const seqs: number[] = []
     let after: string | undefined
@@ -42,14 +42,14 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     }
     const wake = () => {
       reading = reading.then(read)
-      reading.catch(() => {}) // a test that waits for events misses them
+      reading.catch(() => {}) // a test that waits for events fails if they don't come
     }
     await log.watch(job, wake)
     wake()
     return { seqs }
   }
 
-  test('a listening connection that is cut again and again: nothing appended meanwhile is missed', async () => {
+  test('a subscribed connection that is cut again and again misses no event', async () => {
     const log = newLog()
     const { seqs } = await follow(log, 'a')
     for (let n = 1; n <= 200; n += 1) {
@@ -59,7 +59,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     await eventually(() => seqs).toEqual(upTo(200))
   })
 
-  test('who listens is woken once listening is active again, though nothing is appended', async () => {
+  test('a watcher is woken once the connection is subscribed again, even if nothing was appended', async () => {
     const log = newLog()
     const woken = Promise.withResolvers<void>()
     await log.watch('a', () => woken.resolve())
@@ -68,7 +68,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     expect(await redis.command('PUBSUB', 'NUMSUB', 'jobtail:{a}:wake')).toEqual(['jobtail:{a}:wake', 1])
   })
 
-  test('whoever begins to listen while the connection is cut listens to the next one', async () => {
+  test('a watch that begins while the connection is cut uses the next one', async () => {
     const relay = await startRelay(redis.port)
     onTestFinished(relay.close)
     const log = newLog({ url: relay.url })
@@ -81,7 +81,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     await woken.promise
   })
 
-  test('one connection listens, to what somebody follows', async () => {
+  test('one connection subscribes, only to the jobs that are watched', async () => {
     const log = newLog()
     const stops = await Promise.all(upTo(50).map((n) => log.watch(`job${n % 10}`, () => {})))
     const channels = async () => ((await redis.command('PUBSUB', 'CHANNELS')) as string[]).length // as: a list of names
@@ -96,7 +96,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     await again.promise
   })
 
-  test('appends whose connection is cut under way are there once', async () => {
+  test('appends whose connection is cut are there once', async () => {
     const log = newLog()
     const other = newLog()
     const appended: string[] = []
@@ -112,11 +112,11 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     expect(new Set(events.map(({ data }) => data)).size).toBe(400)
   })
 
-  test('an append whose answer is lost is there once: also the first and the last of a job', async () => {
+  test('an append whose answer is lost is there once, even the first and the last of a job', async () => {
     const relay = await startRelay(redis.port)
     onTestFinished(relay.close)
     const log = newLog({ url: relay.url })
-    await log.append('b', 'queued', {}) // now Redis knows the script
+    await log.append('b', 'queued', {}) // now Redis has the script
     const append = (...rest: [type: string, data: unknown, options?: { expectSeq: number }]) => {
       relay.swallowAnswer()
       return log.append('a', ...rest)
@@ -127,7 +127,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     expect((await log.read('a', undefined, 10))?.events).toEqual(appended)
   })
 
-  test('an append that is tried again makes Redis look at nothing that was there before', async () => {
+  test('an append that is tried again makes Redis read no earlier event', async () => {
     const relay = await startRelay(redis.port)
     onTestFinished(relay.close)
     const log = newLog({ url: relay.url })
@@ -142,7 +142,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     expect((await memory('used_memory_peak')) - before).toBeLessThan(10_000_000)
   })
 
-  test('one that does not answer: calls end in time, and all goes on when it answers again', async () => {
+  test('that does not answer: calls end in time, and everything goes on when it answers again', async () => {
     const log = newLog({ timeoutMs: 3000 })
     const patient = newLog()
     await patient.append('a', 'queued', {})
@@ -159,7 +159,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     await eventually(() => seqs).toEqual(upTo(3))
   })
 
-  test('one that is not there: calls are refused with the cause, then at once; when it comes, they work', async () => {
+  test('that is not there: calls reject with the cause, later ones at once; when it comes, they work', async () => {
     await redis.kill()
     const log = newLog({ timeoutMs: 3000 })
     const refused = { code: 'unavailable', message: expect.stringContaining('ECONNREFUSED'), cause: expect.any(Error) }
@@ -186,7 +186,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
       .toBe(true)
   })
 
-  test('a clock that is put back meanwhile makes no call wait longer', async () => {
+  test('a clock that is set back meanwhile makes no call wait longer', async () => {
     await redis.kill()
     const log = newLog({ timeoutMs: 500 })
     await expect(log.snapshot('a')).rejects.toMatchObject({ code: 'unavailable' })
@@ -195,7 +195,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     await expect(log.snapshot('a')).rejects.toMatchObject({ code: 'unavailable' })
   })
 
-  test('one that refuses to write says why', async () => {
+  test('that refuses to write: append rejects with the reason', async () => {
     const log = newLog()
     await log.append('a', 'queued', {})
     await redis.command('CONFIG', 'SET', 'maxmemory', '1')
@@ -205,14 +205,14 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     expect(await log.snapshot('new')).toBeUndefined()
   })
 
-  test('one that lets nobody be woken says so, and takes nothing either', async () => {
+  test('that permits no PUBLISH: append rejects with the reason, and stores nothing', async () => {
     await redis.command('ACL', 'SETUSER', 'quiet', 'on', '>secret', '~*', '+@all', 'resetchannels')
     const log = newLog({ url: redis.url.replace('//', '//quiet:secret@') })
     await expect(log.append('a', 'queued', {})).rejects.toThrow(/publish|channel/)
     expect(await log.snapshot('a')).toBeUndefined()
   })
 
-  test('scripts that Redis has forgotten are sent again', async () => {
+  test('that has forgotten its scripts gets them again', async () => {
     const log = newLog()
     await log.append('a', 'queued', {})
     await redis.command('SCRIPT', 'FLUSH')
@@ -220,7 +220,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
     expect((await log.read('a', undefined, 10))?.events).toHaveLength(2)
   })
 
-  test('a stream is kept open through an outage, and goes on', async () => {
+  test('a stream stays open through an outage, and goes on', async () => {
     const { jobs, base } = await serve({ log: redisLog({ url: redis.url, timeoutMs: 3000 }), heartbeatMs: 50 })
     await jobs.publish('a', 'queued')
     const stream = await openStream(`${base}/a/events`)
@@ -268,7 +268,7 @@ describe.skipIf(!redisPath)('a Redis that is not always there', { timeout: 60_00
       await eventually(() => resources().length).toBeLessThanOrEqual(before)
     })
 
-    test('of one that was never used connects nowhere', async () => {
+    test('of a log that was never used connects to nothing', async () => {
       const before = resources().length
       await redisLog({ url: redis.url }).close()
       expect(resources().length).toBeLessThanOrEqual(before)

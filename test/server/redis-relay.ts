@@ -35,7 +35,7 @@ export async function startRelay(port: number): Promise<Relay> {
     let isAsked = false
     const cut = () => {
       near.destroy()
-      far.end() // what was sent to Redis still reaches it
+      far.end() // the data so far still reaches Redis
     }
     for (const socket of [near, far]) {
       sockets.add(socket)

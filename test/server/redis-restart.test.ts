@@ -20,14 +20,14 @@ function newLog({ url }: RedisServer, options: RedisLogOptions = {}): EventLog {
   return log
 }
 
-/** Kills Redis, so that it comes back with its last snapshot, or with nothing. */
+/** Kills Redis and starts it again. It has the data of its last snapshot, or none. */
 async function restart(redis: RedisServer): Promise<void> {
   await redis.kill()
   await redis.start()
 }
 
-describe.skipIf(!redisPath)('a Redis that is killed and started again', { timeout: 60_000 }, () => {
-  test('and has lost nothing (appendfsync always, said so): every append that was acknowledged is there once, in the same epoch', async () => {
+describe.skipIf(!redisPath)('a Redis that is killed and restarted', { timeout: 60_000 }, () => {
+  test('with appendfsync always and assumeNoLoss: every acknowledged append is there once, in the same epoch', async () => {
     const redis = await newRedis(ALWAYS)
     const log = newLog(redis, { assumeNoLoss: true })
     const { id: first } = await log.append('a', 'queued', {})
@@ -47,7 +47,7 @@ describe.skipIf(!redisPath)('a Redis that is killed and started again', { timeou
     expect(page).toMatchObject({ seq: 1, cursor: first })
   })
 
-  test('may have lost its tail: the log takes a new epoch, whoever comes first, and every old cursor is foreign', async () => {
+  test('without assumeNoLoss, the first access begins a new epoch, and every old cursor is foreign', async () => {
     const redis = await newRedis()
     const [writer, reader] = [newLog(redis), newLog(redis)]
     for (const n of upTo(10)) await writer.append('a', 'output', n)
@@ -60,13 +60,13 @@ describe.skipIf(!redisPath)('a Redis that is killed and started again', { timeou
     expect(page).toMatchObject({ seq: 0 })
     expect(page?.events.map(({ data }) => data)).toEqual(upTo(10))
     for (const n of upTo(20, 11)) await writer.append('a', 'output', `other ${n}`)
-    // By now other events would have the ids of the lost ones.
+    // Now other events would have the ids of the lost ones.
     for (const { id } of lost) expect(await writer.read('a', id, 100)).toMatchObject({ seq: 0, epoch: page?.epoch })
     expect(await writer.snapshot('a')).toMatchObject({ seq: 20, epoch: page?.epoch })
     expect(lost[0]?.id.startsWith(`${page?.epoch}-`)).toBe(false)
   })
 
-  test('the same where an append comes first, and by processes that knew nothing of the job', async () => {
+  test('so does a first append, and one by processes that have never seen the job', async () => {
     const redis = await newRedis()
     const before = newLog(redis)
     await before.append('a', 'output', 1)
@@ -82,7 +82,7 @@ describe.skipIf(!redisPath)('a Redis that is killed and started again', { timeou
     expect((await after.append('a', 'output', 3)).id).toBe(other.id.replace(/2$/, '3'))
   })
 
-  test('is said to lose nothing, and yet has: whoever has seen more takes a new epoch', async () => {
+  test('with assumeNoLoss, but after a loss: a log that has seen more events begins a new epoch', async () => {
     const redis = await newRedis()
     const [writer, reader] = [newLog(redis, { assumeNoLoss: true }), newLog(redis, { assumeNoLoss: true })]
     for (const n of upTo(3)) await writer.append('a', 'output', n)
@@ -96,7 +96,7 @@ describe.skipIf(!redisPath)('a Redis that is killed and started again', { timeou
     expect(await writer.append('a', 'output', 'other 4')).toMatchObject({ seq: 4, id: `${page?.epoch}-4` })
   })
 
-  test('and knows nothing of the job any more', async () => {
+  test('that has lost the whole job', async () => {
     const redis = await newRedis()
     const log = newLog(redis)
     const { id } = await log.append('a', 'queued', {})
@@ -108,7 +108,7 @@ describe.skipIf(!redisPath)('a Redis that is killed and started again', { timeou
     expect(await log.read('a', id, 10)).toMatchObject({ seq: 0, events: [fresh] })
   })
 
-  test('a client follows on: what was lost is a gap, never silence', async () => {
+  test('a client goes on, and lost events are a gap, never silence', async () => {
     const redis = await newRedis()
     const { jobs, base } = await serve({ log: redisLog({ url: redis.url, timeoutMs: 30_000 }) })
     const client = createClient({ url: base, memory: false, retry: { baseMs: 10 } })
@@ -128,7 +128,7 @@ describe.skipIf(!redisPath)('a Redis that is killed and started again', { timeou
     expect(seen).toEqual([1, 2, 3, 'lost', 'gap', 1, 2, 3, 4, 'succeeded'])
   })
 
-  test('a client follows on where nothing was lost: no gap, nothing twice', async () => {
+  test('a client goes on without a gap or repeats where nothing was lost', async () => {
     const redis = await newRedis(ALWAYS)
     const { jobs, base } = await serve({ log: redisLog({ url: redis.url, assumeNoLoss: true, timeoutMs: 30_000 }) })
     const client = createClient({ url: base, memory: false, retry: { baseMs: 10 } })

@@ -38,12 +38,12 @@ export async function startRedis(options: readonly string[] = []): Promise<Redis
     const exited = once(child, 'exit').then(([code]) => {
       throw new Error(`redis-server ended with ${code}`)
     })
-    exited.catch(() => {}) // it ends some time
+    exited.catch(() => {}) // it ends at some time
     const client = createClient({ url, socket: { reconnectStrategy: 20 } })
-    client.on('error', () => {}) // until it is there
+    client.on('error', () => {}) // until the server listens
     const isAnswering = async () => {
       await client.connect()
-      while (!(await client.ping().catch(() => undefined))); // loading
+      while (!(await client.ping().catch(() => undefined))); // the server is still loading its data
     }
     await Promise.race([exited, isAnswering()]).finally(() => client.destroy())
   }

@@ -23,7 +23,7 @@ async function begin({ post }: Served, body = '{"page":7}', headers = {}): Promi
   return id
 }
 
-/** The log of a process that dies once its job has published something: from then on no call arrives. */
+/** The log of a process that dies once its job has published an event: later calls never arrive. */
 function dying(log: EventLog): { log: EventLog; die(): void } {
   let isDead = false
   const alive = <T>(ask: () => Promise<T>): Promise<T> => (isDead ? Promise.reject(new LogError('closed', 'dead')) : ask())
@@ -42,7 +42,7 @@ function dying(log: EventLog): { log: EventLog; die(): void } {
 }
 
 describe('onLost: "rerun"', () => {
-  test('a job whose server is gone is run again by another one, with its input; who follows has one log, each event once', async () => {
+  test('a job whose server is gone is run again by another one, with its input, and followers see one log with each event once', async () => {
     const log = memoryLog()
     const first = dying(log)
     const gone = await serve({ ...RERUN, log: first.log, start: (job) => job.output('first').then(forever) })
@@ -67,7 +67,7 @@ describe('onLost: "rerun"', () => {
     expect(told).not.toContain('page')
   })
 
-  test.each(['snapshot', 'events'])('of many servers that hear of it at once, one runs it: %s', async (how) => {
+  test.each(['snapshot', 'events'])('of many servers that notice it at once, one runs it: %s', async (how) => {
     const log = memoryLog()
     const attempts: number[] = []
     const start = (job: JobContext) => void attempts.push(job.attempt)
@@ -81,7 +81,7 @@ describe('onLost: "rerun"', () => {
     expect(attempts).toEqual([2])
   })
 
-  test('one that comes back late is aborted, and appends nothing to the log of the next attempt', async () => {
+  test('a server that comes back late is aborted, and appends nothing to the log of the next attempt', async () => {
     const log = memoryLog()
     const deaf = wrapLog(log, { renew: async (_job, _owner, ms) => ms > 0, watch: async () => () => {}, adopt: async () => undefined, close: async () => {} })
     let late: JobContext | undefined
@@ -103,7 +103,7 @@ describe('onLost: "rerun"', () => {
     await eventually(() => typesIn(stream.events())).toEqual(['queued', 'started', 'retrying', 'queued', 'started', 'succeeded'])
   })
 
-  test('after maxAttempts it ends as lost', async () => {
+  test('after maxAttempts the job ends as lost', async () => {
     const log = memoryLog()
     const mute = wrapLog(log, { renew: async (_job, _owner, ms) => ms > 0, close: async () => {} })
     const served = await serve({ ...RERUN, log: mute, maxAttempts: 2, start: forever })
@@ -113,7 +113,7 @@ describe('onLost: "rerun"', () => {
     expect((await log.snapshot(id))?.error).toMatchObject({ code: 'lost', retryable: true })
   })
 
-  test('a log that is out of reach, and a server that is full, are tried again', async () => {
+  test('is tried again if the log is unavailable, or if the server is full', async () => {
     const log = memoryLog()
     let tries = 0
     const away = wrapLog(log, {
@@ -136,7 +136,7 @@ describe('onLost: "rerun"', () => {
     expect(tries).toBeGreaterThanOrEqual(2)
   })
 
-  test('a key that is used again neither starts nor runs it twice', async () => {
+  test('a repeat with its key neither starts nor runs it twice', async () => {
     const log = memoryLog()
     let runs = 0
     const served = await serve({ ...RERUN, log, start: () => ++runs })
@@ -152,13 +152,13 @@ describe('onLost: "rerun"', () => {
     [{ onLost: 'rerun' }, /onLost: "rerun" needs `start`/],
     [{ onLost: 'again' as 'rerun', start: forever }, /onLost: expected "fail" or "rerun", got "again"/],
     [{ onLost: 'rerun', start: forever, maxAttempts: 1.5 }, /maxAttempts: expected an integer from 1, got 1.5/]
-  ])('the options %o are refused', (options, message) => {
+  ])('invalid options are refused: %o', (options, message) => {
     expect(() => createJobServer({ authorize: () => true, ...options })).toThrow(message)
   })
 })
 
 describe.skipIf(!redisPath)('onLost: "rerun" on a real Redis', () => {
-  test('the process that runs a job is killed: another one, which is followed, runs it again, and all followers have its end once', {
+  test('the process that runs a job is killed: another one runs it again, and all followers get its end once', {
     timeout: 60_000
   }, async () => {
     const redis = await startRedis()

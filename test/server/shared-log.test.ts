@@ -16,7 +16,7 @@ const MINUTE = 60_000
 const seqsOf = (pages: (LogPage | undefined)[]) => pages.map((page) => page?.events.map(({ seq }) => seq))
 
 describe('a log that readers share', () => {
-  test('is listened to once for all, until the last has left', async () => {
+  test('is watched once for all readers, until the last one has left', async () => {
     const gate = createGate()
     const log = sharedLog(gate.log, MINUTE)
     const last = recorder()
@@ -24,8 +24,8 @@ describe('a log that readers share', () => {
     await Promise.all([last, ...others].map((each) => log.addWatcher('42', each)))
     expect(gate.watching()).toBe(1)
     for (const each of others) log.removeWatcher('42', each)
-    log.removeWatcher('42', recorder()) // a stranger
-    expect(await log.snapshot('42')).toBe(undefined) // a turn later
+    log.removeWatcher('42', recorder()) // a watcher that was never added
+    expect(await log.snapshot('42')).toBe(undefined) // lets the event loop turn
     expect(gate.watching()).toBe(1)
     log.removeWatcher('42', last)
     await vi.waitFor(() => expect(gate.watching()).toBe(0))
@@ -33,7 +33,7 @@ describe('a log that readers share', () => {
     expect(gate.watching()).toBe(1)
   })
 
-  test('is not listened to any more by who has left meanwhile', async () => {
+  test('is not watched for a reader that leaves while it is being added', async () => {
     const gate = createGate()
     const log = sharedLog(gate.log, MINUTE)
     const watcher = recorder()
@@ -45,7 +45,7 @@ describe('a log that readers share', () => {
     expect(watcher.pages).toEqual([])
   })
 
-  test('hands the same page to all; first it has to find its place', async () => {
+  test('gives the same page to all, once it has found its position', async () => {
     const gate = createGate()
     const log = sharedLog(gate.log, MINUTE)
     const watchers = Array.from({ length: 3 }, recorder)
@@ -61,7 +61,7 @@ describe('a log that readers share', () => {
     expect(gate.eventsRead()).toBe(1)
   })
 
-  test('who is alone is told to read for itself', async () => {
+  test('tells a single reader to read by itself', async () => {
     const gate = createGate()
     const log = sharedLog(gate.log, MINUTE)
     const alone = recorder()
@@ -75,7 +75,7 @@ describe('a log that readers share', () => {
     expect(gate.eventsRead()).toBe(0)
   })
 
-  test('that cannot be listened to says so to each, and is asked again', async () => {
+  test('reports a failed watch to each reader, and tries again', async () => {
     const gate = createGate()
     const log = sharedLog(gate.log, MINUTE)
     const back = gate.outage()
@@ -86,7 +86,7 @@ describe('a log that readers share', () => {
     expect(gate.watching()).toBe(1)
   })
 
-  test('whatever is appended while its place is looked up is told of afterwards', async () => {
+  test('reports events that are appended while it looks up its position', async () => {
     const inner = memoryLog()
     let looked = 0
     const log = sharedLog(
@@ -111,13 +111,13 @@ describe('a log that readers share', () => {
   })
 })
 
-test('what a wake-up was lost for is found within a heartbeat, by one read for all followers of a job', async () => {
+test('finds an event with a lost wake-up within a heartbeat, by one read for all followers of a job', async () => {
   const gate = createGate()
   const { jobs, base } = await serve({ log: gate.log, heartbeatMs: 50 })
   await jobs.publish('42', 'queued')
   const followers = Array.from({ length: 20 }, () => openSocket(`${base}/42/events`))
   for (const each of followers) await vi.waitFor(() => expect(each.events()).toHaveLength(1))
-  await jobs.publish('42', 'started') // the log's end is known from here on
+  await jobs.publish('42', 'started') // from here on the end of the log is known
   for (const each of followers) await vi.waitFor(() => expect(each.events()).toHaveLength(2))
   const beats = () => Math.min(...followers.map((each) => each.controls('heartbeat').length))
   const before = { beats: beats(), reads: gate.reads() }
@@ -129,7 +129,7 @@ test('what a wake-up was lost for is found within a heartbeat, by one read for a
   for (const each of followers) await vi.waitFor(() => expect(each.events()).toHaveLength(3))
 })
 
-test('who could not read on by itself for a moment does so at its next heartbeat, though all others are at the end', async () => {
+test('a reader that could not read for a moment does so at its next heartbeat, though all others are at the end', async () => {
   const gate = createGate()
   const { jobs, base } = await serve({ log: gate.log, heartbeatMs: 50 })
   for (let n = 0; n < 150; n += 1) await jobs.publish('42', 'progress', n)
@@ -141,7 +141,7 @@ test('who could not read on by itself for a moment does so at its next heartbeat
   let hasFailed = false
   gate.onRead(() => {
     if (gate.eventsRead() < readBefore + 100 || hasFailed) return
-    hasFailed = true // in the middle of its reading
+    hasFailed = true // in the middle of the reader's reads
     throw new LogError('unavailable', 'away for a moment')
   })
   const late = openSocket(`${base}/42/events`)
@@ -149,7 +149,7 @@ test('who could not read on by itself for a moment does so at its next heartbeat
   expect(hasFailed).toBe(true)
 })
 
-test('many followers get every event once, in order, in bursts of any size and through outages', async () => {
+test('many followers get every event once and in order, in bursts of any size and through outages', async () => {
   const gate = createGate()
   const { jobs, base } = await serve({ log: gate.log, heartbeatMs: 50 })
   await jobs.publish('42', 'queued')

@@ -5,7 +5,7 @@ import { openStream } from './clients.ts'
 import { createGate } from './gate.ts'
 import { serve } from './serve.ts'
 
-test('hello, subscribed, the events so far, those that come, done, end', async () => {
+test('hello, subscribed, the events so far, new events, done, end', async () => {
   const { jobs, base } = await serve({ heartbeatMs: 12_000, maxJobsPerConnection: 5 })
   const queued = await jobs.publish('42', 'queued')
   const stream = await openStream(`${base}/42/events`)
@@ -30,7 +30,7 @@ test('hello, subscribed, the events so far, those that come, done, end', async (
   ])
 })
 
-test('events have id and no event name, controls an event name and no id', async () => {
+test('events have an id and no event name, controls have an event name and no id', async () => {
   const { jobs, base } = await serve()
   const { id } = await jobs.publish('42', 'succeeded', 1)
   const stream = await openStream(`${base}/42/events`)
@@ -42,7 +42,7 @@ test('events have id and no event name, controls an event name and no id', async
   expect(stream.text().startsWith('event: control\ndata: {"control":"hello"')).toBe(true)
 })
 
-test('the cursor is taken from the header first', async () => {
+test('the cursor in the header counts before the one in the URL', async () => {
   const { jobs, base } = await serve()
   const a = await jobs.publish('42', 'queued')
   const b = await jobs.publish('42', 'started')
@@ -53,7 +53,7 @@ test('the cursor is taken from the header first', async () => {
   expect(stream.controls()[1]).toMatchObject({ seq: 2, cursor: b.id, status: 'succeeded' })
 })
 
-test('after=tail: only what comes next', async () => {
+test('after=tail delivers only new events', async () => {
   const { jobs, base } = await serve()
   const { id } = await jobs.publish('42', 'queued')
   const stream = await openStream(`${base}/42/events?after=tail`)
@@ -63,14 +63,14 @@ test('after=tail: only what comes next', async () => {
   expect(stream.events()).toMatchObject([{ seq: 2 }])
 })
 
-test('a single job whose cursor is at a finished end: 204; a foreign cursor there: the events', async () => {
+test('a single job with a cursor at its end is a 204; with a cursor of another log it delivers the events', async () => {
   const { jobs, base } = await serve()
   const { id } = await jobs.publish('42', 'succeeded')
   for (const [path, headers] of [
     [`/42/events?after=${id}`, {}],
     ['/42/events', { 'last-event-id': id }],
     ['/42/events?after=tail', {}],
-    // A list with one job is the same: clients ask for ids with a slash that way.
+    // A list of one job counts as a single job, since clients request ids with a slash that way.
     [`/events?job=42&after=${id}`, {}],
     ['/events?job=42&after=other-1', { 'last-event-id': id }],
     ['/events?job=42&after=tail', {}]
@@ -92,7 +92,7 @@ test('a single job whose cursor is at a finished end: 204; a foreign cursor ther
   ])
 })
 
-test('a refusal of a single job is a status; of one among several an error, and the others go on to their end', async () => {
+test('a refused single job is a status; of several jobs it is an error frame, and the others go on', async () => {
   const { jobs, base } = await serve()
   for (const path of ['/none/events', '/events?job=none', '/events?job=no%2Fne&after=x']) {
     const none = await openStream(base + path)
@@ -112,14 +112,14 @@ test('a refusal of a single job is a status; of one among several an error, and 
   ])
 })
 
-test('the body ends when every job has an error', async () => {
+test('the body ends once every job has an error', async () => {
   const { base } = await serve()
   const stream = await openStream(`${base}/events?job=x&job=y`)
   await stream.ended
   expect(stream.controls().map(({ control }) => control)).toEqual(['hello', 'error', 'error'])
 })
 
-test('a comment at each heartbeat; ?pad=1 pads hello and heartbeats by 2 KiB', async () => {
+test('each heartbeat is a comment, and ?pad=1 pads hello and heartbeats by 2 KiB', async () => {
   const { jobs, base } = await serve({ heartbeatMs: 20 })
   await jobs.publish('42', 'queued')
   const plain = await openStream(`${base}/42/events`)
@@ -141,7 +141,7 @@ test('an event whose wake-up was lost arrives with the next heartbeat', async ()
   expect(stream.events()).toHaveLength(2)
 })
 
-test('a log replaced under an open reader: subscribed anew', async () => {
+test('a log that is replaced under an open reader is subscribed again', async () => {
   const gate = createGate()
   const { jobs, base } = await serve({ log: gate.log, heartbeatMs: 30 })
   await jobs.publish('42', 'queued')
@@ -169,7 +169,7 @@ test('a job that vanishes under an open reader is an error', async () => {
   expect(stream.controls().at(-1)).toMatchObject({ control: 'error', job: '42', status: 410, code: 'history-gone' })
 })
 
-test('a reader who leaves lets go of everything', async () => {
+test('a reader that leaves leaves nothing behind', async () => {
   const gate = createGate()
   const { jobs, base } = await serve({ log: gate.log })
   await jobs.publish('42', 'queued')
@@ -180,7 +180,7 @@ test('a reader who leaves lets go of everything', async () => {
   await vi.waitFor(() => expect(gate.watching()).toBe(0))
 })
 
-test('many thousand events in order, each once', async () => {
+test('many thousand events arrive once and in order', async () => {
   const { jobs, base } = await serve()
   for (let n = 1; n <= 2500; n += 1) await jobs.publish('42', 'progress', { n })
   const stream = await openStream(`${base}/42/events`)
@@ -190,7 +190,7 @@ test('many thousand events in order, each once', async () => {
   expect(stream.events().map(({ seq }) => seq)).toEqual(Array.from({ length: 5000 }, (_, n) => n + 1))
 })
 
-test('whoever stands between the answer and its socket, as what compresses does, is handed every piece', async () => {
+test('middleware that compresses gets every piece of the body', async () => {
   const { jobs, base, server } = await serve()
   const written: unknown[] = []
   server.prependListener('request', (_, res) => {

@@ -7,7 +7,7 @@ import { serve } from './serve.ts'
 
 afterEach(() => void vi.useRealTimers())
 
-test('hello alone first, then subscribed and what is ready as one array', async () => {
+test('hello alone first, then subscribed and the available frames as one array', async () => {
   const { jobs, base } = await serve({ heartbeatMs: 12_000, maxJobsPerConnection: 5 })
   const queued = await jobs.publish('42', 'queued')
   const started = await jobs.publish('42', 'started')
@@ -23,7 +23,7 @@ test('hello alone first, then subscribed and what is ready as one array', async 
   await vi.waitFor(() => expect(socket.frames().slice(-2)).toEqual([end, { control: 'done', job: '42', cursor: end.id }]))
 })
 
-test('the URL of several subscribes each; the empty one none', async () => {
+test('the URL of several jobs subscribes to each, and the empty one to none', async () => {
   const { jobs, base } = await serve()
   const a = await jobs.publish('a', 'queued')
   await jobs.publish('b', 'queued')
@@ -62,13 +62,13 @@ test('subscribe replaces, unsubscribe ends, ping is answered', async () => {
   expect(socket.controls('subscribed')[2]).toMatchObject({ ref: 1, seq: 3 })
 })
 
-test('a heartbeat at each heartbeatMs', async () => {
+test('a heartbeat every heartbeatMs', async () => {
   const { base } = await serve({ heartbeatMs: 20 })
   const socket = openSocket(`${base}/events`)
   await vi.waitFor(() => expect(socket.controls('heartbeat').length).toBeGreaterThan(2))
 })
 
-test('refused: accepted, hello, error, then 4000 + status', async () => {
+test('a refused handshake is accepted, then gets hello, an error, and the code 4000 + status', async () => {
   const { base } = await serve({ maxJobsPerConnection: 1 })
   for (const [path, status, job] of [
     ['/none/events', 404, 'none'],
@@ -85,7 +85,7 @@ test('refused: accepted, hello, error, then 4000 + status', async () => {
   }
 })
 
-test('refused, beside a job that has ended: nothing is left to read, and the code is that of the refusal', async () => {
+test('a refused job beside one that has ended: the socket closes with the code of the refusal', async () => {
   const { jobs, base } = await serve()
   await jobs.publish('over', 'succeeded')
   for (const list of ['job=none&job=over', 'job=over&job=none']) {
@@ -95,7 +95,7 @@ test('refused, beside a job that has ended: nothing is left to read, and the cod
   }
 })
 
-test('an error beside a job that is read closes nothing', async () => {
+test('an error beside a job that is read does not close the socket', async () => {
   const { jobs, base } = await serve()
   await jobs.publish('a', 'queued')
   const socket = openSocket(`${base}/events?job=none&job=a`)
@@ -107,7 +107,7 @@ test('an error beside a job that is read closes nothing', async () => {
   expect(socket.controls('error')).toHaveLength(2)
 })
 
-test('a subscribe beyond maxJobsPerConnection is 429 and names the job; replacing is none', async () => {
+test('a subscribe beyond maxJobsPerConnection is a 429 of that job, unless it replaces one', async () => {
   const { jobs, base } = await serve({ maxJobsPerConnection: 2 })
   for (const job of ['a', 'b', 'c']) await jobs.publish(job, 'queued')
   const socket = openSocket(`${base}/events?job=a&job=b`)
@@ -121,7 +121,7 @@ test('a subscribe beyond maxJobsPerConnection is 429 and names the job; replacin
   await vi.waitFor(() => expect(socket.controls('subscribed').at(-1)).toMatchObject({ job: 'c', ref: 3 }))
 })
 
-test('without a subscription it stays open 10 s, then closes with 1000', async () => {
+test('without a subscription it stays open for 10 s, then closes with 1000', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   const { jobs, base } = await serve()
   await jobs.publish('a', 'succeeded')
@@ -162,7 +162,7 @@ test.each([
   expect(socket.controls('error')).toEqual([{ control: 'error', status: 400, code: 'bad-request', message: expect.any(String) }])
 })
 
-test('a binary message is 400; one above 16 KiB is closed with 1009', async () => {
+test('a binary message is 400; one above 16 KiB closes with 1009', async () => {
   const { base } = await serve()
   const binary = openSocket(`${base}/events`)
   await once(binary.ws, 'open')
@@ -174,7 +174,7 @@ test('a binary message is 400; one above 16 KiB is closed with 1009', async () =
   expect(await large.closed).toBe(1009)
 })
 
-test('unknown operations and fields are passed over; a bad cursor is that job’s error', async () => {
+test('unknown operations and fields are ignored; an invalid cursor is an error of its job', async () => {
   const { jobs, base } = await serve()
   await jobs.publish('a', 'queued')
   const socket = openSocket(`${base}/a/events`)
@@ -191,10 +191,10 @@ test('unknown operations and fields are passed over; a bad cursor is that job’
 
 test.each([
   ['without jobtail.v1', '/jobs/a/events', 'Sec-WebSocket-Protocol: other', 400],
-  ['elsewhere', '/jobs/a', 'Sec-WebSocket-Protocol: jobtail.v1', 404],
-  ['outside the base', '/jobsx/a/events', 'Sec-WebSocket-Protocol: jobtail.v1', 404],
-  ['of a strange origin', '/jobs/a/events', 'Sec-WebSocket-Protocol: jobtail.v1\r\nOrigin: https://evil.example', 403]
-])('a handshake %s is refused by HTTP', async (_, path, header, status) => {
+  ['to another resource', '/jobs/a', 'Sec-WebSocket-Protocol: jobtail.v1', 404],
+  ['outside basePath', '/jobsx/a/events', 'Sec-WebSocket-Protocol: jobtail.v1', 404],
+  ['of a foreign origin', '/jobs/a/events', 'Sec-WebSocket-Protocol: jobtail.v1\r\nOrigin: https://evil.example', 403]
+])('a handshake %s is refused with an HTTP status', async (_, path, header, status) => {
   const { port } = await serve()
   const socket = connect(port, '127.0.0.1')
   socket.write(
@@ -207,7 +207,7 @@ test.each([
   expect(answer).toContain('application/problem+json')
 })
 
-test('hello does not wait for authorize, nor one job for another', async () => {
+test('hello does not wait for authorize, and no job waits for another', async () => {
   const pending = Promise.withResolvers<boolean>()
   const { jobs, base } = await serve({ authorize: ({ jobId }) => (jobId === 'slow' ? pending.promise : true) })
   await jobs.publish('slow', 'queued')
@@ -218,7 +218,7 @@ test('hello does not wait for authorize, nor one job for another', async () => {
   await vi.waitFor(() => expect(socket.events()).toMatchObject([{ job: 'a' }, { job: 'slow' }]))
 })
 
-test('what is refused is said before what is subscribed after it, also where another job is being read meanwhile', async () => {
+test('a refusal comes before the subscription after it, even if another job is being read meanwhile', async () => {
   const gate = createGate()
   let asked = 0
   const { jobs, base } = await serve({ log: gate.log, authorize: ({ jobId }) => jobId !== 'b' || ++asked > 1 })

@@ -17,7 +17,7 @@ async function serveLong(count: number, data: unknown = null) {
 }
 
 describe('an event stream', () => {
-  test('ends with bye after as many bytes, and the rest is had from there', async () => {
+  test('ends with bye after so many bytes, and the next request gets the rest', async () => {
     const { jobs, base } = await serveLong(1500)
     await jobs.publish('42', 'succeeded')
     const seqs = []
@@ -46,7 +46,7 @@ describe('an event stream', () => {
     expect(seqsOf(stream.events())).toEqual([1])
   })
 
-  test('whose last event fills the window has done, and no bye', async () => {
+  test('whose last event fills the window ends with done, without a bye', async () => {
     const { jobs, base } = await serveLong(2)
     const end = await jobs.publish('42', 'succeeded')
     const first = await openStream(`${base}/42/events`)
@@ -56,7 +56,7 @@ describe('an event stream', () => {
     expect(stream.controls().at(-1)).toEqual({ control: 'done', job: '42', cursor: end.id })
   })
 
-  test('that follows ends once what came live has filled the window', async () => {
+  test('of a running job ends when new events have filled the window', async () => {
     const { jobs, base } = await serveLong(1)
     const stream = await openStream(`${base}/42/events?window=1000`)
     await vi.waitFor(() => expect(stream.events()).toHaveLength(1))
@@ -68,7 +68,7 @@ describe('an event stream', () => {
 })
 
 describe('a socket', () => {
-  test('is read no further until it says how much more it takes; what else there is to say goes on', async () => {
+  test('delivers no more events until the client renews the window, but other frames go on', async () => {
     const { jobs, base, gate } = await serveLong(1500)
     await jobs.publish('43', 'started')
     const socket = openSocket(`${base}/42/events?window=20000`)
@@ -80,7 +80,7 @@ describe('a socket', () => {
     await vi.waitFor(() => expect(socket.controls('pong')).toHaveLength(1))
     await vi.waitFor(() => expect(socket.controls('subscribed').at(-1)).toMatchObject({ job: '43', ref: 7, seq: 0 }))
     expect(socket.events()).toHaveLength(had)
-    expect(gate.eventsRead()).toBeLessThan(read + 2) // where 43 stands is told with a page of it
+    expect(gate.eventsRead()).toBeLessThan(read + 2) // job 43 is read once for its position
     socket.send({ op: 'window', bytes: 1 })
     await vi.waitFor(() => expect(socket.events()).toHaveLength(had + 1))
     socket.send({ op: 'window', bytes: 20_000_000 })
@@ -107,7 +107,7 @@ describe('a socket', () => {
     expect(bytesOf(socket.events())).toBeLessThan(10_500)
   })
 
-  test('that is alone with its jobs, or one of many followers, gets everything once, window by window', async () => {
+  test('delivers everything once, window by window, alone or as one of many followers', async () => {
     const { jobs, base } = await serve()
     await jobs.publish('42', 'queued')
     const sockets = upTo(5).map(() => openSocket(`${base}/42/events?window=2000`))
@@ -131,7 +131,7 @@ describe('a socket', () => {
 })
 
 describe('a JSON answer', () => {
-  test('has events up to the window, also more than a thousand of them, then more', async () => {
+  test('has events up to the window, even more than a thousand, and then `more`', async () => {
     const { jobs, read } = await serveLong(2500)
     await jobs.publish('42', 'succeeded')
     const first = await read('/42/events?window=200000')
@@ -146,7 +146,7 @@ describe('a JSON answer', () => {
     expect((await read('/42/events?window=1')).events).toHaveLength(1)
   })
 
-  test('has no more than 16 MiB, whatever the window', async () => {
+  test('has at most 16 MiB, whatever the window', async () => {
     const { read } = await serveLong(20, 'x'.repeat(2 ** 20))
     expect(await read('/42/events?window=1000000000')).toMatchObject({ more: true, events: { length: 16 } })
   })

@@ -14,7 +14,7 @@ const eventsOf = async ({ read }: Served, job: string) => (await read(`/${job}/e
 const types = async (served: Served, job: string) => (await eventsOf(served, job)).map(({ type }) => type)
 const untilAborted = ({ signal }: JobContext) => new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
 
-describe('a log that is out of reach', () => {
+describe('an unavailable log', () => {
   test('fails no work: the latest progress, lines and outputs are there once, in order, when it is back', async () => {
     const gate = createGate()
     const served = await serve({ log: gate.log })
@@ -50,7 +50,7 @@ describe('a log that is out of reach', () => {
     ])
   })
 
-  test('an answer that is lost, of each append, doubles nothing', async () => {
+  test('appends nothing twice, whichever answer is lost', async () => {
     const inner = memoryLog()
     let appends = 0
     const lossy = async <T>(append: Promise<T>): Promise<T> => {
@@ -75,7 +75,7 @@ describe('a log that is out of reach', () => {
     expect(events.slice(2, -1).map(({ data }) => data)).toEqual([0, 1, 2, 3, 4, 5])
   })
 
-  test('lines are bounded, and how many were dropped is told; outputs that nobody awaits fail the work when they are too many', async () => {
+  test('limits lines, and reports how many were dropped; too many outputs that are not awaited fail the work', async () => {
     const gate = createGate()
     const served = await serve({ log: gate.log })
     let back = () => {}
@@ -117,7 +117,7 @@ describe('a log that is out of reach', () => {
     await eventually(() => types(served, '42')).toEqual(['queued', 'started', 'output', 'failed'])
   })
 
-  test('a start that was answered is run, though the answer to "started" is lost again and again', async () => {
+  test('an acknowledged start runs, though the answer to "started" is lost again and again', async () => {
     const inner = memoryLog()
     let losses = 0
     const log = wrapLog(inner, {
@@ -136,18 +136,18 @@ describe('a log that is out of reach', () => {
 })
 
 describe('a lease', () => {
-  test('a job whose owner is gone ends as lost, to those who merely wait for it; one that runs goes on', async () => {
+  test('a job whose owner is gone ends as lost, even for followers that only wait; a running one goes on', async () => {
     const log = memoryLog()
     const served = await serve({ log, leaseMs: 300 })
     await log.append('gone', 'queued', {}, { lease: { owner: 'gone', ms: 300 } })
     const running = served.jobs.run('here', untilAborted)
-    running.catch(() => {}) // when the test is over
+    running.catch(() => {}) // it ends with the test
     const waited = await served.read(`/gone/events?wait=20&after=${(await log.snapshot('gone'))?.cursor}`)
     expect(waited).toMatchObject({ jobs: [{ status: 'failed', done: true }], events: [{ data: { code: 'lost', retryable: true } }] })
     expect(await log.snapshot('here')).toMatchObject({ status: 'running' })
   })
 
-  test('who has lost it is aborted, and appends nothing any more', async () => {
+  test('work that has lost its lease is aborted, and appends nothing more', async () => {
     const log = memoryLog()
     const deaf: EventLog = { ...log, renew: async () => true }
     const onError = vi.fn()
@@ -167,18 +167,18 @@ describe('a lease', () => {
     expect(served.jobs.metrics().outcomes).toEqual({ lost: 1 })
   })
 
-  test('a process that was held up for longer than its lease goes on where nobody has ended the job', async () => {
+  test('a process that stood still for longer than its lease goes on if nobody has ended the job', async () => {
     const served = await serve({ leaseMs: 150 })
     const result = await served.jobs.run('42', async (job) => {
       await job.output(1)
-      for (const until = performance.now() + 600; performance.now() < until; ); // its event loop stands still
+      for (const until = performance.now() + 600; performance.now() < until; ); // blocks the event loop
       await job.output(2)
       return 'done'
     })
     expect(result).toBe('done')
   })
 
-  test('a job fed by publish has one where it asks', async () => {
+  test('a job fed by publish has a lease if it asks for one', async () => {
     const served = await serve()
     await served.jobs.publish('42', 'started', {}, { lease: { owner: 'a worker', ms: 100 } })
     await eventually(async () => (await served.jobs.log.snapshot('42'))?.status).toBe('failed')
@@ -187,7 +187,7 @@ describe('a lease', () => {
 })
 
 describe('a cancel', () => {
-  test('of a job that waits, or whose work has an abort listener that throws', async () => {
+  test('of a queued job, or of work whose abort listener throws', async () => {
     const onError = vi.fn()
     const served = await serve({ maxRunning: 1, onError })
     const first = served.jobs.run('first', async (job) => {
@@ -217,7 +217,7 @@ describe('a cancel', () => {
 })
 
 describe('close', () => {
-  test('lets work end for drainMs, which can still be followed; what waits ends at once; starts are refused', async () => {
+  test('lets work end for drainMs, and it can still be followed; queued jobs end at once; starts are refused', async () => {
     const served = await serve({ maxRunning: 1, start: () => 1, log: wrapLog(memoryLog(), { close: async () => {} }) })
     const release = Promise.withResolvers<void>()
     const running = served.jobs.run('running', () => release.promise.then(() => 'done'))
@@ -236,7 +236,7 @@ describe('close', () => {
     await closed
   })
 
-  test.each([1, 2])('%i followers of each kind have the end of a job that was waited for, before the bye', async (count) => {
+  test.each([1, 2])('%i followers of each kind get the end of a job before the bye', async (count) => {
     const served = await serve()
     const release = Promise.withResolvers<void>()
     const running = served.jobs.run('42', async (job) => {
@@ -256,7 +256,49 @@ describe('close', () => {
     for (const each of [...streams, ...sockets]) expect(each.events().map(({ type }) => type)).toEqual(['queued', 'started', 'progress', 'succeeded'])
   })
 
-  test('a result that comes after the abort is one; work that does not end in time is not waited for', async () => {
+  test('a reader that is far behind, or reads from a slow log, has the end of a job that was waited for, before the bye', async () => {
+    const memory = memoryLog()
+    const log = wrapLog(memory, {
+      async read(...asked) {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        return memory.read(...asked)
+      }
+    })
+    const served = await serve({ log })
+    const release = Promise.withResolvers<void>()
+    const running = served.jobs.run('42', async (job) => {
+      await release.promise
+      for (let n = 0; n < 40; n += 1) await job.output('x'.repeat(60_000))
+      return 'done'
+    })
+    await eventually(() => types(served, '42')).toContain('started')
+    const stream = await openStream(`${served.base}/42/events`)
+    const socket = openSocket(`${served.base}/42/events`)
+    for (const each of [stream, socket]) await eventually(() => each.events().length).toBe(2)
+    const closed = served.jobs.close({ drainMs: 20_000 })
+    release.resolve()
+    await running
+    await closed
+    await Promise.all([stream.ended, socket.closed])
+    for (const each of [stream, socket]) expect(each.events().map(({ type }) => type)).toEqual(['queued', 'started', ...Array(40).fill('output'), 'succeeded'])
+  })
+
+  test('a reader that does not take the end in time gets the bye all the same', async () => {
+    const served = await serve()
+    const release = Promise.withResolvers<void>()
+    const running = served.jobs.run('42', () => release.promise)
+    await eventually(() => types(served, '42')).toContain('started')
+    const socket = openSocket(`${served.base}/42/events?window=1`)
+    await eventually(() => socket.events().length).toBe(1)
+    const closed = served.jobs.close({ drainMs: 20_000, graceMs: 1000 })
+    release.resolve()
+    await running
+    await closed
+    expect(await socket.closed).toBe(1001)
+    expect(socket.controls('bye')).toMatchObject([{ reason: 'shutdown' }])
+  })
+
+  test('a result after the abort counts; work that does not end in time is not waited for', async () => {
     const log = wrapLog(memoryLog(), { close: async () => {} })
     const served = await serve({ log })
     const finishing = served.jobs.run('finishing', async (job) => {
@@ -264,21 +306,21 @@ describe('close', () => {
       return 'done all the same'
     })
     const stuck = served.jobs.run('stuck', () => new Promise(() => {}))
-    stuck.catch(() => {}) // for ever
+    stuck.catch(() => {}) // it never ends
     await eventually(() => served.jobs.metrics().running).toBe(2)
     await served.jobs.close({ graceMs: 50, drainMs: 50 })
     expect(await finishing).toBe('done all the same')
     expect(await log.snapshot('finishing')).toMatchObject({ status: 'succeeded', result: 'done all the same' })
   })
 
-  test('drainMs that is no time', async () => {
+  test('refuses a drainMs that is no duration', async () => {
     const { jobs } = await serve()
     await expect(jobs.close({ drainMs: Number.NaN })).rejects.toThrow('drainMs: expected milliseconds from 0, got NaN')
   })
 })
 
-describe('bounds', () => {
-  test('at most maxRunning run, the rest waits with its position, first come first served', async () => {
+describe('limits', () => {
+  test('at most maxRunning run, and the rest is queued with its position, in order', async () => {
     const served = await serve({ maxRunning: 2, maxQueued: 3, start: (job) => release.promise.then(() => job.id) })
     const release = Promise.withResolvers<void>()
     const answers = []
@@ -294,7 +336,7 @@ describe('bounds', () => {
     await eventually(() => served.jobs.metrics()).toMatchObject({ running: 0, queued: 0, outcomes: { succeeded: 5 } })
   })
 
-  test('at most maxRunningPerSubject of one subject, which hold up nobody else', async () => {
+  test('at most maxRunningPerSubject of one subject run, without blocking other subjects', async () => {
     const release = Promise.withResolvers<void>()
     const served = await serve({
       maxRunning: 3,
@@ -308,7 +350,7 @@ describe('bounds', () => {
     await eventually(() => served.jobs.metrics()).toMatchObject({ running: 0, queued: 0, outcomes: { succeeded: 4 } })
   })
 
-  test('a repeat with its key of a job that waits does not run it twice', async () => {
+  test('a repeat with the key of a queued job does not run it twice', async () => {
     const release = Promise.withResolvers<void>()
     const start = vi.fn(() => release.promise)
     const served = await serve({ maxRunning: 1, start })
@@ -319,7 +361,7 @@ describe('bounds', () => {
     expect(start).toHaveBeenCalledTimes(2)
   })
 
-  test('a job that takes longer than timeoutMs is aborted, and ends, also where its work does not; it takes its place until then', async () => {
+  test('a job that takes longer than timeoutMs is aborted and ends, even if its work does not; its place stays taken until the work ends', async () => {
     const served = await serve({ timeoutMs: 100, maxRunning: 1 })
     const release = Promise.withResolvers<void>()
     const run = served.jobs.run('42', () => release.promise)
@@ -334,7 +376,7 @@ describe('bounds', () => {
     expect(served.jobs.metrics().outcomes).toEqual({ timeout: 1, succeeded: 1 })
   })
 
-  test('an event that is larger than maxEventBytes is refused, and says so', async () => {
+  test('an event larger than maxEventBytes is refused, with the reason', async () => {
     const served = await serve({ maxEventBytes: 1000 })
     const message = 'expected at most 1000 bytes of JSON (maxEventBytes), got 1002'
     await expect(served.jobs.publish('42', 'output', 'x'.repeat(1000))).rejects.toThrow(message)
@@ -360,7 +402,7 @@ describe('bounds', () => {
   })
 })
 
-test('three thousand anonymous starts: never more than maxRunning at once, all end', async () => {
+test('three thousand anonymous starts: never more than maxRunning at once, and all end', async () => {
   let now = 0
   let most = 0
   const served = await serve({

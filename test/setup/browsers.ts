@@ -5,7 +5,7 @@ import { chromium, firefox, type LaunchOptions } from 'playwright'
 export type BrowserName = 'chromium' | 'firefox'
 
 interface Known {
-  /** Where whoever runs the tests may say which one to use; empty for none. */
+  /** The variable with the path of the browser. If it is empty, none is used. */
   variable: string
   commands: readonly string[]
   paths: readonly string[]
@@ -36,11 +36,11 @@ export function isExecutable(path: string): boolean {
     accessSync(path, constants.X_OK)
     return true
   } catch {
-    return false // that is the answer: accessSync has no other way to say it
+    return false // accessSync reports it only by throwing
   }
 }
 
-/** Every executable that may be this browser, best first: the one asked for, installed ones, Playwright's own. */
+/** Every executable that may be this browser, in order of preference: that of the variable, installed ones, Playwright's own. */
 export function browserCandidates(name: BrowserName): string[] {
   const { variable, commands, paths, type } = known[name]
   const asked = process.env[variable]
@@ -52,22 +52,22 @@ export function browserCandidates(name: BrowserName): string[] {
 
 export const findBrowser = (name: BrowserName): string | undefined => browserCandidates(name)[0]
 
-/** How to launch it, so that it makes no request of its own and runs as root too. */
+/** Options to launch it without requests of its own, as root too. */
 export function launchOptions(name: BrowserName, executablePath: string): LaunchOptions {
   if (name === 'chromium') {
     const quiet = ['--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
     return { executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', ...quiet] }
   }
-  // Playwright drives its own Firefox build by one protocol, and a Firefox as Mozilla ships it by another.
+  // Playwright controls its own build of Firefox by another protocol than Mozilla's releases.
   return executablePath === firefox.executablePath() ? { executablePath } : { executablePath, channel: 'moz-firefox' }
 }
 
-/** Settles for this process and those that it starts which executable this browser is; `undefined`: it is not to be used. */
+/** Sets which executable this process and its children use; `undefined`: none. */
 export function useBrowser(name: BrowserName, path: string | undefined): void {
   process.env[known[name].variable] = path ?? ''
 }
 
-/** The first candidate that really starts (Ubuntu's `chromium-browser` may be a stub that asks for snap); `undefined` where none does. */
+/** The first candidate that starts; `undefined` where none does. Ubuntu's `chromium-browser` may only be a stub that asks for snap. */
 export async function startableBrowser(name: BrowserName): Promise<string | undefined> {
   for (const path of browserCandidates(name)) {
     try {

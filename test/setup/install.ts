@@ -8,7 +8,7 @@ import { findRuntime, type RuntimeName, runtimeFolder, runtimeVersions } from '.
 import { findToolchain } from './toolchains.ts'
 import { findWebKit, isWebKitChosen } from './webkit.ts'
 
-/** Runs a command in sight of whoever waits for it, never asking anything; true where it succeeded. */
+/** Runs a command with its output shown and no questions asked. Returns whether it succeeded. */
 export function succeeds(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): boolean {
   console.log(`\n$ ${[command, ...args].join(' ')}`)
   const { status } = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } })
@@ -17,13 +17,13 @@ export function succeeds(command: string, args: readonly string[], env: NodeJS.P
 
 const exists = (command: string): boolean => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
 
-/** Runs a command as root, where that needs no password. */
+/** Runs a command as root, if that needs no password. */
 function asRoot(command: string, args: readonly string[]): boolean {
   if (process.getuid?.() === 0) return succeeds(command, args, { DEBIAN_FRONTEND: 'noninteractive' })
   return spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 && succeeds('sudo', ['-n', 'DEBIAN_FRONTEND=noninteractive', command, ...args])
 }
 
-/** The names that distributions give the package, likeliest first. */
+/** The names of the package in the distributions, the most common first. */
 const packages: Record<BrowserName, readonly string[]> = { chromium: ['chromium', 'chromium-browser'], firefox: ['firefox-esr', 'firefox'] }
 
 function installPackage(name: string): boolean {
@@ -35,12 +35,12 @@ function installPackage(name: string): boolean {
   return false
 }
 
-/** Installs the browser: Playwright's own build, else the system's package. The path of one that starts, or `undefined`. */
+/** Installs the browser: Playwright's own build, or the system's package. Resolves with the path of one that starts, or `undefined`. */
 export async function installBrowser(name: BrowserName): Promise<string | undefined> {
   if (succeeds('playwright', ['install', name])) {
     const path = await startableBrowser(name)
     if (path) return path
-    // A build that doesn't start lacks system libraries; only apt-get is known to Playwright.
+    // A build that doesn't start lacks system libraries. Playwright can install those only with apt-get.
     if (exists('apt-get') && asRoot('apt-get', ['update']) && asRoot(process.execPath, [playwrightCli, 'install-deps', name])) {
       const repaired = await startableBrowser(name)
       if (repaired) return repaired
@@ -55,17 +55,17 @@ export async function installBrowser(name: BrowserName): Promise<string | undefi
   return undefined
 }
 
-/** Installs what WebKit takes, from Debian's or Ubuntu's packages: elsewhere MiniBrowser is rarely packaged. */
+/** Installs what WebKit needs, from Debian's or Ubuntu's packages. Other distributions rarely have MiniBrowser. */
 export function installWebKit(): void {
   if (isWebKitChosen() || process.platform !== 'linux' || !exists('apt-get')) return
   asRoot('apt-get', ['update'])
   for (const name of ['webkit2gtk-driver', 'xvfb']) if (!findWebKit()) installPackage(name)
 }
 
-/** What Debian's packages ask before they start a service, invoke-rc.d(8). */
+/** Debian's packages run this before they start a service (invoke-rc.d(8)). */
 const SERVICE_POLICY = '/usr/sbin/policy-rc.d'
 
-/** Has packages installed without their services, which would listen on ports such as 80, being started. */
+/** Keeps packages from starting their services, which would listen on ports such as 80. */
 function withoutServices(install: () => void): void {
   const isDebian = exists('apt-get')
   const hasPolicy = existsSync(SERVICE_POLICY)
@@ -78,7 +78,7 @@ function withoutServices(install: () => void): void {
   }
 }
 
-/** Installs proxies from the system's packages, those that are missing. Their services are neither started nor enabled. */
+/** Installs the missing proxies from the system's packages. Their services are neither started nor enabled. */
 export function installProxies(names: readonly ProxyName[]): void {
   const missing = names.filter((name) => process.env[knownProxies[name].variable] === undefined && !findProxy(name))
   if (missing.length === 0) return
@@ -91,7 +91,7 @@ export function installProxies(names: readonly ProxyName[]): void {
   })
 }
 
-/** Installs the missing servers that the backends are tested against, from npm, Debian or Ubuntu. */
+/** Installs the missing third-party servers, from npm's, Debian's or Ubuntu's packages. */
 export function installPeers(peers: readonly Peer[]): void {
   for (const { npm, find } of peers)
     if (npm && !find()) succeeds('npm', ['install', '--prefix', npm.folder, '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', ...npm.packages])

@@ -1,4 +1,4 @@
-/** Other people's servers, which the backends are tried against. */
+/** Third-party servers to test the backends with. */
 
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -8,15 +8,15 @@ import { findToolchain } from './toolchains.ts'
 
 export interface Peer {
   name: string
-  /** Its packages of Debian and Ubuntu. */
+  /** The names of the packages in Debian and Ubuntu. */
   packages?: readonly string[]
-  /** Its packages of npm, with versions. They have a folder of their own, since npm removes packages that it was not asked for. */
+  /** The packages of npm, with versions. They have a folder of their own, since npm removes packages that it was not asked for. */
   npm?: { packages: readonly string[]; folder: string }
-  /** Where it is; `undefined` where there is none. */
+  /** The path of its program, or of its folder; `undefined` where there is none. */
   find(): string | undefined
 }
 
-/** The nginx module that Debian's package has. */
+/** The nginx module, where Debian's package installs it. */
 export const NCHAN_MODULE = '/usr/lib/nginx/modules/ngx_nchan_module.so'
 
 const langGraphFolder = join(import.meta.dirname, '../../node_modules/.cache/jobtail/langgraph')
@@ -40,14 +40,14 @@ export const langGraph: Peer = {
 
 const hasCelery = (python: string): boolean => spawnSync(python, ['-c', 'import celery, django, redis'], { stdio: 'ignore' }).status === 0
 
-/** The nginx that loads Nchan. */
+/** An nginx that can load Nchan. */
 export const nchan: Peer = {
   name: 'Nchan',
   packages: ['libnginx-mod-nchan'],
   find: () => (existsSync(NCHAN_MODULE) ? findProxy('nginx') : undefined)
 }
 
-/** The Python that has Celery, Django and their Redis: that of the system's packages, where another one comes first. */
+/** A Python that has Celery, Django and the Redis client: the first in PATH, else that of the system. */
 export const celery: Peer = {
   name: 'Celery with Django',
   packages: ['python3-celery', 'python3-django', 'python3-redis'],

@@ -1,10 +1,10 @@
 import { delimiter, join } from 'node:path'
 import { isExecutable } from './browsers.ts'
 
-/** Where whoever runs the tests may say which redis-server to use; empty for none. */
+/** The variable with the path of a redis-server. If it is empty, none is used. */
 const VARIABLE = 'REDIS_SERVER_PATH'
 
-/** An executable that is a Redis server where it is called by that name: Debian's `redis-tools` has one, and starts no service. */
+/** The path of a Redis server. Debian's `redis-check-rdb`, of `redis-tools`, is one if it is started as `redis-server`, and its package starts no service. */
 export function findRedis(): string | undefined {
   const asked = process.env[VARIABLE]
   if (asked !== undefined) return asked || undefined

@@ -1,16 +1,16 @@
 import { delimiter, join } from 'node:path'
 import { isExecutable } from './browsers.ts'
 
-/** Other runtimes than Node that the kit says it runs on. */
+/** The runtimes besides Node that the server kit supports. */
 export type RuntimeName = 'bun' | 'deno'
 
-/** The version that is installed where there is none. */
+/** The version to install where there is none. */
 export const runtimeVersions: Readonly<Record<RuntimeName, string>> = { bun: '1.4.5', deno: '2.9.6' }
 
-/** Where it is installed, alone, since npm removes what it was not asked for: a hundred megabytes, too much for those who don't run the tests. */
+/** The folder to install it in. It is separate from the other packages, because it is a hundred megabytes that only tests need, and npm would remove it there. */
 export const runtimeFolder = (name: RuntimeName): string => join(import.meta.dirname, '../../node_modules/.cache/jobtail', name)
 
-/** Where it is; `undefined` where there is none, or none is to be used (`BUN_PATH` or `DENO_PATH` is empty). */
+/** The path of its program; `undefined` where there is none, or where `BUN_PATH` or `DENO_PATH` is empty. */
 export function findRuntime(name: RuntimeName): string | undefined {
   const asked = process.env[`${name.toUpperCase()}_PATH`]
   if (asked !== undefined) return asked || undefined

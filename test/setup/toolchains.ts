@@ -8,7 +8,7 @@ const known: Record<Language, { variable: string; command: string }> = {
   go: { variable: 'GO_PATH', command: 'go' }
 }
 
-/** Where what runs an example is; `undefined` where there is none, or none is to be used. */
+/** The path of the program that runs examples in this language; `undefined` where there is none, or where the variable is empty. */
 export function findToolchain(language: Language): string | undefined {
   const { variable, command } = known[language]
   const asked = process.env[variable]

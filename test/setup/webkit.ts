@@ -2,7 +2,7 @@ import { globSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { isExecutable } from './browsers.ts'
 
-/** The executables that it takes to run WebKitGTK without a screen. */
+/** The executables that run WebKitGTK without a screen. */
 export interface WebKit {
   driver: string
   browser: string
@@ -10,10 +10,10 @@ export interface WebKit {
   display: string
 }
 
-/** Where whoever runs the tests may say which WebKitWebDriver to use; empty for none. */
+/** The variable with the path of WebKitWebDriver. If it is empty, none is used. */
 const VARIABLE = 'WEBKIT_DRIVER_PATH'
 
-/** Where distributions put what is not meant to be started by hand: Debian, Fedora, openSUSE and Arch. */
+/** Where distributions put MiniBrowser: Debian, Fedora, openSUSE and Arch. */
 const browserPaths = ['/usr/lib/*/webkit{2gtk,gtk}-*/MiniBrowser', '/usr/libexec/webkit{2gtk,gtk}-*/MiniBrowser', '/usr/lib/webkit{2gtk,gtk}-*/MiniBrowser']
 
 function command(name: string): string | undefined {
@@ -21,7 +21,7 @@ function command(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find(isExecutable)
 }
 
-/** Whoever runs the tests has said which one, or none. */
+/** Whether the variable is set. */
 export const isWebKitChosen = (): boolean => process.env[VARIABLE] !== undefined
 
 export function findWebKit(): WebKit | undefined {
@@ -33,7 +33,7 @@ export function findWebKit(): WebKit | undefined {
   return driver && browser && display ? { driver, browser, display } : undefined
 }
 
-/** Settles for this process and those that it starts that WebKit is not to be used. */
+/** Makes this process and its children do without WebKit. */
 export function useNoWebKit(): void {
   process.env[VARIABLE] = ''
 }

@@ -1,4 +1,4 @@
-/** What a request to the simulated server asks for, and an answer to it. */
+/** What a request to the simulated server asks for, and the answer to it. */
 
 import type { Frame } from '../../src/protocol/frames.ts'
 import { encodeFrame } from '../../src/server/encode.ts'

@@ -1,4 +1,4 @@
-/** What a page has to reach a server with, over the simulated network: `fetch` and `WebSocket`. */
+/** The `fetch` and `WebSocket` of a page, over the simulated network. */
 
 import { clock } from './clock.ts'
 import type { Connection } from './connection.ts'
@@ -9,7 +9,7 @@ const kindOf = (accept: string | null, isHeld: boolean): Kind => (accept === 'te
 
 const NO_BODY = [204, 304]
 
-/** What a cache has seen of one. */
+/** An answer as a cache keeps it. */
 type Answer = { status: number; headers: Record<string, string>; body: string }
 
 const repeat =
@@ -20,7 +20,7 @@ const repeat =
     connection.end()
   }
 
-/** What the browser says of a redirect. */
+/** The response that a browser makes of a redirect. */
 function redirected(response: Response, redirect: 'followed' | 'opaque'): Response {
   const told = redirect === 'opaque' ? Response.error() : response
   return Object.defineProperties(told, redirect === 'opaque' ? { type: { value: 'opaqueredirect' } } : { redirected: { value: true } })
@@ -33,7 +33,7 @@ export function createFetch(network: Network, client: number): typeof fetch {
     const url = new URL(String(input))
     const headers = new Headers(given)
     const kind = kindOf(headers.get('accept'), url.searchParams.has('wait') || headers.has('prefer'))
-    // A cache that answers again what it answered before; not where every answer is another one.
+    // A cache repeats its answers to single reads, except where each answer is another one.
     const isCached = (kind === 'json' || kind === 'long-poll') && url.pathname.endsWith('/events') && !url.href.includes('=tail')
     const key = `${url.href} ${headers.get('last-event-id')} ${headers.get('authorization')}`
     const bare = new URL(url)
@@ -84,7 +84,7 @@ export function createFetch(network: Network, client: number): typeof fetch {
           over()
           if (isCached && answer.status === 200) {
             answers.set(key, answer)
-            // A refusal of a job is the server's word, wherever it comes from.
+            // An answer with a refusal is stored only under its own URL: a refusal is believed wherever it comes from.
             if (!answer.body.includes('"error"')) answers.set(bareKey, answer)
           }
           body?.close()
@@ -96,7 +96,7 @@ export function createFetch(network: Network, client: number): typeof fetch {
         }
       }
 
-      // Whoever asks without a cursor can't know that it is another one's answer.
+      // A request without a cursor can't tell another request's answer from its own.
       const hasCursor = headers.has('last-event-id') || (url.searchParams.has('after') && !url.searchParams.getAll('after').includes(''))
       const ignoring = isCached && hasCursor ? network.windowFor(kind, 'ignorant-cache') : undefined
       const repeated = ignoring ?? (isCached && kind === 'json' ? network.windowFor(kind, 'repeated-answer') : undefined)

@@ -1,23 +1,23 @@
-/** What a follower has come to, held against all that the logs ever held. */
+/** Compares what a follower got with everything that the logs ever held. */
 
 import { isTerminal } from '../../src/protocol/rules.ts'
 import type { Follower } from './follower.ts'
 import type { Epoch, Log } from './log.ts'
 import { type Check, Wrong } from './wrong.ts'
 
-/** What makes an error right. */
+/** What makes an error a right one. */
 export interface Excuses {
   isRevoked: boolean
-  /** When the job was created, and how long a job is asked for that isn't there yet: once for all who follow it. */
+  /** When the job was created, when it was first requested, and the grace period for an unknown job, which all followers share. */
   createdAt: number
   askedAt: number
   graceMs: number
-  /** What somebody in between has answered. */
+  /** The statuses that an intermediary has answered. */
   statuses: ReadonlySet<number>
   attempts: number
 }
 
-/** For so long after a job was live nothing in between ends it. */
+/** After a job was live, no answer of an intermediary ends it for this long. */
 const DEPLOY_MS = 170_000
 const CODES: Readonly<Record<string, number>> = { unauthorized: 401, 'unknown-job': 404 }
 
@@ -25,12 +25,12 @@ const fail = (check: Check, what: string): never => {
   throw new Wrong(check, what)
 }
 
-/** Where a reader may be: the epoch (by its place in the order) and the last seq; undefined where nothing has told yet. */
+/** Where a reader is: the index of the epoch, and the last seq. `undefined` while that is unknown. */
 type At = { epoch: number; seq: number } | undefined
 
 const wasDropped = ({ wereDropped }: Epoch, seq: number): boolean => wereDropped.has(seq)
 
-/** An event is that of the log, and the next one: in its epoch, or after a gap that retention or a new epoch has made. */
+/** Each event must be an event of the log, and the next one: in its epoch, or after a gap of retention or of a new epoch. */
 export function checkEvents({ events, began, read, tailFrom }: Follower, log: Log): void {
   const { epochs } = log
   const isTail = read?.from === 'tail'
@@ -66,7 +66,7 @@ export function checkEvents({ events, began, read, tailFrom }: Follower, log: Lo
     } else if (gap.missed !== undefined) {
       if (at && !isSame) fail('gap', `${where}: another epoch, but the gap says ${gap.missed}`)
       const start = at?.seq ?? 0
-      // Where a tail begins the server alone knows, but not before the subscription.
+      // Only the server knows where a tail begins, but it is not before the subscription.
       const isFromTail = !at && isTail && before - gap.missed >= (number === from ? tailFrom : 0)
       if (before !== start + gap.missed && !isFromTail) fail('gap', `${where} comes after seq ${start} and a gap of ${gap.missed}`)
       if (!wasDropped(epoch, before)) fail('gap', `${where} comes after a gap, but retention has never begun at ${before}`)
@@ -82,7 +82,7 @@ export function checkEvents({ events, began, read, tailFrom }: Follower, log: Lo
   }
 }
 
-/** The error that it has, or why it has none. */
+/** Checks that an error has a right cause. */
 function checkError(
   { error, read, left, controller, job, liveAt, endedAt }: Follower,
   log: Log,
@@ -102,7 +102,7 @@ function checkError(
   fail('error', `job ${job}: threw ${code}: ${(error as Error).message}`)
 }
 
-/** After the end of everything: it has ended, with the right result, or failed with a right error. */
+/** After all jobs have ended: the follower has ended with the right result, or failed with a right error. */
 export async function checkEnd(follower: Follower, log: Log, excuses: Excuses): Promise<void> {
   const { events, state, left, leftWith, by, subscription, began, read } = follower
   if (by === 'loop') checkEvents(follower, log)
@@ -113,7 +113,7 @@ export async function checkEnd(follower: Follower, log: Log, excuses: Excuses): 
 
   const last = events.at(-1)
   if (by === 'loop' && !(last && isTerminal(last.type))) {
-    // It may have begun at the end: then there was nothing to deliver.
+    // A reader that began at the end has nothing to get.
     const isAtEnd = events.length === 0 && read && read.from !== 'start' && (began === undefined || isTerminal(began.epoch.events[began.seq - 1]?.type ?? ''))
     const isTail = events.length === 0 && read?.from === 'tail'
     if (!isAtEnd && !isTail) fail('end', `the loop ended after ${last ? `${last.type} ${last.id}` : 'nothing'}`)

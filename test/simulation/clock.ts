@@ -1,4 +1,4 @@
-/** Virtual time, in place of the process's own: one due task at a time, and whatever follows from it before the next. Import before the client. */
+/** Virtual time in place of the process's own: runs one due task, and all that follows from it, before the next. Must be imported before the client. */
 
 import { Wrong } from './wrong.ts'
 
@@ -12,29 +12,29 @@ const realImmediate = globalThis.setImmediate
 /** Lets all microtasks run. */
 export const drain = (): Promise<void> => new Promise((resolve) => realImmediate(resolve))
 
-/** A schedule that does so much in one instant goes round in circles. */
+/** So many tasks at one time are an endless loop. */
 const MAX_TASKS_AT_ONCE = 20_000
 
 let heap: Task[] = []
 let now = 0
 let order = 0
-/** The client's, by id: when each is due but for the page's being hidden. */
+/** The client's timers by id. `dueAt` is when each would fire in a visible page. */
 const timers = new Map<number, { dueAt: number; task: Task; fire(): void }>()
 let timerId = 0
 let inOneInstant = 0
-/** For how long the monotonic clock of the page has stood still, and since when it does. */
+/** How long the page's monotonic clock has stood still in sleeps that are over, and since when it stands still now. */
 let sleptMs = 0
 let asleepSince: number | undefined
-/** It is not run. */
+/** Whether the page is frozen: none of its tasks runs. */
 let isFrozen = false
-/** Its tasks that are due: those of a page that is not run, or has not come to them yet. */
+/** The page's tasks that are due but were held back while it was frozen. */
 let heldBack: (() => void)[] = []
-/** Since when timers come only when the second is full, and after a while, only when the minute is; undefined: as they are due. */
+/** Since when timers are throttled, as in a hidden page: to whole seconds, and after five minutes to whole minutes. */
 let throttledSince: number | undefined
 const INTENSIVE_MS = 300_000
-/** A delay is a signed 32-bit integer: with more, a timer fires at once (HTML §8.6). */
+/** A delay is a signed 32-bit integer. A longer one makes a timer fire at once (HTML §8.6). */
 const MAX_TIMER_MS = 2 ** 31 - 1
-/** More in one second of one page are a loop, whatever each of them does. */
+/** More timers than this in one second of a page are an endless loop. */
 const MAX_FIRED = 200
 let second = 0
 let fired = 0
@@ -79,7 +79,7 @@ function schedule(ms: number, run: () => void): Task {
   return task
 }
 
-/** What the page was kept from comes first, each in a task of its own. */
+/** Runs the tasks that were held back, each as a task of its own, before any other. */
 function catchUp(): void {
   clock.after(0, () => {
     if (isFrozen) return
@@ -92,28 +92,28 @@ export const clock = {
   get now(): number {
     return now
   },
-  /** How many of the client's timers are pending. */
+  /** How many timers of the client are pending. */
   get timers(): number {
     return timers.size
   },
-  /** A task of the simulation's own; returns how to call it off. */
+  /** Schedules a task of the simulation. Returns how to cancel it. */
   after(ms: number, run: () => void): () => void {
     const task = schedule(ms, run)
     return () => {
       task.run = undefined
     }
   },
-  /** A task of the page: it waits while the page is not run. */
+  /** Runs a task of the page: now, or after the page is thawed. */
   ofPage(run: () => void): void {
     if (isFrozen || heldBack.length > 0) heldBack.push(run)
     else run()
   },
-  /** From now on the page is not run; where the machine sleeps, its monotonic clock stands still. */
+  /** Freezes the page. With `isAsleep` the whole machine sleeps, and the page's monotonic clock stands still. */
   freeze(isAsleep = false): void {
     isFrozen = true
     if (isAsleep) asleepSince = now
   },
-  /** It is run again. */
+  /** Lets the page run again. */
   thaw(): void {
     sleptMs += now - (asleepSince ?? now)
     asleepSince = undefined
@@ -123,17 +123,17 @@ export const clock = {
   throttle(isHidden: boolean): void {
     throttledSince = isHidden ? now : undefined
     if (isHidden) return
-    // What has been held up comes now.
+    // Runs what was held back.
     for (const [id, { dueAt, task, fire }] of timers) {
       task.run = undefined
       timers.set(id, { dueAt, task: schedule(dueAt - now, () => clock.ofPage(fire)), fire })
     }
   },
-  /** For how long the page's clock has stood still. */
+  /** How long the page's monotonic clock has stood still so far. */
   get sleptMs(): number {
     return sleptMs
   },
-  /** The most timers that have fired within one second. */
+  /** The most timers that fired within one second. */
   get busiest(): number {
     return busiest
   },
@@ -151,7 +151,7 @@ export const clock = {
     second = fired = busiest = 0
     inOneInstant = 0
   },
-  /** Lets time pass until then, or until nothing is left to do before it, or `isOver`. */
+  /** Runs tasks until that time, until none is left before it, or until `isOver`. */
   async runUntil(until: number, isOver: () => boolean = () => false): Promise<void> {
     await drain()
     while (!isOver()) {
@@ -169,7 +169,7 @@ export const clock = {
   }
 }
 
-/** When a timer comes that is due then. */
+/** When a timer that is due then fires, with throttling. */
 function throttled(dueAt: number): number {
   if (throttledSince === undefined) return dueAt
   const step = dueAt - throttledSince < INTENSIVE_MS ? 1000 : 60_000
@@ -194,7 +194,7 @@ function startTimer(callback: (...args: unknown[]) => void, ms: number, repeats:
     timers.set(id, { dueAt, task: schedule(throttled(dueAt) - now, () => clock.ofPage(fire)), fire })
   }
   const fire = (): void => {
-    if (!timers.has(id)) return // stopped while the page was not run
+    if (!timers.has(id)) return // cleared while the page was frozen
     if (repeats) start()
     else timers.delete(id)
     count()
@@ -232,7 +232,7 @@ class VirtualChannel {
 
 const EPOCH_MS = Date.UTC(2026, 10, 21)
 
-/** From now on the process's clock is this one. */
+/** Replaces the process's clock by this one. */
 export function install(): void {
   Object.assign(globalThis, {
     setTimeout: (callback: () => void, ms = 0, ...args: unknown[]) => startTimer(callback, ms, false, args),

@@ -1,22 +1,22 @@
-/** One connection over the simulated path: its two ends, and what goes wrong on the way. */
+/** One connection over the simulated path: its two ends, and the faults between them. */
 
 import { clock } from './clock.ts'
 import type { Kind } from './faults.ts'
 import type { NetworkOptions, Window } from './network.ts'
 import { createPipe, type PipeOptions } from './pipe.ts'
 
-/** The client's end of a connection: what happens to it. */
+/** The client's end: what happens to it. */
 export interface ClientEnd {
-  /** The status line and the headers; of a socket: it opens. */
+  /** The status line and headers have come; a WebSocket has opened. */
   head(status: number, headers: Record<string, string>, redirect?: 'followed' | 'opaque'): void
-  /** A piece of the body; a message. */
+  /** A piece of the body, or a message, has come. */
   data(piece: Uint8Array | string): void
   end(code: number): void
-  /** It broke. */
+  /** The connection broke. */
   fail(): void
 }
 
-/** The server's end of it. */
+/** The server's end. */
 export interface ServerEnd {
   data(text: string): void
   gone(): void
@@ -31,7 +31,7 @@ export interface Request {
   isManual?: boolean
 }
 
-/** The jobs that a URL asks for. */
+/** The jobs that a URL requests. */
 export const jobsOf = ({ url }: Request): string => `${url.pathname} ${url.searchParams.getAll('job')}`
 
 export interface Connection {
@@ -40,21 +40,21 @@ export interface Connection {
   readonly number: number
   readonly openedAt: number
   readonly request: Request
-  /** The client holds it. */
+  /** Whether the client still holds it. */
   readonly isOpen: boolean
-  /** Nothing passes any more, and nobody is told. */
+  /** Whether nothing passes any more, without either end being told. */
   readonly isDead: boolean
-  /** The client has heard of it: a piece of the body has come. */
+  /** Whether the client has got anything: a piece of the body has come. */
   readonly isHeard: boolean
   server: ServerEnd | undefined
-  // The client's.
+  // For the client's end.
   send(text: string): void
   close(): void
-  // The server's.
+  // For the server's end.
   head(status: number, headers: Record<string, string>): void
   data(text: string): void
   end(code?: number): void
-  // The path's.
+  // For the path.
   reset(): void
   die(): void
 }
@@ -66,7 +66,7 @@ export interface ConnectionOptions extends PipeOptions, Pick<NetworkOptions, 'pi
   request: Request
   end: ClientEnd
   onOpened(connection: Connection): void
-  /** A piece that was sent then has come. */
+  /** Something that was sent at that time has arrived. */
   onDelivered(sentAt: number): void
   onClosed(connection: Connection): void
 }
@@ -74,7 +74,7 @@ export interface ConnectionOptions extends PipeOptions, Pick<NetworkOptions, 'pi
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-/** Cuts a text anywhere, also in the middle of a character. */
+/** Cuts a text anywhere, even in the middle of a character. */
 function piecesOf(text: string, { random, pieces }: Pick<ConnectionOptions, 'random' | 'pieces'>): Uint8Array[] {
   const bytes = encoder.encode(text)
   const count = 1 + Math.floor(random() * pieces)
@@ -91,13 +91,13 @@ export function createConnection({ kind, client, number, request: asked, end, ..
   let isHeadDelivered = false
   let isHeard = false
   let callOffLimit: (() => void) | undefined
-  /** What a proxy holds until the end. */
+  /** What a proxy buffers until the end of the body. */
   let held: (() => void)[] | undefined
-  /** The body is cut after so many more bytes. */
+  /** After how many more bytes the body is cut. */
   let left = Number.POSITIVE_INFINITY
   let cutBy: Window | undefined
 
-  /** The client has it no more; the server learns that as bytes do. */
+  /** The client has closed it. The server learns that as late as it gets bytes. */
   function letGo(): void {
     if (!isOpen) return
     isOpen = false
@@ -108,7 +108,7 @@ export function createConnection({ kind, client, number, request: asked, end, ..
     if (!isDead) up.send(() => connection.server?.gone())
   }
 
-  /** In a task of the page. */
+  /** Runs as a task of the page. */
   function failNow(): void {
     if (!isOpen) return
     letGo()
@@ -209,7 +209,7 @@ export function createConnection({ kind, client, number, request: asked, end, ..
       isDead = true
       up.clear()
       down.clear()
-      // The server's own end of it: it notices at last.
+      // The server notices at last that the connection is dead.
       clock.after(60_000, () => connection.server?.gone())
     }
   }
@@ -252,7 +252,7 @@ export function createConnection({ kind, client, number, request: asked, end, ..
       case 'no-content':
         return answerInstead(204, {})
       case 'redirected':
-        // To another origin it can't be followed.
+        // A redirect to another origin can't be followed.
         if (!request.isManual) return amount % 2 ? down.send(fail) : answerInstead(200, { 'content-type': 'text/html' }, 0, 'followed')
         return down.send(() => {
           if (!isOpen) return
@@ -264,7 +264,7 @@ export function createConnection({ kind, client, number, request: asked, end, ..
     }
   }
 
-  /** The cursor in one of its places is left out. A tail is in one alone. */
+  /** Removes the cursor from one of its places. A tail is only in one. */
   function strip(given: Request): Request {
     const stripping = windowFor(kind, 'stripped')
     const after = given.url.searchParams.getAll('after')
@@ -274,13 +274,13 @@ export function createConnection({ kind, client, number, request: asked, end, ..
     if (stripping.amount % 2) url.searchParams.delete('after')
     else headers.delete('last-event-id')
     const isOnly = !given.headers.has('last-event-id')
-    // Whoever begins at a cursor that is nowhere else can't know that it was lost.
+    // The client can't notice the loss of a cursor that it has from elsewhere.
     if (stripping.amount % 2 && isOnly && path.hasStarts) return given
     if (stripping.amount % 2 ? after.some(Boolean) : given.headers.has('last-event-id')) stripping.hit(kind)
     return { ...given, url, headers }
   }
 
-  /** Somebody in between answers. */
+  /** An intermediary answers. */
   function answerInstead(status: number, headers: Record<string, string> = { 'content-type': 'text/html' }, retryAfterMs = 0, redirect?: 'followed'): void {
     down.send(() => {
       if (!isOpen) return

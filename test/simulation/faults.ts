@@ -1,11 +1,11 @@
-/** What can go wrong, and what the readers do meanwhile: the steps of a schedule. */
+/** The steps of a schedule: faults, and what readers do meanwhile. */
 
 import type { ByeReason } from '../../src/protocol/frames.ts'
 
 export type Kind = 'websocket' | 'sse' | 'long-poll' | 'json'
 export type Target = Kind | 'streams' | 'http' | 'all'
 
-/** Of the path, for a while. */
+/** Faults of the path, for a while. */
 export type PathFault =
   | 'refused'
   | 'unanswered'
@@ -18,22 +18,22 @@ export type PathFault =
   | 'stalled'
   | 'slow-path'
   | 'repeated-answer'
-  /** Somebody in between answers, who knows nothing of jobs: a router while its targets are replaced, a login, a limiter, a redirect, a cache that sees no cursor. */
+  /** Answers of an intermediary that knows nothing of jobs: a router during a deploy, a login, a rate limit, a redirect, a cache that ignores the cursor. */
   | 'not-found'
   | 'login'
   | 'too-many'
   | 'no-content'
   | 'redirected'
   | 'ignorant-cache'
-  /** Somebody in between passes only one of the two places for a cursor. */
+  /** An intermediary passes the cursor on in only one of its two places, header and query. */
   | 'stripped'
 
 export type Step = { afterMs: number } & (
   | { do: 'pass' }
   | { do: PathFault; target: Target; forMs: number; amount: number }
-  /** Of the connections that are open. */
+  /** Faults of the open connections. */
   | { do: 'reset' | 'dead'; target: Target }
-  /** Of the server. */
+  /** Faults of the server. */
   | { do: 'busy'; forMs: number }
   | { do: 'job-busy'; job: string; retryMs: number }
   | { do: 'new-token' | 'revoked' }
@@ -44,16 +44,16 @@ export type Step = { afterMs: number } & (
   | { do: 'bye'; reason: ByeReason; target: Target; retryMs: number }
   | { do: 'mux'; mux: number }
   | { do: 'forbidden' | 'expired'; job: string }
-  /** Of the page. `effect`: what becomes of its connections. */
+  /** Faults of the page. `effect`: what happens to its connections. */
   | { do: 'offline'; forMs: number; effect: 'none' | 'dead' | 'reset' }
   | { do: 'page-cache' | 'frozen'; forMs: number }
   | { do: 'sleep'; forMs: number; effect: 'none' | 'dead' | 'reset' }
   | { do: 'hidden' | 'long-hidden'; forMs: number }
   | { do: 'network-change'; type: 'wifi' | 'cellular' }
-  /** Of the jobs. */
+  /** Changes of the jobs. */
   | { do: 'append'; job: string; count: number }
   | { do: 'end'; job: string; type: 'succeeded' | 'failed' | 'cancelled' }
-  /** Of the readers. */
+  /** Actions of the readers. */
   | { do: 'read'; job: string; client: number; from: 'start' | 'tail' | 'cursor' | 'first-cursor'; pace: 'fast' | 'slow' | 'stuck'; throwsGaps: boolean }
   | { do: 'follow'; job: string; client: number; by: 'onChange' | 'result' }
   | { do: 'leave'; which: number; how: 'close' | 'abort' | 'break' }
@@ -74,7 +74,7 @@ const covers: Record<Target, readonly Kind[]> = {
 
 export const isHit = (target: Target, kind: Kind): boolean => covers[target].includes(kind)
 
-/** One step in words. */
+/** Describes one step. */
 export function describeStep({ afterMs, do: what, ...rest }: Step): string {
   const details = Object.entries(rest).map(([name, value]) => (name.endsWith('Ms') ? `${name.slice(0, -2)} ${value} ms` : `${name} ${value}`))
   return `+${afterMs} ms: ${what}${details.length > 0 ? ` (${details.join(', ')})` : ''}`

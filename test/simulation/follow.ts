@@ -1,4 +1,4 @@
-/** Jobs read from the simulated logs as frames, for one connection (PROTOCOL.md §6). */
+/** Reads jobs from the simulated logs as frames, for one connection (PROTOCOL.md §6). */
 
 import type { Frame } from '../../src/protocol/frames.ts'
 import { cursorOf, type Log, type Place } from './log.ts'
@@ -12,24 +12,24 @@ export interface Ask {
 export interface Follow {
   readonly size: number
   readonly jobs: ReadonlySet<string>
-  /** There is more than one page held. */
+  /** Whether there is more to read than the last page. */
   readonly isBehind: boolean
   subscribe(ask: Ask): void
   unsubscribe(job: string): void
-  /** What is new, at most so many events. */
+  /** The new frames, with at most so many events of a job. */
   read(limit: number): Frame[]
-  /** Says a job anew from so many events further back. */
+  /** Sends `subscribed` again, from so many events further back. */
   rewind(job: string, by: number): boolean
-  /** What was read of it last, so many events. */
+  /** The last events of a job that were read, at most so many. */
   latest(job: string, count: number): Frame[]
   fail(job: string, status: number, code: string, retryAfterMs?: number): Frame[]
-  /** Whether the log has moved on, or can't be read any more. */
+  /** Whether the log has new events, or can't be read any more. */
   isNews(job: string): boolean
 }
 
 interface Reading extends Ask {
   at: Place | undefined
-  /** To be said anew though nothing has changed. */
+  /** `subscribed` is due although nothing has changed. */
   isRewound?: boolean
 }
 

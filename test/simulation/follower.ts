@@ -1,4 +1,4 @@
-/** One who follows a job, and what it has come to. */
+/** A follower of a job, and what it got. */
 
 import type { Client, JobEvent, Subscription } from '../../src/types.ts'
 import { clock } from './clock.ts'
@@ -14,19 +14,19 @@ export interface Follower {
   readonly read: Read | undefined
   readonly subscription: Subscription
   readonly startedAt: number
-  /** Where it asked to begin; undefined for the oldest. */
+  /** Where it asked to begin; `undefined`: at the oldest event. */
   readonly began: Place | undefined
-  /** The tail as it was asked for: by this one, or by another one of the client's, with whom it shares an answer under way. */
+  /** The earliest end of the log from which it may read a tail: its own, or that of another reader of the client, with which it shares an answer under way. */
   readonly tailFrom: number
   /** Aborted by `leave`. */
   readonly controller: AbortController
   readonly events: JobEvent[]
-  /** It takes no events any more, until it is hurried. */
+  /** Whether it takes no events until `hurry` is called. */
   isStuck: boolean
-  /** When it was last seen to be live, and when its end was heard of. */
+  /** When it was last seen live, and when it ended. */
   liveAt: number
   endedAt: number
-  /** The events had when it left. */
+  /** How many events it had when it left. */
   leftWith: number | undefined
   left: 'close' | 'abort' | 'break' | undefined
   state: 'running' | 'ended' | 'threw'
@@ -36,7 +36,7 @@ export interface Follower {
 
 const SLOW_MS = 150
 
-/** Where a reader of that kind begins, if it is told. */
+/** Where such a reader begins, if that is known. */
 function placeFor({ from }: Read, log: Log | undefined): Place | undefined {
   if (!log || from === 'start') return undefined
   const { epoch } = log
@@ -108,7 +108,7 @@ export function startReader(client: Client, read: Read, log: Log | undefined, ot
   return follower
 }
 
-/** One that only wants to know how the job stands. */
+/** Starts a follower that only waits for the job's state or result. */
 export function startFollower(client: Client, { job, client: number, by }: Extract<Step, { do: 'follow' }>): Follower {
   const controller = new AbortController()
   const subscription = client.subscribe(job, { signal: controller.signal })
@@ -157,6 +157,6 @@ export function leave(follower: Follower, how: 'close' | 'abort' | 'break'): voi
   follower.leftWith = events.length
   if (how === 'abort') controller.abort(new Error('left'))
   else subscription.close()
-  // One who is not told any more has no end to wait for.
+  // A listener that was removed hears of no end.
   if (by === 'onChange') follower.state = 'ended'
 }

@@ -1,4 +1,4 @@
-/** The simulated server's logs, with all that they ever held: what the readers are compared with. */
+/** The simulated server's logs. They keep everything that they ever held, to compare the readers with. */
 
 import type { JobSnapshot, JobStatus, WireEvent } from '../../src/protocol/frames.ts'
 import { isTerminal, TAIL } from '../../src/protocol/rules.ts'
@@ -7,7 +7,7 @@ import { statusAfter } from '../../src/protocol/status.ts'
 export interface Epoch {
   readonly name: string
   readonly events: WireEvent[]
-  /** How many of the oldest are gone now, and every number of them that ever were. */
+  /** How many of the oldest events are dropped now, and each number that ever was. */
   dropped: number
   readonly wereDropped: Set<number>
 }
@@ -19,16 +19,16 @@ export interface Place {
 
 export interface Log {
   readonly job: string
-  /** The last one is the present one. */
+  /** The last one is the current one. */
   readonly epochs: Epoch[]
   readonly epoch: Epoch
   readonly ended: boolean
-  /** How readers are refused, where they are. */
+  /** The status of readers' requests, where they are refused. */
   refusal: 403 | 410 | undefined
   append(type: string, data?: unknown): void
-  /** Forgets all but the last events. */
+  /** Drops all but the last events. */
   trim(keep: number): boolean
-  /** A new epoch, which begins with so many of the events. */
+  /** Begins a new epoch with so many of the events. */
   rebuild(keep: number): void
   /** Where a reading from that cursor begins. */
   placeOf(after: string | undefined): Place

@@ -1,10 +1,10 @@
-/** The simulated path between pages and server: bytes that take time, arrive in pieces, and are lost in every way there is. */
+/** The simulated path between pages and server: bytes take time, arrive in pieces, and are lost in every way. */
 
 import { clock } from './clock.ts'
 import { type ClientEnd, type Connection, createConnection, type Request } from './connection.ts'
 import { isHit, type Kind, type PathFault, type Target } from './faults.ts'
 
-/** A fault of the path, while it lasts. */
+/** A fault of the path while it lasts. */
 export interface Window {
   fault: PathFault
   target: Target
@@ -15,15 +15,15 @@ export interface Window {
 
 export interface Network {
   readonly open: ReadonlySet<Connection>
-  /** How many were ever opened. */
+  /** Every connection that was opened. */
   readonly opened: readonly Connection[]
-  /** `accept`: who answers it, where that is not the server. */
+  /** `accept`: what answers, if not the server. */
   connect(kind: Kind, client: number, request: Request, end: ClientEnd, accept?: NetworkOptions['accept']): Connection
   add(window: Window): void
-  /** From now on nothing goes wrong. */
+  /** Ends every fault. */
   heal(): void
   windowFor(kind: Kind, ...faults: PathFault[]): Window | undefined
-  /** Bytes are late. */
+  /** Whether bytes are delayed. */
   isHampered(): boolean
 }
 
@@ -35,13 +35,13 @@ export interface NetworkOptions {
   pieces: number
   trace(what: string): void
   accept(connection: Connection): void
-  /** From a request to where it is answered, beside the latency. */
+  /** How long a request takes to the server, beside the latency. */
   farMs: number
-  /** Readers begin at cursors. */
+  /** Whether some readers begin at a cursor. */
   hasStarts: boolean
-  /** Somebody in between has answered; and asked for a pause. */
+  /** An intermediary has answered, and possibly asked for a pause. */
   onInstead(connection: Connection, status: number, retryAfterMs: number): void
-  /** What was sent later, on another connection of that client, has arrived before. */
+  /** Bytes have arrived after bytes that were sent later to the same client on another connection. */
   onOvertaken(kind: Kind): void
 }
 
@@ -49,9 +49,9 @@ export function createNetwork(options: NetworkOptions): Network {
   const open = new Set<Connection>()
   const opened: Connection[] = []
   let windows: Window[] = []
-  /** What is held by a stall. */
+  /** How to release what a stall holds. */
   const stalled = new Set<() => void>()
-  /** By client: when that was sent which has arrived. */
+  /** By client: when the newest of the arrived bytes were sent. */
   const arrived = new Map<number, number>()
 
   function windowFor(kind: Kind, ...faults: PathFault[]): Window | undefined {

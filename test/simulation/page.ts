@@ -1,10 +1,10 @@
-/** The page that the clients are in: its events, what they look at, and who still listens. */
+/** The page of the clients: its events, its visibility and network, and its listeners. */
 
 import { clock } from './clock.ts'
 
 type Listener = (event: { type: string }) => void
 
-/** Not Node's EventTarget: of several listeners that a signal is to remove from one, its collector may take all but the last one's removal. */
+/** Replaces Node's EventTarget. That one keeps only the last of several removals by one signal, once the garbage collector has run. */
 function createTarget() {
   const listeners = new Set<{ type: string; listener: Listener }>()
   return {
@@ -30,12 +30,12 @@ const document = { ...createTarget(), hidden: false }
 const connection = { ...createTarget(), type: undefined as string | undefined }
 const navigator = { onLine: true, connection }
 
-/** It is not run. */
+/** Whether the page is put away or asleep, and runs nothing. */
 let isAway = false
-/** What brings it back, where it is not run or not seen now. */
+/** How to end each of the faults of the page. */
 const returns = new Set<() => void>()
 
-/** Brings it back after so long, or at once with the others. */
+/** Ends a fault after so many ms, or at once when all are ended. */
 function later(ms: number, back: () => void): void {
   const run = (): void => {
     if (!returns.delete(run)) return
@@ -46,7 +46,7 @@ function later(ms: number, back: () => void): void {
   returns.add(run)
 }
 
-/** In a task of its own, after those that the page has been kept from. */
+/** Dispatches an event as a task, after those that were held back. */
 const tell = (target: Target, type: string): void => void clock.after(0, () => clock.ofPage(() => target.dispatch(type)))
 
 export const page = {
@@ -87,7 +87,7 @@ export const page = {
     setHidden(true)
     later(ms, () => setHidden(false))
   },
-  /** Whatever it goes through is over. */
+  /** Ends every fault of the page. */
   comeBack(): void {
     for (const back of [...returns]) back()
   },
@@ -95,13 +95,13 @@ export const page = {
     connection.type = type
     tell(connection, 'change')
   },
-  /** Put away for so long, and not run meanwhile. */
+  /** Puts the page away for so many ms, in which nothing of it runs. */
   putAway(ms: number, how: 'page-cache' | 'frozen'): void {
     if (isAway) return
     isAway = true
     const [target, before, after] = how === 'frozen' ? ([document, 'freeze', 'resume'] as const) : ([window, 'pagehide', 'pageshow'] as const)
     tell(target, before)
-    // What it does about that is done at once.
+    // Its listeners still run before it is frozen.
     clock.after(0, () => isAway && clock.freeze())
     later(ms, () => {
       isAway = false

@@ -1,4 +1,4 @@
-/** Carries out the steps of a schedule, and says which of them were felt. */
+/** Carries out the steps of a schedule, and records which of them took effect. */
 
 import { clock } from './clock.ts'
 import { type Fault, isHit, type Kind, type Step, type Target } from './faults.ts'
@@ -7,7 +7,7 @@ import type { Log } from './log.ts'
 import { page } from './page.ts'
 import type { World } from './world.ts'
 
-/** A token is renewed no sooner: refused twice in a row, a client gives up, and is right. */
+/** How long a token is valid at least. After two refusals in a row a client gives up, and is right. */
 const TOKEN_LIFE_MS = 60_000
 
 const TEXTS = ['plain', 'é', '😀 in \r\n pieces', 'data: \u2028 \n\n']
@@ -19,7 +19,7 @@ const progress = (log: Log): object => {
 
 export const appendProgress = (log: Log): void => log.append('progress', progress(log))
 
-/** The terminal event says in which epoch it is. */
+/** The data of the terminal event name its epoch. */
 export const endJob = (log: Log, type = 'succeeded'): void =>
   log.append(type, type === 'failed' ? { code: 'broken', message: `in ${log.epoch.name}` } : { reason: log.epoch.name })
 
@@ -28,7 +28,7 @@ function restart(world: World, keeps: 'log' | 'part' | 'nothing', downMs: number
   const kinds = [...network.open].filter(({ isDead }) => !isDead).map(({ kind }) => kind)
   for (const connection of [...network.open]) connection.reset()
   if (keeps !== 'log')
-    // What has ended is safe: clients have been told.
+    // An ended job loses no events: clients were told its end.
     for (const log of server.logs.values()) if (!log.ended) log.rebuild(keeps === 'part' ? Math.floor(log.epoch.events.length / 2) : 0)
   server.isDown = true
   clock.after(downMs, () => {

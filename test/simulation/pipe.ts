@@ -1,4 +1,4 @@
-/** One direction of a connection: in order, each after its latency, held while the path is stalled. */
+/** One direction of a connection: bytes come in order, each after its latency, and wait while the path is stalled. */
 
 import { clock } from './clock.ts'
 import type { Kind } from './faults.ts'
@@ -10,7 +10,7 @@ export interface Pipe {
 }
 
 export interface PipeOptions extends Pick<NetworkOptions, 'random' | 'latencyMs' | 'jitterMs'>, Pick<Network, 'windowFor'> {
-  /** What is held by a stall. */
+  /** How to release what a stall holds. */
   stalled: Set<() => void>
 }
 

@@ -1,4 +1,4 @@
-/** Plays one schedule to its end, and holds what came of it against what had to. */
+/** Plays one schedule to its end, and checks what happened against what is promised. */
 
 import { checkEnd } from './check.ts'
 import { clock } from './clock.ts'
@@ -11,15 +11,15 @@ import { JOBS, type Schedule } from './schedule.ts'
 import { createWorld, GRACE_MS, type Hit, type Trace, type World } from './world.ts'
 import { Wrong } from './wrong.ts'
 
-/** The longest that it may take until everybody is well again once nothing goes wrong any more, */
+/** How long it may take at most until every reader is up to date, once all faults are over, */
 const MAX_RECOVERY_MS = 180_000
-/** and until everybody has ended once the jobs have. */
+/** and until every reader has ended, once the jobs have. */
 const MAX_END_MS = 120_000
 const QUIET_SECONDS = 6
 const CATCH_UP_MS = 20_000
-/** Connections in vain of one client within ten seconds. */
+/** The most connections without an event that a client may open within ten seconds. */
 const MAX_IN_VAIN = 150
-/** How often one kind of stream is told to come back no sooner than at one time: once a round, and again where a lesser one was still live. */
+/** How often one kind of stream may be told the same end of a pause: once in each race, and once more where a lesser one is still live. */
 const MAX_POSTPONED = 5
 
 export interface Report {
@@ -28,11 +28,11 @@ export interface Report {
   connections: number
   recoveryMs: number
   endMs: number
-  /** The most connections that one client opened within ten seconds in vain. */
+  /** The most connections without an event that one client opened within ten seconds. */
   busiest: number
-  /** The most that it was told by one resource to come back no sooner than at one time. */
+  /** How often one kind of request was told the same end of a pause, at most. */
   postponed: number
-  /** The most tries of one kind where nothing lasted. */
+  /** The most tries of one transport while no connection lasted. */
   hopeless: number
   /** The most timers that fired within one second. */
   timers: number
@@ -64,7 +64,7 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
     await pass(step.afterMs, watch)
     trace(`---- ${describeStep(step)}`)
     perform(step, world)
-    // Only after minutes are its timers a minute apart.
+    // Chrome throttles timers to one a minute only after five minutes.
     while (step.do === 'long-hidden' && page.isHidden) await pass(10_000, watch)
   }
   await pass(1000, watch)
@@ -74,9 +74,9 @@ export async function play(schedule: Schedule, trace: Trace = () => {}): Promise
   heal(world)
   createLate()
   const recoveryMs = await recover(world)
-  // Page by page what is read once takes its time.
+  // Single reads for a slow reader are small, and take their time.
   if (setup.bufferBytes < 2 ** 22) await pass(CATCH_UP_MS, watch)
-  // What is read beside a link takes longer than that on a long way.
+  // On a slow path a single read beside a link takes longer than that.
   if (!setup.farMs) await checkQuiet(world, QUIET_SECONDS)
   let hopeless = 0
   if (setup.hopelessMs) {
@@ -129,7 +129,7 @@ async function pass(ms: number, check: () => void): Promise<void> {
   for (const until = clock.now + ms; clock.now < until; check()) await clock.runUntil(Math.min(until, clock.now + 1000))
 }
 
-/** Each job goes on, until it is stopped. */
+/** Appends events to every job until it is stopped. */
 function work({ server }: World, everyMs: number): () => void {
   let callOff = (): void => {}
   const next = (): void => {
@@ -148,14 +148,14 @@ function heal({ network, server, followers }: World): void {
   for (const { hurry } of followers) hurry()
 }
 
-/** Whether all are so; who was asked to stay away for weeks does that, and is not waited for. */
+/** Whether it is so for every follower. Followers whose client was asked to pause for weeks are released instead. */
 function areAll({ followers, silentUntil }: World, isSo: (follower: Follower) => boolean): boolean {
   const rest = followers.filter((follower) => !isSo(follower))
   for (const follower of rest) if (silentUntil(follower.client) > clock.now + MAX_RECOVERY_MS) leave(follower, 'close')
   return rest.length === 0
 }
 
-/** Until each has all that there is. */
+/** Waits until every follower is up to date. */
 async function recover(world: World): Promise<number> {
   const { server, followers } = world
   const at = clock.now

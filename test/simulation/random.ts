@@ -1,4 +1,4 @@
-/** Chance that a schedule brings with it (mulberry32, by Tommy Ettinger). */
+/** The random numbers of a schedule's seed (mulberry32, by Tommy Ettinger). */
 export function createRandom(seed: number): () => number {
   let state = seed | 0
   return () => {

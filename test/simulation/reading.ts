@@ -1,9 +1,9 @@
-/** One JSON answer (PROTOCOL.md §3) from what a follow reads. */
+/** Makes one JSON answer (PROTOCOL.md §3) of the frames that a follow reads. */
 
 import { type Frame, isControl, type Reading, type WireEvent } from '../../src/protocol/frames.ts'
 import type { Ask, Follow } from './follow.ts'
 
-/** The same line by line: a job's place, its events, its end. */
+/** The same as NDJSON: the position of each job, its events, its end. */
 export const framesOf = ({ jobs, events }: Pick<Reading, 'jobs' | 'events'>): Frame[] =>
   jobs.flatMap((member): Frame[] => {
     if ('error' in member) return [{ control: 'error', job: member.job, ...member.error }]

@@ -1,4 +1,4 @@
-/** What holds while a schedule is played and when it is over, whatever it was. */
+/** The rules that every schedule must keep while it is played, and when it is over. */
 
 import { getEventListeners } from 'node:events'
 import { clock } from './clock.ts'
@@ -11,32 +11,32 @@ import type { World } from './world.ts'
 import { Wrong } from './wrong.ts'
 
 const HOPELESS_MS = 25_000
-/** The pauses are chance up to 250 ms, 500, 1000 … 30,000: 17 of them take less than that once in 50 million times. Where they begin with less, or grow no further, */
+/** Pauses are random, up to 250 ms, 500, 1000 … 30,000: 17 of them fit once in 50 million times. If they begin with less, or grow no further, */
 const MAX_HOPELESS = 17
-/** there are as many more: 3 for a beginning at 50, 13 for pauses up to 5 s. */
+/** more of them fit: 3 for a beginning at 50 ms, 13 for a maximum of 5 s. */
 const moreTries = ({ retryBaseMs, retryMaxMs }: Setup): number => (retryBaseMs < 250 ? 3 : 0) + (retryMaxMs < HOPELESS_MS ? 13 : 0)
 
-/** From when a reader holds too much, or a job is read twice, to when a reading has to be let go: what is to replace it is tried for 5 s. */
+/** How long a reading may go on after a reader is full, or a second one after a job is read twice: its replacement is tried for 5 s. */
 const LETTING_GO_MS = 7000
 
-/** A link is dead after two and a half heartbeats; a poll after one and what answers take here. */
+/** A link is dead after two and a half heartbeats, a long poll after one heartbeat and the time that answers take here. */
 const DEAD_BEATS = 2.5
 const LATE_MS = 5000
 
-/** To be asked again and again: what holds at any moment, but for a while. */
+/** Returns a check to call again and again. It tells conditions that may last a while from those that last too long. */
 export function createWatch(world: World, { bufferSize }: Setup): () => void {
   const { followers, clients, sentTo, server, network } = world
-  /** Since when something is so. */
+  /** Since when each condition holds. */
   const since = new Map<string, number>()
 
-  /** For how long it has been so, but for the times when nobody could do anything about it. */
+  /** For how long a condition has held, not counting times in which the client could change nothing. */
   function lasting(what: string, isSo: boolean): number {
     if (!isSo) since.delete(what)
     else if (!since.has(what) || network.isHampered() || page.isAway || page.isHidden) since.set(what, clock.now)
     return clock.now - (since.get(what) ?? clock.now)
   }
 
-  /** It can take no more. */
+  /** Whether the reader can take no more. */
   function isOverfull({ job, client, isStuck, left, events, state }: Follower): boolean {
     const last = events.at(-1)
     const sent = sentTo(client, job)
@@ -51,9 +51,9 @@ export function createWatch(world: World, { bufferSize }: Setup): () => void {
     }
     for (const [index, follower] of followers.entries()) {
       const { job, client, subscription } = follower
-      // What can't be replaced yet is read on.
+      // A link that can't be replaced yet is read on.
       const isLive = subscription.state.connection.phase === 'live'
-      // Who holds as much as it may is shown as live, and nothing is open for it.
+      // A full reader is reported as live, although no link is open for it.
       if (isLive && subscription.state.connection.transport !== 'read-once') follower.liveAt = clock.now
       const isAlone = followers.every((other) => other === follower || other.job !== job || other.client !== client)
       const readings = server.readingsOf(client, job)
@@ -66,16 +66,16 @@ export function createWatch(world: World, { bufferSize }: Setup): () => void {
   }
 }
 
-/** A first frame is waited for no longer, however often in a row that was in vain. */
+/** The longest that a first frame is waited for, however many tries have failed. */
 const MAX_PATIENCE_MS = 60_000
 
-/** A client that nothing disturbs needs no more connections than its jobs do, and none where nobody follows. */
+/** Without faults, a client has no more connections than its jobs need, and none without followers. */
 export async function checkQuiet({ network, followers, clients, server, leastMux }: World, seconds: number): Promise<void> {
   const wellAt = clock.now
-  /** What a proxy holds is waited for as long as anything is. */
+  /** A proxy that buffers a stream looks to the client like a stream that is late. */
   const isHeld = ({ isHeard, openedAt }: Connection): boolean => !isHeard && openedAt <= wellAt && clock.now - openedAt < MAX_PATIENCE_MS
   const least = clients.map(() => Number.POSITIVE_INFINITY)
-  // Not at a rhythm that could be the client's own.
+  // An interval that no timer of the client has.
   for (let sample = 0; sample < seconds * 3; sample += 1) {
     if (sample % 3 === 0) for (const log of server.logs.values()) appendProgress(log)
     await clock.runUntil(clock.now + 290 + 17 * (sample % 5))
@@ -95,20 +95,20 @@ export async function checkQuiet({ network, followers, clients, server, leastMux
   }
 }
 
-/** What dies while no job has news is given up all the same. */
+/** A connection that dies while no job has events is closed all the same. */
 export async function checkSilence({ network }: World, { heartbeatMs }: Setup): Promise<void> {
-  // A snapshot is a request by itself, with a patience of its own.
+  // A snapshot is a request by itself, with a timeout of its own.
   const dead = [...network.open].filter(({ request }) => request.url.pathname.endsWith('/events'))
   for (const connection of dead) connection.die()
   await clock.runUntil(clock.now + heartbeatMs * DEAD_BEATS + LATE_MS)
-  // What has not answered yet is waited for as long as anything is.
+  // A connection without an answer so far is only closed after its timeout.
   const isHeld = ({ kind, isOpen, isHeard, openedAt }: Connection): boolean =>
     isOpen && ((isHeard && kind !== 'json') || clock.now - openedAt > MAX_PATIENCE_MS + clock.sleptMs)
   const held = dead.filter(isHeld).map(({ kind, number }) => `${kind} #${number}`)
   if (held.length > 0) throw new Wrong('silence', `long dead and still held: ${held.join(', ')}`)
 }
 
-/** Streams open and die, and nothing else passes: ever longer pauses. Returns how often one of them was tried and brought nothing. */
+/** Connections open and die, and deliver nothing: pauses must grow. Returns the most tries of one kind. */
 export async function checkBackoff({ network, useful }: World, setup: Setup): Promise<number> {
   const until = clock.now + HOPELESS_MS
   const already = network.opened.length
@@ -121,7 +121,7 @@ export async function checkBackoff({ network, useful }: World, setup: Setup): Pr
   for (const { kind, client, request, number } of network.opened.slice(already)) {
     if (kind !== 'websocket' && kind !== 'sse') continue
     const what = `${client} ${kind} ${jobsOf(request)}`
-    // An event is a reason to begin anew.
+    // After an event, the pauses begin with the shortest again.
     const inVain = useful.has(number) ? 0 : (tries.get(what) ?? 0) + 1
     tries.set(what, inVain)
     most = Math.max(most, inVain)
@@ -143,7 +143,7 @@ export function describeHang(hung: readonly Follower[], { network, server }: Wor
   return `${lines.join('; ')}; open: ${open.join(', ') || 'nothing'}; ${clock.timers} timers, at ${Math.round(clock.now)} ms`
 }
 
-/** Once the clients are closed. */
+/** After the clients are closed. */
 export async function checkNothingLeft({ clients, network, followers, tooEarly, wrong: [wrong] }: World): Promise<void> {
   if (wrong) throw new Wrong(...wrong)
   if (tooEarly.length > 0) throw new Wrong('takeover', tooEarly.join(', '))

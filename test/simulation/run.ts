@@ -1,7 +1,7 @@
 /**
  * Plays random schedules: `node test/simulation/run.ts --runs 10000 [--seed N] [--path P]`.
- * With `--quick`, a failure is not shrunk; with `--go-on`, each failure is listed by its path, and ends nothing; with `--trace`, all that happens is printed; with `--mistake NAME`, the client makes that one, and only the checks that are to find it count.
- * With `--strict`, it fails as well where a kind of fault was felt in less than one of twenty schedules, or less than three in the median one.
+ * `--quick` doesn't shrink a failure. `--go-on` lists each failure by its path and goes on. `--trace` prints everything that happens. `--mistake NAME` makes the client make that mistake, and only the checks that must find it count.
+ * `--strict` also fails where a kind of fault took effect in less than one of twenty schedules, or where the median schedule had less than three faults.
  */
 
 import { parseArgs } from 'node:util'
@@ -41,7 +41,7 @@ silence()
 const tally = createTally()
 const seed = values.seed === undefined ? Number(process.hrtime.bigint() % 2n ** 31n) : Number(values.seed)
 const startedAt = process.hrtime.bigint()
-/** What was found by checks that the mistake is not for. */
+/** What was found by other checks than those of the mistake. */
 const others = new Map<string, number>()
 let played = 0
 async function playOne(schedule: Schedule): Promise<void> {

@@ -23,7 +23,7 @@ export interface Setup {
   // The path.
   latencyMs: number
   jitterMs: number
-  /** So long after it was sent a request comes to its server: longer than a client waits for an answer at first; 0: only the latency. */
+  /** How long a request takes to the server: longer than the first probe timeout. 0: only the latency. */
   farMs: number
   pieces: number
   isForeign: boolean
@@ -31,19 +31,19 @@ export interface Setup {
   heartbeatMs: number
   mux: number
   pageSize: number
-  /** It heeds the client's window, and answers what is read once line by line. */
+  /** The server respects windows, and answers single reads as NDJSON. */
   hasWindows: boolean
   hasLines: boolean
   delayMs: number
-  /** From a stream's hello to what it reads. */
+  /** How long a stream pauses between `hello` and `subscribed`. */
   openMs: number
   ignoresWait: boolean
   hasTokens: boolean
-  /** The last job is created only then. */
+  /** When the last job is created. */
   lateMs: number
-  /** Each job is given an event so often; 0: only what the steps say. */
+  /** How often each job gets an event. 0: only in steps. */
   everyMs: number
-  /** At last all that is open dies, and then nothing lasts longer than that for a while; 0: that is left out. */
+  /** For how long at the end no connection lasts, after all open ones have died. 0: not at all. */
   hopelessMs: number
   // The client.
   bufferSize: number
@@ -58,7 +58,7 @@ export interface Setup {
 }
 
 export interface Schedule {
-  /** Of latencies, cuts, backoff. */
+  /** For latencies, cuts and backoff. */
   seed: number
   setup: Setup
   steps: readonly Step[]
@@ -102,7 +102,7 @@ const anySetup = fc.record({
   remembers: fc.boolean()
 })
 
-/** A long way takes a server with a long heartbeat, and can be had only where patience grows. */
+/** A slow path needs a server with a long heartbeat, and a client whose probe timeout grows. */
 const setup: fc.Arbitrary<Setup> = fc
   .tuple(anySetup, fc.nat(15))
   .map(([setup, chance]) =>
@@ -121,7 +121,7 @@ const step = fc
   .tuple(
     fc.oneof(ms(30), ms(800), ms(5000)),
     fc.oneof(
-      // What any other step shrinks to.
+      // Every other step shrinks to this one.
       { withCrossShrink: true },
       some(1, only('pass')),
       some(11, path(ms(2000), target, 'refused', 'unanswered', 'mute')),
@@ -186,7 +186,7 @@ const step = fc
 export const schedules: fc.Arbitrary<Schedule> = fc.record({
   seed: fc.integer(),
   setup,
-  // One reads from the beginning: a schedule that nobody follows shows nothing.
+  // There is always a reader from the beginning: without one, a schedule shows nothing.
   steps: fc
     .array(step, { minLength: 8, maxLength: 32, size: 'max' })
     .map((steps): Step[] => [{ afterMs: 0, do: 'read', job: 'a', client: 0, from: 'start', pace: 'fast', throwsGaps: false }, ...steps])

@@ -1,4 +1,4 @@
-/** The simulated server: its logs by JSON, event stream and WebSocket, as PROTOCOL.md has it. */
+/** The simulated server: serves its logs as JSON, event stream and WebSocket, by PROTOCOL.md. */
 
 import { type ByeReason, type Frame, type Hello, isControl, type Operation } from '../../src/protocol/frames.ts'
 import { SUBPROTOCOL } from '../../src/protocol/rules.ts'
@@ -16,31 +16,31 @@ export interface ServerOptions {
   heartbeatMs: number
   pollMs: number
   mux: number
-  /** Events of a job in one write of a stream. */
+  /** The most events of a job in one write of a stream. */
   pageSize: number
-  /** It heeds windows. */
+  /** Whether it respects windows. */
   hasWindows: boolean
-  /** What is read once is answered line by line. */
+  /** Whether single reads are answered as NDJSON. */
   hasLines: boolean
-  /** From a wake-up to the reading of the log. */
+  /** The pause between a wake-up and the reading of the log. */
   delayMs: number
-  /** From a stream's hello to what it reads: the log is slow. */
+  /** The pause between a stream's `hello` and its first page, as with a slow log. */
   openMs: number
-  /** Long polls are answered at once. */
+  /** Whether long polls are answered at once. */
   ignoresWait: boolean
-  /** Requests need a token. */
+  /** Whether requests need a token. */
   hasTokens: boolean
-  /** An event was sent to a client: on the connection of that number. */
+  /** A frame is sent to a client. */
   onSent(connection: Connection, frame: Frame): void
-  /** A client's window is used up. */
+  /** The window of a stream is used up. */
   onWindow(connection: Connection): void
-  /** A stream was closed as planned. */
+  /** A stream was closed with a bye. */
   onBye(connection: Connection): void
-  /** A client was told to come back no sooner. */
+  /** A client was asked to pause until then. */
   onPostponed(connection: Connection, until: number): void
 }
 
-/** A JSON reading that waits. */
+/** A long poll that waits. */
 interface Waiting {
   connection: Connection
   jobs: ReadonlySet<string>
@@ -53,24 +53,24 @@ export interface Server {
   readonly token: string
   create(job: string): Log
   accept(connection: Connection): void
-  // What becomes of it.
+  // Changed by steps.
   mux: number
   isDown: boolean
   busyUntil: number
-  /** On how many connections that are not lost a client hears of the job. */
+  /** How many open connections of a client, except dead ones, read the job. */
   readingsOf(client: number, job: string): number
-  /** Whether a client's window is used up on one. */
+  /** Whether the window of one of a client's connections is used up. */
   isUsedUp(client: number): boolean
   renewToken(): void
   revoke(): void
-  /** How many streams it was said on. */
+  /** Returns the kinds of the streams that got it. */
   bye(reason: ByeReason, retryMs: number, isMeant: (kind: Kind) => boolean): Kind[]
   sayAgain(job: string, by: number): Kind[]
   sendAgain(job: string, by: number): Kind[]
   refuseJob(job: string, status: number, code: string, retryAfterMs?: number): Kind[]
 }
 
-/** Events of a job in one JSON answer. */
+/** The most events of a job in one JSON answer. */
 const ANSWER_SIZE = 30
 const LINGER_MS = 10_000
 
@@ -93,7 +93,7 @@ export function createServer(options: ServerOptions): Server {
     })
   }
 
-  // ---- who may
+  // ---- access
 
   const presented = ({ request: { headers, protocols } }: Connection): string | undefined => {
     const offered = protocols.find((each) => each.startsWith('bearer.'))
@@ -148,7 +148,7 @@ export function createServer(options: ServerOptions): Server {
     const each: Waiting = {
       connection,
       jobs: follow.jobs,
-      // Each time from where the first reading stood: nobody has been told of that.
+      // Always from where the first reading began: its answer was not sent.
       isNews: () => asks.some(({ job }) => follow.isNews(job)),
       answer() {
         stop()

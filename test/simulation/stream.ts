@@ -1,4 +1,4 @@
-/** A streamed reading of the simulated server: pages, heartbeats, its end. */
+/** An event stream or WebSocket of the simulated server: pages, heartbeats, its end. */
 
 import { type Frame, isControl } from '../../src/protocol/frames.ts'
 import { encodeFrame } from '../../src/server/encode.ts'
@@ -11,13 +11,13 @@ export interface Stream {
   connection: Connection
   follow: Follow
   pump(): void
-  /** The first time. */
+  /** Sends the first page. */
   open(): void
-  /** From now on so many bytes may be sent. */
+  /** Sets the window. */
   grant(bytes: number): void
-  /** It sends nothing more until then. */
+  /** Whether the window is used up, so that nothing is sent until `grant`. */
   readonly isUsedUp: boolean
-  /** Sends the last events again, which says nothing new. */
+  /** Sends the last events once more. */
   sendAgain(job: string, count: number): boolean
   write(frames: readonly Frame[]): void
   close(code: number): void
@@ -26,16 +26,16 @@ export interface Stream {
 export interface StreamOptions extends Pick<ServerOptions, 'heartbeatMs' | 'pageSize' | 'openMs' | 'onSent' | 'onWindow'> {
   connection: Connection
   follow: Follow
-  /** All that are under way. */
+  /** All open streams. */
   streams: Set<Stream>
   encode(frames: readonly Frame[]): void
-  /** Nothing is left to read; with the last frame. */
+  /** No job is left to read. Gets the last frame. */
   over(last: Frame | undefined): void
   windowBytes: number
   usedUp(): void
 }
 
-/** About what one takes on its way. */
+/** The approximate size of an event on the wire. */
 export const EVENT_BYTES = 170
 
 const encoder = new TextEncoder()
@@ -71,7 +71,7 @@ export function createStream({
     if (frames.length > 0) encode(frames)
   }
   function pump(): void {
-    if (callOff || leftBytes <= 0) return // the next page is due, it is being opened, or the client reads first
+    if (callOff || leftBytes <= 0) return // the next page is scheduled, the stream is being opened, or the window is used up
     const frames = follow.read(Math.min(pageSize, Math.max(1, Math.floor(leftBytes / EVENT_BYTES))))
     write(frames)
     if (follow.size === 0) over(frames.at(-1))

@@ -1,4 +1,4 @@
-/** What a run has come to. */
+/** Statistics of a run. */
 
 import type { Fault, Kind } from './faults.ts'
 import type { Report } from './play.ts'
@@ -12,12 +12,12 @@ const FAULTS: readonly Fault[] = [
 ]
 const KINDS = ['websocket', 'sse', 'long-poll', 'json'] as const
 
-/** What readers do, or what happens by itself: no faults. */
+/** What readers do, or what happens by itself. These don't count as faults. */
 const NO_FAULTS: readonly Fault[] = ['leave', 'window', 'slow-reader', 'delivered-twice', 'overtaken']
 
 export interface Tally {
   add(report: Report): void
-  /** What was felt in less than one of twenty schedules; and too few faults in the median one. */
+  /** The faults that took effect in less than one of twenty schedules, and whether the median schedule has too few. */
   shortcomings(): string[]
   table(): string
 }
@@ -38,7 +38,7 @@ export function createTally(): Tally {
       const felt = new Set<unknown>()
       const seen = new Map<unknown, Set<string>>()
       for (const { fault, kind, step } of hits) {
-        // Once for each step; where no step has made it, once for each schedule.
+        // Counted once for each step; without a step, once for each schedule.
         const source = step ?? fault
         const known = seen.get(source) ?? new Set()
         if (known.size === 0) count(all, fault)

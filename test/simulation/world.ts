@@ -1,4 +1,4 @@
-/** A page with its clients, a path, and a server, for one schedule. */
+/** A page with its clients, a path and a server, for one schedule. */
 
 import { createClient } from '../../src/core.ts'
 import { isControl, type WireEvent } from '../../src/protocol/frames.ts'
@@ -21,7 +21,7 @@ import type { Check } from './wrong.ts'
 const MAKE = { websocket: webSocket, sse, 'long-poll': longPoll, 'short-poll': shortPoll } satisfies Record<TransportName, unknown>
 export const GRACE_MS = 5000
 
-/** Something that went wrong and was felt, and where. */
+/** A fault that took effect, and where. */
 export type Hit = { fault: Fault; kind: Kind | undefined; step: Step | undefined }
 
 export interface World {
@@ -36,20 +36,20 @@ export interface World {
   sentTo(client: number, job: string): WireEvent | undefined
   readonly hasTokens: boolean
   isRevoked: boolean
-  /** Takeovers by links that did not read yet. */
+  /** Switches to links that had not subscribed yet. */
   readonly tooEarly: readonly string[]
-  /** What a diagnostic has shown. */
+  /** What diagnostics have shown to be wrong. */
   readonly wrong: readonly [Check, string][]
-  /** The numbers of the connections that have brought an event. */
+  /** The numbers of the connections that have delivered an event. */
   readonly useful: ReadonlySet<number>
-  /** How often a client was told by one resource to come back later, until one time. */
+  /** How often one kind of request of a client was told the same end of a pause. */
   readonly postponed: ReadonlyMap<string, number>
-  /** The HTTP statuses that a client was given by somebody in between. */
+  /** The HTTP statuses that a client got from intermediaries. */
   statusesFor(client: number): ReadonlySet<number>
-  /** Until when a client was asked to stay away. */
+  /** Until when a client was asked to pause. */
   silentUntil(client: number): number
   readonly attempts: number
-  /** The fewest jobs that a connection could ever carry. */
+  /** The lowest `mux` so far. */
   leastMux: number
   /** When the token was last renewed. */
   tokenAt: number
@@ -59,7 +59,7 @@ export interface World {
 
 const ORIGIN = 'https://example.test'
 
-/** Told what happens, for who looks into a failure. */
+/** Gets a line for each thing that happens, to look into a failure. */
 export type Trace = (what: string) => void
 
 export function createWorld({ seed, setup, steps }: Schedule, trace: Trace): World {
@@ -69,7 +69,7 @@ export function createWorld({ seed, setup, steps }: Schedule, trace: Trace): Wor
   page.reset(setup.isForeign ? 'https://page.test' : ORIGIN)
   const hits: Hit[] = []
   const hit = (fault: Fault, kind?: Kind, step?: Step): void => void hits.push({ fault, kind, step })
-  /** By client: the connection on which an event was sent first. */
+  /** The connections that have sent `subscribed`. */
   const subscribed = new Set<Connection>()
   const useful = new Set<number>()
   const postponed = new Map<string, number>()
@@ -79,19 +79,19 @@ export function createWorld({ seed, setup, steps }: Schedule, trace: Trace): Wor
   const statuses = new Map<number, Set<number>>()
   const statusesFor = (client: number): Set<number> => statuses.get(client) ?? statuses.set(client, new Set()).get(client) ?? new Set()
   const silences = new Map<number, number>()
-  /** By client, kind and jobs: until when it was to be silent, and on which connections it was told so. */
+  /** By client, kind and jobs: the end of the pause, and the connections that told it. */
   const told = new Map<string, { until: number; by: Connection[] }>()
   function onPostponed(connection: Connection, until: number): void {
     const { client, kind, request } = connection
     silences.set(client, Math.max(silences.get(client) ?? 0, until))
     const key = `${client} ${kind} ${jobsOf(request)}`
     const before = told.get(key)
-    // What it has not heard it can't heed.
+    // A connection that the client has not heard counts for nothing.
     const by = before && clock.now < before.until ? [...before.by.filter(({ isHeard }) => isHeard), connection] : [connection]
     told.set(key, { until: Math.max(until, before?.until ?? 0), by })
     postponed.set(key, Math.max(by.length, postponed.get(key) ?? 0))
   }
-  /** By client and transport: how many byes were said, less those that links were lost to. */
+  /** By client and transport: how many byes were sent, less the links that were lost by one. */
   const byes = new Map<string, number>()
 
   const server = createServer({
@@ -134,7 +134,7 @@ export function createWorld({ seed, setup, steps }: Schedule, trace: Trace): Wor
   const wrong: [Check, string][] = []
   const clients: (Client | undefined)[] = []
   const makeClient = (number: number): Client => {
-    /** When its window was used up before another link was there. */
+    /** When a window was used up and no other link was open yet. */
     let usedUpAt: number | undefined
     return createClient({
       url: `${ORIGIN}/jobs`,

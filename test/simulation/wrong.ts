@@ -1,41 +1,41 @@
-/** Each of these finds something of its own: a deliberate mistake says which of them it is for. */
+/** The checks. Each finds something of its own, and a deliberate mistake names those that must find it. */
 export type Check =
-  /** An event is the log's own, and comes once, in order. */
+  /** Each event is one of the log, and comes once, in order. */
   | 'exactly once'
-  /** What is left out is told, and only what retention or a new epoch took. */
+  /** Left-out events are reported as a gap, and only retention or a new epoch has removed them. */
   | 'gap'
-  /** A reader begins where it asked to, and never goes back to an epoch that it left. */
+  /** A reader begins where it asked to, and never returns to an earlier epoch. */
   | 'start'
-  /** A loop ends after the terminal event and no sooner, with its result. */
+  /** A loop ends after the terminal event, not before, with the job's result. */
   | 'end'
-  /** What is thrown has a reason. */
+  /** Each error has a right cause. */
   | 'error'
-  /** Everybody has everything some time after all is well again, and ends after the jobs do. */
+  /** Every reader is up to date some time after the last fault, and ends after its job has ended. */
   | 'progress'
-  /** The reading of a job whose reader is full is let go. */
+  /** The reading of a job whose reader is full is closed. */
   | 'backpressure'
-  /** A connection that is dead is given up. */
+  /** A dead connection is closed. */
   | 'silence'
-  /** A link takes over once it reads, and the one before is let go. */
+  /** A link takes over once it has subscribed, and the one before is closed. */
   | 'takeover'
-  /** No more connections than needed, nor in vain. */
+  /** A client opens no more connections than it needs, and few without success. */
   | 'connections'
-  /** Ever longer pauses where nothing lasts. */
+  /** Pauses grow while no connection lasts. */
   | 'backoff'
-  /** No number makes timers fire in a loop. */
+  /** No delay makes timers fire in a loop. */
   | 'timers'
-  /** What is still the server's own business is no failure of the path. */
+  /** What a server may do by the protocol is no failure of the connection. */
   | 'protocol'
-  /** A stream whose window is used up is followed by another one, and not lost. */
+  /** A stream with a used-up window is followed by another one, and not lost. */
   | 'window'
-  /** A server that asks for a pause is given it. */
+  /** A client keeps the pause that a server asks for. */
   | 'Retry-After'
-  /** Nothing is left of a closed client. */
+  /** A closed client leaves nothing behind. */
   | 'leaks'
-  /** Nothing is said on the console, and no rejection is left unhandled. */
+  /** Nothing is printed on the console, and no rejection is unhandled. */
   | 'console'
 
-/** The simulation has found something wrong. */
+/** A check has failed. */
 export class Wrong extends Error {
   override readonly name = 'Wrong'
   readonly check: Check

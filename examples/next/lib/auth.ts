@@ -18,7 +18,7 @@ export const userOf = (session: string | undefined): User | undefined => (sessio
 /** Puts the owner into a job's id, so that `authorize` knows whose it is without asking a database. */
 export const idOf = ({ id, subject }: { id: string; subject: string | undefined }): string => `${subject}.${id}`
 
-const ownerOf = (jobId: string): string => jobId.slice(0, jobId.lastIndexOf('.'))
+const ownerOf = (jobId: string): string | undefined => /^(.+)\.[\w-]+$/.exec(jobId)?.[1]
 
 /** Every user may start jobs. Only its owner may follow or cancel a job. */
 export const authorize: Authorize = ({ jobId, source }) => {

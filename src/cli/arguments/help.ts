@@ -14,7 +14,9 @@ const EXIT_CODES: Readonly<Record<CommandName, string>> = {
   completion: '0'
 }
 
-const COMMON_CODES = '2 wrong usage, 69 server unreachable, refused or lost, 124 --timeout, 130 Ctrl-C, 143 SIGTERM'
+const COMMON_CODES = '2 wrong usage, 69 server unreachable, refused or lost, 70 a bug of jobtail, 124 --timeout, 130 Ctrl-C, 143 SIGTERM'
+/** Its `--timeout` is for one answer, and a late answer is a finding. */
+const CHECK_CODES = COMMON_CODES.replace(' 124 --timeout,', '')
 
 const ENVIRONMENT = `Environment:
   JOBTAIL_TOKEN                the bearer token, if neither --token nor --token-file is given
@@ -42,7 +44,9 @@ export function helpOf(command: CommandName): string {
     ...optionsOf(command).map(optionRow),
     '',
     ...(TIP[command] ? [TIP[command], ''] : []),
-    ...(command === 'completion' ? [] : [`Exit code: ${EXIT_CODES[command]};`, `           ${COMMON_CODES}`, '', ENVIRONMENT])
+    ...(command === 'completion'
+      ? []
+      : [`Exit code: ${EXIT_CODES[command]};`, `           ${command === 'check' ? CHECK_CODES : COMMON_CODES}`, '', ENVIRONMENT])
   ]
     .join('\n')
     .trimEnd()

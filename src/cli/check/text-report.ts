@@ -50,7 +50,7 @@ export function summaryText(report: Report, isColoured: boolean): string {
     `${report.results.length} clauses: ${countOf(report, 'met')} met, ${findings} ${findings === 1 ? 'finding' : 'findings'}, ${countOf(report, 'left out')} left out`,
     ...(lacksReadings(report) ? [lackOf(report)] : []),
     ...(verdictOf(report) === 'not run' ? ['Nothing could be checked: this says nothing about the server.'] : []),
-    'Never checked from context:',
+    'Never checked from outside:',
     ...NEVER_CHECKED.map((each) => `  ${each}`)
   ].join('\n')
 }

@@ -14,7 +14,7 @@ import { diagnosticLines } from '../terminal/diagnostic-lines.ts'
 import { createEventPrinter, type EventPrinter } from '../terminal/event-printer.ts'
 import { createNotices, type Notices } from '../terminal/notices.ts'
 
-/** How many rounds in a row may fail before a server that has answered once is given up: about half a minute. */
+/** How many races in a row may fail before a server that has answered once is given up. The pauses between them add up to 32 s at most. */
 const ATTEMPTS = 8
 
 /** Resolves with the exit code: how the job ended. */

@@ -61,7 +61,9 @@ export function createSource({ queue: name, connection, prefix, signal, onError 
     async job(id) {
       const [job, state] = await untilClosed(Promise.all([queue.getJob(id), queue.getJobState(id)]))
       if (!job) return undefined
-      const { attemptsStarted: attempts, attemptsMade: failures, progress, returnvalue, failedReason, finishedOn } = job
+      const { attemptsStarted: attempts, attemptsMade, progress, returnvalue, failedReason, finishedOn } = job
+      // BullMQ counts the attempt that has ended the job as made, also one that has succeeded.
+      const failures = finishedOn === undefined ? attemptsMade : attemptsMade - 1
       return { name: job.name, state, attempts, failures, progress, result: returnvalue, failedReason, finishedOn }
     },
     rows: async (id, from) => (await untilClosed(queue.getJobLogs(id, from, -1, true))).logs,

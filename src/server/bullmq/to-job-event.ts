@@ -15,7 +15,7 @@ export interface QueuedJob {
   state: string
   /** How many attempts have begun. */
   attempts: number
-  /** How many attempts have failed. */
+  /** How many attempts have failed and were followed by another one, or will be. */
   failures: number
   progress: unknown
   result: unknown

@@ -1,3 +1,4 @@
+import { isTerminal } from '../../protocol/rules.ts'
 import { MAX_TIMER_MS } from '../long-timeout.ts'
 import { nextTurn } from '../platform.ts'
 import { type EventLog, LEASE_IS_OVER, type LogPage } from './types.ts'
@@ -18,8 +19,8 @@ export interface SharedLog extends EventLog {
   addWatcher(jobId: string, watcher: Watcher): Promise<void>
   /** Works also before `addWatcher` has resolved. */
   removeWatcher(jobId: string, watcher: Watcher): void
-  /** Resolves once every watcher has been woken for what the log has announced so far. */
-  settled(): Promise<void>
+  /** Resolves once the watchers of every job that has ended have read the end, or have gone. Never rejects. */
+  endsRead(): Promise<void>
 }
 
 /** Added to the time left of a lease, so that it has expired by the log's clock too when the job is read. */
@@ -35,8 +36,8 @@ interface Tail {
   readonly watching: Promise<() => void>
   /** Schedules a read for when the job's lease has expired, in `leaseMs`: that read ends the job. */
   readAfterLease(leaseMs: number | undefined): void
-  /** Resolves once the watchers have been woken for what was announced. */
-  settled(): Promise<void>
+  /** Resolves once no watcher is left. */
+  readonly left: PromiseWithResolvers<void>
   stop(): void
 }
 
@@ -50,7 +51,6 @@ export function sharedLog(log: EventLog, recheckMs: number): SharedLog {
     let cursor: string | undefined
     let needsRead = false
     let isReading = false
-    let reading = Promise.resolve()
     let leaseTimer: NodeJS.Timeout | undefined
 
     function notifyWatchers(page?: LogPage): void {
@@ -77,7 +77,7 @@ export function sharedLog(log: EventLog, recheckMs: number): SharedLog {
 
     function wake(): void {
       needsRead = true
-      if (!isReading) reading = readLoop()
+      if (!isReading) void readLoop()
     }
 
     async function readLoop(): Promise<void> {
@@ -109,7 +109,7 @@ export function sharedLog(log: EventLog, recheckMs: number): SharedLog {
       clearInterval(check)
       readAfterLease(undefined)
     }
-    return { watchers, watching: log.watch(jobId, onWakeUp), readAfterLease, settled: () => reading, stop }
+    return { watchers, watching: log.watch(jobId, onWakeUp), readAfterLease, left: Promise.withResolvers(), stop }
   }
 
   function removeWatcher(jobId: string, watcher: Watcher): void {
@@ -117,6 +117,7 @@ export function sharedLog(log: EventLog, recheckMs: number): SharedLog {
     if (!tail?.watchers.delete(watcher) || tail.watchers.size > 0) return
     tails.delete(jobId)
     tail.stop()
+    tail.left.resolve()
     tail.watching.then(
       (stop) => stop(),
       () => {} // `addWatcher` has rejected with this
@@ -143,8 +144,12 @@ export function sharedLog(log: EventLog, recheckMs: number): SharedLog {
       }
     },
     removeWatcher,
-    async settled() {
-      await Promise.all([...tails.values()].map((tail) => tail.settled()))
+    async endsRead() {
+      const ended = [...tails].map(async ([jobId, { left }]) => {
+        const found = await log.snapshot(jobId)
+        if (found && isTerminal(found.status)) await left.promise
+      })
+      await Promise.allSettled(ended) // where the log can't be reached, its readers can't read the end either
     }
   }
 }

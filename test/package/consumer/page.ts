@@ -1,4 +1,4 @@
-/** Compiled as somebody's page would be: every wrong use must be an error, and every right one none. */
+/** Compiled like a user's page. Every wrong use must be an error, and every right one must compile. */
 
 import {
   type Client,
@@ -36,7 +36,7 @@ export async function plain(bar: { value: number }): Promise<void> {
     if (event.type === 'gap') console.log(event.data.missed?.toFixed(), event.data.reason)
     const seq: number = event.seq
     console.log(seq, event.id.length, event.time)
-    // @ts-expect-error: the type has not been looked at yet
+    // @ts-expect-error: the type must be checked first
     event.data.ratio
     // @ts-expect-error: there is no such event
     if (event.type === 'progres') return
@@ -48,18 +48,18 @@ export async function typed(): Promise<Video> {
   for await (const event of job) {
     if (event.type === 'thumbnail') console.log(event.data.url)
     if (event.type === 'succeeded') console.log(event.data.seconds)
-    // @ts-expect-error: a thumbnail has a url only
+    // @ts-expect-error: a thumbnail has only a url
     if (event.type === 'thumbnail') console.log(event.data.width)
   }
   const state: JobState<{ succeeded: Video }> = job.state
   console.log(state.status, state.connection.phase, state.connection.transport, state.lastEventId)
-  // @ts-expect-error: a state is a snapshot
+  // @ts-expect-error: a state is read-only
   state.status = 'running'
   const stop: () => void = job.onChange(() => {})
   stop()
   await job.cancel()
   job.close()
-  // @ts-expect-error: the result is a Video
+  // @ts-expect-error: the result is of type Video
   const wrong: string = await job.result
   console.log(wrong)
   return job.result
@@ -91,7 +91,7 @@ export async function whole(input: unknown): Promise<void> {
     if (error instanceof JobFailedError) console.log(error.code, error.event.seq)
     if (error instanceof JobtailError && error.code === 'history-gone') console.log(error.status, error.transport, error.cause)
     if (isJobtailError(error)) console.log(error.code)
-    // @ts-expect-error: no such code
+    // @ts-expect-error: there is no such code
     if (isJobtailError(error) && error.code === 'gone') return
   }
   client.close()
@@ -113,17 +113,17 @@ createCoreClient({ transports: [mine] }).close()
 
 // @ts-expect-error: an id is a string
 subscribe(42)
-// @ts-expect-error: no such option
+// @ts-expect-error: there is no such option
 createClient({ stagger: 250 })
 // @ts-expect-error: milliseconds are a number
 createClient({ staggerMs: '250' })
-// @ts-expect-error: no such answer to a gap
+// @ts-expect-error: onGap is 'yield' or 'throw'
 subscribe('42', { onGap: 'ignore' })
-// @ts-expect-error: no such option of a start
+// @ts-expect-error: start has no such option
 start({}, { key: 'a' })
-// @ts-expect-error: a job's id must be given
+// @ts-expect-error: the id of the job is missing
 subscribe()
-// @ts-expect-error: without `transports` there are none
+// @ts-expect-error: `transports` is required
 createCoreClient({})
-// @ts-expect-error: nor without options
+// @ts-expect-error: the options are required
 createCoreClient()

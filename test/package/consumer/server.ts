@@ -1,4 +1,4 @@
-/** Compiled as somebody's server would be. */
+/** Compiled like a user's server. */
 
 import http from 'node:http'
 import { createJobServer, type EventLog, type JobContext, type JobServer, type JobSnapshot, type LogPage, memoryLog } from 'jobtail/server'
@@ -13,7 +13,7 @@ async function transcode(input: unknown, job: JobContext): Promise<{ url: string
   await job.publish('thumbnail', { url: '/1.png' })
   job.signal.throwIfAborted()
   await job.progress(0.5)
-  // @ts-expect-error: progress is an object, or its ratio
+  // @ts-expect-error: progress is an object or a ratio
   await job.progress('half')
   return { url: `/${job.id}` }
 }
@@ -24,7 +24,7 @@ const jobs: JobServer = createJobServer({
   start: (job, input) => transcode(input, job),
   authorize: ({ request, action, jobId, source }) => {
     if (request.headers.get('authorization') === null) return { status: 401 }
-    // @ts-expect-error: no such action
+    // @ts-expect-error: there is no such action
     if (action === 'write') return false
     if (source.address === undefined && source.context === undefined) return null
     return action === 'read' ? { allow: true, expiresAt: Date.now() + 1000 } : jobId !== '1'
@@ -41,7 +41,7 @@ describeEventLog('mine', { create: ({ maxEvents }) => redisLog({ maxEvents }) })
 redisLog({ url: 6379 })
 
 const bridge: BullmqBridge = bullmqBridge({ queue: 'videos', connection: { host: 'redis', port: 6379 }, jobs, idOf: (id) => `video-${id}` })
-// @ts-expect-error: whose logs?
+// @ts-expect-error: the log is missing
 bullmqBridge({ queue: 'videos', connection: {} })
 
 const server = http.createServer(jobs.handle)
@@ -65,7 +65,7 @@ export async function use(log: EventLog): Promise<void> {
   await jobs.publish('42', 1)
 }
 
-// @ts-expect-error: whom it allows, and not that it does
+// @ts-expect-error: `allow` or `status` is missing
 createJobServer({ authorize: () => ({ subject: '1' }) })
-// @ts-expect-error: no such option
+// @ts-expect-error: there is no such option
 createJobServer({ heartbeat: 1 })

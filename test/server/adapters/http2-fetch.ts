@@ -1,4 +1,4 @@
-/** A `fetch` over one HTTP/2 session: Node's own speaks only HTTP/1.1. */
+/** A `fetch` over one HTTP/2 session, since Node's own speaks only HTTP/1.1. */
 
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
 import { Readable } from 'node:stream'
@@ -13,7 +13,7 @@ export interface Http2Fetch {
 
 export function http2Fetch(origin: string, ca: string): Http2Fetch {
   const session: ClientHttp2Session = http2.connect(origin, { ca })
-  session.on('error', () => {}) // each request has it as well
+  session.on('error', () => {}) // each request gets the error too
   let open = 0
   let most = 0
 

@@ -1,4 +1,4 @@
-/** The suite for a job server mounted in a framework: one for all frameworks. */
+/** The test suite for a job server mounted in a framework. It is the same for all frameworks. */
 
 import { once } from 'node:events'
 import type http from 'node:http'
@@ -79,7 +79,7 @@ export function describeMount(
   }
 
   describe(name, PATIENCE, () => {
-    test.each(transports)('over %s each event arrives before the next one is made: nothing in between holds it back', async (transport) => {
+    test.each(transports)('over %s each event arrives before the next one is made, so nothing buffers it', async (transport) => {
       const gate = createGate()
       const taken: number[] = []
       let heard = (): void => {}
@@ -109,12 +109,12 @@ export function describeMount(
       }
       expect(taken).toEqual(Array.from({ length: EVENTS + 3 }, (_, index) => index + 1))
       expect(await job.result).toBe('the end')
-      // The events did not come by the read beside a silent connection either.
+      // No event came by the single read beside a silent connection either.
       expect(said.filter(({ type }) => type === 'lost' || type === 'probe-failed')).toEqual([])
       await vi.waitFor(() => expect(gate.watching()).toBe(0), PATIENCE)
     })
 
-    test('a cancel stops the work, and one who leaves is let go', async () => {
+    test('a cancel stops the work, and a follower that leaves is released', async () => {
       const gate = createGate()
       const transport = transports.includes('sse') ? 'sse' : 'long-poll'
       const start: JobServerOptions['start'] = (job) => new Promise((_, reject) => job.signal.addEventListener('abort', () => reject(job.signal.reason)))
@@ -132,7 +132,7 @@ export function describeMount(
       await vi.waitFor(() => expect(gate.watching()).toBe(1), { timeout: 20_000 })
     })
 
-    test('leaves everything else to the application', async () => {
+    test('everything else is left to the application', async () => {
       const { mounted, url } = await stage({})
       const { fetch = globalThis.fetch } = mounted.client ?? {}
       expect(await (await fetch(`${mounted.origin}/page`)).text()).toBe('the page')

@@ -11,13 +11,13 @@ vi.setConfig({ testTimeout: 30_000 })
 
 const ask = (path: string, accept = 'application/json'): string => `GET /jobs${path} HTTP/1.1\r\nHost: x\r\nAccept: ${accept}\r\n\r\n`
 
-test('requests that come at once over one connection are answered in order, one at a time', async () => {
+test('pipelined requests are answered in order, one at a time', async () => {
   const gate = createGate()
   const { jobs, port } = await serve({ log: gate.log })
   const { id } = await jobs.publish('42', 'queued')
   const raw = await openRaw(port, ask(`/42/events?after=${id}&wait=55`) + ask('/42/events').repeat(50) + ask('/42'))
   await gate.watched('42')
-  // A request on another connection, whose answer shows that the pipelined ones had enough time.
+  // A request on another connection. Its answer shows that the pipelined ones had enough time.
   await (await fetch(`http://127.0.0.1:${port}/jobs/42`)).text()
   expect(gate.eventsRead()).toBe(0)
   expect(jobs.metrics().connections).toMatchObject({ 'long-poll': 1, 'short-poll': 0 })
@@ -25,7 +25,7 @@ test('requests that come at once over one connection are answered in order, one 
   await vi.waitFor(() => expect(raw.text().split('HTTP/1.1 200')).toHaveLength(53), PATIENCE)
 })
 
-test('those that were not begun when the connection breaks are not begun, and nothing is left of any', async () => {
+test('pipelined requests that had not begun when the connection broke never begin, and leave nothing behind', async () => {
   const gate = createGate()
   const { jobs, port } = await serve({ log: gate.log })
   await jobs.publish('42', 'queued')
@@ -36,7 +36,7 @@ test('those that were not begun when the connection breaks are not begun, and no
   expect(jobs.metrics().connections).toMatchObject({ sse: 0 })
 })
 
-test('one that was answered in front, before it came here, holds up none of those after it', async () => {
+test('a request that middleware has answered does not block those after it', async () => {
   const jobs = createJobServer({ onError: () => {} })
   onTestFinished(() => jobs.close())
   await jobs.publish('42', 'queued')

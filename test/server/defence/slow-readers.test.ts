@@ -30,13 +30,13 @@ async function readAll(base: string, job: string): Promise<number> {
 const ASK: Record<string, string> = {
   sse: 'GET /jobs/large-stalled/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n',
   websocket: `GET /jobs/large-stalled/events HTTP/1.1\r\nHost: x\r\n${UPGRADE}`,
-  // As many requests as a client can send without waiting.
+  // As many requests as a client can send without waiting for an answer.
   'long-poll': 'GET /jobs/large-stalled/events?wait=30 HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(100),
   'short-poll': 'GET /jobs/large-stalled/events HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(100)
 }
 
 test.each(Object.keys(ASK))(
-  'over %s, a reader that stops in the middle of 100 MB holds no more than its buffers, and harms nobody',
+  'over %s, a reader that stops in the middle of 100 MB costs only its buffers, and disturbs nobody',
   async (transport) => {
     const { base, port, jobs } = await serve({ log: largeLog() })
     const stalled = await openRaw(port, ASK[transport] ?? '', MIDDLE)
@@ -59,7 +59,7 @@ test.each(Object.keys(ASK))(
   120_000
 )
 
-test('over HTTP/2, a stream that is not read holds up none of its neighbours on the same connection', async () => {
+test('over HTTP/2, a stream that is not read does not block other streams of its connection', async () => {
   const jobs = createJobServer({ log: largeLog() })
   onTestFinished(() => jobs.close({ graceMs: 100 }))
   const server = http2.createServer()
@@ -87,7 +87,7 @@ test('over HTTP/2, a stream that is not read holds up none of its neighbours on 
   expect((jobs.metrics().delivered.sse * LARGE_BYTES) / LARGE_EVENTS).toBeLessThan(MOST_HELD)
 }, 60_000)
 
-test('an answer that nobody takes counts as a connection, and is given up in the end', async () => {
+test('an answer that is not read counts as a connection, and is cut in the end', async () => {
   const { base, port, jobs, get, openConnections } = await serve({ maxReaders: 1, heartbeatMs: 1000 })
   await jobs.publish('large', 'output', 'x'.repeat(16_000_000))
   await jobs.publish('small', 'queued')
@@ -111,7 +111,7 @@ test('an answer that nobody takes counts as a connection, and is given up in the
   await vi.waitFor(async () => expect(await openConnections()).toBeLessThan(3), PATIENCE)
 }, 30_000)
 
-test('close lets an answer finish, and cuts one that nobody takes', async () => {
+test('close lets an answer finish, and cuts one that is not read', async () => {
   const { port, jobs } = await serve()
   await jobs.publish('large', 'output', 'x'.repeat(16_000_000))
   const request = 'GET /jobs/large/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'

@@ -12,7 +12,7 @@ import { openRaw, PATIENCE, UPGRADE } from './raw.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
 
-test('a body that trickles is answered 408 in time, and its connection is over', async () => {
+test('a slow body is answered with 408 in time, and its connection is closed', async () => {
   const start = vi.fn()
   const { port, post } = await serve({ start, bodyTimeoutMs: 1000 })
   const slow = await openRaw(port, 'POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{')
@@ -24,7 +24,7 @@ test('a body that trickles is answered 408 in time, and its connection is over',
   expect((await post('', '{}')).status).toBe(202)
 })
 
-test('the same by fetch', async () => {
+test('the same with fetch', async () => {
   const jobs = createJobServer({ start: () => 1, bodyTimeoutMs: 50 })
   onTestFinished(() => jobs.close())
   const body = new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('{')) })
@@ -33,7 +33,7 @@ test('the same by fetch', async () => {
   expect(response.status).toBe(408)
 })
 
-test('bodies under way hold a bounded number of bytes together', async () => {
+test('all bodies together hold a limited number of bytes', async () => {
   const bodies = createBodyReader({ maxBodyBytes: 10, bodyTimeoutMs: 60_000 })
   const ends: (() => void)[] = []
   async function* unfinished() {
@@ -53,7 +53,7 @@ test('bodies under way hold a bounded number of bytes together', async () => {
   await Promise.all(all)
 })
 
-test('node:http cuts headers that trickle, of a request and of a handshake; what is open already stays open', async () => {
+test('node:http cuts slow headers of a request and of a handshake, and open streams stay open', async () => {
   const jobs = createJobServer({ heartbeatMs: 10_000 })
   onTestFinished(() => jobs.close({ graceMs: 100 }))
   const { id } = await jobs.publish('42', 'queued')
@@ -78,7 +78,7 @@ test('node:http cuts headers that trickle, of a request and of a handshake; what
   expect(stream.controls().at(-1)).toMatchObject({ control: 'done' })
 })
 
-test('an HTTP/2 session that asks nothing is closed; one that reads is not', async () => {
+test('an HTTP/2 session without requests is closed, and one with an open stream is not', async () => {
   const jobs = createJobServer({ heartbeatMs: 20 })
   onTestFinished(() => jobs.close({ graceMs: 100 }))
   await jobs.publish('42', 'queued')

@@ -23,7 +23,7 @@ const run = (appendfsync: ClusterOptions['appendfsync']) =>
 const isMissing = !findProxy('haproxy') || !redisPath
 
 test.skipIf(isMissing)(
-  'both nodes behind HAProxy and a Redis that keeps all are killed in turn: a hundred followers get each event once, over all four transports',
+  'two nodes behind HAProxy and a Redis with appendfsync always are killed in turn: a hundred followers get each event once, over all four transports',
   async () => {
     const { wrong, kept, byTransport, kills } = await run('always')
     expect(wrong).toEqual([])
@@ -38,7 +38,7 @@ test.skipIf(isMissing)(
 )
 
 test.skipIf(isMissing)(
-  'the same where Redis has lost what it had not synced: every follower is told of the new epoch by a gap, and has all of that one',
+  'where Redis has lost what it had not synced, every follower gets a gap to the new epoch, and every event of it',
   async () => {
     const { wrong, kept, byTransport } = await run('everysec')
     expect(wrong).toEqual([])

@@ -1,4 +1,4 @@
-/** Real proxies that protect `/jobs` by credentials: no other spelling of the path gets past them. */
+/** Real proxies that require credentials for `/jobs`. No other spelling of the path gets around them. */
 
 import { expect, test, vi } from 'vitest'
 import { createJobServer } from '../../../src/server/index.ts'
@@ -56,7 +56,7 @@ test.skipIf(!findProxy('haproxy') || !findProxy('nginx')).each<[ProxyName, typeo
   ['haproxy', haproxy],
   ['nginx', nginx]
 ])(
-  'a rule of %s for the path holds',
+  'the rule of %s for the path applies to every spelling',
   async (name, configuration) => {
     const start = vi.fn()
     const jobs = createJobServer({ start, authorize: () => true })

@@ -63,14 +63,14 @@ function follow(client: Client, job: string, transport: Name): Follower {
       last = performance.now()
     }
   })()
-  follower.over.catch(() => {}) // the test waits for it in the end
+  follower.over.catch(() => {}) // the test waits for it at the end
   return follower
 }
 
 const LOGS = [{ name: 'a log in one process', share: inMemory }, ...(redisPath ? [{ name: 'a log in Redis', share: inRedis }] : [])]
 
 test.skipIf(!findProxy('haproxy')).each(LOGS)(
-  'two nodes behind HAProxy, with $name, restarted in turn, under load: nothing lost, nothing twice, nobody ends, no work is done twice',
+  'two nodes behind HAProxy, with $name, restarted in turn under load: no event is lost or repeated, no loop fails, no job runs twice',
   async ({ share }) => {
     const { writer: log, open } = await share()
     const runs = new Map<number, number>()
@@ -123,9 +123,9 @@ test.skipIf(!findProxy('haproxy')).each(LOGS)(
       for (let n = 0; !isOver; n += 1) results.push(await (await starter.start(n)).result.catch((error: unknown) => error))
       return results
     })()
-    starting.catch(() => {}) // the test waits for it in the end
+    starting.catch(() => {}) // the test waits for it at the end
 
-    /** Resolves once every reader has had the events that are appended from now on. */
+    /** Resolves once every reader has got the events that are appended from now on. */
     async function flowsAgain(): Promise<void> {
       const mark = appended + 1
       await vi.waitFor(() => expect(followers.filter(({ seqs }) => (seqs.at(-1) ?? 0) < mark)).toHaveLength(0), { timeout: MINUTE, interval: 50 })
@@ -155,7 +155,7 @@ test.skipIf(!findProxy('haproxy')).each(LOGS)(
     expect([...runs.values()].every((count) => count === 1)).toBe(true)
     expect(results.filter((result) => typeof result === 'number').length).toBeGreaterThan(results.length / 2)
     const lost = said.flatMap((each) => (each.type === 'lost' ? [`${each.by} ${each.reason}`] : []))
-    // A `silent` connection is the busy machine's fault.
+    // A `silent` connection is caused by the busy machine.
     expect([...new Set(lost)].filter((each) => !each.endsWith(' silent')).sort()).toEqual(['sse bye', 'websocket bye'])
     for (const name of names) {
       const longest = Math.max(...followers.filter(({ transport }) => transport === name).map(({ longestMs }) => longestMs))
@@ -168,7 +168,7 @@ test.skipIf(!findProxy('haproxy')).each(LOGS)(
 )
 
 test.skipIf(!findProxy('haproxy'))(
-  'while no node is up, and HAProxy answers 503 itself, everybody waits, and goes on when one is',
+  'while no node is up and HAProxy answers 503 itself, every follower waits, and goes on when a node is back',
   async () => {
     const { writer: log, open } = inMemory()
     const create = () => createJobServer({ log: open(), shortPollPauseMs: 100 })

@@ -1,4 +1,4 @@
-/** HAProxy as `docs/guides/deploying.md` has it. */
+/** HAProxy with the configuration of `docs/guides/deploying.md`. */
 export const haproxyConfiguration = (listen: number, nodes: readonly number[]): string => `
 defaults
   mode http

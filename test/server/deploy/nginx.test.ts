@@ -30,13 +30,13 @@ http {
 `
 
 test.skipIf(!findProxy('nginx')).each([
-  ['by default, which buffers and knows no WebSocket, but heeds X-Accel-Buffering', '', 'sse'],
+  ['with its defaults, which buffer and block WebSocket, but respect X-Accel-Buffering', '', 'sse'],
   [
-    'set up for WebSocket',
+    'configured for WebSocket',
     'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade; proxy_set_header Host $http_host;',
     'websocket'
   ],
-  ['that buffers streams whatever they say', 'proxy_ignore_headers X-Accel-Buffering;', 'long-poll']
+  ['that buffers every stream', 'proxy_ignore_headers X-Accel-Buffering;', 'long-poll']
 ])(
   'nginx %s: each event arrives before the next one is made',
   async (_, location, expected) => {

@@ -4,7 +4,7 @@ import type { createJobServer, memoryLog, wrapLog } from '../../../src/server/fe
 import type { FetchJobServer, JobServerOptions } from '../../../src/server/types.ts'
 import { bundleFetch } from './bundle.ts'
 
-/** The globals that all runtimes of the Fetch standard have, and none of Node's own. */
+/** The globals that every runtime of the Fetch standard has. None is Node's own. */
 const SHARED = [
   'AbortController AbortSignal Headers Request Response ReadableStream TextDecoder TextEncoder URL URLSearchParams',
   'btoa atob console crypto performance queueMicrotask structuredClone Event EventTarget DOMException'
@@ -60,9 +60,9 @@ test('jobtail/server/fetch exports what jobtail/server does', async () => {
   expect(Object.keys(ofFetch).sort()).toEqual(Object.keys(ofNode).sort())
 })
 
-describe('jobtail/server/fetch, bundled for where there is no Node', () => {
+describe('jobtail/server/fetch, bundled for runtimes other than Node', () => {
   test.each([[['browser']], [['worker', 'browser']], [['workerd', 'worker', 'browser']], [['deno']], [['bun']]])(
-    'imports nothing of it: %j',
+    'imports nothing from outside: %j',
     async (conditions) => {
       const { imports, code } = await bundleFetch('es', conditions)
       expect(imports).toEqual([])
@@ -94,7 +94,7 @@ describe('jobtail/server/fetch, bundled for where there is no Node', () => {
     expect(await text).toContain('"type":"succeeded"')
   })
 
-  test('a log whose jobs expire', async () => {
+  test('expires jobs of its log', async () => {
     const { createJobServer, memoryLog } = await load()
     const jobs = createJobServer({ log: memoryLog({ ttlMs: 300, idleTtlMs: 60_000 }) })
     onTestFinished(() => jobs.close({ graceMs: 0 }))
@@ -104,14 +104,14 @@ describe('jobtail/server/fetch, bundled for where there is no Node', () => {
 })
 
 describe('waitUntil', () => {
-  test('is told of the work that a request starts, until that has ended', async () => {
+  test('gets the work that a request starts, until it has ended', async () => {
     const step = Promise.withResolvers<void>()
     const jobs = await serve({ start: () => step.promise })
     const waited: Promise<unknown>[] = []
     const context = {
       own: true,
       waitUntil(promise: Promise<unknown>) {
-        expect(this.own).toBe(true) // Workers' own refuses to be called without its object
+        expect(this.own).toBe(true) // that of Workers throws without its object
         waited.push(promise)
       }
     }
@@ -125,14 +125,14 @@ describe('waitUntil', () => {
     await waited[0]
   })
 
-  test('work that fails rejects nothing that the platform would count as its own failure', async () => {
+  test('gets no rejection when the work fails, which the platform would count as its own failure', async () => {
     const jobs = await serve({ start: () => Promise.reject(new Error('no')), onError: () => {} })
     const waited: Promise<unknown>[] = []
     await jobs.fetch(request('', { method: 'POST' }), { waitUntil: (promise: Promise<unknown>) => waited.push(promise) })
     await expect(waited[0]).resolves.toBeUndefined()
   })
 
-  test.each([undefined, null, 5, {}, { waitUntil: 5 }, { waitUntil: null }])('without one, a start goes on: %j', async (context) => {
+  test.each([undefined, null, 5, {}, { waitUntil: 5 }, { waitUntil: null }])('is not needed: %j', async (context) => {
     const jobs = await serve({ start: () => 1 })
     expect((await jobs.fetch(request('', { method: 'POST' }), context)).status).toBe(202)
   })

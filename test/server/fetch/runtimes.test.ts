@@ -9,7 +9,7 @@ import { createClient, longPoll, shortPoll, sse, type Transport } from '../../..
 import { findRuntime, type RuntimeName } from '../../setup/runtimes.ts'
 import { bundleFetch } from './bundle.ts'
 
-/** The command of each runtime, and the code that serves with it. */
+/** The command of each runtime, and code that serves with it. */
 const runtimes: Record<RuntimeName, { serve: string; args: readonly string[] }> = {
   bun: { serve: "const { port } = Bun.serve({ port: 0, hostname: '127.0.0.1', idleTimeout: 60, fetch: jobs.fetch }); console.log(port)", args: ['run'] },
   deno: {
@@ -45,7 +45,7 @@ async function start(name: RuntimeName, path: string): Promise<string> {
   const exited = once(child, 'exit').then(([exit]) => {
     throw new Error(`${name} ended with ${exit}`)
   })
-  exited.catch(() => {}) // it ends some time
+  exited.catch(() => {}) // it ends at some time
   onTestFinished(async () => {
     child.kill('SIGKILL')
     await exited.catch(() => {})
@@ -71,7 +71,7 @@ describe.each(['bun', 'deno'] as const)('on %s', { timeout: 60_000 }, (name) => 
     expect(await job.result).toEqual({ steps: 5 })
   })
 
-  test.skipIf(path === undefined)('a long poll waits, a snapshot tells, a cancel ends the work, a stream that is left is let go', async () => {
+  test.skipIf(path === undefined)('a long poll waits, a snapshot answers, a cancel ends the work, a stream that is left is released', async () => {
     const base = await start(name, path ?? '')
     const started = (await (await fetch(base, { method: 'POST', body: '{"steps":100000,"pauseMs":10}' })).json()) as { id: string } // as: a snapshot
     const url = `${base}/${started.id}`

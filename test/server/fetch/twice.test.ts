@@ -2,7 +2,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import type * as Kit from '../../../src/server/index.ts'
 import type { JobServer, JobServerOptions } from '../../../src/server/types.ts'
 
-/** Evaluates all modules anew, as with a bundler that puts a module into several of its outputs. */
+/** Loads all modules again, as a bundler does that puts a module into several outputs. */
 async function evaluate(): Promise<typeof Kit> {
   vi.resetModules()
   return import('../../../src/server/index.ts')
@@ -18,7 +18,7 @@ const get = (jobs: JobServer, path: string) => jobs.fetch(new Request(`http://lo
 const post = (jobs: JobServer, path: string, headers: Record<string, string> = {}) =>
   jobs.fetch(new Request(`http://localhost/jobs${path}`, { method: 'POST', headers }))
 
-test('two copies that the module is evaluated to share a log with a name: what one starts, the other follows and cancels', async () => {
+test('two copies of the module share a log with a name: what one starts, the other follows and cancels', async () => {
   const kits = [await evaluate(), await evaluate()] as const
   expect(kits[0].memoryLog).not.toBe(kits[1].memoryLog)
   const warn = vi.spyOn(console, 'warn').mockReturnValue()
@@ -45,7 +45,7 @@ test("one copy knows the errors of the other's log", async () => {
   expect(await other.publish('b', 'succeeded', {}).then(() => other.publish('b', 'log', {}).catch((error) => error))).toMatchObject({ code: 'ended' })
 })
 
-test('a log with a name is there until all have closed it, and is another one afterwards', async () => {
+test('a log with a name lives until all have closed it, and then the name begins another one', async () => {
   const { memoryLog } = await evaluate()
   const [one, other] = [memoryLog({ name: 'closed' }), memoryLog({ name: 'closed' })]
   await one.append('a', 'queued', {})
@@ -59,12 +59,12 @@ test('a log with a name is there until all have closed it, and is another one af
   expect(await later.snapshot('a')).toBeUndefined()
 })
 
-test.each(['', 5, null])('a name that is none is refused: %j', async (name) => {
+test.each(['', 5, null])('an invalid name is refused: %j', async (name) => {
   const { memoryLog } = await evaluate()
   expect(() => memoryLog({ name } as never)).toThrow(/^name: expected/) // as: what JavaScript lets through
 })
 
-test('the second of two servers that each have a log of their own warns, once, with the line that mends it', async () => {
+test('of two servers with separate memory logs the second warns, once, and says how to share one', async () => {
   delete (globalThis as { [key: symbol]: unknown })[Symbol.for('jobtail.process')] // as: the registry, which other tests have filled
   const warn = vi.spyOn(console, 'warn').mockReturnValue()
   onTestFinished(() => warn.mockRestore())
