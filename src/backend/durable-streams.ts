@@ -3,7 +3,7 @@
 import { TransportError } from '../errors.ts'
 import type { Backend } from '../types.ts'
 import { type Asked, addressOf, type ForeignRequest, requestOf } from './foreign.ts'
-import { defaultMeaning, type EndRule, type Meaning, type Message, parseMessage } from './message.ts'
+import { defaultMeaning, type Meaning, type Message, parseMessage } from './message.ts'
 import { sse } from './sse.ts'
 import { streamBackend } from './stream.ts'
 import type { Reading, Splitter, StreamOptions } from './stream-options.ts'
@@ -117,7 +117,7 @@ export function durableStreams({
     {
       ...options,
       cursor: 'none',
-      end: [isClosed, ...(Array.isArray(end) ? (end as readonly EndRule[]) : [end as EndRule])], // as: TypeScript does not narrow a readonly list
+      end: [isClosed, end].flat(),
       read: (message) => (message.type === CONTROL ? undefined : read(message))
     },
     [

@@ -69,7 +69,7 @@ async function endOf(document: unknown, { response, get }: Look): Promise<Said> 
   if (status === 'error' || status === 'timeout') return [['failed', { code: status, message: 'the run has failed' }]]
   if (status !== 'success') return []
   const { status: threadStatus, values, interrupts } = Object(await get(response.url.replace(/\/runs\/[^/]*$/, '')))
-  return [threadStatus === 'interrupted' ? waiting((Object.values(interrupts ?? {}) as Interrupt[][]).flat()) : ['succeeded', values]]
+  return [threadStatus === 'interrupted' ? waiting((Object.values(Object(interrupts)) as Interrupt[][]).flat()) : ['succeeded', values]]
 }
 
 /**

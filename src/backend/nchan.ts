@@ -71,8 +71,7 @@ const polling = (name: string, pauseMs: number, seqField: string | undefined): S
         text = ''
         const [modified, tag] = [headers.get('last-modified'), headers.get('etag')]
         if (modified && tag) take(parseMessage('message', body, `${Date.parse(modified) / 1000}:${tag}`))
-        else if (body)
-          throw new TransportError('protocol', 'expected the headers Last-Modified and Etag, which are the cursor of a message, got an answer without them')
+        else if (body) throw new TransportError('protocol', 'expected the headers Last-Modified and Etag, got a message without')
       }
     }
   }

@@ -42,7 +42,7 @@ export interface StreamReader {
 /** Makes the reader of one reading, at its cursor. */
 export function createStreamReader({ job, ref, after, epoch = 'stream' }: JobCursor, options: StreamDetails): StreamReader {
   const { promises = 'log', heartbeatMs, end = '[DONE]', read = defaultMeaning } = options
-  const rules = Array.isArray(end) ? (end as readonly EndRule[]) : [end as EndRule] // as: TypeScript does not narrow a readonly list
+  const rules: EndRule[] = [end].flat()
   const had = streamPositionOf(after)
   // Without a cursor nothing says where the stream resumes: what came in between is lost.
   const isLost = promises === 'lossy' || (promises === 'log' && had.seq > 0 && had.id === undefined)

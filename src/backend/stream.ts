@@ -122,13 +122,14 @@ async function open(
 ): Promise<Answer | ErrorControl | 'refused' | undefined> {
   const { promises, refusals = [] } = options
   const from = promises === 'log' ? reader.position.id : undefined
-  const answer = await openStream(request, asked, options, splitter, from, last).catch((error) => {
-    const { status = 0 } = error as TransportError // as: a thrown value of another kind has no status
-    if (status === 410 && from !== undefined) return 'gone' as const
-    if (refusals.includes(status)) return 'refused' as const
+  const answer = await openStream(request, asked, options, splitter, from, last).catch((error: TransportError) => {
+    if (error.status === 410 && from !== undefined) return error
+    if (refusals.includes(error.status ?? 0)) return 'refused' as const
     throw error
   })
-  if (from === undefined || (answer !== 'gone' && (typeof answer !== 'object' || !isControl(answer) || answer.status !== 410))) return answer as Answer // as: `gone` needs a cursor
+  // The status of a refused request. An answer has no field of that name.
+  const { status } = Object(answer)
+  if (status !== 410 || from === undefined) return answer as Exclude<typeof answer, TransportError> // as: an error that was caught has the status 410
   // The server no longer retains the cursor's message: the oldest one that it has comes later.
   reader.lose()
   return open(request, asked, options, splitter, reader)
