@@ -1,4 +1,4 @@
-/** A silence that is longer than usual makes a link suspect. A single read fetches what the link may have missed, and a link that has missed something is replaced. */
+/** An unusually long silence makes a link suspect. A single read fetches what it may have missed, and a link that has missed something is replaced. */
 
 import { describe, expect, test } from 'vitest'
 import { type Frame, isControl } from '../../src/protocol/frames.ts'
