@@ -54,7 +54,7 @@ export async function startJob(
   function idFrom(unique: string): string {
     const id = idOf ? idOf({ id: unique, subject }) : unique
     if (isJobId(id) && id.includes(unique)) return id
-    throw new TypeError(`idOf: expected a job id with ${show(unique)} in it, got ${show(id)}`)
+    throw new TypeError(`idOf: expected a job id of at most 256 UTF-8 bytes with ${show(unique)} in it, got ${show(id)}`)
   }
 
   /** Creates the job and takes its lease in one append: if this process dies right after, the lease expires and ends the job. */

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import type { Frame } from '../../src/protocol/frames.ts'
-import { asked, openOf } from './page-phases.ts'
+import { openOf, requestCount } from './page-phases.ts'
 import { problem } from './virtual-fetch.ts'
 import type { VirtualLog } from './virtual-log.ts'
 import { useVirtualPage } from './virtual-page.ts'
@@ -158,9 +158,9 @@ describe('a slow reader', () => {
     page.say('pagehide')
     await elapse(0)
     expect(openOf(world)).toEqual([])
-    const before = asked(world)
+    const before = requestCount(world)
     await elapse(10_000)
-    expect(asked(world)).toBe(before)
+    expect(requestCount(world)).toBe(before)
     world.http.faults = {}
     page.say('pageshow')
     await elapse(100)
@@ -185,7 +185,7 @@ describe('a long log', () => {
     expect(world.links.length).toBeGreaterThan(50_000 / windowBytes - 1)
     expect(world.links.length).toBeLessThan((4 * 50_000) / windowBytes + 2)
     // A used-up window does not lower a transport's rank.
-    expect(world.said('demoted')).toEqual([])
+    expect(world.diagnosticsOf('demoted')).toEqual([])
     expect(new Set(world.links.map(({ transport }) => transport))).toEqual(new Set(['websocket']))
     await expectNothingLeft(world)
   })

@@ -2,7 +2,7 @@
 
 import { describe, expect, test, vi } from 'vitest'
 import type { Subscription } from '../../src/types.ts'
-import { all, asked, mend } from './page-phases.ts'
+import { all, mend, requestCount } from './page-phases.ts'
 import { page, problem } from './virtual-fetch.ts'
 import { elapse, elapseRoughly } from './virtual-time.ts'
 import { failing, hanging, type Script, serving, virtualTransport } from './virtual-transport.ts'
@@ -44,7 +44,7 @@ describe('a router that answers 404 while containers are replaced', () => {
     expect(loop.state).toBe('running')
     expect(['waiting', 'connecting']).toContain(job.state.connection.phase)
     expect(job.state.connection.problem).toMatchObject({ reason: 'status', status: 404 })
-    expect(world.said('waiting').map((each) => ('reason' in each ? each.reason : ''))).toContain('unreachable')
+    expect(world.diagnosticsOf('waiting').map((each) => ('reason' in each ? each.reason : ''))).toContain('unreachable')
     await elapse(1500)
     mend(world)
     world.log.fill('42', 5)
@@ -134,7 +134,7 @@ describe('a gateway that answers 401 by itself', () => {
     await elapse(200)
     expect(loop).toMatchObject({ state: 'running', seqs: upTo(4) })
     expect(tokens).toBe(2)
-    expect(world.said('waiting')).toEqual([])
+    expect(world.diagnosticsOf('waiting')).toEqual([])
   })
 
   test('to a token source that always gives the same token: the client throws at once', async () => {
@@ -166,13 +166,13 @@ describe.each([
     const job = world.client.subscribe('42')
     const loop = run(job)
     await elapse(20)
-    const before = asked(world)
+    const before = requestCount(world)
     expect(before).toBeLessThanOrEqual(2)
     expect(job.state.connection).toMatchObject({ phase: 'waiting', problem: { status } })
-    expect(world.said('waiting')).toMatchObject([{ reason: 'busy' }])
+    expect(world.diagnosticsOf('waiting')).toMatchObject([{ reason: 'busy' }])
     if (retryAfterMs === undefined) return
     await elapseRoughly(retryAfterMs - 1000)
-    expect(asked(world)).toBe(before)
+    expect(requestCount(world)).toBe(before)
     mend(world)
     await elapseRoughly(retryAfterMs + 2000)
     expect(loop.seqs).toEqual(upTo(3))
@@ -180,13 +180,13 @@ describe.each([
 
   test('after a cut: no transport makes another request before', async () => {
     const { world, loop } = await live({ retry: { baseMs: 1, maxMs: 1000 } })
-    const before = asked(world)
+    const before = requestCount(world)
     turn(world, ...limited())
     await elapse(3000)
-    if (retryAfterMs === undefined) return expect(asked(world) - before).toBeLessThan(40) // with full jitter within a second, less and less often
-    expect(asked(world) - before).toBeLessThanOrEqual(2)
+    if (retryAfterMs === undefined) return expect(requestCount(world) - before).toBeLessThan(40) // with full jitter within a second, less and less often
+    expect(requestCount(world) - before).toBeLessThanOrEqual(2)
     await elapseRoughly(retryAfterMs - 4000)
-    expect(asked(world) - before).toBeLessThanOrEqual(2)
+    expect(requestCount(world) - before).toBeLessThanOrEqual(2)
     mend(world)
     await elapseRoughly(retryAfterMs + 5000)
     world.log.fill('42', 5)
@@ -234,7 +234,7 @@ describe('a Retry-After of thirty days', () => {
     const job = world.client.subscribe('42')
     const loop = run(job)
     await elapseRoughly(600_000)
-    expect(asked(world)).toBeLessThanOrEqual(2)
+    expect(requestCount(world)).toBeLessThanOrEqual(2)
     expect(loop.state).toBe('running')
     expect(job.state.connection.phase).toBe('waiting')
     expect((job.state.connection.retryAt ?? 0) - (performance.timeOrigin + performance.now())).toBeGreaterThan(MAX_TIMER_MS - 700_000)
@@ -266,7 +266,7 @@ describe('a cursor that is lost on the way', () => {
     await elapse(3000)
     const [lost] = world.links.slice(1)
     expect(lost?.request.isFresh).toBe(false)
-    expect(world.said('lost')).toContainEqual(expect.objectContaining({ reason: 'stale' }))
+    expect(world.diagnosticsOf('lost')).toContainEqual(expect.objectContaining({ reason: 'stale' }))
     expect(world.links.at(-1)?.request.isFresh).toBe(true)
     expect(world.links.length).toBeLessThanOrEqual(4)
     expect(loop.seqs).toEqual(upTo(6))
@@ -307,7 +307,7 @@ describe('a network on which the first frame takes six seconds', () => {
     expect(loop.seqs).toEqual(upTo(3))
     const tries = world.links.filter(({ transport }) => transport === 'websocket')
     expect(tries.length).toBe(2)
-    expect(world.said('probe-failed').filter(({ transport }) => transport === 'websocket')).toMatchObject([{ reason: 'timeout', afterMs: 5000 }])
+    expect(world.diagnosticsOf('probe-failed').filter(({ transport }) => transport === 'websocket')).toMatchObject([{ reason: 'timeout', afterMs: 5000 }])
   })
 
   test('delivers a finished job by a single read that takes as long', async () => {
@@ -316,7 +316,7 @@ describe('a network on which the first frame takes six seconds', () => {
     const loop = run(world.client.subscribe('42'))
     await elapseRoughly(20_000)
     expect(loop).toMatchObject({ state: 'ended', seqs: [1] })
-    expect(asked(world)).toBeLessThanOrEqual(12)
+    expect(requestCount(world)).toBeLessThanOrEqual(12)
   })
 
   test('is waited for from the start the next time, in this page and with its memory', async () => {
@@ -333,12 +333,12 @@ describe('a network on which the first frame takes six seconds', () => {
     await elapseRoughly(16_000)
     expect(first.seqs).toEqual(upTo(3))
     world.client.close()
-    const before = world.said('probe-failed').length
+    const before = world.diagnosticsOf('probe-failed').length
     const next = world.another()
     const loop = run(next.subscribe('42'))
     await elapseRoughly(6500)
     expect(loop.seqs).toEqual(upTo(3))
-    expect(world.said('probe-failed').length).toBe(before)
+    expect(world.diagnosticsOf('probe-failed').length).toBe(before)
     next.close()
   })
 })
@@ -357,13 +357,13 @@ describe('a token source', () => {
     const job = world.client.subscribe('42')
     const loop = run(job)
     await elapseRoughly(5100)
-    expect(world.said('probe-failed')).toMatchObject([{ transport: 'token', reason: 'timeout' }])
-    expect(world.said('waiting')).toMatchObject([{ reason: 'unreachable' }])
+    expect(world.diagnosticsOf('probe-failed')).toMatchObject([{ transport: 'token', reason: 'timeout' }])
+    expect(world.diagnosticsOf('waiting')).toMatchObject([{ reason: 'unreachable' }])
     await elapseRoughly(20_000)
     expect(asks).toBeGreaterThanOrEqual(2)
     expect(job.state.connection).toMatchObject({ attempt: expect.any(Number), problem: { transport: 'token', reason: 'timeout' } })
     expect(job.state.connection.attempt).toBeGreaterThanOrEqual(1)
-    expect(asked(world)).toBe(0)
+    expect(requestCount(world)).toBe(0)
     isBack = true
     await elapseRoughly(45_000)
     expect(loop.seqs).toEqual(upTo(3))
@@ -375,7 +375,7 @@ describe('a token source', () => {
     const loop = run(world.client.subscribe('42'))
     await elapse(1000)
     expect(loop.error).toMatchObject({ code: 'unreachable', message: expect.stringContaining('token (timeout)') })
-    expect(asked(world)).toBe(0)
+    expect(requestCount(world)).toBe(0)
     await expectNothingLeft(world)
   })
 
@@ -388,7 +388,7 @@ describe('a token source', () => {
     await elapseRoughly(5250)
     answers[0]?.('too late')
     await elapse(50)
-    expect(asked(world)).toBe(0)
+    expect(requestCount(world)).toBe(0)
     await elapseRoughly(30_000)
     expect(answers).toHaveLength(2)
     answers.at(-1)?.('good')
@@ -405,11 +405,11 @@ describe('a token source', () => {
     await elapse(50)
     expect(first.error).toMatchObject({ code: 'bad-request' })
     token = 'good'
-    const before = world.said('waiting').length
+    const before = world.diagnosticsOf('waiting').length
     const second = run(world.client.subscribe('42'))
     await elapse(50)
     expect(second).toMatchObject({ state: 'running', seqs: upTo(3) })
-    expect(world.said('waiting').length).toBe(before)
+    expect(world.diagnosticsOf('waiting').length).toBe(before)
   })
 })
 
@@ -433,7 +433,7 @@ test("a job subscribed to in the moment in which another job's only path ended w
   run(first)
   await elapse(500)
   expect(second).toMatchObject({ state: 'running', seqs: upTo(2) })
-  expect(world.said('waiting')).toEqual([])
+  expect(world.diagnosticsOf('waiting')).toEqual([])
 })
 
 test('the first read is repeated after a 401: a finished job is there at once although every transport hangs', async () => {
@@ -559,7 +559,7 @@ describe('a transport that is available only at times', () => {
 })
 
 describe('a pause is reported once, with its length and its reason', () => {
-  const waits = (world: World): unknown[] => world.said('waiting').map((each) => ('ms' in each ? { ms: each.ms, reason: each.reason } : each))
+  const waits = (world: World): unknown[] => world.diagnosticsOf('waiting').map((each) => ('ms' in each ? { ms: each.ms, reason: each.reason } : each))
 
   test.each([
     ['no transport delivers', 'unreachable', (world: World) => turn(world, failing('network'), 'break')],
@@ -616,7 +616,7 @@ describe('a session that expired at the single sign-on proxy', () => {
     await elapse(4000)
     expect(loop.state).toBe('running')
     expect(job.state.connection).toMatchObject({ problem: { reason: 'redirected', transport: 'read-once' } })
-    expect(world.said('probe-failed')).toContainEqual(expect.objectContaining({ transport: 'read-once', reason: 'redirected' }))
+    expect(world.diagnosticsOf('probe-failed')).toContainEqual(expect.objectContaining({ transport: 'read-once', reason: 'redirected' }))
     expect(spies.warn).toHaveBeenCalledTimes(1)
     expect(String(spies.warn.mock.calls[0])).toContain('session')
     for (const name of NAMES) world.transports[name].script = serving(world.log)

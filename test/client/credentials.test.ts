@@ -1,4 +1,4 @@
-/** Credentials over real sockets: when the token source is called, what happens when a token expires in the middle of a stream, and where a token never appears. */
+/** Credentials over real sockets: when the token source is called, what an expiry in the middle of a stream does, and where a token never appears. */
 
 import { once } from 'node:events'
 import http from 'node:http'

@@ -367,7 +367,7 @@ describe('bye', () => {
     expect(loop.seqs).toEqual(upTo(5))
     expect(world.starts).toEqual(['websocket@0', 'websocket@2100'])
     expect(world.links[1]?.request.jobs[0]?.after).toBe('e1-3')
-    expect(world.said('lost')).toMatchObject([{ reason: 'bye' }])
+    expect(world.diagnosticsOf('lost')).toMatchObject([{ reason: 'bye' }])
   })
 })
 
@@ -378,7 +378,7 @@ test('a server that says bye at once, again and again, without a retryMs, does n
   const loop = run(world.client.subscribe('42'))
   await elapse(2000)
   expect(world.links.length).toBeLessThan(6)
-  expect(world.said('waiting').slice(0, 4)).toMatchObject([{ ms: 125 }, { ms: 250 }, { ms: 500 }, { ms: 1000 }])
+  expect(world.diagnosticsOf('waiting').slice(0, 4)).toMatchObject([{ ms: 125 }, { ms: 250 }, { ms: 500 }, { ms: 1000 }])
   expect(loop.state).toBe('running')
 })
 
@@ -400,7 +400,7 @@ describe('a server that breaks the protocol', () => {
     world.log.fill('42', 6)
     await elapse(500)
     expect(loop.seqs).toEqual(upTo(6))
-    expect(world.said('lost')).toMatchObject([{ reason: 'protocol' }])
+    expect(world.diagnosticsOf('lost')).toMatchObject([{ reason: 'protocol' }])
     expect(world.links[1]?.request.jobs[0]?.after).toBe('e1-3')
   })
 
@@ -441,7 +441,7 @@ describe('a server that breaks the protocol', () => {
     await elapse(5500)
     expect(silent?.isOpen).toBe(false)
     expect(loop.seqs).toEqual(upTo(8))
-    expect(world.said('lost')).toMatchObject([{ reason: 'silent' }])
+    expect(world.diagnosticsOf('lost')).toMatchObject([{ reason: 'silent' }])
   })
 
   test('heartbeats keep a quiet link alive', async () => {

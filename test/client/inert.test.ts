@@ -10,7 +10,7 @@ useVirtualTime()
 
 const ALL_HANGING = { websocket: hanging, sse: hanging, 'long-poll': hanging, 'short-poll': hanging }
 
-describe('inert', () => {
+describe('a subscription', () => {
   test('subscribe, state and an iterator make no request', async () => {
     const world = createWorld()
     const job = world.client.subscribe('42')
@@ -122,7 +122,7 @@ describe('without a reader', () => {
     world.log.fill('42', 9000)
     await elapse(50)
     expect(job.state).toMatchObject({ progress: { current: 9000 }, lastEventId: 'e1-9000' })
-    expect(world.said('paused')).toEqual([])
+    expect(world.diagnosticsOf('paused')).toEqual([])
   })
 
   test('the snapshot alone tells the end of a finished job', async () => {
@@ -185,7 +185,7 @@ describe('without a reader', () => {
     job.onChange(() => {})
     await elapse(50)
     expect(job.state).toMatchObject({ error: undefined, progress: { current: 50 } })
-    expect(world.said('gap')).toMatchObject([{ job: '42', missed: 17 }])
+    expect(world.diagnosticsOf('gap')).toMatchObject([{ job: '42', missed: 17 }])
   })
 })
 
@@ -275,7 +275,7 @@ describe('the result, with a reader,', () => {
       }
     })()
     await elapse(100)
-    expect(world.said('paused')).toHaveLength(1)
+    expect(world.diagnosticsOf('paused')).toHaveLength(1)
     world.log.fill('42', 60)
     world.log.append('42', 'succeeded', 7)
     await elapse(200)

@@ -156,7 +156,7 @@ const phases: Record<string, Phase & { subscribe?: { after: string } }> = {
     ms: 200,
     hasValues: true,
     check: (world) => {
-      expect(world.said('paused')).toHaveLength(1)
+      expect(world.diagnosticsOf('paused')).toHaveLength(1)
       expect(world.open).toEqual([])
     }
   },

@@ -32,21 +32,21 @@ test('the winner is remembered by base URL, with its latency', async () => {
   const world = await follow({ memory, scripts: { websocket: hanging } })
   await elapse(500)
   expect(memory.entries.get(KEY)).toMatchObject({ transport: 'sse', latencyMs: 10 })
-  expect(world.said('remembered')).toMatchObject([{ transport: 'sse' }])
+  expect(world.diagnosticsOf('remembered')).toMatchObject([{ transport: 'sse' }])
 })
 
 test('the remembered winner starts first, and the others stay staggered behind it', async () => {
   const world = await follow({ memory: won('long-poll'), scripts: { websocket: hanging, sse: hanging, 'long-poll': hanging, 'short-poll': hanging } })
   await elapse(1000)
   expect(world.starts).toEqual(['long-poll@0', 'websocket@250', 'sse@500', 'short-poll@750'])
-  expect(world.said('recalled')).toMatchObject([{ transport: 'long-poll' }])
+  expect(world.diagnosticsOf('recalled')).toMatchObject([{ transport: 'long-poll' }])
 })
 
 test('a remembered lesser transport is replaced by a better one that delivers', async () => {
   const world = await follow({ memory: won('short-poll') })
   await elapse(400)
   expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
-  expect(world.said('switched')).toMatchObject([{ from: 'short-poll', transport: 'websocket' }])
+  expect(world.diagnosticsOf('switched')).toMatchObject([{ from: 'short-poll', transport: 'websocket' }])
 })
 
 test('a remembered best transport starts alone', async () => {
@@ -112,7 +112,7 @@ describe('a memory that', () => {
 test('memory: false neither reads nor writes one', async () => {
   const world = await follow({ memory: false })
   expect(world.starts).toEqual(['websocket@0'])
-  expect(world.said('remembered')).toEqual([])
+  expect(world.diagnosticsOf('remembered')).toEqual([])
 })
 
 describe('the demotion of a transport', () => {
@@ -123,7 +123,7 @@ describe('the demotion of a transport', () => {
     world.log.fill('42', 3)
     run(world.client.subscribe('42'))
     await elapse(3000)
-    expect(world.said('demoted')).toMatchObject([{ transport: 'websocket' }])
+    expect(world.diagnosticsOf('demoted')).toMatchObject([{ transport: 'websocket' }])
     world.client.close()
 
     const next = await follow({ memory })

@@ -1,7 +1,7 @@
 /** A page is put away while it reads several jobs, one of them paused or just added. When it is back, only the jobs that are read are resumed. */
 
 import { describe, expect, test, vi } from 'vitest'
-import { asked, busy, mend, openOf } from './page-phases.ts'
+import { busy, mend, openOf, requestCount } from './page-phases.ts'
 import { useVirtualPage } from './virtual-page.ts'
 import { elapse, elapseRoughly } from './virtual-time.ts'
 import { hanging, type Script } from './virtual-transport.ts'
@@ -19,7 +19,7 @@ test('with one reader paused and one reading: only the second resumes, the first
   const loop = run(world.client.subscribe('43'))
   await elapse(500)
   await first
-  expect(world.said('paused')).toHaveLength(1)
+  expect(world.diagnosticsOf('paused')).toHaveLength(1)
   page.say('pagehide')
   await elapse(0)
   expect(openOf(world)).toEqual([])
@@ -55,9 +55,9 @@ describe('a transport that cannot change its jobs in place', () => {
     page.say('pagehide')
     await elapse(0)
     expect(openOf(world)).toEqual([])
-    const before = asked(world)
+    const before = requestCount(world)
     await elapseRoughly(60_000)
-    expect(asked(world)).toBe(before)
+    expect(requestCount(world)).toBe(before)
     expect(vi.getTimerCount()).toBe(0)
     mend(world)
     page.say('pageshow')

@@ -2,7 +2,7 @@
 
 import { describe, expect, test, vi } from 'vitest'
 import type { Subscription } from '../../src/types.ts'
-import { all, asked, mend, openOf, type Phase, phases, reach } from './page-phases.ts'
+import { all, mend, openOf, type Phase, phases, reach, requestCount } from './page-phases.ts'
 import { type LifeEvent, useVirtualPage } from './virtual-page.ts'
 import { elapse, elapseRoughly } from './virtual-time.ts'
 import { failing } from './virtual-transport.ts'
@@ -22,10 +22,10 @@ describe.each(Object.entries(phases))('put away while %s', (_, phase) => {
     await elapse(0)
     expect(openOf(world)).toEqual([])
     expect(vi.getTimerCount()).toBe(0)
-    const before = asked(world)
+    const before = requestCount(world)
     world.log.fill('42', 60)
     await elapseRoughly(120_000)
-    expect(asked(world)).toBe(before)
+    expect(requestCount(world)).toBe(before)
     expect(vi.getTimerCount()).toBe(0)
     phase.mend?.(world)
     page.say(back)
@@ -49,10 +49,10 @@ describe.each(Object.entries(phases))('put away while %s', (_, phase) => {
     await expectNothingLeft(world)
     expect(loop.state).toBe('ended')
     expect(page.listeners).toBe(0)
-    const before = asked(world)
+    const before = requestCount(world)
     page.say('pageshow')
     await elapseRoughly(60_000)
-    expect(asked(world)).toBe(before)
+    expect(requestCount(world)).toBe(before)
   })
 })
 
@@ -92,11 +92,11 @@ test('left and back in one task, because nothing runs while the page is away: no
   const { world, job } = await reach(phases.live as Phase) // as: it is there
   page.say('pagehide')
   await elapse(0)
-  const before = asked(world)
+  const before = requestCount(world)
   job.close()
   page.say('pageshow')
   await elapse(100)
-  expect(asked(world)).toBe(before)
+  expect(requestCount(world)).toBe(before)
   await expectNothingLeft(world)
 })
 
@@ -105,25 +105,28 @@ function permutations<T>(values: readonly T[]): T[][] {
   return values.flatMap((first, index) => permutations(values.toSpliced(index, 1)).map((rest) => [first, ...rest]))
 }
 
-test.each(permutations<LifeEvent>(['freeze', 'pagehide', 'pageshow', 'resume']).map((order) => [order.join(', '), order] as const))('%s', async (_, order) => {
-  const { world, loop } = await reach(phases.live as Phase) // as: it is there
-  let count = 3
-  for (const event of order) {
-    page.say(event)
+test.each(permutations<LifeEvent>(['freeze', 'pagehide', 'pageshow', 'resume']).map((order) => [order.join(', '), order] as const))(
+  'in the order %s: nothing is open while the page is away, and every event arrives',
+  async (_, order) => {
+    const { world, loop } = await reach(phases.live as Phase) // as: it is there
+    let count = 3
+    for (const event of order) {
+      page.say(event)
+      await elapse(100)
+      count += 5
+      world.log.fill('42', count)
+      await elapse(100)
+      const isAway = event === 'pagehide' || event === 'freeze'
+      expect(openOf(world)).toEqual(isAway ? [] : ['websocket'])
+      if (!isAway) expect(loop.seqs).toEqual(upTo(count))
+    }
+    page.say('pageshow')
     await elapse(100)
-    count += 5
-    world.log.fill('42', count)
-    await elapse(100)
-    const isAway = event === 'pagehide' || event === 'freeze'
-    expect(openOf(world)).toEqual(isAway ? [] : ['websocket'])
-    if (!isAway) expect(loop.seqs).toEqual(upTo(count))
+    expect(loop.seqs).toEqual(upTo(count))
+    // One link at the start, and one for each return.
+    expect(world.links.length).toBeLessThanOrEqual(3)
   }
-  page.say('pageshow')
-  await elapse(100)
-  expect(loop.seqs).toEqual(upTo(count))
-  // One link at the start, and one for each return.
-  expect(world.links.length).toBeLessThanOrEqual(3)
-})
+)
 
 test('a pause that the server asked for passes while the page is away, and does not begin again at a second event', async () => {
   const { world, loop } = await reach(phases['pausing because the server asked for it'] as Phase) // as: it is there
@@ -137,27 +140,24 @@ test('a pause that the server asked for passes while the page is away, and does 
   expect(loop.seqs).toEqual(upTo(3))
 })
 
-test.each(['WebKit, which cuts what a page reads just before it tells that the page is put away', 'a cut that has nothing to do with it'])(
-  '%s',
-  async (whose) => {
-    const isWebKit = whose.startsWith('WebKit')
-    const { world, loop } = await reach(phases.live as Phase) // as: it is there
-    for (let round = 0; round < 3; round += 1) {
-      world.open[0]?.fail('cut')
-      await elapse(isWebKit ? 10 : 1500)
-      page.say('pagehide')
-      await elapse(1000)
-      page.say('pageshow')
-      await elapse(1000)
-    }
-    world.log.fill('42', 9)
-    await elapse(50)
-    expect(loop.seqs).toEqual(upTo(9))
-    // Only a cut of a page that stays counts against a transport.
-    expect(world.said('demoted').length > 0).toBe(!isWebKit)
-    expect(world.open.map(({ transport }) => transport)).toEqual([isWebKit ? 'websocket' : 'sse'])
+test.each(['just before pagehide, as in WebKit, does not demote', 'long before pagehide demotes'])('a cut %s the transport', async (when) => {
+  const isWebKit = when.includes('WebKit')
+  const { world, loop } = await reach(phases.live as Phase) // as: it is there
+  for (let round = 0; round < 3; round += 1) {
+    world.open[0]?.fail('cut')
+    await elapse(isWebKit ? 10 : 1500)
+    page.say('pagehide')
+    await elapse(1000)
+    page.say('pageshow')
+    await elapse(1000)
   }
-)
+  world.log.fill('42', 9)
+  await elapse(50)
+  expect(loop.seqs).toEqual(upTo(9))
+  // Only a cut of a page that stays counts against a transport.
+  expect(world.diagnosticsOf('demoted').length > 0).toBe(!isWebKit)
+  expect(world.open.map(({ transport }) => transport)).toEqual([isWebKit ? 'websocket' : 'sse'])
+})
 
 test('the memory is read again where the page was put away meanwhile', async () => {
   const winner = { transport: 'long-poll', latencyMs: 5, at: performance.timeOrigin + performance.now(), records: {} }

@@ -16,7 +16,7 @@ export const busy =
     link.after(10, () => link.push({ control: 'error', status: 503, code: 'busy', message: 'busy', retryAfterMs }))
 
 /** How many links and requests there were. */
-export const asked = (world: World): number => world.links.length + world.http.asked.length
+export const requestCount = (world: World): number => world.links.length + world.http.asked.length
 export const openOf = (world: World): string[] => [
   ...world.open.map(({ transport }) => transport),
   ...world.http.asked.filter(({ isOpen }) => isOpen).map(({ resource }) => resource)
@@ -45,7 +45,7 @@ export const phases: Record<string, Phase> = {
       token = new Promise(() => {})
     },
     ms: 100,
-    check: (world) => expect(asked(world)).toBe(0),
+    check: (world) => expect(requestCount(world)).toBe(0),
     mend() {
       token = 'secret'
     }
@@ -88,7 +88,7 @@ export const phases: Record<string, Phase> = {
     bufferSize: 10,
     begin: ({ log }) => log.fill('42', 50),
     ms: 200,
-    check: (world) => expect(world.said('live')).not.toEqual([])
+    check: (world) => expect(world.diagnosticsOf('live')).not.toEqual([])
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test, vi } from 'vitest'
 import type { Subscription } from '../../src/types.ts'
-import { asked, mend, type Phase, phases, reach } from './page-phases.ts'
+import { mend, type Phase, phases, reach, requestCount } from './page-phases.ts'
 import { type LifeEvent, useVirtualPage } from './virtual-page.ts'
 import { elapse, elapseRoughly, settle, throttleTimers } from './virtual-time.ts'
 import { failing, hanging, type Script, serving } from './virtual-transport.ts'
@@ -13,7 +13,7 @@ const page = useVirtualPage()
 
 test('repeated offline, online and visibility events in one task lead to a handful of requests', async () => {
   const { world, loop } = await reach(phases.live as Phase) // as: it is there
-  const before = asked(world)
+  const before = requestCount(world)
   const events: LifeEvent[] = ['pagehide', 'freeze', 'resume', 'pageshow']
   for (let round = 0; round < 20; round += 1) for (const event of events) page.say(event)
   for (let round = 0; round < 20; round += 1) {
@@ -24,7 +24,7 @@ test('repeated offline, online and visibility events in one task lead to a handf
     page.change(`net-${round % 3}`)
   }
   await elapse(2000)
-  expect(asked(world) - before).toBeLessThanOrEqual(4)
+  expect(requestCount(world) - before).toBeLessThanOrEqual(4)
   world.log.fill('42', 9)
   await elapse(50)
   expect(loop.seqs).toEqual(upTo(9))
@@ -33,16 +33,16 @@ test('repeated offline, online and visibility events in one task lead to a handf
 test('twenty such events during a silence lead to one single read', async () => {
   const { world, job } = await reach(phases.live as Phase) // as: it is there
   await elapse(3000)
-  const before = asked(world)
+  const before = requestCount(world)
   for (let round = 0; round < 20; round += 1) {
     page.show(true)
     page.connect(true)
     page.change('wifi')
   }
   await elapse(500)
-  expect(asked(world) - before).toBe(1)
+  expect(requestCount(world) - before).toBe(1)
   expect(job.state.connection).toMatchObject({ phase: 'live', transport: 'websocket' })
-  expect(world.said('lost')).toEqual([])
+  expect(world.diagnosticsOf('lost')).toEqual([])
 })
 
 describe('offline', () => {
@@ -58,14 +58,14 @@ describe('offline', () => {
     isDown(world)
     await elapse(1000)
     expect(job.state.connection.phase).toBe('offline')
-    const before = asked(world)
+    const before = requestCount(world)
     await elapseRoughly(25_000)
     page.show(false)
     page.show(true)
     page.change('none')
     await elapse(50)
     expect(job.state.connection.phase).toBe('offline')
-    expect(asked(world) - before).toBe(0)
+    expect(requestCount(world) - before).toBe(0)
     mend(world)
     world.log.fill('42', 8)
     page.connect(true)
@@ -82,7 +82,7 @@ describe('offline', () => {
     await elapse(3000)
     page.connect(false)
     await elapse(1000)
-    expect(world.said('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
+    expect(world.diagnosticsOf('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
     expect(job.state.connection.phase).toBe('offline')
   })
 
@@ -108,7 +108,7 @@ describe('offline', () => {
 
   test('and online again do not shorten a pause that the server asked for', async () => {
     const { world, job } = await reach(phases['pausing because the server asked for it'] as Phase) // as: it is there
-    const before = asked(world)
+    const before = requestCount(world)
     mend(world)
     for (let round = 0; round < 5; round += 1) {
       page.connect(false)
@@ -119,14 +119,14 @@ describe('offline', () => {
       page.say('resume')
       await elapse(1000)
     }
-    expect(asked(world)).toBe(before)
+    expect(requestCount(world)).toBe(before)
     expect(job.state.connection.phase).toBe('waiting')
     await elapseRoughly(36_000)
     expect(job.state.connection.phase).toBe('live')
   })
 })
 
-describe('the machine has slept for an hour', () => {
+describe('a sleep of an hour', () => {
   const sleep = (): void => void vi.setSystemTime(Date.now() + 3_600_000)
 
   /** Serves the events so far and then nothing more, as a connection that did not survive the sleep. */
@@ -144,10 +144,10 @@ describe('the machine has slept for an hour', () => {
     world.log.fill('42', 3)
     const loop = run(world.client.subscribe('42'))
     await elapse(3000)
-    const before = asked(world)
+    const before = requestCount(world)
     sleep()
     world.transports.websocket.script = serving(world.log)
-    return { world, loop, reads: () => asked(world) - before }
+    return { world, loop, reads: () => requestCount(world) - before }
   }
 
   /** What can reveal the sleep, and after how many ms at the latest. Without any event it is half a heartbeat. */
@@ -179,11 +179,11 @@ describe('the machine has slept for an hour', () => {
     await elapse(3000)
     world.log.fill('42', 4)
     await elapse(50)
-    const before = asked(world)
+    const before = requestCount(world)
     sleep()
     page.show(true)
     await elapse(20)
-    expect(asked(world) - before).toBe(1)
+    expect(requestCount(world) - before).toBe(1)
   })
 
   test.each(signs)('noticed by %s: a single read that brings more than the link replaces the link', async (_, tell, ms) => {
@@ -193,7 +193,7 @@ describe('the machine has slept for an hour', () => {
     await elapseRoughly(ms)
     expect(loop.seqs).toEqual(upTo(5))
     await elapse(600)
-    expect(world.said('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
+    expect(world.diagnosticsOf('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
     expect(world.open.map(({ transport, startedAt }) => [transport, startedAt > 3000])).toEqual([['websocket', true]])
     // One single read beside the old link, the new link, and the first read of its race.
     expect(reads()).toBeLessThanOrEqual(3)
@@ -206,7 +206,7 @@ describe('the machine has slept for an hour', () => {
     const { world, reads } = await asleep(true)
     tell()
     await elapseRoughly(40_000)
-    expect(world.said('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
+    expect(world.diagnosticsOf('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
     expect(world.open.map(({ startedAt }) => startedAt > 3000)).toEqual([true])
     expect(reads()).toBeLessThanOrEqual(5)
   })
@@ -246,7 +246,7 @@ describe('a page that is hidden, whose timers fire once a minute (Chrome, after 
     hide(true)
     await passMinutes(240)
     expect(reads()).toBeLessThanOrEqual(visible + 2)
-    expect(world.said('lost')).toEqual([])
+    expect(world.diagnosticsOf('lost')).toEqual([])
     expect(job.state.connection).toMatchObject({ phase: 'live', transport: 'websocket' })
     world.log.fill('42', 5)
     await settle()
@@ -261,7 +261,7 @@ describe('a page that is hidden, whose timers fire once a minute (Chrome, after 
     if (link) link.push = () => {}
     world.log.fill('42', 6)
     await passMinutes(5)
-    expect(world.said('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
+    expect(world.diagnosticsOf('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
     expect(loop.seqs).toEqual(upTo(6))
     expect(world.open.map(({ transport }) => transport)).toEqual(['websocket'])
   })
@@ -273,7 +273,7 @@ describe('a page that is hidden, whose timers fire once a minute (Chrome, after 
     world.http.faults.events = 'hang'
     world.open[0]?.fail('cut')
     await passMinutes(10)
-    expect(world.said('probe-failed').map(({ transport }) => transport)).toContain('websocket')
+    expect(world.diagnosticsOf('probe-failed').map(({ transport }) => transport)).toContain('websocket')
     mend(world)
     world.log.fill('42', 6)
     await passMinutes(5)

@@ -55,7 +55,7 @@ describe('lost to retention', () => {
     })
     expect(loop.seqs).toEqual([...upTo(3), 3, ...upTo(20, 11)])
     expect(gapOf(loop.events)).toMatchObject({ id: 'e1-3', seq: 3, job: '42', data: { missed: 7, reason: 'retention' } })
-    expect(world.said('gap')).toMatchObject([{ job: '42', missed: 7 }])
+    expect(world.diagnosticsOf('gap')).toMatchObject([{ job: '42', missed: 7 }])
     expect(job.state.lastEventId).toBe('e1-20')
   })
 

@@ -36,7 +36,7 @@ describe('jobs share one link', () => {
     for (const loop of loops.values()) expect(loop.seqs).toEqual(upTo(60))
     expect(world.open).toHaveLength(1)
     expect(world.open[0]?.jobs.map(({ job }) => job).sort()).toEqual(['1', '2', '3'])
-    expect(world.said('lost')).toEqual([])
+    expect(world.diagnosticsOf('lost')).toEqual([])
   })
 
   test('and while another link is needed, the other transports are candidates', async () => {
@@ -138,12 +138,12 @@ describe('two readers of one job', () => {
     }
     await elapse(50)
     expect(fast.seqs).toEqual(upTo(200))
-    expect(world.said('paused')).toHaveLength(1)
-    expect(world.said('resumed')).toEqual([])
+    expect(world.diagnosticsOf('paused')).toHaveLength(1)
+    expect(world.diagnosticsOf('resumed')).toEqual([])
     while (seqs.length < 200) await take()
     expect(seqs).toEqual(upTo(200))
-    expect(world.said('resumed').length).toBeGreaterThan(1)
-    expect(world.said('gap')).toEqual([])
+    expect(world.diagnosticsOf('resumed').length).toBeGreaterThan(1)
+    expect(world.diagnosticsOf('gap')).toEqual([])
     world.log.append('42', 'succeeded')
     await take()
     expect(fast.state).toBe('ended')
@@ -175,9 +175,9 @@ describe('two readers of one job', () => {
     const first = iterator.next()
     await elapse(50)
     await first
-    expect(world.said('paused')).toHaveLength(1)
+    expect(world.diagnosticsOf('paused')).toHaveLength(1)
     for (let taken = 0; taken < 4; taken += 1) await iterator.next()
-    expect(world.said('resumed')).toHaveLength(1)
+    expect(world.diagnosticsOf('resumed')).toHaveLength(1)
     await iterator.return?.()
   })
 })

@@ -1,4 +1,4 @@
-/** A silence that is longer than usual makes a link suspect. A single read fetches what the link may have missed, and a link that has missed something is replaced. */
+/** An unusually long silence makes a link suspect. A single read fetches what it may have missed, and a link that has missed something is replaced. */
 
 import { describe, expect, test } from 'vitest'
 import { type Frame, isControl } from '../../src/protocol/frames.ts'
@@ -69,8 +69,8 @@ describe('a connection that falls silent without a close', () => {
       world.log.append('42', 'succeeded')
       await elapse(100)
       expect(loop).toMatchObject({ state: 'ended', seqs: upTo(201) })
-      expect(world.said('suspected')).toMatchObject([{ transport: name }])
-      expect(world.said('lost')).toMatchObject([{ transport: name, reason: 'silent' }])
+      expect(world.diagnosticsOf('suspected')).toMatchObject([{ transport: name }])
+      expect(world.diagnosticsOf('lost')).toMatchObject([{ transport: name, reason: 'silent' }])
     }
   )
 
@@ -86,7 +86,7 @@ describe('a connection that falls silent without a close', () => {
 test('a short poll needs no single read beside it: it reads after each pause anyway', async () => {
   const { world, loop } = await lively('short-poll')
   await elapse(20_000)
-  expect(world.said('suspected')).toEqual([])
+  expect(world.diagnosticsOf('suspected')).toEqual([])
   world.log.append('42', 'succeeded')
   await elapse(100)
   expect(loop.state).toBe('ended')
@@ -100,7 +100,7 @@ describe('a job that falls quiet', () => {
     expect(world.http.asked.length - before).toBeLessThanOrEqual(10)
     await elapseRoughly(60 * 60_000)
     expect(world.http.asked.length - before).toBeLessThanOrEqual(13)
-    expect(world.said('lost')).toEqual([])
+    expect(world.diagnosticsOf('lost')).toEqual([])
     expect(world.links.map(({ transport }) => transport)).toEqual(['websocket'])
     world.log.append('42', 'succeeded')
     await elapse(100)
@@ -115,7 +115,7 @@ describe('a job that falls quiet', () => {
       await work(20)
     }
     expect(world.http.asked.length - before).toBeLessThanOrEqual(3)
-    expect(world.said('lost')).toEqual([])
+    expect(world.diagnosticsOf('lost')).toEqual([])
   })
 
   test('and whose next event comes during the single read keeps its connection', async () => {
@@ -126,7 +126,7 @@ describe('a job that falls quiet', () => {
     world.log.fill('42', 102)
     await elapse(500)
     expect(loop.seqs).toEqual(upTo(102))
-    expect(world.said('lost')).toEqual([])
+    expect(world.diagnosticsOf('lost')).toEqual([])
   })
 })
 
@@ -143,8 +143,8 @@ describe('a single read that fails', () => {
     const { world, loop, work } = await lively()
     world.http.faults.events = fault
     await elapse(12_000)
-    expect(world.said('suspected').length).toBeGreaterThan(0)
-    expect(world.said('lost')).toEqual([])
+    expect(world.diagnosticsOf('suspected').length).toBeGreaterThan(0)
+    expect(world.diagnosticsOf('lost')).toEqual([])
     await work(20)
     expect(loop.state).toBe('running')
     expect(loop.seqs).toEqual(upTo(120))
@@ -164,7 +164,7 @@ test('a connection with heartbeats but no events is replaced', async () => {
   world.log.fill('42', 5)
   await elapse(3000)
   expect(loop.seqs).toEqual(upTo(5))
-  expect(world.said('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
+  expect(world.diagnosticsOf('lost')).toMatchObject([{ transport: 'websocket', reason: 'silent' }])
 })
 
 test('a quiet job: no single reads once its pauses are known, and a dead connection is noticed within two and a half heartbeats', async () => {
@@ -177,9 +177,9 @@ test('a quiet job: no single reads once its pauses are known, and a dead connect
     world.log.fill('42', minute)
   }
   await elapse(100)
-  expect(world.said('suspected').length).toBeLessThanOrEqual(4)
-  expect(world.said('lost')).toEqual([])
+  expect(world.diagnosticsOf('suspected').length).toBeLessThanOrEqual(4)
+  expect(world.diagnosticsOf('lost')).toEqual([])
   mute()
   await elapseRoughly(37_500)
-  expect(world.said('lost')).toMatchObject([{ reason: 'silent' }])
+  expect(world.diagnosticsOf('lost')).toMatchObject([{ reason: 'silent' }])
 })

@@ -1,7 +1,7 @@
 /** A token is refused after something was read, or beside something that is read. */
 
 import { expect, test } from 'vitest'
-import { asked } from './page-phases.ts'
+import { requestCount } from './page-phases.ts'
 import { problem } from './virtual-fetch.ts'
 import { elapse, elapseRoughly } from './virtual-time.ts'
 import type { Script } from './virtual-transport.ts'
@@ -45,14 +45,14 @@ test.each([true, false])('single requests of a slow reader are refused once, the
   }
   await take(1)
   await elapse(100)
-  expect(world.said('paused')).toHaveLength(1)
+  expect(world.diagnosticsOf('paused')).toHaveLength(1)
   world.log.fill('42', 60)
   token = 'new'
   world.http.faults.events = problem(401, 'unauthorized')
-  const before = asked(world)
+  const before = requestCount(world)
   await take(25)
   await elapse(1000)
-  expect(asked(world) - before).toBeLessThan(20)
+  expect(requestCount(world) - before).toBeLessThan(20)
   world.http.faults = {}
   await take(34)
   expect(seqs).toEqual(upTo(60))

@@ -23,7 +23,7 @@ export interface World {
   readonly transports: Record<Name, VirtualTransport>
   /** When links were opened, as `name@ms`. */
   readonly starts: string[]
-  said(type: Diagnostic['type']): Diagnostic[]
+  diagnosticsOf(type: Diagnostic['type']): Diagnostic[]
   another(options?: Omit<ClientOptions, 'transports'>): Client
 }
 
@@ -70,7 +70,7 @@ export function createWorld({ scripts = {}, canUpdate = true, httpDelayMs = 10, 
     get starts() {
       return links.map((link) => `${link.transport}@${link.startedAt - startedAt}`)
     },
-    said: (type) => diagnostics.filter((each) => each.type === type)
+    diagnosticsOf: (type) => diagnostics.filter((each) => each.type === type)
   }
   worlds.push(world)
   return world

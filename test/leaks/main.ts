@@ -1,6 +1,6 @@
 /**
- * Subscribes and leaves a thousand times in the middle of faults, and measures what is left: `node --expose-gc test/leaks/main.ts --cycles 1000`. It is a process of its own,
- * so that heap, timers and sockets are only its own. Prints what it measured; exits with 1 where something has leaked.
+ * Subscribes and leaves a thousand times in the middle of faults, and measures what is left: `node --expose-gc test/leaks/main.ts --cycles 1000`.
+ * It is a process of its own, so that heap, timers and sockets are only its own. Prints what it measured; exits with 1 where something has leaked.
  */
 
 import { getEventListeners } from 'node:events'

@@ -358,7 +358,10 @@ describe('POST start', () => {
     const [start, onError] = [vi.fn(), vi.fn()]
     const served = await serve({ start, idOf, onError })
     expect((await served.post('', '1')).status).toBe(500)
-    expect(onError.mock.calls[0]?.[0]).toMatchObject({ name: 'TypeError', message: expect.stringMatching(/^idOf: expected a job id with .* in it, got /) })
+    expect(onError.mock.calls[0]?.[0]).toMatchObject({
+      name: 'TypeError',
+      message: expect.stringMatching(/^idOf: expected a job id of at most 256 UTF-8 bytes with .* in it, got /)
+    })
     expect(start).not.toHaveBeenCalled()
   })
 

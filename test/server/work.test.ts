@@ -260,7 +260,7 @@ describe('close', () => {
     const memory = memoryLog()
     const log = wrapLog(memory, {
       async read(...asked) {
-        await new Promise((resolve) => setTimeout(resolve, 20))
+        await new Promise((resolve) => setTimeout(resolve, 10))
         return memory.read(...asked)
       }
     })
@@ -268,7 +268,7 @@ describe('close', () => {
     const release = Promise.withResolvers<void>()
     const running = served.jobs.run('42', async (job) => {
       await release.promise
-      for (let n = 0; n < 40; n += 1) await job.output('x'.repeat(60_000))
+      for (let n = 0; n < 10; n += 1) await job.output('x'.repeat(60_000))
       return 'done'
     })
     await eventually(() => types(served, '42')).toContain('started')
@@ -280,7 +280,7 @@ describe('close', () => {
     await running
     await closed
     await Promise.all([stream.ended, socket.closed])
-    for (const each of [stream, socket]) expect(each.events().map(({ type }) => type)).toEqual(['queued', 'started', ...Array(40).fill('output'), 'succeeded'])
+    for (const each of [stream, socket]) expect(each.events().map(({ type }) => type)).toEqual(['queued', 'started', ...Array(10).fill('output'), 'succeeded'])
   })
 
   test('a reader that does not take the end in time gets the bye all the same', async () => {

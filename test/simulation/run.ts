@@ -1,6 +1,7 @@
 /**
  * Plays random schedules: `node test/simulation/run.ts --runs 10000 [--seed N] [--path P]`.
- * `--quick` doesn't shrink a failure. `--go-on` lists each failure by its path and goes on. `--trace` prints everything that happens. `--mistake NAME` makes the client make that mistake, and only the checks that must find it count.
+ * `--quick` doesn't shrink a failure. `--go-on` lists each failure by its path and goes on. `--trace` prints everything that happens.
+ * `--mistake NAME` makes the client make that mistake, and only the checks that must find it count.
  * `--strict` also fails where a kind of fault took effect in less than one of twenty schedules, or where the median schedule had less than three faults.
  */
 
