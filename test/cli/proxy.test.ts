@@ -49,7 +49,7 @@ describe('the proxy that the environment names', () => {
   test.each(['socks5://me:s3cret@proxy', 'http://:x'])('%s is refused, and the error names the variable', async (HTTP_PROXY) => {
     const { code, err } = await binary(['http://127.0.0.1:1/jobs/1'], { env: { HTTP_PROXY } })
     expect(code).toBe(2)
-    expect(err).toContain("the environment's proxy: expected an http: or https: URL")
+    expect(err).toContain('the proxy in the environment: expected an http: or https: URL')
     expect(err).not.toContain('s3cret')
   })
 })

@@ -96,7 +96,15 @@ test('10,000 idle followers cost little memory each, all get an event, and leave
   await have(followers, '"seq":2')
   if (CONNECTIONS === 10_000) expect((await fetch(`http://127.0.0.1:${jobs.port}/jobs/job-0/events`)).status).toBe(503)
   for (const { socket } of followers) socket.destroy()
-  const after = await jobs.memoryAt(0)
+  // On a busy machine the last of what the sockets held is let go some time after they have closed.
+  const after = await vi.waitFor(
+    async () => {
+      const found = await jobs.memoryAt(0)
+      expect(found.bytes - before.bytes).toBeLessThan((full.bytes - before.bytes) / 10)
+      return found
+    },
+    { timeout: MINUTES, interval: 1000 }
+  )
 
   const each = (one: { bytes: number }, other: { bytes: number }): number => (one.bytes - other.bytes) / CONNECTIONS
   console.log(
@@ -105,5 +113,4 @@ test('10,000 idle followers cost little memory each, all get an event, and leave
       `left when they are gone: ${((after.bytes - before.bytes) / 1024).toFixed(0)} KiB`
   )
   expect(each(full, before)).toBeLessThan(3 * each(bareFull, bareBefore))
-  expect(after.bytes - before.bytes).toBeLessThan((full.bytes - before.bytes) / 10)
 })
