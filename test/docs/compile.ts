@@ -14,6 +14,7 @@ const ENTRIES = {
   'jobtail/backends': 'backends',
   'jobtail/core': 'core',
   'jobtail/explain': 'explain',
+  'jobtail/react': 'react',
   'jobtail/server': 'server/index',
   'jobtail/server/bullmq': 'server/bullmq/index',
   'jobtail/server/fetch': 'server/fetch',
