@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
+import { plugins } from './test/bindings/plugins.ts'
 import { findBrowser, launchOptions } from './test/setup/browsers.ts'
 
 /** Chromium and Firefox, where this machine has them. New objects at each call: Vitest writes a project's name into them. */
@@ -13,7 +14,7 @@ function browsers() {
 }
 
 /** The bindings to frameworks: real pages and a real job server. They share the control server, whose address `createStage` gets. */
-const bindings = { globalSetup: 'test/bindings/control/setup.ts', testTimeout: 30_000 }
+const bindings = { globalSetup: 'test/bindings/control/setup.ts', testTimeout: 30_000, expect: { poll: { timeout: 10_000 } } }
 const react18 = (path: string): string => fileURLToPath(new URL(`./test/react-18/node_modules/${path}`, import.meta.url))
 
 export default defineConfig({
@@ -44,7 +45,7 @@ export default defineConfig({
           browser: browsers()
         }
       },
-      { test: { ...bindings, browser: browsers(), name: 'bindings', include: ['test/bindings/**/*.browser.test.{ts,tsx}'] } },
+      { plugins: plugins(), test: { ...bindings, browser: browsers(), name: 'bindings', include: ['test/bindings/**/*.browser.test.{ts,tsx}'] } },
       {
         // React's last major but one.
         resolve: { alias: { react: react18('react'), 'react-dom': react18('react-dom') } },

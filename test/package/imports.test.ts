@@ -24,7 +24,12 @@ describe('the import rules', () => {
     ['testing/event-log.ts', 'vitest'],
     ['testing/event-log.ts', 'server/log/types.ts'],
     ['testing/backend/faults.ts', 'node:http'],
-    ['backends.ts', 'backend/plain-sse.ts']
+    ['backends.ts', 'backend/plain-sse.ts'],
+    ['vue.ts', 'vue'],
+    ['svelte.ts', 'svelte/store'],
+    ['angular.ts', '@angular/core'],
+    ['solid.ts', 'binding/source.ts'],
+    ['binding/source.ts', 'index.ts']
   ])('%s may import %s', (from, to) => {
     expect(objection({ from, to })).toBeUndefined()
   })
@@ -58,6 +63,12 @@ describe('the import rules', () => {
     ['server/redis/log.ts', 'vitest'],
     ['testing/event-log.ts', 'client.ts'],
     ['index.ts', 'backends.ts'],
+    ['vue.ts', 'errors.ts'],
+    ['vue.ts', 'svelte'],
+    ['solid.ts', 'vue.ts'],
+    ['binding/source.ts', 'vue'],
+    ['binding/source.ts', 'state.ts'],
+    ['index.ts', 'binding/source.ts'],
     ['misc/things.ts', 'types.ts']
   ])('%s may not import %s', (from, to) => {
     expect(objection({ from, to })).toEqual(expect.any(String))
