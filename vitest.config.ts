@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 import { plugins } from './test/bindings/plugins.ts'
+import { renderOnServer } from './test/bindings/server/render.ts'
 import { findBrowser, launchOptions } from './test/setup/browsers.ts'
 
 /** Chromium and Firefox, where this machine has them. New objects at each call: Vitest writes a project's name into them. */
@@ -45,7 +46,10 @@ export default defineConfig({
           browser: browsers()
         }
       },
-      { plugins: plugins(), test: { ...bindings, browser: browsers(), name: 'bindings', include: ['test/bindings/**/*.browser.test.{ts,tsx}'] } },
+      {
+        plugins: plugins(),
+        test: { ...bindings, browser: { ...browsers(), commands: { renderOnServer } }, name: 'bindings', include: ['test/bindings/**/*.browser.test.{ts,tsx}'] }
+      },
       {
         // React's last major but one.
         resolve: { alias: { react: react18('react'), 'react-dom': react18('react-dom') } },

@@ -13,6 +13,8 @@ export interface Scene {
   element: HTMLElement
   /** What the cards have rendered. */
   shown: JobState[]
+  /** What of the card's props the scene gives. */
+  props: CardProps
   /** Mounts cards, which are unmounted at the end of the test. */
   mount(props: Partial<CardProps>): Promise<Mounted>
   /** What the cards show now. */
@@ -26,25 +28,26 @@ export interface Scene {
 export async function createScene(framework: Framework): Promise<Scene> {
   const stage = await createStage()
   const client = createClient({ url: stage.url, memory: false, retry: { baseMs: 20, maxMs: 200 } })
-  const element = document.body.appendChild(document.createElement('job-cards'))
+  const element = document.body.appendChild(document.createElement('main'))
   onTestFinished(() => {
     client.close()
     element.remove()
   })
   const shown: JobState[] = []
+  const show = (state: JobState): string => {
+    shown.push(state)
+    return textOf(state)
+  }
+  const props: CardProps = { id: '42', show }
   return {
     framework,
     stage,
     client,
     element,
     shown,
-    async mount(props) {
-      const place = element.appendChild(document.createElement('div'))
-      const show = (state: JobState): string => {
-        shown.push(state)
-        return textOf(state)
-      }
-      const mounted = await framework.mount(place, client, { id: '42', show, ...props })
+    props,
+    async mount(change) {
+      const mounted = await framework.mount(element.appendChild(document.createElement('div')), client, { ...props, ...change })
       let isMounted = true
       const unmount = (): void => {
         if (isMounted) mounted.unmount()
