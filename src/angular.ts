@@ -8,12 +8,13 @@ import {
   type FollowOptions,
   isPending,
   jobSource,
+  jobsSource,
   type ListOptions,
   type MakeSource,
   type None
 } from './binding/source.ts'
 import { createStarter, notStarted, type Starter, type StartState } from './binding/starter.ts'
-import { type Client, type JobEvent, type JobState, sharedClient } from './index.ts'
+import { type Client, type JobEvent, type JobState, type KnownJob, sharedClient } from './index.ts'
 
 const CLIENT = new InjectionToken<Client>('the client of jobtail')
 
@@ -151,6 +152,9 @@ export function injectJob<E extends object = None>(id: JobId, options: InjectJob
  */
 export const injectJobEvents = <E extends object = None>(id: JobId, options: InjectJobEventsOptions = {}): Signal<readonly JobEvent<E>[]> =>
   injectSource(eventsSource<E>(options), contextOf(options), id, options.enabled)[0]
+
+/** The jobs of `Client.jobs()`: those that this browser has started or followed and that have not ended as far as is known. Empty on a server. */
+export const injectJobs = (options: InjectClientOptions = {}): Signal<readonly KnownJob[]> => injectSource(jobsSource, contextOf(options), () => '')[0]
 
 /** Starts jobs, for a button or a form. Follow the job that it starts with `injectJob(jobId)`. */
 export function injectStartJob(options: InjectClientOptions = {}): InjectedStart {

@@ -8,12 +8,13 @@ import {
   type FollowOptions,
   isPending,
   jobSource,
+  jobsSource,
   type ListOptions,
   type MakeSource,
   type None
 } from './binding/source.ts'
 import { createStarter, notStarted, type Starter, type StartState } from './binding/starter.ts'
-import { type Client, type JobEvent, type JobState, sharedClient } from './index.ts'
+import { type Client, type JobEvent, type JobState, type KnownJob, sharedClient } from './index.ts'
 
 /** The client for everything below: `<JobtailContext.Provider value={client}>`. */
 export const JobtailContext: Context<Client | undefined> = createContext<Client>()
@@ -97,6 +98,9 @@ export function createJob<E extends object = None>(id: JobId, options: CreateJob
  */
 export const createJobEvents = <E extends object = None>(id: JobId, options: CreateJobEventsOptions = {}): Accessor<readonly JobEvent<E>[]> =>
   createFollowed(eventsSource<E>(options), clientOf(options.client), id, options.enabled)[0]
+
+/** The jobs of `Client.jobs()`: those that this browser has started or followed and that have not ended as far as is known. Empty on a server. */
+export const createJobs = (options: ClientOption = {}): Accessor<readonly KnownJob[]> => createFollowed(jobsSource, clientOf(options.client), '')[0]
 
 /** Starts jobs, for a button or a form. Follow the job that it starts with `createJob(() => starting().jobId)`. */
 export function createStartJob(options: ClientOption = {}): StartJobAccessor {

@@ -10,12 +10,13 @@ import {
   type FollowOptions,
   isPending,
   jobSource,
+  jobsSource,
   type ListOptions,
   type MakeSource,
   type None
 } from './binding/source.ts'
 import { createStarter, notStarted, type Starter, type StartState } from './binding/starter.ts'
-import { type Client, type JobEvent, type JobState, sharedClient } from './index.ts'
+import { type Client, type JobEvent, type JobState, type KnownJob, sharedClient } from './index.ts'
 
 const KEY = Symbol('jobtail')
 
@@ -158,6 +159,9 @@ const currentOf = <T>(read: () => T): Current<T> => ({
  */
 export const useJobEvents = <E extends object = None>(id: JobId, options: UseJobEventsOptions = {}): Current<readonly JobEvent<E>[]> =>
   currentOf(useSource(eventsSource<E>(options), clientOf(options.client), id, options.enabled).read)
+
+/** The jobs of `Client.jobs()`: those that this browser has started or followed and that have not ended as far as is known. Empty on a server. */
+export const useJobs = (options: ClientOption = {}): Current<readonly KnownJob[]> => currentOf(useSource(jobsSource, clientOf(options.client), '').read)
 
 /** Starts jobs, for a button or a form. Follow the job that it starts with `useJob(() => starter.jobId)`. */
 export function useStartJob(options: ClientOption = {}): UseStartJob {

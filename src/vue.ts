@@ -21,12 +21,13 @@ import {
   type FollowOptions,
   isPending,
   jobSource,
+  jobsSource,
   type ListOptions,
   type MakeSource,
   type None
 } from './binding/source.ts'
 import { createStarter, notStarted, type Starter, type StartState } from './binding/starter.ts'
-import { type Client, type JobEvent, type JobState, sharedClient } from './index.ts'
+import { type Client, type JobEvent, type JobState, type KnownJob, sharedClient } from './index.ts'
 
 /** The key of the client for everything below: `app.provide(jobtailKey, client)`, or `provide(jobtailKey, client)` in a component. */
 export const jobtailKey: InjectionKey<Client> = Symbol('jobtail')
@@ -140,6 +141,9 @@ export function useJob<E extends object = None>(id: JobId, options: UseJobOption
  */
 export const useJobEvents = <E extends object = None>(id: JobId, options: UseJobEventsOptions = {}): ComputedRef<readonly JobEvent<E>[]> =>
   useSource(eventsSource<E>(options), clientOf(options.client), id, options.enabled)[0]
+
+/** The jobs of `Client.jobs()`: those that this browser has started or followed and that have not ended as far as is known. Empty on a server. */
+export const useJobs = (options: ClientOption = {}): ComputedRef<readonly KnownJob[]> => useSource(jobsSource, clientOf(options.client), '')[0]
 
 /** Starts jobs, for a button or a form. Follow the job that it starts with `useJob(jobId)`. */
 export function useStartJob(options: ClientOption = {}): UseStartJob {

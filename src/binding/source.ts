@@ -1,6 +1,6 @@
 /** What the bindings to Vue, Svelte, Solid and Angular share. At run time it imports nothing but what `jobtail` exports. */
 
-import { type Client, initialState, type JobEvent, type JobSnapshot, type JobState, JobtailError } from '../index.ts'
+import { type Client, initialState, type JobEvent, type JobSnapshot, type JobState, JobtailError, type KnownJob } from '../index.ts'
 import { eachFrame, type Subscribe } from './frames.ts'
 import { type Place, readEvents } from './read-events.ts'
 
@@ -181,3 +181,14 @@ export const eventsSource =
       }
     )
   }
+
+/** The jobs that the browser knows, whatever the id. */
+export const jobsSource: MakeSource<readonly KnownJob[]> = (client, changed) =>
+  createSource<readonly KnownJob[]>(
+    changed,
+    () => NONE,
+    () => {
+      const list = client.jobs()
+      return { read: () => list.state, subscribe: list.subscribe }
+    }
+  )

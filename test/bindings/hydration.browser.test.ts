@@ -46,7 +46,7 @@ describe.each([vue, svelte, solid, angular])('$name', (framework) => {
     expect(others).toEqual([])
     const said: unknown[] = []
     for (const method of ['warn', 'error'] as const) vi.spyOn(console, method).mockImplementation((...args) => void said.push(args))
-    onTestFinished(() => vi.restoreAllMocks())
+    onTestFinished(() => void vi.restoreAllMocks())
     const mounted = await framework.hydrate(element, client, { ...props, initial: initial(0.3) })
     onTestFinished(mounted.unmount)
     expect(shown[0]?.progress).toEqual({ ratio: 0.3 })

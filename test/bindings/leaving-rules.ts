@@ -50,21 +50,24 @@ export const leavingRules: readonly Rule[] = [
   ],
   [
     'leaving is not stopping, and stopping works after a reload',
-    async ({ stage, texts, press, started, client, mount }) => {
+    async ({ stage, texts, press, started, known, client, mount }) => {
       const starting = await mount({ id: null, input: { report: 'yearly' } })
       press('Start')
       press('Start')
       await expect.poll(started).not.toMatch(/^$|starting/)
       const id = started()
       expect((await stage.counts()).arrived.start).toBe(1)
+      await expect.poll(known).toBe(id)
       starting.unmount()
       expect(await client.job(id).state).toMatchObject({ status: 'unknown' })
       const ends: string[] = []
       await mount({ id, onEnd: ({ status }) => ends.push(status) })
       await expect.poll(texts).toEqual(['running -'])
+      await expect.poll(known).toBe(id)
       press('Cancel')
       await expect.poll(texts).toEqual(['cancelled -'])
       await expect.poll(() => ends).toEqual(['cancelled'])
+      await expect.poll(known).toBe('')
     }
   ],
   [

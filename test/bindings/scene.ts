@@ -22,12 +22,14 @@ export interface Scene {
   /** What the first card shows of its start, and of its events. */
   started(): string
   listed(): string
+  /** The jobs that it knows. */
+  known(): string
   press(button: 'Start' | 'Cancel'): void
 }
 
 export async function createScene(framework: Framework): Promise<Scene> {
   const stage = await createStage()
-  const client = createClient({ url: stage.url, memory: false, retry: { baseMs: 20, maxMs: 200 } })
+  const client = createClient({ url: stage.url, memory: false, jobStorage: false, retry: { baseMs: 20, maxMs: 200 } })
   const element = document.body.appendChild(document.createElement('main'))
   onTestFinished(() => {
     client.close()
@@ -57,6 +59,7 @@ export async function createScene(framework: Framework): Promise<Scene> {
       return { ...mounted, unmount }
     },
     texts: () => [...element.querySelectorAll('output')].map(({ textContent }) => textContent),
+    known: () => element.querySelector('kbd')?.textContent?.trim() ?? '',
     started: () => element.querySelector('samp')?.textContent ?? '',
     listed: () => element.querySelector('pre')?.textContent?.trim() ?? '',
     press: (button) => [...element.querySelectorAll('button')].find(({ textContent }) => textContent?.trim() === button)?.click()
