@@ -13,7 +13,7 @@ import {
   type MakeSource,
   type None
 } from './binding/source.ts'
-import { createStarter, notStarted, type Starter, type StartState } from './binding/starter.ts'
+import { createStarter, IDLE, type Starter, type StartState } from './binding/starter.ts'
 import { type Client, type JobEvent, type JobState, type KnownJob, sharedClient } from './index.ts'
 
 const CLIENT = new InjectionToken<Client>('the client of jobtail')
@@ -158,7 +158,7 @@ export const injectJobs = (options: InjectClientOptions = {}): Signal<readonly K
 
 /** Starts jobs, for a button or a form. Follow the job that it starts with `injectJob(jobId)`. */
 export function injectStartJob(options: InjectClientOptions = {}): InjectedStart {
-  const state = signal(notStarted)
+  const state = signal(IDLE)
   const starter = createStarter(contextOf(options).client, (next) => state.set(next))
   return { ...starter, jobId: computed(() => state().jobId), isPending: computed(() => state().isPending), error: computed(() => state().error) }
 }

@@ -13,7 +13,7 @@ import {
   type MakeSource,
   type None
 } from './binding/source.ts'
-import { createStarter, notStarted, type Starter, type StartState } from './binding/starter.ts'
+import { createStarter, IDLE, type Starter, type StartState } from './binding/starter.ts'
 import { type Client, type JobEvent, type JobState, type KnownJob, sharedClient } from './index.ts'
 
 /** The client for everything below: `<JobtailContext.Provider value={client}>`. */
@@ -104,6 +104,6 @@ export const createJobs = (options: ClientOption = {}): Accessor<readonly KnownJ
 
 /** Starts jobs, for a button or a form. Follow the job that it starts with `createJob(() => starting().jobId)`. */
 export function createStartJob(options: ClientOption = {}): StartJobAccessor {
-  const [state, setState] = createSignal(notStarted)
+  const [state, setState] = createSignal(IDLE)
   return Object.assign(() => state(), createStarter(clientOf(options.client), setState))
 }

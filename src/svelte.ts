@@ -15,7 +15,7 @@ import {
   type MakeSource,
   type None
 } from './binding/source.ts'
-import { createStarter, notStarted, type Starter, type StartState } from './binding/starter.ts'
+import { createStarter, IDLE, type Starter, type StartState } from './binding/starter.ts'
 import { type Client, type JobEvent, type JobState, type KnownJob, sharedClient } from './index.ts'
 
 const KEY = Symbol('jobtail')
@@ -165,7 +165,7 @@ export const useJobs = (options: ClientOption = {}): Current<readonly KnownJob[]
 
 /** Starts jobs, for a button or a form. Follow the job that it starts with `useJob(() => starter.jobId)`. */
 export function useStartJob(options: ClientOption = {}): UseStartJob {
-  let state = notStarted
+  let state = IDLE
   const { track, changed } = createSignal()
   const starter = createStarter(clientOf(options.client), (next) => {
     state = next

@@ -26,7 +26,7 @@ import {
   type MakeSource,
   type None
 } from './binding/source.ts'
-import { createStarter, notStarted, type Starter, type StartState } from './binding/starter.ts'
+import { createStarter, IDLE, type Starter, type StartState } from './binding/starter.ts'
 import { type Client, type JobEvent, type JobState, type KnownJob, sharedClient } from './index.ts'
 
 /** The key of the client for everything below: `app.provide(jobtailKey, client)`, or `provide(jobtailKey, client)` in a component. */
@@ -94,12 +94,12 @@ function useSource<S>(make: MakeSource<S>, client: Client, id: JobId, enabled?: 
     changes.value += 1
   })
   const wanted = computed(() => ((toValue(enabled) ?? true) ? (toValue(id) ?? undefined) : undefined))
-  const isInComponent = getCurrentInstance() !== null
-  const isMounted = shallowRef(!isInComponent && typeof window !== 'undefined')
-  if (isInComponent)
-    onMounted(() => {
-      isMounted.value = true
-    })
+  const isMounted = shallowRef(false)
+  const begin = (): void => {
+    isMounted.value = true
+  }
+  if (getCurrentInstance()) onMounted(begin)
+  else if (typeof window !== 'undefined') begin()
   watch(() => (isMounted.value ? wanted.value : undefined), source.follow, { immediate: true })
   onScopeDispose(() => source.follow(undefined))
   const shown = computed(() => {
@@ -147,7 +147,7 @@ export const useJobs = (options: ClientOption = {}): ComputedRef<readonly KnownJ
 
 /** Starts jobs, for a button or a form. Follow the job that it starts with `useJob(jobId)`. */
 export function useStartJob(options: ClientOption = {}): UseStartJob {
-  const state = shallowRef(notStarted)
+  const state = shallowRef(IDLE)
   const starter = createStarter(clientOf(options.client), (next) => {
     state.value = next
   })

@@ -35,7 +35,7 @@ export interface FollowOptions<E> extends ClientOption {
 /** What every binding takes for a list of events. */
 export interface ListOptions extends ClientOption {
   /**
-   * How many events are kept, the latest ones: an integer from 1, or `Infinity`.
+   * How many events are kept, the latest ones: a number from 1, or `Infinity`.
    * @defaultValue 1000
    */
   limit?: number | undefined
@@ -56,8 +56,6 @@ export type MakeSource<S> = (client: Client, changed: () => void) => Source<S>
 interface Store<S> {
   readonly subscribe: Subscribe
   read(): S
-  /** Whether a change has to be shown at once. */
-  isUrgent?(): boolean
 }
 
 /** `before`: what is shown of a job that is not followed yet, as while a server renders. */
@@ -69,27 +67,21 @@ function createSource<S>(changed: () => void, before: (id: string | undefined) =
     read: (id) => (store && id === followed ? store.read() : before(id)),
     follow(id) {
       leave?.()
-      leave = undefined
       if (id === undefined) return
       store = open(id)
       followed = id
-      leave = eachFrame(store.subscribe, changed, store.isUrgent)
+      leave = eachFrame(store.subscribe, changed)
       changed()
     }
   }
 }
 
-const isOver = ({ status }: Pick<JobState, 'status'>): boolean => !['unknown', 'queued', 'running'].includes(status)
-
 /** Whether the end of a job is still awaited. Without an id there is none. */
 export const isPending = (id: string | undefined, { status, error }: Pick<JobState, 'status' | 'error'>): boolean =>
-  id !== undefined && !error && !isOver({ status })
+  id !== undefined && !error && status !== 'succeeded'
 
 /** Asks the server to cancel a job. */
-export async function cancelJob(client: Client, id: string | undefined): Promise<void> {
-  if (id === undefined) throw new JobtailError('bad-request', 'cancel: expected a job, got none: the id is null or undefined, or `enabled` is false')
-  await client.job(id).cancel()
-}
+export const cancelJob = async (client: Client, id: string | undefined): Promise<void> => client.job(id as string).cancel() // as: without an id this throws, and says so
 
 /** Calls an application's callback, whose errors are its own. */
 function call<T>(callback: ((value: T) => void) | undefined, value: T): void {
@@ -118,13 +110,12 @@ export const jobSource =
       latest = id
       const end = (state: JobState<E>): void => call(options.onEnd, state)
       const look = (): void => {
-        if (place.hasEnded || !isOver(job.state)) return
+        if (place.hasEnded || ['unknown', 'queued', 'running'].includes(job.state.status)) return
         place.hasEnded = true
         end(job.state)
       }
       return {
         read: () => (problem && !job.state.error ? Object.freeze({ ...job.state, error: problem }) : job.state),
-        isUrgent: () => isOver(job.state),
         subscribe(listener) {
           const stop = options.onEvent
             ? readEvents<E>(client, id, place, {
@@ -154,8 +145,7 @@ const NONE: readonly never[] = Object.freeze([])
 export const eventsSource =
   <E extends object>({ limit = 1000 }: ListOptions): MakeSource<readonly JobEvent<E>[]> =>
   (client, changed) => {
-    if (!(limit >= 1) || (limit < Infinity && !Number.isInteger(limit)))
-      throw new JobtailError('bad-request', `limit: expected an integer from 1, or Infinity, got ${limit}`)
+    if (!(limit >= 1)) throw new JobtailError('bad-request', `limit: expected a number from 1, got ${limit}`)
     return createSource<readonly JobEvent<E>[]>(
       changed,
       () => NONE,

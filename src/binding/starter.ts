@@ -2,7 +2,7 @@
 
 import type { Client, JobtailError, StartOptions } from '../index.ts'
 
-/** How the latest start stands. Frozen; a new object after each change. */
+/** How the latest start stands. A new object after each change. */
 export interface StartState {
   /** The id of the job that was started last; `undefined` before that, while a start is pending, and where it failed. */
   readonly jobId: string | undefined
@@ -27,7 +27,8 @@ export interface Starter {
   cancel(): Promise<void>
 }
 
-const IDLE: StartState = Object.freeze({ jobId: undefined, isPending: false, error: undefined })
+/** The state before anything was started. */
+export const IDLE: StartState = { jobId: undefined, isPending: false, error: undefined }
 
 /** `show` is called with each new state. */
 export function createStarter(client: Client, show: (state: StartState) => void): Starter {
@@ -43,14 +44,14 @@ export function createStarter(client: Client, show: (state: StartState) => void)
       if (!options.signal?.aborted) state = { ...IDLE, error: error as JobtailError } // as: `start` rejects with no other
     }
     pending = undefined
-    show(Object.freeze(state))
+    show(state)
     return state.jobId
   }
 
   return {
     start(input, options) {
       if (pending) return pending
-      show(Object.freeze({ ...IDLE, isPending: true }))
+      show({ ...IDLE, isPending: true })
       pending = last = request(input, options)
       return pending
     },
@@ -60,6 +61,3 @@ export function createStarter(client: Client, show: (state: StartState) => void)
     }
   }
 }
-
-/** The state before anything was started. */
-export const notStarted: StartState = IDLE
