@@ -16,6 +16,9 @@ function browsers() {
 
 /** The bindings to frameworks: real pages and a real job server. They share the control server, whose address `createStage` gets. */
 const bindings = { globalSetup: 'test/bindings/control/setup.ts', testTimeout: 30_000, expect: { poll: { timeout: 10_000 } } }
+/** Bundled before the first test: what Vite meets later it bundles then, and reloads the page. */
+const optimizeDeps = { include: ['react', 'react/jsx-dev-runtime', 'react-dom', 'react-dom/client', 'react-dom/server'] }
+const otherDeps = { include: [...optimizeDeps.include, 'vue', 'solid-js/web', '@angular/compiler', '@angular/core', '@angular/platform-browser'] }
 const react18 = (path: string): string => fileURLToPath(new URL(`./test/react-18/node_modules/${path}`, import.meta.url))
 
 export default defineConfig({
@@ -47,11 +50,13 @@ export default defineConfig({
         }
       },
       {
+        optimizeDeps: otherDeps,
         plugins: plugins(),
         test: { ...bindings, browser: { ...browsers(), commands: { renderOnServer } }, name: 'bindings', include: ['test/bindings/**/*.browser.test.{ts,tsx}'] }
       },
       {
         // React's last major but one.
+        optimizeDeps,
         resolve: { alias: { react: react18('react'), 'react-dom': react18('react-dom') } },
         test: { ...bindings, browser: browsers(), name: 'bindings-react-18', include: ['test/bindings/react/**/*.browser.test.tsx'] }
       },

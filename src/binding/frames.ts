@@ -1,7 +1,16 @@
-/** How often components are updated. */
+/** What a component shows, and how often it is told of changes. */
 
 /** Registers a listener, and returns a function that removes it. */
 export type Subscribe = (listener: () => void) => () => void
+
+/** What a component shows: functions that stay the same, as React's `useSyncExternalStore` takes them. */
+export interface Store<S> {
+  /** The same object until something changes. */
+  state(): S
+  /** What a server shows, and so the first render in the page. The state may be further by then. */
+  atServer(): S
+  readonly subscribe: Subscribe
+}
 
 /** Those that are called in the next animation frame: all in one task, after which a framework renders what they have changed, once. */
 const waiting = new Set<() => void>()
@@ -21,7 +30,7 @@ function flush(): void {
 
 /**
  * Passes changes on to a listener of one's own, at most once per animation frame: a job may have a thousand changes a second, and a framework renders each. A
- * hidden page has no frames, and its title may show the progress: there a change is passed on at once.
+ * page that is hidden has no frames, and its title may show the progress: it is told at once.
  */
 export function eachFrame(subscribe: Subscribe, listener: () => void): () => void {
   const forget = (): void => {
@@ -31,7 +40,7 @@ export function eachFrame(subscribe: Subscribe, listener: () => void): () => voi
     frame = 0
   }
   const leave = subscribe(() => {
-    if (document.hidden) {
+    if (globalThis.document?.hidden !== false) {
       forget()
       listener()
     } else {

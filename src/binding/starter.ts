@@ -13,51 +13,51 @@ export interface StartState {
 }
 
 /** Starts jobs for one component. */
-export interface Starter {
+export interface Starter<I = unknown> {
   /**
    * Starts a job with `input`, and resolves with its id, or with `undefined` where that failed: `error` says why. It never rejects. A second call while one is
-   * pending starts nothing, and returns the promise of the first. The start goes on where the component is gone meanwhile: leaving is not stopping.
+   * pending starts nothing, and returns the promise of the first. The start goes on where the component is unmounted meanwhile: leaving is not stopping.
    * `options.signal` ends it.
    */
-  start(input: unknown, options?: Pick<StartOptions, 'idempotencyKey' | 'signal'>): Promise<string | undefined>
+  readonly start: (input: I, options?: Pick<StartOptions, 'idempotencyKey' | 'signal'>) => Promise<string | undefined>
   /**
    * Asks the server to cancel the job that was started last. While the start is pending it waits for the id. Resolves where nothing was started.
    * @throws JobtailError as `Job.cancel` does
    */
-  cancel(): Promise<void>
+  readonly cancel: () => Promise<void>
 }
 
 /** The state before anything was started. */
 export const IDLE: StartState = { jobId: undefined, isPending: false, error: undefined }
 
 /** `show` is called with each new state. */
-export function createStarter(client: Client, show: (state: StartState) => void): Starter {
-  let pending: Promise<string | undefined> | undefined
-  let last: Promise<string | undefined> | undefined
+export function createStarter<I>(client: Client, show: (state: StartState) => void): Starter<I> {
+  // Not from what is shown: two clicks may come before that.
+  let isPending = false
+  let id: Promise<string | undefined> | undefined
+  const set = (change: Partial<StartState>): void => show({ ...IDLE, ...change })
 
-  async function request(...[input, options = {}]: Parameters<Starter['start']>): Promise<string | undefined> {
-    let state = IDLE
+  async function request(...[input, options]: Parameters<Starter<I>['start']>): Promise<string | undefined> {
+    isPending = true
+    set({ isPending })
+    let outcome: Partial<StartState> = {}
     try {
-      const { jobId } = await client.start(input, options)
-      state = { ...IDLE, jobId }
+      outcome = { jobId: (await client.start(input, options)).jobId }
     } catch (error) {
-      if (!options.signal?.aborted) state = { ...IDLE, error: error as JobtailError } // as: `start` rejects with no other
+      if (!options?.signal?.aborted) outcome = { error: error as JobtailError } // as: `start` rejects with no other
     }
-    pending = undefined
-    show(state)
-    return state.jobId
+    isPending = false
+    set(outcome)
+    return outcome.jobId
   }
-
   return {
     start(input, options) {
-      if (pending) return pending
-      show({ ...IDLE, isPending: true })
-      pending = last = request(input, options)
-      return pending
+      if (!isPending || !id) id = request(input, options)
+      return id
     },
     async cancel() {
-      const id = await last
-      if (id !== undefined) await client.job(id).cancel()
+      const jobId = await id
+      if (jobId) await client.job(jobId).cancel()
     }
   }
 }

@@ -3,7 +3,7 @@
 import { expect } from 'vitest'
 import type { Faults } from '../../demo/proxy.ts'
 import type { JobState } from '../../src/index.ts'
-import { leftovers } from './leftovers.ts'
+import { watchPage } from './page-resources.ts'
 import type { Rule } from './rules.ts'
 
 const both = (opening: Faults['http']): Partial<Faults> => ({ webSocket: opening, http: opening, stalled: false })
@@ -23,6 +23,7 @@ export const leavingRules: readonly Rule[] = [
   [
     'unmounted in any phase it leaves nothing, and changes nothing later',
     async ({ stage, shown, mount }) => {
+      const leftovers = watchPage()
       // What the framework itself leaves, such as a listener for every click of the document.
       ;(await mount({ id: null })).unmount()
       await expect.poll(leftovers).toMatchObject({ timers: 0, frames: 0 })

@@ -38,13 +38,14 @@ const entryPackages: readonly [folder: string, packages: readonly string[]][] = 
   ['server/bullmq/', ['bullmq']],
   ['server/redis/', ['redis']],
   ['testing/', ['vitest']],
+  ['react', ['react']],
   ['vue.ts', ['vue']],
   ['svelte.ts', ['svelte']],
   ['solid.ts', ['solid-js']],
   ['angular.ts', ['@angular/core']]
 ]
 /** Entries beside the client's module, in which internal names are shortened: they know only what `jobtail` exports. */
-const standalone = ['binding', 'vue', 'svelte', 'solid', 'angular']
+const standalone = ['binding', 'react', 'vue', 'svelte', 'solid', 'angular']
 const cliPackages = ['ws', 'eventsource-parser', 'undici', 'https-proxy-agent']
 const sharedWithServer = ['server', 'protocol', 'errors', 'async']
 

@@ -38,7 +38,7 @@ function Card(props: CardProps): JSX.Element {
       <button type="button" onClick={() => starting.start(props.input)}>
         Start
       </button>
-      <button type="button" onClick={() => job.cancel()}>
+      <button type="button" onClick={() => job().cancel()}>
         Cancel
       </button>
     </article>
