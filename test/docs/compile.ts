@@ -11,6 +11,7 @@ import type { Kind, Program } from './programs.ts'
 const root = join(import.meta.dirname, '../..')
 const ENTRIES = {
   jobtail: 'index',
+  'jobtail/angular': 'angular',
   'jobtail/backends': 'backends',
   'jobtail/core': 'core',
   'jobtail/explain': 'explain',
@@ -18,7 +19,10 @@ const ENTRIES = {
   'jobtail/server/bullmq': 'server/bullmq/index',
   'jobtail/server/fetch': 'server/fetch',
   'jobtail/server/redis': 'server/redis/index',
-  'jobtail/testing': 'testing/index'
+  'jobtail/solid': 'solid',
+  'jobtail/svelte': 'svelte',
+  'jobtail/testing': 'testing/index',
+  'jobtail/vue': 'vue'
 }
 /** As a bundler's project is set up: what a block leaves out there, it may leave out here. The package's own source is part of each program. */
 const COMMON = {
