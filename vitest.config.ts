@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 import { findBrowser, launchOptions } from './test/setup/browsers.ts'
@@ -16,7 +17,9 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.browser.test.ts', 'test/package/**', 'test/examples/**'],
-          testTimeout: 30_000
+          testTimeout: 30_000,
+          // Many files mostly wait. By default a machine of two cores has one worker.
+          maxWorkers: Math.max(2, availableParallelism() - 1)
         }
       },
       {
