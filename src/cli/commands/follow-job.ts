@@ -1,5 +1,6 @@
 /** `jobtail <url of a job>`: follows it to its end. */
 
+import { ndjson } from '../../core.ts'
 import { type Client, createClient, longPoll, shortPoll, sse, webSocket } from '../../index.ts'
 import { isTerminal } from '../../protocol/rules.ts'
 import type { Diagnostic, Subscription, Transport } from '../../types.ts'
@@ -76,7 +77,7 @@ function clientFor({ target, options, context, limits, notices }: FollowContext,
     url: target.base,
     token: target.token,
     headers: target.headers,
-    transports: [webSocket(), sse(), longPoll(), shortPoll()].filter(({ name }: Transport) => !options.only || options.only.some((each) => each === name)),
+    transports: transportsOf(options.only),
     memory: false,
     retry: { attempts: options.retries ? Number.POSITIVE_INFINITY : ATTEMPTS },
     onDiagnostic(diagnostic: Diagnostic) {
@@ -89,6 +90,10 @@ function clientFor({ target, options, context, limits, notices }: FollowContext,
     WebSocket: reachable.WebSocket
   })
 }
+
+/** The default transports; with `--only`, those that it names. */
+const transportsOf = (only: FollowOptions['only']): Transport[] =>
+  [webSocket(), sse(), ndjson(), longPoll(), shortPoll()].filter(({ name }) => (only ? only.some((each) => each === name) : name !== 'ndjson'))
 
 function noticeUnknownJob({ status, headers }: Response, notices: Notices): void {
   if (status === 404 && headers.get('content-type')?.startsWith('application/problem+json')) notices.once('waiting for the job to appear…')
