@@ -86,6 +86,9 @@ const entries = () => ({
 /** Modules of which the client's own has all that the backends need. */
 const SHARED = ['errors', 'transports/http'].map((name) => resolve(`dist/${name}.js`))
 
+/** Packages that a page which uses Connect has itself. */
+const PEERS = /^@(connectrpc|bufbuild)\//
+
 const onwarn = (warning) => {
   throw new Error(warning.message)
 }
@@ -118,6 +121,13 @@ export default [
     // What a page has of the client is not loaded once more.
     external: (id) => id === 'eventsource-parser' || SHARED.includes(id),
     output: { file: 'dist/backends.js', format: 'es', sourcemap: true, paths: (id) => (SHARED.includes(id) ? './jobtail.js' : id) },
+    plugins: [withSourceMaps()],
+    onwarn
+  },
+  {
+    input: 'dist/connect.js',
+    external: (id) => PEERS.test(id) || SHARED.includes(id),
+    output: { file: 'dist/connect.js', format: 'es', sourcemap: true, paths: (id) => (SHARED.includes(id) ? './jobtail.js' : id) },
     plugins: [withSourceMaps()],
     onwarn
   },
