@@ -38,6 +38,8 @@ export default defineConfig({
           browser: { enabled: instances.length > 0, headless: true, screenshotFailures: false, instances }
         }
       },
+      // All of the table, for `npm run backends`. The project e2e has a sample of it.
+      { test: { name: 'backends', include: ['e2e/backends.e2e.ts'], env: { BACKENDS: 'all' }, maxConcurrency: 8 } },
       // What runs side by side in a file mostly waits, for faults and for pauses.
       { test: { name: 'e2e', include: ['e2e/**/*.e2e.ts'], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false, maxConcurrency: 8 } }
     ]
