@@ -19,7 +19,7 @@ const layers = [
   ['types', 'page'],
   ['policy', 'settings', 'credentials', 'diagnostics', 'explain'],
   ['transports', 'memory', 'auth', 'failures', 'state', 'link', 'delivery', 'operations'],
-  ['backend', 'hints', 'reduce'],
+  ['backend', 'hints', 'reduce', 'known-jobs'],
   ['connection'],
   ['pool'],
   ['subscription'],
@@ -44,13 +44,14 @@ const entryPackages: readonly [folder: string, packages: readonly string[]][] = 
   ['server/connect/', connectPackages],
   ['connect/', connectPackages],
   ['testing/', ['vitest']],
+  ['react', ['react']],
   ['vue.ts', ['vue']],
   ['svelte.ts', ['svelte']],
   ['solid.ts', ['solid-js']],
   ['angular.ts', ['@angular/core']]
 ]
 /** Entries beside the client's module, in which internal names are shortened: they know only what `jobtail` exports. */
-const standalone = ['binding', 'vue', 'svelte', 'solid', 'angular']
+const standalone = ['binding', 'react', 'vue', 'svelte', 'solid', 'angular']
 const cliPackages = ['ws', 'eventsource-parser', 'undici', 'https-proxy-agent']
 const sharedWithServer = ['server', 'protocol', 'errors', 'async']
 
