@@ -1,12 +1,22 @@
+import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 import { findBrowser, launchOptions } from './test/setup/browsers.ts'
 
-/** One instance for each browser that this machine has. */
-const instances = (['chromium', 'firefox'] as const).flatMap((browser) => {
-  const path = findBrowser(browser)
-  return path === undefined ? [] : [{ browser, provider: playwright({ launchOptions: launchOptions(browser, path) }) }]
-})
+/** Chromium and Firefox, where this machine has them. New objects at each call: Vitest writes a project's name into them. */
+function browsers() {
+  const instances = (['chromium', 'firefox'] as const).flatMap((browser) => {
+    const path = findBrowser(browser)
+    return path === undefined ? [] : [{ browser, provider: playwright({ launchOptions: launchOptions(browser, path) }) }]
+  })
+  return { enabled: instances.length > 0, headless: true, screenshotFailures: false, instances }
+}
+
+/** The bindings to frameworks: real pages and a real job server. They share the control server, whose address `createStage` gets. */
+const bindings = { globalSetup: 'test/bindings/control/setup.ts', testTimeout: 30_000 }
+/** Bundled before the first test: what Vite meets later it bundles then, and reloads the page. */
+const optimizeDeps = { include: ['react', 'react/jsx-dev-runtime', 'react-dom', 'react-dom/client', 'react-dom/server'] }
+const react18 = (path: string): string => fileURLToPath(new URL(`./test/react-18/node_modules/${path}`, import.meta.url))
 
 export default defineConfig({
   test: {
@@ -32,8 +42,16 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: ['test/**/*.browser.test.ts'],
-          browser: { enabled: instances.length > 0, headless: true, screenshotFailures: false, instances }
+          exclude: ['test/bindings/**'],
+          browser: browsers()
         }
+      },
+      { optimizeDeps, test: { ...bindings, browser: browsers(), name: 'bindings', include: ['test/bindings/**/*.browser.test.{ts,tsx}'] } },
+      {
+        // React's last major but one.
+        optimizeDeps,
+        resolve: { alias: { react: react18('react'), 'react-dom': react18('react-dom') } },
+        test: { ...bindings, browser: browsers(), name: 'bindings-react-18', include: ['test/bindings/react/**/*.browser.test.tsx'] }
       },
       // What runs side by side in a file mostly waits, for faults and for pauses.
       { test: { name: 'e2e', include: ['e2e/**/*.e2e.ts'], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false, maxConcurrency: 8 } }

@@ -24,7 +24,10 @@ describe('the import rules', () => {
     ['testing/event-log.ts', 'vitest'],
     ['testing/event-log.ts', 'server/log/types.ts'],
     ['testing/backend/faults.ts', 'node:http'],
-    ['backends.ts', 'backend/plain-sse.ts']
+    ['backends.ts', 'backend/plain-sse.ts'],
+    ['react.ts', 'react/use-job.ts'],
+    ['react/use-job.ts', 'react'],
+    ['react/use-job.ts', 'index.ts']
   ])('%s may import %s', (from, to) => {
     expect(objection({ from, to })).toBeUndefined()
   })
@@ -58,6 +61,10 @@ describe('the import rules', () => {
     ['server/redis/log.ts', 'vitest'],
     ['testing/event-log.ts', 'client.ts'],
     ['index.ts', 'backends.ts'],
+    ['react/use-job.ts', 'errors.ts'],
+    ['react.ts', 'react-dom'],
+    ['index.ts', 'react'],
+    ['index.ts', 'react.ts'],
     ['misc/things.ts', 'types.ts']
   ])('%s may not import %s', (from, to) => {
     expect(objection({ from, to })).toEqual(expect.any(String))

@@ -36,8 +36,11 @@ const serverPackages = ['ws']
 const entryPackages: readonly [folder: string, packages: readonly string[]][] = [
   ['server/bullmq/', ['bullmq']],
   ['server/redis/', ['redis']],
-  ['testing/', ['vitest']]
+  ['testing/', ['vitest']],
+  ['react', ['react']]
 ]
+/** Entries beside the client's module, in which internal names are shortened: they know only what `jobtail` exports. */
+const standalone = ['react']
 const cliPackages = ['ws', 'eventsource-parser', 'undici', 'https-proxy-agent']
 const sharedWithServer = ['server', 'protocol', 'errors', 'async']
 
@@ -63,6 +66,8 @@ export function objection({ from, to }: Pick<Import, 'from' | 'to'>): string | u
   }
   if (layer(from) === -1) return `${member(from)} has no layer yet: give it one here and in ARCHITECTURE.md`
   if (member(from) === 'cli' && isPackage(to)) return to.startsWith('node:') || within(cliPackages, to) ? undefined : 'not a dependency of the command line'
+  if (standalone.includes(member(from)) && member(to) !== member(from))
+    return to === 'index.ts' ? undefined : 'an entry of its own knows only what jobtail exports'
   if (isPackage(to)) return within(browserPackages, to) ? undefined : "not for a browser, or not a dependency of the client's"
   if (member(from) === 'async' && member(to) !== 'async') return 'async is generic'
   if (member(from) === member(to)) return undefined
