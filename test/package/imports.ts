@@ -19,7 +19,7 @@ const layers = [
   ['types', 'page'],
   ['policy', 'settings', 'credentials', 'diagnostics', 'explain'],
   ['transports', 'memory', 'auth', 'failures', 'state', 'link', 'delivery', 'operations'],
-  ['backend', 'hints', 'reduce'],
+  ['backend', 'hints', 'reduce', 'known-jobs'],
   ['connection'],
   ['pool'],
   ['subscription'],
