@@ -75,7 +75,7 @@ const ENTRIES = ['index', 'core'].map((name) => resolve(`dist/${name}.js`))
 const entries = () => ({
   name: 'entries',
   resolveId: (id) => (id === MODULE ? id : undefined),
-  load: (id) => (id === MODULE ? `export * from '${ENTRIES[0]}'\nexport { createClient as createCoreClient } from '${ENTRIES[1]}'` : undefined),
+  load: (id) => (id === MODULE ? `export * from '${ENTRIES[0]}'\nexport { createClient as createCoreClient, ndjson } from '${ENTRIES[1]}'` : undefined),
   async writeBundle() {
     for (const entry of ENTRIES) {
       const names = this.getModuleInfo(entry).exports.map((name) => (entry === ENTRIES[1] && name === 'createClient' ? `createCoreClient as ${name}` : name))
@@ -90,6 +90,9 @@ const virtual = (name, code) => ({ name: 'virtual', resolveId: (id) => (id === n
 
 /** Modules of which the client's own has all that the backends need. */
 const SHARED = ['errors', 'transports/http'].map((name) => resolve(`dist/${name}.js`))
+
+/** Packages that a page which uses Connect has itself. */
+const PEERS = /^@(connectrpc|bufbuild)\//
 
 const onwarn = (warning) => {
   throw new Error(warning.message)
@@ -140,6 +143,13 @@ export default [
     external: (id) => id === resolve('dist/index.js'),
     output: { file: 'dist/element.js', format: 'es', sourcemap: true, paths: () => './index.js' },
     plugins: [withSourceMaps(), minify([PUBLIC_OF_ELEMENTS])],
+    onwarn
+  },
+  {
+    input: 'dist/connect.js',
+    external: (id) => PEERS.test(id) || SHARED.includes(id),
+    output: { file: 'dist/connect.js', format: 'es', sourcemap: true, paths: (id) => (SHARED.includes(id) ? './jobtail.js' : id) },
+    plugins: [withSourceMaps()],
     onwarn
   },
   // Last, since it takes the place of what the others read.

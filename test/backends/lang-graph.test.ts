@@ -2,13 +2,14 @@
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { langGraph } from '../../src/backends.ts'
-import { createClient } from '../../src/index.ts'
 import { describeBackend } from '../../src/testing/backend.ts'
 import type { JobEvent } from '../../src/types.ts'
 import { langGraph as peer } from '../setup/peers.ts'
 import { brief, clientOf, eventsOf, serveAnswers } from './following.ts'
 import { type LangGraphServer, startLangGraph } from './lang-graph-server.ts'
 import { answerOf, recording } from './recording.ts'
+import { subjects } from './subjects.ts'
+import { underTest } from './under-test.ts'
 
 describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => {
   let server: LangGraphServer
@@ -17,21 +18,10 @@ describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => 
   }, 60_000)
   afterAll(() => server?.close())
 
-  describeBackend('langGraph', {
-    promises: 'log',
-    client: ({ url, token }) => createClient({ backend: langGraph(), url, memory: false, retry: { baseMs: 10, maxMs: 50 }, ...(token && { token }) }),
-    async serve() {
-      return {
-        url: server.url,
-        async job() {
-          const { id, tell } = await server.run()
-          return { id, step: (step) => tell({ write: { step } }), end: () => tell({ end: 'done' }) }
-        },
-        close() {}
-      }
-    },
-    stepOf: ({ type, data }) => (type === 'custom' ? (data as { step: number }).step : undefined) // as: the graph's
-  })
+  describeBackend(
+    'langGraph',
+    underTest(subjects.langGraph, async () => ({ url: server.url, job: server.job, close() {} }))
+  )
 
   function follow(id: string) {
     const job = clientOf(langGraph({ progress: (custom) => (custom as { ratio?: number }).ratio && custom }), server.url).subscribe(id) // as: the graph's

@@ -5,11 +5,13 @@ import { messageOf } from '../../errors.ts'
 import { GROUPS, type Group } from '../check/clause.ts'
 import type { CheckOptions } from '../check/index.ts'
 import { UsageError } from '../exit-codes.ts'
+import { BACKENDS, type BackendChoice, backendChoiceFrom } from './backends.ts'
 import { COMMANDS, type CommandName, OPTIONS, optionsOf, PROGRESS, REPORTERS, SHELLS, type Values } from './options.ts'
 import {
   choiceFrom,
   clausesFrom,
   cursorFrom,
+  foreignAddressOf,
   headersFrom,
   idFrom,
   type JobAddress,
@@ -41,6 +43,8 @@ export interface FollowOptions extends Limits {
   progress: (typeof PROGRESS)[number]
   show: 'events' | 'json' | 'result'
   verbose: boolean
+  /** What the server speaks. `undefined`: Jobtail's protocol. */
+  backend: BackendChoice | undefined
 }
 
 export type Command =
@@ -100,7 +104,12 @@ function build(command: CommandName, target: string, values: Values): Command {
   const show = json ? 'json' : values.result ? 'result' : undefined
   switch (command) {
     case 'follow':
-      return { run: command, place: jobAddressOf(url), credentials, options: followOptions(values, limits, show) }
+      return {
+        run: command,
+        place: values.backend === undefined ? jobAddressOf(url) : foreignAddressOf(url, values.id),
+        credentials,
+        options: followOptions(values, limits, show)
+      }
     case 'start': {
       const { 'idempotency-key': key, follow = false } = values
       if (!follow) refuseWithoutFollow(values)
@@ -134,7 +143,19 @@ function followOptions(values: Values, limits: Limits, show: 'json' | 'result' |
   const only = onlyFrom(values.only)
   if (only?.includes('resources')) throw new UsageError('--only resources: expected a transport; resources is only for check')
   const progress = choiceFrom('--progress', PROGRESS, values.progress ?? 'auto')
-  return { ...limits, only, after: cursorFrom(values.after), progress, show: show ?? 'events', verbose: values.verbose ?? false }
+  const backend = backendFrom(values)
+  const after = backend ? values.after : cursorFrom(values.after) // a backend has cursors of its own
+  return { ...limits, only, after, progress, show: show ?? 'events', verbose: values.verbose ?? false, backend }
+}
+
+function backendFrom(values: Values): BackendChoice | undefined {
+  if (values.backend !== undefined) {
+    if (values.only) throw new UsageError('--only and --backend: expected only one of them; a backend has transports of its own')
+    return backendChoiceFrom(choiceFrom('--backend', BACKENDS, values.backend), values['backend-option'] ?? [])
+  }
+  const found = (['backend-option', 'id'] as const).find((name) => values[name] !== undefined)
+  if (found !== undefined) throw new UsageError(`--${found}: expected together with --backend`)
+  return undefined
 }
 
 const onlyFrom = (names: readonly string[] | undefined): readonly Group[] | undefined => names?.map((name) => choiceFrom('--only', GROUPS, name))

@@ -1,6 +1,7 @@
 /** Defines every command and option once. Parsing, `--help` and shell completion are made from it. */
 
 import { GROUPS } from '../check/clause.ts'
+import { BACKENDS } from './backends.ts'
 
 export const COMMANDS = ['follow', 'start', 'cancel', 'get', 'check', 'completion'] as const
 export type CommandName = (typeof COMMANDS)[number]
@@ -49,10 +50,12 @@ type Text =
   | 'input'
   | 'origin'
   | 'reporter'
+  | 'backend'
+  | 'id'
   | 'token'
   | 'token-file'
 type Flag = 'follow' | 'retry' | 'result' | 'json' | 'verbose' | 'any-origin' | 'yes' | 'help' | 'version'
-type List = 'skip' | 'only' | 'header'
+type List = 'skip' | 'only' | 'header' | 'backend-option'
 export type OptionName = Text | Flag | List
 
 /** The values of the options that were given. */
@@ -120,8 +123,23 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
     value: 'transport',
     choices: GROUPS,
     commands: ['follow', 'start', 'check'],
-    description: 'websocket, sse, long-poll, short-poll (check: also resources); may be repeated'
+    description: 'websocket, sse, ndjson, long-poll, short-poll (check: also resources); may be repeated'
   },
+  backend: {
+    type: 'string',
+    value: 'name',
+    choices: BACKENDS,
+    commands: ['follow'],
+    description: `what the server speaks, where that is not Jobtail's protocol: ${BACKENDS.join(', ')}`
+  },
+  'backend-option': {
+    type: 'string',
+    multiple: true,
+    value: 'name=value',
+    commands: ['follow'],
+    description: "an option of the backend: JSON or text, or @file for a module's default export; may be repeated"
+  },
+  id: { type: 'string', value: 'id', commands: ['follow'], description: "the job's id for the backend; the URL is then the client's base URL" },
   token: {
     type: 'string',
     value: 'token',
