@@ -51,7 +51,7 @@ const entryPackages: readonly [folder: string, packages: readonly string[]][] = 
   ['angular.ts', ['@angular/core']]
 ]
 /** Entries beside the client's module, in which internal names are shortened: they know only what `jobtail` exports. */
-const standalone = ['binding', 'react', 'vue', 'svelte', 'solid', 'angular']
+const standalone = ['binding', 'react', 'vue', 'svelte', 'solid', 'angular', 'element']
 const cliPackages = ['ws', 'eventsource-parser', 'undici', 'https-proxy-agent']
 const sharedWithServer = ['server', 'protocol', 'errors', 'async']
 
