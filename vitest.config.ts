@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
@@ -29,7 +30,9 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.browser.test.ts', 'test/package/**', 'test/examples/**'],
-          testTimeout: 30_000
+          testTimeout: 30_000,
+          // Many files mostly wait. By default a machine of two cores has one worker.
+          maxWorkers: Math.max(2, availableParallelism() - 1)
         }
       },
       {
@@ -49,6 +52,8 @@ export default defineConfig({
           browser: browsers()
         }
       },
+      // All of the table, for `npm run backends`. The project e2e has a sample of it.
+      { test: { name: 'backends', include: ['e2e/backends.e2e.ts'], env: { BACKENDS: 'all' }, maxConcurrency: 8 } },
       {
         optimizeDeps: otherDeps,
         plugins: plugins(),

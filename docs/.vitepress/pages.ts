@@ -24,6 +24,7 @@ const running = [
   page('Dev proxies: Vite and Next', 'guides/dev-proxies'),
   page('Several nodes and Redis', 'guides/several-nodes'),
   page('BullMQ', 'guides/bullmq'),
+  page('Connect and gRPC-Web', 'guides/connect'),
   page('Workers that die', 'guides/lost-workers'),
   page('Another backend', 'guides/backends')
 ]
@@ -38,10 +39,12 @@ const reference = [
   page('jobtail/svelte', 'reference/jobtail/svelte'),
   page('jobtail/solid', 'reference/jobtail/solid'),
   page('jobtail/angular', 'reference/jobtail/angular'),
+  page('jobtail/connect', 'reference/jobtail/connect'),
   page('jobtail/server', 'reference/jobtail/server'),
   page('jobtail/server/fetch', 'reference/jobtail/server/fetch'),
   page('jobtail/server/redis', 'reference/jobtail/server/redis'),
   page('jobtail/server/bullmq', 'reference/jobtail/server/bullmq'),
+  page('jobtail/server/connect', 'reference/jobtail/server/connect'),
   page('jobtail/testing', 'reference/jobtail/testing')
 ]
 
