@@ -6,6 +6,10 @@ const page = (text: string, file: string): DefaultTheme.SidebarItem => ({ text, 
 const start = [page('The page', 'start/page'), page('The server', 'start/server'), page('React', 'start/react'), page('A script tag', 'start/script-tag')]
 
 const using = [
+  page('Vue', 'guides/vue'),
+  page('Svelte', 'guides/svelte'),
+  page('Solid', 'guides/solid'),
+  page('Angular', 'guides/angular'),
   page('Progress in the page', 'guides/progress-ui'),
   page('Start, leave, cancel, come back', 'guides/start-and-resume'),
   page('Errors and what to show', 'guides/errors'),
@@ -20,6 +24,7 @@ const running = [
   page('Dev proxies: Vite and Next', 'guides/dev-proxies'),
   page('Several nodes and Redis', 'guides/several-nodes'),
   page('BullMQ', 'guides/bullmq'),
+  page('Connect and gRPC-Web', 'guides/connect'),
   page('Workers that die', 'guides/lost-workers'),
   page('Another backend', 'guides/backends')
 ]
@@ -31,10 +36,16 @@ const reference = [
   page('jobtail/explain', 'reference/jobtail/explain'),
   page('jobtail/backends', 'reference/jobtail/backends'),
   page('jobtail/react', 'reference/jobtail/react'),
+  page('jobtail/vue', 'reference/jobtail/vue'),
+  page('jobtail/svelte', 'reference/jobtail/svelte'),
+  page('jobtail/solid', 'reference/jobtail/solid'),
+  page('jobtail/angular', 'reference/jobtail/angular'),
+  page('jobtail/connect', 'reference/jobtail/connect'),
   page('jobtail/server', 'reference/jobtail/server'),
   page('jobtail/server/fetch', 'reference/jobtail/server/fetch'),
   page('jobtail/server/redis', 'reference/jobtail/server/redis'),
   page('jobtail/server/bullmq', 'reference/jobtail/server/bullmq'),
+  page('jobtail/server/connect', 'reference/jobtail/server/connect'),
   page('jobtail/testing', 'reference/jobtail/testing')
 ]
 

@@ -11,15 +11,21 @@ import type { Kind, Program } from './programs.ts'
 const root = join(import.meta.dirname, '../..')
 const ENTRIES = {
   jobtail: 'index',
+  'jobtail/angular': 'angular',
   'jobtail/backends': 'backends',
+  'jobtail/connect': 'connect',
   'jobtail/core': 'core',
   'jobtail/explain': 'explain',
   'jobtail/react': 'react',
   'jobtail/server': 'server/index',
   'jobtail/server/bullmq': 'server/bullmq/index',
+  'jobtail/server/connect': 'server/connect',
   'jobtail/server/fetch': 'server/fetch',
   'jobtail/server/redis': 'server/redis/index',
-  'jobtail/testing': 'testing/index'
+  'jobtail/solid': 'solid',
+  'jobtail/svelte': 'svelte',
+  'jobtail/testing': 'testing/index',
+  'jobtail/vue': 'vue'
 }
 /** As a bundler's project is set up: what a block leaves out there, it may leave out here. The package's own source is part of each program. */
 const COMMON = {

@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { transformWithOxc } from 'vite'
 import { expect } from 'vitest'
 import type { Block } from './blocks.ts'
+import { component } from './components.ts'
 import { guidePrograms } from './guide-programs.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -22,6 +23,10 @@ export const inBrowsers: readonly string[] = ['start-server', 'start-proxy', 'st
 
 export const runners: Readonly<Record<string, Runner>> = {
   ...guidePrograms,
+  'vue-component': component('vue'),
+  'svelte-component': component('svelte'),
+  'solid-component': component('solid'),
+  'angular-component': component('angular'),
   async 'react-on-a-server'(block) {
     const component = await transformWithOxc(block.code.map(({ text }) => text).join('\n'), 'block.tsx', { jsx: { runtime: 'automatic' } })
     const { stdout, stderr } = await inNode(`${component.code}
