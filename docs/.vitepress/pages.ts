@@ -8,8 +8,11 @@ const start = [page('The page', 'start/page'), page('The server', 'start/server'
 const using = [
   page('Progress in the page', 'guides/progress-ui'),
   page('Start, leave, cancel, come back', 'guides/start-and-resume'),
+  page('When the page isn’t looked at', 'guides/away'),
   page('Errors and what to show', 'guides/errors'),
   page('Authentication', 'guides/authentication'),
+  page('TanStack Query', 'guides/tanstack'),
+  page('RxJS', 'guides/rxjs'),
   page('Testing your app', 'guides/testing'),
   page('Moving from something else', 'guides/migrating'),
   page('When not to use it', 'guides/when-not')
@@ -30,6 +33,10 @@ const reference = [
   page('jobtail/core', 'reference/jobtail/core'),
   page('jobtail/explain', 'reference/jobtail/explain'),
   page('jobtail/backends', 'reference/jobtail/backends'),
+  page('jobtail/tanstack', 'reference/jobtail/tanstack'),
+  page('jobtail/rxjs', 'reference/jobtail/rxjs'),
+  page('jobtail/iterators', 'reference/jobtail/iterators'),
+  page('jobtail/away', 'reference/jobtail/away'),
   page('jobtail/server', 'reference/jobtail/server'),
   page('jobtail/server/fetch', 'reference/jobtail/server/fetch'),
   page('jobtail/server/redis', 'reference/jobtail/server/redis'),

@@ -11,13 +11,17 @@ import type { Kind, Program } from './programs.ts'
 const root = join(import.meta.dirname, '../..')
 const ENTRIES = {
   jobtail: 'index',
+  'jobtail/away': 'away',
   'jobtail/backends': 'backends',
   'jobtail/core': 'core',
   'jobtail/explain': 'explain',
+  'jobtail/iterators': 'iterators',
+  'jobtail/rxjs': 'rxjs',
   'jobtail/server': 'server/index',
   'jobtail/server/bullmq': 'server/bullmq/index',
   'jobtail/server/fetch': 'server/fetch',
   'jobtail/server/redis': 'server/redis/index',
+  'jobtail/tanstack': 'tanstack',
   'jobtail/testing': 'testing/index'
 }
 /** As a bundler's project is set up: what a block leaves out there, it may leave out here. The package's own source is part of each program. */

@@ -27,7 +27,8 @@ describe('the import rules', () => {
     ['backends.ts', 'backend/plain-sse.ts'],
     ['react.ts', 'react/use-job.ts'],
     ['react/use-job.ts', 'react'],
-    ['react/use-job.ts', 'index.ts']
+    ['react/use-job.ts', 'index.ts'],
+    ['tanstack.ts', 'index.ts']
   ])('%s may import %s', (from, to) => {
     expect(objection({ from, to })).toBeUndefined()
   })
@@ -62,6 +63,8 @@ describe('the import rules', () => {
     ['testing/event-log.ts', 'client.ts'],
     ['index.ts', 'backends.ts'],
     ['react/use-job.ts', 'errors.ts'],
+    ['tanstack.ts', 'types.ts'],
+    ['rxjs.ts', 'rxjs'],
     ['react.ts', 'react-dom'],
     ['index.ts', 'react'],
     ['index.ts', 'react.ts'],

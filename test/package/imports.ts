@@ -26,7 +26,7 @@ const layers = [
   ['jobs'],
   ['client'],
   ['core', 'index', 'backends'],
-  ['react', 'element', 'cli']
+  ['react', 'element', 'tanstack', 'rxjs', 'iterators', 'away', 'cli']
 ]
 /** These two import each other's types: an error has the event that it is about, and the parser throws errors. */
 const mutual = ['protocol', 'errors']
@@ -40,7 +40,7 @@ const entryPackages: readonly [folder: string, packages: readonly string[]][] = 
   ['react', ['react']]
 ]
 /** Entries beside the client's module, in which internal names are shortened: they know only what `jobtail` exports. */
-const standalone = ['react']
+const standalone = ['react', 'tanstack', 'rxjs', 'iterators', 'away']
 const cliPackages = ['ws', 'eventsource-parser', 'undici', 'https-proxy-agent']
 const sharedWithServer = ['server', 'protocol', 'errors', 'async']
 
