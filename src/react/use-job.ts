@@ -1,8 +1,8 @@
 /** One job's state in a component. */
 
 import { useSyncExternalStore } from 'react'
+import { createJobStore, none } from '../binding/job-store.ts'
 import type { Client, JobEvent, JobSnapshot, JobState } from '../index.ts'
-import { createStore, none } from './job-store.ts'
 import { useKept, useLatest } from './kept.ts'
 import { useClient } from './provider.ts'
 
@@ -58,7 +58,7 @@ export function useJob<E extends object = None>(id: string | null | undefined, o
   const { enabled = true, onEvent } = options
   const client = useClient(options.client)
   const latest = useLatest(options)
-  const store = useKept(() => (id == null ? undefined : createStore(client, id, options, latest)), client, id)
+  const store = useKept(() => (id == null ? undefined : createJobStore(client, id, options, latest)), client, id)
   const { state, atServer, subscribe, subscribeWithEvents } = (enabled && store) || none
   return useSyncExternalStore<UseJob<E>>(onEvent ? subscribeWithEvents : subscribe, state, atServer)
 }

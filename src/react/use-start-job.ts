@@ -1,6 +1,7 @@
 /** Starting a job from a component. */
 
 import { useState } from 'react'
+import { createStarter, IDLE } from '../binding/starter.ts'
 import type { Client, JobtailError, StartOptions } from '../index.ts'
 import { useKept } from './kept.ts'
 import { useClient } from './provider.ts'
@@ -35,45 +36,10 @@ export interface UseStartJob<I = unknown> {
   readonly cancel: () => Promise<void>
 }
 
-type Outcome = Pick<UseStartJob, 'jobId' | 'isPending' | 'error'>
-type Functions<I> = Pick<UseStartJob<I>, 'start' | 'cancel'>
-
-const IDLE: Outcome = { jobId: undefined, isPending: false, error: undefined }
-
 /** Starts jobs, for a button or a form. Follow the job that it starts with `useJob(jobId)`. */
 export function useStartJob<I = unknown>(options: UseStartJobOptions = {}): UseStartJob<I> {
   const client = useClient(options.client)
   const [outcome, setOutcome] = useState(IDLE)
-  const functions = useKept(() => createFunctions<I>(client, (change) => setOutcome({ ...IDLE, ...change })), client)
+  const functions = useKept(() => createStarter<I>(client, setOutcome), client)
   return { ...outcome, ...functions }
-}
-
-function createFunctions<I>(client: Client, set: (change: Partial<Outcome>) => void): Functions<I> {
-  // Not from the last render: two clicks may come before the next one.
-  let isPending = false
-  let id: Promise<string | undefined> | undefined
-
-  async function request(...[input, options]: Parameters<UseStartJob<I>['start']>): Promise<string | undefined> {
-    isPending = true
-    set({ isPending })
-    let outcome: Partial<Outcome> = {}
-    try {
-      outcome = { jobId: (await client.start(input, options)).jobId }
-    } catch (error) {
-      if (!options?.signal?.aborted) outcome = { error: error as JobtailError } // as: `start` rejects with no other
-    }
-    isPending = false
-    set(outcome)
-    return outcome.jobId
-  }
-  return {
-    start(input, options) {
-      if (!isPending || !id) id = request(input, options)
-      return id
-    },
-    async cancel() {
-      const jobId = await id
-      if (jobId) await client.job(jobId).cancel()
-    }
-  }
 }

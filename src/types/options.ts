@@ -10,7 +10,7 @@ type Provided<T> = T | (() => T | Promise<T>)
 
 /**
  * How long the client pauses after failures: a random time from 0 to `baseMs`, doubled with each failure in a row, up to `maxMs` (full jitter). It reconnects
- * at once after a connection that lasted 5 s or longer.
+ * at once after a connection that lasted 5 s or longer. After something was live, no pause is longer than the outage so far, or `baseMs`.
  */
 export interface RetryOptions {
   /**

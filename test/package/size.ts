@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { brotliCompressSync, constants } from 'node:zlib'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
-import { type Plugin, rollup } from 'rollup'
+import { type Plugin, rollup, type WarningHandlerWithDefault } from 'rollup'
 import { root } from './tarball.ts'
 
 export interface Budget {
@@ -17,12 +17,14 @@ export interface Budget {
   beyond?: string
 }
 
+const ALL = "export * from 'jobtail'"
 const CORE = "export { createClient } from 'jobtail/core'"
 const POLL = `${CORE}; export { statusPoll } from 'jobtail/backends'`
 
+/** What a page of Connect has besides: its own client, and a transport. */
+const CONNECT = `${CORE}; export { createConnectTransport } from '@connectrpc/connect-web'; export { Code, ConnectError, createClient as clientOf } from '@connectrpc/connect'`
+const MESSAGES = `export { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2'`
 const CLIENT = "export { createClient, initialState, JobtailError, sharedClient } from 'jobtail'"
-
-const ALL = "export * from 'jobtail'"
 
 const STREAM = `${POLL}; export { ndjson, plainSse } from 'jobtail/backends'`
 
@@ -52,10 +54,20 @@ const addition = (entry: string, names: string, maxBytes: number): Budget => ({
 
 /** The budgets, rounded up to 100 bytes. A commit that raises one says what for. The first three are above their targets, as the comment beside each says. */
 export const budgets: readonly Budget[] = [
-  { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 22_800 }, // target 13,000: 9,800 too many
-  { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 22_500 }, // target 12,800: 9,700 too many
-  // Target 10,000: 10,800 too many.
-  { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 20_800 },
+  { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 22_900 }, // target 13,000: 9,900 too many
+  { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 22_600 }, // target 12,800: 9,800 too many
+  // Target 10,000: 10,900 too many.
+  { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 20_900 },
+  {
+    what: 'the transport ndjson, on top',
+    of: { code: `${CORE}; export { sse } from 'jobtail'; export { ndjson } from 'jobtail/core'` },
+    beyond: `${CORE}; export { sse } from 'jobtail'`,
+    maxBytes: 300
+  },
+  // Target 16,500, of which the client has 13,000.
+  { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 27_100 },
+  { what: 'elements, on top', of: { code: `${ALL}; import 'jobtail/element'` }, beyond: ALL, maxBytes: 4300 }, // target 3,500: 800 too many
+  { what: 'the script tag with backends', of: { script: 'dist/jobtail-backends.min.js' }, maxBytes: 15_000 },
   addition('tanstack', 'jobQuery', 300),
   addition('rxjs', 'toObservable', 300), // target 200: 100 too many
   addition('iterators', 'takeUntil, throttleLatest', 300),
@@ -63,6 +75,14 @@ export const budgets: readonly Budget[] = [
   { what: 'explain', of: { code: "export { explain } from 'jobtail/explain'" }, maxBytes: 900 },
   binding('react', 700, '{ useJob }'),
   binding('react', 1000), // target 700: 300 too many
+  binding('vue', 700, '{ useJob }'),
+  binding('vue', 1100),
+  binding('svelte', 700, '{ useJob }'),
+  binding('svelte', 1100),
+  binding('solid', 700, '{ createJob }'),
+  binding('solid', 1000),
+  binding('angular', 800, '{ injectJob }'),
+  binding('angular', 1100),
   backend('statusPoll', CORE, 2300),
   backend('ndjson', POLL, 2000), // all that streams share: several readings, gaps in the middle, a document in place of a stream
   backend('plainSse', `${POLL}; export { ndjson } from 'jobtail/backends'; export { createParser } from 'eventsource-parser'`, 200),
@@ -82,7 +102,20 @@ export const budgets: readonly Budget[] = [
   backend('laravelBatch', POLL, 300),
   backend('celeryProgress', POLL, 400),
   backend('mcpTask', POLL, 500),
-  backend('jobtailSnapshot', POLL, 200)
+  backend('jobtailSnapshot', POLL, 200),
+  // Its own code; a page that has no other use for Connect loads Connect as well.
+  {
+    what: 'connect, on top of Connect and Protobuf',
+    of: { code: `${CONNECT}; ${MESSAGES}; export { connect } from 'jobtail/connect'` },
+    beyond: `${CONNECT}; ${MESSAGES}`,
+    maxBytes: 3400
+  },
+  {
+    what: 'connect with Connect and Protobuf',
+    of: { code: `${CORE}; export { connect } from 'jobtail/connect'; export { createConnectTransport } from '@connectrpc/connect-web'` },
+    beyond: CORE,
+    maxBytes: 30_900
+  }
 ]
 
 export const bytesOf = async ({ of, beyond }: Budget): Promise<number> => (await compressed(of)) - (beyond ? await compressed({ code: beyond }) : 0)
@@ -97,7 +130,8 @@ async function bundled(code: string): Promise<string> {
   const { exports, peerDependencies }: { exports: Record<string, { default: string }>; peerDependencies: object } = JSON.parse(
     await readFile(join(root, 'package.json'), 'utf8')
   )
-  const peers = Object.keys(peerDependencies)
+  /** A page has its framework anyway; Connect's packages it has for the sake of `jobtail/connect`. */
+  const peers = Object.keys(peerDependencies).filter((name) => !/^@(connectrpc|bufbuild)\//.test(name))
   const page = {
     name: 'page',
     resolveId(id: string) {
@@ -108,10 +142,15 @@ async function bundled(code: string): Promise<string> {
     load: (id: string) => (id === 'page' ? code : undefined)
   }
   const external = (id: string): boolean => peers.some((peer) => id === peer || id.startsWith(`${peer}/`))
-  const build = await rollup({ input: 'page', external, plugins: [page, nodeResolve({ browser: true })] })
+  const build = await rollup({ input: 'page', external, plugins: [page, nodeResolve({ browser: true })], onwarn })
   const { output } = await build.generate({ format: 'es', plugins: [(terser as unknown as () => Plugin)()] }) // as: its types are those of its CommonJS form
   await build.close()
   return output[0].code
+}
+
+/** Connect's modules are down-levelled by TypeScript, with a `this` at their top that means nothing. */
+const onwarn: WarningHandlerWithDefault = (warning, warn) => {
+  if (warning.code !== 'THIS_IS_UNDEFINED') warn(warning)
 }
 
 if (import.meta.main) for (const budget of budgets) console.log(`${budget.what}: ${await bytesOf(budget)} of ${budget.maxBytes} bytes (brotli)`)

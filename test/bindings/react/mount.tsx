@@ -56,7 +56,7 @@ export class Boundary extends Component<{ children: ReactNode }> {
 
 /** A client for this stage, closed at the end of the test. */
 export function clientOf({ url }: Stage, options: ClientOptions = {}): Client {
-  const client = createClient({ url, memory: false, retry: { baseMs: 10, maxMs: 100 }, ...options })
+  const client = createClient({ url, memory: false, jobStorage: false, retry: { baseMs: 10, maxMs: 100 }, ...options })
   onTestFinished(() => client.close())
   return client
 }
