@@ -6,6 +6,10 @@ const page = (text: string, file: string): DefaultTheme.SidebarItem => ({ text, 
 const start = [page('The page', 'start/page'), page('The server', 'start/server'), page('React', 'start/react'), page('A script tag', 'start/script-tag')]
 
 const using = [
+  page('Vue', 'guides/vue'),
+  page('Svelte', 'guides/svelte'),
+  page('Solid', 'guides/solid'),
+  page('Angular', 'guides/angular'),
   page('Progress in the page', 'guides/progress-ui'),
   page('Start, leave, cancel, come back', 'guides/start-and-resume'),
   page('When the page isn’t looked at', 'guides/away'),
@@ -34,6 +38,11 @@ const reference = [
   page('jobtail/core', 'reference/jobtail/core'),
   page('jobtail/explain', 'reference/jobtail/explain'),
   page('jobtail/backends', 'reference/jobtail/backends'),
+  page('jobtail/react', 'reference/jobtail/react'),
+  page('jobtail/vue', 'reference/jobtail/vue'),
+  page('jobtail/svelte', 'reference/jobtail/svelte'),
+  page('jobtail/solid', 'reference/jobtail/solid'),
+  page('jobtail/angular', 'reference/jobtail/angular'),
   page('jobtail/connect', 'reference/jobtail/connect'),
   page('jobtail/tanstack', 'reference/jobtail/tanstack'),
   page('jobtail/rxjs', 'reference/jobtail/rxjs'),
