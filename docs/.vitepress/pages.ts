@@ -7,6 +7,7 @@ const start = [page('The page', 'start/page'), page('The server', 'start/server'
 
 const using = [
   page('Progress in the page', 'guides/progress-ui'),
+  page('A progress bar by one tag', 'guides/element'),
   page('Start, leave, cancel, come back', 'guides/start-and-resume'),
   page('Errors and what to show', 'guides/errors'),
   page('Authentication', 'guides/authentication'),
@@ -29,6 +30,7 @@ const reference = [
   page('jobtail', 'reference/jobtail'),
   page('jobtail/core', 'reference/jobtail/core'),
   page('jobtail/explain', 'reference/jobtail/explain'),
+  page('jobtail/element', 'reference/jobtail/element'),
   page('jobtail/backends', 'reference/jobtail/backends'),
   page('jobtail/server', 'reference/jobtail/server'),
   page('jobtail/server/fetch', 'reference/jobtail/server/fetch'),

@@ -35,6 +35,7 @@ describe('the import rules', () => {
     ['svelte.ts', 'svelte/store'],
     ['angular.ts', '@angular/core'],
     ['solid.ts', 'binding/source.ts'],
+    ['element/base.ts', 'index.ts'],
     ['binding/source.ts', 'index.ts']
   ])('%s may import %s', (from, to) => {
     expect(objection({ from, to })).toBeUndefined()
@@ -42,6 +43,7 @@ describe('the import rules', () => {
 
   test.each([
     ['transports/sse.ts', 'connection/core.ts'],
+    ['element/base.ts', 'errors.ts'],
     ['policy/race.ts', 'transports/sse.ts'],
     ['policy/position.ts', 'delivery/link-jobs.ts'],
     ['types.ts', 'delivery/job-table.ts'],
