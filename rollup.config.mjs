@@ -27,7 +27,7 @@ const PUBLIC = [
   'node_modules/{eventsource-parser,idb-keyval}/dist/*.d.ts'
 ]
 /** The same of the elements. They are no reason to keep a name in the client alone. */
-const PUBLIC_OF_ELEMENTS = 'dist/{element,element/{progress,list,types,words,configuration}}.d.ts'
+const PUBLIC_OF_ELEMENTS = 'dist/{element,element/{base,progress,list,types,words,configuration}}.d.ts'
 /** What is kept in IndexedDB, where another version reads it; and the global. */
 const KEPT = ['transport', 'latencyMs', 'at', 'records', 'shortLives', 'demotedUntil', 'Jobtail']
 /** The platform, with the members of options (`{ capture: true }`) that a list of the DOM's properties has not. */
@@ -85,6 +85,20 @@ const entries = () => ({
   }
 })
 
+/** Takes the white space out of the elements' style sheet. It stands at the end of its module, so no other place moves. */
+const shrinkStyles = () => ({
+  name: 'shrink-styles',
+  transform(code, id) {
+    if (!id.endsWith('/element/style.js')) return undefined
+    const styles = (css) =>
+      css
+        .replace(/\s+/g, ' ')
+        .replace(/ ?([{};:,>]) ?/g, '$1')
+        .replaceAll(';}', '}')
+    return { code: code.replace(/(?<=`)[^`]{99,}(?=`)/, (css) => styles(css).trim()), map: null }
+  }
+})
+
 /** A module that is nothing but this code. */
 const virtual = (name, code) => ({ name: 'virtual', resolveId: (id) => (id === name ? id : undefined), load: (id) => (id === name ? code : undefined) })
 
@@ -111,7 +125,7 @@ const script = (input, file, banner, { code, isPublic } = {}) => ({
     sourcemap: true,
     generatedCode: { preset: 'es2015', symbols: false }
   },
-  plugins: [...(code === undefined ? [] : [virtual(input, code)]), nodeResolve({ browser: true }), withSourceMaps(), minify(isPublic)],
+  plugins: [...(code === undefined ? [] : [virtual(input, code)]), nodeResolve({ browser: true }), withSourceMaps(), shrinkStyles(), minify(isPublic)],
   onwarn
 })
 
@@ -142,7 +156,7 @@ export default [
     input: 'dist/element.js',
     external: (id) => id === resolve('dist/index.js'),
     output: { file: 'dist/element.js', format: 'es', sourcemap: true, paths: () => './index.js' },
-    plugins: [withSourceMaps(), minify([PUBLIC_OF_ELEMENTS])],
+    plugins: [withSourceMaps(), shrinkStyles(), minify([PUBLIC_OF_ELEMENTS])],
     onwarn
   },
   {

@@ -39,13 +39,16 @@ describe('the import rules', () => {
     ['react.ts', 'react/use-job.ts'],
     ['react/use-job.ts', 'react'],
     ['react/use-job.ts', 'index.ts'],
-    ['tanstack.ts', 'index.ts']
+    ['tanstack.ts', 'index.ts'],
+    ['element/base.ts', 'index.ts'],
+    ['binding/source.ts', 'index.ts']
   ])('%s may import %s', (from, to) => {
     expect(objection({ from, to })).toBeUndefined()
   })
 
   test.each([
     ['transports/sse.ts', 'connection/core.ts'],
+    ['element/base.ts', 'errors.ts'],
     ['policy/race.ts', 'transports/sse.ts'],
     ['policy/position.ts', 'delivery/link-jobs.ts'],
     ['types.ts', 'delivery/job-table.ts'],
