@@ -5,12 +5,14 @@ import { getCredentials } from './credentials.ts'
 import { createEmit, type Emit } from './diagnostics.ts'
 import { JobtailError } from './errors.ts'
 import { createHints } from './hints.ts'
+import { createJobs } from './jobs.ts'
 import { createOperations } from './operations.ts'
 import { createPage } from './page.ts'
 import { createPool } from './pool.ts'
-import { baseOf, type CoreOptions, checkOptions, invalid, type Settings, START_RULES, SUBSCRIBE_RULES, settingsOf } from './settings.ts'
+import { checkSnapshot } from './reduce.ts'
+import { baseOf, type CoreOptions, checkOptions, invalid, JOB_RULES, type Settings, START_RULES, SUBSCRIBE_RULES, settingsOf } from './settings.ts'
 import { createSubscription, type Wired } from './subscription.ts'
-import type { Backend, Client, RequestContext, StartOptions, SubscribeOptions, Subscription } from './types.ts'
+import type { Backend, Client, Job, JobOptions, RequestContext, StartOptions, SubscribeOptions, Subscription } from './types.ts'
 
 const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
 
@@ -22,7 +24,7 @@ export function createClient(options: ClientSetup): Client {
   const settings = settingsOf(options)
   const { backend } = options
   const life = new AbortController()
-  const emit = createEmit(settings.onDiagnostic)
+  const emit = createEmit(settings.onDiagnostic, () => client)
   let wired: Wired | undefined
 
   /** Connections are made at the first use: a server that renders a page has no location to resolve the URL against. */
@@ -38,7 +40,16 @@ export function createClient(options: ClientSetup): Client {
     const { after, signal, onGap } = given
     expect('job id', jobId)
     if (after !== undefined) expect('after', after)
-    return createSubscription({ ...settings, jobId, after, signal, onGap, life: life.signal, wire, emit })
+    return createSubscription({ ...settings, jobId, after, signal, onGap, life: life.signal, wire, emit }).subscription
+  }
+
+  const jobs = createJobs((jobId) => (known) => createSubscription({ ...settings, jobId, known, life: life.signal, wire, emit }))
+
+  function job(jobId: string, given: JobOptions = {}): Job {
+    checkOptions(JOB_RULES, given)
+    expect('job id', jobId)
+    const { initial } = given
+    return jobs(jobId, initial && checkSnapshot(initial).id === jobId ? initial : undefined)
   }
 
   const close = (): void => life.abort(new JobtailError('closed', 'the client is closed'))
@@ -52,7 +63,8 @@ export function createClient(options: ClientSetup): Client {
   }
 
   // as: the type parameters say what the application sends, and TypeScript doesn't see the computed key
-  return { subscribe, start, close, [dispose]: close } as unknown as Client
+  const client = { subscribe, start, job, close, [dispose]: close } as unknown as Client
+  return client
 }
 
 /** A random UUID (RFC 9562, version 4). Not `crypto.randomUUID()`: a page without TLS does not have it. */

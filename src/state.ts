@@ -19,6 +19,12 @@ export const IDLE: ConnectionState = unconnected('idle')
 /** The connection state after the end. */
 export const CLOSED: ConnectionState = unconnected('closed')
 
+/** The fields of a state that is being made. */
+export type Fields = { -readonly [Name in keyof AnyState]: AnyState[Name] }
+
+/** The seq of the last event that each state includes. Nothing that an application shows, so it is no field of the state. */
+export const seqOf: WeakMap<AnyState, number> = new WeakMap()
+
 /** One job's state, and its listeners. */
 export interface Store {
   /** A frozen snapshot; the same object until something changes. */
@@ -29,21 +35,24 @@ export interface Store {
   take(event: WireEvent, epoch: string | undefined): void
   /** Applies a snapshot. */
   takeSnapshot(snapshot: JobSnapshot): void
+  /** Whether the state includes all that the snapshot tells. Of two epochs nobody knows the later one: what is known stays. */
+  includes(snapshot: JobSnapshot): boolean
   /** Registers a listener, which is called at most once per task; returns a function that removes it. */
   onChange(listener: () => void): () => void
   /** How many listeners there are. */
   readonly listeners: number
 }
 
-/** `lastEventId`: the cursor that the subscription starts from. */
-export function createStore(lastEventId: string | undefined): Store {
-  const fields: { -readonly [Name in keyof AnyState]: AnyState[Name] } = {
+/** `known`: what is known already, such as the cursor that the subscription starts from. */
+export function createStore(known: Partial<AnyState> = {}): Store {
+  const fields: Fields = {
     status: 'unknown',
     progress: undefined,
     result: undefined,
     error: undefined,
-    lastEventId,
-    connection: IDLE
+    lastEventId: undefined,
+    connection: IDLE,
+    ...known
   }
   /** Created when it is read, because most events arrive while nobody reads it. */
   let state: AnyState | undefined
@@ -65,18 +74,12 @@ export function createStore(lastEventId: string | undefined): Store {
     if (!isNotifying && listeners.size > 0) void notify()
   }
 
-  /** Changes the fields as the event says. */
-  function apply(event: WireEvent): void {
-    const { type, data } = event
-    fields.status = statusAfter(type, fields.status as JobStatus) // as: for an event that does not change the status, `unknown` stays
-    if (type === 'progress' && isObject(data)) fields.progress = copyOf(data)
-    else if (type === 'succeeded') fields.result = data
-    else if (isTerminal(type)) fields.error = new JobFailedError(event)
-  }
-
   return {
     get state() {
-      state ??= Object.freeze({ ...fields })
+      if (!state) {
+        state = Object.freeze({ ...fields })
+        seqOf.set(state, stateSeq)
+      }
       return state
     },
     set(change) {
@@ -89,7 +92,7 @@ export function createStore(lastEventId: string | undefined): Store {
       if (epoch !== stateEpoch || seq > stateSeq) {
         stateEpoch = epoch
         stateSeq = seq
-        apply(event)
+        applyEvent(fields, event)
       } else if (id === fields.lastEventId) return
       fields.lastEventId = id
       changed()
@@ -103,9 +106,10 @@ export function createStore(lastEventId: string | undefined): Store {
       const progress = progressOf(snapshot.progress)
       // A snapshot whose progress is not an object is still accepted: the application publishes it as it likes.
       if (isObject(progress)) fields.progress = copyOf(progress)
-      if (event) apply(event)
+      if (event) applyEvent(fields, event)
       changed()
     },
+    includes: ({ epoch, seq }) => (stateEpoch === epoch ? stateSeq >= seq : fields.status !== 'unknown'),
     onChange(listener) {
       const own = (): void => listener() // the same function, registered twice, is called twice
       listeners.add(own)
@@ -115,6 +119,15 @@ export function createStore(lastEventId: string | undefined): Store {
       return listeners.size
     }
   }
+}
+
+/** Changes the fields as the event says, except `lastEventId`. */
+export function applyEvent(fields: Fields, event: WireEvent): void {
+  const { type, data } = event
+  fields.status = statusAfter(type, fields.status as JobStatus) // as: for an event that does not change the status, `unknown` stays
+  if (type === 'progress' && isObject(data)) fields.progress = copyOf(data)
+  else if (type === 'succeeded') fields.result = data
+  else if (isTerminal(type)) fields.error = new JobFailedError(event)
 }
 
 const isObject = (data: unknown): data is object => typeof data === 'object' && data !== null

@@ -6,6 +6,7 @@ export type { Control, Frame, JobSnapshot, JobStatus, ProgressData, WireEvent } 
 export type { Backend, Memory, Promises } from './types/backend.ts'
 export type { Client, StartOptions, SubscribeOptions, Subscription } from './types/client.ts'
 export type { Diagnostic, DiagnosticDetail, WaitReason } from './types/diagnostics.ts'
+export type { Job, JobOptions } from './types/job.ts'
 export type { ClientOptions, RetryOptions } from './types/options.ts'
 export type { Gap, Mode, Position, Reader, Share, ShareHost } from './types/reader.ts'
 export type { ConnectionPhase, ConnectionProblem, ConnectionState, JobState, Result } from './types/state.ts'

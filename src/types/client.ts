@@ -2,6 +2,7 @@
 /** A client, and one subscription to a job. */
 
 import type { JobEvent } from '../protocol/events.ts'
+import type { Job, JobOptions } from './job.ts'
 import type { JobState, None, Result } from './state.ts'
 
 /** Options of `subscribe`. They are checked when it is called. An option that is `undefined` has its default. */
@@ -79,6 +80,12 @@ export interface Client extends Disposable {
    * start jobs; `unreachable` after `retry.attempts`; `protocol` where the answer is malformed; `closed` once the client is closed
    */
   start<E extends object = None>(input: unknown, options?: StartOptions): Promise<Subscription<E>>
+  /**
+   * The state of a job, for however many look at it: the same object for the same id as long as anybody has it. No request is made before somebody subscribes
+   * or reads `result`.
+   * @throws JobtailError `bad-request`, synchronously, for an invalid option, snapshot or job id
+   */
+  job<E extends object = None>(jobId: string, options?: JobOptions): Job<E>
   /** Closes every subscription. What is followed or started later fails with `closed`. */
   close(): void
 }

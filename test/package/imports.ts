@@ -19,10 +19,11 @@ const layers = [
   ['types', 'page'],
   ['policy', 'settings', 'credentials', 'diagnostics', 'explain'],
   ['transports', 'memory', 'auth', 'failures', 'state', 'link', 'delivery', 'operations'],
-  ['backend', 'hints'],
+  ['backend', 'hints', 'reduce'],
   ['connection'],
   ['pool'],
   ['subscription'],
+  ['jobs'],
   ['client'],
   ['core', 'index', 'backends'],
   ['react', 'element', 'cli']

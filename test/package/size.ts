@@ -32,10 +32,10 @@ const backend = (name: string, beyond: string, maxBytes: number): Budget => ({
 
 /** The budgets, rounded up to 100 bytes. A commit that raises one says what for. The first three are above their targets, as the comment beside each says. */
 export const budgets: readonly Budget[] = [
-  { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 21_500 }, // target 13,000: 8,500 too many
-  { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 21_400 }, // target 12,800: 8,600 too many
-  // Target 10,000: 9,800 too many.
-  { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 19_800 },
+  { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 22_200 }, // target 13,000: 9,200 too many
+  { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 21_900 }, // target 12,800: 9,100 too many
+  // Target 10,000: 10,300 too many.
+  { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 20_300 },
   { what: 'explain', of: { code: "export { explain } from 'jobtail/explain'" }, maxBytes: 900 },
   backend('statusPoll', CORE, 2300),
   backend('ndjson', POLL, 2000), // all that streams share: several readings, gaps in the middle, a document in place of a stream
