@@ -23,7 +23,7 @@ const read = (pattern) => Promise.all(globSync(pattern).map((path) => readFile(p
 
 /** Whose properties are somebody else's too: an application's, a server's, a transport's of one's own, a dependency's. */
 const PUBLIC = [
-  'dist/{index,core,explain,types,types/*,settings,errors,protocol/*,policy/position,delivery/reader,transports/http}.d.ts',
+  'dist/{index,core,explain,devtools,types,types/*,settings,errors,protocol/*,policy/position,delivery/reader,transports/http}.d.ts',
   'node_modules/{eventsource-parser,idb-keyval}/dist/*.d.ts'
 ]
 /** What is kept in IndexedDB, where another version reads it; and the global. */
@@ -90,15 +90,20 @@ const onwarn = (warning) => {
   throw new Error(warning.message)
 }
 
-/** A script that adds what a module exports to the global `Jobtail`, in whatever order such scripts come. */
+/**
+ * A script that adds what a module exports to the global `Jobtail`, in whatever order such scripts come. One that uses the client's module takes it from the
+ * global, so it has to come after the client's script.
+ */
 const script = (input, file, banner) => ({
   input,
+  external: (id) => id === ENTRIES[0] && resolve(input) !== id,
   output: {
     file,
     banner,
     format: 'iife',
     name: 'Jobtail',
     extend: true,
+    globals: { [ENTRIES[0]]: 'Jobtail' },
     exports: 'named',
     sourcemap: true,
     generatedCode: { preset: 'es2015', symbols: false }
@@ -113,6 +118,7 @@ export default [
     '/*! Jobtail, MIT. Contains eventsource-parser (MIT) and idb-keyval (Apache-2.0), see THIRD-PARTY-NOTICES. */'
   ),
   script('dist/explain.js', 'dist/jobtail-explain.min.js', '/*! Jobtail, MIT. */'),
+  script('dist/devtools.js', 'dist/jobtail-devtools.min.js', '/*! Jobtail, MIT. */'),
   {
     input: 'dist/backends.js',
     // What a page has of the client is not loaded once more.

@@ -11,6 +11,7 @@ const using = [
   page('Errors and what to show', 'guides/errors'),
   page('Authentication', 'guides/authentication'),
   page('Testing your app', 'guides/testing'),
+  page('Devtools', 'guides/devtools'),
   page('Moving from something else', 'guides/migrating'),
   page('When not to use it', 'guides/when-not')
 ]
@@ -30,6 +31,7 @@ const reference = [
   page('jobtail/core', 'reference/jobtail/core'),
   page('jobtail/explain', 'reference/jobtail/explain'),
   page('jobtail/backends', 'reference/jobtail/backends'),
+  page('jobtail/devtools', 'reference/jobtail/devtools'),
   page('jobtail/server', 'reference/jobtail/server'),
   page('jobtail/server/fetch', 'reference/jobtail/server/fetch'),
   page('jobtail/server/redis', 'reference/jobtail/server/redis'),

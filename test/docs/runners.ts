@@ -17,8 +17,8 @@ export type Runner = (block: Block) => Promise<void>
 /** Those that need the packed package: the test that runs them is test/package/quick-start.test.ts. */
 export const packaged: readonly string[] = ['quick-start-server', 'quick-start-page', 'quick-start-proxy', 'script-tag']
 
-/** Those that need a browser: the test that runs them is e2e/guides.e2e.ts. */
-export const inBrowsers: readonly string[] = ['start-server', 'start-proxy', 'start-html', 'start-page', 'testing-playwright']
+/** Those that need a browser: the tests that run them are e2e/guides.e2e.ts and e2e/devtools.e2e.ts. */
+export const inBrowsers: readonly string[] = ['start-server', 'start-proxy', 'start-html', 'start-page', 'testing-playwright', 'devtools-mount']
 
 export const runners: Readonly<Record<string, Runner>> = {
   ...guidePrograms,

@@ -24,7 +24,9 @@ describe('the import rules', () => {
     ['testing/event-log.ts', 'vitest'],
     ['testing/event-log.ts', 'server/log/types.ts'],
     ['testing/backend/faults.ts', 'node:http'],
-    ['backends.ts', 'backend/plain-sse.ts']
+    ['backends.ts', 'backend/plain-sse.ts'],
+    ['devtools/report.ts', 'explain.ts'],
+    ['devtools.ts', 'index.ts']
   ])('%s may import %s', (from, to) => {
     expect(objection({ from, to })).toBeUndefined()
   })
@@ -58,6 +60,9 @@ describe('the import rules', () => {
     ['server/redis/log.ts', 'vitest'],
     ['testing/event-log.ts', 'client.ts'],
     ['index.ts', 'backends.ts'],
+    ['index.ts', 'devtools.ts'],
+    ['devtools/recording.ts', 'types.ts'],
+    ['devtools/dom.ts', 'idb-keyval'],
     ['misc/things.ts', 'types.ts']
   ])('%s may not import %s', (from, to) => {
     expect(objection({ from, to })).toEqual(expect.any(String))
