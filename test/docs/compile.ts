@@ -13,6 +13,7 @@ const ENTRIES = {
   jobtail: 'index',
   'jobtail/backends': 'backends',
   'jobtail/core': 'core',
+  'jobtail/devtools': 'devtools',
   'jobtail/explain': 'explain',
   'jobtail/server': 'server/index',
   'jobtail/server/bullmq': 'server/bullmq/index',
