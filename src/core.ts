@@ -10,6 +10,7 @@ export { type ErrorCode, isJobtailError, JobFailedError, JobtailError, Transport
 export { initialState, reduceJob } from './reduce.ts'
 export type { CoreOptions } from './settings.ts'
 export { type Answer, fetchReading, type ReadingOptions } from './transports/http.ts'
+export { ndjson } from './transports/ndjson.ts'
 export type * from './types.ts'
 
 /**

@@ -24,8 +24,9 @@ export const createClient = ({
   backend = jobtailBackend([webSocket(), sse(), longPoll(), shortPoll()]),
   transports = backend?.transports ?? [], // a caller without types may pass anything
   memory = indexedDbMemory(),
+  jobStorage = indexedDbMemory(),
   ...rest
-}: ClientOptions = {}): Client => createCoreClient({ ...rest, backend, transports, memory })
+}: ClientOptions = {}): Client => createCoreClient({ ...rest, backend, transports, memory, jobStorage })
 
 /** The clients of `subscribe` and `start`, the latest used first. One that is dropped goes on for as long as somebody follows a job with it. */
 let shared: { options: object; client: Client }[] = []

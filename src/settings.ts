@@ -46,6 +46,8 @@ export const CLIENT_RULES: Rules<ClientOptions> = {
   probeTimeoutMs: 'number from 1',
   firstLook: 'boolean',
   memory: 'false or object with methods read, write',
+  identity: 'string',
+  jobStorage: 'false or object with methods update',
   retry: 'object',
   unknownJobGraceMs: 'number from 0',
   bufferSize: 'number from 1',

@@ -1,7 +1,6 @@
 /** A job's state: what events and snapshots change in it, and who is notified. */
 
-import { callSafely } from './async/callback.ts'
-import { macrotask } from './async/clock.ts'
+import { createListeners } from './async/listeners.ts'
 import { JobFailedError } from './errors.ts'
 import type { JobSnapshot, JobStatus, WireEvent } from './protocol/frames.ts'
 import { progressOf } from './protocol/progress.ts'
@@ -56,23 +55,15 @@ export function createStore(known: Partial<AnyState> = {}, onTouch?: (event?: Wi
   }
   /** Created when it is read, because most events arrive while nobody reads it. */
   let state: AnyState | undefined
-  let isNotifying = false
-  const listeners = new Set<() => void>()
+  const listeners = createListeners()
   /** The last event that the state includes. A loop that starts later, further back, does not take the state back. */
   let stateEpoch: string | undefined
   let stateSeq = 0
 
-  async function notify(): Promise<void> {
-    isNotifying = true
-    await macrotask()
-    isNotifying = false
-    for (const listener of [...listeners]) if (listeners.has(listener)) callSafely(listener)
-  }
-
   function changed(event?: WireEvent): void {
     state = undefined
     onTouch?.(event)
-    if (!isNotifying && listeners.size > 0) void notify()
+    listeners.changed()
   }
 
   return {
@@ -111,11 +102,7 @@ export function createStore(known: Partial<AnyState> = {}, onTouch?: (event?: Wi
       changed()
     },
     includes: ({ epoch, seq }) => (stateEpoch === epoch ? stateSeq >= seq : fields.status !== 'unknown'),
-    onChange(listener) {
-      const own = (): void => listener() // the same function, registered twice, is called twice
-      listeners.add(own)
-      return () => void listeners.delete(own)
-    },
+    onChange: listeners.add,
     get listeners() {
       return listeners.size
     }

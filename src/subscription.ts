@@ -5,7 +5,7 @@ import { createQueue } from './async/queue.ts'
 import { delay, onAbort } from './async/signals.ts'
 import { createStateReader } from './delivery/state-reader.ts'
 import type { Detail } from './diagnostics.ts'
-import { JobFailedError, JobtailError } from './errors.ts'
+import { isJobtailError, JobFailedError, JobtailError } from './errors.ts'
 import type { Operations } from './operations.ts'
 import { backoffMs } from './policy/backoff.ts'
 import { startingAt } from './policy/position.ts'
@@ -33,6 +33,8 @@ export interface SubscriptionOptions extends SubscribeOptions {
   wire(): Wired
   /** Reports a diagnostic, or a change of the state. */
   emit(detail: Detail): void
+  /** Told whether the job still is one to follow: it runs, or it has ended or is none for this user. */
+  track(id: string, isRunning: boolean): void
   /** What is known of the job already, from a subscription before. */
   known?: AnyState | undefined
 }
@@ -55,7 +57,7 @@ const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.f
 
 /** Makes a subscription. It is inert until somebody reads. */
 export function createSubscription(options: SubscriptionOptions): Subscribed {
-  const { jobId, after, signal, bufferSize, bufferBytes, retry, life, wire, emit, known } = options
+  const { jobId, after, signal, bufferSize, bufferBytes, retry, life, wire, emit, track, known } = options
   const store = createStore(known ?? { lastEventId: after === TAIL ? undefined : after }, (event) => emit({ type: 'job', job: subscription, event }))
   const result = Promise.withResolvers<unknown>()
   result.promise.catch(() => {}) // never an unhandled rejection
@@ -97,7 +99,9 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
       },
       roomBytes: () => (!isLoop ? Infinity : queue.length >= bufferSize ? 0 : bufferBytes - queue.weight),
       subscribed(status) {
-        if (store.state.status === 'unknown' && !isTerminal(status)) store.set({ status })
+        if (isTerminal(status)) return
+        track(jobId, true)
+        if (store.state.status === 'unknown') store.set({ status })
       },
       event(event, bytes) {
         const { epoch } = reader.position
@@ -199,6 +203,7 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
 
   /** The job has ended: settles the result, and ends the loop where the terminal event came to it. */
   function end(event: WireEvent, isLoop: boolean): void {
+    if (!isSettled) track(jobId, false)
     if (event.type === 'succeeded') result.resolve(event.data)
     else result.reject(new JobFailedError(event))
     if (isLoop) endLoop()
@@ -222,6 +227,7 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
 
   function fail(error: unknown): void {
     if (loopEnd.signal.aborted) return
+    if (isJobtailError(error) && /^(unknown-job|forbidden|history-gone)$/.test(error.code)) track(jobId, false)
     store.set({ error: error as JobtailError }) // as: delivery fails with no other
     endLoop(error, error)
   }

@@ -40,3 +40,25 @@ export interface Job<E = None> {
    */
   cancel(): Promise<void>
 }
+
+/** A job that this browser follows. */
+export interface KnownJob {
+  /** The job's id. */
+  readonly id: string
+  /** Since when it has been followed, in ms since 1970. */
+  readonly since: number
+}
+
+/** The jobs that this browser follows. It is the store that React's `useSyncExternalStore` expects. */
+export interface JobList {
+  /**
+   * Newest first, at most 100, none older than a week. Frozen, and the same object until something changes. What pages before this one have left is in it once
+   * somebody has subscribed and the storage has answered.
+   */
+  readonly state: readonly KnownJob[]
+  /**
+   * Registers a listener for changes of `state`, called at most once per task; returns a function that removes it. The list is read again at each `subscribe`,
+   * and whenever the page is seen again: other tabs may have changed it. A function of its own: it may be passed on without its object.
+   */
+  readonly subscribe: (listener: () => void) => () => void
+}

@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from 'vitest'
 import type { ErrorControl } from '../../src/protocol/frames.ts'
 import type { JobSnapshot } from '../../src/types.ts'
 import { elapse, settle } from './virtual-time.ts'
+import { hanging } from './virtual-transport.ts'
 import { createWorld, expectNothingLeft, run, upTo, useVirtualTime, type World } from './world.ts'
 
 useVirtualTime()
@@ -31,6 +32,17 @@ describe('many who look at a job', () => {
     for (const leave of leaves) leave()
     await expectNothingLeft(world)
     expect(jobs[0]?.state).toMatchObject({ status: 'running', progress: { current: 9 }, connection: { phase: 'idle' } })
+  })
+
+  test('at another one, while no transport has answered yet, make one request for each', async () => {
+    const world = createWorld({ scripts: { websocket: hanging, sse: hanging, 'long-poll': hanging, 'short-poll': hanging } })
+    for (const job of ['1', '2']) {
+      world.log.fill(job, 1)
+      world.client.job(job).subscribe(() => {})
+      await elapse(50)
+    }
+    expect(world.links.length).toBeGreaterThan(0)
+    expect(askedFor(world)).toEqual(['snapshot', 'snapshot'])
   })
 
   test('use the connection that a loop over the same job has', async () => {

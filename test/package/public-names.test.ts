@@ -18,7 +18,7 @@ function publicNames(): Set<string> {
     for (const [, path = ''] of readFileSync(file, 'utf8').matchAll(/(?:from |import\()'(\.[^']+)'/g))
       visit(resolve(dirname(file), path.replace(/\.[jt]s$/, '.d.ts')))
   }
-  for (const entry of ['index', 'core', 'explain', 'devtools']) visit(join(dist, `${entry}.d.ts`))
+  for (const entry of ['index', 'core', 'explain']) visit(join(dist, `${entry}.d.ts`))
   const texts = [...files].map((file) => readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\//g, ''))
   return new Set(texts.join('\n').match(/[A-Za-z_$][\w$]*/g))
 }
