@@ -1,7 +1,9 @@
 /** The smaller parts of the panel that know no DOM. */
 
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { createRate } from '../../src/devtools/rate.ts'
+import { VERSION } from '../../src/devtools/report.ts'
 import { createRing } from '../../src/devtools/ring.ts'
 
 test('a ring has the latest, by their numbers', () => {
@@ -22,4 +24,9 @@ test('a rate counts whole seconds, and is back to 0 after a silence', () => {
   expect(rate.perSecond(15_500)).toBeCloseTo(200 / 3)
   expect(rate.perSecond(17_000)).toBe(0)
   expect(rate.perSecond(1e12)).toBe(0)
+})
+
+test("the report's version is that of the package", () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  expect(VERSION).toBe(version)
 })

@@ -20,7 +20,9 @@ async function followToItsEnd(): Promise<{ client: Client; url: string }> {
   const client = connect({
     url: `${stage.url}?key=secret-in-url`,
     token: () => 'secret-token',
-    headers: { authorization: 'secret-header' }
+    headers: { authorization: 'secret-header' },
+    identity: 'secret-user',
+    jobStorage: false
   })
   await stage.publish('42', 'progress', { ratio: 0.5, stage: 'private-stage' })
   await stage.publish('42', 'failed', { code: 'private-code', message: 'private-message' })

@@ -18,7 +18,7 @@ test('shows transports, diagnostics in words, jobs, and settings without credent
   await expect.poll(() => panel.text()).toMatch(/websocket was lost after .* events: the connection was cut/)
   await expect.poll(() => panel.text()).toContain('sse carries the job')
   await stage.publish('42', 'progress', { ratio: 0.75 })
-  const jobs = (): string[] => [...(panel.root.querySelector('.texts')?.children ?? [])].map(({ textContent }) => textContent)
+  const jobs = (): string[] => [...(panel.root.querySelector('details:last-of-type .texts')?.children ?? [])].map(({ textContent }) => textContent)
   await expect.poll(jobs).toEqual([expect.stringContaining('; 75 %; ')])
   expect(jobs()[0]).toMatch(
     new RegExp(
@@ -53,7 +53,7 @@ test('tells clients apart, and shows the one that is chosen', async () => {
     await expect.poll(() => panel.text().match(/websocket carries the job/g)?.length).toBe(stage === one ? 1 : 2)
   }
   expect(panel.text()).toContain('client 2: websocket carries the job')
-  const rows = (): number | undefined => panel.root.querySelector('.texts')?.childElementCount
+  const rows = (): number | undefined => panel.root.querySelector('details:last-of-type .texts')?.childElementCount
   expect(rows()).toBe(2)
   const choice = panel.root.querySelector('select')
   if (!choice) throw new Error('there is no choice')
