@@ -19,6 +19,7 @@ const using = [
   page('TanStack Query', 'guides/tanstack'),
   page('RxJS', 'guides/rxjs'),
   page('Testing your app', 'guides/testing'),
+  page('Devtools', 'guides/devtools'),
   page('Moving from something else', 'guides/migrating'),
   page('When not to use it', 'guides/when-not')
 ]
@@ -50,6 +51,7 @@ const reference = [
   page('jobtail/rxjs', 'reference/jobtail/rxjs'),
   page('jobtail/iterators', 'reference/jobtail/iterators'),
   page('jobtail/away', 'reference/jobtail/away'),
+  page('jobtail/devtools', 'reference/jobtail/devtools'),
   page('jobtail/server', 'reference/jobtail/server'),
   page('jobtail/server/fetch', 'reference/jobtail/server/fetch'),
   page('jobtail/server/redis', 'reference/jobtail/server/redis'),
