@@ -5,9 +5,12 @@ import { createClient as createCoreClient } from './client.ts'
 import type { CoreOptions } from './settings.ts'
 import type { Client } from './types.ts'
 
+export { observe } from './diagnostics.ts'
 export { type ErrorCode, isJobtailError, JobFailedError, JobtailError, TransportError } from './errors.ts'
+export { initialState, reduceJob } from './reduce.ts'
 export type { CoreOptions } from './settings.ts'
 export { type Answer, fetchReading, type ReadingOptions } from './transports/http.ts'
+export { ndjson } from './transports/ndjson.ts'
 export type * from './types.ts'
 
 /**

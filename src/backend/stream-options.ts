@@ -84,6 +84,8 @@ export interface Splitter {
   traits?: TransportTraits
   /** For a reading of many answers: the pause before the next request, in ms. Without it, a reading has one answer. */
   pauseMs?: number
+  /** Whether the server sends something as soon as a stream is open. Then one without text is not open: a proxy may hold it back. */
+  greets?: boolean
   /** The request, in place of the one of the options. */
   request?: RequestHook
   /** Turns a response that says something by its status alone into one that can be read. */

@@ -19,13 +19,15 @@ const layers = [
   ['types', 'page'],
   ['policy', 'settings', 'credentials', 'diagnostics', 'explain'],
   ['transports', 'memory', 'auth', 'failures', 'state', 'link', 'delivery', 'operations'],
-  ['backend', 'hints'],
+  ['backend', 'hints', 'reduce', 'known-jobs'],
   ['connection'],
   ['pool'],
   ['subscription'],
+  ['jobs'],
   ['client'],
   ['core', 'index', 'backends', 'connect'],
-  ['react', 'element', 'cli']
+  ['binding'],
+  ['react', 'vue', 'svelte', 'solid', 'angular', 'element', 'cli']
 ]
 /** These two import each other's types: an error has the event that it is about, and the parser throws errors. */
 const mutual = ['protocol', 'errors']
@@ -41,8 +43,15 @@ const entryPackages: readonly [folder: string, packages: readonly string[]][] = 
   ['server/connect.ts', connectPackages],
   ['server/connect/', connectPackages],
   ['connect/', connectPackages],
-  ['testing/', ['vitest']]
+  ['testing/', ['vitest']],
+  ['react', ['react']],
+  ['vue.ts', ['vue']],
+  ['svelte.ts', ['svelte']],
+  ['solid.ts', ['solid-js']],
+  ['angular.ts', ['@angular/core']]
 ]
+/** Entries beside the client's module, in which internal names are shortened: they know only what `jobtail` exports. */
+const standalone = ['binding', 'react', 'vue', 'svelte', 'solid', 'angular', 'element']
 const cliPackages = ['ws', 'eventsource-parser', 'undici', 'https-proxy-agent']
 const sharedWithServer = ['server', 'protocol', 'errors', 'async']
 
@@ -72,6 +81,8 @@ export function objection({ from, to }: Pick<Import, 'from' | 'to'>): string | u
   }
   if (layer(from) === -1) return `${member(from)} has no layer yet: give it one here and in ARCHITECTURE.md`
   if (member(from) === 'cli' && isPackage(to)) return to.startsWith('node:') || within(cliPackages, to) ? undefined : 'not a dependency of the command line'
+  if (standalone.includes(member(from)) && member(to) !== member(from))
+    return ['index', 'binding'].includes(member(to)) ? undefined : 'an entry of its own knows only what jobtail exports'
   if (isPackage(to)) return within(browserPackages, to) ? undefined : "not for a browser, or not a dependency of the client's"
   if (member(from) === 'async' && member(to) !== 'async') return 'async is generic'
   if (member(from) === member(to)) return undefined
