@@ -73,7 +73,7 @@ const ENTRIES = ['index', 'core'].map((name) => resolve(`dist/${name}.js`))
 const entries = () => ({
   name: 'entries',
   resolveId: (id) => (id === MODULE ? id : undefined),
-  load: (id) => (id === MODULE ? `export * from '${ENTRIES[0]}'\nexport { createClient as createCoreClient } from '${ENTRIES[1]}'` : undefined),
+  load: (id) => (id === MODULE ? `export * from '${ENTRIES[0]}'\nexport { createClient as createCoreClient, ndjson } from '${ENTRIES[1]}'` : undefined),
   async writeBundle() {
     for (const entry of ENTRIES) {
       const names = this.getModuleInfo(entry).exports.map((name) => (entry === ENTRIES[1] && name === 'createClient' ? `createCoreClient as ${name}` : name))

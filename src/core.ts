@@ -8,6 +8,7 @@ import type { Client } from './types.ts'
 export { type ErrorCode, isJobtailError, JobFailedError, JobtailError, TransportError } from './errors.ts'
 export type { CoreOptions } from './settings.ts'
 export { type Answer, fetchReading, type ReadingOptions } from './transports/http.ts'
+export { ndjson } from './transports/ndjson.ts'
 export type * from './types.ts'
 
 /**

@@ -4,6 +4,7 @@
  */
 
 import { createClient, type Diagnostic, longPoll, shortPoll, sse, webSocket } from 'jobtail'
+import { ndjson } from 'jobtail/core'
 
 export interface Received {
   id: string
@@ -55,7 +56,7 @@ async function tell(): Promise<void> {
   }
 }
 
-const transports = [webSocket(), sse(), longPoll(), shortPoll()].filter(({ name }) => wish('transports').split(',').includes(name))
+const transports = [webSocket(), sse(), ndjson(), longPoll(), shortPoll()].filter(({ name }) => wish('transports').split(',').includes(name))
 const client = createClient({ transports, onDiagnostic: (diagnostic) => diagnostics.push(diagnostic) })
 const startedAt = now()
 const subscription = client.subscribe(wish('job'))

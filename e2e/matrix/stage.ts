@@ -19,7 +19,7 @@ export interface Stage {
   readonly proxy: FaultyProxy
   /** All that the page has reported. */
   readonly seen: Report
-  pageUrl(transports: readonly Path[], withFetch: boolean): string
+  pageUrl(transports: readonly (Path | 'ndjson')[], withFetch: boolean): string
   publish(type: string, data: unknown): Promise<WireEvent>
   /** Reads the job's whole log, without the proxy. */
   readLog(): Promise<WireEvent[]>
@@ -35,6 +35,7 @@ const html = `<!doctype html>
   {
     "imports": {
       "jobtail": "/src/index.ts",
+      "jobtail/core": "/src/core.ts",
       "eventsource-parser": "/node_modules/eventsource-parser/dist/index.js",
       "idb-keyval": "/node_modules/idb-keyval/dist/index.js"
     }

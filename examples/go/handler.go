@@ -39,6 +39,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "private, no-store, no-transform")
 	w.Header().Set("Vary", "*")
 	w.Header().Set("X-Accel-Buffering", "no")
+	w.Header().Set("Incremental", "?1")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	user, isKnown := users[token]

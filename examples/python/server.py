@@ -22,6 +22,7 @@ HEADERS = {
     "Cache-Control": "private, no-store, no-transform",
     "Vary": "*",
     "X-Accel-Buffering": "no",
+    "Incremental": "?1",
     "X-Content-Type-Options": "nosniff",
 }
 

@@ -2,9 +2,11 @@
 /** The executable `jobtail`. */
 
 import { once } from 'node:events'
+import { resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { text } from 'node:stream/consumers'
 import type { WriteStream } from 'node:tty'
+import { pathToFileURL } from 'node:url'
 import type { Sink } from './command-context.ts'
 import { run } from './commands.ts'
 import { EXIT, Exit } from './exit-codes.ts'
@@ -41,6 +43,7 @@ process.exitCode = await run(process.argv.slice(2), {
   stderr: sinkOf(process.stderr),
   env: process.env,
   stdin: () => text(process.stdin),
+  load: (path) => import(pathToFileURL(resolve(path)).href),
   confirm: process.stdin.isTTY && process.stderr.isTTY ? confirm : undefined,
   signal: abort.signal
 })

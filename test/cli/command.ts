@@ -1,7 +1,8 @@
 /** Runs the command line within this process, or as a process of its own. */
 
 import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { CommandContext } from '../../src/cli/command-context.ts'
 import { run } from '../../src/cli/commands.ts'
 import { EXIT, Exit } from '../../src/cli/exit-codes.ts'
@@ -29,7 +30,7 @@ export function jobtail(args: readonly string[], context: Partial<Omit<CommandCo
     },
     columns: () => context.columns
   })
-  const defaults = { env: {}, stdin: async () => '', confirm: undefined }
+  const defaults = { env: {}, stdin: async () => '', load: (path: string) => import(pathToFileURL(resolve(path)).href), confirm: undefined }
   const ran = run(args, { ...defaults, ...context, stdout: sink('out'), stderr: sink('err'), signal: interrupted.signal }).then((code) => ({
     code,
     ...written

@@ -25,15 +25,16 @@ export interface Answer {
 
 type OnFrame = (frame: Fields, question: Question) => Fields | readonly Fields[] | undefined
 
-export type Kind = 'json' | 'ndjson' | 'sse' | 'websocket'
+export type Kind = 'json' | 'ndjson' | 'live' | 'sse' | 'websocket'
 
 export interface Mistake {
   /** Changes every request, handshakes too. If it returns a status, the request is answered with that, without the server. */
   request?(question: Question, kind: Kind): unknown
   /** Changes the status and headers of every answer, and the body of those that are not event streams. */
   answer?(answer: Answer, question: Question): unknown
-  /** Changes or drops frames: of an event stream, of a WebSocket, of both; and the lines of an NDJSON answer. */
+  /** Changes or drops frames: of an event stream, of live NDJSON, of a WebSocket, of all three; and of an NDJSON answer. */
   sse?: OnFrame
+  live?: OnFrame
   ndjson?: OnFrame
   websocket?: OnFrame
   frame?: OnFrame
@@ -43,8 +44,8 @@ export interface Mistake {
   text?(text: string): string
   /** Changes the text of an NDJSON answer. */
   lines?(text: string): string
-  /** Keeps the body of an event stream open after its end. */
-  keepsOpen?: boolean
+  /** Keeps the body of a stream open after its end. */
+  keepsOpen?(question: Question): boolean
   /** Chooses the subprotocol that a handshake is answered with. */
   subprotocol?(offered: readonly string[]): string | false
   /** Accepts handshakes that don't offer `jobtail.v1`. */
@@ -89,10 +90,10 @@ function questionOf(req: http.IncomingMessage, body: string, target: string): Qu
   return { method: req.method ?? 'GET', url: new URL(req.url ?? '/', target), headers, body }
 }
 
-function kindOf({ headers }: Question): Kind {
+function kindOf({ headers, url }: Question): Kind {
   const accept = headers.get('accept') ?? ''
   if (/event-stream/.test(accept)) return 'sse'
-  return /ndjson/.test(accept) ? 'ndjson' : 'json'
+  return /ndjson/.test(accept) ? (url.searchParams.has('live') ? 'live' : 'ndjson') : 'json'
 }
 
 async function pass(req: http.IncomingMessage, res: http.ServerResponse, mistake: Mistake, target: string): Promise<void> {
@@ -106,10 +107,12 @@ async function pass(req: http.IncomingMessage, res: http.ServerResponse, mistake
     const { method, url, headers, body } = question
     const response = await fetch(url, { method, headers, signal: gone.signal, ...(method === 'POST' ? { body } : {}) })
     const answer: Answer = { status: response.status, headers: new Headers(response.headers), body: '', json: {} }
-    const isStream = /event-stream/.test(response.headers.get('content-type') ?? '')
-    const isLines = /ndjson/.test(response.headers.get('content-type') ?? '')
+    const type = response.headers.get('content-type') ?? ''
+    const isLive = /ndjson/.test(type) && kindOf(question) === 'live'
+    const isStream = /event-stream/.test(type) || isLive
+    const isLines = /ndjson/.test(type)
     if (!isStream) answer.body = await response.text()
-    if (isLines) answer.body = spoilLines(answer.body, question, mistake)
+    if (isLines && !isLive) answer.body = spoilLines(answer.body, question, mistake)
     if (!isStream && !isLines) {
       answer.json = answer.body ? JSON.parse(answer.body) : {}
       if (mistake.event && Array.isArray(answer.json.events)) answer.json.events = answer.json.events.map(mistake.event)
@@ -122,19 +125,19 @@ async function pass(req: http.IncomingMessage, res: http.ServerResponse, mistake
     res.writeHead(answer.status, Object.fromEntries(answer.headers))
     if (!isStream) return void res.end(answer.body)
     res.flushHeaders()
-    await stream(response, res, question, mistake)
-    if (!mistake.keepsOpen) res.end()
+    await stream(response, res, question, mistake, isLive)
+    if (!mistake.keepsOpen?.(question)) res.end()
   } catch {
     res.destroy() // the client has disconnected, or the server has
   }
 }
 
-async function stream(response: Response, res: http.ServerResponse, question: Question, mistake: Mistake): Promise<void> {
+async function stream(response: Response, res: http.ServerResponse, question: Question, mistake: Mistake, isLive: boolean): Promise<void> {
   let rest = ''
   for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-    const blocks = (rest + chunk).split('\n\n')
+    const blocks = (rest + chunk).split(isLive ? '\n' : '\n\n')
     rest = blocks.pop() ?? ''
-    for (const block of blocks) res.write(spoilBlock(block, question, mistake))
+    for (const block of blocks) res.write(isLive ? spoilLine(block, question, mistake) : spoilBlock(block, question, mistake))
   }
 }
 
@@ -145,6 +148,13 @@ function spoilLines(body: string, question: Question, mistake: Mistake): string 
     .flatMap((line) => spoil(JSON.parse(line), mistake.ndjson ?? ((frame) => frame), question, mistake))
   const lines = frames.map((frame) => `${JSON.stringify(frame)}\n`).join('')
   return mistake.lines?.(lines) ?? lines
+}
+
+/** The text of one line of live NDJSON. */
+function spoilLine(line: string, question: Question, mistake: Mistake): string {
+  return spoil(JSON.parse(line), mistake.live, question, mistake)
+    .map((frame) => `${JSON.stringify(frame)}\n`)
+    .join('')
 }
 
 /** The text of one message of an event stream. */

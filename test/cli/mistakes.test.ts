@@ -34,7 +34,8 @@ const header = (name: string, value: string | undefined, isMeant: (question: Que
   }
 })
 const isSse = ({ headers }: Question): boolean => /event-stream/.test(headers.get('accept') ?? '')
-const isNdjson = ({ headers }: Question): boolean => /ndjson/.test(headers.get('accept') ?? '')
+const isLive = ({ url }: Question): boolean => url.searchParams.has('live')
+const isNdjson = (question: Question): boolean => /ndjson/.test(question.headers.get('accept') ?? '') && !isLive(question)
 const hasWindow = ({ url }: Question): boolean => url.searchParams.has('window')
 const isSnapshot = ({ url, method }: Question): boolean => method === 'GET' && /\/jobs\/[^/]+$/.test(url.pathname)
 const isPost = ({ url, method }: Question): boolean => method === 'POST' && url.pathname === '/jobs'
@@ -61,13 +62,15 @@ const changeControl =
 const onNth = (seq: number, change: (event: Fields) => Fields | readonly Fields[] | undefined) => (frame: Fields) =>
   frame.seq === seq && frame.control === undefined && frame.job === 'done' ? change(frame) : frame
 
-/** The same fault in both streaming readings, one at a time. */
+/** The same fault in each of the streams, one at a time. */
 const streaming = (id: string, what: string, onFrame: NonNullable<Mistake['frame']>): [string, string, Mistake][] => [
   [`sse-${id}`, what, { sse: onFrame }],
+  [`ndjson-live-${id}`, what, { live: onFrame }],
   [`ws-${id}`, what, { websocket: onFrame }]
 ]
+const PREFIXES = { sse: 'sse', live: 'ndjson-live', websocket: 'ws' } satisfies Partial<Record<Kind, string>>
 const requests = (id: string, what: string, change: (question: Question, kit: Kit) => unknown): [string, string, Made][] =>
-  (['sse', 'websocket'] as const).map((kind) => [`${kind === 'sse' ? 'sse' : 'ws'}-${id}`, what, (kit) => asking(kind, (question) => change(question, kit))])
+  Object.entries(PREFIXES).map(([kind, prefix]) => [`${prefix}-${id}`, what, (kit) => asking(kind as Kind, (question) => change(question, kit))]) // as: one of those
 
 /** Reads from the oldest event where the request has a cursor in the middle. */
 function rewind(question: Question, { ids }: Kit): void {
@@ -228,16 +231,18 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
   ['sse-heartbeat', 'no heartbeat', { text: (text) => (text === ':\n\n' ? '' : text) }],
   ['sse-heartbeat', 'only one, at the start', { text: (text) => (text === ':\n\n' ? '' : text.includes('"subscribed"') ? `${text}:\n\n` : text) }],
   ['ws-heartbeat', 'no heartbeat', { websocket: dropControl('heartbeat') }],
+  ['ndjson-live-heartbeat', 'no heartbeat', { live: dropControl('heartbeat') }],
 
   ['sse-answers', '500', status(200, 500, isSse)],
   ['sse-headers', 'no charset', header('content-type', 'text/event-stream', (question, { status }) => isSse(question) && status === 200)],
   ['sse-headers', 'no X-Accel-Buffering', header('x-accel-buffering', undefined, isSse)],
+  ['sse-headers', 'no Incremental', header('incremental', undefined, isSse)],
   ['sse-headers', 'no nosniff', header('x-content-type-options', undefined, isSse)],
   ['sse-headers', 'no no-transform', header('cache-control', 'private, no-store', isSse)],
   ['sse-ids', 'no id:', { text: (text) => text.replace(/^id: .*\n/, '') }],
   ['sse-ids', 'an event: with an event', { text: (text) => text.replace(/^id: /, 'event: progress\nid: ') }],
   ['sse-ids', 'an id: with a control', { text: (text) => text.replace(/^event: control/, 'id: 1\nevent: control') }],
-  ['sse-end', 'the body stays open', { keepsOpen: true }],
+  ['sse-end', 'the body stays open', { keepsOpen: isSse }],
   ['sse-last-event-id', 'the header is ignored', asking('sse', dropHeader('last-event-id'))],
   ['sse-last-event-id', 'the URL counts before the header', asking('sse', isAfterInUrlFirst)],
   [
@@ -256,6 +261,15 @@ const mistakes: [clause: string, what: string, mistake: Made][] = [
   ['sse-window', 'no bye', { sse: dropControl('bye') }],
   ['sse-window', 'another reason', { sse: changeControl('bye', ({ reason }) => (reason === 'window' ? { reason: 'slow' } : {})) }],
   ['sse-window', 'no event', { sse: (frame, question) => (hasWindow(question) && !frame.control ? undefined : frame) }],
+
+  ['ndjson-live-answers', 'an array', { live: (frame) => (frame.control === 'subscribed' && frame.job === 'done' ? [frame, [] as unknown as Fields] : frame) }], // as: what no frame is
+  ['ndjson-live-headers', 'no X-Accel-Buffering', header('x-accel-buffering', undefined, isLive)],
+  ['ndjson-live-headers', 'no Incremental', header('incremental', undefined, isLive)],
+  ['ndjson-live-headers', 'no no-transform', header('cache-control', 'private, no-store', isLive)],
+  ['ndjson-live-end', 'the body stays open', { keepsOpen: isLive }],
+  ['ndjson-live-window', 'no bye', { live: dropControl('bye') }],
+  ['ndjson-live-window', 'another reason', { live: changeControl('bye', ({ reason }) => (reason === 'window' ? { reason: 'slow' } : {})) }],
+  ['ndjson-live-window', 'no event', { live: (frame, question) => (hasWindow(question) && !frame.control ? undefined : frame) }],
 
   ['ws-window', 'no event', { websocket: (frame, question) => (hasWindow(question) && frame.seq === 1 && !frame.control ? undefined : frame) }],
   ['ws-window', 'no pong', { websocket: (frame, question) => (hasWindow(question) ? dropControl('pong')(frame) : frame) }],

@@ -65,7 +65,7 @@ describe('imported in Node', () => {
       'jobtail',
       ['createClient', 'subscribe', 'start', 'webSocket', 'sse', 'longPoll', 'shortPoll', 'indexedDbMemory', 'JobtailError', 'JobFailedError', 'isJobtailError']
     ],
-    ['jobtail/core', ['createClient']],
+    ['jobtail/core', ['createClient', 'ndjson']],
     ['jobtail/explain', ['explain']]
   ])('%s reads and changes no global', async (specifier, names) => {
     const result = await imported(specifier)

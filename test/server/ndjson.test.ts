@@ -57,6 +57,7 @@ test('has the headers of a JSON answer', async () => {
     'cache-control': 'private, no-store',
     vary: 'Accept, Origin, Authorization, Cookie, Last-Event-ID, Prefer',
     'x-accel-buffering': 'no',
+    incremental: '?1',
     'x-content-type-options': 'nosniff',
     'access-control-allow-origin': 'https://app.example'
   })

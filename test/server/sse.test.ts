@@ -14,6 +14,7 @@ test('hello, subscribed, the events so far, new events, done, end', async () => 
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'private, no-store, no-transform',
     'x-accel-buffering': 'no',
+    incremental: '?1',
     'x-content-type-options': 'nosniff',
     vary: 'Accept, Origin, Authorization, Cookie, Last-Event-ID, Prefer'
   })

@@ -1,11 +1,13 @@
-/** The three kinds of readings, and what the scripted server does in their place when it is told to. */
+/** The kinds of readings, and what the scripted server does in their place when it is told to. */
 
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { WebSocket } from 'ws'
 import { type Frame, isControl, type Operation, type Reading, type WireEvent } from '../../src/protocol/frames.ts'
 import type { Positions, ScriptedLog } from './scripted-log.ts'
 
-export type Kind = 'websocket' | 'sse' | 'json'
+export type Kind = 'websocket' | 'sse' | 'ndjson' | 'json'
+
+const TYPES = { websocket: '', sse: 'text/event-stream; charset=utf-8', ndjson: 'application/x-ndjson', json: 'application/json' }
 
 export interface Received {
   kind: Kind
@@ -61,21 +63,23 @@ export function positionsOf({ url, headers }: Received, log: ScriptedLog): Posit
 export function stream(entry: Received, response: ServerResponse, { log, hello, follow }: Context): void {
   const positions = positionsOf(entry, log)
   const ended = [...positions].every(([job, position]) => log.isAtEnd(job, position))
-  if (positions.size === 1 && ended) {
+  const isSse = entry.kind === 'sse'
+  if (isSse && positions.size === 1 && ended) {
     response.writeHead(204).end()
     return
   }
   const send = (frame: Frame): void => {
-    response.write(`${isControl(frame) ? 'event: control' : `id: ${frame.id}`}\ndata: ${JSON.stringify(frame)}\n\n`)
+    if (!isSse) response.write(`${JSON.stringify(frame)}\n`)
+    else response.write(`${isControl(frame) ? 'event: control' : `id: ${frame.id}`}\ndata: ${JSON.stringify(frame)}\n\n`)
   }
   const wake = (): void => {
     log.news(positions).forEach(send)
     if (positions.size === 0) response.end()
   }
-  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
+  response.writeHead(200, { 'content-type': TYPES[entry.kind] })
   send({ control: 'hello', ...hello })
   for (const [job, position] of positions) send(log.subscribed(job, position))
-  follow({ positions, wake, beat: () => response.write(':\n\n'), finish: () => response.end() }, response)
+  follow({ positions, wake, beat: () => response.write(isSse ? ':\n\n' : '{"control":"heartbeat"}\n'), finish: () => response.end() }, response)
   wake()
 }
 
@@ -135,8 +139,8 @@ export function misanswer(fault: Fault, kind: Kind, response: ServerResponse): v
         .end(JSON.stringify({ title: 'no', status: fault.status, code: fault.code }))
       break
     case 'text':
-      response.writeHead(200, { 'content-type': kind === 'sse' ? 'text/event-stream' : 'application/json' })
-      response.end(kind === 'sse' ? `data: ${fault.text}\n\n` : fault.text)
+      response.writeHead(200, { 'content-type': TYPES[kind] })
+      response.end(kind === 'sse' ? `data: ${fault.text}\n\n` : `${fault.text}\n`)
   }
 }
 

@@ -112,10 +112,11 @@ export async function startScriptedServer({ heartbeatMs = 15_000, pollMs = 10, p
     connection.once('close', () => connections.delete(connection))
   })
   server.on('request', (request, response) => {
-    const kind = request.headers.accept?.includes('text/event-stream') ? 'sse' : 'json'
+    const isLive = new URL(request.url ?? '', base).searchParams.has('live')
+    const kind = request.headers.accept?.includes('text/event-stream') ? 'sse' : isLive ? 'ndjson' : 'json'
     const entry = note(kind, request, response)
     if (scripted.fault) misanswer(scripted.fault, kind, response)
-    else if (kind === 'sse') stream(entry, response, context)
+    else if (kind !== 'json') stream(entry, response, context)
     else answer(entry, response, context)
   })
   server.on('upgrade', (request, socket, head) => {

@@ -5,11 +5,13 @@ import { messageOf } from '../../errors.ts'
 import { GROUPS, type Group } from '../check/clause.ts'
 import type { CheckOptions } from '../check/index.ts'
 import { UsageError } from '../exit-codes.ts'
+import { BACKENDS, type BackendChoice, backendChoiceFrom } from './backends.ts'
 import { COMMANDS, type CommandName, OPTIONS, optionsOf, PROGRESS, REPORTERS, SHELLS, type Values } from './options.ts'
 import {
   choiceFrom,
   clausesFrom,
   cursorFrom,
+  foreignAddressOf,
   headersFrom,
   idFrom,
   type JobAddress,
@@ -41,6 +43,8 @@ export interface FollowOptions extends Limits {
   progress: (typeof PROGRESS)[number]
   show: 'events' | 'json' | 'result'
   verbose: boolean
+  /** What the server speaks. `undefined`: Jobtail's protocol. */
+  backend: BackendChoice | undefined
 }
 
 export type Command =
@@ -51,6 +55,7 @@ export type Command =
   | { run: 'start'; base: URL; credentials: Credentials; input: Source; idempotencyKey: string | undefined; follows: boolean; options: FollowOptions }
   | { run: 'cancel'; place: JobAddress; credentials: Credentials; limits: Limits; json: boolean }
   | { run: 'get'; place: JobAddress; credentials: Credentials; limits: Limits; show: 'text' | 'json' | 'result' }
+  | { run: 'doctor'; base: URL; job: string | undefined; input: Source; credentials: Credentials; watchMs: number | undefined; json: boolean }
   | { run: 'check'; credentials: Credentials; options: Omit<CheckOptions, 'token' | 'headers'>; reporter: (typeof REPORTERS)[number]; yes: boolean }
 
 export function commandFrom(args: readonly string[]): Command {
@@ -77,7 +82,7 @@ function parse(args: readonly string[]): { values: Values; positionals: string[]
   }
 }
 
-/** The longest `--timeout` of check, which is for one answer. */
+/** The longest `--timeout` of check, which is for one answer, and the longest `--watch`. */
 const MAX_ANSWER_MS = 3_600_000
 
 /** Separates the command from its operands. Without a command the operand is a URL to follow. `jobtail help start` is `jobtail start --help`. */
@@ -100,7 +105,12 @@ function build(command: CommandName, target: string, values: Values): Command {
   const show = json ? 'json' : values.result ? 'result' : undefined
   switch (command) {
     case 'follow':
-      return { run: command, place: jobAddressOf(url), credentials, options: followOptions(values, limits, show) }
+      return {
+        run: command,
+        place: values.backend === undefined ? jobAddressOf(url) : foreignAddressOf(url, values.id),
+        credentials,
+        options: followOptions(values, limits, show)
+      }
     case 'start': {
       const { 'idempotency-key': key, follow = false } = values
       if (!follow) refuseWithoutFollow(values)
@@ -118,11 +128,20 @@ function build(command: CommandName, target: string, values: Values): Command {
       return { run: command, place: jobAddressOf(url), credentials, limits, json }
     case 'get':
       return { run: command, place: jobAddressOf(url), credentials, limits, show: show ?? 'text' }
+    case 'doctor':
+      return { run: command, ...doctorTarget(url, values), credentials, watchMs: msFrom('--watch', values.watch, MAX_ANSWER_MS), json }
     case 'check':
       return { run: command, credentials, ...checkOptions(url, values, limits), yes: values.yes ?? false }
     default:
       return command satisfies never
   }
+}
+
+/** The job to examine. With `--start` the URL is `{base}`, and there is no job yet. */
+function doctorTarget(url: URL, values: Values): Pick<Command & { run: 'doctor' }, 'base' | 'job' | 'input'> {
+  if (values.start) return { base: url, job: undefined, input: inputSource(values) }
+  if (values.data !== undefined) throw new UsageError('--data: expected together with --start')
+  return { ...jobAddressOf(url), input: { from: 'default' } }
 }
 
 function refuseWithoutFollow(values: Values): void {
@@ -134,7 +153,19 @@ function followOptions(values: Values, limits: Limits, show: 'json' | 'result' |
   const only = onlyFrom(values.only)
   if (only?.includes('resources')) throw new UsageError('--only resources: expected a transport; resources is only for check')
   const progress = choiceFrom('--progress', PROGRESS, values.progress ?? 'auto')
-  return { ...limits, only, after: cursorFrom(values.after), progress, show: show ?? 'events', verbose: values.verbose ?? false }
+  const backend = backendFrom(values)
+  const after = backend ? values.after : cursorFrom(values.after) // a backend has cursors of its own
+  return { ...limits, only, after, progress, show: show ?? 'events', verbose: values.verbose ?? false, backend }
+}
+
+function backendFrom(values: Values): BackendChoice | undefined {
+  if (values.backend !== undefined) {
+    if (values.only) throw new UsageError('--only and --backend: expected only one of them; a backend has transports of its own')
+    return backendChoiceFrom(choiceFrom('--backend', BACKENDS, values.backend), values['backend-option'] ?? [])
+  }
+  const found = (['backend-option', 'id'] as const).find((name) => values[name] !== undefined)
+  if (found !== undefined) throw new UsageError(`--${found}: expected together with --backend`)
+  return undefined
 }
 
 const onlyFrom = (names: readonly string[] | undefined): readonly Group[] | undefined => names?.map((name) => choiceFrom('--only', GROUPS, name))

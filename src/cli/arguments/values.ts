@@ -39,6 +39,19 @@ export function jobAddressOf(url: URL): JobAddress {
   throw new UsageError(`expected the URL of a job, {base}/{id}, got ${withoutSecrets(url.href)}`)
 }
 
+/** Takes the URL of another server's job apart. With an id the URL is the base; without, its last segment is the id. */
+export function foreignAddressOf(url: URL, id: string | undefined): JobAddress {
+  const base = new URL(url)
+  if (id !== undefined) return { base, job: id }
+  const segments = url.pathname.replace(/\/+$/, '').split('/')
+  try {
+    const job = decodeURIComponent(segments.pop() ?? '')
+    base.pathname = segments.join('/')
+    if (job) return { base, job }
+  } catch {} // a malformed percent-encoding
+  throw new UsageError(`expected the URL of a job, {base}/{id}, or --id, got ${withoutSecrets(url.href)}`)
+}
+
 export function tokenFrom(token: string, from: string): string {
   if (!BEARER_TOKEN.test(token)) throw new UsageError(`${from}: expected a token of characters that a header can carry, without spaces`)
   return token

@@ -4,7 +4,7 @@ import { stripControls } from '../terminal/strip-controls.ts'
 import type { CheckContext } from './context.ts'
 
 /** The groups that `--only` names: the readings by their transports' names, and all other resources. */
-export const GROUPS = ['resources', 'short-poll', 'long-poll', 'sse', 'websocket'] as const
+export const GROUPS = ['resources', 'short-poll', 'long-poll', 'ndjson', 'sse', 'websocket'] as const
 export type Group = (typeof GROUPS)[number] | 'log'
 
 export interface Clause {

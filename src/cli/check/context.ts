@@ -30,6 +30,8 @@ export interface CheckContext {
   /** Requests a JSON reading and parses it. Throws `LeftOut` where the answer is none. */
   read(asks: readonly Asked[], how?: How): Promise<Reading>
   stream(asks: readonly Asked[], how?: How): Promise<Stream>
+  /** The same with lines of NDJSON. */
+  lines(asks: readonly Asked[], how?: How): Promise<Stream>
   socket(asks: readonly Asked[], how?: Omit<SocketOptions, 'url'> & Pick<How, 'params'>): Promise<Socket>
   /** The whole log of the finished job, by each reading. Requested at the first call only. */
   wholeJson(): Promise<Reading>
@@ -91,6 +93,8 @@ export function createCheckContext({ target, jobs, origin, anyOrigin = false, re
       return need(readingIn(await context.askJson(asks, how)), 'no JSON reading came')
     },
     stream: (asks, { params, ...how } = {}) => openStream(target, { ...how, url: urlOf(asks, params) }),
+    lines: (asks, { params, ...how } = {}) =>
+      openStream(target, { headers: { accept: 'application/x-ndjson' }, ...how, url: urlOf(asks, { ...params, live: '1' }) }),
     socket: (asks, { params, ...how } = {}) => openSocket(target, { ...how, url: urlOf(asks, params) }),
     wholeJson: once(async () => context.read([{ job: finished() }])),
     pages: once(async () => pagesFrom(context, await context.wholeJson(), finished())),

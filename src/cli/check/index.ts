@@ -7,6 +7,7 @@ import { brief, type Clause, Finding, type Group, LeftOut } from './clause.ts'
 import { accessClauses } from './clauses/access.ts'
 import { eventClauses } from './clauses/events.ts'
 import { longPollClauses } from './clauses/long-poll.ts'
+import { ndjsonLiveClauses } from './clauses/ndjson-live.ts'
 import { resourceClauses } from './clauses/resources.ts'
 import { shortPollClauses } from './clauses/short-poll.ts'
 import { sseClauses } from './clauses/sse.ts'
@@ -48,6 +49,7 @@ export interface CheckOptions extends JobsOptions {
 export const clauses: readonly Clause[] = [
   ...websocketClauses,
   ...sseClauses,
+  ...ndjsonLiveClauses,
   ...longPollClauses,
   ...shortPollClauses,
   ...eventClauses,

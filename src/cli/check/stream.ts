@@ -1,4 +1,4 @@
-/** Reads an event stream without judging it: records every message and comment as it came. */
+/** Reads a stream without judging it, of events or of lines: records every message and comment as it came. */
 
 import { createParser } from 'eventsource-parser'
 import { LeftOut } from './clause.ts'
@@ -18,7 +18,7 @@ export interface Stream extends Transcript {
   status: number
   headers: Headers
   items: readonly Item[]
-  /** The body of an answer that isn't an event stream. */
+  /** The body of an answer that is no stream; of a stream of lines, those that aren't JSON. */
   text: string
 }
 
@@ -42,14 +42,27 @@ export async function openStream(target: CheckTarget, question: RequestOptions):
     }
   })
 
+  let line = ''
+  function feedLines(part: string): void {
+    const lines = (line + part).split('\n')
+    line = lines.pop() ?? ''
+    for (const each of lines.filter((text) => text.trim())) {
+      const data = parse(each)
+      if (!isFields(data)) text += each
+      items.push({ data })
+      if (isFields(data) && data.control === 'heartbeat') beats.push(performance.now())
+    }
+  }
+
   async function record(): Promise<void> {
     const decoder = new TextDecoder()
-    const isStream = /^text\/event-stream/i.test(response.headers.get('content-type') ?? '')
+    const type = response.headers.get('content-type') ?? ''
+    const feed = /^text\/event-stream/i.test(type) ? parser.feed : /^application\/x-ndjson/i.test(type) ? feedLines : undefined
     try {
       for await (const chunk of response.body ?? []) {
         times.push(performance.now())
         const part = decoder.decode(chunk, { stream: true })
-        if (isStream) parser.feed(part)
+        if (feed) feed(part)
         else if (text.length < 10_000) text += part
         watch.changed()
       }

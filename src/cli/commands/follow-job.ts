@@ -1,11 +1,13 @@
 /** `jobtail <url of a job>`: follows it to its end. */
 
+import { ndjson } from '../../core.ts'
 import { type Client, createClient, longPoll, shortPoll, sse, webSocket } from '../../index.ts'
 import { isTerminal } from '../../protocol/rules.ts'
-import type { Diagnostic, Subscription, Transport } from '../../types.ts'
+import type { Backend, Diagnostic, Subscription, Transport } from '../../types.ts'
+import { makeBackend } from '../arguments/backends.ts'
 import type { FollowOptions } from '../arguments/command-line.ts'
 import type { CommandContext } from '../command-context.ts'
-import { EXIT, Exit } from '../exit-codes.ts'
+import { EXIT, Exit, UsageError } from '../exit-codes.ts'
 import { type TrackedConnection, trackConnection } from '../job-client.ts'
 import { rejectBaseUrl, type Target, toExit } from '../job-requests.ts'
 import { type Limited, withLimits } from '../limits.ts'
@@ -22,15 +24,16 @@ export async function followJob(job: string, target: Target, options: FollowOpti
   const { stdout, stderr, env } = context
   const printer = createEventPrinter(options.show === 'result' ? stderr : stdout, options, env)
   const notices = createNotices(stderr, printer)
+  const backend = await backendFor(job, options, context)
   const route = await routeTo(target.base, env)
   try {
     return await withLimits(context.signal, options.timeoutMs, `job ${job} has not ended`, (limits) => {
-      return follow({ job, target, options, context, printer, notices, route, limits })
+      return follow({ job, target, options, backend, context, printer, notices, route, limits })
     })
   } catch (error) {
     printer.end()
     if (context.signal.reason instanceof Exit) throw new Exit(context.signal.reason.code, 'detached; the job goes on')
-    await rejectBaseUrl(job, target, error, context)
+    if (!options.backend) await rejectBaseUrl(job, target, error, context)
     throw error
   }
 }
@@ -39,6 +42,7 @@ interface FollowContext {
   job: string
   target: Target
   options: FollowOptions
+  backend: Backend | undefined
   context: CommandContext
   printer: EventPrinter
   notices: Notices
@@ -70,13 +74,13 @@ async function follow(following: FollowContext): Promise<number> {
   }
 }
 
-function clientFor({ target, options, context, limits, notices }: FollowContext, reachable: TrackedConnection): Client {
+function clientFor({ target, options, backend, context, limits, notices }: FollowContext, reachable: TrackedConnection): Client {
   const explain = options.verbose ? diagnosticLines(notices) : undefined
   return createClient({
     url: target.base,
     token: target.token,
     headers: target.headers,
-    transports: [webSocket(), sse(), longPoll(), shortPoll()].filter(({ name }: Transport) => !options.only || options.only.some((each) => each === name)),
+    ...(backend ? { backend } : { transports: transportsOf(options.only) }),
     memory: false,
     retry: { attempts: options.retries ? Number.POSITIVE_INFINITY : ATTEMPTS },
     onDiagnostic(diagnostic: Diagnostic) {
@@ -89,6 +93,21 @@ function clientFor({ target, options, context, limits, notices }: FollowContext,
     WebSocket: reachable.WebSocket
   })
 }
+
+/** The backend of `--backend`. Throws a `UsageError` where it takes no such job or cursor. */
+async function backendFor(job: string, { backend: choice, after }: FollowOptions, { load }: CommandContext): Promise<Backend | undefined> {
+  const backend = choice && (await makeBackend(choice, load))
+  const wrong = [
+    ['--id', job, backend?.expected?.('job id', job)],
+    ['--after', after, after === undefined ? undefined : backend?.expected?.('after', after)]
+  ].find(([, , expected]) => expected !== undefined)
+  if (wrong) throw new UsageError(`${wrong[0]}: expected ${wrong[2]}, got ${wrong[1]}`)
+  return backend
+}
+
+/** The default transports; with `--only`, those that it names. */
+const transportsOf = (only: FollowOptions['only']): Transport[] =>
+  [webSocket(), sse(), ndjson(), longPoll(), shortPoll()].filter(({ name }) => (only ? only.some((each) => each === name) : name !== 'ndjson'))
 
 function noticeUnknownJob({ status, headers }: Response, notices: Notices): void {
   if (status === 404 && headers.get('content-type')?.startsWith('application/problem+json')) notices.once('waiting for the job to appear…')

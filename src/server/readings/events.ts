@@ -23,7 +23,9 @@ export async function readEvents(context: RequestContext, route: Route & { to: '
   const window = windowBytes(request)
   const format = formatFor(request.headers.get('accept'))
   const wait = format === 'json' && request.method === 'GET' ? waitMs(request) : 0
-  const kind: ConnectionKind = format === 'sse' ? 'sse' : wait > 0 ? 'long-poll' : 'short-poll'
+  const params = new URL(request.url).searchParams
+  const isLive = format === 'sse' || (format === 'ndjson' && params.get('live') === '1')
+  const kind: ConnectionKind = isLive ? format : wait > 0 ? 'long-poll' : 'short-poll'
   const slot = connections.admit(context.source.address, kind)
   const { log, heartbeatMs, onError } = settings
   const subscriber = new Subscriber({
@@ -50,8 +52,8 @@ export async function readEvents(context: RequestContext, route: Route & { to: '
     await subscribeAll(requests, single, subscriber, context, slot, settings)
     if (!answerNow) {
       const body = { subscriber, hello: helloFor(settings), budget: streamBudget(settings), single, delivery }
-      if (format === 'ndjson') return await readNdjson(body)
-      const pad = new URL(request.url).searchParams.get('pad') === '1'
+      if (format === 'ndjson') return await readNdjson({ ...body, isLive })
+      const pad = params.get('pad') === '1'
       return await readSse({ ...body, hasCursor: first.after !== undefined, pad })
     }
     const ifNoneMatch = request.headers.get('if-none-match')

@@ -5,10 +5,12 @@ import { encodeFrame } from '../encode.ts'
 import type { Budget } from '../job-cursor.ts'
 import type { Delivery, Reply } from '../request-context.ts'
 import type { Subscriber } from '../subscriber.ts'
-import { writeLoop } from '../write-loop.ts'
+import { type Sink, writeLoop } from '../write-loop.ts'
+import { encodeOnce, endAtWindow, STREAM_HEADERS } from './hello-and-encode.ts'
 import { checkErrors } from './json.ts'
 
-const HEADERS = { 'Content-Type': 'application/x-ndjson', 'X-Accel-Buffering': 'no' }
+const HEADERS = { 'Content-Type': 'application/x-ndjson', ...STREAM_HEADERS }
+const LIVE_HEADERS = { ...HEADERS, 'Cache-Control': 'private, no-store, no-transform' }
 
 interface NdjsonReading {
   subscriber: Subscriber
@@ -16,14 +18,16 @@ interface NdjsonReading {
   budget: Budget
   /** The request names one job: its error becomes the status of the whole answer. */
   single: boolean
+  /** Goes on with what is appended, as an event stream does. Without it the answer ends with what the log has now. */
+  isLive: boolean
   delivery: Delivery
 }
 
 /**
- * Streams what the log has now, one frame a line (PROTOCOL.md §3). The first page of each job is read before the answer begins, so that an error can still be
- * the answer's status. Throws an `HttpError`.
+ * Streams one frame a line (PROTOCOL.md §3): what the log has now, or a live stream. The first page of each job is read before the answer begins, so that an
+ * error can still be the answer's status. Throws an `HttpError`.
  */
-export async function readNdjson({ subscriber, hello, budget, single, delivery }: NdjsonReading): Promise<Reply> {
+export async function readNdjson({ subscriber, hello, budget, single, isLive, delivery }: NdjsonReading): Promise<Reply> {
   const first = await subscriber.readAvailable(budget)
   checkErrors(
     first.filter((frame) => isControl(frame) && frame.control === 'error'),
@@ -31,26 +35,44 @@ export async function readNdjson({ subscriber, hello, budget, single, delivery }
   )
   return {
     status: 200,
-    headers: HEADERS,
+    headers: isLive ? LIVE_HEADERS : HEADERS,
     body: {
       ...delivery,
       writeLoop(write, end) {
-        const last = (): void => {
-          const control: End = { control: 'end', more: subscriber.hasMore() }
-          subscriber.end()
-          write(encodeLines([control]))
-          end()
-        }
-        const put = (frames: readonly Frame[]): Drained => {
-          const lines = encodeLines(frames)
-          return lines === '' || write(lines)
-        }
-        writeLoop([hello, ...first], { subscriber, budget, sink: { write: put, end: last }, endWhenIdle: true })
+        const sink = isLive ? liveSink(subscriber, write, end) : sinkOfNow(subscriber, write, end)
+        writeLoop([hello, ...first], { subscriber, budget, sink, endWhenIdle: !isLive })
       }
     }
   }
 }
 
-/** Leaves out `bye`, which NDJSON doesn't have: `end` says the same by `more`. */
-const encodeLines = (frames: readonly Frame[]): string =>
-  [...frames.filter((frame) => !isControl(frame) || frame.control !== 'bye').map(encodeFrame), ''].join('\n')
+type Write = (piece: string) => Drained
+
+function liveSink(subscriber: Subscriber, write: Write, end: () => void): Sink {
+  return {
+    write(frames) {
+      const drained = write(encodeLines(frames))
+      endAtWindow(subscriber)
+      return drained
+    },
+    end
+  }
+}
+
+/** Leaves out `bye`: the last line, `end`, says the same by `more`. */
+function sinkOfNow(subscriber: Subscriber, write: Write, end: () => void): Sink {
+  return {
+    write(frames) {
+      const told = frames.filter((frame) => !isControl(frame) || frame.control !== 'bye')
+      return told.length === 0 || write(encodeLines(told))
+    },
+    end() {
+      const control: End = { control: 'end', more: subscriber.hasMore() }
+      subscriber.end()
+      write(encodeLines([control]))
+      end()
+    }
+  }
+}
+
+const encodeLines = encodeOnce((frames: readonly Frame[]): string => [...frames.map(encodeFrame), ''].join('\n'))

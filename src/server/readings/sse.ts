@@ -6,13 +6,13 @@ import type { Budget } from '../job-cursor.ts'
 import type { Delivery, Reply } from '../request-context.ts'
 import type { Subscriber } from '../subscriber.ts'
 import { writeLoop } from '../write-loop.ts'
-import { encodeOnce } from './hello-and-encode.ts'
+import { encodeOnce, endAtWindow, STREAM_HEADERS } from './hello-and-encode.ts'
 import { fromProblem } from './json.ts'
 
 const HEADERS = {
   'Content-Type': 'text/event-stream; charset=utf-8',
   'Cache-Control': 'private, no-store, no-transform',
-  'X-Accel-Buffering': 'no'
+  ...STREAM_HEADERS
 }
 const PADDING = `:${' '.repeat(2048)}\n\n`
 
@@ -39,16 +39,19 @@ export async function readSse({ subscriber, hello, budget, single, hasCursor, pa
     return { status: 204, headers: {} }
   }
   const encode = pad ? encodePadded : encodePlain
-  const endAtWindow = (drained: Drained): Drained => {
-    if (subscriber.isWindowUsedUp() && !subscriber.isDone(false)) subscriber.bye('window', 0)
-    return drained
-  }
   return {
     status: 200,
     headers: HEADERS,
     body: {
       ...delivery,
-      writeLoop: (write, end) => writeLoop([hello, ...first], { subscriber, budget, sink: { write: (frames) => endAtWindow(write(encode(frames))), end } })
+      writeLoop(write, end) {
+        const put = (frames: readonly Frame[]): Drained => {
+          const drained = write(encode(frames))
+          endAtWindow(subscriber)
+          return drained
+        }
+        writeLoop([hello, ...first], { subscriber, budget, sink: { write: put, end } })
+      }
     }
   }
 }

@@ -15,7 +15,7 @@ export interface Live {
   after: string
   /** The events that were appended while the readers were open, by a short poll. */
   appended: readonly Fields[]
-  readers: { sse: Promise<Transcript>; websocket: Promise<Transcript> }
+  readers: { sse: Promise<Transcript>; ndjson: Promise<Transcript>; websocket: Promise<Transcript> }
   /** A socket that has unsubscribed the job before the append. */
   unsubscribed: Promise<Socket>
   /** A long poll from `after`, sent before the append. */
@@ -39,17 +39,18 @@ async function live(context: CheckContext): Promise<Live> {
   const after = await endOf(context, job)
   const asks = [{ job, after }]
   const sse = subscribed(context.stream(asks).then(requireEventStream))
+  const ndjson = subscribed(context.lines(asks))
   const websocket = subscribed(openedSocket(context, asks))
   const unsubscribed = unsubscribe(context, asks)
   // A failure is reported by the clause that awaits the same promise.
-  await Promise.allSettled([sse, websocket, unsubscribed])
+  await Promise.allSettled([sse, ndjson, websocket, unsubscribed])
   const held = context.askJson(asks, { params: { wait: String(HELD_S) }, limitMs: HELD_S * 1000 + context.target.limitMs })
   held.catch(() => {}) // reported by the clause that awaits it
   const cancels: Exchange[] = []
   if (cancellable !== undefined) cancels.push(await cancel(context.target, job), await cancel(context.target, job))
   const isCancelled = cancels.some(({ status }) => status < 300)
   const appended = await whatComes(context, job, after, isCancelled)
-  return { job, after, appended, readers: { sse, websocket }, unsubscribed, held, cancels }
+  return { job, after, appended, readers: { sse, ndjson, websocket }, unsubscribed, held, cancels }
 }
 
 /** Throws `LeftOut` for a job that is being cancelled already: another cancel would append nothing. */

@@ -8,7 +8,7 @@ import { isNotOffered, MALFORMED_CURSOR, seqsOf } from '../readings.ts'
 import { type Item, requireEventStream, type Stream } from '../stream.ts'
 import { controlsIn, eventsIn } from '../transcript.ts'
 import { type Streaming, streamingClauses } from './streaming.ts'
-import { sseWindow } from './window.ts'
+import { streamWindow } from './window.ts'
 
 const clause = clauseOf('sse')
 
@@ -41,6 +41,7 @@ export const sseClauses: readonly Clause[] = [
     for (const [name, pattern, expected] of [
       ['content-type', /^text\/event-stream;\s*charset="?utf-8"?$/i, 'text/event-stream; charset=utf-8'],
       ['x-accel-buffering', /^no$/i, 'no'],
+      ['incremental', /^\?1$/, '?1'],
       ['x-content-type-options', /^nosniff$/i, 'nosniff'],
       ['cache-control', /\bno-transform\b/i, 'no-transform among others']
     ] as const)
@@ -55,7 +56,7 @@ export const sseClauses: readonly Clause[] = [
     for (const item of items.filter(isControl)) expect(item.event === 'control' && item.id === undefined, asked, 'event: control, and no id:', item)
   }),
   ...streamingClauses(streaming),
-  sseWindow,
+  streamWindow(streaming),
   clause('sse-end', '§4', "The body ends after every job's done or error", async (context) => {
     const stream = await context.wholeStream()
     need(controlsIn(stream, 'done').length, 'no done came')

@@ -1,4 +1,4 @@
-/** §§4 to 6: clauses that hold for event streams and for WebSockets. */
+/** §§3 to 6: clauses that hold for every stream: of events, of lines, of a WebSocket's messages. */
 
 import { messageOf } from '../../../errors.ts'
 import { parseFrame } from '../../../protocol/parse.ts'
@@ -12,7 +12,7 @@ import { controlsIn, eventsIn, type Transcript } from '../transcript.ts'
 import { liveOf } from './live.ts'
 
 export interface Streaming {
-  group: Group & ('sse' | 'websocket')
+  group: Group & ('sse' | 'websocket' | 'ndjson')
   /** The prefix of the clauses' ids. */
   prefix: string
   section: string

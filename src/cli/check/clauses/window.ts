@@ -7,6 +7,7 @@ import { type Log, MAX_EVENTS } from '../log.ts'
 import { isSameSeqs, readingIn } from '../readings.ts'
 import type { Socket } from '../socket.ts'
 import { controlsIn, eventsIn } from '../transcript.ts'
+import type { Streaming } from './streaming.ts'
 
 /** The smallest window. A server sends one event nevertheless. */
 export const SMALL = { window: '1' }
@@ -37,23 +38,25 @@ export const jsonWindow: Clause = clauseOf('short-poll')(
   }
 )
 
-export const sseWindow: Clause = clauseOf('sse')(
-  'sse-window',
-  '§6',
-  'With ?window=N a stream of a longer log ends after N bytes of events with bye and the reason window',
-  async (context) => {
-    const log = await context.log()
-    need((await context.wholeStream()).frames().length, 'nothing came')
-    const stream = await context.stream([{ job: log.job }], { params: SMALL })
-    await stream.until(() => stream.frames().some(({ control }) => control === 'bye' || control === 'done'))
-    stream.close()
-    const events = eventsIn(stream, log.job)
-    expectWindow(events, log)
-    const last = stream.frames().at(-1)
-    const isMet = isBeginning(events, log) && last?.control === 'bye' && last.reason === 'window' && last.retryMs === 0
-    expect(isMet, stream.asked, 'the first events, then "bye" with "reason":"window","retryMs":0', stream.came())
-  }
-)
+/** The clause of a stream that ends with its window. */
+export const streamWindow = ({ group, prefix, section, whole, open }: Streaming): Clause =>
+  clauseOf(group)(
+    `${prefix}-window`,
+    `${section}, §6`,
+    'With ?window=N a stream of a longer log ends after N bytes of events with bye and the reason window',
+    async (context) => {
+      const log = await context.log()
+      need((await whole(context)).frames().length, 'nothing came')
+      const stream = await open(context, [{ job: log.job }], SMALL)
+      await stream.until(() => stream.frames().some(({ control }) => control === 'bye' || control === 'done'))
+      stream.close()
+      const events = eventsIn(stream, log.job)
+      expectWindow(events, log)
+      const last = stream.frames().at(-1)
+      const isMet = isBeginning(events, log) && last?.control === 'bye' && last.reason === 'window' && last.retryMs === 0
+      expect(isMet, stream.asked, 'the first events, then "bye" with "reason":"window","retryMs":0', stream.came())
+    }
+  )
 
 interface Held {
   log: Log
