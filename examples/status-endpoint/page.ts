@@ -4,10 +4,9 @@ import type { Export } from './exports.ts'
 
 const client = createClient({
   url: '/api/exports',
-  backend: statusPoll({
+  backend: statusPoll<Export>({
     request: (id, { base }) => `${base}/${id}/status`,
-    read(document) {
-      const { state, rowsDone, rows, file, message } = document as Export // as: what the route sends
+    read({ state, rowsDone, rows, file, message }) {
       if (state === 'done') return [['succeeded', { file }]]
       if (state === 'error') return [['failed', { code: 'export', message }]]
       return state === 'pending' ? [['queued']] : [['progress', { current: rowsDone, total: rows }]]
