@@ -31,7 +31,30 @@ const running = [
   page('BullMQ', 'guides/bullmq'),
   page('Connect and gRPC-Web', 'guides/connect'),
   page('Workers that die', 'guides/lost-workers'),
-  page('Another backend', 'guides/backends')
+  page('The server you have', 'guides/backends')
+]
+
+const backends = [
+  page('What each promises', 'backends/index'),
+  page('plainSse', 'backends/plain-sse'),
+  page('ndjson', 'backends/ndjson'),
+  page('statusPoll', 'backends/status-poll'),
+  page('celeryProgress', 'backends/celery-progress'),
+  page('laravelBatch', 'backends/laravel-batch'),
+  page('azureDurable', 'backends/azure-durable'),
+  page('microsoftLro', 'backends/microsoft-lro'),
+  page('googleLro', 'backends/google-lro'),
+  page('mcpTask', 'backends/mcp-task'),
+  page('aiSdk', 'backends/ai-sdk'),
+  page('workflow', 'backends/workflow'),
+  page('openaiResponses', 'backends/openai-responses'),
+  page('langGraph', 'backends/langgraph'),
+  page('durableStreams', 'backends/durable-streams'),
+  page('mercure', 'backends/mercure'),
+  page('nchan', 'backends/nchan'),
+  page('fal', 'backends/fal'),
+  page('replicate', 'backends/replicate'),
+  page('a2a', 'backends/a2a')
 ]
 
 const reference = [
@@ -64,7 +87,6 @@ const details = [
   page('How it decides', 'how-it-decides'),
   page('Options and errors', 'API'),
   page('The server in detail', 'server'),
-  page('Foreign backends in detail', 'backends'),
   page('The protocol', 'protocol'),
   page('Scaling', 'scaling'),
   page('Benchmarks', 'benchmarks')
@@ -74,12 +96,13 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
   { text: 'Start', items: start },
   { text: 'Guides: your page', items: using },
   { text: 'Guides: your server', items: running },
+  { text: 'Backends for other servers', items: backends, collapsed: true },
   { text: 'In detail', items: details },
   { text: 'Reference', items: reference }
 ]
 
 /** The files of the sidebar, relative to docs/. */
-export const files: string[] = [start, using, running, details, reference].flat().map(({ link }) => `${link?.slice(1)}.md`)
+export const files: string[] = [start, using, running, backends, details, reference].flat().map(({ link }) => `${link?.slice(1)}.md`)
 
 export const nav: DefaultTheme.NavItem[] = [
   { text: 'Start', link: '/start/page', activeMatch: '/start/' },
