@@ -65,7 +65,7 @@ export const budgets: readonly Budget[] = [
     maxBytes: 300
   },
   // Target 16,500, of which the client has 13,000.
-  { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 27_100 },
+  { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 27_200 },
   { what: 'elements, on top', of: { code: `${ALL}; import 'jobtail/element'` }, beyond: ALL, maxBytes: 4300 }, // target 3,500: 800 too many
   { what: 'the script tag with backends', of: { script: 'dist/jobtail-backends.min.js' }, maxBytes: 15_000 },
   addition('tanstack', 'jobQuery', 300),
