@@ -10,7 +10,7 @@ import { createStage, type Stage } from '../stage.ts'
 import { clientOf, mount } from './mount.tsx'
 
 const TIMES = 100
-const patiently = { timeout: 15_000 }
+const patiently = { timeout: 30_000 }
 
 interface CardProps {
   id: string | null
@@ -32,7 +32,8 @@ const page = (client: Client, card: ReactNode): ReactNode => (
 async function warmUp(stage: Stage) {
   await stage.publish('42', 'started')
   await stage.publish('43', 'started')
-  const client = clientOf(stage)
+  // Pauses that last for several frames: a component is rendered once for each.
+  const client = clientOf(stage, { retry: { baseMs: 300, maxMs: 300 } })
   const held = watchPage()
   const { text, unmount } = mount(page(client, <Card id="42" />))
   await expect.poll(text).toBe('running 1')
@@ -77,16 +78,18 @@ test('unmounted in every phase', async () => {
   const { client, expectNothing } = await warmUp(stage)
   await stage.publish('44', 'succeeded')
   for (let round = 0; round < 5; round += 1) {
-    for (const phase of ['idle', 'connecting', 'live', 'waiting', 'closed']) {
+    for (const phase of ['idle', 'opening', 'live', 'waiting', 'closed']) {
       const id = phase === 'closed' ? '44' : '42'
       const came = new Set<string>()
       const Look = (): ReactNode => {
         came.add(useJob(id).connection.phase)
         return <Card id={id} />
       }
-      await stage.set(phase === 'waiting' ? broken : { ...sound, stalled: phase === 'connecting' })
+      await stage.set(phase === 'waiting' ? broken : { ...sound, stalled: phase === 'opening' })
       const { unmount } = mount(page(client, <Look />))
-      await expect.poll(() => [...came], { interval: 5, ...patiently }).toContain(phase)
+      // Opening: a request is under way, be it the one for the snapshot, before which the phase is still idle.
+      if (phase === 'opening') await expect.poll(async () => (await stage.counts()).open, patiently).toBeGreaterThan(0)
+      else await expect.poll(() => [...came], { interval: 5, ...patiently }).toContain(phase)
       if (round === 2) await stage.cut()
       unmount()
     }
