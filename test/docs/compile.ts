@@ -12,10 +12,16 @@ const root = join(import.meta.dirname, '../..')
 const ENTRIES = {
   jobtail: 'index',
   'jobtail/angular': 'angular',
+  'jobtail/away': 'away',
   'jobtail/backends': 'backends',
   'jobtail/connect': 'connect',
   'jobtail/core': 'core',
+  'jobtail/devtools': 'devtools',
+  'jobtail/element': 'element',
   'jobtail/explain': 'explain',
+  'jobtail/iterators': 'iterators',
+  'jobtail/react': 'react',
+  'jobtail/rxjs': 'rxjs',
   'jobtail/server': 'server/index',
   'jobtail/server/bullmq': 'server/bullmq/index',
   'jobtail/server/connect': 'server/connect',
@@ -23,6 +29,7 @@ const ENTRIES = {
   'jobtail/server/redis': 'server/redis/index',
   'jobtail/solid': 'solid',
   'jobtail/svelte': 'svelte',
+  'jobtail/tanstack': 'tanstack',
   'jobtail/testing': 'testing/index',
   'jobtail/vue': 'vue'
 }
