@@ -150,5 +150,5 @@ export function nchan({ request, interval, intervalMs = 1000, seqField, ...optio
   }))
   const [first, stream, ...rest] = splitters as [Splitter, Splitter, ...Splitter[]] // as: there are three
   const last = interval ? [{ ...polling('interval-poll', intervalMs, seqField), request: requestFor(interval) }] : []
-  return streamBackend({ ...options, cursor: 'none' }, [first, stream, ...rest, ...last], stream)
+  return streamBackend({ ...options, cursor: 'none', takesTail: !!request }, [first, stream, ...rest, ...last], stream)
 }

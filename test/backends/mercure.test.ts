@@ -25,7 +25,10 @@ describe.each([0, 1] as const)('%d', (version) => {
       serveStream({
         type: 'text/event-stream',
         write: (step, n) => (step === undefined ? 'event: succeeded\ndata: {}\n\n' : `id: urn:uuid:${n}\ndata: {"step":${step}}\n\n`),
-        from: (req) => Number(/\d+$/.exec(parameters(req).get(cursor) ?? '')?.[0] ?? 0),
+        from(req) {
+          const after = parameters(req).get(cursor)
+          return after === null ? 'live' : Number(/\d+$/.exec(after)?.[0] ?? 0)
+        },
         jobOf: (req) => parameters(req).get(match) ?? ''
       }),
     stepOf: ({ type, data }) => (type === 'output' ? (data as { step: number }).step : undefined) // as: written above
