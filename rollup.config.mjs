@@ -26,18 +26,20 @@ const PUBLIC = [
   'dist/{index,core,explain,types,types/*,settings,errors,protocol/*,policy/position,delivery/reader,transports/http}.d.ts',
   'node_modules/{eventsource-parser,idb-keyval}/dist/*.d.ts'
 ]
+/** The same of the elements. They are no reason to keep a name in the client alone. */
+const PUBLIC_OF_ELEMENTS = 'dist/{element,element/{progress,list,types,words,configuration}}.d.ts'
 /** What is kept in IndexedDB, where another version reads it; and the global. */
 const KEPT = ['transport', 'latencyMs', 'at', 'records', 'shortLives', 'demotedUntil', 'Jobtail']
 /** The platform, with the members of options (`{ capture: true }`) that a list of the DOM's properties has not. */
 const PLATFORM = 'node_modules/@typescript/typescript-*/lib/lib.{dom,es}*.d.ts'
 
 /** The names of properties that may be shortened: they stand in no public type, are nothing of the platform's, and are in no string. */
-async function shortenedIn(tree) {
+async function shortenedIn(tree, also) {
   const platform = await read(PLATFORM)
   if (platform.length === 0) throw new Error(`there is no ${PLATFORM}`)
   const kept = new Set(KEPT)
   for (const text of platform) for (const [, name] of text.matchAll(/^ +(?:readonly |get |set )*([\w$]+)\??[:(<]/gm)) kept.add(name)
-  for (const name of namesIn((await read(PUBLIC)).join('\n'))) kept.add(name)
+  for (const name of namesIn((await read([...PUBLIC, ...also])).join('\n'))) kept.add(name)
   const used = new Set()
   const visit = (node) => {
     if (node.type === 'Property' && !node.computed) used.add(node.key.name)
@@ -50,11 +52,11 @@ async function shortenedIn(tree) {
   return [...used].filter((name) => name !== undefined && !kept.has(name))
 }
 
-/** Minifies a whole, the names of its internal properties included. */
-const minify = () => ({
+/** Minifies a whole, the names of its internal properties included. `isPublic`: whose names are public, beside the client's; false: no name is shortened. */
+const minify = (isPublic = []) => ({
   name: 'minify',
   async renderChunk(code, chunk, options, meta) {
-    const names = await shortenedIn(this.parse(code))
+    const names = isPublic ? await shortenedIn(this.parse(code), isPublic) : []
     const { renderChunk } = terser({
       ecma: 2022,
       toplevel: true,
@@ -83,15 +85,21 @@ const entries = () => ({
   }
 })
 
+/** A module that is nothing but this code. */
+const virtual = (name, code) => ({ name: 'virtual', resolveId: (id) => (id === name ? id : undefined), load: (id) => (id === name ? code : undefined) })
+
 /** Modules of which the client's own has all that the backends need. */
 const SHARED = ['errors', 'transports/http'].map((name) => resolve(`dist/${name}.js`))
+
+/** Packages that a page which uses Connect has itself. */
+const PEERS = /^@(connectrpc|bufbuild)\//
 
 const onwarn = (warning) => {
   throw new Error(warning.message)
 }
 
 /** A script that adds what a module exports to the global `Jobtail`, in whatever order such scripts come. */
-const script = (input, file, banner) => ({
+const script = (input, file, banner, { code, isPublic } = {}) => ({
   input,
   output: {
     file,
@@ -103,21 +111,44 @@ const script = (input, file, banner) => ({
     sourcemap: true,
     generatedCode: { preset: 'es2015', symbols: false }
   },
-  plugins: [nodeResolve({ browser: true }), withSourceMaps(), minify()],
+  plugins: [...(code === undefined ? [] : [virtual(input, code)]), nodeResolve({ browser: true }), withSourceMaps(), minify(isPublic)],
   onwarn
 })
+
+const BANNER = '/*! Jobtail, MIT. Contains eventsource-parser (MIT) and idb-keyval (Apache-2.0), see THIRD-PARTY-NOTICES. */'
+const from = (entry) => `'${resolve(`dist/${entry}.js`)}'`
+
 export default [
-  script(
-    'dist/index.js',
-    'dist/jobtail.min.js',
-    '/*! Jobtail, MIT. Contains eventsource-parser (MIT) and idb-keyval (Apache-2.0), see THIRD-PARTY-NOTICES. */'
-  ),
+  script('dist/index.js', 'dist/jobtail.min.js', BANNER),
+  script('jobtail-element', 'dist/jobtail-element.min.js', BANNER, {
+    code: `export * from ${from('index')}\nexport * from ${from('element')}`,
+    isPublic: [PUBLIC_OF_ELEMENTS]
+  }),
   script('dist/explain.js', 'dist/jobtail-explain.min.js', '/*! Jobtail, MIT. */'),
+  // `Jobtail.backends` is where the element finds them by name. Their options have names that the client's declarations do not.
+  script('jobtail-backends', 'dist/jobtail-backends.min.js', BANNER, {
+    code: `export * from ${from('backends')}\nexport * as backends from ${from('backends')}`,
+    isPublic: false
+  }),
   {
     input: 'dist/backends.js',
     // What a page has of the client is not loaded once more.
     external: (id) => id === 'eventsource-parser' || SHARED.includes(id),
     output: { file: 'dist/backends.js', format: 'es', sourcemap: true, paths: (id) => (SHARED.includes(id) ? './jobtail.js' : id) },
+    plugins: [withSourceMaps()],
+    onwarn
+  },
+  {
+    input: 'dist/element.js',
+    external: (id) => id === resolve('dist/index.js'),
+    output: { file: 'dist/element.js', format: 'es', sourcemap: true, paths: () => './index.js' },
+    plugins: [withSourceMaps(), minify([PUBLIC_OF_ELEMENTS])],
+    onwarn
+  },
+  {
+    input: 'dist/connect.js',
+    external: (id) => PEERS.test(id) || SHARED.includes(id),
+    output: { file: 'dist/connect.js', format: 'es', sourcemap: true, paths: (id) => (SHARED.includes(id) ? './jobtail.js' : id) },
     plugins: [withSourceMaps()],
     onwarn
   },

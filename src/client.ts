@@ -5,12 +5,15 @@ import { getCredentials } from './credentials.ts'
 import { createEmit, type Emit } from './diagnostics.ts'
 import { JobtailError } from './errors.ts'
 import { createHints } from './hints.ts'
+import { createJobs } from './jobs.ts'
+import { createKnownJobs, pageStorage } from './known-jobs.ts'
 import { createOperations } from './operations.ts'
 import { createPage } from './page.ts'
 import { createPool } from './pool.ts'
-import { baseOf, type CoreOptions, checkOptions, invalid, type Settings, START_RULES, SUBSCRIBE_RULES, settingsOf } from './settings.ts'
+import { checkSnapshot } from './reduce.ts'
+import { baseOf, type CoreOptions, checkOptions, invalid, JOB_RULES, type Settings, START_RULES, SUBSCRIBE_RULES, settingsOf } from './settings.ts'
 import { createSubscription, type Wired } from './subscription.ts'
-import type { Backend, Client, RequestContext, StartOptions, SubscribeOptions, Subscription } from './types.ts'
+import type { Backend, Client, Job, JobOptions, RequestContext, StartOptions, SubscribeOptions, Subscription } from './types.ts'
 
 const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
 
@@ -22,23 +25,46 @@ export function createClient(options: ClientSetup): Client {
   const settings = settingsOf(options)
   const { backend } = options
   const life = new AbortController()
-  const emit = createEmit(settings.onDiagnostic)
+  const emit = createEmit(settings.onDiagnostic, () => client)
   let wired: Wired | undefined
 
   /** Connections are made at the first use: a server that renders a page has no location to resolve the URL against. */
   const wire = (): Wired => (wired ??= wireUp(settings, backend, life.signal, emit))
 
+  /** What the value has to be, in words; `undefined` where it is that. */
+  const expectedOf = (what: 'job id' | 'after', value: unknown): string | undefined =>
+    backend.expected ? backend.expected(what, value) : typeof value === 'string' && value ? undefined : 'a string that is not empty'
+
   function expect(what: 'job id' | 'after', value: unknown): void {
-    const expected = backend.expected ? backend.expected(what, value) : typeof value === 'string' && value ? undefined : 'a string that is not empty'
+    const expected = expectedOf(what, value)
     if (expected) throw invalid(what, expected, value)
   }
+
+  const { identity, token, headers, jobStorage } = settings
+  // Without an identity, nobody knows whose credentials these are: the next user of this browser must not get the list.
+  const known = createKnownJobs(
+    (identity || !(token || headers)) && jobStorage ? jobStorage : pageStorage(),
+    () => `jobs ${baseOf(settings.url)} ${identity ?? ''}`,
+    (id) => !expectedOf('job id', id)
+  )
+  const track = (id: string, isRunning: boolean): void => (isRunning ? known.add(id) : known.remove(id))
+  const parts = { ...settings, life: life.signal, wire, emit, track }
 
   function subscribe(jobId: string, given: SubscribeOptions = {}): Subscription {
     checkOptions(SUBSCRIBE_RULES, given)
     const { after, signal, onGap } = given
     expect('job id', jobId)
     if (after !== undefined) expect('after', after)
-    return createSubscription({ ...settings, jobId, after, signal, onGap, life: life.signal, wire, emit })
+    return createSubscription({ ...parts, jobId, after, signal, onGap }).subscription
+  }
+
+  const shared = createJobs((jobId) => (known) => createSubscription({ ...parts, jobId, known }))
+
+  function job(jobId: string, given: JobOptions = {}): Job {
+    checkOptions(JOB_RULES, given)
+    expect('job id', jobId)
+    const { initial } = given
+    return shared(jobId, initial && checkSnapshot(initial).id === jobId ? initial : undefined)
   }
 
   const close = (): void => life.abort(new JobtailError('closed', 'the client is closed'))
@@ -48,11 +74,13 @@ export function createClient(options: ClientSetup): Client {
     const { idempotencyKey = randomKey(), ...rest } = given
     const signal = rest.signal ? AbortSignal.any([rest.signal, life.signal]) : life.signal
     const { id } = await wire().operations.start(input, idempotencyKey, signal)
+    known.add(id)
     return subscribe(id, rest)
   }
 
   // as: the type parameters say what the application sends, and TypeScript doesn't see the computed key
-  return { subscribe, start, close, [dispose]: close } as unknown as Client
+  const client = { url: `${settings.url}`, subscribe, start, job, jobs: () => known.list, forget: known.forget, close, [dispose]: close } as unknown as Client
+  return client
 }
 
 /** A random UUID (RFC 9562, version 4). Not `crypto.randomUUID()`: a page without TLS does not have it. */

@@ -9,7 +9,9 @@ import { sse } from './transports/sse.ts'
 import { webSocket } from './transports/websocket.ts'
 import type { Client, ClientOptions, StartOptions, SubscribeOptions, Subscription } from './types.ts'
 
+export { observe } from './diagnostics.ts'
 export { type ErrorCode, isJobtailError, JobFailedError, JobtailError, TransportError } from './errors.ts'
+export { initialState, reduceJob } from './reduce.ts'
 export { type Answer, fetchReading, type ReadingOptions } from './transports/http.ts'
 export type * from './types.ts'
 export { indexedDbMemory, longPoll, shortPoll, sse, webSocket }
@@ -22,14 +24,20 @@ export const createClient = ({
   backend = jobtailBackend([webSocket(), sse(), longPoll(), shortPoll()]),
   transports = backend?.transports ?? [], // a caller without types may pass anything
   memory = indexedDbMemory(),
+  jobStorage = indexedDbMemory(),
   ...rest
-}: ClientOptions = {}): Client => createCoreClient({ ...rest, backend, transports, memory })
+}: ClientOptions = {}): Client => createCoreClient({ ...rest, backend, transports, memory, jobStorage })
 
 /** The clients of `subscribe` and `start`, the latest used first. One that is dropped goes on for as long as somebody follows a job with it. */
 let shared: { options: object; client: Client }[] = []
 const MAX_SHARED = 16
 
-function sharedClient(given: ClientOptions): Client {
+/**
+ * The client that `subscribe` and `start` use for the same options.
+ * @throws JobtailError `bad-request` for an invalid option
+ */
+export function sharedClient(given: ClientOptions = {}): Client {
+  checkOptions(CLIENT_RULES, given)
   const { url = '/jobs', headers } = given
   const options = { ...given, url: `${absolute(url) ?? url}` }
   // A copy: a caller who changes a header of the object and calls again gets another client.

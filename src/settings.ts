@@ -2,7 +2,7 @@
 
 import { MAX_TIMER_MS } from './async/bounds.ts'
 import { JobtailError } from './errors.ts'
-import type { ClientOptions, RetryOptions, StartOptions, SubscribeOptions, Transport } from './types.ts'
+import type { ClientOptions, JobOptions, RetryOptions, StartOptions, SubscribeOptions, Transport } from './types.ts'
 
 /** The options of a client of `jobtail/core`: it has no default transports, and `memory` is `false` unless it is given. */
 export interface CoreOptions extends ClientOptions {
@@ -46,6 +46,8 @@ export const CLIENT_RULES: Rules<ClientOptions> = {
   probeTimeoutMs: 'number from 1',
   firstLook: 'boolean',
   memory: 'false or object with methods read, write',
+  identity: 'string',
+  jobStorage: 'false or object with methods update',
   retry: 'object',
   unknownJobGraceMs: 'number from 0',
   bufferSize: 'number from 1',
@@ -56,6 +58,7 @@ export const CLIENT_RULES: Rules<ClientOptions> = {
 }
 
 export const SUBSCRIBE_RULES: Rules<SubscribeOptions> = { after: 'string', signal: 'AbortSignal', onGap: '"yield" or "throw"' }
+export const JOB_RULES: Rules<JobOptions> = { initial: 'object' }
 export const START_RULES: Rules<StartOptions> = { ...SUBSCRIBE_RULES, idempotencyKey: 'string' }
 
 /** A value as error messages show it: an object by its class, a list of transports by their names. */

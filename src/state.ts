@@ -1,7 +1,6 @@
 /** A job's state: what events and snapshots change in it, and who is notified. */
 
-import { callSafely } from './async/callback.ts'
-import { macrotask } from './async/clock.ts'
+import { createListeners } from './async/listeners.ts'
 import { JobFailedError } from './errors.ts'
 import type { JobSnapshot, JobStatus, WireEvent } from './protocol/frames.ts'
 import { progressOf } from './protocol/progress.ts'
@@ -19,6 +18,12 @@ export const IDLE: ConnectionState = unconnected('idle')
 /** The connection state after the end. */
 export const CLOSED: ConnectionState = unconnected('closed')
 
+/** The fields of a state that is being made. */
+export type Fields = { -readonly [Name in keyof AnyState]: AnyState[Name] }
+
+/** The seq of the last event that each state includes. Nothing that an application shows, so it is no field of the state. */
+export const seqOf: WeakMap<AnyState, number> = new WeakMap()
+
 /** One job's state, and its listeners. */
 export interface Store {
   /** A frozen snapshot; the same object until something changes. */
@@ -29,54 +34,43 @@ export interface Store {
   take(event: WireEvent, epoch: string | undefined): void
   /** Applies a snapshot. */
   takeSnapshot(snapshot: JobSnapshot): void
+  /** Whether the state includes all that the snapshot tells. Of two epochs nobody knows the later one: what is known stays. */
+  includes(snapshot: JobSnapshot): boolean
   /** Registers a listener, which is called at most once per task; returns a function that removes it. */
   onChange(listener: () => void): () => void
   /** How many listeners there are. */
   readonly listeners: number
 }
 
-/** `lastEventId`: the cursor that the subscription starts from. */
-export function createStore(lastEventId: string | undefined): Store {
-  const fields: { -readonly [Name in keyof AnyState]: AnyState[Name] } = {
+/** `known`: what is known already, such as the cursor that the subscription starts from. */
+export function createStore(known: Partial<AnyState> = {}): Store {
+  const fields: Fields = {
     status: 'unknown',
     progress: undefined,
     result: undefined,
     error: undefined,
-    lastEventId,
-    connection: IDLE
+    lastEventId: undefined,
+    connection: IDLE,
+    ...known
   }
   /** Created when it is read, because most events arrive while nobody reads it. */
   let state: AnyState | undefined
-  let isNotifying = false
-  const listeners = new Set<() => void>()
+  const listeners = createListeners()
   /** The last event that the state includes. A loop that starts later, further back, does not take the state back. */
   let stateEpoch: string | undefined
   let stateSeq = 0
 
-  async function notify(): Promise<void> {
-    isNotifying = true
-    await macrotask()
-    isNotifying = false
-    for (const listener of [...listeners]) if (listeners.has(listener)) callSafely(listener)
-  }
-
   function changed(): void {
     state = undefined
-    if (!isNotifying && listeners.size > 0) void notify()
-  }
-
-  /** Changes the fields as the event says. */
-  function apply(event: WireEvent): void {
-    const { type, data } = event
-    fields.status = statusAfter(type, fields.status as JobStatus) // as: for an event that does not change the status, `unknown` stays
-    if (type === 'progress' && isObject(data)) fields.progress = copyOf(data)
-    else if (type === 'succeeded') fields.result = data
-    else if (isTerminal(type)) fields.error = new JobFailedError(event)
+    listeners.changed()
   }
 
   return {
     get state() {
-      state ??= Object.freeze({ ...fields })
+      if (!state) {
+        state = Object.freeze({ ...fields })
+        seqOf.set(state, stateSeq)
+      }
       return state
     },
     set(change) {
@@ -89,7 +83,7 @@ export function createStore(lastEventId: string | undefined): Store {
       if (epoch !== stateEpoch || seq > stateSeq) {
         stateEpoch = epoch
         stateSeq = seq
-        apply(event)
+        applyEvent(fields, event)
       } else if (id === fields.lastEventId) return
       fields.lastEventId = id
       changed()
@@ -103,18 +97,24 @@ export function createStore(lastEventId: string | undefined): Store {
       const progress = progressOf(snapshot.progress)
       // A snapshot whose progress is not an object is still accepted: the application publishes it as it likes.
       if (isObject(progress)) fields.progress = copyOf(progress)
-      if (event) apply(event)
+      if (event) applyEvent(fields, event)
       changed()
     },
-    onChange(listener) {
-      const own = (): void => listener() // the same function, registered twice, is called twice
-      listeners.add(own)
-      return () => void listeners.delete(own)
-    },
+    includes: ({ epoch, seq }) => (stateEpoch === epoch ? stateSeq >= seq : fields.status !== 'unknown'),
+    onChange: listeners.add,
     get listeners() {
       return listeners.size
     }
   }
+}
+
+/** Changes the fields as the event says, except `lastEventId`. */
+export function applyEvent(fields: Fields, event: WireEvent): void {
+  const { type, data } = event
+  fields.status = statusAfter(type, fields.status as JobStatus) // as: for an event that does not change the status, `unknown` stays
+  if (type === 'progress' && isObject(data)) fields.progress = copyOf(data)
+  else if (type === 'succeeded') fields.result = data
+  else if (isTerminal(type)) fields.error = new JobFailedError(event)
 }
 
 const isObject = (data: unknown): data is object => typeof data === 'object' && data !== null

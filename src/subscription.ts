@@ -4,14 +4,14 @@ import { macrotask } from './async/clock.ts'
 import { createQueue } from './async/queue.ts'
 import { delay, onAbort } from './async/signals.ts'
 import { createStateReader } from './delivery/state-reader.ts'
-import { JobFailedError, JobtailError } from './errors.ts'
+import { isJobtailError, JobFailedError, JobtailError } from './errors.ts'
 import type { Operations } from './operations.ts'
 import { backoffMs } from './policy/backoff.ts'
 import { startingAt } from './policy/position.ts'
 import type { Pool } from './pool.ts'
 import type { JobSnapshot, WireEvent } from './protocol/frames.ts'
 import { isTerminal, TAIL } from './protocol/rules.ts'
-import { CLOSED, createStore, IDLE, terminalEventOf } from './state.ts'
+import { type AnyState, CLOSED, createStore, IDLE, terminalEventOf } from './state.ts'
 import type { DiagnosticDetail, Mode, Position, Reader, RetryOptions, SubscribeOptions, Subscription } from './types.ts'
 
 /** What a subscription uses of its client. */
@@ -32,6 +32,17 @@ export interface SubscriptionOptions extends SubscribeOptions {
   wire(): Wired
   /** Reports a diagnostic. */
   emit(detail: DiagnosticDetail): void
+  /** Told whether the job still is one to follow: it runs, or it has ended or is none for this user. */
+  track(id: string, isRunning: boolean): void
+  /** What is known of the job already, from a subscription before. */
+  known?: AnyState | undefined
+}
+
+/** A subscription, as the client has it. */
+export interface Subscribed {
+  subscription: Subscription
+  /** Takes a snapshot that somebody has brought. Where nothing as new is known, state and result come from it, and events are read from its cursor on. */
+  learn(snapshot: JobSnapshot): void
 }
 
 /** An event that the loop has not taken yet, and the epoch that its seq counts in. */
@@ -44,9 +55,9 @@ interface Item {
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
 /** Makes a subscription. It is inert until somebody reads. */
-export function createSubscription(options: SubscriptionOptions): Subscription {
-  const { jobId, after, signal, bufferSize, bufferBytes, retry, life, wire, emit } = options
-  const store = createStore(after === TAIL ? undefined : after)
+export function createSubscription(options: SubscriptionOptions): Subscribed {
+  const { jobId, after, signal, bufferSize, bufferBytes, retry, life, wire, emit, track, known } = options
+  const store = createStore(known ?? { lastEventId: after === TAIL ? undefined : after })
   const result = Promise.withResolvers<unknown>()
   result.promise.catch(() => {}) // never an unhandled rejection
   /** Aborted when no more events come to the loop. The loop still takes what is queued. */
@@ -61,6 +72,8 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   let isAwaited = false
   /** True once `result` is settled. */
   let isSettled = false
+  /** The snapshot that was brought. */
+  let brought: JobSnapshot | undefined
   /** Removes the listeners on both signals; `undefined` while nobody reads. */
   let release: (() => void) | undefined
 
@@ -85,7 +98,9 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       },
       roomBytes: () => (!isLoop ? Infinity : queue.length >= bufferSize ? 0 : bufferBytes - queue.weight),
       subscribed(status) {
-        if (store.state.status === 'unknown' && !isTerminal(status)) store.set({ status })
+        if (isTerminal(status)) return
+        track(jobId, true)
+        if (store.state.status === 'unknown') store.set({ status })
       },
       event(event, bytes) {
         const { epoch } = reader.position
@@ -133,8 +148,8 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   const stateReader = createStateReader({
     async locate(stopped) {
       try {
-        const snapshot = await wire().operations.snapshot(jobId, stopped, true)
-        if (!stopped.aborted) learnFrom(snapshot, false)
+        const snapshot = brought ?? (await wire().operations.snapshot(jobId, stopped, true))
+        if (!stopped.aborted && snapshot !== brought) learnFrom(snapshot, false)
         return { ...startingAt(snapshot.cursor), epoch: snapshot.epoch, seq: snapshot.seq }
       } catch {
         // Events tell as much as the snapshot, and whatever failed here will fail, or succeed, there.
@@ -187,6 +202,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
 
   /** The job has ended: settles the result, and ends the loop where the terminal event came to it. */
   function end(event: WireEvent, isLoop: boolean): void {
+    if (!isSettled) track(jobId, false)
     if (event.type === 'succeeded') result.resolve(event.data)
     else result.reject(new JobFailedError(event))
     if (isLoop) endLoop()
@@ -210,6 +226,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
 
   function fail(error: unknown): void {
     if (loopEnd.signal.aborted) return
+    if (isJobtailError(error) && /^(unknown-job|forbidden|history-gone)$/.test(error.code)) track(jobId, false)
     store.set({ error: error as JobtailError }) // as: delivery fails with no other
     endLoop(error, error)
   }
@@ -280,6 +297,13 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       return iterator
     }
   }
-  // as: the type parameter only says what the application sends; and TypeScript does not see the computed key
-  return subscription as unknown as Subscription
+  return {
+    // as: the type parameter only says what the application sends; and TypeScript does not see the computed key
+    subscription: subscription as unknown as Subscription,
+    learn(snapshot) {
+      if (store.includes(snapshot)) return
+      brought = snapshot
+      learnFrom(snapshot, false)
+    }
+  }
 }

@@ -19,15 +19,29 @@ test('exports', () => {
     'createClient',
     'fetchReading',
     'indexedDbMemory',
+    'initialState',
     'isJobtailError',
     'longPoll',
+    'observe',
+    'reduceJob',
+    'sharedClient',
     'shortPoll',
     'sse',
     'start',
     'subscribe',
     'webSocket'
   ])
-  expect(Object.keys(core).sort()).toEqual(['JobFailedError', 'JobtailError', 'TransportError', 'createClient', 'fetchReading', 'isJobtailError'])
+  expect(Object.keys(core).sort()).toEqual([
+    'JobFailedError',
+    'JobtailError',
+    'TransportError',
+    'createClient',
+    'fetchReading',
+    'initialState',
+    'isJobtailError',
+    'observe',
+    'reduceJob'
+  ])
 })
 
 test('an error of another copy of the library is told by its name', () => {

@@ -157,6 +157,7 @@ testProject('package')
 if (found.length === 0) failures.push('no browser: install Chromium, Chrome or Firefox')
 else {
   testProject('browser*')
+  testProject('bindings*')
   testProject('e2e')
 }
 summary()

@@ -6,7 +6,7 @@ import { type AnyState, createStore, terminalEventOf } from '../src/state.ts'
 
 describe('the store', () => {
   test('begins with what is known: where to go on from', () => {
-    expect(createStore('a-4').state).toEqual({
+    expect(createStore({ lastEventId: 'a-4' }).state).toEqual({
       status: 'unknown',
       progress: undefined,
       result: undefined,
@@ -17,7 +17,7 @@ describe('the store', () => {
   })
 
   test('holds the same frozen object until something changes, then a new one', () => {
-    const store = createStore(undefined)
+    const store = createStore()
     const first = store.state
     expect(store.state).toBe(first)
     store.set({ status: 'running' })
@@ -31,7 +31,7 @@ describe('the store', () => {
   })
 
   test('tells its listeners once a task, however much has changed', async () => {
-    const store = createStore(undefined)
+    const store = createStore()
     const listener = vi.fn(() => store.state.status)
     store.onChange(listener)
     store.set({ status: 'queued' })
@@ -44,7 +44,7 @@ describe('the store', () => {
   })
 
   test('tells of a change that a listener makes in another task', async () => {
-    const store = createStore(undefined)
+    const store = createStore()
     const seen: string[] = []
     store.onChange(() => {
       seen.push(store.state.status)
@@ -55,7 +55,7 @@ describe('the store', () => {
   })
 
   test('tells nobody who has left, not even one whom another listener made leave', async () => {
-    const store = createStore(undefined)
+    const store = createStore()
     const [left, leaving] = [vi.fn(), vi.fn()]
     store.onChange(left)()
     let leave = (): void => {}
@@ -70,7 +70,7 @@ describe('the store', () => {
   })
 
   test('takes one function twice for two listeners', async () => {
-    const store = createStore(undefined)
+    const store = createStore()
     const listener = vi.fn()
     const [first] = [store.onChange(listener), store.onChange(listener)]
     expect(store.listeners).toBe(2)
@@ -83,7 +83,7 @@ describe('the store', () => {
 
   test('a listener that throws keeps the others from nothing', async () => {
     const shown = vi.spyOn(console, 'error').mockImplementation(() => {})
-    const store = createStore(undefined)
+    const store = createStore()
     const listener = vi.fn()
     store.onChange(() => {
       throw new Error('oh')
@@ -100,7 +100,7 @@ const event = (type: string, data: unknown = null, seq = 1): WireEvent => ({ id:
 
 /** The state after these events. */
 function stateOf(...events: WireEvent[]): AnyState {
-  const store = createStore(undefined)
+  const store = createStore()
   for (const each of events) store.take(each, 'a')
   return store.state
 }
@@ -164,7 +164,7 @@ describe('what an event makes of the state', () => {
   })
 
   test('is the same object where the same event is taken again', () => {
-    const store = createStore(undefined)
+    const store = createStore()
     store.take(event('log'), 'a')
     const before = store.state
     store.take(event('log'), 'a')
@@ -176,7 +176,7 @@ describe('what an event makes of the state', () => {
   })
 
   test('an event of another epoch is new, whatever its number', () => {
-    const store = createStore(undefined)
+    const store = createStore()
     store.take(event('progress', { ratio: 0.5 }, 7), 'a')
     store.take(event('progress', { ratio: 0.1 }, 1), 'b')
     expect(store.state.progress).toEqual({ ratio: 0.1 })
@@ -199,13 +199,13 @@ describe('what a snapshot makes of the state', () => {
     [[1], [1]],
     [null, undefined]
   ])('with the progress %j it is one with %j', (progress, expected) => {
-    const store = createStore(undefined)
+    const store = createStore()
     store.takeSnapshot(snapshot({ progress: progress as NonNullable<JobSnapshot['progress']> })) // as: the application may publish anything
     expect(store.state.progress).toEqual(expected)
   })
 
   test('its status, progress and cursor, and that no earlier event is news', () => {
-    const store = createStore(undefined)
+    const store = createStore()
     store.takeSnapshot(snapshot({ progress: { ratio: 0.9 } }))
     expect(store.state).toMatchObject({ status: 'running', progress: { ratio: 0.9 }, lastEventId: 'a-9' })
     store.take(event('progress', { ratio: 0.1 }, 3), 'a')
@@ -213,7 +213,7 @@ describe('what a snapshot makes of the state', () => {
   })
 
   test('of a job that has ended: its end', () => {
-    const store = createStore(undefined)
+    const store = createStore()
     store.takeSnapshot(snapshot({ status: 'failed', error: { code: 'oh', message: 'no' } }))
     expect(store.state).toMatchObject({ status: 'failed', error: { code: 'oh', message: 'no' } })
   })

@@ -20,6 +20,7 @@ const running = [
   page('Dev proxies: Vite and Next', 'guides/dev-proxies'),
   page('Several nodes and Redis', 'guides/several-nodes'),
   page('BullMQ', 'guides/bullmq'),
+  page('Connect and gRPC-Web', 'guides/connect'),
   page('Workers that die', 'guides/lost-workers'),
   page('Another backend', 'guides/backends')
 ]
@@ -30,10 +31,12 @@ const reference = [
   page('jobtail/core', 'reference/jobtail/core'),
   page('jobtail/explain', 'reference/jobtail/explain'),
   page('jobtail/backends', 'reference/jobtail/backends'),
+  page('jobtail/connect', 'reference/jobtail/connect'),
   page('jobtail/server', 'reference/jobtail/server'),
   page('jobtail/server/fetch', 'reference/jobtail/server/fetch'),
   page('jobtail/server/redis', 'reference/jobtail/server/redis'),
   page('jobtail/server/bullmq', 'reference/jobtail/server/bullmq'),
+  page('jobtail/server/connect', 'reference/jobtail/server/connect'),
   page('jobtail/testing', 'reference/jobtail/testing')
 ]
 

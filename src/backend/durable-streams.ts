@@ -124,7 +124,8 @@ export function durableStreams({
       read: (message) => (message.type === CONTROL ? undefined : read(message))
     },
     [
-      { ...live, request: requestFor('sse') },
+      // The first event is what there is, or where the stream begins.
+      { ...live, greets: true, request: requestFor('sse') },
       { ...longPoll, request: requestFor('long-poll') }
     ]
   )

@@ -1,23 +1,21 @@
 /** Jobtail's own protocol: the requests beside readings (PROTOCOL.md §2). Each method makes one request. */
 
-import { isJobtailError, isTransportError, JobtailError, messageOf, saidBy } from '../errors.ts'
+import { isJobtailError, isTransportError, saidBy } from '../errors.ts'
 import { isControl } from '../protocol/frames.ts'
 import { parseSnapshot } from '../protocol/parse.ts'
-import { isCursor, isJobId } from '../protocol/rules.ts'
+import { expected } from '../protocol/rules.ts'
 import { hasSlash, resourceUrl } from '../protocol/urls.ts'
 import { type Answer, fetchReading, type ReadingOptions, textOf } from '../transports/http.ts'
 import { JSON_TYPE } from '../transports/lists.ts'
 import { readOnce } from '../transports/read-once.ts'
 import type { Backend, RequestContext, Transport } from '../types.ts'
+import { jsonOf } from './input.ts'
 
 /** A backend for servers of Jobtail's protocol, with these transports in order of preference. */
 export const jobtailBackend = (transports: readonly Transport[] = []): Backend => ({
   transports,
   readOnce: readOnce(),
-  expected(what, value) {
-    if (what === 'after') return isCursor(value) ? undefined : 'an event\'s id or "tail"'
-    return isJobId(value) ? undefined : '1 to 256 bytes of UTF-8 other than ".", "..", "events"'
-  },
+  expected,
   async snapshot(request, job) {
     const answer = await sendRequest(request, `snapshot of job ${job}`, { url: resourceUrl(request.base, job), accept: JSON_TYPE }, job)
     return parseSnapshot(await textOf(answer), answer.redact)
@@ -45,13 +43,5 @@ async function sendRequest(request: RequestContext, what: string, options: Readi
     if ((isTransportError(error) || isJobtailError(error)) && error.status === 404 && hasSlash(job))
       error.message += '; the slash in the id may have been decoded on the way'
     throw error
-  }
-}
-
-function jsonOf(input: unknown): string {
-  try {
-    return JSON.stringify(input) ?? 'null'
-  } catch (cause) {
-    throw new JobtailError('bad-request', `input of start: expected a JSON value (${messageOf(cause)})`, { cause })
   }
 }

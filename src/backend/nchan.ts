@@ -77,13 +77,16 @@ const polling = (name: string, pauseMs: number, seqField: string | undefined): S
   }
 })
 
-const eventStream = (seqField: string | undefined): Splitter =>
-  sse(
+const eventStream = (seqField: string | undefined): Splitter => ({
+  ...sse(
     (reading) => numbered(reading, seqField),
     (comment) => {
       if (/^\s*410:/.test(comment)) throw gone()
     }
-  )
+  ),
+  // The comment `: hi`.
+  greets: true
+})
 
 /** Makes the splitter of a WebSocket. A message is lines of headers, an empty line, and the body. */
 const webSocket = (seqField: string | undefined): Splitter => ({
@@ -144,11 +147,9 @@ export function nchan({ request, interval, intervalMs = 1000, seqField, ...optio
       if (asked.cursor !== undefined) given.url.searchParams.set('last_event_id', asked.cursor.split('~')[0] ?? '')
       return given
     }
-  const splitters = [webSocket(seqField), eventStream(seqField), polling('long-poll', PAUSE_MS, seqField)].map((each) => ({
-    ...each,
-    request: requestFor(request)
-  }))
-  const [first, stream, ...rest] = splitters as [Splitter, Splitter, ...Splitter[]] // as: there are three
-  const last = interval ? [{ ...polling('interval-poll', intervalMs, seqField), request: requestFor(interval) }] : []
-  return streamBackend({ ...options, cursor: 'none', takesTail: !!request }, [first, stream, ...rest, ...last], stream)
+  const by = (splitter: Splitter, hook = request): Splitter => ({ ...splitter, request: requestFor(hook) })
+  const longPoll = by(polling('long-poll', PAUSE_MS, seqField))
+  const last = interval ? [by(polling('interval-poll', intervalMs, seqField), interval)] : []
+  // Single reads are polls: an event stream beside a WebSocket may be held back as well.
+  return streamBackend({ ...options, cursor: 'none', takesTail: !!request }, [by(webSocket(seqField)), by(eventStream(seqField)), longPoll, ...last], longPoll)
 }

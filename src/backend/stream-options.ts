@@ -87,6 +87,8 @@ export interface Splitter {
   pauseMs?: number
   /** The longest pause: it doubles after each answer that came at once and brought nothing. Without it, the pause is always the same. */
   maxPauseMs?: number
+  /** Whether the server sends something as soon as a stream is open. Then one without text is not open: a proxy may hold it back. */
+  greets?: boolean
   /** The request, in place of the one of the options. */
   request?: RequestHook
   /** Turns a response that says something by its status alone into one that can be read. */

@@ -23,6 +23,8 @@ const OPEN_MS = 500
 const QUIET_MS = 1000
 /** A server that holds requests answers one without news later than this. */
 const AT_ONCE_MS = 1000
+/** Nothing has come for so long. */
+const QUIET = 'quiet'
 /** The pause between two reads of the document, where there is no stream. */
 const DOCUMENT_MS = 2000
 
@@ -65,12 +67,21 @@ async function* read(request: OpenRequest, options: StreamDetails, splitter: Spl
   for (;;) {
     const askedAt = now()
     const { seq } = reader.position
-    const answer = await open(request, asked, options, splitter, reader, last)
+    const opened = open(request, asked, options, splitter, reader, last)
+    // A server that holds a poll has nothing more to tell.
+    const answer =
+      isReadOnce && splitter.pauseMs !== undefined
+        ? await Promise.race([opened, delay(QUIET_MS, request.signal).then((): typeof QUIET => QUIET)])
+        : await opened
+    if (answer === QUIET) {
+      if (reader.hasBegun) return
+      throw new TransportError('silent', `no answer within ${QUIET_MS} ms`)
+    }
     if (answer === 'refused') return yield* pollDocument(request, asked, options, reader, isReadOnce)
     if (answer && isControl(answer)) return yield [answer]
     if (answer) {
       split ??= begin(answer, asked, splitter, reader)
-      if (yield* readBody(answer, split, request, reader, isReadOnce)) return
+      if (yield* readBody(answer, split, request, reader, splitter, isReadOnce)) return
       const { rest } = split
       last = answer.response
       // The only answer of a reading may be cut off: what is left of it counts only where it ends the job. One of many is whole.
@@ -104,14 +115,21 @@ function begin({ response }: Answer, { after }: JobCursor, splitter: Splitter, r
 }
 
 /** Reads a body. Returns true where the reading is over. */
-async function* readBody(answer: Answer, split: Split, request: OpenRequest, reader: StreamReader, isReadOnce: boolean): AsyncGenerator<Batch, boolean> {
+async function* readBody(
+  answer: Answer,
+  split: Split,
+  request: OpenRequest,
+  reader: StreamReader,
+  { greets }: Splitter,
+  isReadOnce: boolean
+): AsyncGenerator<Batch, boolean> {
   for await (const chunk of withPauses(answer, isReadOnce ? QUIET_MS : OPEN_MS, request.signal)) {
-    if (chunk === undefined && isReadOnce) {
+    if (chunk !== undefined) split.feed(chunk)
+    else if (isReadOnce) {
+      if (!reader.hasBegun && greets) throw new TransportError('mute', `the stream is open, and nothing has come within ${QUIET_MS} ms`)
       if (!reader.hasBegun) yield reader.frames()
       return true
-    }
-    if (chunk !== undefined) split.feed(chunk)
-    else if (reader.hasBegun) continue
+    } else if (reader.hasBegun || greets) continue
     yield Object.assign(reader.frames(), { textLength: chunk?.length ?? 0 })
     if (reader.isOver) return true
     if (reader.isToRestart) return false

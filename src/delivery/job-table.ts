@@ -30,7 +30,7 @@ interface Job {
   hold: Hold | undefined
   /** True while links leave the job out. */
   isHeld: boolean
-  /** True once the server has told a position in this job's log (`subscribed`). */
+  /** True once the server has told a position in this job's log, by `subscribed` or by a snapshot: links alone read it then. */
   isKnown: boolean
   /** The cursor that each transport last requested it from: a cache may answer a repeated request. */
   readonly asked: Map<string, string | undefined>
@@ -38,7 +38,7 @@ interface Job {
 
 /** The jobs of one connection. Times are in ms since 1970. */
 export interface JobTable {
-  /** Adds a reader. `dueAt`: when a single read of its job is due, where the job is new. */
+  /** Adds a reader. `dueAt`: when a single read of its job is due, where the job is new and the reader has no position in its log yet. */
   add(reader: Reader, dueAt: number): void
   /** Removes a reader, and its job with the last one. */
   remove(reader: Reader): void
@@ -109,6 +109,7 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
   return {
     add(reader, dueAt) {
       const entry = jobs.get(reader.job)
+      const isKnown = reader.position.epoch !== undefined
       if (entry) {
         entry.readers.add(reader)
         entry.active = undefined
@@ -116,11 +117,11 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
         jobs.set(reader.job, {
           readers: new Set([reader]),
           active: undefined,
-          dueAt,
+          dueAt: isKnown ? Infinity : dueAt,
           isReading: false,
           hold: undefined,
           isHeld: false,
-          isKnown: false,
+          isKnown,
           asked: new Map()
         })
     },

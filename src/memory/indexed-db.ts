@@ -1,8 +1,8 @@
-/** A `Memory` in IndexedDB. */
+/** A `Memory` and `JobStorage` in IndexedDB. */
 
 import { createStore, promisifyRequest } from 'idb-keyval'
 import { now } from '../async/clock.ts'
-import type { Memory } from '../types.ts'
+import type { JobStorage, Memory } from '../types.ts'
 
 /**
  * How long an unanswered request is waited for before the next use opens the database again: `indexedDB.open` may never answer (WebKit bug
@@ -10,15 +10,15 @@ import type { Memory } from '../types.ts'
  */
 const MAX_OPEN_MS = 1000
 
-let memory: Memory | undefined
+let memory: (Memory & JobStorage) | undefined
 
 /**
- * A memory in the IndexedDB database `jobtail`, object store `memory`. It is opened at the first use. Where IndexedDB fails, `read` and
- * `write` reject, and the client goes on without it. Every call returns the same object, since there is one database.
+ * A memory, and a storage of jobs, in the IndexedDB database `jobtail`, object store `memory`. It is opened at the first use. Where
+ * IndexedDB fails, its methods reject, and the client goes on without it. Every call returns the same object, since there is one database.
  */
-export const indexedDbMemory = (): Memory => (memory ??= open())
+export const indexedDbMemory = (): Memory & JobStorage => (memory ??= open())
 
-function open(): Memory {
+function open(): Memory & JobStorage {
   // idb-keyval's `get` and `set` are not used: they bundle a default store that is not needed here.
   const connect = (): ReturnType<typeof createStore> => createStore('jobtail', 'memory')
   let store = connect()
@@ -43,6 +43,15 @@ function open(): Memory {
       use('readwrite', (entries) => {
         entries.put(value, key)
         return promisifyRequest(entries.transaction)
+      }),
+    // One transaction: of two pages that change a value at once the second one waits for the first (Indexed DB §2.7.1).
+    update: async (key, change) =>
+      use('readwrite', async (entries) => {
+        const value = change(await promisifyRequest(entries.get(key)))
+        if (value === undefined) entries.delete(key)
+        else entries.put(value, key)
+        await promisifyRequest(entries.transaction)
+        return value
       })
   }
 }

@@ -190,7 +190,10 @@ export function nobodyDelivered(race: Race, now: number, policy: RacePolicy): Ra
   const status = isDeploy ? undefined : unanimous(race.failed)
   const next = { ...race, failures }
   if (status !== undefined || failures >= policy.retry.attempts) return { ...next, phase: { kind: 'stopped', status, failures: race.failed } }
-  return wait(next, backoffMs(failures - 1, policy.retry, policy.random), 'unreachable', false, now)
+  // Otherwise an outage of 4 s could be followed by a pause of 16 s.
+  const outageMs = race.liveAt === undefined ? Infinity : now - race.liveAt
+  const maxMs = Math.min(policy.retry.maxMs, Math.max(policy.retry.baseMs, outageMs))
+  return wait(next, backoffMs(failures - 1, { ...policy.retry, maxMs }, policy.random), 'unreachable', false, now)
 }
 
 /** The transport is live, in place of the one before. Of the candidates, only better ones go on. */

@@ -165,8 +165,11 @@ export const parseAnswer: (source: string, redact?: Redact) => Answer = parser((
   return { hello, frames: [hello, ...heads, ...events.map(parseEvent), ...tails], more, next }
 })
 
-/** Parses the body of `GET {base}/{id}` (PROTOCOL.md §2). */
-export const parseSnapshot: (source: string, redact?: Redact) => JobSnapshot = parser((value) => {
-  const { result, error, progress } = value as Fields
+/** Checks a snapshot. */
+export function snapshotOf(value: unknown): JobSnapshot {
+  const { result, error, progress } = (value ?? {}) as Fields
   return { ...pick(value, snapshot), result, error, progress } as JobSnapshot
-})
+}
+
+/** Parses the body of `GET {base}/{id}` (PROTOCOL.md §2). */
+export const parseSnapshot: (source: string, redact?: Redact) => JobSnapshot = parser(snapshotOf)

@@ -39,3 +39,9 @@ export const isJobId = (value: unknown): value is string =>
 export const isTerminal = (type: string): type is 'succeeded' | 'failed' | 'cancelled' => matches(type, /^(succeeded|failed|cancelled)$/)
 
 export const isStatus = (value: unknown): value is JobStatus => matches(value, STATUS)
+
+/** Says what a job id, or a cursor to read after, has to be; `undefined` where `value` is one. */
+export function expected(what: 'job id' | 'after', value: unknown): string | undefined {
+  if (what === 'after') return isCursor(value) ? undefined : 'an event\'s id or "tail"'
+  return isJobId(value) ? undefined : '1 to 256 bytes of UTF-8 other than ".", "..", "events"'
+}

@@ -3,11 +3,12 @@ import { createBodyReader } from './body-reader.ts'
 import { Connections } from './connections.ts'
 import type { ServerParts } from './handler.ts'
 import { healthOf } from './health.ts'
-import { checkDataSize, checkEntry, checkJobId, JsonText } from './log/entry.ts'
+import { checkDataSize, checkEntry, checkJobId, JsonText, show } from './log/entry.ts'
 import { memoryLog } from './log/memory.ts'
 import { watchOutages } from './log/outage.ts'
 import { registerServer } from './log/process-wide.ts'
 import { sharedLog } from './log/shared.ts'
+import type { EventLog } from './log/types.ts'
 import { settledWithin } from './long-timeout.ts'
 import { countAppends, createMetrics } from './metrics.ts'
 import { watchOrphans } from './rerun.ts'
@@ -19,6 +20,19 @@ import type { FetchJobServer, JobServerOptions, Settings } from './types.ts'
 export interface Core {
   parts: ServerParts
   server: FetchJobServer
+}
+
+/** The parts of each server, by its log, which is an object of its own for each server. */
+const partsByLog = new WeakMap<EventLog, ServerParts>()
+
+/**
+ * The parts of a server, for another way to reach it than its own functions.
+ * @throws {TypeError} for anything that `createJobServer` hasn't made
+ */
+export function partsOf(server: Pick<FetchJobServer, 'log'>): ServerParts {
+  const parts = partsByLog.get(Object(server).log)
+  if (!parts) throw new TypeError(`expected a server that createJobServer has made, got ${show(server)}`)
+  return parts
 }
 
 /** How long `close` waits for readers to read the ends of jobs. A reader that reads nothing must not keep the others from their `bye`. */
@@ -40,6 +54,7 @@ export function createCore(options: JobServerOptions): Core {
   const runner = createRunner(settings, metrics)
   orphans?.start(settings, runner)
   const parts: ServerParts = { settings, connections, bodies: createBodyReader(settings), runner, metrics }
+  partsByLog.set(log, parts)
   let closed: Promise<void> | undefined
 
   async function closeAll(graceMs: number, drainMs: number): Promise<void> {

@@ -3,8 +3,11 @@ import { isControl } from '../protocol/frames.ts'
 import { type EventLog, logErrorCode } from './log/types.ts'
 import { wrapLog } from './log/wrap.ts'
 
-export const CONNECTION_KINDS = ['websocket', 'sse', 'ndjson', 'long-poll', 'short-poll'] as const
-/** How a reader reads. A JSON request with `wait` counts as `long-poll`; one without, and NDJSON that is no live stream, count as `short-poll`. */
+export const CONNECTION_KINDS = ['websocket', 'sse', 'ndjson', 'connect', 'long-poll', 'short-poll'] as const
+/**
+ * How a reader reads. A JSON request with `wait` counts as `long-poll`; one without, NDJSON that is no live stream, and a `Follow` of Connect that reads once,
+ * count as `short-poll`.
+ */
 export type ConnectionKind = (typeof CONNECTION_KINDS)[number]
 
 /** The upper bounds of the histogram's buckets, in ms. */
@@ -111,7 +114,7 @@ function increase(counts: Record<string, number>, key: string | number): void {
   counts[key] = (counts[key] ?? 0) + 1
 }
 
-const zeros = (): Record<ConnectionKind, number> => ({ websocket: 0, sse: 0, ndjson: 0, 'long-poll': 0, 'short-poll': 0 })
+const zeros = (): Record<ConnectionKind, number> => ({ websocket: 0, sse: 0, ndjson: 0, connect: 0, 'long-poll': 0, 'short-poll': 0 })
 
 export function createMetrics(): MetricsStore {
   const metrics: ServerMetrics = {

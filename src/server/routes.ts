@@ -49,15 +49,24 @@ function jobFrom(segment: string): string {
 
 const badJob = () => badRequest('job: expected an id of 1 to 256 UTF-8 bytes, percent-encoded')
 
-function checkJob(job: string): string {
+/** Returns the job id. Throws an `HttpError` 400 for one that is malformed. */
+export function checkJob(job: string): string {
   if (!isJobId(job)) throw badJob()
   return job
 }
 
-function subscribeRequest(job: string, after: string | null | undefined): Asked {
+/** A request for one job. Throws an `HttpError` 400 for a malformed cursor. */
+export function subscribeRequest(job: string, after: string | null | undefined): Asked {
   if (!after) return { job }
   if (!isCursor(after)) throw badRequest('after: expected a cursor of 1 to 128 characters of [A-Za-z0-9._:~-]')
   return { job, after }
+}
+
+/** Checks a list of jobs: each id once, and at most `maxJobs`. Throws an `HttpError` 400. */
+export function checkJobs(jobs: readonly string[], maxJobs: number): void {
+  jobs.forEach(checkJob)
+  if (jobs.length > maxJobs) throw badRequest(`job: expected at most ${maxJobs} (maxJobsPerConnection), got ${jobs.length}`)
+  if (new Set(jobs).size < jobs.length) throw badRequest('job: expected each job once, got one twice')
 }
 
 /** The jobs that a reading asks for, each with its cursor (PROTOCOL.md §2). Empty where the request names none. Throws an `HttpError` 400. */
@@ -65,10 +74,9 @@ export function subscribeRequests(route: Route & { to: 'events' }, request: Requ
   const query = new URL(request.url).searchParams
   const last = request.headers.get('last-event-id')
   if (route.job !== undefined) return [subscribeRequest(route.job, last || query.get('after'))]
-  const jobs = query.getAll('job').map(checkJob)
+  const jobs = query.getAll('job')
   const afters = query.getAll('after')
-  if (jobs.length > maxJobs) throw badRequest(`job: expected at most ${maxJobs} (maxJobsPerConnection), got ${jobs.length}`)
-  if (new Set(jobs).size < jobs.length) throw badRequest('job: expected each job once, got one twice')
+  checkJobs(jobs, maxJobs)
   if (afters.length > 0 && afters.length !== jobs.length)
     throw badRequest(`after: expected one for each job, empty for "from the oldest event", got ${afters.length} for ${jobs.length} jobs`)
   return jobs.map((job, index) => subscribeRequest(job, (jobs.length === 1 && last) || afters[index]))

@@ -54,3 +54,15 @@ export interface Memory {
   /** Stores a value under this key. */
   write(key: string, value: unknown): Promise<void>
 }
+
+/**
+ * Where a client keeps the ids of the jobs that this browser follows, for `jobs()`: a list of `{ id, since }` for each base URL and `identity`, which are in
+ * the key. Values are plain data. What comes back is checked. Where it fails, the list is that of the page alone.
+ */
+export interface JobStorage {
+  /**
+   * Replaces the value under this key, `undefined` where there is none, by what `change` makes of it, in one step: no other page changes it in between.
+   * `undefined` removes it. Resolves with the new value.
+   */
+  update(key: string, change: (value: unknown) => unknown): Promise<unknown>
+}

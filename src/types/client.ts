@@ -2,6 +2,7 @@
 /** A client, and one subscription to a job. */
 
 import type { JobEvent } from '../protocol/events.ts'
+import type { Job, JobList, JobOptions } from './job.ts'
 import type { JobState, None, Result } from './state.ts'
 
 /** Options of `subscribe`. They are checked when it is called. An option that is `undefined` has its default. */
@@ -68,6 +69,8 @@ export interface StartOptions extends SubscribeOptions {
 
 /** Follows and starts the jobs at one base URL. Its subscriptions share one connection as far as the server allows. */
 export interface Client extends Disposable {
+  /** The option `url`, as it was given. */
+  readonly url: string
   /**
    * Follows a job. No request is made before somebody reads.
    * @throws JobtailError `bad-request`, synchronously, for an invalid option or job id
@@ -79,6 +82,24 @@ export interface Client extends Disposable {
    * start jobs; `unreachable` after `retry.attempts`; `protocol` where the answer is malformed; `closed` once the client is closed
    */
   start<E extends object = None>(input: unknown, options?: StartOptions): Promise<Subscription<E>>
+  /**
+   * The state of a job, for however many look at it: the same object for the same id as long as anybody has it. No request is made before somebody subscribes
+   * or reads `result`.
+   * @throws JobtailError `bad-request`, synchronously, for an invalid option, snapshot or job id
+   */
+  job<E extends object = None>(jobId: string, options?: JobOptions): Job<E>
+  /**
+   * The jobs that this browser has started or followed with this client's `url` and `identity`, and that have not ended as far as it knows. A job is in it
+   * once `start` is answered, or the server has said that it is queued or runs. It leaves where it ends, or the server says `unknown-job`, `forbidden` or
+   * `history-gone`. Always the same object.
+   */
+  jobs(): JobList
+  /**
+   * Empties what `jobs()` keeps for this `url` and `identity`, in all tabs, for example as somebody logs out. What is followed on comes back into it, so close
+   * the client first.
+   * @throws whatever the `jobStorage` fails with
+   */
+  forget(): Promise<void>
   /** Closes every subscription. What is followed or started later fails with `closed`. */
   close(): void
 }

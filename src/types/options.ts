@@ -1,6 +1,6 @@
 /** A client's options. */
 
-import type { Backend, Memory } from './backend.ts'
+import type { Backend, JobStorage, Memory } from './backend.ts'
 import type { Diagnostic } from './diagnostics.ts'
 import type { Share } from './reader.ts'
 import type { Transport } from './transport.ts'
@@ -10,7 +10,7 @@ type Provided<T> = T | (() => T | Promise<T>)
 
 /**
  * How long the client pauses after failures: a random time from 0 to `baseMs`, doubled with each failure in a row, up to `maxMs` (full jitter). It reconnects
- * at once after a connection that lasted 5 s or longer.
+ * at once after a connection that lasted 5 s or longer. After something was live, no pause is longer than the outage so far, or `baseMs`.
  */
 export interface RetryOptions {
   /**
@@ -85,6 +85,16 @@ export interface ClientOptions {
    * @defaultValue `indexedDbMemory()`; in `jobtail/core`: `false`
    */
   memory?: Memory | false | undefined
+  /**
+   * Whose jobs these are: the application's own id of the user, never a token. It tells the lists of `jobs()` apart that one browser keeps for several users.
+   * @defaultValue nobody's in particular; with a `token` or `headers` the list is then kept in this page only
+   */
+  identity?: string | undefined
+  /**
+   * Where the list of `jobs()` is kept beyond this page; `false`: nowhere.
+   * @defaultValue `indexedDbMemory()`; in `jobtail/core`: `false`
+   */
+  jobStorage?: JobStorage | false | undefined
   /** Pauses after failures, and when to give up. */
   retry?: RetryOptions | undefined
   /**

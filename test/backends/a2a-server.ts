@@ -6,6 +6,7 @@ import { type AgentCard, type Message, type Part, TaskState } from '@a2a-js/sdk'
 import { DefaultRequestHandler, type ExecutionEventBus, InMemoryTaskStore, type RequestContext } from '@a2a-js/sdk/server'
 import { jsonRpcHandler, restHandler, UserBuilder } from '@a2a-js/sdk/server/express'
 import express from 'express'
+import type { RecordedJob } from './foreign-server.ts'
 
 export interface A2aTask {
   id: string
@@ -17,9 +18,18 @@ export interface A2aTask {
 }
 
 export interface A2aServer {
+  /** The binding HTTP+JSON. */
   url: string
+  /** The binding JSON-RPC. */
+  rpcUrl: string
   task(): Promise<A2aTask>
+  /** A task whose steps are status messages. */
+  job(): Promise<RecordedJob>
   close(): Promise<void>
+}
+
+interface Said {
+  parts: { text?: string }[]
 }
 
 const part = (value: string): Part => ({ content: { $case: 'text', value }, metadata: {}, filename: '', mediaType: '' })
@@ -80,42 +90,64 @@ export async function startA2a(): Promise<A2aServer> {
   await once(server, 'listening')
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}` // as: it listens on a port
   let messages = 0
+  async function task(): Promise<A2aTask> {
+    const response = await fetch(`${origin}/agent/message:send`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'a2a-version': '1.0' },
+      body: JSON.stringify({
+        message: { messageId: `u-${++messages}`, role: 'ROLE_USER', parts: [{ text: 'go' }] },
+        configuration: { returnImmediately: true }
+      })
+    })
+    const { task } = (await response.json()) as { task: { id: string } } // as: the answer of the SDK's server
+    const taskId = task.id
+    const own = running.get(taskId)
+    if (!own) throw new Error('the task has not begun')
+    const { bus, contextId, finish } = own
+    return {
+      id: taskId,
+      say: (state, text) =>
+        bus.publish({
+          kind: 'statusUpdate',
+          data: { taskId, contextId, metadata: {}, status: status(taskId, contextId, TaskState[state] as TaskState, text) }
+        }),
+      artifact: (text, append) =>
+        bus.publish({
+          kind: 'artifactUpdate',
+          data: {
+            taskId,
+            contextId,
+            append,
+            lastChunk: false,
+            metadata: {},
+            artifact: { artifactId: 'report', name: 'report', description: '', parts: [part(text)], metadata: {}, extensions: [] }
+          }
+        }),
+      finish
+    }
+  }
+
+  /** The agent's messages, oldest first: the history has all but the last, which is in the status. */
+  async function record(id: string): Promise<number[]> {
+    const answer = await fetch(`${origin}/agent/tasks/${id}`, { headers: { 'a2a-version': '1.0' } })
+    const { history = [], status } = (await answer.json()) as { history?: Said[]; status: { message?: Said } } // as: the answer of the SDK's server
+    return [...history, status.message].map((said) => Number(said?.parts[0]?.text)).filter((step) => step > 0)
+  }
+
   return {
     url: `${origin}/agent`,
-    async task() {
-      const response = await fetch(`${origin}/agent/message:send`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'a2a-version': '1.0' },
-        body: JSON.stringify({
-          message: { messageId: `u-${++messages}`, role: 'ROLE_USER', parts: [{ text: 'go' }] },
-          configuration: { returnImmediately: true }
-        })
-      })
-      const { task } = (await response.json()) as { task: { id: string } } // as: the answer of the SDK's server
-      const taskId = task.id
-      const own = running.get(taskId)
-      if (!own) throw new Error('the task has not begun')
-      const { bus, contextId, finish } = own
+    rpcUrl: `${origin}/rpc`,
+    task,
+    async job() {
+      const { id, say, finish } = await task()
       return {
-        id: taskId,
-        say: (state, text) =>
-          bus.publish({
-            kind: 'statusUpdate',
-            data: { taskId, contextId, metadata: {}, status: status(taskId, contextId, TaskState[state] as TaskState, text) }
-          }),
-        artifact: (text, append) =>
-          bus.publish({
-            kind: 'artifactUpdate',
-            data: {
-              taskId,
-              contextId,
-              append,
-              lastChunk: false,
-              metadata: {},
-              artifact: { artifactId: 'report', name: 'report', description: '', parts: [part(text)], metadata: {}, extensions: [] }
-            }
-          }),
-        finish
+        id,
+        step: (n) => say('TASK_STATE_WORKING', `${n}`),
+        end() {
+          say('TASK_STATE_COMPLETED')
+          finish()
+        },
+        record: () => record(id)
       }
     },
     async close() {

@@ -2,12 +2,13 @@
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { a2a } from '../../src/backends.ts'
-import { createClient } from '../../src/index.ts'
 import { describeBackend } from '../../src/testing/backend.ts'
 import type { JobEvent } from '../../src/types.ts'
 import { type A2aServer, startA2a } from './a2a-server.ts'
 import { brief, clientOf, eventsOf, serveAnswers } from './following.ts'
 import { answerOf, recording } from './recording.ts'
+import { subjects } from './subjects.ts'
+import { underTest } from './under-test.ts'
 
 let server: A2aServer
 beforeAll(async () => {
@@ -16,33 +17,14 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 describe.each(['http', 'json-rpc'] as const)('a2a, by %s', (binding) => {
-  const url = (): string => (binding === 'http' ? server.url : server.url.replace('/agent', '/rpc'))
+  const url = (): string => (binding === 'http' ? server.url : server.rpcUrl)
   /** Reads the task again only when its stream has a message. */
   const live = a2a({ binding, pollMs: 60_000, maxPollMs: 60_000 })
 
-  describeBackend(`a2a, by ${binding}`, {
-    promises: 'state',
-    client: ({ url, token }) =>
-      createClient({ backend: a2a({ binding, pollMs: 5, maxPollMs: 20 }), url, memory: false, retry: { baseMs: 10, maxMs: 50 }, ...(token && { token }) }),
-    async serve() {
-      return {
-        url: url(),
-        async job() {
-          const { id, say, finish } = await server.task()
-          return {
-            id,
-            step: (n) => say('TASK_STATE_WORKING', `${n}`),
-            end() {
-              say('TASK_STATE_COMPLETED')
-              finish()
-            }
-          }
-        },
-        close() {}
-      }
-    },
-    stepOf: ({ type, data }) => (type === 'progress' ? Number((data as { message: string }).message) : undefined) // as: sent above
-  })
+  describeBackend(
+    `a2a, by ${binding}`,
+    underTest(subjects[`a2a, by ${binding}`], async () => ({ url: url(), job: server.job, close() {} }))
+  )
 
   function follow(id: string) {
     const job = clientOf(live, url()).subscribe(id)

@@ -10,11 +10,14 @@ import { createClient } from 'redis'
 import { createResumableStreamContext, type Publisher, type Subscriber } from 'resumable-stream/generic'
 import { createQueue } from '../../src/async/queue.ts'
 import { startRedis } from '../server/redis-server.ts'
+import type { RecordedJob } from './foreign-server.ts'
 
 export interface AiSdkServer {
   url: string
   /** Starts a chat whose first reader leaves at once. Its producer goes on. */
   chat(id: string): Promise<{ write(...chunks: (UIMessageChunk | Error)[]): void; end(): Promise<void> }>
+  /** A chat whose steps are pieces of text. Its record is what the producer wrote: the server keeps nothing after the end. */
+  job(): Promise<RecordedJob>
   /** Chats whose end the application does not record. */
   readonly stale: Set<string>
   /** The finished messages that the application has stored, by chat. */
@@ -54,51 +57,71 @@ export async function startAiSdk(): Promise<AiSdkServer> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
 
+  let jobs = 0
+  const chat: AiSdkServer['chat'] = async (id) => {
+    const inbox = createQueue<UIMessageChunk | Error>()
+    const ended = Promise.withResolvers<void>()
+    const stream = createUIMessageStream({
+      async execute({ writer }) {
+        for (let item = await inbox.next(); !item.done; item = await inbox.next()) {
+          if (item.value instanceof Error) throw item.value
+          writer.write(item.value)
+        }
+      },
+      onEnd() {
+        if (!stale.has(id)) active.delete(id)
+        ended.resolve()
+      }
+    })
+    const created = Promise.withResolvers<void>()
+    const response = createUIMessageStreamResponse({
+      stream,
+      async consumeSseStream({ stream }) {
+        await streams.createNewResumableStream(`s-${id}`, () => stream)
+        active.add(id)
+        created.resolve()
+      }
+    })
+    await created.promise
+    await response.body?.cancel() // the page has left
+    return {
+      write(...chunks) {
+        for (const chunk of chunks) inbox.push(chunk)
+      },
+      async end() {
+        inbox.end()
+        await ended.promise
+      }
+    }
+  }
+
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/chat`, // as: it listens on a port
     stale,
     messages,
-    async chat(id) {
-      const inbox = createQueue<UIMessageChunk | Error>()
-      const ended = Promise.withResolvers<void>()
-      const stream = createUIMessageStream({
-        async execute({ writer }) {
-          for (let item = await inbox.next(); !item.done; item = await inbox.next()) {
-            if (item.value instanceof Error) throw item.value
-            writer.write(item.value)
-          }
-        },
-        onEnd() {
-          if (!stale.has(id)) active.delete(id)
-          ended.resolve()
-        }
-      })
-      const created = Promise.withResolvers<void>()
-      const response = createUIMessageStreamResponse({
-        stream,
-        async consumeSseStream({ stream }) {
-          await streams.createNewResumableStream(`s-${id}`, () => stream)
-          active.add(id)
-          created.resolve()
-        }
-      })
-      await created.promise
-      await response.body?.cancel() // the page has left
+    chat,
+    async job() {
+      const id = `job-${++jobs}`
+      const { write, end } = await chat(id)
+      const steps: number[] = []
+      write({ type: 'start' }, { type: 'text-start', id: 't' })
       return {
-        write(...chunks) {
-          for (const chunk of chunks) inbox.push(chunk)
+        id,
+        step(n) {
+          steps.push(n)
+          write({ type: 'text-delta', id: 't', delta: `${n}` })
         },
-        async end() {
-          inbox.end()
-          await ended.promise
-        }
+        end() {
+          write({ type: 'text-end', id: 't' }, { type: 'finish', finishReason: 'stop' })
+          return end()
+        },
+        record: () => steps
       }
     },
     async close() {
       server.closeAllConnections()
       server.close()
-      publisher.destroy()
-      subscriber.destroy()
+      await Promise.all([publisher.close(), subscriber.close()]) // once what they have sent is answered
       await redis.remove()
     }
   }

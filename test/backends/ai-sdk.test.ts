@@ -2,13 +2,14 @@
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { aiSdk, workflow } from '../../src/backends.ts'
-import { createClient } from '../../src/index.ts'
 import { describeBackend } from '../../src/testing/backend.ts'
 import type { JobEvent } from '../../src/types.ts'
 import { redisPath } from '../server/redis-server.ts'
 import { type AiSdkServer, startAiSdk } from './ai-sdk-server.ts'
 import { brief, clientOf, eventsOf, serveAnswers } from './following.ts'
 import { answerOf, recording } from './recording.ts'
+import { subjects } from './subjects.ts'
+import { underTest } from './under-test.ts'
 
 const SSE = { 'content-type': 'text/event-stream' }
 const frames = (...chunks: object[]): string => chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join('')
@@ -23,31 +24,10 @@ describe.skipIf(!redisPath)('aiSdk, for real', () => {
   afterAll(() => server.close())
   const delta = (n: number) => ({ type: 'text-delta', id: 't', delta: `${n}` }) as const
 
-  describeBackend('aiSdk', {
-    promises: 'replay',
-    client: ({ url, token }) => createClient({ backend: aiSdk(), url, memory: false, retry: { baseMs: 10, maxMs: 50 }, ...(token && { token }) }),
-    async serve() {
-      return {
-        url: server.url,
-        async job() {
-          const id = `chat-${++chats}`
-          const chat = await server.chat(id)
-          chat.write({ type: 'start' }, { type: 'text-start', id: 't' })
-          return {
-            id,
-            step: (n) => chat.write(delta(n)),
-            end() {
-              chat.write({ type: 'text-end', id: 't' }, { type: 'finish', finishReason: 'stop' })
-              return chat.end()
-            }
-          }
-        },
-        close() {}
-      }
-    },
-    stepOf: ({ type, data }) => (type === 'output' ? Number((data as { delta: string }).delta) : undefined), // as: written above
-    noticesSilence: false
-  })
+  describeBackend(
+    'aiSdk',
+    underTest(subjects.aiSdk, async () => ({ url: server.url, job: server.job, close() {} }))
+  )
 
   async function started(): Promise<{ id: string; chat: Awaited<ReturnType<AiSdkServer['chat']>>; done: Promise<JobEvent[]>; seen: JobEvent[] }> {
     const id = `chat-${++chats}`
@@ -74,6 +54,25 @@ describe.skipIf(!redisPath)('aiSdk, for real', () => {
       ['start-step', { type: 'start-step' }],
       ['succeeded', { type: 'finish', finishReason: 'stop' }]
     ])
+  })
+
+  test('transient chunks are replayed as well, so counting holds after a reload', async () => {
+    const { id, chat, seen, done } = await started()
+    chat.write({ type: 'data-progress', data: { ratio: 0.5 }, transient: true }, { type: 'text-start', id: 't' }, delta(1))
+    await vi.waitFor(() => expect(seen).toHaveLength(4))
+    const rest: JobEvent[] = []
+    const over = (async () => {
+      for await (const event of clientOf(aiSdk(), server.url).subscribe(id, { after: seen[2]?.id })) rest.push(event)
+    })()
+    await vi.waitFor(() => expect(rest).toHaveLength(1)) // the server keeps nothing of a chat that has ended
+    chat.write({ type: 'finish', finishReason: 'stop' })
+    await chat.end()
+    await over
+    expect(rest.map(({ seq, type }) => [seq, type])).toEqual([
+      [4, 'output'],
+      [5, 'succeeded']
+    ])
+    await done
   })
 
   test('an exception fails the job, and the [DONE] after it is no success', async () => {

@@ -2,8 +2,11 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { celeryProgress } from '../../src/backends.ts'
+import { describeBackend } from '../../src/testing/backend.ts'
 import { brief, clientOf, eventsOf } from './following.ts'
 import { type CeleryServer, python, startCelery } from './python.ts'
+import { subjects } from './subjects.ts'
+import { underTest } from './under-test.ts'
 
 describe.skipIf(!python)('celeryProgress with a real worker', { timeout: 60_000 }, () => {
   let server: CeleryServer
@@ -18,6 +21,11 @@ describe.skipIf(!python)('celeryProgress with a real worker', { timeout: 60_000 
   }
   const follow = async (how: string) => eventsOf(celeryProgress({ pollMs: 20, maxPollMs: 50 }), `${server.url}/celery-progress`, { job: await start(how) })
   const step = (current: number): [string, unknown] => ['progress', { current, total: 4, ratio: current / 4, message: `step ${current}` }]
+
+  describeBackend(
+    'celeryProgress',
+    underTest(subjects.celeryProgress, async () => ({ url: `${server.url}/celery-progress`, job: server.job, close() {} }))
+  )
 
   test('a task delivers each step and its result', async () => {
     const events = brief(await follow('go'))

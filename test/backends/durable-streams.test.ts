@@ -1,51 +1,26 @@
 /** durableStreams against the reference server of Durable Streams. */
 
-import { DurableStreamTestServer } from '@durable-streams/server'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { durableStreams } from '../../src/backends.ts'
-import { createClient } from '../../src/index.ts'
-import type { ServedJob } from '../../src/testing/backend/types.ts'
 import { describeBackend } from '../../src/testing/backend.ts'
 import type { Backend, JobEvent } from '../../src/types.ts'
+import { type DurableServer, startDurable } from './durable-streams-server.ts'
 import { brief, clientOf, eventsOf, serveAnswers } from './following.ts'
+import { subjects } from './subjects.ts'
 import { only } from './transports.ts'
+import { underTest } from './under-test.ts'
 
-let server: DurableStreamTestServer
+let server: DurableServer
 let url = ''
-let streams = 0
+let { create, send, append, end: close } = {} as DurableServer // as: set before each test
 
 beforeAll(async () => {
-  server = new DurableStreamTestServer({ port: 0, host: '127.0.0.1', longPollTimeout: 300 })
-  url = `${await server.start()}/jobs`
+  server = await startDurable()
+  ;({ url, create, send, append, end: close } = server)
 })
-afterAll(() => server.stop())
+afterAll(() => server.close())
 
-const send = async (method: string, id: string, body?: unknown, headers = {}): Promise<void> => {
-  const given = body === undefined ? {} : { body: JSON.stringify(body) }
-  const response = await fetch(`${url}/${id}`, { method, headers: { 'content-type': 'application/json', ...headers }, ...given })
-  expect(response.ok, `${method} ${id}: ${response.status}`).toBe(true)
-}
-const append = (id: string, ...messages: unknown[]): Promise<void> => send('POST', id, messages)
-const close = (id: string, ...last: unknown[]): Promise<void> => send('POST', id, last.length > 0 ? last : undefined, { 'stream-closed': 'true' })
-
-async function create(): Promise<string> {
-  const id = `job-${++streams}`
-  await send('PUT', id)
-  return id
-}
-
-async function job(): Promise<ServedJob> {
-  const id = await create()
-  return { id, step: (step) => append(id, { step }), end: () => close(id) }
-}
-
-const under = (backend: Backend) => ({
-  promises: 'log' as const,
-  client: ({ url, token }: { url: string; token?: () => string }) =>
-    createClient({ backend, url, memory: false, retry: { baseMs: 10, maxMs: 50 }, ...(token && { token }) }),
-  serve: async () => ({ url, job, close() {} }),
-  stepOf: ({ type, data }: { type: string; data: unknown }) => (type === 'output' ? (data as { step: number }).step : undefined) // as: appended above
-})
+const under = (backend: Backend) => underTest({ ...subjects.durableStreams, backend }, async () => ({ url, job: server.job, close() {} }))
 
 describeBackend('durableStreams, by event stream', under(only(durableStreams(), 'sse')))
 describeBackend('durableStreams, by long polls', under(only(durableStreams(), 'long-poll')))

@@ -5,9 +5,15 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { ServedJob } from '../../src/testing/backend/types.ts'
 
+/** A job whose server says which steps it has had. */
+export interface RecordedJob extends ServedJob {
+  /** The server's own record, read without a client and without the proxy. */
+  record(): number[] | Promise<number[]>
+}
+
 export interface ForeignServer {
   url: string
-  job(): ServedJob
+  job(): RecordedJob
   close(): Promise<void>
 }
 
@@ -39,7 +45,7 @@ function createJobs() {
   return {
     get: (id: string) => jobs.get(id),
     find: (url = '') => jobs.get(new URL(url, 'http://x').pathname.split('/').filter(Boolean)[1] ?? ''),
-    add(): ServedJob {
+    add(): RecordedJob {
       const id = `job-${jobs.size + 1}`
       const kept: Kept = { steps: [], isOver: false, changed: new Set() }
       jobs.set(id, kept)
@@ -52,7 +58,8 @@ function createJobs() {
         end() {
           kept.isOver = true
           tell(kept)
-        }
+        },
+        record: () => [...kept.steps]
       }
     }
   }

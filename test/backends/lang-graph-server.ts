@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { expect, vi } from 'vitest'
 import { freePort } from '../server/redis-server.ts'
 import { langGraph } from '../setup/peers.ts'
-import { serve } from './foreign-server.ts'
+import { type RecordedJob, serve } from './foreign-server.ts'
 
 /** The graph's next step: it writes in the mode `custom`, fails, asks a person, or ends. */
 export type Step = { write: unknown } | { fail: string } | { ask: string } | { end: unknown }
@@ -16,6 +16,8 @@ export type Step = { write: unknown } | { fail: string } | { ask: string } | { e
 export interface LangGraphServer {
   url: string
   run(options?: object): Promise<{ id: string; tell(step: Step): void }>
+  /** A run whose steps are what its graph writes. */
+  job(): Promise<RecordedJob>
   close(): Promise<void>
 }
 
@@ -46,21 +48,34 @@ export async function startLangGraph(): Promise<LangGraphServer> {
     return (await response.json()) as Record<string, string> // as: the answers of LangGraph's server
   }
   await vi.waitFor(async () => expect((await fetch(`${url}/ok`)).ok).toBe(true), { timeout: 60_000, interval: 50 })
+  const run: LangGraphServer['run'] = async (options = {}) => {
+    const job = `job-${told.size + 1}`
+    told.set(job, [])
+    const { thread_id: thread } = await post('/threads', {})
+    const given = { assistant_id: 'job', input: { job }, stream_mode: ['updates', 'custom'], stream_resumable: true, on_disconnect: 'continue', ...options }
+    const { run_id: run } = await post(`/threads/${thread}/runs`, given)
+    return {
+      id: `${thread}/${run}`,
+      tell(step) {
+        told.get(job)?.push(step)
+        for (const each of [...changed]) each()
+      }
+    }
+  }
+
+  /** Reads the run's whole stream. The run has to be over: its answer ends then. */
+  async function record(id: string): Promise<number[]> {
+    const [thread, run] = id.split('/')
+    const answer = await fetch(`${url}/threads/${thread}/runs/${run}/stream?cancel_on_disconnect=0`, { headers: { 'last-event-id': '-1' } })
+    return [...(await answer.text()).matchAll(/^data: \{"step":(\d+)\}$/gm)].map(([, step]) => Number(step))
+  }
+
   return {
     url,
-    async run(options = {}) {
-      const job = `job-${told.size + 1}`
-      told.set(job, [])
-      const { thread_id: thread } = await post('/threads', {})
-      const given = { assistant_id: 'job', input: { job }, stream_mode: ['updates', 'custom'], stream_resumable: true, on_disconnect: 'continue', ...options }
-      const { run_id: run } = await post(`/threads/${thread}/runs`, given)
-      return {
-        id: `${thread}/${run}`,
-        tell(step) {
-          told.get(job)?.push(step)
-          for (const each of [...changed]) each()
-        }
-      }
+    run,
+    async job() {
+      const { id, tell } = await run()
+      return { id, step: (step) => tell({ write: { step } }), end: () => tell({ end: 'done' }), record: () => record(id) }
     },
     async close() {
       const exited = once(child, 'exit')

@@ -2,13 +2,14 @@
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { langGraph } from '../../src/backends.ts'
-import { createClient } from '../../src/index.ts'
 import { describeBackend } from '../../src/testing/backend.ts'
 import type { JobEvent } from '../../src/types.ts'
 import { langGraph as peer } from '../setup/peers.ts'
 import { brief, clientOf, eventsOf, serveAnswers } from './following.ts'
 import { type LangGraphServer, startLangGraph } from './lang-graph-server.ts'
 import { answerOf, recording } from './recording.ts'
+import { subjects } from './subjects.ts'
+import { underTest } from './under-test.ts'
 
 describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => {
   let server: LangGraphServer
@@ -17,21 +18,10 @@ describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => 
   }, 60_000)
   afterAll(() => server?.close())
 
-  describeBackend('langGraph', {
-    promises: 'log',
-    client: ({ url, token }) => createClient({ backend: langGraph(), url, memory: false, retry: { baseMs: 10, maxMs: 50 }, ...(token && { token }) }),
-    async serve() {
-      return {
-        url: server.url,
-        async job() {
-          const { id, tell } = await server.run()
-          return { id, step: (step) => tell({ write: { step } }), end: () => tell({ end: 'done' }) }
-        },
-        close() {}
-      }
-    },
-    stepOf: ({ type, data }) => (type === 'custom' ? (data as { step: number }).step : undefined) // as: the graph's
-  })
+  describeBackend(
+    'langGraph',
+    underTest(subjects.langGraph, async () => ({ url: server.url, job: server.job, close() {} }))
+  )
 
   function follow(id: string) {
     const job = clientOf(langGraph({ progress: (custom) => (custom as { ratio?: number }).ratio && custom }), server.url).subscribe(id) // as: the graph's
@@ -110,6 +100,15 @@ describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => 
     expect(brief(events).at(-1)).toEqual(['cancelled', {}])
   })
 
+  test('the cancel of a run that is over changes nothing', async () => {
+    const { id, tell } = await server.run()
+    tell({ end: 1 })
+    const { job, events, done } = follow(id)
+    await done
+    await job.cancel()
+    expect((await eventsOf(langGraph(), server.url, { job: id })).map(({ type }) => type)).toEqual(events.map(({ type }) => type))
+  })
+
   test('two readers from the start on each receive everything, since both send a cursor', async () => {
     const { id, tell } = await server.run()
     const readers = [follow(id), follow(id)]
@@ -117,6 +116,10 @@ describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => 
     tell({ end: 1 })
     await Promise.all(readers.map(({ done }) => done))
     for (const { events } of readers) expect(events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6])
+  })
+
+  test('an id that no run can have is refused', async () => {
+    await expect(eventsOf(langGraph(), server.url, { job: 'no/uuid', retry: { attempts: 2, baseMs: 1 } })).rejects.toMatchObject({ code: 'bad-request' })
   })
 
   test('a run that never existed is an unknown job, though its stream answers 200', async () => {

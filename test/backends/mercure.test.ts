@@ -1,39 +1,17 @@
-/** mercure against a hub and answers of both versions, written by the specification: neither npm nor Debian has a hub. */
+/** mercure against answers of both versions, written by the specification. The contract has a hub like that: neither npm nor Debian has one. */
 
-import type { IncomingMessage } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { mercure } from '../../src/backends.ts'
-import { createClient } from '../../src/index.ts'
-import { describeBackend } from '../../src/testing/backend.ts'
 import { brief, clientOf, eventsOf, serveAnswers } from './following.ts'
-import { serveStream } from './foreign-server.ts'
 import { answerOf, recording } from './recording.ts'
 
 const names = [
   ['topic', 'lastEventID', 'last-event-id'],
   ['match', 'last_event_id', 'mercure-last-event-id']
 ] as const
-const parameters = ({ url = '' }: IncomingMessage): URLSearchParams => new URL(url, 'http://x').searchParams
 
 describe.each([0, 1] as const)('%d', (version) => {
-  const [match, cursor] = names[version]
-  describeBackend(`mercure ${version}`, {
-    promises: 'log',
-    client: ({ url, token }) =>
-      createClient({ backend: mercure({ version, heartbeatMs: 1000 }), url, memory: false, retry: { baseMs: 10, maxMs: 50 }, ...(token && { token }) }),
-    serve: () =>
-      serveStream({
-        type: 'text/event-stream',
-        write: (step, n) => (step === undefined ? 'event: succeeded\ndata: {}\n\n' : `id: urn:uuid:${n}\ndata: {"step":${step}}\n\n`),
-        from(req) {
-          const after = parameters(req).get(cursor)
-          return after === null ? 'live' : Number(/\d+$/.exec(after)?.[0] ?? 0)
-        },
-        jobOf: (req) => parameters(req).get(match) ?? ''
-      }),
-    stepOf: ({ type, data }) => (type === 'output' ? (data as { step: number }).step : undefined) // as: written above
-  })
-
+  const [match, cursor, header] = names[version]
   test('the first request asks for the whole history, but not from the tail', async () => {
     const { url, requests } = await serveAnswers([{ headers: { 'content-type': 'text/event-stream' }, body: 'event: succeeded\ndata: 1\n\n' }])
     const backend = mercure({ version, topic: (job) => `https://jobs.test/${job}` })
@@ -44,7 +22,6 @@ describe.each([0, 1] as const)('%d', (version) => {
   })
 
   test('an answer that does not begin after the cursor is a gap', async () => {
-    const [, , header] = names[version]
     const { url } = await serveAnswers([{ headers: { 'content-type': 'text/event-stream', [header]: 'urn:uuid:7' }, body: 'event: succeeded\ndata: 1\n\n' }])
     expect(brief(await eventsOf(mercure({ version }), url, { after: '3.0.urn:uuid:3' }))).toEqual([
       ['gap', { missed: undefined, reason: 'epoch' }],

@@ -1,83 +1,37 @@
 /** nchan and plainSse with a third-party server: Nchan, an nginx module. Skipped if this machine doesn't have it. */
 
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { nchan as nchanBackend, plainSse } from '../../src/backends.ts'
-import { createClient } from '../../src/index.ts'
-import type { BackendUnderTest } from '../../src/testing/backend/types.ts'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { nchan as nchanBackend } from '../../src/backends.ts'
 import { describeBackend } from '../../src/testing/backend.ts'
-import type { Backend, JobEvent } from '../../src/types.ts'
-import { freePort } from '../server/redis-server.ts'
-import { NCHAN_MODULE, nchan } from '../setup/peers.ts'
+import type { Backend, Batch, JobCursor, JobEvent } from '../../src/types.ts'
+import { nchan } from '../setup/peers.ts'
 import { brief, clientOf, eventsOf, serveAnswers } from './following.ts'
+import { serve as serveWith } from './foreign-server.ts'
+import { type NchanServer, startNchan } from './nchan-server.ts'
+import { subjects } from './subjects.ts'
 import { only } from './transports.ts'
+import { underTest } from './under-test.ts'
 
 const nginx = nchan.find()
 
-const configuration = (port: number): string => `load_module ${NCHAN_MODULE};
-daemon off;
-worker_processes 1;
-pid nginx.pid;
-error_log stderr;
-events { worker_connections 256; }
-http {
-  access_log off;
-  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-  server {
-    listen 127.0.0.1:${port};
-    location ~ ^/pub/([\\w-]+)$ { nchan_publisher; nchan_channel_id $1; nchan_message_buffer_length 100; }
-    location ~ ^/sub/([\\w-]+)$ { nchan_subscriber; nchan_channel_id $1; nchan_subscriber_first_message oldest; nchan_eventsource_ping_interval 1; }
-    location ~ ^/interval/([\\w-]+)$ { nchan_subscriber interval-poll; nchan_channel_id $1; nchan_subscriber_first_message oldest; }
-    location ~ ^/short/([\\w-]+)$ { nchan_subscriber; nchan_channel_id $1; nchan_subscriber_first_message oldest; nchan_subscriber_timeout 1; }
-    location ~ ^/few/([\\w-]+)$ { nchan_publisher; nchan_channel_id $1; nchan_message_buffer_length 3; }
-  }
-}
-`
-
 describe.skipIf(!nginx)('Nchan', () => {
-  let folder = ''
-  let child: ChildProcess
+  let server: NchanServer
   let base = ''
   let jobs = 0
+  let publish: NchanServer['publish']
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'jobtail-nchan-'))
-    const port = await freePort()
-    base = `http://127.0.0.1:${port}`
-    writeFileSync(join(folder, 'nginx.conf'), configuration(port))
-    child = spawn(nginx ?? 'nginx', ['-p', folder, '-c', 'nginx.conf'], { stdio: 'ignore' })
-    await vi.waitFor(async () => expect((await fetch(`${base}/pub/none`)).status).toBe(404), { timeout: 10_000 })
+    server = await startNchan()
+    base = server.origin
+    publish = server.publish
   })
-  afterAll(async () => {
-    if (child.exitCode === null && child.kill()) await once(child, 'exit')
-    rmSync(folder, { recursive: true })
-  })
+  afterAll(() => server?.close())
 
-  const publish = async (id: string, body: string): Promise<void> => {
-    expect((await fetch(`${base}/pub/${id}`, { method: 'POST', body })).ok).toBe(true)
-  }
-  const under = (backend: Backend): BackendUnderTest => ({
-    promises: 'log',
-    client: ({ url, token }) => createClient({ backend, url, memory: false, retry: { baseMs: 10, maxMs: 50 }, ...(token && { token }) }),
-    async serve() {
-      return {
-        url: `${base}/sub`,
-        job() {
-          const id = `job-${++jobs}`
-          return { id, step: (step) => publish(id, JSON.stringify({ step })), end: () => publish(id, '[DONE]') }
-        },
-        close() {}
-      }
-    },
-    stepOf: ({ type, data }) => (type === 'output' ? (data as { step: number }).step : undefined) // as: published above
-  })
+  const serve = async () => ({ url: server.url, job: server.job, close() {} })
+  const under = (backend: Backend) => underTest({ ...subjects.nchan, backend }, serve)
   const interval = (job: string): string => `/interval/${job}`
 
-  describeBackend('plainSse, of Nchan', under(plainSse({ cursor: { parameter: 'last_event_id' } })))
+  describeBackend('plainSse, of Nchan', underTest(subjects['plainSse, of Nchan'], serve))
   describeBackend('nchan, by event stream', under(only(nchanBackend(), 'sse')))
   describeBackend('nchan, by WebSocket, and where there is a token by event stream', under(only(nchanBackend(), 'websocket', 'sse')))
   describeBackend('nchan, by long polls', under(only(nchanBackend(), 'long-poll')))
@@ -165,4 +119,49 @@ test('a page that is not a message of Nchan is an error', async () => {
   job.onChange(() => {})
   await vi.waitFor(() => expect(reasons).toContain('protocol'))
   job.close()
+})
+
+async function* muteFrames([asked]: readonly JobCursor[], signal: AbortSignal): AsyncGenerator<Batch, void> {
+  if (!asked) return
+  yield [
+    { control: 'hello', protocol: 1 },
+    { control: 'subscribed', job: asked.job, ref: asked.ref, epoch: 'stream', seq: 0, cursor: '0.0', status: 'running' }
+  ]
+  await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+}
+
+describe('while a proxy holds back the greeting of event streams', () => {
+  const poll = (body: string) => ({ 'last-modified': 'Mon, 30 Nov 2026 12:00:00 GMT', etag: '0', 'content-length': body.length })
+
+  test('long polls go on, though they take longer to answer', async () => {
+    const { url, close } = await serveWith((req, res) => {
+      if (req.headers.accept?.includes('event-stream')) return res.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+      setTimeout(() => res.writeHead(200, poll('[DONE]')).end('[DONE]'), 1000) // as long as the channel has no message
+    })
+    onTestFinished(close)
+    expect(brief(await eventsOf(only(nchanBackend(), 'sse', 'long-poll'), url))).toEqual([['succeeded', null]])
+  })
+
+  test('a single read is a poll', async () => {
+    let isOver = false
+    const { url, close } = await serveWith((req, res) => {
+      if (req.headers.accept?.includes('event-stream')) return res.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+      if (isOver) res.writeHead(200, poll('[DONE]')).end('[DONE]')
+    })
+    onTestFinished(close)
+    // A WebSocket that opens and delivers nothing.
+    const mute: Backend = {
+      ...nchanBackend(),
+      transports: [{ name: 'mute', isSupported: () => true, open: ({ jobs, signal }) => ({ frames: muteFrames(jobs, signal) }) }]
+    }
+    const job = clientOf(mute, url).subscribe('1')
+    const types: string[] = []
+    const done = (async () => {
+      for await (const { type } of job) types.push(type)
+    })()
+    await vi.waitFor(() => expect(job.state.connection.phase).toBe('live'))
+    isOver = true
+    await done
+    expect(types).toEqual(['succeeded'])
+  })
 })

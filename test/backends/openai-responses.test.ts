@@ -1,11 +1,8 @@
-/** openaiResponses against a server and answers written by OpenAI's documentation and SDK. */
+/** openaiResponses against answers written by OpenAI's documentation and SDK. */
 
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { openaiResponses } from '../../src/backends.ts'
-import { createClient } from '../../src/index.ts'
-import { describeBackend } from '../../src/testing/backend.ts'
 import { brief, clientOf, eventsOf, serveAnswers } from './following.ts'
-import { serveStream } from './foreign-server.ts'
 import { answerOf, recording } from './recording.ts'
 
 const openai = recording('openai-responses')
@@ -16,22 +13,6 @@ const refused = answerOf(openai('resume after five minutes'))
 afterEach(() => void vi.useRealTimers())
 
 const frame = (type: string, number: number, more: object): string => `event: ${type}\ndata: ${JSON.stringify({ type, sequence_number: number, ...more })}\n\n`
-
-describeBackend('openaiResponses', {
-  promises: 'log',
-  client: ({ url, token }) => createClient({ backend: openaiResponses(), url, memory: false, retry: { baseMs: 10, maxMs: 50 }, ...(token && { token }) }),
-  serve: () =>
-    serveStream({
-      type: 'text/event-stream',
-      write: (step, n) =>
-        step === undefined
-          ? frame('response.completed', n - 1, { response: { status: 'completed' } })
-          : frame('response.output_text.delta', n - 1, { delta: `${step}` }),
-      from: ({ url = '' }) => Number(new URL(url, 'http://x').searchParams.get('starting_after') ?? -1) + 1,
-      document: (isOver) => ({ status: isOver ? 'completed' : 'in_progress' })
-    }),
-  stepOf: ({ type, data }) => (type === 'output' ? Number((data as { delta: string }).delta) : undefined) // as: written above
-})
 
 describe('by hand', () => {
   test('a stream that was cut resumes after its number', async () => {

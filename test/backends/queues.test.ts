@@ -1,44 +1,12 @@
-/** fal and replicate against servers and answers written by their documentation and clients. */
+/** fal and replicate against answers written by their documentation and clients. */
 
 import { describe, expect, test } from 'vitest'
 import { fal, replicate } from '../../src/backends.ts'
-import { createClient } from '../../src/index.ts'
-import type { BackendUnderTest } from '../../src/testing/backend/types.ts'
-import { describeBackend } from '../../src/testing/backend.ts'
-import type { Backend } from '../../src/types.ts'
 import { type Answer, brief, clientOf, eventsOf, type Served, serveAnswers } from './following.ts'
-import { serveDocument } from './foreign-server.ts'
 import { answerOf, recording } from './recording.ts'
 
 const FAST = { pollMs: 2, maxPollMs: 5 }
 const json = (value: unknown, status = 200): Answer => ({ status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) })
-const under = (backend: Backend, serve: BackendUnderTest['serve'], stepOf: BackendUnderTest['stepOf']): BackendUnderTest => ({
-  promises: 'state',
-  client: ({ url, token }) => createClient({ backend, url, memory: false, retry: { baseMs: 10, maxMs: 50 }, ...(token && { token }) }),
-  serve,
-  stepOf
-})
-
-describeBackend(
-  'fal',
-  under(
-    fal({ pollMs: 5, maxPollMs: 20 }),
-    () => serveDocument((step = 0, isOver) => (isOver ? { status: 'COMPLETED' } : { status: 'IN_QUEUE', queue_position: 10 - step })),
-    ({ type, data }) => {
-      const { position = 10 } = Object(data) as { position?: number } // as: the server's
-      return type === 'queued' && position < 10 ? 10 - position : undefined
-    }
-  )
-)
-describeBackend(
-  'replicate',
-  under(
-    replicate({ pollMs: 5, maxPollMs: 20, progress: (logs) => ({ current: Number(/(\d+)\n$/.exec(logs)?.[1]) }) }),
-    () => serveDocument((step, isOver) => ({ status: isOver ? 'succeeded' : 'processing', logs: step && !isOver ? `${step}\n` : '', output: null })),
-    ({ type, data }) => (type === 'progress' ? (data as { current: number }).current : undefined) // as: made above
-  )
-)
-
 describe('fal, by hand', () => {
   const recorded = recording('fal')
   const log = (n: number): [string, unknown] => ['log', { level: 'info', message: `step ${n} of 2` }]

@@ -12,10 +12,12 @@ const root = join(import.meta.dirname, '../..')
 const ENTRIES = {
   jobtail: 'index',
   'jobtail/backends': 'backends',
+  'jobtail/connect': 'connect',
   'jobtail/core': 'core',
   'jobtail/explain': 'explain',
   'jobtail/server': 'server/index',
   'jobtail/server/bullmq': 'server/bullmq/index',
+  'jobtail/server/connect': 'server/connect',
   'jobtail/server/fetch': 'server/fetch',
   'jobtail/server/redis': 'server/redis/index',
   'jobtail/testing': 'testing/index'

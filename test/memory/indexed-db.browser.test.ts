@@ -56,6 +56,21 @@ describe('what is written', () => {
     expect(await memory.read('a')).toBe(2)
   })
 
+  test('is changed in one step, whoever else changes it, and removed by nothing', async () => {
+    const memory = indexedDbMemory()
+    const add = (each: number): Promise<unknown> => memory.update('list', (list) => [...((list as number[] | undefined) ?? []), each]) // as: what is written here
+    const lists = await Promise.all([1, 2, 3].map(add))
+    expect(lists).toEqual([[1], [1, 2], [1, 2, 3]])
+    await expect(memory.update('list', () => () => {})).rejects.toThrow()
+    const refused = memory.update('list', () => {
+      throw new Error('no')
+    })
+    await expect(refused).rejects.toThrow('no')
+    expect(await memory.read('list')).toEqual([1, 2, 3])
+    expect(await memory.update('list', () => undefined)).toBeUndefined()
+    expect(await memory.read('list')).toBeUndefined()
+  })
+
   test('can’t be just anything: what can’t be stored rejects', async () => {
     await expect(indexedDbMemory().write('a', () => {})).rejects.toThrow()
   })
@@ -125,8 +140,8 @@ describe('a database that can’t be had', () => {
   ])('because %s rejects, and does not throw', async (_, stub) => {
     vi.stubGlobal('indexedDB', stub)
     const memory = indexedDbMemory()
-    const uses = [memory.read('a'), memory.write('a', 1)]
-    expect((await Promise.allSettled(uses)).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    const uses = [memory.read('a'), memory.write('a', 1), memory.update('a', () => 1)]
+    expect((await Promise.allSettled(uses)).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
     vi.unstubAllGlobals()
     await memory.write('a', 1)
     expect(await memory.read('a')).toBe(1)

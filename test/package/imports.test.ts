@@ -24,7 +24,21 @@ describe('the import rules', () => {
     ['testing/event-log.ts', 'vitest'],
     ['testing/event-log.ts', 'server/log/types.ts'],
     ['testing/backend/faults.ts', 'node:http'],
-    ['backends.ts', 'backend/plain-sse.ts']
+    ['backends.ts', 'backend/plain-sse.ts'],
+    ['connect.ts', 'connect/backend.ts'],
+    ['connect/calls.ts', '@connectrpc/connect'],
+    ['connect/follow.ts', 'transports/cursors.ts'],
+    ['server/connect.ts', 'server/core.ts'],
+    ['server/connect/follow.ts', '@connectrpc/connect'],
+    ['server/connect/follow.ts', 'connect/jobtail/v1/jobs_pb.ts'],
+    ['vue.ts', 'vue'],
+    ['svelte.ts', 'svelte/store'],
+    ['angular.ts', '@angular/core'],
+    ['solid.ts', 'binding/source.ts'],
+    ['binding/source.ts', 'index.ts'],
+    ['react.ts', 'react/use-job.ts'],
+    ['react/use-job.ts', 'react'],
+    ['react/use-job.ts', 'index.ts']
   ])('%s may import %s', (from, to) => {
     expect(objection({ from, to })).toBeUndefined()
   })
@@ -58,6 +72,23 @@ describe('the import rules', () => {
     ['server/redis/log.ts', 'vitest'],
     ['testing/event-log.ts', 'client.ts'],
     ['index.ts', 'backends.ts'],
+    ['index.ts', 'connect.ts'],
+    ['connection/core.ts', '@connectrpc/connect'],
+    ['connect/calls.ts', '@connectrpc/connect-web'],
+    ['server/connect/follow.ts', 'connect/calls.ts'],
+    ['server/connections.ts', '@connectrpc/connect'],
+    ['server/core.ts', 'server/connect.ts'],
+    ['server/core.ts', 'connect/jobtail/v1/jobs_pb.ts'],
+    ['vue.ts', 'errors.ts'],
+    ['vue.ts', 'svelte'],
+    ['solid.ts', 'vue.ts'],
+    ['binding/source.ts', 'vue'],
+    ['binding/source.ts', 'state.ts'],
+    ['index.ts', 'binding/source.ts'],
+    ['react/use-job.ts', 'errors.ts'],
+    ['react.ts', 'react-dom'],
+    ['index.ts', 'react'],
+    ['index.ts', 'react.ts'],
     ['misc/things.ts', 'types.ts']
   ])('%s may not import %s', (from, to) => {
     expect(objection({ from, to })).toEqual(expect.any(String))

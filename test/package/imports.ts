@@ -19,24 +19,39 @@ const layers = [
   ['types', 'page'],
   ['policy', 'settings', 'credentials', 'diagnostics', 'explain'],
   ['transports', 'memory', 'auth', 'failures', 'state', 'link', 'delivery', 'operations'],
-  ['backend', 'hints'],
+  ['backend', 'hints', 'reduce', 'known-jobs'],
   ['connection'],
   ['pool'],
   ['subscription'],
+  ['jobs'],
   ['client'],
-  ['core', 'index', 'backends'],
-  ['react', 'element', 'cli']
+  ['core', 'index', 'backends', 'connect'],
+  ['binding'],
+  ['react', 'vue', 'svelte', 'solid', 'angular', 'element', 'cli']
 ]
 /** These two import each other's types: an error has the event that it is about, and the parser throws errors. */
 const mutual = ['protocol', 'errors']
 const browserPackages = ['eventsource-parser', 'idb-keyval']
 const serverPackages = ['ws']
+const connectPackages = ['@connectrpc/connect', '@bufbuild/protobuf']
+/** The messages of the service, which both sides generate from one file. */
+const messages = 'connect/jobtail/'
 /** Packages that only one entry uses. */
 const entryPackages: readonly [folder: string, packages: readonly string[]][] = [
   ['server/bullmq/', ['bullmq']],
   ['server/redis/', ['redis']],
-  ['testing/', ['vitest']]
+  ['server/connect.ts', connectPackages],
+  ['server/connect/', connectPackages],
+  ['connect/', connectPackages],
+  ['testing/', ['vitest']],
+  ['react', ['react']],
+  ['vue.ts', ['vue']],
+  ['svelte.ts', ['svelte']],
+  ['solid.ts', ['solid-js']],
+  ['angular.ts', ['@angular/core']]
 ]
+/** Entries beside the client's module, in which internal names are shortened: they know only what `jobtail` exports. */
+const standalone = ['binding', 'react', 'vue', 'svelte', 'solid', 'angular', 'element']
 const cliPackages = ['ws', 'eventsource-parser', 'undici', 'https-proxy-agent']
 const sharedWithServer = ['server', 'protocol', 'errors', 'async']
 
@@ -49,6 +64,8 @@ const isPackage = (to: string): boolean => !to.endsWith('.ts')
 
 const within = (packages: readonly string[], to: string): boolean => packages.some((each) => to === each || to.startsWith(`${each}/`))
 
+const isOfConnect = (path: string): boolean => /^server\/connect(\.ts$|\/)/.test(path)
+
 /** Why an import is not allowed; `undefined` where it is. */
 export function objection({ from, to }: Pick<Import, 'from' | 'to'>): string | undefined {
   if (isPackage(to) && entryPackages.some(([folder, packages]) => from.startsWith(folder) && within(packages, to))) return undefined
@@ -56,12 +73,16 @@ export function objection({ from, to }: Pick<Import, 'from' | 'to'>): string | u
   if (member(from) === 'testing') return ['testing', ...sharedWithServer].includes(member(to)) ? undefined : 'testing knows the kit and the protocol'
   if (member(from) === 'server') {
     if (to.startsWith('server/bullmq/') && !from.startsWith('server/bullmq/')) return 'the kit works without BullMQ'
+    if (isOfConnect(from) && to.startsWith(messages)) return undefined
+    if (isOfConnect(to) && !isOfConnect(from)) return 'the kit works without Connect'
     if (to.startsWith('server/redis/') && !from.startsWith('server/redis/')) return 'the kit works without Redis'
     if (isPackage(to)) return to.startsWith('node:') || within(serverPackages, to) ? undefined : 'not a dependency of the server'
     return sharedWithServer.includes(member(to)) ? undefined : 'the server shares only protocol, errors and async: its consumers have no DOM types'
   }
   if (layer(from) === -1) return `${member(from)} has no layer yet: give it one here and in ARCHITECTURE.md`
   if (member(from) === 'cli' && isPackage(to)) return to.startsWith('node:') || within(cliPackages, to) ? undefined : 'not a dependency of the command line'
+  if (standalone.includes(member(from)) && member(to) !== member(from))
+    return ['index', 'binding'].includes(member(to)) ? undefined : 'an entry of its own knows only what jobtail exports'
   if (isPackage(to)) return within(browserPackages, to) ? undefined : "not for a browser, or not a dependency of the client's"
   if (member(from) === 'async' && member(to) !== 'async') return 'async is generic'
   if (member(from) === member(to)) return undefined

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { brotliCompressSync, constants } from 'node:zlib'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
-import { type Plugin, rollup } from 'rollup'
+import { type Plugin, rollup, type WarningHandlerWithDefault } from 'rollup'
 import { root } from './tarball.ts'
 
 export interface Budget {
@@ -17,8 +17,14 @@ export interface Budget {
   beyond?: string
 }
 
+const ALL = "export * from 'jobtail'"
 const CORE = "export { createClient } from 'jobtail/core'"
 const POLL = `${CORE}; export { statusPoll } from 'jobtail/backends'`
+
+/** What a page of Connect has besides: its own client, and a transport. */
+const CONNECT = `${CORE}; export { createConnectTransport } from '@connectrpc/connect-web'; export { Code, ConnectError, createClient as clientOf } from '@connectrpc/connect'`
+const MESSAGES = `export { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2'`
+const CLIENT = "export { createClient, initialState, JobtailError, sharedClient } from 'jobtail'"
 
 const STREAM = `${POLL}; export { ndjson, plainSse } from 'jobtail/backends'`
 
@@ -30,19 +36,41 @@ const backend = (name: string, beyond: string, maxBytes: number): Budget => ({
   maxBytes
 })
 
+/** A framework's entry, or some of what it exports, on top of what it uses of `jobtail`. The framework itself is not counted. */
+const binding = (name: string, maxBytes: number, exported = '*'): Budget => ({
+  what: `${exported === '*' ? 'all' : exported} of jobtail/${name}, on top`,
+  of: { code: `${CLIENT}; export ${exported} from 'jobtail/${name}'` },
+  beyond: CLIENT,
+  maxBytes
+})
+
 /** The budgets, rounded up to 100 bytes. A commit that raises one says what for. The first three are above their targets, as the comment beside each says. */
 export const budgets: readonly Budget[] = [
-  { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 21_500 }, // target 13,000: 8,500 too many
-  { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 21_400 }, // target 12,800: 8,600 too many
-  // Target 10,000: 9,800 too many.
-  { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 19_800 },
+  { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 22_900 }, // target 13,000: 9,900 too many
+  { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 22_600 }, // target 12,800: 9,800 too many
+  // Target 10,000: 10,900 too many.
+  { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 20_900 },
   {
     what: 'the transport ndjson, on top',
     of: { code: `${CORE}; export { sse } from 'jobtail'; export { ndjson } from 'jobtail/core'` },
     beyond: `${CORE}; export { sse } from 'jobtail'`,
     maxBytes: 300
   },
+  // Target 16,500, of which the client has 13,000.
+  { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 27_100 },
+  { what: 'elements, on top', of: { code: `${ALL}; import 'jobtail/element'` }, beyond: ALL, maxBytes: 4300 }, // target 3,500: 800 too many
+  { what: 'the script tag with backends', of: { script: 'dist/jobtail-backends.min.js' }, maxBytes: 15_000 },
   { what: 'explain', of: { code: "export { explain } from 'jobtail/explain'" }, maxBytes: 900 },
+  binding('react', 700, '{ useJob }'),
+  binding('react', 1000), // target 700: 300 too many
+  binding('vue', 700, '{ useJob }'),
+  binding('vue', 1100),
+  binding('svelte', 700, '{ useJob }'),
+  binding('svelte', 1100),
+  binding('solid', 700, '{ createJob }'),
+  binding('solid', 1000),
+  binding('angular', 800, '{ injectJob }'),
+  binding('angular', 1100),
   backend('statusPoll', CORE, 2300),
   // All that streams share: several readings, gaps in the middle, a document in place of a stream, pauses that grow, which of them take `tail`.
   backend('ndjson', POLL, 2100),
@@ -63,7 +91,20 @@ export const budgets: readonly Budget[] = [
   backend('laravelBatch', POLL, 300),
   backend('celeryProgress', POLL, 400),
   backend('mcpTask', POLL, 500),
-  backend('jobtailSnapshot', POLL, 200)
+  backend('jobtailSnapshot', POLL, 200),
+  // Its own code; a page that has no other use for Connect loads Connect as well.
+  {
+    what: 'connect, on top of Connect and Protobuf',
+    of: { code: `${CONNECT}; ${MESSAGES}; export { connect } from 'jobtail/connect'` },
+    beyond: `${CONNECT}; ${MESSAGES}`,
+    maxBytes: 3400
+  },
+  {
+    what: 'connect with Connect and Protobuf',
+    of: { code: `${CORE}; export { connect } from 'jobtail/connect'; export { createConnectTransport } from '@connectrpc/connect-web'` },
+    beyond: CORE,
+    maxBytes: 30_900
+  }
 ]
 
 export const bytesOf = async ({ of, beyond }: Budget): Promise<number> => (await compressed(of)) - (beyond ? await compressed({ code: beyond }) : 0)
@@ -75,7 +116,11 @@ async function compressed(of: Budget['of']): Promise<number> {
 
 /** Bundles the code out of `dist/` as a page's build does: rollup and terser, with their default settings. */
 async function bundled(code: string): Promise<string> {
-  const { exports }: { exports: Record<string, { default: string }> } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const { exports, peerDependencies }: { exports: Record<string, { default: string }>; peerDependencies: object } = JSON.parse(
+    await readFile(join(root, 'package.json'), 'utf8')
+  )
+  /** A page has its framework anyway; Connect's packages it has for the sake of `jobtail/connect`. */
+  const peers = Object.keys(peerDependencies).filter((name) => !/^@(connectrpc|bufbuild)\//.test(name))
   const page = {
     name: 'page',
     resolveId(id: string) {
@@ -85,10 +130,16 @@ async function bundled(code: string): Promise<string> {
     },
     load: (id: string) => (id === 'page' ? code : undefined)
   }
-  const build = await rollup({ input: 'page', plugins: [page, nodeResolve({ browser: true })] })
+  const external = (id: string): boolean => peers.some((peer) => id === peer || id.startsWith(`${peer}/`))
+  const build = await rollup({ input: 'page', external, plugins: [page, nodeResolve({ browser: true })], onwarn })
   const { output } = await build.generate({ format: 'es', plugins: [(terser as unknown as () => Plugin)()] }) // as: its types are those of its CommonJS form
   await build.close()
   return output[0].code
+}
+
+/** Connect's modules are down-levelled by TypeScript, with a `this` at their top that means nothing. */
+const onwarn: WarningHandlerWithDefault = (warning, warn) => {
+  if (warning.code !== 'THIS_IS_UNDEFINED') warn(warning)
 }
 
 if (import.meta.main) for (const budget of budgets) console.log(`${budget.what}: ${await bytesOf(budget)} of ${budget.maxBytes} bytes (brotli)`)

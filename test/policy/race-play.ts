@@ -204,7 +204,7 @@ export function play(tape: Iterable<number>, rules: Rules): void {
     check(JSON.stringify(probing) === JSON.stringify([...probes]), 'the race and what is open don’t agree on what is tried')
     check(new Set([...queue, ...probing, live]).size === queue.length + probing.length + 1, 'something is tried or live, and yet to be started')
     if (phase.kind === 'racing') check(queue.length === 0 || nextAt > now, `the next one was to start at ${nextAt}`)
-    if (phase.kind === 'waiting') check(phase.until > now && phase.until - now <= phase.ms, 'it waits longer than it says')
+    if (phase.kind === 'waiting') check(phase.until > now && phase.until <= now + phase.ms, 'it waits longer than it says')
     if (phase.kind !== 'live') return
     const isDemoted = (name: string): number => Number((demotedUntil[name] ?? 0) > now)
     const ranks = [...NAMES].sort((a, b) => isDemoted(a) - isDemoted(b))

@@ -383,6 +383,23 @@ describe('after a race in which nobody delivered', () => {
     }
   })
 
+  test.each([
+    [1, [250, 250, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]],
+    [0.5, [125, 125, 125, 188, 281, 422, 633, 949, 1424, 2136]],
+    [0, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]
+  ])('no pause is longer than the outage so far, or baseMs: with chance %d', (chance, expected) => {
+    const driven = liveOn('websocket', { random: () => chance })
+    driven.lose({ livedMs: USEFUL_LIFE_MS, events: 1, byeMs: undefined })
+    const pauses = expected.map(() => {
+      driven.run()
+      allFail(driven)
+      const ms = waitMs(driven)
+      driven.pass(ms)
+      return Math.round(ms)
+    })
+    expect(pauses).toEqual(expected)
+  })
+
   test('it is over only once every candidate has had its try', () => {
     const driven = drive(['websocket', 'sse'])
     driven.run()

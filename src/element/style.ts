@@ -1,0 +1,40 @@
+/** The look of both elements. A style sheet that is constructed needs no permission of a content-security policy. */
+
+let sheet: CSSStyleSheet | undefined
+
+/** Adds the styles to a shadow root. */
+export function addStyle(root: ShadowRoot): void {
+  if (!sheet) {
+    sheet = new CSSStyleSheet()
+    sheet.replaceSync(CSS)
+  }
+  root.adoptedStyleSheets = [sheet]
+}
+
+const CSS = `
+:host { display: block }
+:host([hidden]), [hidden] { display: none !important }
+ul { display: grid; gap: 1em; margin: 0; padding: 0; list-style: none }
+button { font: inherit }
+div { overflow-wrap: anywhere }
+.row { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .75em; min-block-size: 1lh }
+.row > :first-child { flex: 1 }
+#label { font-weight: bold }
+#badge { padding: 0 .6em; border: 1px solid; border-radius: 1em }
+#track {
+  overflow: hidden;
+  block-size: var(--job-progress-height, .6em);
+  margin: .3em 0;
+  border-radius: var(--job-progress-radius, 1em);
+  background: var(--job-progress-track, color-mix(in srgb, currentColor 18%, transparent));
+  print-color-adjust: exact;
+}
+#fill { block-size: 100%; background: var(--job-progress-color, light-dark(#2563eb, #7aa7ff)) }
+.failed > #fill, .error > #fill { background: var(--job-progress-failed, light-dark(#b3261e, #ff8a80)) }
+.busy > #fill { inline-size: 40%; animation: busy 1.6s linear infinite }
+@keyframes busy { 0% { margin-inline-start: -40% } to { margin-inline-start: 100% } }
+[role=status] { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
+@media (prefers-reduced-motion) { .busy > #fill { inline-size: 100%; animation: none; opacity: .4 } }
+@media (forced-colors) { #track { border: 1px solid } #fill { forced-color-adjust: none; background: Highlight } }
+@media print { button { display: none } }
+`
