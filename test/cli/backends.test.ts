@@ -126,7 +126,7 @@ test.each([
   [[URL, '--backend', 'statusPoll', '--backend-option', 'pollMs=soon'], '--backend-option pollMs: expected a number of milliseconds, got soon'],
   [[URL, '--backend', 'plainSse', '--backend-option', 'promises=state'], '--backend-option promises: expected one of log, replay, lossy, got state'],
   [[URL, '--backend', 'plainSse', '--backend-option', 'read=@/none.mjs'], '--backend-option read: expected a module with a default export, got /none.mjs: '],
-  [[URL, '--backend', 'plainSse', '--after', 'x'], '--after: expected the id of an event of this backend, or "tail", got x'],
+  [[URL, '--backend', 'plainSse', '--after', 'x'], '--after: expected the id of an event of this backend, got x'],
   [['http://127.0.0.1:9', '--backend', 'plainSse'], 'expected the URL of a job, {base}/{id}, or --id'],
   [['start', URL, '--backend', 'plainSse'], '--backend is no option of start']
 ])('%j is wrong usage', async (args, message) => {
