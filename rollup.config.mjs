@@ -27,7 +27,7 @@ const PUBLIC = [
   'node_modules/{eventsource-parser,idb-keyval}/dist/*.d.ts'
 ]
 /** The same of the elements. They are no reason to keep a name in the client alone. */
-const PUBLIC_OF_ELEMENTS = 'dist/{element,element/{progress,list,types,words,configuration}}.d.ts'
+const PUBLIC_OF_ELEMENTS = 'dist/{element,element/{base,progress,list,types,words,configuration}}.d.ts'
 /** What is kept in IndexedDB, where another version reads it; and the global. */
 const KEPT = ['transport', 'latencyMs', 'at', 'records', 'shortLives', 'demotedUntil', 'Jobtail']
 /** The platform, with the members of options (`{ capture: true }`) that a list of the DOM's properties has not. */
@@ -85,6 +85,20 @@ const entries = () => ({
   }
 })
 
+/** Takes the white space out of the elements' style sheet. It stands at the end of its module, so no other place moves. */
+const shrinkStyles = () => ({
+  name: 'shrink-styles',
+  transform(code, id) {
+    if (!id.endsWith('/element/style.js')) return undefined
+    const styles = (css) =>
+      css
+        .replace(/\s+/g, ' ')
+        .replace(/ ?([{};:,>]) ?/g, '$1')
+        .replaceAll(';}', '}')
+    return { code: code.replace(/(?<=`)[^`]{99,}(?=`)/, (css) => styles(css).trim()), map: null }
+  }
+})
+
 /** A module that is nothing but this code. */
 const virtual = (name, code) => ({ name: 'virtual', resolveId: (id) => (id === name ? id : undefined), load: (id) => (id === name ? code : undefined) })
 
@@ -98,20 +112,25 @@ const onwarn = (warning) => {
   throw new Error(warning.message)
 }
 
-/** A script that adds what a module exports to the global `Jobtail`, in whatever order such scripts come. */
-const script = (input, file, banner, { code, isPublic } = {}) => ({
+/**
+ * A script that adds what a module exports to the global `Jobtail`, in whatever order such scripts come. Where it `usesClient`, it takes the client's module
+ * from the global: it has to come after the client's script.
+ */
+const script = (input, file, banner, { code, isPublic, usesClient = false } = {}) => ({
   input,
+  external: (id) => usesClient && id === ENTRIES[0],
   output: {
     file,
     banner,
     format: 'iife',
     name: 'Jobtail',
     extend: true,
+    globals: { [ENTRIES[0]]: 'Jobtail' },
     exports: 'named',
     sourcemap: true,
     generatedCode: { preset: 'es2015', symbols: false }
   },
-  plugins: [...(code === undefined ? [] : [virtual(input, code)]), nodeResolve({ browser: true }), withSourceMaps(), minify(isPublic)],
+  plugins: [...(code === undefined ? [] : [virtual(input, code)]), nodeResolve({ browser: true }), withSourceMaps(), shrinkStyles(), minify(isPublic)],
   onwarn
 })
 
@@ -130,6 +149,7 @@ export default [
     code: `export * from ${from('backends')}\nexport * as backends from ${from('backends')}`,
     isPublic: false
   }),
+  script('dist/devtools.js', 'dist/jobtail-devtools.min.js', '/*! Jobtail, MIT. */', { isPublic: ['dist/devtools.d.ts'], usesClient: true }),
   {
     input: 'dist/backends.js',
     // What a page has of the client is not loaded once more.
@@ -142,7 +162,7 @@ export default [
     input: 'dist/element.js',
     external: (id) => id === resolve('dist/index.js'),
     output: { file: 'dist/element.js', format: 'es', sourcemap: true, paths: () => './index.js' },
-    plugins: [withSourceMaps(), minify([PUBLIC_OF_ELEMENTS])],
+    plugins: [withSourceMaps(), shrinkStyles(), minify([PUBLIC_OF_ELEMENTS])],
     onwarn
   },
   {

@@ -16,9 +16,9 @@ function browsers() {
 }
 
 /** The bindings to frameworks: real pages and a real job server. They share the control server, whose address `createStage` gets. */
-const bindings = { globalSetup: 'test/bindings/control/setup.ts', testTimeout: 30_000, expect: { poll: { timeout: 10_000 } } }
+const bindings = { globalSetup: 'test/bindings/control/setup.ts', testTimeout: 60_000, expect: { poll: { timeout: 20_000 } } }
 /** Bundled before the first test: what Vite meets later it bundles then, and reloads the page. */
-const optimizeDeps = { include: ['react', 'react/jsx-dev-runtime', 'react-dom', 'react-dom/client', 'react-dom/server'] }
+const optimizeDeps = { include: ['@tanstack/react-query', 'react', 'react/jsx-dev-runtime', 'react-dom', 'react-dom/client', 'react-dom/server'] }
 const otherDeps = { include: [...optimizeDeps.include, 'vue', 'solid-js/web', '@angular/compiler', '@angular/core', '@angular/platform-browser'] }
 const react18 = (path: string): string => fileURLToPath(new URL(`./test/react-18/node_modules/${path}`, import.meta.url))
 

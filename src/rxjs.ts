@@ -1,7 +1,6 @@
 /** jobtail/rxjs: a subscription's events, or a job's states, as an observable that RxJS takes. */
 
-import { JobtailError } from './index.ts'
-import type { Job, JobEvent, JobState, Subscription } from './types.ts'
+import type { Job, JobEvent, JobState, Subscription } from './index.ts'
 
 declare global {
   interface SymbolConstructor {
@@ -87,7 +86,7 @@ const statesOf =
       told = state
       if (!isClosed) return
       if (/^(succeeded|failed|cancelled)$/.test(state.status)) observer.complete?.()
-      else observer.error?.(state.error ?? new JobtailError('closed', `job ${job.jobId}: the client is closed`))
+      else job.result.catch((error) => observer.error?.(error))
     }
     const leave = job.subscribe(look)
     look()

@@ -1,8 +1,9 @@
 /** jobtail/tanstack: a job's state as a query of TanStack Query. */
 
-import { initialState, JobtailError } from './index.ts'
-import type { None } from './types/state.ts'
-import type { Client, JobOptions, JobState } from './types.ts'
+import { type Client, initialState, type JobOptions, type JobState } from './index.ts'
+
+// biome-ignore lint/complexity/noBannedTypes: {} is "no events of the application's own"
+type None = {}
 
 /** What the query uses of what TanStack Query calls it with. */
 export interface JobQueryContext {
@@ -56,7 +57,7 @@ export function jobQuery<E extends object = None>(client: Client, id: string, op
           const { state } = job
           const isClosed = state.connection.phase === 'closed'
           if (isClosed) leave()
-          if (isClosed && isRunning(state)) reject(state.error ?? new JobtailError('closed', `job ${id}: the client is closed`))
+          if (isClosed && isRunning(state)) job.result.catch(reject)
           else if (isClosed) resolve(state)
           else if (state.status !== 'unknown') cache.setQueryData(queryKey, state)
         }

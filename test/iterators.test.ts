@@ -91,9 +91,13 @@ describe('throttleLatest', () => {
 
   test('at 0 ms leaves out nothing; for ever, all progress but the first and the last', async () => {
     const world = createWorld({ firstLook: false })
-    world.log.fill('42', 9)
-    world.log.append('42', 'succeeded')
+    world.log.fill('42', 7)
     const loops = [0, Infinity].map((ms) => collect(throttleLatest(world.client.subscribe('42'), ms)))
+    await elapse(500)
+    world.log.fill('42', 9)
+    await elapse(500)
+    expect(loops.map(({ values }) => values.length)).toEqual([9, 1])
+    world.log.append('42', 'succeeded')
     await elapse(100)
     expect(loops.map(({ values }) => values.map(({ seq }) => seq))).toEqual([upTo(10), [1, 9, 10]])
     expect(loops.every(({ isOver }) => isOver)).toBe(true)

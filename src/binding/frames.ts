@@ -18,14 +18,9 @@ let frame = 0
 
 function flush(): void {
   frame = 0
-  for (const listener of waiting) {
-    waiting.delete(listener)
-    try {
-      listener()
-    } catch (error) {
-      reportError(error)
-    }
-  }
+  // Each by itself, so that one that throws doesn't stop the others; and all before what frameworks render, which they do later.
+  for (const listener of waiting) queueMicrotask(listener)
+  waiting.clear()
 }
 
 /**
@@ -33,23 +28,16 @@ function flush(): void {
  * page that is hidden has no frames, and its title may show the progress: it is told at once.
  */
 export function eachFrame(subscribe: Subscribe, listener: () => void): () => void {
-  const forget = (): void => {
+  const leave = subscribe(() => {
+    if (globalThis.document?.hidden !== false) return listener()
+    waiting.add(listener)
+    frame ||= requestAnimationFrame(flush)
+  })
+  return () => {
+    leave()
     waiting.delete(listener)
     if (waiting.size > 0) return
     cancelAnimationFrame(frame)
     frame = 0
-  }
-  const leave = subscribe(() => {
-    if (globalThis.document?.hidden !== false) {
-      forget()
-      listener()
-    } else {
-      waiting.add(listener)
-      frame ||= requestAnimationFrame(flush)
-    }
-  })
-  return () => {
-    forget()
-    leave()
   }
 }

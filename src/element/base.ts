@@ -36,14 +36,14 @@ export abstract class JobtailElement extends Base {
   /** What it is called, for people; `null`: a word of the element's own. */
   declare label: string | null
 
-  readonly #core: Core
+  readonly #own: Core
   #client: Client | undefined
   #isDue = false
   #unlisten: (() => void) | undefined
 
   constructor(createCore: (host: never) => Core) {
     super()
-    this.#core = createCore(this as never) // as: each subclass passes what works for itself
+    this.#own = createCore(this as never) // as: each subclass passes what works for itself
   }
 
   /** The client to use, in place of the one that `url`, `backend` and the configuration say. */
@@ -68,7 +68,7 @@ export abstract class JobtailElement extends Base {
   /** Of the platform. */
   disconnectedCallback(): void {
     this.#unlisten?.()
-    this.#core.stop()
+    this.#own.stop()
   }
 
   /** Of the platform: `moveBefore()` changes nothing. */
@@ -84,10 +84,10 @@ export abstract class JobtailElement extends Base {
     this.#isDue = false
     if (!this.isConnected) return
     try {
-      this.#core.use(choose(this))
+      this.#own.use(choose(this))
     } catch (error) {
       console.error(this, error)
-      this.#core.use(undefined, error as JobtailError) // as: an invalid option or id throws no other
+      this.#own.use(undefined, error as JobtailError) // as: an invalid option or id throws no other
     }
   }
 }

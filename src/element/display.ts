@@ -10,7 +10,7 @@ import { type Picture, pictureOf, ratioOf, type WordOf } from './picture.ts'
 import type { JobProgressElement } from './progress.ts'
 import type { JobEventDetail } from './types.ts'
 import { createView } from './view.ts'
-import { languageOf, percentIn } from './words.ts'
+import { languageOf } from './words.ts'
 
 export interface Display {
   /** What is known of the job. */
@@ -69,12 +69,11 @@ export function createDisplay(host: JobProgressElement): Core {
     stopFrame()
     const { state, job, position, canCancel } = followed
     const at = performance.now()
-    const language = languageOf(host)
     const ratio = ratioOf(state, before)
     memory.lostAt = /^(connecting|waiting|offline)$/.test(state.connection.phase) ? (memory.lostAt ?? at) : undefined
     const isLost = at - (memory.lostAt ?? at) >= LOST_MS
     const leftMs = memory.estimate(state.status === 'running' ? ratio : undefined, at)
-    const picture = pictureOf({ state, ratio, position, leftMs, isLost, isRefused: memory.cancel === 'refused' }, word, language)
+    const picture = pictureOf({ state, ratio, position, leftMs, isLost, isRefused: memory.cancel === 'refused' }, word, languageOf(host))
     const { status } = picture
     const isOpen = !!job && !isEnd(status)
     const mayCancel = isOpen && canCancel && status !== 'unknown' && !host.hasAttribute('no-cancel')
@@ -88,7 +87,7 @@ export function createDisplay(host: JobProgressElement): Core {
     setOrRemove(host, 'value', ratio)
     setTimer(isOpen && host.isConnected)
     setForm(isOpen, status === 'succeeded', state.result)
-    speak({ status, stage: picture.stage, quarter: Math.floor((ratio ?? 0) * 4), isLost, at }, picture, language)
+    speak({ status, stage: picture.stage, quarter: Math.floor((ratio ?? 0) * 4), isLost, at }, picture)
     tell(state, status)
   }
 
@@ -111,13 +110,10 @@ export function createDisplay(host: JobProgressElement): Core {
     internals.setValidity({ customError }, word('wait'), view.bar)
   }
 
-  function speak(now: Said, { stage, error, connection }: Picture, language: string | undefined): void {
+  function speak(now: Said, { stage, value, error, connection }: Picture): void {
     const isNew = isNews(memory.said, now)
     const hasEnded = isEnd(now.status)
-    if (isNew && (hasEnded || !host.hasAttribute('quiet'))) {
-      const percent = now.quarter && !hasEnded ? percentIn(language, now.quarter / 4) : ''
-      view.say([labelOf(), stage, percent, connection, error].filter(Boolean).join(', '))
-    }
+    if (isNew && (hasEnded || !host.hasAttribute('quiet'))) view.say([labelOf(), stage, hasEnded ? '' : value, connection, error].filter(Boolean).join(', '))
     if (isNew || (!memory.said && now.status !== 'unknown')) memory.said = now
   }
 

@@ -14,11 +14,13 @@ export function addStyle(root: ShadowRoot): void {
 const CSS = `
 :host { display: block }
 :host([hidden]), [hidden] { display: none !important }
-ul { display: grid; gap: 1em; margin: 0; padding: 0; list-style: none }
+ul { display: grid; gap: 1em; margin: 1em 0; padding: 0; list-style: none }
 button { font: inherit }
 div { overflow-wrap: anywhere }
+span, #error, #connection { unicode-bidi: plaintext }
+#error, #connection { inline-size: fit-content }
 .row { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .75em; min-block-size: 1lh }
-.row > :first-child { flex: 1 }
+.row > :first-child { margin-inline-end: auto }
 #label { font-weight: bold }
 #badge { padding: 0 .6em; border: 1px solid; border-radius: 1em }
 #track {
@@ -29,12 +31,12 @@ div { overflow-wrap: anywhere }
   background: var(--job-progress-track, color-mix(in srgb, currentColor 18%, transparent));
   print-color-adjust: exact;
 }
-#fill { block-size: 100%; background: var(--job-progress-color, light-dark(#2563eb, #7aa7ff)) }
+#fill { block-size: 100%; inline-size: 0; background: var(--job-progress-color, light-dark(#2563eb, #7aa7ff)) }
 .failed > #fill, .error > #fill { background: var(--job-progress-failed, light-dark(#b3261e, #ff8a80)) }
 .busy > #fill { inline-size: 40%; animation: busy 1.6s linear infinite }
 @keyframes busy { 0% { margin-inline-start: -40% } to { margin-inline-start: 100% } }
 [role=status] { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
 @media (prefers-reduced-motion) { .busy > #fill { inline-size: 100%; animation: none; opacity: .4 } }
-@media (forced-colors) { #track { border: 1px solid } #fill { forced-color-adjust: none; background: Highlight } }
+@media (forced-colors) { #track { border: 1px solid } #fill { forced-color-adjust: none; background: Highlight !important } }
 @media print { button { display: none } }
 `

@@ -25,6 +25,8 @@ describe('the import rules', () => {
     ['testing/event-log.ts', 'server/log/types.ts'],
     ['testing/backend/faults.ts', 'node:http'],
     ['backends.ts', 'backend/plain-sse.ts'],
+    ['devtools/report.ts', 'explain.ts'],
+    ['devtools.ts', 'index.ts'],
     ['connect.ts', 'connect/backend.ts'],
     ['connect/calls.ts', '@connectrpc/connect'],
     ['connect/follow.ts', 'transports/cursors.ts'],
@@ -38,13 +40,17 @@ describe('the import rules', () => {
     ['binding/source.ts', 'index.ts'],
     ['react.ts', 'react/use-job.ts'],
     ['react/use-job.ts', 'react'],
-    ['react/use-job.ts', 'index.ts']
+    ['react/use-job.ts', 'index.ts'],
+    ['tanstack.ts', 'index.ts'],
+    ['element/base.ts', 'index.ts'],
+    ['binding/source.ts', 'index.ts']
   ])('%s may import %s', (from, to) => {
     expect(objection({ from, to })).toBeUndefined()
   })
 
   test.each([
     ['transports/sse.ts', 'connection/core.ts'],
+    ['element/base.ts', 'errors.ts'],
     ['policy/race.ts', 'transports/sse.ts'],
     ['policy/position.ts', 'delivery/link-jobs.ts'],
     ['types.ts', 'delivery/job-table.ts'],
@@ -72,6 +78,9 @@ describe('the import rules', () => {
     ['server/redis/log.ts', 'vitest'],
     ['testing/event-log.ts', 'client.ts'],
     ['index.ts', 'backends.ts'],
+    ['index.ts', 'devtools.ts'],
+    ['devtools/recording.ts', 'types.ts'],
+    ['devtools/dom.ts', 'idb-keyval'],
     ['index.ts', 'connect.ts'],
     ['connection/core.ts', '@connectrpc/connect'],
     ['connect/calls.ts', '@connectrpc/connect-web'],
@@ -86,6 +95,8 @@ describe('the import rules', () => {
     ['binding/source.ts', 'state.ts'],
     ['index.ts', 'binding/source.ts'],
     ['react/use-job.ts', 'errors.ts'],
+    ['tanstack.ts', 'types.ts'],
+    ['rxjs.ts', 'rxjs'],
     ['react.ts', 'react-dom'],
     ['index.ts', 'react'],
     ['index.ts', 'react.ts'],

@@ -18,7 +18,7 @@ function publicNames(): Set<string> {
     for (const [, path = ''] of readFileSync(file, 'utf8').matchAll(/(?:from |import\()'(\.[^']+)'/g))
       visit(resolve(dirname(file), path.replace(/\.[jt]s$/, '.d.ts')))
   }
-  for (const entry of ['index', 'core', 'explain']) visit(join(dist, `${entry}.d.ts`))
+  for (const entry of ['index', 'core', 'explain', 'element']) visit(join(dist, `${entry}.d.ts`))
   const texts = [...files].map((file) => readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\//g, ''))
   return new Set(texts.join('\n').match(/[A-Za-z_$][\w$]*/g))
 }
@@ -47,7 +47,10 @@ function propertiesBefore(bundle: string): Set<string> {
 test.each([
   ['jobtail.min.js', 100],
   ['jobtail.js', 100],
-  ['jobtail-explain.min.js', 20]
+  ['jobtail-element.min.js', 100],
+  ['element.js', 20],
+  ['jobtail-explain.min.js', 20],
+  ['jobtail-devtools.min.js', 40]
 ])('%s keeps the names of public properties', (bundle, atLeast) => {
   const names = publicNames()
   const used = [...propertiesBefore(bundle)].filter((name) => names.has(name))

@@ -44,6 +44,14 @@ const binding = (name: string, maxBytes: number, exported = '*'): Budget => ({
   maxBytes
 })
 
+/** An entry of its own on top of `jobtail`. */
+const addition = (entry: string, names: string, maxBytes: number): Budget => ({
+  what: `${entry}, on top`,
+  of: { code: `${ALL}; export { ${names} } from 'jobtail/${entry}'` },
+  beyond: ALL,
+  maxBytes
+})
+
 /** The budgets, rounded up to 100 bytes. A commit that raises one says what for. The first three are above their targets, as the comment beside each says. */
 export const budgets: readonly Budget[] = [
   { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 22_900 }, // target 13,000: 9,900 too many
@@ -57,20 +65,26 @@ export const budgets: readonly Budget[] = [
     maxBytes: 300
   },
   // Target 16,500, of which the client has 13,000.
-  { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 27_100 },
-  { what: 'elements, on top', of: { code: `${ALL}; import 'jobtail/element'` }, beyond: ALL, maxBytes: 4300 }, // target 3,500: 800 too many
+  { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 27_300 },
+  { what: 'elements, on top', of: { code: `${ALL}; import 'jobtail/element'` }, beyond: ALL, maxBytes: 4400 }, // target 3,500: 900 too many
   { what: 'the script tag with backends', of: { script: 'dist/jobtail-backends.min.js' }, maxBytes: 15_000 },
+  addition('tanstack', 'jobQuery', 300),
+  addition('rxjs', 'toObservable', 300), // target 200: 100 too many
+  addition('iterators', 'takeUntil, throttleLatest', 300),
+  addition('away', 'notifyAtEnd', 300),
   { what: 'explain', of: { code: "export { explain } from 'jobtail/explain'" }, maxBytes: 900 },
-  binding('react', 700, '{ useJob }'),
-  binding('react', 1000), // target 700: 300 too many
-  binding('vue', 700, '{ useJob }'),
-  binding('vue', 1100),
-  binding('svelte', 700, '{ useJob }'),
-  binding('svelte', 1100),
-  binding('solid', 700, '{ createJob }'),
-  binding('solid', 1000),
-  binding('angular', 800, '{ injectJob }'),
-  binding('angular', 1100),
+  // Target 8,000.
+  { what: 'devtools, on top', of: { code: `${ALL}; export { JobtailDevtools } from 'jobtail/devtools'` }, beyond: ALL, maxBytes: 8000 },
+  binding('react', 800, '{ useJob }'),
+  binding('react', 1200), // target 700: 500 too many
+  binding('vue', 1000, '{ useJob }'),
+  binding('vue', 1400), // target 600: 800 too many
+  binding('svelte', 1000, '{ useJob }'),
+  binding('svelte', 1400), // target 500: 900 too many
+  binding('solid', 900, '{ createJob }'),
+  binding('solid', 1200), // target 500: 700 too many
+  binding('angular', 1000, '{ injectJob }'),
+  binding('angular', 1400),
   backend('statusPoll', CORE, 2300),
   backend('ndjson', POLL, 2000), // all that streams share: several readings, gaps in the middle, a document in place of a stream
   backend('plainSse', `${POLL}; export { ndjson } from 'jobtail/backends'; export { createParser } from 'eventsource-parser'`, 200),

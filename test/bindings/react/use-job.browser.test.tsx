@@ -61,6 +61,17 @@ test('1: onEnd is told without onEvent too, also of a job that has ended before'
   expect(onEnd).toHaveBeenCalledTimes(1)
 })
 
+test('1: onEnd waits for the events, also where the server that rendered the page knew the end', async () => {
+  const stage = await createStage()
+  for (const type of ['started', 'log', 'succeeded']) await stage.publish('42', type)
+  const told: string[] = []
+  const initial: JobSnapshot = { id: '42', status: 'succeeded', epoch: 'e', seq: 3, cursor: 'e-3' }
+  const card = <Card id="42" initial={initial} onEvent={({ type }) => void told.push(type)} onEnd={({ status }) => void told.push(`end ${status}`)} />
+  const { text } = mount(within(clientOf(stage), card))
+  await expect.poll(text).toBe('succeeded - settled ')
+  await expect.poll(() => told).toEqual(['started', 'log', 'succeeded', 'end succeeded'])
+})
+
 test('2: `enabled` and the id may change any number of times, and events are told once', async () => {
   const stage = await createStage()
   const client = clientOf(stage)
@@ -265,9 +276,12 @@ test('where only the events cannot be read, `error` says why', async () => {
   await stage.publish('42', 'started')
   // What a server answers that has no history before some cursor.
   const gone = (): Response => new Response('{"status":410,"code":"history-gone","message":"gone"}', { status: 410 })
-  const ask = (...[url, init]: Parameters<typeof fetch>): Promise<Response> => (`${url}`.includes('after=old') ? Promise.resolve(gone()) : fetch(url, init))
+  const isShown = Promise.withResolvers<void>()
+  const ask = (...[url, init]: Parameters<typeof fetch>): Promise<Response> => (`${url}`.includes('after=old') ? isShown.promise.then(gone) : fetch(url, init))
   const client = clientOf(stage, { fetch: ask, transports: [sse()] })
   const { render, text } = mount(within(client, <Card id="42" after="old-1" onEvent={() => {}} />))
+  await expect.poll(text).toBe('running - pending ')
+  isShown.resolve()
   await expect.poll(text).toBe('running - settled history-gone ')
   render(within(client, <Card id="43" onEvent={() => {}} />))
   await expect.poll(text).toBe('unknown - pending ')
