@@ -48,7 +48,7 @@ export const aiSdk = ({ request = (chat, { base }) => addressOf(chat, base, 'str
  * chunk. Promises `log`.
  */
 export const workflow = ({ request = (run, { base }) => addressOf(run, base, 'stream'), read = eventOf, ...options }: AiSdkOptions = {}): Backend =>
-  streamBackend({ ...options, request, read, end: endOf, cursor: { parameter: 'startIndex' } }, [
+  streamBackend({ ...options, request, read, end: endOf, cursor: { parameter: 'startIndex' }, takesTail: false }, [
     sse(({ cursor = '0', take }) => {
       let next = Number(cursor)
       return (message) => {

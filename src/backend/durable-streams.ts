@@ -26,8 +26,9 @@ interface Control {
 
 const CONTROL = 'control'
 const CLOSED = 'closed'
-/** The pause between two long polls, since a server may answer at once where it should hold the request. */
+/** The pauses between two long polls, since a server may answer at once where it should hold the request. */
 const PAUSE_MS = 50
+const MAX_PAUSE_MS = 2000
 
 /**
  * Takes batches apart. A batch's messages are counted from the offset before it, and the offset after it becomes the cursor only with the
@@ -68,6 +69,7 @@ const longPoll: Splitter = {
   accept: 'application/json',
   traits: { polls: 'long' },
   pauseMs: PAUSE_MS,
+  maxPauseMs: MAX_PAUSE_MS,
   adapt: (response) =>
     response.status === 204 ? new Response('[]', { headers: { ...Object.fromEntries(response.headers), 'content-type': 'application/json' } }) : response,
   split(reading) {
@@ -117,6 +119,7 @@ export function durableStreams({
     {
       ...options,
       cursor: 'none',
+      takesTail: true,
       end: [isClosed, end].flat(),
       read: (message) => (message.type === CONTROL ? undefined : read(message))
     },

@@ -94,6 +94,7 @@ export function langGraph({ progress, read = (message) => eventOf(message, progr
       read,
       end: [],
       readsDocumentFirst: true,
+      takesTail: false,
       status: {
         request: (job, { base }) => urlOf(job, base),
         read: endOf
@@ -107,9 +108,6 @@ export function langGraph({ progress, read = (message) => eventOf(message, progr
   )
   return {
     ...backend,
-    expected(what, value) {
-      if (what === 'job id') return matches(value, ID) ? undefined : '"{thread_id}/{run_id}"'
-      return value === 'tail' ? 'the id of an event of this backend' : backend.expected?.(what, value)
-    }
+    expected: (what, value) => (what === 'job id' ? (matches(value, ID) ? undefined : '"{thread_id}/{run_id}"') : backend.expected?.(what, value))
   }
 }

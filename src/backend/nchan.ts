@@ -151,5 +151,5 @@ export function nchan({ request, interval, intervalMs = 1000, seqField, ...optio
   const longPoll = by(polling('long-poll', PAUSE_MS, seqField))
   const last = interval ? [by(polling('interval-poll', intervalMs, seqField), interval)] : []
   // Single reads are polls: an event stream beside a WebSocket may be held back as well.
-  return streamBackend({ ...options, cursor: 'none' }, [by(webSocket(seqField)), by(eventStream(seqField)), longPoll, ...last], longPoll)
+  return streamBackend({ ...options, cursor: 'none', takesTail: !!request }, [by(webSocket(seqField)), by(eventStream(seqField)), longPoll, ...last], longPoll)
 }

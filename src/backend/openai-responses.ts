@@ -68,6 +68,7 @@ export function openaiResponses({ request = (id, { base }) => addressOf(id, base
       cancel: (id, { base }) => ({ url: addressOf(id, base, 'cancel'), method: 'POST' }),
       ...options,
       cursor: { parameter: 'starting_after' },
+      takesTail: false,
       async request(id, asked) {
         const given = requestOf(await request(id, asked), asked.base)
         given.url.searchParams.set('stream', 'true')

@@ -16,7 +16,8 @@ export interface StreamOptions extends OperationOptions {
    */
   promises?: 'log' | 'replay' | 'lossy' | undefined
   /**
-   * The request for a job's stream, with `cursor` where it resumes. Where a POST starts the work, another request has to resume it.
+   * The request for a job's stream, with `cursor` where it resumes, and `isTail` where only new events are wanted. Where a POST starts the
+   * work, another request has to resume it.
    * @defaultValue GET `{url}/{id}`
    */
   request?: RequestHook | undefined
@@ -84,6 +85,8 @@ export interface Splitter {
   traits?: TransportTraits
   /** For a reading of many answers: the pause before the next request, in ms. Without it, a reading has one answer. */
   pauseMs?: number
+  /** The longest pause: it doubles after each answer that came at once and brought nothing. Without it, the pause is always the same. */
+  maxPauseMs?: number
   /** Whether the server sends something as soon as a stream is open. Then one without text is not open: a proxy may hold it back. */
   greets?: boolean
   /** The request, in place of the one of the options. */
@@ -102,6 +105,11 @@ export interface StreamDetails extends Omit<StreamOptions, 'cursor'> {
   cursor?: StreamOptions['cursor'] | 'none'
   /** Statuses by which the server says that it has no stream of this job, or no longer. The document is polled from then on. */
   refusals?: readonly number[]
+  /**
+   * Whether new events alone can be requested.
+   * @defaultValue where the server has nothing but a live stream, or where the application's `request` is told `isTail`
+   */
+  takesTail?: boolean
   /** Whether the document is read before the stream, where the stream does not tell that there is no such job. */
   readsDocumentFirst?: boolean
   /** What a document's end becomes, given the last message before it. */

@@ -129,6 +129,32 @@ describe('the events', () => {
     job.close()
   })
 
+  test('tell once that nothing was new for so long, and again after a change', async () => {
+    let reads = 0
+    const { url } = await serveAnswers(() => {
+      reads += 1
+      return {
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ status: reads > 40 ? 'Succeeded' : 'Running', percentComplete: reads > 20 ? 60 : 30 })
+      }
+    })
+    const events = await eventsOf(microsoftLro({ pollMs: 10, maxPollMs: 10, staleAfterMs: 60 }), url)
+    expect(brief(events).map(([type, data]) => (type === 'progress' ? data : type))).toEqual([
+      'started',
+      { ratio: 0.3 },
+      'stale',
+      { ratio: 0.6 },
+      'stale',
+      'succeeded'
+    ])
+    const stale = events.filter(({ type }) => String(type) === 'stale')
+    expect(stale.map(({ data }) => data)).toEqual([{ forMs: 60 }, { forMs: 60 }])
+    expect(new Set(events.map(({ id }) => id)).size).toBe(events.length)
+    // A reader that comes back after it gets what has changed since.
+    const after = stale[0]?.id ?? ''
+    expect(brief(await eventsOf(microsoftLro(), url, { after }))).toEqual([['succeeded', null]])
+  })
+
   test('of a wait for a person leave the job running', async () => {
     const { url } = await serveAnswers([
       json({ result: { status: 'input_required', inputRequests: { q1: {} }, pollIntervalMs: 1 } }),
