@@ -25,7 +25,7 @@ export interface ForeignRequest {
 }
 
 /** What a `RequestHook` is given beside the job. */
-export interface Asked {
+export interface RequestHookContext {
   /** The client's `url`. */
   base: URL
   /** The server's own cursor to read after; `undefined` at the beginning. */
@@ -37,7 +37,7 @@ export interface Asked {
 }
 
 /** Makes the request for a job: a URL, or a whole request. It is called anew for each request, so that it can read a cookie when it counts. */
-export type RequestHook = (job: string, asked: Asked) => ForeignRequest | string | URL | Promise<ForeignRequest | string | URL>
+export type RequestHook = (job: string, asked: RequestHookContext) => ForeignRequest | string | URL | Promise<ForeignRequest | string | URL>
 
 /**
  * The URL of a job, `{url}/{id}`. An id that is a URL itself, such as the `Location` that a start was answered, is requested as it is.

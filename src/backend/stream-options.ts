@@ -5,7 +5,7 @@ import type { OpenRequest, TransportTraits } from '../types.ts'
 import type { DocumentOptions } from './document.ts'
 import type { RequestHook } from './foreign.ts'
 import type { OperationOptions } from './foreign-start.ts'
-import type { EndRule, Meaning, Message } from './message.ts'
+import type { EndRule, JobEventTuple, Message } from './message.ts'
 
 /** Options of `plainSse` and `ndjson`. */
 export interface StreamOptions extends OperationOptions {
@@ -36,7 +36,7 @@ export interface StreamOptions extends OperationOptions {
    * What a message means; `undefined`: it is no event.
    * @defaultValue by the message's name: `error` fails the job; a message without a name has the type in `data.type`, otherwise `output`
    */
-  read?: ((message: Message) => Meaning | undefined) | undefined
+  read?: ((message: Message) => JobEventTuple | undefined) | undefined
   /**
    * A status document. It is read after each answer that no rule has ended, and beside a silent one.
    * @defaultValue none
@@ -113,7 +113,7 @@ export interface StreamDetails extends Omit<StreamOptions, 'cursor'> {
   /** Whether the document is read before the stream, where the stream does not tell that there is no such job. */
   readsDocumentFirst?: boolean
   /** What a document's end becomes, given the last message before it. */
-  settle?(end: Meaning, last: Message | undefined): Meaning
+  settle?(end: JobEventTuple, last: Message | undefined): JobEventTuple
 }
 
 /** The longest message accepted: 16 Mi characters. */

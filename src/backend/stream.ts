@@ -11,7 +11,7 @@ import type { Backend, Batch, JobCursor, OpenRequest, Transport } from '../types
 import { LEAST_HIDDEN_MS, readDocument } from './document.ts'
 import { expectedOf, withRefusals } from './foreign.ts'
 import { operationsOf } from './foreign-start.ts'
-import type { Meaning } from './message.ts'
+import type { JobEventTuple } from './message.ts'
 import { openStream, withPauses } from './stream-answer.ts'
 import type { Split, Splitter, StreamDetails } from './stream-options.ts'
 import { CURSOR } from './stream-position.ts'
@@ -189,7 +189,11 @@ async function* pollDocument(
 }
 
 /** The document's end, or its `waiting`. */
-async function endFromDocument(request: OpenRequest, { job, epoch }: JobCursor, { status = {} }: StreamDetails): Promise<Meaning | ErrorControl | undefined> {
+async function endFromDocument(
+  request: OpenRequest,
+  { job, epoch }: JobCursor,
+  { status = {} }: StreamDetails
+): Promise<JobEventTuple | ErrorControl | undefined> {
   const look = await readDocument(request, job, status, epoch === undefined)
   if (isControl(look)) return look
   const end = look.parts.find(({ type }) => isTerminal(type) || type === 'waiting')

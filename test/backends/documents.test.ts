@@ -1,6 +1,6 @@
 /** Irregular status documents, and how they are requested. */
 
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, expectTypeOf, test, vi } from 'vitest'
 import { jobtailSnapshot, laravelBatch, mcpTask, microsoftLro, statusPoll } from '../../src/backends.ts'
 import { brief, clientOf, eventsOf, serveAnswers } from './following.ts'
 
@@ -195,6 +195,19 @@ describe('the events', () => {
 })
 
 describe('start and cancel', () => {
+  test('a cancel may be a DELETE, and `read` is given a document of your type', async () => {
+    const { url, requests } = await serveAnswers([{ status: 204 }])
+    const backend = statusPoll<{ done: boolean }>({
+      cancel: (job, { base }) => ({ url: `${base}/${job}`, method: 'DELETE' }),
+      read(document) {
+        expectTypeOf(document).toEqualTypeOf<{ done: boolean }>()
+        return document.done ? [['succeeded']] : [['started']]
+      }
+    })
+    await clientOf(backend, url).subscribe('j1').cancel()
+    expect(requests).toMatchObject([{ method: 'DELETE', url: '/jobs/j1', body: '' }])
+  })
+
   test("the id is the operation's location, and cancel is unsupported without a URL for it", async () => {
     const { url } = await serveAnswers(({ method }) =>
       method === 'POST' ? { status: 202, headers: { 'operation-location': `${url}/o1` } } : json({ status: 'Succeeded', result: 1 })
