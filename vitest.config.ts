@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 import { plugins } from './test/bindings/plugins.ts'
+import { renderOnServer } from './test/bindings/server/render.ts'
 import { findBrowser, launchOptions } from './test/setup/browsers.ts'
 
 /** Chromium and Firefox, where this machine has them. New objects at each call: Vitest writes a project's name into them. */
@@ -15,7 +16,10 @@ function browsers() {
 }
 
 /** The bindings to frameworks: real pages and a real job server. They share the control server, whose address `createStage` gets. */
-const bindings = { globalSetup: 'test/bindings/control/setup.ts', testTimeout: 30_000, expect: { poll: { timeout: 10_000 } } }
+const bindings = { globalSetup: 'test/bindings/control/setup.ts', testTimeout: 60_000, expect: { poll: { timeout: 20_000 } } }
+/** Bundled before the first test: what Vite meets later it bundles then, and reloads the page. */
+const optimizeDeps = { include: ['@tanstack/react-query', 'react', 'react/jsx-dev-runtime', 'react-dom', 'react-dom/client', 'react-dom/server'] }
+const otherDeps = { include: [...optimizeDeps.include, 'vue', 'solid-js/web', '@angular/compiler', '@angular/core', '@angular/platform-browser'] }
 const react18 = (path: string): string => fileURLToPath(new URL(`./test/react-18/node_modules/${path}`, import.meta.url))
 
 export default defineConfig({
@@ -50,9 +54,14 @@ export default defineConfig({
       },
       // All of the table, for `npm run backends`. The project e2e has a sample of it.
       { test: { name: 'backends', include: ['e2e/backends.e2e.ts'], env: { BACKENDS: 'all' }, maxConcurrency: 8 } },
-      { plugins: plugins(), test: { ...bindings, browser: browsers(), name: 'bindings', include: ['test/bindings/**/*.browser.test.{ts,tsx}'] } },
+      {
+        optimizeDeps: otherDeps,
+        plugins: plugins(),
+        test: { ...bindings, browser: { ...browsers(), commands: { renderOnServer } }, name: 'bindings', include: ['test/bindings/**/*.browser.test.{ts,tsx}'] }
+      },
       {
         // React's last major but one.
+        optimizeDeps,
         resolve: { alias: { react: react18('react'), 'react-dom': react18('react-dom') } },
         test: { ...bindings, browser: browsers(), name: 'bindings-react-18', include: ['test/bindings/react/**/*.browser.test.tsx'] }
       },

@@ -1,19 +1,10 @@
 /** `jobtail/angular`: follows and starts jobs in components and services of Angular. */
 
 import { afterRenderEffect, computed, DestroyRef, InjectionToken, Injector, inject, type Provider, type Signal, signal, untracked } from '@angular/core'
-import {
-  type ClientOption,
-  cancelJob,
-  eventsSource,
-  type FollowOptions,
-  isPending,
-  jobSource,
-  type ListOptions,
-  type MakeSource,
-  type None
-} from './binding/source.ts'
-import { createStarter, notStarted, type Starter, type StartState } from './binding/starter.ts'
-import { type Client, type JobEvent, type JobState, sharedClient } from './index.ts'
+import type { FollowedJob, FollowOptions, None } from './binding/job-store.ts'
+import { type ClientOption, eventsSource, jobSource, jobsSource, type ListOptions, type MakeSource } from './binding/source.ts'
+import { createStarter, IDLE, type Starter, type StartState } from './binding/starter.ts'
+import { type Client, type JobEvent, type JobState, type KnownJob, sharedClient } from './index.ts'
 
 const CLIENT = new InjectionToken<Client>('the client of jobtail')
 
@@ -42,7 +33,7 @@ export interface InjectOptions extends InjectorOption {
 }
 
 /** Options of `injectJob`. */
-export interface InjectJobOptions<E = None> extends FollowOptions<E>, InjectOptions {}
+export interface InjectJobOptions<E = None> extends FollowOptions<E>, ClientOption, InjectOptions {}
 
 /** Options of `injectJobEvents`. */
 export interface InjectJobEventsOptions extends ListOptions, InjectOptions {}
@@ -95,12 +86,7 @@ function contextOf(options: ClientOption & InjectorOption): { injector: Injector
 }
 
 /** A source as a signal: followed from the first rendering on, never on a server, until the injector is destroyed. */
-function injectSource<S>(
-  make: MakeSource<S>,
-  { injector, client }: ReturnType<typeof contextOf>,
-  id: JobId,
-  enabled?: InjectOptions['enabled']
-): [Signal<S>, Signal<string | undefined>] {
+function injectSource<S>(make: MakeSource<S>, { injector, client }: ReturnType<typeof contextOf>, id: JobId, enabled?: InjectOptions['enabled']): Signal<S> {
   const changes = signal(0)
   const source = make(client, () => changes.update((count) => count + 1))
   const wanted = computed(() => ((enabled?.() ?? true) ? (id() ?? undefined) : undefined))
@@ -112,11 +98,10 @@ function injectSource<S>(
     { injector }
   )
   injector.get(DestroyRef).onDestroy(() => source.follow(undefined))
-  const shown = computed(() => {
+  return computed(() => {
     changes()
     return source.read(wanted())
   })
-  return [shown, wanted]
 }
 
 /**
@@ -127,9 +112,8 @@ function injectSource<S>(
  * @throws JobtailError `bad-request` for an id that is no job id or an `initial` that is no snapshot
  */
 export function injectJob<E extends object = None>(id: JobId, options: InjectJobOptions<E> = {}): InjectedJob<E> {
-  const context = contextOf(options)
-  const [state, wanted] = injectSource(jobSource<E>(options), context, id, options.enabled)
-  const field = <Name extends keyof JobState<E>>(name: Name): Signal<JobState<E>[Name]> => computed(() => state()[name])
+  const state = injectSource(jobSource<E>(options), contextOf(options), id, options.enabled)
+  const field = <Name extends keyof FollowedJob<E>>(name: Name): Signal<FollowedJob<E>[Name]> => computed(() => state()[name])
   return {
     state,
     status: field('status'),
@@ -137,8 +121,8 @@ export function injectJob<E extends object = None>(id: JobId, options: InjectJob
     result: field('result'),
     error: field('error'),
     connection: field('connection'),
-    isPending: computed(() => isPending(wanted(), state())),
-    cancel: () => cancelJob(context.client, untracked(wanted))
+    isPending: field('isPending'),
+    cancel: () => untracked(state).cancel()
   }
 }
 
@@ -150,11 +134,14 @@ export function injectJob<E extends object = None>(id: JobId, options: InjectJob
  * @throws JobtailError `bad-request` for an id that is no job id, or another limit than those above
  */
 export const injectJobEvents = <E extends object = None>(id: JobId, options: InjectJobEventsOptions = {}): Signal<readonly JobEvent<E>[]> =>
-  injectSource(eventsSource<E>(options), contextOf(options), id, options.enabled)[0]
+  injectSource(eventsSource<E>(options), contextOf(options), id, options.enabled)
+
+/** The jobs of `Client.jobs()`: those that this browser has started or followed and that have not ended as far as is known. Empty on a server. */
+export const injectJobs = (options: InjectClientOptions = {}): Signal<readonly KnownJob[]> => injectSource(jobsSource, contextOf(options), () => '')
 
 /** Starts jobs, for a button or a form. Follow the job that it starts with `injectJob(jobId)`. */
 export function injectStartJob(options: InjectClientOptions = {}): InjectedStart {
-  const state = signal(notStarted)
+  const state = signal(IDLE)
   const starter = createStarter(contextOf(options).client, (next) => state.set(next))
   return { ...starter, jobId: computed(() => state().jobId), isPending: computed(() => state().isPending), error: computed(() => state().error) }
 }

@@ -79,7 +79,7 @@ export function createClient(options: ClientSetup): Client {
   }
 
   // as: the type parameters say what the application sends, and TypeScript doesn't see the computed key
-  const client = { subscribe, start, job, jobs: () => known.list, forget: known.forget, close, [dispose]: close } as unknown as Client
+  const client = { url: `${settings.url}`, subscribe, start, job, jobs: () => known.list, forget: known.forget, close, [dispose]: close } as unknown as Client
   return client
 }
 

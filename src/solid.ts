@@ -1,19 +1,10 @@
 /** `jobtail/solid`: follows and starts jobs in components of Solid. */
 
 import { type Accessor, type Context, createContext, createEffect, createMemo, createSignal, onCleanup, untrack, useContext } from 'solid-js'
-import {
-  type ClientOption,
-  cancelJob,
-  eventsSource,
-  type FollowOptions,
-  isPending,
-  jobSource,
-  type ListOptions,
-  type MakeSource,
-  type None
-} from './binding/source.ts'
-import { createStarter, notStarted, type Starter, type StartState } from './binding/starter.ts'
-import { type Client, type JobEvent, type JobState, sharedClient } from './index.ts'
+import type { FollowedJob, FollowOptions, None } from './binding/job-store.ts'
+import { type ClientOption, eventsSource, jobSource, jobsSource, type ListOptions, type MakeSource } from './binding/source.ts'
+import { createStarter, IDLE, type Starter, type StartState } from './binding/starter.ts'
+import { type Client, type JobEvent, type KnownJob, sharedClient } from './index.ts'
 
 /** The client for everything below: `<JobtailContext.Provider value={client}>`. */
 export const JobtailContext: Context<Client | undefined> = createContext<Client>()
@@ -31,22 +22,10 @@ export interface EnabledOption {
 }
 
 /** Options of `createJob`. */
-export interface CreateJobOptions<E = None> extends FollowOptions<E>, EnabledOption {}
+export interface CreateJobOptions<E = None> extends FollowOptions<E>, ClientOption, EnabledOption {}
 
 /** Options of `createJobEvents`. */
 export interface CreateJobEventsOptions extends ListOptions, EnabledOption {}
-
-/** What `createJob` returns: an accessor of the job's state. */
-export interface JobAccessor<E = None> {
-  (): JobState<E>
-  /** Whether the job's end is still awaited: false without a job, after its end, and where following it has failed for good. */
-  isPending(): boolean
-  /**
-   * Asks the server to cancel the job. Resolves once the server has accepted it; `status` changes with the job's terminal event.
-   * @throws JobtailError as `Job.cancel` does; `bad-request` without a job
-   */
-  cancel(): Promise<void>
-}
 
 /** What `createStartJob` returns: an accessor of how the latest start stands, and functions. */
 export interface StartJobAccessor extends Starter {
@@ -59,7 +38,7 @@ const clientOf = (given: Client | undefined): Client => given ?? useContext(Jobt
 const current = <T>(given: T | Accessor<T>): T => (given instanceof Function ? given() : given)
 
 /** A source as an accessor: followed from the mounting on to the owner's end. */
-function createFollowed<S>(make: MakeSource<S>, client: Client, id: JobId, enabled?: EnabledOption['enabled']): [Accessor<S>, Accessor<string | undefined>] {
+function createFollowed<S>(make: MakeSource<S>, client: Client, id: JobId, enabled?: EnabledOption['enabled']): Accessor<S> {
   const [changes, changed] = createSignal(undefined, { equals: false })
   const source = make(client, changed)
   const wanted = createMemo(() => ((current(enabled) ?? true) ? (current(id) ?? undefined) : undefined))
@@ -68,25 +47,22 @@ function createFollowed<S>(make: MakeSource<S>, client: Client, id: JobId, enabl
     untrack(() => source.follow(jobId))
   })
   onCleanup(() => source.follow(undefined))
-  const shown = createMemo(() => {
+  return createMemo(() => {
     changes()
     return source.read(wanted())
   })
-  return [shown, wanted]
 }
 
 /**
  * Follows a job from the mounting of its component to its end. All components that follow a job with the same client share one connection. The component's end
  * doesn't cancel the job. A server that renders the component makes no request.
  *
+ * @returns an accessor of the job's state, with `isPending` and `cancel`
  * @param id - the job's id; null, undefined: none yet
  * @throws JobtailError `bad-request` for an id that is no job id or an `initial` that is no snapshot
  */
-export function createJob<E extends object = None>(id: JobId, options: CreateJobOptions<E> = {}): JobAccessor<E> {
-  const client = clientOf(options.client)
-  const [state, wanted] = createFollowed(jobSource<E>(options), client, id, options.enabled)
-  return Object.assign(() => state(), { isPending: () => isPending(wanted(), state()), cancel: () => cancelJob(client, untrack(wanted)) })
-}
+export const createJob = <E extends object = None>(id: JobId, options: CreateJobOptions<E> = {}): Accessor<FollowedJob<E>> =>
+  createFollowed(jobSource<E>(options), clientOf(options.client), id, options.enabled)
 
 /**
  * The job's latest events, oldest first: those that the server retains, then each new one. Frozen, and the same list until there is another event. Why there
@@ -96,10 +72,13 @@ export function createJob<E extends object = None>(id: JobId, options: CreateJob
  * @throws JobtailError `bad-request` for an id that is no job id, or another limit than those above
  */
 export const createJobEvents = <E extends object = None>(id: JobId, options: CreateJobEventsOptions = {}): Accessor<readonly JobEvent<E>[]> =>
-  createFollowed(eventsSource<E>(options), clientOf(options.client), id, options.enabled)[0]
+  createFollowed(eventsSource<E>(options), clientOf(options.client), id, options.enabled)
+
+/** The jobs of `Client.jobs()`: those that this browser has started or followed and that have not ended as far as is known. Empty on a server. */
+export const createJobs = (options: ClientOption = {}): Accessor<readonly KnownJob[]> => createFollowed(jobsSource, clientOf(options.client), '')
 
 /** Starts jobs, for a button or a form. Follow the job that it starts with `createJob(() => starting().jobId)`. */
 export function createStartJob(options: ClientOption = {}): StartJobAccessor {
-  const [state, setState] = createSignal(notStarted)
+  const [state, setState] = createSignal(IDLE)
   return Object.assign(() => state(), createStarter(clientOf(options.client), setState))
 }

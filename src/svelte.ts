@@ -3,19 +3,10 @@
 import { getContext, onMount, setContext, untrack } from 'svelte'
 import { createSubscriber } from 'svelte/reactivity'
 import { toStore } from 'svelte/store'
-import {
-  type ClientOption,
-  cancelJob,
-  eventsSource,
-  type FollowOptions,
-  isPending,
-  jobSource,
-  type ListOptions,
-  type MakeSource,
-  type None
-} from './binding/source.ts'
-import { createStarter, notStarted, type Starter, type StartState } from './binding/starter.ts'
-import { type Client, type JobEvent, type JobState, sharedClient } from './index.ts'
+import type { FollowOptions, None } from './binding/job-store.ts'
+import { type ClientOption, eventsSource, jobSource, jobsSource, type ListOptions, type MakeSource } from './binding/source.ts'
+import { createStarter, IDLE, type Starter, type StartState } from './binding/starter.ts'
+import { type Client, type JobEvent, type JobState, type KnownJob, sharedClient } from './index.ts'
 
 const KEY = Symbol('jobtail')
 
@@ -35,7 +26,7 @@ export interface EnabledOption {
 export type JobId = string | null | undefined | (() => string | null | undefined)
 
 /** Options of `useJob`. */
-export interface UseJobOptions<E = None> extends FollowOptions<E>, EnabledOption {}
+export interface UseJobOptions<E = None> extends FollowOptions<E>, ClientOption, EnabledOption {}
 
 /** Options of `useJobEvents`. */
 export interface UseJobEventsOptions extends ListOptions, EnabledOption {}
@@ -81,7 +72,7 @@ function createSignal(): { track: () => void; changed: () => void } {
 }
 
 /** A source as a getter: followed from the component's mounting to its end. */
-function useSource<S>(make: MakeSource<S>, client: Client, id: JobId, enabled?: EnabledOption['enabled']): { read: () => S; wanted: () => string | undefined } {
+function useSource<S>(make: MakeSource<S>, client: Client, id: JobId, enabled?: EnabledOption['enabled']): () => S {
   const { track, changed } = createSignal()
   const source = make(client, changed)
   const wanted = (): string | undefined => ((current(enabled) ?? true) ? (current(id) ?? undefined) : undefined)
@@ -94,11 +85,10 @@ function useSource<S>(make: MakeSource<S>, client: Client, id: JobId, enabled?: 
       source.follow(undefined)
     }
   })
-  const read = (): S => {
+  return () => {
     track()
     return source.read(wanted())
   }
-  return { read, wanted }
 }
 
 /**
@@ -109,8 +99,7 @@ function useSource<S>(make: MakeSource<S>, client: Client, id: JobId, enabled?: 
  * @throws JobtailError `bad-request` for an id that is no job id or an `initial` that is no snapshot
  */
 export function useJob<E extends object = None>(id: JobId, options: UseJobOptions<E> = {}): UseJob<E> {
-  const client = clientOf(options.client)
-  const { read, wanted } = useSource(jobSource<E>(options), client, id, options.enabled)
+  const read = useSource(jobSource<E>(options), clientOf(options.client), id, options.enabled)
   return {
     get state() {
       return read()
@@ -131,9 +120,9 @@ export function useJob<E extends object = None>(id: JobId, options: UseJobOption
       return read().connection
     },
     get isPending() {
-      return isPending(wanted(), read())
+      return read().isPending
     },
-    cancel: () => cancelJob(client, wanted())
+    cancel: () => read().cancel()
   }
 }
 
@@ -157,11 +146,14 @@ const currentOf = <T>(read: () => T): Current<T> => ({
  * @throws JobtailError `bad-request` for an id that is no job id, or another limit than those above
  */
 export const useJobEvents = <E extends object = None>(id: JobId, options: UseJobEventsOptions = {}): Current<readonly JobEvent<E>[]> =>
-  currentOf(useSource(eventsSource<E>(options), clientOf(options.client), id, options.enabled).read)
+  currentOf(useSource(eventsSource<E>(options), clientOf(options.client), id, options.enabled))
+
+/** The jobs of `Client.jobs()`: those that this browser has started or followed and that have not ended as far as is known. Empty on a server. */
+export const useJobs = (options: ClientOption = {}): Current<readonly KnownJob[]> => currentOf(useSource(jobsSource, clientOf(options.client), ''))
 
 /** Starts jobs, for a button or a form. Follow the job that it starts with `useJob(() => starter.jobId)`. */
 export function useStartJob(options: ClientOption = {}): UseStartJob {
-  let state = notStarted
+  let state = IDLE
   const { track, changed } = createSignal()
   const starter = createStarter(clientOf(options.client), (next) => {
     state = next

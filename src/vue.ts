@@ -14,19 +14,10 @@ import {
   toValue,
   watch
 } from 'vue'
-import {
-  type ClientOption,
-  cancelJob,
-  eventsSource,
-  type FollowOptions,
-  isPending,
-  jobSource,
-  type ListOptions,
-  type MakeSource,
-  type None
-} from './binding/source.ts'
-import { createStarter, notStarted, type Starter, type StartState } from './binding/starter.ts'
-import { type Client, type JobEvent, type JobState, sharedClient } from './index.ts'
+import type { FollowedJob, FollowOptions, None } from './binding/job-store.ts'
+import { type ClientOption, eventsSource, jobSource, jobsSource, type ListOptions, type MakeSource } from './binding/source.ts'
+import { createStarter, IDLE, type Starter, type StartState } from './binding/starter.ts'
+import { type Client, type JobEvent, type JobState, type KnownJob, sharedClient } from './index.ts'
 
 /** The key of the client for everything below: `app.provide(jobtailKey, client)`, or `provide(jobtailKey, client)` in a component. */
 export const jobtailKey: InjectionKey<Client> = Symbol('jobtail')
@@ -44,7 +35,7 @@ export interface EnabledOption {
 }
 
 /** Options of `useJob`. */
-export interface UseJobOptions<E = None> extends FollowOptions<E>, EnabledOption {}
+export interface UseJobOptions<E = None> extends FollowOptions<E>, ClientOption, EnabledOption {}
 
 /** Options of `useJobEvents`. */
 export interface UseJobEventsOptions extends ListOptions, EnabledOption {}
@@ -87,25 +78,24 @@ export type { ClientOption, FollowOptions, ListOptions, Starter, StartState }
 const clientOf = (given: Client | undefined): Client => given ?? (hasInjectionContext() ? inject(jobtailKey, undefined) : undefined) ?? sharedClient()
 
 /** A source as a ref: followed from the component's mounting on, outside of a component at once, until its scope ends. */
-function useSource<S>(make: MakeSource<S>, client: Client, id: JobId, enabled?: EnabledOption['enabled']): [ComputedRef<S>, ComputedRef<string | undefined>] {
+function useSource<S>(make: MakeSource<S>, client: Client, id: JobId, enabled?: EnabledOption['enabled']): ComputedRef<S> {
   const changes = shallowRef(0)
   const source = make(client, () => {
     changes.value += 1
   })
   const wanted = computed(() => ((toValue(enabled) ?? true) ? (toValue(id) ?? undefined) : undefined))
-  const isInComponent = getCurrentInstance() !== null
-  const isMounted = shallowRef(!isInComponent && typeof window !== 'undefined')
-  if (isInComponent)
-    onMounted(() => {
-      isMounted.value = true
-    })
+  const isMounted = shallowRef(false)
+  const begin = (): void => {
+    isMounted.value = true
+  }
+  if (getCurrentInstance()) onMounted(begin)
+  else if (typeof window !== 'undefined') begin()
   watch(() => (isMounted.value ? wanted.value : undefined), source.follow, { immediate: true })
   onScopeDispose(() => source.follow(undefined))
-  const shown = computed(() => {
+  return computed(() => {
     changes.value
     return source.read(wanted.value)
   })
-  return [shown, wanted]
 }
 
 /**
@@ -116,9 +106,8 @@ function useSource<S>(make: MakeSource<S>, client: Client, id: JobId, enabled?: 
  * @throws JobtailError `bad-request` for an id that is no job id or an `initial` that is no snapshot
  */
 export function useJob<E extends object = None>(id: JobId, options: UseJobOptions<E> = {}): UseJob<E> {
-  const client = clientOf(options.client)
-  const [state, wanted] = useSource(jobSource<E>(options), client, id, options.enabled)
-  const field = <Name extends keyof JobState<E>>(name: Name): ComputedRef<JobState<E>[Name]> => computed(() => state.value[name])
+  const state = useSource(jobSource<E>(options), clientOf(options.client), id, options.enabled)
+  const field = <Name extends keyof FollowedJob<E>>(name: Name): ComputedRef<FollowedJob<E>[Name]> => computed(() => state.value[name])
   return {
     state,
     status: field('status'),
@@ -126,8 +115,8 @@ export function useJob<E extends object = None>(id: JobId, options: UseJobOption
     result: field('result'),
     error: field('error'),
     connection: field('connection'),
-    isPending: computed(() => isPending(wanted.value, state.value)),
-    cancel: () => cancelJob(client, wanted.value)
+    isPending: field('isPending'),
+    cancel: () => state.value.cancel()
   }
 }
 
@@ -139,11 +128,14 @@ export function useJob<E extends object = None>(id: JobId, options: UseJobOption
  * @throws JobtailError `bad-request` for an id that is no job id, or another limit than those above
  */
 export const useJobEvents = <E extends object = None>(id: JobId, options: UseJobEventsOptions = {}): ComputedRef<readonly JobEvent<E>[]> =>
-  useSource(eventsSource<E>(options), clientOf(options.client), id, options.enabled)[0]
+  useSource(eventsSource<E>(options), clientOf(options.client), id, options.enabled)
+
+/** The jobs of `Client.jobs()`: those that this browser has started or followed and that have not ended as far as is known. Empty on a server. */
+export const useJobs = (options: ClientOption = {}): ComputedRef<readonly KnownJob[]> => useSource(jobsSource, clientOf(options.client), '')
 
 /** Starts jobs, for a button or a form. Follow the job that it starts with `useJob(jobId)`. */
 export function useStartJob(options: ClientOption = {}): UseStartJob {
-  const state = shallowRef(notStarted)
+  const state = shallowRef(IDLE)
   const starter = createStarter(clientOf(options.client), (next) => {
     state.value = next
   })

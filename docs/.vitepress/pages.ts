@@ -6,11 +6,18 @@ const page = (text: string, file: string): DefaultTheme.SidebarItem => ({ text, 
 const start = [page('The page', 'start/page'), page('The server', 'start/server'), page('React', 'start/react'), page('A script tag', 'start/script-tag')]
 
 const using = [
+  page('Vue', 'guides/vue'),
+  page('Svelte', 'guides/svelte'),
+  page('Solid', 'guides/solid'),
+  page('Angular', 'guides/angular'),
   page('Progress in the page', 'guides/progress-ui'),
   page('A progress bar by one tag', 'guides/element'),
   page('Start, leave, cancel, come back', 'guides/start-and-resume'),
+  page('When the page isn’t looked at', 'guides/away'),
   page('Errors and what to show', 'guides/errors'),
   page('Authentication', 'guides/authentication'),
+  page('TanStack Query', 'guides/tanstack'),
+  page('RxJS', 'guides/rxjs'),
   page('Testing your app', 'guides/testing'),
   page('Moving from something else', 'guides/migrating'),
   page('When not to use it', 'guides/when-not')
@@ -21,6 +28,7 @@ const running = [
   page('Dev proxies: Vite and Next', 'guides/dev-proxies'),
   page('Several nodes and Redis', 'guides/several-nodes'),
   page('BullMQ', 'guides/bullmq'),
+  page('Connect and gRPC-Web', 'guides/connect'),
   page('Workers that die', 'guides/lost-workers'),
   page('Another backend', 'guides/backends')
 ]
@@ -32,10 +40,21 @@ const reference = [
   page('jobtail/explain', 'reference/jobtail/explain'),
   page('jobtail/element', 'reference/jobtail/element'),
   page('jobtail/backends', 'reference/jobtail/backends'),
+  page('jobtail/react', 'reference/jobtail/react'),
+  page('jobtail/vue', 'reference/jobtail/vue'),
+  page('jobtail/svelte', 'reference/jobtail/svelte'),
+  page('jobtail/solid', 'reference/jobtail/solid'),
+  page('jobtail/angular', 'reference/jobtail/angular'),
+  page('jobtail/connect', 'reference/jobtail/connect'),
+  page('jobtail/tanstack', 'reference/jobtail/tanstack'),
+  page('jobtail/rxjs', 'reference/jobtail/rxjs'),
+  page('jobtail/iterators', 'reference/jobtail/iterators'),
+  page('jobtail/away', 'reference/jobtail/away'),
   page('jobtail/server', 'reference/jobtail/server'),
   page('jobtail/server/fetch', 'reference/jobtail/server/fetch'),
   page('jobtail/server/redis', 'reference/jobtail/server/redis'),
   page('jobtail/server/bullmq', 'reference/jobtail/server/bullmq'),
+  page('jobtail/server/connect', 'reference/jobtail/server/connect'),
   page('jobtail/testing', 'reference/jobtail/testing')
 ]
 

@@ -1,47 +1,43 @@
-/** How often components are updated. */
+/** What a component shows, and how often it is told of changes. */
 
 /** Registers a listener, and returns a function that removes it. */
 export type Subscribe = (listener: () => void) => () => void
 
-/** Those that are called in the next animation frame: all in one task, after which a framework updates what they have changed, once. */
+/** What a component shows: functions that stay the same, as React's `useSyncExternalStore` takes them. */
+export interface Store<S> {
+  /** The same object until something changes. */
+  state(): S
+  /** What a server shows, and so the first render in the page. The state may be further by then. */
+  atServer(): S
+  readonly subscribe: Subscribe
+}
+
+/** Those that are called in the next animation frame: all in one task, after which a framework renders what they have changed, once. */
 const waiting = new Set<() => void>()
 let frame = 0
 
 function flush(): void {
   frame = 0
-  for (const listener of [...waiting]) {
-    if (!waiting.delete(listener)) continue // removed by one before it
-    try {
-      listener()
-    } catch (error) {
-      reportError(error)
-    }
-  }
+  // Each by itself, so that one that throws doesn't stop the others; and all before what frameworks render, which they do later.
+  for (const listener of waiting) queueMicrotask(listener)
+  waiting.clear()
 }
 
 /**
- * Passes changes on at most once per animation frame: a job may have a thousand a second, and a framework renders each. A hidden page has no frames, and its
- * title may show the progress: there, and where `isUrgent` says so, a change is passed on at once.
+ * Passes changes on to a listener of one's own, at most once per animation frame: a job may have a thousand changes a second, and a framework renders each. A
+ * page that is hidden has no frames, and its title may show the progress: it is told at once.
  */
-export function eachFrame(subscribe: Subscribe, listener: () => void, isUrgent: () => boolean = () => false): () => void {
-  const own = (): void => listener() // the same function, registered twice, is called twice
-  const forget = (): void => {
-    waiting.delete(own)
+export function eachFrame(subscribe: Subscribe, listener: () => void): () => void {
+  const leave = subscribe(() => {
+    if (globalThis.document?.hidden !== false) return listener()
+    waiting.add(listener)
+    frame ||= requestAnimationFrame(flush)
+  })
+  return () => {
+    leave()
+    waiting.delete(listener)
     if (waiting.size > 0) return
     cancelAnimationFrame(frame)
     frame = 0
-  }
-  const leave = subscribe(() => {
-    if (isUrgent() || document.hidden) {
-      forget()
-      listener()
-    } else {
-      waiting.add(own)
-      frame ||= requestAnimationFrame(flush)
-    }
-  })
-  return () => {
-    forget()
-    leave()
   }
 }

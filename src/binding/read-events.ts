@@ -1,36 +1,37 @@
 /** One component's reading of a job's events. */
 
-import type { Client, JobEvent, JobState } from '../index.ts'
+import type { Client, JobEvent } from '../index.ts'
 
-/** Where a component is in a job's events. It outlives a component that is hidden, and an effect that runs again. */
+/** Where a component is in a job's events. It outlives the component's being hidden, and an effect that runs again. */
 export interface Place {
   /** The id of the last event that was handled, at first where to begin; `undefined`: the oldest event that the server retains. */
-  after: string | undefined
-  /** Whether the end was handled. */
-  hasEnded: boolean
+  after?: string | undefined
+  /** Whether the terminal event was handled. */
+  isAtEnd?: boolean
 }
 
-interface Handlers<E> {
-  /** Gets each event once, in order. */
-  event(event: JobEvent<E>): void
-  /** Called once, after the terminal event. */
-  end?(state: JobState<E>): void
-  /** Called where delivery has failed for good. */
-  fail?(error: unknown): void
-}
-
-/** Reads on from this place. Returns a function that stops at once. */
-export function readEvents<E extends object>(client: Client, id: string, place: Place, handlers: Handlers<E>): (() => void) | undefined {
-  if (place.hasEnded) return undefined
+/**
+ * Reads on from this place, each event once, in order. Returns a function that stops it at once; then nothing is called any more.
+ * `onEnd`: after the terminal event, or with an error where delivery has failed for good.
+ */
+export function readEvents<E extends object>(
+  client: Client,
+  id: string,
+  place: Place,
+  onEvent: (event: JobEvent<E>) => void,
+  onEnd?: (error?: unknown) => void
+): (() => void) | undefined {
+  if (place.isAtEnd) return undefined
   const subscription = client.subscribe<E>(id, { after: place.after })
   let isWanted = true
   const read = async (): Promise<void> => {
-    for await (const event of subscription) handlers.event(event)
-    if (!isWanted) return
-    place.hasEnded = true
-    handlers.end?.(subscription.state)
+    for await (const event of subscription) onEvent(event)
+    place.isAtEnd = isWanted
   }
-  read().catch((error: unknown) => isWanted && handlers.fail?.(error))
+  const stopped = (error?: unknown): void => {
+    if (isWanted) onEnd?.(error)
+  }
+  read().then(stopped, stopped)
   return () => {
     isWanted = false
     place.after = subscription.state.lastEventId ?? place.after

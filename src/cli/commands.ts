@@ -9,6 +9,7 @@ import type { CommandContext } from './command-context.ts'
 import { cancelJob } from './commands/cancel-job.ts'
 import { checkServer } from './commands/check-server.ts'
 import { completionScript } from './commands/completion.ts'
+import { examineNetwork } from './commands/examine-network.ts'
 import { followJob } from './commands/follow-job.ts'
 import { getJob } from './commands/get-job.ts'
 import { startJob } from './commands/start-job.ts'
@@ -53,6 +54,8 @@ async function execute(command: Command, context: CommandContext): Promise<numbe
       return getJob(command, context)
     case 'check':
       return checkServer(command, context)
+    case 'doctor':
+      return examineNetwork(command, context)
     default:
       return command satisfies never
   }

@@ -7,7 +7,6 @@ import { cancelJob, readSnapshot, startJob } from './connect/unary.ts'
 import { partsOf } from './core.ts'
 import type { JobServer, NodeRequest, Source } from './types.ts'
 
-export { JobService } from '../connect/jobtail/v1/jobs_pb.ts'
 export type { NodeRequest } from './types.ts'
 
 /** Options of `connectNodeAdapter`, `expressConnectMiddleware` and `fastifyConnectPlugin`. */

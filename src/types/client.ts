@@ -69,6 +69,8 @@ export interface StartOptions extends SubscribeOptions {
 
 /** Follows and starts the jobs at one base URL. Its subscriptions share one connection as far as the server allows. */
 export interface Client extends Disposable {
+  /** The option `url`, as it was given. */
+  readonly url: string
   /**
    * Follows a job. No request is made before somebody reads.
    * @throws JobtailError `bad-request`, synchronously, for an invalid option or job id

@@ -121,8 +121,7 @@ export async function startAiSdk(): Promise<AiSdkServer> {
     async close() {
       server.closeAllConnections()
       server.close()
-      publisher.destroy()
-      subscriber.destroy()
+      await Promise.all([publisher.close(), subscriber.close()]) // once what they have sent is answered
       await redis.remove()
     }
   }

@@ -56,6 +56,25 @@ describe.skipIf(!redisPath)('aiSdk, for real', () => {
     ])
   })
 
+  test('transient chunks are replayed as well, so counting holds after a reload', async () => {
+    const { id, chat, seen, done } = await started()
+    chat.write({ type: 'data-progress', data: { ratio: 0.5 }, transient: true }, { type: 'text-start', id: 't' }, delta(1))
+    await vi.waitFor(() => expect(seen).toHaveLength(4))
+    const rest: JobEvent[] = []
+    const over = (async () => {
+      for await (const event of clientOf(aiSdk(), server.url).subscribe(id, { after: seen[2]?.id })) rest.push(event)
+    })()
+    await vi.waitFor(() => expect(rest).toHaveLength(1)) // the server keeps nothing of a chat that has ended
+    chat.write({ type: 'finish', finishReason: 'stop' })
+    await chat.end()
+    await over
+    expect(rest.map(({ seq, type }) => [seq, type])).toEqual([
+      [4, 'output'],
+      [5, 'succeeded']
+    ])
+    await done
+  })
+
   test('an exception fails the job, and the [DONE] after it is no success', async () => {
     const { chat, done } = await started()
     chat.write(new Error('a secret'))

@@ -100,6 +100,15 @@ describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => 
     expect(brief(events).at(-1)).toEqual(['cancelled', {}])
   })
 
+  test('the cancel of a run that is over changes nothing', async () => {
+    const { id, tell } = await server.run()
+    tell({ end: 1 })
+    const { job, events, done } = follow(id)
+    await done
+    await job.cancel()
+    expect((await eventsOf(langGraph(), server.url, { job: id })).map(({ type }) => type)).toEqual(events.map(({ type }) => type))
+  })
+
   test('two readers from the start on each receive everything, since both send a cursor', async () => {
     const { id, tell } = await server.run()
     const readers = [follow(id), follow(id)]
@@ -107,6 +116,10 @@ describe.skipIf(!peer.find())('langGraph, for real', { timeout: 60_000 }, () => 
     tell({ end: 1 })
     await Promise.all(readers.map(({ done }) => done))
     for (const { events } of readers) expect(events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6])
+  })
+
+  test('an id that no run can have is refused', async () => {
+    await expect(eventsOf(langGraph(), server.url, { job: 'no/uuid', retry: { attempts: 2, baseMs: 1 } })).rejects.toMatchObject({ code: 'bad-request' })
   })
 
   test('a run that never existed is an unknown job, though its stream answers 200', async () => {

@@ -3,7 +3,7 @@
 import { expect } from 'vitest'
 import type { Faults } from '../../demo/proxy.ts'
 import type { JobState } from '../../src/index.ts'
-import { leftovers } from './leftovers.ts'
+import { watchPage } from './page-resources.ts'
 import type { Rule } from './rules.ts'
 
 const both = (opening: Faults['http']): Partial<Faults> => ({ webSocket: opening, http: opening, stalled: false })
@@ -23,6 +23,7 @@ export const leavingRules: readonly Rule[] = [
   [
     'unmounted in any phase it leaves nothing, and changes nothing later',
     async ({ stage, shown, mount }) => {
+      const leftovers = watchPage()
       // What the framework itself leaves, such as a listener for every click of the document.
       ;(await mount({ id: null })).unmount()
       await expect.poll(leftovers).toMatchObject({ timers: 0, frames: 0 })
@@ -50,21 +51,24 @@ export const leavingRules: readonly Rule[] = [
   ],
   [
     'leaving is not stopping, and stopping works after a reload',
-    async ({ stage, texts, press, started, client, mount }) => {
+    async ({ stage, texts, press, started, known, client, mount }) => {
       const starting = await mount({ id: null, input: { report: 'yearly' } })
       press('Start')
       press('Start')
       await expect.poll(started).not.toMatch(/^$|starting/)
       const id = started()
       expect((await stage.counts()).arrived.start).toBe(1)
+      await expect.poll(known).toBe(id)
       starting.unmount()
       expect(await client.job(id).state).toMatchObject({ status: 'unknown' })
       const ends: string[] = []
       await mount({ id, onEnd: ({ status }) => ends.push(status) })
       await expect.poll(texts).toEqual(['running -'])
+      await expect.poll(known).toBe(id)
       press('Cancel')
       await expect.poll(texts).toEqual(['cancelled -'])
       await expect.poll(() => ends).toEqual(['cancelled'])
+      await expect.poll(known).toBe('')
     }
   ],
   [
@@ -116,7 +120,7 @@ export const leavingRules: readonly Rule[] = [
     async ({ mount }) => {
       await expect(mount({ limit: 0.5 })).rejects.toMatchObject({
         code: 'bad-request',
-        message: expect.stringMatching(/^limit: expected an integer from 1, or Infinity, got 0.5/)
+        message: expect.stringMatching(/^limit: expected a number from 1, got 0.5/)
       })
     }
   ],

@@ -5,5 +5,11 @@ import vue from '@vitejs/plugin-vue'
 import type { PluginOption } from 'vite'
 import solid from 'vite-plugin-solid'
 
-/** Other files with JSX are React's. */
-export const plugins = (): PluginOption[] => [vue(), svelte({ configFile: false }), solid({ include: '**/solid/**', ssr: true })]
+/** For each framework that has a compiler of its own. Other files with JSX than Solid's are React's. */
+export const compilers = {
+  vue: (): PluginOption => vue(),
+  svelte: (): PluginOption => svelte({ configFile: false }),
+  solid: (): PluginOption => solid({ include: '**/solid/**', ssr: true })
+}
+
+export const plugins = (): PluginOption[] => Object.values(compilers).map((make) => make())

@@ -13,6 +13,8 @@ export interface Scene {
   element: HTMLElement
   /** What the cards have rendered. */
   shown: JobState[]
+  /** What of the card's props the scene gives. */
+  props: CardProps
   /** Mounts cards, which are unmounted at the end of the test. */
   mount(props: Partial<CardProps>): Promise<Mounted>
   /** What the cards show now. */
@@ -20,31 +22,34 @@ export interface Scene {
   /** What the first card shows of its start, and of its events. */
   started(): string
   listed(): string
+  /** The jobs that it knows. */
+  known(): string
   press(button: 'Start' | 'Cancel'): void
 }
 
 export async function createScene(framework: Framework): Promise<Scene> {
   const stage = await createStage()
-  const client = createClient({ url: stage.url, memory: false, retry: { baseMs: 20, maxMs: 200 } })
-  const element = document.body.appendChild(document.createElement('job-cards'))
+  const client = createClient({ url: stage.url, memory: false, jobStorage: false, retry: { baseMs: 20, maxMs: 200 } })
+  const element = document.body.appendChild(document.createElement('main'))
   onTestFinished(() => {
     client.close()
     element.remove()
   })
   const shown: JobState[] = []
+  const show = (state: JobState): string => {
+    shown.push(state)
+    return textOf(state)
+  }
+  const props: CardProps = { id: '42', show }
   return {
     framework,
     stage,
     client,
     element,
     shown,
-    async mount(props) {
-      const place = element.appendChild(document.createElement('div'))
-      const show = (state: JobState): string => {
-        shown.push(state)
-        return textOf(state)
-      }
-      const mounted = await framework.mount(place, client, { id: '42', show, ...props })
+    props,
+    async mount(change) {
+      const mounted = await framework.mount(element.appendChild(document.createElement('div')), client, { ...props, ...change })
       let isMounted = true
       const unmount = (): void => {
         if (isMounted) mounted.unmount()
@@ -54,6 +59,7 @@ export async function createScene(framework: Framework): Promise<Scene> {
       return { ...mounted, unmount }
     },
     texts: () => [...element.querySelectorAll('output')].map(({ textContent }) => textContent),
+    known: () => element.querySelector('kbd')?.textContent?.trim() ?? '',
     started: () => element.querySelector('samp')?.textContent ?? '',
     listed: () => element.querySelector('pre')?.textContent?.trim() ?? '',
     press: (button) => [...element.querySelectorAll('button')].find(({ textContent }) => textContent?.trim() === button)?.click()

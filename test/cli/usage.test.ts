@@ -42,7 +42,7 @@ describe('help', () => {
 
 test.each([
   [['http://host/jobs/42', 'http://host/jobs/43'], 'expected one URL, got 2 arguments'],
-  [['stat', 'http://host/jobs/42'], 'expected the URL of a job or one of follow, start, cancel, get, check, completion, got stat'],
+  [['stat', 'http://host/jobs/42'], 'expected the URL of a job or one of follow, start, cancel, get, check, doctor, completion, got stat'],
   [['get'], 'get: expected one URL, got none'],
   [['get', 'http://host/jobs/42', '--after', 'tail'], '--after is no option of get'],
   [['http://host/jobs/42', '--timeout', 'soon'], '--timeout: expected a number of seconds, or a number with s, m or h'],
@@ -54,6 +54,8 @@ test.each([
   [['localhost:8123'], 'expected the URL of a job, {base}/{id}'],
   [['localhost:99999/jobs/1'], 'expected an http: or https: URL, got localhost:99999/jobs/1'],
   [['ws://host/jobs/1'], 'expected an http: or https: URL'],
+  [['doctor', 'http://host/jobs/1', '--data', '{}'], '--data: expected together with --start'],
+  [['doctor', 'http://host/jobs/1', '--watch', '2h'], '--watch: expected a number of seconds'],
   [['completion', 'csh'], 'expected one of bash, zsh, fish, got csh'],
   [['check', 'http://host/jobs', '--skip', 'nonsense'], '--skip: expected the id of a clause'],
   [['check', 'http://host/jobs', '--reporter', 'tap'], '--reporter: expected one of text, json, junit, github, got tap'],

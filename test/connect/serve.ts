@@ -50,3 +50,10 @@ export const follower = (url: string, transport: Parameters<typeof connect>[0]['
 
 /** The service as any client of Connect calls it. */
 export const callerOf = (transport: Transport) => clientOf(JobService, transport)
+
+/** All that is yielded. */
+export async function allOf<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const each of items) all.push(each)
+  return all
+}

@@ -40,7 +40,7 @@ export interface Problem {
 }
 
 /** Languages that are type-checked. */
-export const CHECKED: readonly string[] = ['ts', 'tsx', 'js', 'jsx', 'html', 'vue']
+export const CHECKED: readonly string[] = ['ts', 'tsx', 'js', 'jsx', 'html', 'vue', 'svelte']
 /** Languages that are shown as they are; `json` is parsed. A language in neither list is an error: a typo would leave its block unchecked. */
 const SHOWN = ['', 'text', 'sh', 'json', 'nginx', 'haproxy', 'caddy', 'apache', 'python', 'go', 'php', 'ruby', 'yaml', 'toml', 'http', 'diff', 'docker', 'css']
 const WORDS = { given: 'needed', continues: 'none', node: 'none', run: 'needed', unchecked: 'needed', check: 'needed', declarations: 'optional' } as const

@@ -11,15 +11,26 @@ import type { Kind, Program } from './programs.ts'
 const root = join(import.meta.dirname, '../..')
 const ENTRIES = {
   jobtail: 'index',
+  'jobtail/angular': 'angular',
+  'jobtail/away': 'away',
   'jobtail/backends': 'backends',
+  'jobtail/connect': 'connect',
   'jobtail/core': 'core',
   'jobtail/element': 'element',
   'jobtail/explain': 'explain',
+  'jobtail/iterators': 'iterators',
+  'jobtail/react': 'react',
+  'jobtail/rxjs': 'rxjs',
   'jobtail/server': 'server/index',
   'jobtail/server/bullmq': 'server/bullmq/index',
+  'jobtail/server/connect': 'server/connect',
   'jobtail/server/fetch': 'server/fetch',
   'jobtail/server/redis': 'server/redis/index',
-  'jobtail/testing': 'testing/index'
+  'jobtail/solid': 'solid',
+  'jobtail/svelte': 'svelte',
+  'jobtail/tanstack': 'tanstack',
+  'jobtail/testing': 'testing/index',
+  'jobtail/vue': 'vue'
 }
 /** As a bundler's project is set up: what a block leaves out there, it may leave out here. The package's own source is part of each program. */
 const COMMON = {

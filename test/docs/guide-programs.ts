@@ -54,7 +54,7 @@ export async function createProject(files: Readonly<Record<string, string>>) {
 /** Until a program is there, it is asked for often. */
 const retry = { baseMs: 20, maxMs: 200 }
 
-export const textOf = ({ code }: Block): string => code.map(({ text }) => text).join('\n')
+export const textOf = ({ code }: Pick<Block, 'code'>): string => code.map(({ text }) => text).join('\n')
 
 /** The block of a document that begins by naming its file. */
 function fileOf(document: string, name: string): string {

@@ -18,6 +18,9 @@ export interface Program {
 const NODE_ONLY =
   /\bfrom ['"](?:node:[^'"]*|jobtail\/(?:server|testing)[^'"]*|express|fastify|hono|@hono\/node-server|bullmq|i?oredis|redis|ws|vite|vitest|vitest\/config|next|next\/(?:server|headers))['"]/
 
+/** Files of components, whose code is in script elements. */
+const COMPONENTS = ['vue', 'svelte']
+
 /** The programs of one document's blocks, in order. Blocks that are not compiled have none. */
 export function programsOf(blocks: readonly Block[]): Program[] {
   const programs: Program[] = []
@@ -38,7 +41,7 @@ export function programsOf(blocks: readonly Block[]): Program[] {
 function program({ document, language, code }: Block, lines: readonly Line[], isNode: boolean): Program {
   const { rest, modules } = takeModules(lines)
   const isScript = language === 'html'
-  const isTyped = language === 'ts' || language === 'tsx' || (language === 'vue' && code.some(({ text }) => /<script[^>]*\blang="ts"/.test(text)))
+  const isTyped = language === 'ts' || language === 'tsx' || (COMPONENTS.includes(language) && code.some(({ text }) => /<script[^>]*\blang="ts"/.test(text)))
   const end = lines.at(-1)?.line ?? 0
   return {
     kind: `${isNode ? 'node' : 'dom'}${isTyped ? '' : '-js'}`,
@@ -62,7 +65,7 @@ function scriptTag(lines: readonly Line[]): Line {
 
 /** A block's code; of a page or a component what stands in its script elements. All else is blanked, so that lines and columns stay. */
 function scripts({ language, code }: Block): Line[] {
-  if (language !== 'html' && language !== 'vue') return code
+  if (language !== 'html' && !COMPONENTS.includes(language)) return code
   const text = code.map((each) => each.text).join('\n')
   const blank = (markup: string): string => markup.replace(/[^\n]/g, ' ')
   let kept = ''

@@ -35,6 +35,11 @@ describe('the import rules', () => {
     ['svelte.ts', 'svelte/store'],
     ['angular.ts', '@angular/core'],
     ['solid.ts', 'binding/source.ts'],
+    ['binding/source.ts', 'index.ts'],
+    ['react.ts', 'react/use-job.ts'],
+    ['react/use-job.ts', 'react'],
+    ['react/use-job.ts', 'index.ts'],
+    ['tanstack.ts', 'index.ts'],
     ['element/base.ts', 'index.ts'],
     ['binding/source.ts', 'index.ts']
   ])('%s may import %s', (from, to) => {
@@ -84,6 +89,12 @@ describe('the import rules', () => {
     ['binding/source.ts', 'vue'],
     ['binding/source.ts', 'state.ts'],
     ['index.ts', 'binding/source.ts'],
+    ['react/use-job.ts', 'errors.ts'],
+    ['tanstack.ts', 'types.ts'],
+    ['rxjs.ts', 'rxjs'],
+    ['react.ts', 'react-dom'],
+    ['index.ts', 'react'],
+    ['index.ts', 'react.ts'],
     ['misc/things.ts', 'types.ts']
   ])('%s may not import %s', (from, to) => {
     expect(objection({ from, to })).toEqual(expect.any(String))

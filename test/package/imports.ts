@@ -27,7 +27,7 @@ const layers = [
   ['client'],
   ['core', 'index', 'backends', 'connect'],
   ['binding'],
-  ['react', 'vue', 'svelte', 'solid', 'angular', 'element', 'cli']
+  ['react', 'vue', 'svelte', 'solid', 'angular', 'element', 'tanstack', 'rxjs', 'iterators', 'away', 'cli']
 ]
 /** These two import each other's types: an error has the event that it is about, and the parser throws errors. */
 const mutual = ['protocol', 'errors']
@@ -44,13 +44,14 @@ const entryPackages: readonly [folder: string, packages: readonly string[]][] = 
   ['server/connect/', connectPackages],
   ['connect/', connectPackages],
   ['testing/', ['vitest']],
+  ['react', ['react']],
   ['vue.ts', ['vue']],
   ['svelte.ts', ['svelte']],
   ['solid.ts', ['solid-js']],
   ['angular.ts', ['@angular/core']]
 ]
 /** Entries beside the client's module, in which internal names are shortened: they know only what `jobtail` exports. */
-const standalone = ['binding', 'vue', 'svelte', 'solid', 'angular', 'element']
+const standalone = ['binding', 'react', 'vue', 'svelte', 'solid', 'angular', 'element', 'tanstack', 'rxjs', 'iterators', 'away']
 const cliPackages = ['ws', 'eventsource-parser', 'undici', 'https-proxy-agent']
 const sharedWithServer = ['server', 'protocol', 'errors', 'async']
 

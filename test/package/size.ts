@@ -24,6 +24,7 @@ const POLL = `${CORE}; export { statusPoll } from 'jobtail/backends'`
 /** What a page of Connect has besides: its own client, and a transport. */
 const CONNECT = `${CORE}; export { createConnectTransport } from '@connectrpc/connect-web'; export { Code, ConnectError, createClient as clientOf } from '@connectrpc/connect'`
 const MESSAGES = `export { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2'`
+const CLIENT = "export { createClient, initialState, JobtailError, sharedClient } from 'jobtail'"
 
 const STREAM = `${POLL}; export { ndjson, plainSse } from 'jobtail/backends'`
 
@@ -35,12 +36,28 @@ const backend = (name: string, beyond: string, maxBytes: number): Budget => ({
   maxBytes
 })
 
+/** A framework's entry, or some of what it exports, on top of what it uses of `jobtail`. The framework itself is not counted. */
+const binding = (name: string, maxBytes: number, exported = '*'): Budget => ({
+  what: `${exported === '*' ? 'all' : exported} of jobtail/${name}, on top`,
+  of: { code: `${CLIENT}; export ${exported} from 'jobtail/${name}'` },
+  beyond: CLIENT,
+  maxBytes
+})
+
+/** An entry of its own on top of `jobtail`. */
+const addition = (entry: string, names: string, maxBytes: number): Budget => ({
+  what: `${entry}, on top`,
+  of: { code: `${ALL}; export { ${names} } from 'jobtail/${entry}'` },
+  beyond: ALL,
+  maxBytes
+})
+
 /** The budgets, rounded up to 100 bytes. A commit that raises one says what for. The first three are above their targets, as the comment beside each says. */
 export const budgets: readonly Budget[] = [
-  { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 22_800 }, // target 13,000: 9,800 too many
-  { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 22_500 }, // target 12,800: 9,700 too many
-  // Target 10,000: 10,800 too many.
-  { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 20_800 },
+  { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 22_900 }, // target 13,000: 9,900 too many
+  { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 22_600 }, // target 12,800: 9,800 too many
+  // Target 10,000: 10,900 too many.
+  { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 20_900 },
   {
     what: 'the transport ndjson, on top',
     of: { code: `${CORE}; export { sse } from 'jobtail'; export { ndjson } from 'jobtail/core'` },
@@ -51,7 +68,21 @@ export const budgets: readonly Budget[] = [
   { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 27_300 },
   { what: 'elements, on top', of: { code: `${ALL}; import 'jobtail/element'` }, beyond: ALL, maxBytes: 4400 }, // target 3,500: 900 too many
   { what: 'the script tag with backends', of: { script: 'dist/jobtail-backends.min.js' }, maxBytes: 15_000 },
+  addition('tanstack', 'jobQuery', 300),
+  addition('rxjs', 'toObservable', 300), // target 200: 100 too many
+  addition('iterators', 'takeUntil, throttleLatest', 300),
+  addition('away', 'notifyAtEnd', 300),
   { what: 'explain', of: { code: "export { explain } from 'jobtail/explain'" }, maxBytes: 900 },
+  binding('react', 800, '{ useJob }'),
+  binding('react', 1200), // target 700: 500 too many
+  binding('vue', 1000, '{ useJob }'),
+  binding('vue', 1400), // target 600: 800 too many
+  binding('svelte', 1000, '{ useJob }'),
+  binding('svelte', 1400), // target 500: 900 too many
+  binding('solid', 900, '{ createJob }'),
+  binding('solid', 1200), // target 500: 700 too many
+  binding('angular', 1000, '{ injectJob }'),
+  binding('angular', 1400),
   backend('statusPoll', CORE, 2300),
   backend('ndjson', POLL, 2000), // all that streams share: several readings, gaps in the middle, a document in place of a stream
   backend('plainSse', `${POLL}; export { ndjson } from 'jobtail/backends'; export { createParser } from 'eventsource-parser'`, 200),
@@ -96,7 +127,11 @@ async function compressed(of: Budget['of']): Promise<number> {
 
 /** Bundles the code out of `dist/` as a page's build does: rollup and terser, with their default settings. */
 async function bundled(code: string): Promise<string> {
-  const { exports }: { exports: Record<string, { default: string }> } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const { exports, peerDependencies }: { exports: Record<string, { default: string }>; peerDependencies: object } = JSON.parse(
+    await readFile(join(root, 'package.json'), 'utf8')
+  )
+  /** A page has its framework anyway; Connect's packages it has for the sake of `jobtail/connect`. */
+  const peers = Object.keys(peerDependencies).filter((name) => !/^@(connectrpc|bufbuild)\//.test(name))
   const page = {
     name: 'page',
     resolveId(id: string) {
@@ -106,7 +141,8 @@ async function bundled(code: string): Promise<string> {
     },
     load: (id: string) => (id === 'page' ? code : undefined)
   }
-  const build = await rollup({ input: 'page', plugins: [page, nodeResolve({ browser: true })], onwarn })
+  const external = (id: string): boolean => peers.some((peer) => id === peer || id.startsWith(`${peer}/`))
+  const build = await rollup({ input: 'page', external, plugins: [page, nodeResolve({ browser: true })], onwarn })
   const { output } = await build.generate({ format: 'es', plugins: [(terser as unknown as () => Plugin)()] }) // as: its types are those of its CommonJS form
   await build.close()
   return output[0].code

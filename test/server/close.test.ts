@@ -116,10 +116,10 @@ describe('close', () => {
     const asked = ['/unsure/events', '/42/events', '/events?job=42'].flatMap((path) => [get(path), get(path, { accept: 'text/event-stream' })])
     for (const each of asked) each.catch(() => {}) // cut at the end of the test
     const socket = openSocket(`${base}/events?job=42&job=unsure`)
-    await vi.waitFor(() => expect(jobs.metrics().opened).toEqual({ websocket: 1, sse: 3, ndjson: 0, 'long-poll': 0, 'short-poll': 3 }))
+    await vi.waitFor(() => expect(jobs.metrics().opened).toEqual({ websocket: 1, sse: 3, ndjson: 0, connect: 0, 'long-poll': 0, 'short-poll': 3 }))
     await jobs.close({ graceMs: 50 })
     await socket.closed
-    await vi.waitFor(() => expect(jobs.metrics().connections).toEqual({ websocket: 0, sse: 0, ndjson: 0, 'long-poll': 0, 'short-poll': 0 }))
+    await vi.waitFor(() => expect(jobs.metrics().connections).toEqual({ websocket: 0, sse: 0, ndjson: 0, connect: 0, 'long-poll': 0, 'short-poll': 0 }))
   })
 
   test('spreads the return over more time the more followers there are', async () => {

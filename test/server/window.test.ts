@@ -161,5 +161,5 @@ test.each(['', '0', '-1', '1.5', '1e3', 'all', '0x10', '99999999999999999999'])(
     expect(await response.json()).toMatchObject({ code: 'bad-request', detail: expect.stringMatching(/^window: /) })
   }
   expect(await openSocket(`${base}/42/events?window=${window}`).closed).toBe(4400)
-  await vi.waitFor(() => expect(jobs.metrics().connections).toEqual({ websocket: 0, sse: 0, ndjson: 0, 'long-poll': 0, 'short-poll': 0 }))
+  await vi.waitFor(() => expect(jobs.metrics().connections).toEqual({ websocket: 0, sse: 0, ndjson: 0, connect: 0, 'long-poll': 0, 'short-poll': 0 }))
 })

@@ -1,54 +1,59 @@
 'use client'
 
-import { longPoll, shortPoll, sse, start, subscribe } from 'jobtail'
+import { createClient, type JobSnapshot, longPoll, shortPoll, sse } from 'jobtail'
+import { JobtailProvider, useJob, useStartJob } from 'jobtail/react'
 import { useRouter } from 'next/navigation'
-import { useMemo, useState, useSyncExternalStore } from 'react'
 
-// Route handlers of Next carry no WebSocket.
-const options = { transports: [sse(), longPoll(), shortPoll()] }
+// Once, outside of the components. Route handlers of Next carry no WebSocket.
+const client = createClient({ transports: [sse(), longPoll(), shortPoll()] })
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+interface ReportEvents {
+  succeeded: { url: string }
+}
 
-export function Report({ jobId }: { jobId: string | undefined }) {
+interface ReportProps {
+  jobId: string | undefined
+  /** What the server knew of the job as it rendered the page. */
+  initial: JobSnapshot | undefined
+}
+
+export function Report(props: ReportProps) {
+  return (
+    <JobtailProvider client={client}>
+      <Start />
+      {props.jobId && <Progress {...props} />}
+    </JobtailProvider>
+  )
+}
+
+function Start() {
   const router = useRouter()
-  const [problem, setProblem] = useState<string>()
+  const { start, isPending, error } = useStartJob()
 
   async function begin(): Promise<void> {
-    try {
-      const job = await start({ title: 'Sales', pages: 10 }, options)
-      setProblem(undefined)
-      router.replace(`?job=${encodeURIComponent(job.jobId)}`)
-    } catch (error) {
-      setProblem(messageOf(error))
-    }
+    const jobId = await start({ title: 'Sales', pages: 10 })
+    if (jobId !== undefined) router.replace(`?job=${encodeURIComponent(jobId)}`)
   }
 
   return (
     <>
-      <button type="button" onClick={begin}>
+      <button type="button" onClick={begin} disabled={isPending}>
         Make a report
       </button>
-      {problem && <p role="alert">{problem}</p>}
-      {jobId && <Progress key={jobId} jobId={jobId} />}
+      {error && <p role="alert">{error.message}</p>}
     </>
   )
 }
 
-function Progress({ jobId }: { jobId: string }) {
+function Progress({ jobId, initial }: ReportProps) {
   // It connects once the component is there, in a browser only, and lets go when the component goes.
-  const job = useMemo(() => subscribe<{ succeeded: { url: string } }>(jobId, options), [jobId])
-  const { status, progress, result, error } = useSyncExternalStore(
-    job.onChange,
-    () => job.state,
-    () => job.state
-  )
-  const isOver = status === 'succeeded' || status === 'failed' || status === 'cancelled'
+  const { status, progress, result, error, isPending, cancel } = useJob<ReportEvents>(jobId, { initial })
   return (
     <section>
       <progress max={1} value={status === 'succeeded' ? 1 : (progress?.ratio ?? 0)} aria-label="The report" />
       <output>{status}</output>
-      {!isOver && (
-        <button type="button" onClick={() => job.cancel().catch(console.error)}>
+      {isPending && (
+        <button type="button" onClick={() => cancel().catch(console.error)}>
           Cancel
         </button>
       )}

@@ -18,12 +18,12 @@ export const userOf = (session: string | undefined): User | undefined => (sessio
 /** Puts the owner into a job's id, so that `authorize` knows whose it is without asking a database. */
 export const idOf = ({ id, subject }: { id: string; subject: string | undefined }): string => `${subject}.${id}`
 
-const ownerOf = (jobId: string): string | undefined => /^(.+)\.[\w-]+$/.exec(jobId)?.[1]
+export const isOwner = (user: User | undefined, jobId: string): boolean => user !== undefined && /^(.+)\.[\w-]+$/.exec(jobId)?.[1] === user.id
 
 /** Every user may start jobs. Only its owner may follow or cancel a job. */
 export const authorize: Authorize = ({ jobId, source }) => {
   const { user } = source.context as { user: User | undefined } // as: what the route handler passes
   if (!user) return { status: 401 }
-  if (jobId !== undefined && ownerOf(jobId) !== user.id) return { status: 403 }
+  if (jobId !== undefined && !isOwner(user, jobId)) return { status: 403 }
   return { allow: true, subject: user.id }
 }

@@ -55,6 +55,7 @@ export type Command =
   | { run: 'start'; base: URL; credentials: Credentials; input: Source; idempotencyKey: string | undefined; follows: boolean; options: FollowOptions }
   | { run: 'cancel'; place: JobAddress; credentials: Credentials; limits: Limits; json: boolean }
   | { run: 'get'; place: JobAddress; credentials: Credentials; limits: Limits; show: 'text' | 'json' | 'result' }
+  | { run: 'doctor'; base: URL; job: string | undefined; input: Source; credentials: Credentials; watchMs: number | undefined; json: boolean }
   | { run: 'check'; credentials: Credentials; options: Omit<CheckOptions, 'token' | 'headers'>; reporter: (typeof REPORTERS)[number]; yes: boolean }
 
 export function commandFrom(args: readonly string[]): Command {
@@ -81,7 +82,7 @@ function parse(args: readonly string[]): { values: Values; positionals: string[]
   }
 }
 
-/** The longest `--timeout` of check, which is for one answer. */
+/** The longest `--timeout` of check, which is for one answer, and the longest `--watch`. */
 const MAX_ANSWER_MS = 3_600_000
 
 /** Separates the command from its operands. Without a command the operand is a URL to follow. `jobtail help start` is `jobtail start --help`. */
@@ -127,11 +128,20 @@ function build(command: CommandName, target: string, values: Values): Command {
       return { run: command, place: jobAddressOf(url), credentials, limits, json }
     case 'get':
       return { run: command, place: jobAddressOf(url), credentials, limits, show: show ?? 'text' }
+    case 'doctor':
+      return { run: command, ...doctorTarget(url, values), credentials, watchMs: msFrom('--watch', values.watch, MAX_ANSWER_MS), json }
     case 'check':
       return { run: command, credentials, ...checkOptions(url, values, limits), yes: values.yes ?? false }
     default:
       return command satisfies never
   }
+}
+
+/** The job to examine. With `--start` the URL is `{base}`, and there is no job yet. */
+function doctorTarget(url: URL, values: Values): Pick<Command & { run: 'doctor' }, 'base' | 'job' | 'input'> {
+  if (values.start) return { base: url, job: undefined, input: inputSource(values) }
+  if (values.data !== undefined) throw new UsageError('--data: expected together with --start')
+  return { ...jobAddressOf(url), input: { from: 'default' } }
 }
 
 function refuseWithoutFollow(values: Values): void {

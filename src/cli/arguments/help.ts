@@ -11,11 +11,12 @@ const EXIT_CODES: Readonly<Record<CommandName, string>> = {
   cancel: '0 the server has accepted the cancel',
   get: '0 the job is known; with --result: 0 succeeded, 1 failed, 3 cancelled, 75 not ended yet',
   check: '0 every clause that could be checked is met, 1 findings, 2 nothing could be checked',
+  doctor: '0 every way of reading gets through, 1 findings',
   completion: '0'
 }
 
 const COMMON_CODES = '2 wrong usage, 69 server unreachable, refused or lost, 70 a bug of jobtail, 124 --timeout, 130 Ctrl-C, 143 SIGTERM'
-/** Its `--timeout` is for one answer, and a late answer is a finding. */
+/** Of `check`, whose `--timeout` is for one answer, and of `doctor`, which has none. */
 const CHECK_CODES = COMMON_CODES.replace(' 124 --timeout,', '')
 
 const ENVIRONMENT = `Environment:
@@ -26,6 +27,7 @@ const ENVIRONMENT = `Environment:
 
 const TIP: Partial<Record<CommandName, string>> = {
   check: 'Starts three jobs, and cancels those that still run at the end. To start none, name existing jobs with --job, --running and --cancellable.',
+  doctor: 'Name a job that runs for a while: only then can be seen what is held back or cut.',
   completion: 'bash: source <(jobtail completion bash)   zsh: source <(jobtail completion zsh)   fish: jobtail completion fish | source'
 }
 
@@ -46,7 +48,7 @@ export function helpOf(command: CommandName): string {
     ...(TIP[command] ? [TIP[command], ''] : []),
     ...(command === 'completion'
       ? []
-      : [`Exit code: ${EXIT_CODES[command]};`, `           ${command === 'check' ? CHECK_CODES : COMMON_CODES}`, '', ENVIRONMENT])
+      : [`Exit code: ${EXIT_CODES[command]};`, `           ${command === 'check' || command === 'doctor' ? CHECK_CODES : COMMON_CODES}`, '', ENVIRONMENT])
   ]
     .join('\n')
     .trimEnd()

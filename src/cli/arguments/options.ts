@@ -3,7 +3,7 @@
 import { GROUPS } from '../check/clause.ts'
 import { BACKENDS } from './backends.ts'
 
-export const COMMANDS = ['follow', 'start', 'cancel', 'get', 'check', 'completion'] as const
+export const COMMANDS = ['follow', 'start', 'cancel', 'get', 'check', 'doctor', 'completion'] as const
 export type CommandName = (typeof COMMANDS)[number]
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const
@@ -16,6 +16,7 @@ export const HEADS: Readonly<Record<CommandName, { operand: string; summary: str
   cancel: { operand: '<url of a job>', summary: 'ask the server to cancel the job' },
   get: { operand: '<url of a job>', summary: "print the job's current state" },
   check: { operand: '<base URL>', summary: 'check a server against PROTOCOL.md' },
+  doctor: { operand: '<url of a job>', summary: 'say what the network does to each way of reading' },
   completion: { operand: `<${SHELLS.join('|')}>`, summary: 'print a shell completion script' }
 }
 
@@ -35,7 +36,7 @@ export interface Option {
 }
 
 const JOBS = ['follow', 'start', 'cancel', 'get'] as const
-const REMOTE = [...JOBS, 'check'] as const
+const REMOTE = [...JOBS, 'check', 'doctor'] as const
 const STREAMS = ['follow', 'start'] as const
 
 type Text =
@@ -43,6 +44,7 @@ type Text =
   | 'idempotency-key'
   | 'after'
   | 'timeout'
+  | 'watch'
   | 'progress'
   | 'job'
   | 'running'
@@ -54,7 +56,7 @@ type Text =
   | 'id'
   | 'token'
   | 'token-file'
-type Flag = 'follow' | 'retry' | 'result' | 'json' | 'verbose' | 'any-origin' | 'yes' | 'help' | 'version'
+type Flag = 'start' | 'follow' | 'retry' | 'result' | 'json' | 'verbose' | 'any-origin' | 'yes' | 'help' | 'version'
 type List = 'skip' | 'only' | 'header' | 'backend-option'
 export type OptionName = Text | Flag | List
 
@@ -62,7 +64,7 @@ export type OptionName = Text | Flag | List
 export type Values = { [N in Text]?: string } & { [N in Flag]?: boolean } & { [N in List]?: string[] }
 
 export const OPTIONS: Readonly<Record<OptionName, Option>> = {
-  data: { type: 'string', short: 'd', value: 'JSON', commands: ['start'], description: "the job's input: JSON, @file, or - for stdin (default: {})" },
+  data: { type: 'string', short: 'd', value: 'JSON', commands: ['start', 'doctor'], description: "the job's input: JSON, @file, or - for stdin (default: {})" },
   follow: { type: 'boolean', short: 'f', commands: ['start'], description: 'follow the job until it ends' },
   'idempotency-key': {
     type: 'string',
@@ -74,8 +76,15 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
   timeout: {
     type: 'string',
     value: 'time',
-    commands: REMOTE,
+    commands: [...JOBS, 'check'],
     description: 'give up after this time (90, 90s, 5m, 2h) with exit code 124; check: how long an answer may take (default: 5s)'
+  },
+  start: { type: 'boolean', commands: ['doctor'], description: 'start a job at {base}, which the URL then is, and cancel it at the end' },
+  watch: {
+    type: 'string',
+    value: 'time',
+    commands: ['doctor'],
+    description: 'how long to follow the job (default: two heartbeats and a second, at most 60s)'
   },
   retry: {
     type: 'boolean',

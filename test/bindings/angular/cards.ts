@@ -1,7 +1,7 @@
 /** The card with Angular, as its JIT compiler takes it: without the syntax of decorators, which TypeScript would not only erase. */
 
 import { Component, InjectionToken, inject, type Provider, type Signal } from '@angular/core'
-import { injectJob, injectJobEvents, injectStartJob, provideJobtail } from '../../../src/angular.ts'
+import { injectJob, injectJobEvents, injectJobs, injectStartJob, provideJobtail } from '../../../src/angular.ts'
 import type { Client } from '../../../src/index.ts'
 import type { CardProps } from '../card.ts'
 
@@ -12,6 +12,7 @@ const Card = Component({
   template: `<article>
     <output>{{ props().show(job.state()) }}</output>
     <pre>{{ seqs() }}</pre>
+    <kbd>{{ known() }}</kbd>
     <samp>{{ started() }}</samp>
     <button (click)="starting.start(props().input)">Start</button>
     <button (click)="job.cancel()">Cancel</button>
@@ -26,10 +27,15 @@ const Card = Component({
       onEnd: (state) => this.props().onEnd?.(state)
     })
     events = injectJobEvents(() => (this.props().limit ? this.props().id : null), { limit: this.props().limit })
+    jobs = injectJobs()
     starting = injectStartJob()
     seqs = () =>
       this.events()
         .map(({ seq }) => seq)
+        .join(' ')
+    known = () =>
+      this.jobs()
+        .map(({ id }) => id)
         .join(' ')
     started = () => (this.starting.isPending() ? 'starting' : (this.starting.error()?.message ?? this.starting.jobId() ?? ''))
   }

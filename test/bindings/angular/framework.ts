@@ -34,6 +34,9 @@ export const angular: Framework = {
       app.bootstrap(Cards, element)
       return app
     }),
-  // It finds its element by its selector.
-  hydrate: (_, client, given) => mounted(client, given, (providers) => bootstrapApplication(Cards, { providers: [providers, provideClientHydration()] }))
+  hydrate(element, client, given) {
+    // Angular looks for its mark among the body's own nodes, and for its element by the selector.
+    for (const node of [...element.childNodes]) if (node.nodeType === Node.COMMENT_NODE) document.body.prepend(node)
+    return mounted(client, given, (providers) => bootstrapApplication(Cards, { providers: [providers, provideClientHydration()] }))
+  }
 }

@@ -46,7 +46,7 @@ const kindOf = ({ method, url, isUpgrade, accept = '' }: Arrival): ArrivalKind =
 export async function startStage(): Promise<ServedStage> {
   const ends = new Map<string, (result: unknown) => void>()
   const jobs = createJobServer({
-    log: memoryLog(),
+    log: memoryLog({ name: crypto.randomUUID() }), // a name: stages share none
     origins: '*',
     authorize: () => true,
     onError: () => {}, // cut connections

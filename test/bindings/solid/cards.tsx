@@ -3,7 +3,7 @@
 
 import { For, type JSX } from 'solid-js'
 import type { Client } from '../../../src/index.ts'
-import { createJob, createJobEvents, createStartJob, JobtailContext } from '../../../src/solid.ts'
+import { createJob, createJobEvents, createJobs, createStartJob, JobtailContext } from '../../../src/solid.ts'
 import type { CardProps } from '../card.ts'
 
 function Card(props: CardProps): JSX.Element {
@@ -18,6 +18,7 @@ function Card(props: CardProps): JSX.Element {
     }
   })
   const events = createJobEvents(() => (props.limit ? props.id : null), { limit: props.limit })
+  const jobs = createJobs()
   const starting = createStartJob()
   const started = () => (starting().isPending ? 'starting' : (starting().error?.message ?? starting().jobId ?? ''))
   return (
@@ -28,11 +29,16 @@ function Card(props: CardProps): JSX.Element {
           .map(({ seq }) => seq)
           .join(' ')}
       </pre>
+      <kbd>
+        {jobs()
+          .map(({ id }) => id)
+          .join(' ')}
+      </kbd>
       <samp>{started()}</samp>
       <button type="button" onClick={() => starting.start(props.input)}>
         Start
       </button>
-      <button type="button" onClick={() => job.cancel()}>
+      <button type="button" onClick={() => job().cancel()}>
         Cancel
       </button>
     </article>

@@ -1,0 +1,115 @@
+/** React on Vite's dev server: the examples of docs/start/react.md as they stand, and Fast Refresh. */
+
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Browser, Page } from 'playwright'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { read } from '../test/docs/documents.ts'
+import { textOf } from '../test/docs/guide-programs.ts'
+import { isInstalled, launchBrowser } from './browsers.ts'
+import { serveReact } from './react-page.ts'
+
+const patiently = { timeout: 20_000 }
+
+function block(name: string): string {
+  const found = read('docs/start/react.md').blocks.find(({ marks }) => marks.run === name)
+  if (!found) throw new Error(`docs/start/react.md has no block with <!-- run: ${name} -->`)
+  return textOf(found)
+}
+
+/** Mounts what `jsx` shows, in StrictMode. */
+const mainOf = (jsx: string, names: string): string => `
+  import { StrictMode } from 'react'
+  import { createRoot } from 'react-dom/client'
+  import { ${names} } from './card.tsx'
+  createRoot(document.querySelector('main')).render(<StrictMode>${jsx}</StrictMode>)`
+
+const card = `
+  import { useState } from 'react'
+  import { useJob, useJobEvents } from 'jobtail/react'
+
+  window.told ??= []
+  export function Card() {
+    const [clicks, setClicks] = useState(0)
+    const { status, progress } = useJob('42', { onEvent: ({ type }) => window.told.push(type) })
+    const { length } = useJobEvents('42')
+    return <button onClick={() => setClicks(clicks + 1)}>{\`before \${clicks} \${status} \${progress?.ratio} \${length}\`}</button>
+  }`
+
+describe.skipIf(!isInstalled('chromium'))('in Chromium', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await launchBrowser('chromium')
+  })
+  afterAll(() => browser.close())
+
+  /** Opens a page. What goes wrong in it is in `complaints`. */
+  async function open(url: string): Promise<{ page: Page; complaints: string[] }> {
+    const page = await browser.newPage()
+    const complaints: string[] = []
+    page.on('pageerror', (error) => complaints.push(String(error)))
+    page.on('console', (message) => {
+      const isFavicon = message.location().url.endsWith('/favicon.ico')
+      if (!isFavicon && ['warning', 'error'].includes(message.type())) complaints.push(message.text())
+    })
+    await page.goto(url)
+    return { page, complaints }
+  }
+
+  test('the shortest component of the page shows a job to its end', async () => {
+    await using served = await serveReact({ 'main.tsx': mainOf('<JobProgress id="42" />', 'JobProgress'), 'card.tsx': block('react-shortest') })
+    await served.stage.publish('42', 'progress', { ratio: 0.5 })
+    const { page, complaints } = await open(served.url)
+    const main = page.locator('main')
+    await expect.poll(() => main.textContent(), patiently).toContain('running')
+    expect(await page.getByRole('progressbar').getAttribute('value')).toBe('0.5')
+    await served.stage.publish('42', 'succeeded', null)
+    await expect.poll(() => main.textContent(), patiently).toContain('succeeded')
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
+  test('the button of the page starts a job, shows it, and cancels it', async () => {
+    await using served = await serveReact({ 'main.tsx': mainOf('<Report />', 'Report'), 'card.tsx': block('react-start') })
+    const { page, complaints } = await open(served.url)
+    const press = (name: string): Promise<void> => page.getByRole('button', { name }).click()
+    await press('Make the report')
+    await page.getByText('running').waitFor()
+    await press('Cancel')
+    await page.getByText(/cancelled/).waitFor()
+    expect(await page.getByRole('button', { name: 'Cancel' }).count()).toBe(0)
+    expect(served.stage.counts().arrived).toMatchObject({ start: 1, cancel: 1 })
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
+  test('an edited component keeps its state and its connection, and gets no event twice', async () => {
+    await using served = await serveReact({ 'main.tsx': mainOf('<Card />', 'Card'), 'card.tsx': card })
+    await served.stage.publish('42', 'progress', { ratio: 0.25 })
+    const { page, complaints } = await open(served.url)
+    let loads = 0
+    page.on('load', () => {
+      loads += 1
+    })
+    const button = page.getByRole('button')
+    await expect.poll(() => button.textContent(), patiently).toBe('before 0 running 0.25 1')
+    await button.click()
+    await expect.poll(() => button.textContent(), patiently).toBe('before 1 running 0.25 1')
+    const before = served.stage.counts()
+    const file = join(served.folder, 'card.tsx')
+    for (const [from, to] of [
+      ['before', 'after'],
+      ['after', 'again']
+    ] as const) {
+      await writeFile(file, (await readFile(file, 'utf8')).replace(from, to))
+      await expect.poll(() => button.textContent(), patiently).toBe(`${to} 1 running 0.25 1`)
+    }
+    await served.stage.publish('42', 'progress', { ratio: 0.5 })
+    await expect.poll(() => button.textContent(), patiently).toBe('again 1 running 0.5 2')
+    expect(await page.evaluate(() => Reflect.get(window, 'told'))).toEqual(['progress', 'progress'])
+    expect(served.stage.counts()).toEqual(before)
+    expect(before.arrived.websocket).toBe(1)
+    expect({ loads, complaints }).toEqual({ loads: 0, complaints: [] })
+    await page.close()
+  })
+})
