@@ -112,15 +112,20 @@ const onwarn = (warning) => {
   throw new Error(warning.message)
 }
 
-/** A script that adds what a module exports to the global `Jobtail`, in whatever order such scripts come. */
-const script = (input, file, banner, { code, isPublic } = {}) => ({
+/**
+ * A script that adds what a module exports to the global `Jobtail`, in whatever order such scripts come. Where it `usesClient`, it takes the client's module
+ * from the global: it has to come after the client's script.
+ */
+const script = (input, file, banner, { code, isPublic, usesClient = false } = {}) => ({
   input,
+  external: (id) => usesClient && id === ENTRIES[0],
   output: {
     file,
     banner,
     format: 'iife',
     name: 'Jobtail',
     extend: true,
+    globals: { [ENTRIES[0]]: 'Jobtail' },
     exports: 'named',
     sourcemap: true,
     generatedCode: { preset: 'es2015', symbols: false }
@@ -144,6 +149,7 @@ export default [
     code: `export * from ${from('backends')}\nexport * as backends from ${from('backends')}`,
     isPublic: false
   }),
+  script('dist/devtools.js', 'dist/jobtail-devtools.min.js', '/*! Jobtail, MIT. */', { isPublic: ['dist/devtools.d.ts'], usesClient: true }),
   {
     input: 'dist/backends.js',
     // What a page has of the client is not loaded once more.

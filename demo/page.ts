@@ -6,11 +6,12 @@
  * `?events=200&interval=25` sets the pace of the jobs.
  */
 
+import 'jobtail/devtools'
 import { type Client, createClient, type Diagnostic, type JobEvent, longPoll, type Subscription, shortPoll, sse, webSocket } from 'jobtail'
+import { now } from '../src/devtools/dom.ts'
 import { createBreakButton } from './page/break-button.ts'
 import { createCaptionLine } from './page/caption-line.ts'
 import { showCode } from './page/code.ts'
-import { now } from './page/dom.ts'
 import { createJobCard, type JobCard } from './page/job-card.ts'
 import { isEnd } from './page/job-view.ts'
 import { createNetwork, mended } from './page/network.ts'
@@ -18,7 +19,6 @@ import { inWords } from './page/proof.ts'
 import { type KeptJob, keepJobs, keptJobs } from './page/session.ts'
 import { createStage } from './page/stage.ts'
 import { createSwitches } from './page/switches.ts'
-import { createTimeline } from './page/timeline.ts'
 
 declare global {
   interface Window {
@@ -50,7 +50,8 @@ const pace = {
 const network = createNetwork()
 const stage = createStage(byId('stage'))
 const caption = createCaptionLine(byId('caption'), stage.remark)
-const timeline = createTimeline(byId('timeline'))
+/** Sees every client of the page by itself. */
+const devtools = document.querySelector('jobtail-devtools')
 const diagnostics: Diagnostic[] = []
 
 /** Without memory: each export then begins like a first visit, with the best transport. */
@@ -62,14 +63,13 @@ const connect = (): Client =>
     ...(wishes.get('memory') !== '1' && { memory: false as const }),
     onDiagnostic(diagnostic) {
       diagnostics.push(diagnostic)
-      timeline.add(diagnostic)
       caption.add(diagnostic)
     }
   })
 let client = connect()
 
 function userDid(word: string, sentence: string): void {
-  timeline.mark(word)
+  devtools?.mark(word, sentence)
   caption.add({ type: 'act', at: now(), sentence })
 }
 
@@ -88,14 +88,13 @@ const cards = new Map<string, JobCard>()
 
 function show({ kind, isOnStage, events }: Omit<KeptJob, 'jobId'>, subscription: Subscription): void {
   const dismiss = { onDismiss: () => cards.delete(subscription.jobId) }
-  const card = createJobCard({ kind, subscription, past: events, onEvent: timeline.tick, ...(isOnStage ? { title: 'With Jobtail' } : dismiss) })
+  const card = createJobCard({ kind, subscription, past: events, ...(isOnStage ? { title: 'With Jobtail' } : dismiss) })
   cards.set(card.jobId, card)
   if (isOnStage) {
     stage.show(card)
     breakButton.setOver(false)
   } else byId('cards').prepend(card.element)
   void card.over.then((proof) => {
-    if ([...cards.values()].every(({ view }) => isEnd(view.status))) timeline.rest()
     if (stage.card !== card) return
     breakButton.setOver(true)
     if (proof) caption.add({ type: 'proved', sentence: `The export has ${card.view.status}: ${inWords(proof)}, compared with the server's own record.` })

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { Comment, Converter } from 'typedoc'
+import { Comment, Converter, OptionDefaults } from 'typedoc'
 
 const root = join(import.meta.dirname, '..')
 const { exports, repository } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -53,6 +53,9 @@ export default {
   router: 'module',
   sort: ['source-order'],
   excludeExternals: true,
+  // What protoc-gen-es writes beside each comment of a .proto file.
+  blockTags: [...OptionDefaults.blockTags, '@generated'],
+  excludeTags: [...OptionDefaults.excludeTags, '@generated'],
   disableGit: true, // what is written doesn't depend on the remotes of somebody's check-out
   sourceLinkTemplate: `${address}/blob/main/{path}#L{line}`,
   hideBreadcrumbs: true,

@@ -17,7 +17,7 @@ const partsOf = (page: Page) => ({
   jobtail: page.getByRole('article', { name: /Export orders, job/ }),
   eventSource: page.getByRole('article', { name: 'EventSource alone' }),
   webSocket: page.getByRole('article', { name: 'WebSocket alone' }),
-  caption: page.getByRole('status')
+  caption: page.getByRole('region', { name: 'Break the network' }).getByRole('status')
 })
 
 describe.concurrent.each((['chromium'] as const).filter(isInstalled))("the demo's story in %s", (name) => {

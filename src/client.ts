@@ -25,7 +25,7 @@ export function createClient(options: ClientSetup): Client {
   const settings = settingsOf(options)
   const { backend } = options
   const life = new AbortController()
-  const emit = createEmit(settings.onDiagnostic, () => client)
+  const emit = createEmit(settings, () => client)
   let wired: Wired | undefined
 
   /** Connections are made at the first use: a server that renders a page has no location to resolve the URL against. */

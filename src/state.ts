@@ -42,8 +42,8 @@ export interface Store {
   readonly listeners: number
 }
 
-/** `known`: what is known already, such as the cursor that the subscription starts from. */
-export function createStore(known: Partial<AnyState> = {}): Store {
+/** `known`: what is known already, such as the cursor that the subscription starts from. `onTouch` is called at each change, with the event that made it. */
+export function createStore(known: Partial<AnyState> = {}, onTouch?: (event?: WireEvent) => void): Store {
   const fields: Fields = {
     status: 'unknown',
     progress: undefined,
@@ -60,8 +60,9 @@ export function createStore(known: Partial<AnyState> = {}): Store {
   let stateEpoch: string | undefined
   let stateSeq = 0
 
-  function changed(): void {
+  function changed(event?: WireEvent): void {
     state = undefined
+    onTouch?.(event)
     listeners.changed()
   }
 
@@ -86,7 +87,7 @@ export function createStore(known: Partial<AnyState> = {}): Store {
         applyEvent(fields, event)
       } else if (id === fields.lastEventId) return
       fields.lastEventId = id
-      changed()
+      changed(event)
     },
     takeSnapshot(snapshot) {
       const event = terminalEventOf(snapshot)

@@ -4,6 +4,7 @@ import { macrotask } from './async/clock.ts'
 import { createQueue } from './async/queue.ts'
 import { delay, onAbort } from './async/signals.ts'
 import { createStateReader } from './delivery/state-reader.ts'
+import type { Detail } from './diagnostics.ts'
 import { isJobtailError, JobFailedError, JobtailError } from './errors.ts'
 import type { Operations } from './operations.ts'
 import { backoffMs } from './policy/backoff.ts'
@@ -12,7 +13,7 @@ import type { Pool } from './pool.ts'
 import type { JobSnapshot, WireEvent } from './protocol/frames.ts'
 import { isTerminal, TAIL } from './protocol/rules.ts'
 import { type AnyState, CLOSED, createStore, IDLE, terminalEventOf } from './state.ts'
-import type { DiagnosticDetail, Mode, Position, Reader, RetryOptions, SubscribeOptions, Subscription } from './types.ts'
+import type { Mode, Position, Reader, RetryOptions, SubscribeOptions, Subscription } from './types.ts'
 
 /** What a subscription uses of its client. */
 export interface Wired {
@@ -30,8 +31,8 @@ export interface SubscriptionOptions extends SubscribeOptions {
   life: AbortSignal
   /** Makes the connections at the first call. Throws where the client cannot be used here. */
   wire(): Wired
-  /** Reports a diagnostic. */
-  emit(detail: DiagnosticDetail): void
+  /** Reports a diagnostic, or a change of the state. */
+  emit(detail: Detail): void
   /** Told whether the job still is one to follow: it runs, or it has ended or is none for this user. */
   track(id: string, isRunning: boolean): void
   /** What is known of the job already, from a subscription before. */
@@ -57,7 +58,7 @@ const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.f
 /** Makes a subscription. It is inert until somebody reads. */
 export function createSubscription(options: SubscriptionOptions): Subscribed {
   const { jobId, after, signal, bufferSize, bufferBytes, retry, life, wire, emit, track, known } = options
-  const store = createStore(known ?? { lastEventId: after === TAIL ? undefined : after })
+  const store = createStore(known ?? { lastEventId: after === TAIL ? undefined : after }, (event) => emit({ type: 'job', job: subscription, event }))
   const result = Promise.withResolvers<unknown>()
   result.promise.catch(() => {}) // never an unhandled rejection
   /** Aborted when no more events come to the loop. The loop still takes what is queued. */

@@ -39,6 +39,7 @@ test('exports', () => {
     'fetchReading',
     'initialState',
     'isJobtailError',
+    'ndjson',
     'observe',
     'reduceJob'
   ])

@@ -1,8 +1,9 @@
 import type { JobEvent } from 'jobtail'
+import { el, now, say } from '../../src/devtools/dom.ts'
 import { followByEventSource, followByWebSocket } from './bare.ts'
 import { type BareView, emptyBareView, inWords, type Leader, withBareEvent, withConnection } from './bare-view.ts'
 import { showCode } from './code.ts'
-import { createMeter, el, now, onceAFrame, say } from './dom.ts'
+import { createMeter, onceAFrame } from './dom.ts'
 
 export interface BareCard {
   readonly element: HTMLElement

@@ -1,5 +1,5 @@
+import { el, say } from '../../src/devtools/dom.ts'
 import { type Act, acts, again, nextAct } from './acts.ts'
-import { el, say } from './dom.ts'
 import { isBroken, type Network, type NetworkState } from './network.ts'
 
 export interface BreakButtonOptions {

@@ -1,5 +1,5 @@
+import { el, say } from '../../src/devtools/dom.ts'
 import { type Caption, type Happening, noCaption, withHappening } from './caption.ts'
-import { el, say } from './dom.ts'
 
 /** The least time that a sentence stays, since a screen reader reads each one aloud. */
 const STAYS_MS = 1000

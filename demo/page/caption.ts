@@ -1,8 +1,8 @@
 /** Says in one sentence what just happened, from diagnostics and the user's clicks. Independent of the DOM. */
 
 import type { Diagnostic } from 'jobtail'
+import { transportName } from '../../src/devtools/lanes.ts'
 import { explain } from '../../src/explain.ts'
-import { transportName } from './lanes.ts'
 
 export type Happening = Diagnostic | { type: 'act'; at: number; sentence: string } | { type: 'proved'; sentence: string }
 

@@ -1,4 +1,4 @@
-import { el } from './dom.ts'
+import { el } from '../../src/devtools/dom.ts'
 
 /** A disclosure that shows the code of one part of the demo. The code is fetched when it is opened. */
 export function showCode(part: string, title = 'Code'): HTMLDetailsElement {

@@ -20,7 +20,6 @@ export interface JobCardOptions {
   title?: string
   /** What was received before the page was reloaded. */
   past?: readonly JobEvent[]
-  onEvent(event: JobEvent): void
   /** Called when the user has removed the card of an ended job. Without it the card cannot be removed. */
   onDismiss?: () => void
 }
@@ -28,7 +27,7 @@ export interface JobCardOptions {
 export const titles: Readonly<Record<string, string>> = { export: 'Export orders', stream: 'Write a text', fail: 'Validate rows, one of them wrong' }
 
 /** Follows one job to its end and shows it. */
-export function createJobCard({ kind, subscription, title, past = [], onEvent, onDismiss }: JobCardOptions): JobCard {
+export function createJobCard({ kind, subscription, title, past = [], onDismiss }: JobCardOptions): JobCard {
   let view = past.reduce(withEvent, emptyView)
   let proof: Proof | undefined
   let problem = ''
@@ -43,7 +42,6 @@ export function createJobCard({ kind, subscription, title, past = [], onEvent, o
       // #region follow
       for await (const event of subscription) {
         view = withEvent(view, event)
-        onEvent(event)
         paint()
       }
       // #endregion

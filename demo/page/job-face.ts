@@ -1,10 +1,11 @@
 /** The elements of a job's card. */
 
 import type { Subscription } from 'jobtail'
+import { el, say } from '../../src/devtools/dom.ts'
+import { transportName } from '../../src/devtools/lanes.ts'
 import { showCode } from './code.ts'
-import { createMeter, el, say } from './dom.ts'
+import { createMeter } from './dom.ts'
 import { isEnd, type JobView } from './job-view.ts'
-import { transportName } from './lanes.ts'
 import { inWords, isExact, type Proof } from './proof.ts'
 
 /** What a card shows beside the view of its job. */

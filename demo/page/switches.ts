@@ -1,4 +1,4 @@
-import { el, say } from './dom.ts'
+import { el, say } from '../../src/devtools/dom.ts'
 import { isBroken, mended, type Network, type NetworkChange, type NetworkState } from './network.ts'
 
 type Faults = NetworkState['faults']

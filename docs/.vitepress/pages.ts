@@ -19,6 +19,7 @@ const using = [
   page('TanStack Query', 'guides/tanstack'),
   page('RxJS', 'guides/rxjs'),
   page('Testing your app', 'guides/testing'),
+  page('Devtools', 'guides/devtools'),
   page('Moving from something else', 'guides/migrating'),
   page('When not to use it', 'guides/when-not')
 ]
@@ -30,7 +31,30 @@ const running = [
   page('BullMQ', 'guides/bullmq'),
   page('Connect and gRPC-Web', 'guides/connect'),
   page('Workers that die', 'guides/lost-workers'),
-  page('Another backend', 'guides/backends')
+  page('The server you have', 'guides/backends')
+]
+
+const backends = [
+  page('What each promises', 'backends/index'),
+  page('plainSse', 'backends/plain-sse'),
+  page('ndjson', 'backends/ndjson'),
+  page('statusPoll', 'backends/status-poll'),
+  page('celeryProgress', 'backends/celery-progress'),
+  page('laravelBatch', 'backends/laravel-batch'),
+  page('azureDurable', 'backends/azure-durable'),
+  page('microsoftLro', 'backends/microsoft-lro'),
+  page('googleLro', 'backends/google-lro'),
+  page('mcpTask', 'backends/mcp-task'),
+  page('aiSdk', 'backends/ai-sdk'),
+  page('workflow', 'backends/workflow'),
+  page('openaiResponses', 'backends/openai-responses'),
+  page('langGraph', 'backends/langgraph'),
+  page('durableStreams', 'backends/durable-streams'),
+  page('mercure', 'backends/mercure'),
+  page('nchan', 'backends/nchan'),
+  page('fal', 'backends/fal'),
+  page('replicate', 'backends/replicate'),
+  page('a2a', 'backends/a2a')
 ]
 
 const reference = [
@@ -50,6 +74,7 @@ const reference = [
   page('jobtail/rxjs', 'reference/jobtail/rxjs'),
   page('jobtail/iterators', 'reference/jobtail/iterators'),
   page('jobtail/away', 'reference/jobtail/away'),
+  page('jobtail/devtools', 'reference/jobtail/devtools'),
   page('jobtail/server', 'reference/jobtail/server'),
   page('jobtail/server/fetch', 'reference/jobtail/server/fetch'),
   page('jobtail/server/redis', 'reference/jobtail/server/redis'),
@@ -62,7 +87,6 @@ const details = [
   page('How it decides', 'how-it-decides'),
   page('Options and errors', 'API'),
   page('The server in detail', 'server'),
-  page('Foreign backends in detail', 'backends'),
   page('The protocol', 'protocol'),
   page('Scaling', 'scaling'),
   page('Benchmarks', 'benchmarks')
@@ -72,12 +96,13 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
   { text: 'Start', items: start },
   { text: 'Guides: your page', items: using },
   { text: 'Guides: your server', items: running },
+  { text: 'Backends for other servers', items: backends, collapsed: true },
   { text: 'In detail', items: details },
   { text: 'Reference', items: reference }
 ]
 
 /** The files of the sidebar, relative to docs/. */
-export const files: string[] = [start, using, running, details, reference].flat().map(({ link }) => `${link?.slice(1)}.md`)
+export const files: string[] = [start, using, running, backends, details, reference].flat().map(({ link }) => `${link?.slice(1)}.md`)
 
 export const nav: DefaultTheme.NavItem[] = [
   { text: 'Start', link: '/start/page', activeMatch: '/start/' },

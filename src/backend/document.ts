@@ -27,8 +27,8 @@ export interface Look {
   pauseMs(ms: number): void
 }
 
-/** How a status document is requested and read. */
-export interface DocumentOptions {
+/** How a status document is requested and read. `D`: what the document is, as far as you know. It is not checked. */
+export interface DocumentOptions<D = unknown> {
   /**
    * The request for a job's document.
    * @defaultValue GET `{url}/{id}`; an id that is a URL itself is requested as it is
@@ -39,7 +39,7 @@ export interface DocumentOptions {
    * message }]`. `undefined`: there is no such job.
    * @defaultValue by HTTP alone: 202 is `started`; any other answer, or what a redirect leads to, is the result (RFC 9110 §15.3.3)
    */
-  read?: ((document: unknown, look: Look) => Said | undefined | Promise<Said | undefined>) | undefined
+  read?: ((document: D, look: Look) => Said | undefined | Promise<Said | undefined>) | undefined
   /**
    * How long an answer may take, in ms.
    * @defaultValue 15,000

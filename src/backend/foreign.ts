@@ -16,7 +16,7 @@ export interface ForeignRequest {
    * The method.
    * @defaultValue GET; POST where there is a body
    */
-  method?: 'POST' | 'PUT' | undefined
+  method?: 'POST' | 'PUT' | 'PATCH' | 'DELETE' | undefined
   /** The body. A string or a `URLSearchParams` is sent as it is, anything else as JSON. */
   body?: unknown
   /** Headers beside those of the client. */

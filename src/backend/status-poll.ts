@@ -12,8 +12,8 @@ import { expectedOf, refusalError, withRefusals } from './foreign.ts'
 import { type OperationOptions, operationsOf } from './foreign-start.ts'
 import { isSeen, lasting, withMark } from './marks.ts'
 
-/** Options of `statusPoll`. */
-export interface StatusPollOptions extends DocumentOptions, OperationOptions {
+/** Options of `statusPoll`. `D`: what the document is, as far as you know. It is not checked. */
+export interface StatusPollOptions<D = unknown> extends DocumentOptions<D>, OperationOptions {
   /**
    * The first pause between two reads, in ms. It grows by half after each read that shows nothing new, up to `maxPollMs`. `Retry-After`, or
    * `pauseMs` of the document's reader, replaces it.
@@ -47,8 +47,11 @@ function documentPositionOf(after: string | undefined): DocumentPosition {
   return { seq: Number(seq), marks: marks.split('.') }
 }
 
-/** Follows jobs by a status document that the server has for each of them. `read` says what a document means. Each observed change is one event. */
-export const statusPoll = (options: StatusPollOptions = {}): Backend => documentBackend(options)
+/**
+ * Follows jobs by a status document that the server has for each of them. `read` says what a document means. Each observed change is one event.
+ * `D` is the type of the document that `read` is given: `statusPoll<MyDocument>({ … })`.
+ */
+export const statusPoll = <D = unknown>(options: StatusPollOptions<D> = {}): Backend => documentBackend(options as StatusPollOptions) // as: the caller says what its documents are
 
 /** The same, with a live stream that tells when the document has changed, where the server has one. */
 export function documentBackend(options: StatusPollOptions & LiveOptions): Backend {

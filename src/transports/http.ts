@@ -61,7 +61,7 @@ export interface ReadingOptions {
    * The request's method.
    * @defaultValue `'GET'`
    */
-  method?: 'POST' | 'PUT'
+  method?: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** The request's body. */
   body?: string
   /** Headers beside those of the client. */

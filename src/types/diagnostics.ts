@@ -1,6 +1,8 @@
 /** What a client reports of its connection. */
 
 import type { FailureReason } from '../errors.ts'
+import type { WireEvent } from '../protocol/frames.ts'
+import type { Subscription } from './client.ts'
 
 /**
  * Why nothing is tried for a while:
@@ -51,3 +53,11 @@ export type DiagnosticDetail =
   | { type: 'gap'; job: string; missed?: number | undefined }
   /** The job's terminal event has been received. */
   | { type: 'ended'; job: string; status: string }
+
+/**
+ * What `observe` tells: a diagnostic; or that the state of a subscription has changed, by `event` or, without one, by a snapshot or by its connection.
+ * `job` is the application's own subscription: reading its `state` changes nothing.
+ */
+export type Observation =
+  | Diagnostic
+  | { type: 'job'; at: number; attempt: number; transport?: string | undefined; job: Pick<Subscription, 'jobId' | 'state'>; event?: WireEvent | undefined }

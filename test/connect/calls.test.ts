@@ -4,9 +4,23 @@ import http from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { connect } from '../../src/connect.ts'
 import { serve } from '../backends/foreign-server.ts'
+import { openReader } from '../transports/reader.ts'
 import { HELLO, names, readerOf, served } from './reader.ts'
 import { follower, serveConnect, web } from './serve.ts'
+
+test('an abort rejects at once also where the transport ignores it', async () => {
+  const never = () => new Promise<never>(() => {})
+  const [stream] = connect({ transport: { unary: never, stream: never } }).transports
+  if (!stream) throw new Error('the backend has no transport')
+  const reader = openReader(stream, new URL('http://127.0.0.1/'))
+  const pending = reader.toEnd()
+  const reason = new Error('enough')
+  await new Promise((resolve) => setImmediate(resolve))
+  reader.abort(reason)
+  await expect(Promise.race([pending, new Promise((late) => setImmediate(late, 'late'))])).rejects.toBe(reason)
+})
 
 describe.each(names)('%s', (name) => {
   test('the deadline goes with the call; once it is over, the next call may follow at once', async () => {
@@ -40,6 +54,17 @@ describe.each(names)('%s', (name) => {
     reader.abort(reason)
     await expect(Promise.race([pending, new Promise((late) => setImmediate(late, 'late'))])).rejects.toBe(reason)
     await gone
+  })
+
+  test('a single read goes on from where the window has ended it', async () => {
+    const { jobs, url, close } = await serveConnect()
+    onTestFinished(close)
+    for (const step of [1, 2, 3]) await jobs.publish('42', 'output', step)
+    const { readOnce } = connect({ transport: web[name] })
+    if (!readOnce) throw new Error('the backend has no single read')
+    const reader = await openReader(readOnce, new URL(url), undefined, { windowBytes: 1 }).toEnd()
+    expect(reader.events.map(({ data }) => data)).toEqual([1, 2, 3])
+    expect(jobs.metrics().opened['short-poll']).toBe(3)
   })
 
   test('leaving the loop ends the call', async () => {

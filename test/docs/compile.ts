@@ -16,6 +16,7 @@ const ENTRIES = {
   'jobtail/backends': 'backends',
   'jobtail/connect': 'connect',
   'jobtail/core': 'core',
+  'jobtail/devtools': 'devtools',
   'jobtail/element': 'element',
   'jobtail/explain': 'explain',
   'jobtail/iterators': 'iterators',

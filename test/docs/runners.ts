@@ -18,7 +18,7 @@ export type Runner = (block: Block) => Promise<void>
 /** Those that need the packed package: the tests that run them are test/package/quick-start.test.ts and element.test.ts. */
 export const packaged: readonly string[] = ['quick-start-server', 'quick-start-page', 'quick-start-proxy', 'script-tag', 'element-page']
 
-/** Those that need a browser: the tests that run them are e2e/guides.e2e.ts, e2e/react.e2e.ts and, for `away`, e2e/away.e2e.ts. */
+/** Those that need a browser: the tests that run them are e2e/guides.e2e.ts, e2e/react.e2e.ts, e2e/devtools.e2e.ts and, for `away`, e2e/away.e2e.ts. */
 export const inBrowsers: readonly string[] = [
   'start-server',
   'start-proxy',
@@ -27,7 +27,8 @@ export const inBrowsers: readonly string[] = [
   'testing-playwright',
   'react-shortest',
   'react-start',
-  'away'
+  'away',
+  'devtools-mount'
 ]
 
 export const runners: Readonly<Record<string, Runner>> = {

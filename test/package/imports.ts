@@ -27,7 +27,7 @@ const layers = [
   ['client'],
   ['core', 'index', 'backends', 'connect'],
   ['binding'],
-  ['react', 'vue', 'svelte', 'solid', 'angular', 'element', 'tanstack', 'rxjs', 'iterators', 'away', 'cli']
+  ['react', 'vue', 'svelte', 'solid', 'angular', 'element', 'devtools', 'tanstack', 'rxjs', 'iterators', 'away', 'cli']
 ]
 /** These two import each other's types: an error has the event that it is about, and the parser throws errors. */
 const mutual = ['protocol', 'errors']
@@ -51,7 +51,7 @@ const entryPackages: readonly [folder: string, packages: readonly string[]][] = 
   ['angular.ts', ['@angular/core']]
 ]
 /** Entries beside the client's module, in which internal names are shortened: they know only what `jobtail` exports. */
-const standalone = ['binding', 'react', 'vue', 'svelte', 'solid', 'angular', 'element', 'tanstack', 'rxjs', 'iterators', 'away']
+const standalone = ['binding', 'react', 'vue', 'svelte', 'solid', 'angular', 'element', 'devtools', 'tanstack', 'rxjs', 'iterators', 'away']
 const cliPackages = ['ws', 'eventsource-parser', 'undici', 'https-proxy-agent']
 const sharedWithServer = ['server', 'protocol', 'errors', 'async']
 
@@ -81,6 +81,8 @@ export function objection({ from, to }: Pick<Import, 'from' | 'to'>): string | u
   }
   if (layer(from) === -1) return `${member(from)} has no layer yet: give it one here and in ARCHITECTURE.md`
   if (member(from) === 'cli' && isPackage(to)) return to.startsWith('node:') || within(cliPackages, to) ? undefined : 'not a dependency of the command line'
+  // `explain` is a module of its own, without a name of the client's that is shortened.
+  if (member(from) === 'devtools' && member(to) === 'explain') return undefined
   if (standalone.includes(member(from)) && member(to) !== member(from))
     return ['index', 'binding'].includes(member(to)) ? undefined : 'an entry of its own knows only what jobtail exports'
   if (isPackage(to)) return within(browserPackages, to) ? undefined : "not for a browser, or not a dependency of the client's"

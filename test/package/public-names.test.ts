@@ -49,7 +49,8 @@ test.each([
   ['jobtail.js', 100],
   ['jobtail-element.min.js', 100],
   ['element.js', 20],
-  ['jobtail-explain.min.js', 20]
+  ['jobtail-explain.min.js', 20],
+  ['jobtail-devtools.min.js', 40]
 ])('%s keeps the names of public properties', (bundle, atLeast) => {
   const names = publicNames()
   const used = [...propertiesBefore(bundle)].filter((name) => names.has(name))

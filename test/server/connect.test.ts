@@ -4,7 +4,7 @@ import { Code, ConnectError, type Transport } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type FollowResponse, ProblemSchema } from '../../src/connect/jobtail/v1/jobs_pb.ts'
-import { JobError, type JobServerOptions } from '../../src/server/index.ts'
+import { JobError, type JobServerOptions, LogError, memoryLog, wrapLog } from '../../src/server/index.ts'
 import { allOf, callerOf, serveConnect } from '../connect/serve.ts'
 
 const WAYS: readonly (readonly [name: string, version: 1 | 2, make: (baseUrl: string) => Transport])[] = [
@@ -17,6 +17,14 @@ async function stage(options: JobServerOptions = {}, [, version, make]: (typeof 
   const served = await serveConnect(options, version)
   onTestFinished(served.close)
   return { ...served, service: callerOf(make(served.url)) }
+}
+
+/** A log of its own for each server: a server closes its log. */
+const gone = {
+  get log() {
+    const read = () => Promise.reject(new LogError('history-gone', 'it was dropped'))
+    return wrapLog(memoryLog(), { read })
+  }
 }
 
 const casesOf = (responses: readonly FollowResponse[]) => responses.map(({ frame }) => frame.case)
@@ -35,6 +43,7 @@ describe.each(WAYS)('%s', (...way) => {
     await jobs.publish('42', 'succeeded', { ok: true })
     await done
     expect(casesOf(had)).toEqual(['hello', 'subscribed', 'event', 'event', 'done'])
+    await vi.waitFor(() => expect(jobs.metrics().connections.connect).toBe(0))
     expect(had[0]?.frame.value).toMatchObject({ protocol: 1, heartbeatMs: 60_000n, mux: 128 })
     expect(had[3]?.frame.value).toMatchObject({ seq: 2n, job: '42', type: 'succeeded', dataJson: '{"ok":true}' })
   })
@@ -43,6 +52,7 @@ describe.each(WAYS)('%s', (...way) => {
     ['an unknown job', {}, 'none', Code.NotFound, { status: 404, code: 'unknown-job' }],
     ['no credentials', { authorize: () => false }, '42', Code.Unauthenticated, { status: 401, code: 'unauthorized' }],
     ['no permission', { authorize: () => ({ status: 403 }) }, '42', Code.PermissionDenied, { status: 403, code: 'forbidden' }],
+    ['a log that is gone', gone, '42', Code.DataLoss, { status: 410, code: 'history-gone' }],
     ['no room', { maxReadersPerAddress: 1 }, '42', Code.ResourceExhausted, { status: 429, code: 'busy' }],
     ['an id that is none', {}, '..', Code.InvalidArgument, { status: 400, code: 'bad-request' }]
   ])('%s is the status of the call, with the problem among its details', async (what, options, job, code, problem) => {

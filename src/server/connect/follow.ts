@@ -6,10 +6,10 @@ import { type ErrorControl, type Frame, isControl } from '../../protocol/frames.
 import { patienceMs } from '../backpressured-writer.ts'
 import type { ServerParts } from '../handler.ts'
 import { checkHost } from '../hosts.ts'
-import { badRequest, toHttpError } from '../http-error.ts'
+import { badRequest, SECURITY_HEADERS, toHttpError } from '../http-error.ts'
 import type { SubscribeRequest } from '../job-cursor.ts'
 import { longTimeout } from '../long-timeout.ts'
-import { helloFor, streamBudget } from '../readings/hello-and-encode.ts'
+import { endAtWindow, helloFor, STREAM_HEADERS, streamBudget } from '../readings/hello-and-encode.ts'
 import { checkErrors } from '../readings/json.ts'
 import { openReading, subscribeAll } from '../readings/open.ts'
 import type { Delivery } from '../request-context.ts'
@@ -20,7 +20,7 @@ import { toConnectError } from './errors.ts'
 import { toResponses } from './to-response.ts'
 import { requestOf } from './unary.ts'
 
-const HEADERS = { 'cache-control': 'private, no-store, no-transform', 'x-accel-buffering': 'no', incremental: '?1', 'x-content-type-options': 'nosniff' }
+const HEADERS = { ...SECURITY_HEADERS, ...STREAM_HEADERS, 'Cache-Control': 'private, no-store, no-transform' }
 /** How long a reader that was too slow may take to read `bye`. */
 const CLOSING_MS = 2000
 /** NGHTTP2_CANCEL (RFC 9113 §7). */
@@ -99,7 +99,7 @@ async function* framesOf({ subscriber, first }: Reading, isOnce: boolean, settin
   const hello = helloFor(settings)
   yield [isOnce ? { ...hello, pollMs: settings.shortPollPauseMs } : hello, ...first]
   for (;;) {
-    if (!isOnce && subscriber.isWindowUsedUp() && !subscriber.isDone(false)) subscriber.bye('window', 0)
+    if (!isOnce) endAtWindow(subscriber)
     if (subscriber.hasPending()) {
       const frames = await subscriber.readAvailable(streamBudget(settings))
       yield isOnce ? frames.filter((frame) => !isControl(frame) || frame.control !== 'bye') : frames

@@ -4,11 +4,13 @@ import type { HandlerContext } from '@connectrpc/connect'
 import type { CancelRequest, SnapshotRequest, StartRequest } from '../../connect/jobtail/v1/jobs_pb.ts'
 import type { JobSnapshot } from '../../protocol/frames.ts'
 import { handleRequest, type ServerParts } from '../handler.ts'
-import { badRequest, HttpError } from '../http-error.ts'
+import { badRequest, HttpError, SECURITY_HEADERS } from '../http-error.ts'
 import { checkJob } from '../routes.ts'
 import type { Source } from '../types.ts'
 import { toConnectError } from './errors.ts'
 import { toSnapshot } from './to-response.ts'
+
+const HEADERS = { ...SECURITY_HEADERS, 'Cache-Control': 'private, no-store' }
 
 interface Answer {
   snapshot: ReturnType<typeof toSnapshot>
@@ -34,7 +36,7 @@ export const startJob = ({ inputJson, idempotencyKey }: StartRequest, ...about: 
 type About = [context: HandlerContext, source: Source, parts: ServerParts]
 
 async function send(make: () => Sent, context: HandlerContext, source: Source, parts: ServerParts): Promise<Answer> {
-  context.responseHeader.set('cache-control', 'private, no-store')
+  for (const [name, value] of Object.entries(HEADERS)) context.responseHeader.set(name, value)
   try {
     const { method, path, body = '', headers } = make()
     const reply = await handleRequest(

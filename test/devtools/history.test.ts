@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createHistory } from '../../demo/page/history.ts'
+import { createHistory } from '../../src/devtools/history.ts'
 import type { Diagnostic, DiagnosticDetail } from '../../src/types.ts'
 
 const did = (at: number, transport: string | undefined, detail: DiagnosticDetail): Diagnostic => ({
@@ -52,15 +52,16 @@ test('what is live ends when it is lost, or exchanged for a better one', () => {
   ])
 })
 
-test('an event belongs to what is live, else to the first read', () => {
+test('an event belongs to what is live, or was just closed, else to the first read', () => {
   const history = createHistory()
-  history.tick(10)
-  history.add(did(20, 'sse', { type: 'live', afterMs: 20 }))
-  history.tick(30)
-  history.rest(40)
   history.tick(50)
-  expect(Object.fromEntries(history.ticks)).toEqual({ 'first-read': [10, 50], sse: [30] })
-  expect(bars(history)).toEqual([['sse', 'live', 20, 40, 'closed', undefined]])
+  history.add(did(100, 'sse', { type: 'live', afterMs: 20 }))
+  history.tick(150)
+  history.rest(200)
+  history.tick(250) // the loop is slower than the connection
+  history.tick(5000)
+  expect(Object.fromEntries(history.ticks)).toEqual({ 'first-read': [50, 5000], sse: [150, 250] })
+  expect(bars(history)).toEqual([['sse', 'live', 100, 200, 'closed', undefined]])
 })
 
 test('a pause ends when something is tried again', () => {
@@ -74,16 +75,16 @@ test('a pause ends when something is tried again', () => {
   ])
 })
 
-test('forgets what ended, keeps what goes on', () => {
+test('what nobody tells the end of ends where it is stopped', () => {
   const history = historyOf(
-    did(0, 'sse', { type: 'probe-started' }),
-    did(10, 'sse', { type: 'probe-proved', afterMs: 10 }),
-    did(10, 'sse', { type: 'live', afterMs: 10 })
+    did(0, 'websocket', { type: 'probe-started' }),
+    did(10, 'sse', { type: 'live', afterMs: 10 }),
+    did(20, undefined, { type: 'offline' })
   )
-  history.mark(15, 'cut')
-  history.tick(20)
-  history.tick(3000)
-  history.forget(1000)
-  expect(bars(history)).toEqual([['sse', 'live', 10, undefined, 'running', undefined]])
-  expect([history.marks, history.ticks.get('sse')]).toEqual([[], [3000]])
+  history.rest(30, true)
+  expect(bars(history)).toEqual([
+    ['websocket', 'probe', 0, 30, 'abandoned', undefined],
+    ['sse', 'live', 10, 30, 'closed', undefined]
+  ])
+  expect(history.pauses).toMatchObject([{ from: 20, to: 30 }])
 })

@@ -1,7 +1,8 @@
-/** The contents of a timeline, made from diagnostics. Independent of the DOM. */
+/** What a client's connection did, as lanes of bars: made from its diagnostics. Independent of the DOM, and bounded. */
 
-import type { Diagnostic } from 'jobtail'
+import type { Diagnostic } from '../index.ts'
 import { FIRST_READ } from './lanes.ts'
+import { createTicks } from './ticks.ts'
 
 /** One probe of a transport, or one life of the transport that is live. */
 export interface Bar {
@@ -25,7 +26,7 @@ export interface Pause {
   readonly about: Diagnostic
 }
 
-/** An event of one moment, such as a click of the user. */
+/** One moment. */
 export interface Mark {
   readonly at: number
   readonly label: string
@@ -35,30 +36,37 @@ export interface History {
   readonly bars: readonly Bar[]
   readonly pauses: readonly Pause[]
   readonly marks: readonly Mark[]
-  /** The arrival times of events, by lane. */
+  /** When events arrived, by lane: in ms since 1970, rounded. */
   readonly ticks: ReadonlyMap<string, readonly number[]>
   add(diagnostic: Diagnostic): void
   /** Records the arrival of an event, in the lane of the live transport; without one, in that of the first read. */
   tick(at: number): void
-  mark(at: number, label: string): void
-  /** Ends the live bars: no job is followed any more. */
-  rest(at: number): void
-  /** Drops what ended before `at`. */
-  forget(at: number): void
+  /** Ends the live bars and the pauses: no job is followed any more. What becomes of probes will be told, except where `isAll`: then they end too. */
+  rest(at: number, isAll?: boolean): void
+}
+
+/** For how long after its end a connection's events are taken. */
+const TAKEN_MS = 1000
+/** How many bars, pauses and marks are kept of each: the latest. */
+const KEPT = 300
+
+function keep<T>(items: T[], item: T): void {
+  items.push(item)
+  if (items.length > KEPT) items.shift()
 }
 
 export function createHistory(): History {
-  let bars: Bar[] = []
-  let pauses: Pause[] = []
-  let marks: Mark[] = []
-  const ticks = new Map<string, number[]>()
+  const bars: Bar[] = []
+  const pauses: Pause[] = []
+  const marks: Mark[] = []
+  const ticks = createTicks()
 
   const running = (lane: string | undefined, kind: Bar['kind']): Bar | undefined =>
     bars.findLast((bar) => bar.lane === lane && bar.kind === kind && bar.to === undefined)
 
   function open(kind: Bar['kind'], about: Diagnostic, from: number): Bar {
     const bar: Bar = { lane: about.transport ?? FIRST_READ, kind, from, outcome: 'running', about }
-    bars.push(bar)
+    keep(bars, bar)
     return bar
   }
 
@@ -114,58 +122,44 @@ export function createHistory(): History {
         return
       }
       case 'waiting':
-        pauses.push({ from: at, to: at + diagnostic.ms, label: 'waiting', about: diagnostic })
+        keep(pauses, { from: at, to: at + diagnostic.ms, label: 'waiting', about: diagnostic })
         return
       case 'offline':
-        pauses.push({ from: at, to: Number.POSITIVE_INFINITY, label: 'offline', about: diagnostic })
+        keep(pauses, { from: at, to: Number.POSITIVE_INFINITY, label: 'offline', about: diagnostic })
         return
       case 'online':
         endPause(at)
         return
+      case 'demoted':
+        keep(marks, { at, label: 'demoted' })
+        return
       case 'suspected':
-        marks.push({ at, label: 'silent?' })
+        keep(marks, { at, label: 'silent?' })
         return
       case 'gap':
-        marks.push({ at, label: 'gap' })
+        keep(marks, { at, label: 'gap' })
         return
       case 'ended':
-        marks.push({ at, label: diagnostic.status })
+        keep(marks, { at, label: diagnostic.status })
         return
       default: // the others appear in the list, not in the picture
     }
   }
 
   return {
-    get bars() {
-      return bars
-    },
-    get pauses() {
-      return pauses
-    },
-    get marks() {
-      return marks
-    },
-    ticks,
+    bars,
+    pauses,
+    marks,
+    ticks: ticks.byLane,
     add,
     tick(at) {
-      const lane = bars.findLast((bar) => bar.kind === 'live' && bar.to === undefined)?.lane ?? FIRST_READ
-      const lines = ticks.get(lane) ?? []
-      lines.push(at)
-      ticks.set(lane, lines)
+      // The loop takes a job's last events after the connection was closed.
+      const isIts = ({ kind, to, outcome }: Bar): boolean => kind === 'live' && (to === undefined || (outcome === 'closed' && to > at - TAKEN_MS))
+      ticks.add(bars.findLast(isIts)?.lane ?? FIRST_READ, at)
     },
-    mark: (at, label) => marks.push({ at, label }),
-    rest(at) {
-      for (const bar of bars) if (bar.kind === 'live' && bar.to === undefined) close(bar, 'closed', at)
-    },
-    forget(at) {
-      bars = bars.filter((bar) => bar.to === undefined || bar.to >= at)
-      pauses = pauses.filter((pause) => pause.to >= at)
-      marks = marks.filter((mark) => mark.at >= at)
-      for (const [lane, lines] of ticks)
-        ticks.set(
-          lane,
-          lines.filter((line) => line >= at)
-        )
+    rest(at, isAll) {
+      endPause(at)
+      for (const bar of bars) if (bar.to === undefined && (isAll || bar.kind === 'live')) close(bar, bar.kind === 'live' ? 'closed' : 'abandoned', at)
     }
   }
 }

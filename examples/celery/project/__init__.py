@@ -1,0 +1,1 @@
+from .celery import app  # so that tasks are registered with it
