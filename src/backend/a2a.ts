@@ -3,7 +3,7 @@
 import { TransportError } from '../errors.ts'
 import type { Backend } from '../types.ts'
 import { changeFeedBy } from './change-feed.ts'
-import type { Said } from './document.ts'
+import type { DocumentEvents } from './document.ts'
 import type { ForeignRequest, RequestHook } from './foreign.ts'
 import type { PresetOptions } from './presets.ts'
 import { documentBackend } from './status-poll.ts'
@@ -48,16 +48,16 @@ const BINDINGS = {
 } as const
 
 /** Each part of an artifact is an event, once. */
-const outputOf = ({ artifacts = [] }: Task): Said =>
+const outputOf = ({ artifacts = [] }: Task): DocumentEvents =>
   artifacts.flatMap(({ parts = [], artifactId, name }, at) =>
     parts.map((part, index) => ['output', { artifactId, ...(name && { name }), parts: [part], append: index > 0 }, [`artifact${at}`, index]] as const)
   )
 
-function eventsOf(task: Task): Said {
+function eventsOf(task: Task): DocumentEvents {
   const { state, message } = task.status ?? {}
   if (typeof state !== 'string') throw new TransportError('protocol', `status.state: expected a string, got ${JSON.stringify(state) ?? 'nothing'}`)
   const text = message?.parts?.map((part) => part.text ?? '').join('')
-  const failed = (code: string): Said => [['failed', { code, message: text || 'the task has failed' }]]
+  const failed = (code: string): DocumentEvents => [['failed', { code, message: text || 'the task has failed' }]]
   const output = outputOf(task)
   switch (state) {
     case 'TASK_STATE_SUBMITTED':

@@ -2,7 +2,7 @@
 
 import type { Backend } from '../types.ts'
 import { addressOf } from './foreign.ts'
-import { defaultMeaning, type Meaning, type Message } from './message.ts'
+import { defaultMeaning, type JobEventTuple, type Message } from './message.ts'
 import { sse } from './sse.ts'
 import { streamBackend } from './stream.ts'
 import type { StreamOptions } from './stream-options.ts'
@@ -21,14 +21,14 @@ interface Chunk {
 const chunkOf = ({ data }: Message): Chunk => Object(data)
 
 /** How a chunk ends the job. `[DONE]` does not: it only says that the body is complete. */
-function endOf(message: Message): Meaning | undefined {
+function endOf(message: Message): JobEventTuple | undefined {
   const { type, finishReason, reason, errorText } = chunkOf(message)
   if (type === 'error' || (type === 'finish' && finishReason === 'error')) return ['failed', { code: 'failed', message: errorText ?? 'the model has failed' }]
   if (type === 'finish') return ['succeeded', message.data]
   return type === 'abort' ? ['cancelled', reason === undefined ? {} : { reason }] : undefined
 }
 
-function eventOf(message: Message): Meaning | undefined {
+function eventOf(message: Message): JobEventTuple | undefined {
   const { type, data } = chunkOf(message)
   if (message.text === '[DONE]') return undefined
   if (type === 'start') return ['started', message.data]
@@ -48,7 +48,7 @@ export const aiSdk = ({ request = (chat, { base }) => addressOf(chat, base, 'str
  * chunk. Promises `log`.
  */
 export const workflow = ({ request = (run, { base }) => addressOf(run, base, 'stream'), read = eventOf, ...options }: AiSdkOptions = {}): Backend =>
-  streamBackend({ ...options, request, read, end: endOf, cursor: { parameter: 'startIndex' } }, [
+  streamBackend({ ...options, request, read, end: endOf, cursor: { parameter: 'startIndex' }, takesTail: false }, [
     sse(({ cursor = '0', take }) => {
       let next = Number(cursor)
       return (message) => {

@@ -13,10 +13,10 @@ import { addressOf, type RequestHook, sendRequest } from './foreign.ts'
  * grows may carry its place in that list as `item`: the list's name, in letters and digits, and the index from 0. It is new where fewer
  * items of the list were received, whatever its data.
  */
-export type Said = readonly (readonly [type: string, data?: unknown, item?: readonly [list: string, index: number]])[]
+export type DocumentEvents = readonly (readonly [type: string, data?: unknown, item?: readonly [list: string, index: number]])[]
 
 /** What `read` is given beside the document. */
-export interface Look {
+export interface ReadContext {
   /** The job's id. */
   job: string
   /** The last response, of the document or of `get`, as the server sent it: with its own status, also where that is no 2xx. */
@@ -39,7 +39,7 @@ export interface DocumentOptions<D = unknown> {
    * message }]`. `undefined`: there is no such job.
    * @defaultValue by HTTP alone: 202 is `started`; any other answer, or what a redirect leads to, is the result (RFC 9110 §15.3.3)
    */
-  read?: ((document: D, look: Look) => Said | undefined | Promise<Said | undefined>) | undefined
+  read?: ((document: D, context: ReadContext) => DocumentEvents | undefined | Promise<DocumentEvents | undefined>) | undefined
   /**
    * How long an answer may take, in ms.
    * @defaultValue 15,000
@@ -68,7 +68,7 @@ export interface Document {
 /** The least pause between two reads in a hidden page. */
 export const LEAST_HIDDEN_MS = 15_000
 
-const byHttp = (document: unknown, { response }: Look): Said => (response.status === 202 ? [['started', {}]] : [['succeeded', document]])
+const byHttp = (document: unknown, { response }: ReadContext): DocumentEvents => (response.status === 202 ? [['started', {}]] : [['succeeded', document]])
 
 /**
  * Reads the document once. `isNew`: nothing has been read of this job before, so that a 404 means that there is no such job. `last`: the
@@ -104,7 +104,7 @@ export async function readDocument(
     let text = ''
     for await (const chunk of answer.chunks) text += chunk
     if (response.status === 304 && last) return { ...last, pauseMs }
-    const look: Look = {
+    const look: ReadContext = {
       job,
       get response() {
         return raw ?? response

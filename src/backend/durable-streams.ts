@@ -2,8 +2,8 @@
 
 import { TransportError } from '../errors.ts'
 import type { Backend } from '../types.ts'
-import { type Asked, addressOf, type ForeignRequest, requestOf } from './foreign.ts'
-import { defaultMeaning, type Meaning, type Message, parseMessage } from './message.ts'
+import { addressOf, type ForeignRequest, type RequestHookContext, requestOf } from './foreign.ts'
+import { defaultMeaning, type JobEventTuple, type Message, parseMessage } from './message.ts'
 import { sse } from './sse.ts'
 import { streamBackend } from './stream.ts'
 import type { Reading, Splitter, StreamOptions } from './stream-options.ts'
@@ -14,7 +14,7 @@ export interface DurableStreamsOptions extends Omit<StreamOptions, 'promises' | 
    * How the job ends when the stream is closed, given the stream's last message; `undefined` where it has none.
    * @defaultValue `['succeeded', last]`
    */
-  closed?: ((last: unknown) => Meaning) | undefined
+  closed?: ((last: unknown) => JobEventTuple) | undefined
 }
 
 /** What the server tells beside the messages: in an event `control`, or in headers. */
@@ -26,8 +26,9 @@ interface Control {
 
 const CONTROL = 'control'
 const CLOSED = 'closed'
-/** The pause between two long polls, since a server may answer at once where it should hold the request. */
+/** The pauses between two long polls, since a server may answer at once where it should hold the request. */
 const PAUSE_MS = 50
+const MAX_PAUSE_MS = 2000
 
 /**
  * Takes batches apart. A batch's messages are counted from the offset before it, and the offset after it becomes the cursor only with the
@@ -68,6 +69,7 @@ const longPoll: Splitter = {
   accept: 'application/json',
   traits: { polls: 'long' },
   pauseMs: PAUSE_MS,
+  maxPauseMs: MAX_PAUSE_MS,
   adapt: (response) =>
     response.status === 204 ? new Response('[]', { headers: { ...Object.fromEntries(response.headers), 'content-type': 'application/json' } }) : response,
   split(reading) {
@@ -101,7 +103,7 @@ export function durableStreams({
   // Parameters are in the order of their names, so that a cache sees equal URLs.
   const requestFor =
     (mode: string) =>
-    async (job: string, asked: Asked): Promise<ForeignRequest> => {
+    async (job: string, asked: RequestHookContext): Promise<ForeignRequest> => {
       const { base, last, isTail, cursor = isTail ? 'now' : '-1' } = asked
       const given = requestOf(request ? await request(job, asked) : addressOf(job, base), base)
       const { searchParams } = given.url
@@ -112,11 +114,12 @@ export function durableStreams({
       searchParams.set('offset', last?.headers.get('stream-next-offset') ?? cursor)
       return given
     }
-  const isClosed = ({ type, data }: Message): Meaning | undefined => (type === CLOSED ? closed(data) : undefined)
+  const isClosed = ({ type, data }: Message): JobEventTuple | undefined => (type === CLOSED ? closed(data) : undefined)
   return streamBackend(
     {
       ...options,
       cursor: 'none',
+      takesTail: true,
       end: [isClosed, end].flat(),
       read: (message) => (message.type === CONTROL ? undefined : read(message))
     },

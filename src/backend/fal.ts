@@ -3,7 +3,7 @@
 import { TransportError } from '../errors.ts'
 import type { Backend } from '../types.ts'
 import { changeFeedBy } from './change-feed.ts'
-import type { Look, Said } from './document.ts'
+import type { DocumentEvents, ReadContext } from './document.ts'
 import { addressOf } from './foreign.ts'
 import type { PresetOptions } from './presets.ts'
 import { documentBackend } from './status-poll.ts'
@@ -25,7 +25,7 @@ interface FalLog {
 const textOf = (value: unknown, otherwise: string): string => (typeof value === 'string' ? value : value == null ? otherwise : JSON.stringify(value))
 
 /** The end of a completed request. Only its response tells whether it has failed. */
-async function resultOf(look: Look, url: string | URL): Promise<Said> {
+async function resultOf(look: ReadContext, url: string | URL): Promise<DocumentEvents> {
   const result = await look.get(url)
   if (look.response.ok) return [['succeeded', result]]
   const { detail, error_type: kind } = Object(result)
@@ -63,7 +63,7 @@ export const fal = ({ response = (job, base) => addressOf(job, base), ...options
       const lines = ((logs ?? []) as FalLog[]).map(
         ({ message, level = 'info' }, index) => ['log', { level: level.toLowerCase(), message }, ['logs', index]] as const
       ) // as: the form of fal's API
-      const said: Said = [['started', {}], ...lines]
+      const said: DocumentEvents = [['started', {}], ...lines]
       return status === 'COMPLETED' ? [...said, ...(await resultOf(look, response(look.job, new URL('..', look.response.url))))] : said
     }
   })

@@ -2,6 +2,7 @@
 
 import { isJobtailError, JobtailError, TransportError } from '../errors.ts'
 import type { ErrorControl } from '../protocol/frames.ts'
+import { TAIL } from '../protocol/rules.ts'
 import { type Answer, fetchReading } from '../transports/http.ts'
 import type { Batch, OpenRequest, RequestContext } from '../types.ts'
 
@@ -24,7 +25,7 @@ export interface ForeignRequest {
 }
 
 /** What a `RequestHook` is given beside the job. */
-export interface Asked {
+export interface RequestHookContext {
   /** The client's `url`. */
   base: URL
   /** The server's own cursor to read after; `undefined` at the beginning. */
@@ -36,7 +37,7 @@ export interface Asked {
 }
 
 /** Makes the request for a job: a URL, or a whole request. It is called anew for each request, so that it can read a cookie when it counts. */
-export type RequestHook = (job: string, asked: Asked) => ForeignRequest | string | URL | Promise<ForeignRequest | string | URL>
+export type RequestHook = (job: string, asked: RequestHookContext) => ForeignRequest | string | URL | Promise<ForeignRequest | string | URL>
 
 /**
  * The URL of a job, `{url}/{id}`. An id that is a URL itself, such as the `Location` that a start was answered, is requested as it is.
@@ -104,11 +105,14 @@ export async function* withRefusals({ jobs: [asked] }: OpenRequest, frames: Asyn
 /** The value of the header `Last-Event-ID`. An event source encodes it as UTF-8 (WHATWG HTML §9.2.4). */
 export const lastEventId = (cursor: string): string => String.fromCharCode(...new TextEncoder().encode(cursor))
 
-/** The `expected` method of these backends, for cursors of this form. */
+/** The `expected` method of these backends, for cursors of this form. `takesTail`: new events alone can be requested. */
 export const expectedOf =
-  (cursor: RegExp) =>
+  (cursor: RegExp, takesTail = true) =>
   (what: 'job id' | 'after', value: unknown): string | undefined => {
-    if (what === 'after') return typeof value === 'string' && cursor.test(value) ? undefined : 'the id of an event of this backend, or "tail"'
+    if (what === 'after')
+      return typeof value === 'string' && cursor.test(value) && (takesTail || value !== TAIL)
+        ? undefined
+        : `the id of an event of this backend${takesTail ? ', or "tail"' : ''}`
     return typeof value === 'string' && !/^\.{0,2}$/.test(value) ? undefined : 'a string other than "", ".", ".."'
   }
 

@@ -2,9 +2,9 @@
 
 import { matches } from '../protocol/rules.ts'
 import type { Backend } from '../types.ts'
-import type { Look, Said } from './document.ts'
+import type { DocumentEvents, ReadContext } from './document.ts'
 import { requestOf } from './foreign.ts'
-import { defaultMeaning, type Meaning, type Message } from './message.ts'
+import { defaultMeaning, type JobEventTuple, type Message } from './message.ts'
 import { sse } from './sse.ts'
 import { streamBackend } from './stream.ts'
 import type { StreamOptions } from './stream-options.ts'
@@ -31,7 +31,7 @@ function urlOf(job: string, base: URL, rest = ''): URL {
   return new URL(`${base.href.replace(/\/+$/, '')}/threads/${thread}/runs/${run}${rest}`)
 }
 
-const waiting = (interrupts: Interrupt[]): Meaning => [
+const waiting = (interrupts: Interrupt[]): JobEventTuple => [
   WAITING,
   { for: 'input', prompt: interrupts.length > 1 ? interrupts.map(({ value }) => value) : interrupts[0]?.value }
 ]
@@ -50,7 +50,7 @@ const stream = sse(({ cursor, take, lose }) => {
   }
 })
 
-function eventOf(message: Message, progress: LangGraphOptions['progress']): Meaning | undefined {
+function eventOf(message: Message, progress: LangGraphOptions['progress']): JobEventTuple | undefined {
   const { type, data } = message
   // The run's document tells whether it has ended.
   if (type === 'error') return undefined
@@ -63,7 +63,7 @@ function eventOf(message: Message, progress: LangGraphOptions['progress']): Mean
 }
 
 /** The end of a run, or `waiting`. A run that waits for a person has the status `success` too: only its thread tells the difference. */
-async function endOf(document: unknown, { response, get }: Look): Promise<Said> {
+async function endOf(document: unknown, { response, get }: ReadContext): Promise<DocumentEvents> {
   const { status } = Object(document)
   if (status === 'interrupted') return [['cancelled', {}]]
   if (status === 'error' || status === 'timeout') return [['failed', { code: status, message: 'the run has failed' }]]
@@ -94,6 +94,7 @@ export function langGraph({ progress, read = (message) => eventOf(message, progr
       read,
       end: [],
       readsDocumentFirst: true,
+      takesTail: false,
       status: {
         request: (job, { base }) => urlOf(job, base),
         read: endOf
@@ -107,9 +108,6 @@ export function langGraph({ progress, read = (message) => eventOf(message, progr
   )
   return {
     ...backend,
-    expected(what, value) {
-      if (what === 'job id') return matches(value, ID) ? undefined : '"{thread_id}/{run_id}"'
-      return value === 'tail' ? 'the id of an event of this backend' : backend.expected?.(what, value)
-    }
+    expected: (what, value) => (what === 'job id' ? (matches(value, ID) ? undefined : '"{thread_id}/{run_id}"') : backend.expected?.(what, value))
   }
 }

@@ -15,7 +15,7 @@ export interface Message {
 }
 
 /** An event's type and data; without data, `null`. */
-export type Meaning = readonly [type: string, data?: unknown]
+export type JobEventTuple = readonly [type: string, data?: unknown]
 
 /**
  * What ends a job. Nothing else does.
@@ -23,7 +23,7 @@ export type Meaning = readonly [type: string, data?: unknown]
  * - `{ event }`: the name of an event, whose data is the result.
  * - A function: returns how a message ends the job, such as `['failed', { code, message }]`, or `undefined` where it does not.
  */
-export type EndRule = string | { event: string } | ((message: Message) => Meaning | undefined)
+export type EndRule = string | { event: string } | ((message: Message) => JobEventTuple | undefined)
 
 /** Makes a message of a text. */
 export function parseMessage(type: string, text: string, id: string | undefined): Message {
@@ -37,7 +37,7 @@ export function parseMessage(type: string, text: string, id: string | undefined)
 }
 
 /** How a message ends the job by these rules; `undefined` where it does not. */
-export function matchEnd(message: Message, rules: readonly EndRule[]): Meaning | undefined {
+export function matchEnd(message: Message, rules: readonly EndRule[]): JobEventTuple | undefined {
   for (const rule of rules) {
     const end =
       typeof rule === 'function'
@@ -54,7 +54,7 @@ export function matchEnd(message: Message, rules: readonly EndRule[]): Meaning |
  * What a message means by default: an `error` fails the job, and a named message is an event of that name. A message without a name has the
  * type in `data.type`, otherwise `output`.
  */
-export function defaultMeaning({ type, data }: Message): Meaning {
+export function defaultMeaning({ type, data }: Message): JobEventTuple {
   const { type: inside, error } = Object(data)
   if (type === 'error' || (type === 'message' && error)) {
     const { code, message = data } = Object(error ?? data)

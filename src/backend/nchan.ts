@@ -6,7 +6,7 @@ import { JobtailError, TransportError } from '../errors.ts'
 import { place } from '../protocol/urls.ts'
 import type { Answer } from '../transports/http.ts'
 import type { Backend, OpenRequest } from '../types.ts'
-import { type Asked, addressOf, type ForeignRequest, type RequestHook, requestOf } from './foreign.ts'
+import { addressOf, type ForeignRequest, type RequestHook, type RequestHookContext, requestOf } from './foreign.ts'
 import { type Message, parseMessage } from './message.ts'
 import { sse } from './sse.ts'
 import { streamBackend } from './stream.ts'
@@ -142,7 +142,7 @@ async function connect({ WebSocket, token, headers, signal }: OpenRequest, url: 
 export function nchan({ request, interval, intervalMs = 1000, seqField, ...options }: NchanOptions = {}): Backend {
   const requestFor =
     (hook: RequestHook = (job, { base }) => addressOf(job, base)) =>
-    async (job: string, asked: Asked): Promise<ForeignRequest> => {
+    async (job: string, asked: RequestHookContext): Promise<ForeignRequest> => {
       const given = requestOf(await hook(job, asked), asked.base)
       if (asked.cursor !== undefined) given.url.searchParams.set('last_event_id', asked.cursor.split('~')[0] ?? '')
       return given
@@ -151,5 +151,5 @@ export function nchan({ request, interval, intervalMs = 1000, seqField, ...optio
   const longPoll = by(polling('long-poll', PAUSE_MS, seqField))
   const last = interval ? [by(polling('interval-poll', intervalMs, seqField), interval)] : []
   // Single reads are polls: an event stream beside a WebSocket may be held back as well.
-  return streamBackend({ ...options, cursor: 'none' }, [by(webSocket(seqField)), by(eventStream(seqField)), longPoll, ...last], longPoll)
+  return streamBackend({ ...options, cursor: 'none', takesTail: !!request }, [by(webSocket(seqField)), by(eventStream(seqField)), longPoll, ...last], longPoll)
 }

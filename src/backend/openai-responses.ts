@@ -1,9 +1,9 @@
 /** Background responses of OpenAI's API, and of servers with the same API, through a proxy of the application, since it needs a key. */
 
 import type { Backend } from '../types.ts'
-import type { Said } from './document.ts'
+import type { DocumentEvents } from './document.ts'
 import { addressOf, requestOf } from './foreign.ts'
-import { defaultMeaning, type Meaning, type Message } from './message.ts'
+import { defaultMeaning, type JobEventTuple, type Message } from './message.ts'
 import { sse } from './sse.ts'
 import { streamBackend } from './stream.ts'
 import type { StreamOptions } from './stream-options.ts'
@@ -22,10 +22,10 @@ interface OpenaiResponse {
   incomplete_details?: { reason?: string } | null
 }
 
-const failed = (code: string | null = 'failed', message = 'the response has failed'): Meaning => ['failed', { code: code ?? 'failed', message }]
+const failed = (code: string | null = 'failed', message = 'the response has failed'): JobEventTuple => ['failed', { code: code ?? 'failed', message }]
 
 /** How a response has ended; `undefined` where it goes on. */
-function endOf(response: OpenaiResponse): Meaning | undefined {
+function endOf(response: OpenaiResponse): JobEventTuple | undefined {
   switch (response.status) {
     case 'completed':
       return ['succeeded', response]
@@ -40,7 +40,7 @@ function endOf(response: OpenaiResponse): Meaning | undefined {
   }
 }
 
-function eventOf(message: Message): Meaning | undefined {
+function eventOf(message: Message): JobEventTuple | undefined {
   const { type } = message
   if (type === 'response.created' || type === 'response.queued') return ['queued', {}]
   if (type === 'response.in_progress') return ['started', {}]
@@ -68,6 +68,7 @@ export function openaiResponses({ request = (id, { base }) => addressOf(id, base
       cancel: (id, { base }) => ({ url: addressOf(id, base, 'cancel'), method: 'POST' }),
       ...options,
       cursor: { parameter: 'starting_after' },
+      takesTail: false,
       async request(id, asked) {
         const given = requestOf(await request(id, asked), asked.base)
         given.url.searchParams.set('stream', 'true')
@@ -79,7 +80,7 @@ export function openaiResponses({ request = (id, { base }) => addressOf(id, base
       refusals: [400],
       status: {
         request,
-        read(document): Said {
+        read(document): DocumentEvents {
           const end = endOf(Object(document))
           return end ? [end] : []
         }

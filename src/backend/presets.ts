@@ -3,7 +3,7 @@
 import { TransportError } from '../errors.ts'
 import { isTerminal } from '../protocol/rules.ts'
 import type { Backend } from '../types.ts'
-import type { Said } from './document.ts'
+import type { DocumentEvents } from './document.ts'
 import { addressOf } from './foreign.ts'
 import { type StatusPollOptions, statusPoll } from './status-poll.ts'
 
@@ -19,8 +19,10 @@ function requireString(name: string, document: unknown): Fields {
   return fields
 }
 const textOf = (value: unknown, otherwise: string): string => (typeof value === 'string' ? value : value == null ? otherwise : JSON.stringify(value))
-const failed = (code: unknown, message: unknown): Said => [['failed', { code: textOf(code, 'failed'), message: textOf(message, 'the job has failed') }]]
-const percent = (value: unknown): Said => (typeof value === 'number' ? [['progress', { ratio: value / 100 }]] : [])
+const failed = (code: unknown, message: unknown): DocumentEvents => [
+  ['failed', { code: textOf(code, 'failed'), message: textOf(message, 'the job has failed') }]
+]
+const percent = (value: unknown): DocumentEvents => (typeof value === 'number' ? [['progress', { ratio: value / 100 }]] : [])
 
 /** Options of `microsoftLro`. */
 export interface MicrosoftLroOptions extends PresetOptions {
@@ -110,7 +112,7 @@ export const azureDurable = ({ progress, ...options }: AzureDurableOptions = {})
     ...options,
     read(document) {
       const { runtimeStatus, customStatus, output } = requireString('runtimeStatus', document)
-      const said: Said = customStatus == null ? [] : [progress ? ['progress', progress(customStatus)] : ['customStatus', customStatus]]
+      const said: DocumentEvents = customStatus == null ? [] : [progress ? ['progress', progress(customStatus)] : ['customStatus', customStatus]]
       switch (runtimeStatus) {
         case 'Pending':
           return [['queued', {}], ...said]
@@ -134,7 +136,7 @@ export const laravelBatch = (options: PresetOptions = {}): Backend =>
     read(document) {
       if (document === null) return undefined
       const { totalJobs, processedJobs, failedJobs, cancelledAt, finishedAt, options: batch } = fieldsOf(document)
-      const progress: Said = Number(totalJobs) > 0 ? [['progress', { current: processedJobs, total: totalJobs }]] : []
+      const progress: DocumentEvents = Number(totalJobs) > 0 ? [['progress', { current: processedJobs, total: totalJobs }]] : []
       const failures = Number(failedJobs)
       // A batch that allows no failures is cancelled by the first one, which sets both times at once: failures are checked before them.
       if ((cancelledAt || finishedAt) && failures > 0 && !fieldsOf(batch).allowFailures)
@@ -210,7 +212,7 @@ export const mcpTask = (options: PresetOptions = {}): Backend =>
       if (refusal) throw new TransportError('protocol', `the server said ${JSON.stringify(refusal)}`)
       const { status, statusMessage, pollIntervalMs, result, error, inputRequests } = requireString('status', task)
       if (typeof pollIntervalMs === 'number') pauseMs(pollIntervalMs)
-      const progress: Said = typeof statusMessage === 'string' ? [['progress', { message: statusMessage }]] : []
+      const progress: DocumentEvents = typeof statusMessage === 'string' ? [['progress', { message: statusMessage }]] : []
       switch (status) {
         case 'input_required':
           return [...progress, ['waiting', { for: 'input', prompt: inputRequests }]]
@@ -238,7 +240,7 @@ export const jobtailSnapshot = (options: PresetOptions = {}): Backend =>
     ...options,
     read(document) {
       const { status, progress, result, error } = requireString('status', document)
-      const said: Said = progress ? [['progress', progress]] : []
+      const said: DocumentEvents = progress ? [['progress', progress]] : []
       if (isTerminal(`${status}`)) return [...said, [`${status}`, status === 'succeeded' ? result : error]]
       return [[status === 'queued' ? status : 'started', {}], ...said]
     }

@@ -2,7 +2,7 @@
 
 import { TransportError } from '../errors.ts'
 import type { Backend } from '../types.ts'
-import type { Said } from './document.ts'
+import type { DocumentEvents } from './document.ts'
 import { addressOf } from './foreign.ts'
 import type { PresetOptions } from './presets.ts'
 import { statusPoll } from './status-poll.ts'
@@ -25,14 +25,14 @@ interface Prediction {
 }
 
 /** The lines that the model has printed. The last one may be unfinished, so it counts once the prediction is over. */
-function linesOf(logs: string, isOver: boolean): Said {
+function linesOf(logs: string, isOver: boolean): DocumentEvents {
   const lines = logs.split('\n')
   const last = lines.pop()
   if (isOver && last) lines.push(last)
   return lines.map((message, index) => ['log', { level: 'info', message }, ['logs', index]] as const)
 }
 
-function endOf({ status, output, error, completed_at: time }: Prediction): Said {
+function endOf({ status, output, error, completed_at: time }: Prediction): DocumentEvents {
   const failed = ['failed', { code: 'failed', message: typeof error === 'string' ? error : JSON.stringify(error ?? 'the prediction has failed') }] as const
   switch (status) {
     case 'succeeded':

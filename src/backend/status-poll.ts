@@ -1,5 +1,6 @@
 /** A status document, asked for until it says that the job is over. Promises `state`. */
 
+import { now } from '../async/clock.ts'
 import { child, delay } from '../async/signals.ts'
 import { isHidden, untilSeen } from '../page.ts'
 import { type ErrorControl, type Frame, isControl, type JobSnapshot, type JobStatus } from '../protocol/frames.ts'
@@ -25,6 +26,12 @@ export interface StatusPollOptions<D = unknown> extends DocumentOptions<D>, Oper
    * @defaultValue 10,000
    */
   maxPollMs?: number | undefined
+  /**
+   * How long the document may show nothing new before the reader gets an event `stale { forMs }`, in ms. A job whose worker died looks like
+   * that. It ends nothing: what was slow may go on.
+   * @defaultValue none
+   */
+  staleAfterMs?: number | undefined
 }
 
 interface LiveOptions {
@@ -89,9 +96,10 @@ async function* reads(request: OpenRequest, options: StatusPollOptions & LiveOpt
   const [asked] = request.jobs
   if (!asked) return
   const { job, ref, after } = asked
-  const { pollMs = 1000, maxPollMs = 10_000 } = options
+  const { pollMs = 1000, maxPollMs = 10_000, staleAfterMs = Infinity } = options
   let { seq, marks } = documentPositionOf(after)
   let pauseMs = pollMs
+  let staleAt = now() + staleAfterMs
   let last: Document | undefined
   const changes = options.changes?.(request, job)
   for (;;) {
@@ -115,12 +123,19 @@ async function* reads(request: OpenRequest, options: StatusPollOptions & LiveOpt
       had = withMark(had, mark)
       frames.push({ id: isTerminal(type) ? END : [seq, ...had].join('.'), seq, job, type, time, data })
     }
+    const isNews = news.length > 0
+    if (isNews) staleAt = now() + staleAfterMs
+    else if (now() >= staleAt) {
+      staleAt = Infinity // told once
+      seq += 1
+      frames.push({ id: [seq, ...had].join('.'), seq, job, type: 'stale', time, data: { forMs: staleAfterMs } })
+    }
     marks = had
     last = look
     yield frames
     if (end) return
-    const changed = changes?.next(news.length > 0)
-    pauseMs = news.length > 0 ? pollMs : Math.min(maxPollMs, pauseMs * 1.5)
+    const changed = changes?.next(isNews)
+    pauseMs = isNews ? pollMs : Math.min(maxPollMs, pauseMs * 1.5)
     // A pause that the server asked for ends early only by a change. Any other also ends when the page becomes visible.
     if (look.pauseMs !== undefined) await delay(look.pauseMs, signal, changed)
     else await untilSeen(Math.max(pauseMs * (0.75 + Math.random() / 2), isHidden() ? LEAST_HIDDEN_MS : 0), signal, changed)

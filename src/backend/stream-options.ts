@@ -5,7 +5,7 @@ import type { OpenRequest, TransportTraits } from '../types.ts'
 import type { DocumentOptions } from './document.ts'
 import type { RequestHook } from './foreign.ts'
 import type { OperationOptions } from './foreign-start.ts'
-import type { EndRule, Meaning, Message } from './message.ts'
+import type { EndRule, JobEventTuple, Message } from './message.ts'
 
 /** Options of `plainSse` and `ndjson`. */
 export interface StreamOptions extends OperationOptions {
@@ -16,7 +16,8 @@ export interface StreamOptions extends OperationOptions {
    */
   promises?: 'log' | 'replay' | 'lossy' | undefined
   /**
-   * The request for a job's stream, with `cursor` where it resumes. Where a POST starts the work, another request has to resume it.
+   * The request for a job's stream, with `cursor` where it resumes, and `isTail` where only new events are wanted. Where a POST starts the
+   * work, another request has to resume it.
    * @defaultValue GET `{url}/{id}`
    */
   request?: RequestHook | undefined
@@ -35,7 +36,7 @@ export interface StreamOptions extends OperationOptions {
    * What a message means; `undefined`: it is no event.
    * @defaultValue by the message's name: `error` fails the job; a message without a name has the type in `data.type`, otherwise `output`
    */
-  read?: ((message: Message) => Meaning | undefined) | undefined
+  read?: ((message: Message) => JobEventTuple | undefined) | undefined
   /**
    * A status document. It is read after each answer that no rule has ended, and beside a silent one.
    * @defaultValue none
@@ -84,6 +85,8 @@ export interface Splitter {
   traits?: TransportTraits
   /** For a reading of many answers: the pause before the next request, in ms. Without it, a reading has one answer. */
   pauseMs?: number
+  /** The longest pause: it doubles after each answer that came at once and brought nothing. Without it, the pause is always the same. */
+  maxPauseMs?: number
   /** Whether the server sends something as soon as a stream is open. Then one without text is not open: a proxy may hold it back. */
   greets?: boolean
   /** The request, in place of the one of the options. */
@@ -102,10 +105,15 @@ export interface StreamDetails extends Omit<StreamOptions, 'cursor'> {
   cursor?: StreamOptions['cursor'] | 'none'
   /** Statuses by which the server says that it has no stream of this job, or no longer. The document is polled from then on. */
   refusals?: readonly number[]
+  /**
+   * Whether new events alone can be requested.
+   * @defaultValue where the server has nothing but a live stream, or where the application's `request` is told `isTail`
+   */
+  takesTail?: boolean
   /** Whether the document is read before the stream, where the stream does not tell that there is no such job. */
   readsDocumentFirst?: boolean
   /** What a document's end becomes, given the last message before it. */
-  settle?(end: Meaning, last: Message | undefined): Meaning
+  settle?(end: JobEventTuple, last: Message | undefined): JobEventTuple
 }
 
 /** The longest message accepted: 16 Mi characters. */

@@ -3,7 +3,7 @@
 import { type Frame, isControl } from '../protocol/frames.ts'
 import { isTerminal } from '../protocol/rules.ts'
 import type { JobCursor } from '../types.ts'
-import { defaultMeaning, type EndRule, type Meaning, type Message, matchEnd } from './message.ts'
+import { defaultMeaning, type EndRule, type JobEventTuple, type Message, matchEnd } from './message.ts'
 import type { StreamDetails } from './stream-options.ts'
 import { cursorOf, type StreamPosition, streamPositionOf } from './stream-position.ts'
 
@@ -22,9 +22,9 @@ export interface StreamReader {
   /** How many messages without an id were received before the reading, and have not come again yet. */
   left(): number
   /** Emits an event. After the job's end it does nothing. */
-  emit(meaning: Meaning): void
+  emit(meaning: JobEventTuple): void
   /** Emits an event that no message carries, unless something was emitted since the last message with an id. */
-  emitOnce(meaning: Meaning): void
+  emitOnce(meaning: JobEventTuple): void
   /** Records that the answer does not begin after the cursor: what was in between is lost, and the reader gets a `gap`. */
   lose(): void
   /** The same, and requests the stream again from the beginning. */
@@ -59,7 +59,7 @@ export function createStreamReader({ job, ref, after, epoch = 'stream' }: JobCur
     { ...subscribed(isLost ? `${Math.random()}` : epoch, (!isLost && after) || cursorOf(position)), ref }
   ]
 
-  function emit([type, data = null]: Meaning): void {
+  function emit([type, data = null]: JobEventTuple): void {
     if (isOver) return
     position.seq += 1
     isOver = isTerminal(type)

@@ -1,5 +1,6 @@
 /** Reads the stream of another server: numbers its events, resumes it, and ends with the job alone. */
 
+import { now } from '../async/clock.ts'
 import { delay } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
 import { isHidden, untilSeen } from '../page.ts'
@@ -10,7 +11,7 @@ import type { Backend, Batch, JobCursor, OpenRequest, Transport } from '../types
 import { LEAST_HIDDEN_MS, readDocument } from './document.ts'
 import { expectedOf, withRefusals } from './foreign.ts'
 import { operationsOf } from './foreign-start.ts'
-import type { Meaning } from './message.ts'
+import type { JobEventTuple } from './message.ts'
 import { openStream, withPauses } from './stream-answer.ts'
 import type { Split, Splitter, StreamDetails } from './stream-options.ts'
 import { CURSOR } from './stream-position.ts'
@@ -20,6 +21,8 @@ import { createStreamReader, type StreamReader } from './stream-reader.ts'
 const OPEN_MS = 500
 /** A single read of a stream has seen everything when nothing has come for this long. */
 const QUIET_MS = 1000
+/** A server that holds requests answers one without news later than this. */
+const AT_ONCE_MS = 1000
 /** Nothing has come for so long. */
 const QUIET = 'quiet'
 /** The pause between two reads of the document, where there is no stream. */
@@ -27,7 +30,7 @@ const DOCUMENT_MS = 2000
 
 /** A backend for streams that these splitters understand, the preferred one first. `single` is the splitter of single reads. */
 export function streamBackend(options: StreamDetails, splitters: readonly [Splitter, ...Splitter[]], single: Splitter = splitters[0]): Backend {
-  const { promises = 'log', status } = options
+  const { promises = 'log', status, request, takesTail = promises === 'lossy' || (promises === 'log' && !!request) } = options
   const transport = (splitter: Splitter, isReadOnce: boolean): Transport => ({
     name: isReadOnce ? `${splitter.name}-look` : splitter.name,
     isSupported: ({ WebSocket }) => !splitter.connect || typeof WebSocket === 'function',
@@ -40,7 +43,7 @@ export function streamBackend(options: StreamDetails, splitters: readonly [Split
     promises,
     transports: splitters.map((each) => transport(each, false)),
     ...((status || promises === 'log') && { readOnce: transport(single, true) }),
-    expected: expectedOf(CURSOR),
+    expected: expectedOf(CURSOR, takesTail),
     ...operationsOf(options)
   }
 }
@@ -51,6 +54,7 @@ async function* read(request: OpenRequest, options: StreamDetails, splitter: Spl
   const reader = createStreamReader(asked, options)
   let last: Response | undefined
   let split: Split | undefined
+  let { pauseMs = 0 } = splitter
   if (isReadOnce && options.status && options.promises !== 'log') {
     const end = await endFromDocument(request, asked, options)
     // The job goes on, and the document tells no more. Where it has ended, the stream's events before the end are read first.
@@ -61,6 +65,8 @@ async function* read(request: OpenRequest, options: StreamDetails, splitter: Spl
     if (end && isControl(end)) return yield [end]
   }
   for (;;) {
+    const askedAt = now()
+    const { seq } = reader.position
     const opened = open(request, asked, options, splitter, reader, last)
     // A server that holds a poll has nothing more to tell.
     const answer =
@@ -91,7 +97,9 @@ async function* read(request: OpenRequest, options: StreamDetails, splitter: Spl
     if (splitter.pauseMs === undefined) break
     yield reader.frames()
     if (isReadOnce) return
-    await delay(splitter.pauseMs, request.signal)
+    const isIdle = reader.position.seq === seq && now() - askedAt < AT_ONCE_MS
+    pauseMs = isIdle ? Math.min(2 * pauseMs, splitter.maxPauseMs ?? pauseMs) : splitter.pauseMs
+    await delay(pauseMs, request.signal)
   }
   const said = await emitFromDocument(request, asked, options, reader)
   if (typeof said === 'object') return yield [said]
@@ -181,7 +189,11 @@ async function* pollDocument(
 }
 
 /** The document's end, or its `waiting`. */
-async function endFromDocument(request: OpenRequest, { job, epoch }: JobCursor, { status = {} }: StreamDetails): Promise<Meaning | ErrorControl | undefined> {
+async function endFromDocument(
+  request: OpenRequest,
+  { job, epoch }: JobCursor,
+  { status = {} }: StreamDetails
+): Promise<JobEventTuple | ErrorControl | undefined> {
   const look = await readDocument(request, job, status, epoch === undefined)
   if (isControl(look)) return look
   const end = look.parts.find(({ type }) => isTerminal(type) || type === 'waiting')

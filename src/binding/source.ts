@@ -2,7 +2,7 @@
 
 import type { Client, JobEvent, KnownJob } from '../index.ts'
 import { checkLimit, createEventStore, noEvents } from './event-list.ts'
-import type { Store } from './frames.ts'
+import { eachFrame, type Store } from './frames.ts'
 import { createJobStore, type FollowedJob, type FollowOptions, none } from './job-store.ts'
 
 /** Whose jobs a component follows or starts. */
@@ -88,5 +88,5 @@ export const eventsSource =
 export const jobsSource: MakeSource<readonly KnownJob[]> = (client, changed) =>
   createSource<readonly KnownJob[]>(changed, noEvents, () => {
     const list = client.jobs()
-    return { ...noEvents, state: () => list.state, subscribe: list.subscribe }
+    return { ...noEvents, state: () => list.state, subscribe: (listener) => eachFrame(list.subscribe, listener) }
   })

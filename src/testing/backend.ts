@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { createBackendBench, TERMINAL } from './backend/bench.ts'
+import { attempt, createBackendBench, TERMINAL } from './backend/bench.ts'
 import type { Cut } from './backend/faults.ts'
 import type { BackendUnderTest } from './backend/types.ts'
 
@@ -96,6 +96,22 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
       await second.done
       expectOnce(second.events)
       expect(stepsOf(second.events)).toEqual([3])
+    })
+
+    test("after 'tail' comes what is new, or the backend refuses it", async () => {
+      const { client, faults, job } = await stage()
+      await job.step(1)
+      const refusal = attempt(() => client.subscribe(job.id, { after: 'tail' }))
+      if (refusal) return expect(refusal).toMatchObject({ code: 'bad-request', message: expect.stringMatching(/^after: /) })
+      const { events, done, sees } = follow({ client, job }, { after: 'tail' })
+      if (promises === 'state') await sees(1)
+      else await vi.waitFor(() => expect(faults.begun).toBeGreaterThan(0), { timeout: 15_000, interval: 5 })
+      await job.step(2)
+      await sees(2)
+      await job.end()
+      await done
+      expectOnce(events)
+      expect(stepsOf(events)).toEqual(promises === 'state' ? [1, 2] : [2]) // a document is what it is now
     })
 
     test('an abort rejects a pending next() with its reason within a tick, and releases the connection', async () => {

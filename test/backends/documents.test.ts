@@ -1,6 +1,6 @@
 /** Irregular status documents, and how they are requested. */
 
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, expectTypeOf, test, vi } from 'vitest'
 import { jobtailSnapshot, laravelBatch, mcpTask, microsoftLro, statusPoll } from '../../src/backends.ts'
 import { brief, clientOf, eventsOf, serveAnswers } from './following.ts'
 
@@ -129,6 +129,32 @@ describe('the events', () => {
     job.close()
   })
 
+  test('tell once that nothing was new for so long, and again after a change', async () => {
+    let reads = 0
+    const { url } = await serveAnswers(() => {
+      reads += 1
+      return {
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ status: reads > 40 ? 'Succeeded' : 'Running', percentComplete: reads > 20 ? 60 : 30 })
+      }
+    })
+    const events = await eventsOf(microsoftLro({ pollMs: 10, maxPollMs: 10, staleAfterMs: 60 }), url)
+    expect(brief(events).map(([type, data]) => (type === 'progress' ? data : type))).toEqual([
+      'started',
+      { ratio: 0.3 },
+      'stale',
+      { ratio: 0.6 },
+      'stale',
+      'succeeded'
+    ])
+    const stale = events.filter(({ type }) => String(type) === 'stale')
+    expect(stale.map(({ data }) => data)).toEqual([{ forMs: 60 }, { forMs: 60 }])
+    expect(new Set(events.map(({ id }) => id)).size).toBe(events.length)
+    // A reader that comes back after it gets what has changed since.
+    const after = stale[0]?.id ?? ''
+    expect(brief(await eventsOf(microsoftLro(), url, { after }))).toEqual([['succeeded', null]])
+  })
+
   test('of a wait for a person leave the job running', async () => {
     const { url } = await serveAnswers([
       json({ result: { status: 'input_required', inputRequests: { q1: {} }, pollIntervalMs: 1 } }),
@@ -169,6 +195,19 @@ describe('the events', () => {
 })
 
 describe('start and cancel', () => {
+  test('a cancel may be a DELETE, and `read` is given a document of your type', async () => {
+    const { url, requests } = await serveAnswers([{ status: 204 }])
+    const backend = statusPoll<{ done: boolean }>({
+      cancel: (job, { base }) => ({ url: `${base}/${job}`, method: 'DELETE' }),
+      read(document) {
+        expectTypeOf(document).toEqualTypeOf<{ done: boolean }>()
+        return document.done ? [['succeeded']] : [['started']]
+      }
+    })
+    await clientOf(backend, url).subscribe('j1').cancel()
+    expect(requests).toMatchObject([{ method: 'DELETE', url: '/jobs/j1', body: '' }])
+  })
+
   test("the id is the operation's location, and cancel is unsupported without a URL for it", async () => {
     const { url } = await serveAnswers(({ method }) =>
       method === 'POST' ? { status: 202, headers: { 'operation-location': `${url}/o1` } } : json({ status: 'Succeeded', result: 1 })

@@ -118,6 +118,21 @@ describe('answers that the reference server does not give', () => {
     ])
   })
 
+  test('long polls that are answered at once with nothing are made ever more rarely, until something comes', async () => {
+    const at: number[] = []
+    const { url } = await serveAnswers(() => {
+      at.push(performance.now())
+      const headers = { 'stream-next-offset': '5', 'stream-up-to-date': 'true', 'content-type': 'application/json' }
+      if (at.length === 8) return { headers: { ...headers, 'stream-next-offset': '6' }, body: '[{"step":1}]' }
+      return at.length > 10 ? { headers: { ...headers, 'stream-closed': 'true' }, body: '[]' } : { headers, body: '[]' }
+    })
+    await eventsOf(only(durableStreams(), 'long-poll'), url, { firstLook: false })
+    const pauses = at.slice(1).map((each, index) => each - (at[index] ?? each))
+    expect(pauses[6]).toBeGreaterThan(1500)
+    // After a message they are short again. A busy machine makes them longer, but not all of them.
+    expect(Math.min(...pauses.slice(7))).toBeLessThan(1000)
+  })
+
   test('a stream that is not in JSON mode is an error', async () => {
     const { url } = await serveAnswers([{ headers: asked, body: 'event: data\ndata:hello\n\n' }])
     const diagnostics: unknown[] = []

@@ -73,7 +73,10 @@ const responses: StreamKind = {
 const hub = (topic: string, cursor: string): StreamKind => ({
   type: 'text/event-stream',
   write: (step, n) => (step === undefined ? 'event: succeeded\ndata: {}\n\n' : `id: urn:uuid:${n}\ndata: {"step":${step}}\n\n`),
-  from: (req) => Number(/\d+$/.exec(parametersOf(req).get(cursor) ?? '')?.[0] ?? 0),
+  from(req) {
+    const after = parametersOf(req).get(cursor)
+    return after === null ? 'live' : Number(/\d+$/.exec(after)?.[0] ?? 0)
+  },
   jobOf: (req) => parametersOf(req).get(topic) ?? ''
 })
 

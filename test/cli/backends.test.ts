@@ -122,11 +122,11 @@ test.each([
   [[URL, '--id', '1'], '--id: expected together with --backend'],
   [[URL, '--backend', 'plainSse', '--only', 'sse'], '--only and --backend: expected only one of them'],
   [[URL, '--backend', 'plainSse', '--backend-option', 'lossy'], '--backend-option: expected name=value, got lossy'],
-  [[URL, '--backend', 'statusPoll', '--backend-option', 'polMs=1'], '--backend-option polMs: statusPoll has maxPollMs, pollMs, read, request, '],
+  [[URL, '--backend', 'statusPoll', '--backend-option', 'polMs=1'], '--backend-option polMs: statusPoll has maxPollMs, pollMs, read, request, staleAfterMs, '],
   [[URL, '--backend', 'statusPoll', '--backend-option', 'pollMs=soon'], '--backend-option pollMs: expected a number of milliseconds, got soon'],
   [[URL, '--backend', 'plainSse', '--backend-option', 'promises=state'], '--backend-option promises: expected one of log, replay, lossy, got state'],
   [[URL, '--backend', 'plainSse', '--backend-option', 'read=@/none.mjs'], '--backend-option read: expected a module with a default export, got /none.mjs: '],
-  [[URL, '--backend', 'plainSse', '--after', 'x'], '--after: expected the id of an event of this backend, or "tail", got x'],
+  [[URL, '--backend', 'plainSse', '--after', 'x'], '--after: expected the id of an event of this backend, got x'],
   [['http://127.0.0.1:9', '--backend', 'plainSse'], 'expected the URL of a job, {base}/{id}, or --id'],
   [['start', URL, '--backend', 'plainSse'], '--backend is no option of start']
 ])('%j is wrong usage', async (args, message) => {

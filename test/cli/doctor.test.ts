@@ -101,7 +101,7 @@ describe('without anybody in between', { timeout: TEST_MS, concurrent: true }, (
     await vi.waitFor(() => expect(jobs.metrics().connections.ndjson).toBe(1))
     running.interrupt()
     expect(await running).toMatchObject({ code: 130, out: '' })
-    await vi.waitFor(() => expect(Object.values(jobs.metrics().connections)).toEqual([0, 0, 0, 0, 0]))
+    await vi.waitFor(() => expect(Object.values(jobs.metrics().connections).some((count) => count > 0)).toBe(false))
   })
 })
 

@@ -13,7 +13,7 @@ type OptionsOf<N extends BackendName> = NonNullable<Parameters<(typeof backends)
 const STREAM = { request: 'any', read: 'any', status: 'any', heartbeatMs: 'ms' } as const
 const ENDED = { ...STREAM, end: 'any' } as const
 const FREE = { ...ENDED, promises: ['log', 'replay', 'lossy'], cursor: 'any' } as const
-const PRESET = { request: 'any', timeoutMs: 'ms', takes: 'any', pollMs: 'ms', maxPollMs: 'ms' } as const
+const PRESET = { request: 'any', timeoutMs: 'ms', takes: 'any', pollMs: 'ms', maxPollMs: 'ms', staleAfterMs: 'ms' } as const
 const { status: _, ...UNWATCHED } = STREAM
 
 const OPTIONS: { readonly [N in BackendName]: Readonly<Partial<Record<keyof OptionsOf<N>, Kind>>> } = {
@@ -34,7 +34,7 @@ const OPTIONS: { readonly [N in BackendName]: Readonly<Partial<Record<keyof Opti
   durableStreams: { ...UNWATCHED, end: 'any', closed: 'any' },
   fal: { ...PRESET, response: 'any' },
   replicate: { ...PRESET, progress: 'any' },
-  a2a: { timeoutMs: 'ms', takes: 'any', pollMs: 'ms', maxPollMs: 'ms', binding: ['http', 'json-rpc'] },
+  a2a: { timeoutMs: 'ms', takes: 'any', pollMs: 'ms', maxPollMs: 'ms', staleAfterMs: 'ms', binding: ['http', 'json-rpc'] },
   mercure: { request: 'any', read: 'any', status: 'any', heartbeatMs: 'ms', end: 'any', version: ['0', '1'], topic: 'any' },
   nchan: { ...ENDED, interval: 'any', intervalMs: 'ms', seqField: 'any' }
 }

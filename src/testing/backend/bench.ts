@@ -6,6 +6,15 @@ import type { BackendUnderTest, FollowingClient, SeenEvent, ServedJob } from './
 
 export const TERMINAL: readonly string[] = ['succeeded', 'failed', 'cancelled']
 
+/** What a call throws; `undefined` where it returns. */
+export function attempt(call: () => unknown): unknown {
+  try {
+    call()
+  } catch (error) {
+    return error
+  }
+}
+
 export interface Stage {
   faults: Faults
   client: FollowingClient
