@@ -65,8 +65,8 @@ export const budgets: readonly Budget[] = [
     maxBytes: 300
   },
   // Target 16,500, of which the client has 13,000.
-  { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 27_300 },
-  { what: 'elements, on top', of: { code: `${ALL}; import 'jobtail/element'` }, beyond: ALL, maxBytes: 4400 }, // target 3,500: 900 too many
+  { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 27_200 },
+  { what: 'elements, on top', of: { code: `${ALL}; import 'jobtail/element'` }, beyond: ALL, maxBytes: 4300 }, // target 3,500: 800 too many
   { what: 'the script tag with backends', of: { script: 'dist/jobtail-backends.min.js' }, maxBytes: 15_000 },
   addition('tanstack', 'jobQuery', 300),
   addition('rxjs', 'toObservable', 300), // target 200: 100 too many
