@@ -2,7 +2,7 @@
 
 import { macrotask } from './async/clock.ts'
 import { createQueue } from './async/queue.ts'
-import { delay, onAbort } from './async/signals.ts'
+import { child, delay, onAbort } from './async/signals.ts'
 import { createStateReader } from './delivery/state-reader.ts'
 import type { Detail } from './diagnostics.ts'
 import { isJobtailError, JobFailedError, JobtailError } from './errors.ts'
@@ -52,6 +52,9 @@ interface Item {
   epoch: string | undefined
   bytes: number
 }
+
+/** A snapshot is waited for no longer than this before events are read from the start: a path may hold back single answers alone. */
+const LOCATE_MS = 2000
 
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
@@ -148,13 +151,18 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
 
   const stateReader = createStateReader({
     async locate(stopped) {
+      const request = child(stopped)
+      const timer = setTimeout(() => request.abort(), LOCATE_MS)
       try {
-        const snapshot = brought ?? (await wire().operations.snapshot(jobId, stopped, true))
+        const snapshot = brought ?? (await wire().operations.snapshot(jobId, request.signal, true))
         if (!stopped.aborted && snapshot !== brought) learnFrom(snapshot, false)
         return { ...startingAt(snapshot.cursor), epoch: snapshot.epoch, seq: snapshot.seq }
       } catch {
         // Events tell as much as the snapshot, and whatever failed here will fail, or succeed, there.
         return startingAt(after)
+      } finally {
+        clearTimeout(timer)
+        request.release()
       }
     },
     join,

@@ -45,6 +45,16 @@ describe('many who look at a job', () => {
     expect(askedFor(world)).toEqual(['snapshot', 'snapshot'])
   })
 
+  test('are told by the events where the snapshot does not come: a path may hold back single answers', async () => {
+    const world = createWorld({ httpDelayMs: 25_000 })
+    world.log.fill('42', 3)
+    const leave = world.client.job('42').subscribe(() => {})
+    await elapse(2100)
+    expect(world.client.job('42').state).toMatchObject({ status: 'running', progress: { current: 3 }, connection: { phase: 'live' } })
+    leave()
+    await expectNothingLeft(world)
+  })
+
   test('use the connection that a loop over the same job has', async () => {
     const world = createWorld()
     world.log.fill('42', 3)

@@ -283,7 +283,7 @@ describe('HEAD', () => {
         if (length !== null) expect([path, head.headers.get('content-length')]).toEqual([path, length])
         await full.body?.cancel()
       }
-      await vi.waitFor(() => expect(Object.values(jobs.metrics().connections)).toEqual([0, 0, 0, 0]))
+      await vi.waitFor(() => expect(Object.values(jobs.metrics().connections).filter((count) => count > 0)).toEqual([]))
     }
   )
 
@@ -302,7 +302,7 @@ describe('HEAD', () => {
       const head = await jobs.fetch(new Request('http://x/jobs/42/events', { method: 'HEAD', headers: { accept } }))
       expect([head.status, await head.text()]).toEqual([200, ''])
     }
-    expect(Object.values(jobs.metrics().connections)).toEqual([0, 0, 0, 0])
+    expect(Object.values(jobs.metrics().connections).filter((count) => count > 0)).toEqual([])
   })
 })
 
