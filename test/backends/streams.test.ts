@@ -174,7 +174,7 @@ describe('the cursor', () => {
 
   test('of another backend, or an invalid id, is refused with the reason', async () => {
     const { url } = await serveAnswers([sse(END)])
-    expect(() => clientOf(plainSse(), url).subscribe('j1', { after: 'x' })).toThrow('after: expected the id of an event of this backend, or "tail", got "x"')
+    expect(() => clientOf(plainSse(), url).subscribe('j1', { after: 'x' })).toThrow('after: expected the id of an event of this backend, got "x"')
     expect(() => clientOf(plainSse(), url).subscribe('..')).toThrow('job id: expected a string other than "", ".", ".."')
   })
 })

@@ -65,13 +65,13 @@ export const budgets: readonly Budget[] = [
     maxBytes: 300
   },
   // Target 16,500, of which the client has 13,000.
-  { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 27_200 },
-  { what: 'elements, on top', of: { code: `${ALL}; import 'jobtail/element'` }, beyond: ALL, maxBytes: 4300 }, // target 3,500: 800 too many
+  { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 27_300 },
+  { what: 'elements, on top', of: { code: `${ALL}; import 'jobtail/element'` }, beyond: ALL, maxBytes: 4400 }, // target 3,500: 900 too many
   { what: 'the script tag with backends', of: { script: 'dist/jobtail-backends.min.js' }, maxBytes: 15_000 },
   addition('tanstack', 'jobQuery', 300),
   addition('rxjs', 'toObservable', 300), // target 200: 100 too many
   addition('iterators', 'takeUntil, throttleLatest', 300),
-  addition('away', 'notifyAtEnd', 300),
+  addition('away', 'notifyAtEnd', 400),
   { what: 'explain', of: { code: "export { explain } from 'jobtail/explain'" }, maxBytes: 900 },
   // Target 8,000.
   { what: 'devtools, on top', of: { code: `${ALL}; export { JobtailDevtools } from 'jobtail/devtools'` }, beyond: ALL, maxBytes: 8000 },
@@ -92,7 +92,7 @@ export const budgets: readonly Budget[] = [
   backend('durableStreams', STREAM, 700), // 606 to 678 for the same code with another error message: brotli varies by that much
   backend('aiSdk', STREAM, 300),
   backend('workflow', STREAM, 300),
-  backend('openaiResponses', STREAM, 400),
+  backend('openaiResponses', STREAM, 500),
   backend('langGraph', STREAM, 700),
   backend('mercure', STREAM, 300),
   backend('nchan', STREAM, 900),
@@ -104,7 +104,7 @@ export const budgets: readonly Budget[] = [
   backend('azureDurable', POLL, 300),
   backend('laravelBatch', POLL, 300),
   backend('celeryProgress', POLL, 400),
-  backend('mcpTask', POLL, 500),
+  backend('mcpTask', POLL, 600),
   backend('jobtailSnapshot', POLL, 200),
   // Its own code; a page that has no other use for Connect loads Connect as well.
   {
