@@ -97,10 +97,13 @@ export async function openStream(target: CheckTarget, question: RequestOptions):
 }
 
 /** Returns the stream. Throws `LeftOut` where the server has answered with something else. */
-export function requireEventStream(stream: Stream): Stream {
-  if (stream.status !== 200 || !/^text\/event-stream/i.test(stream.headers.get('content-type') ?? '')) {
+const requireType =
+  (type: RegExp, reason: string) =>
+  (stream: Stream): Stream => {
+    if (stream.status === 200 && type.test(stream.headers.get('content-type') ?? '')) return stream
     stream.close()
-    throw new LeftOut('no event stream came')
+    throw new LeftOut(reason)
   }
-  return stream
-}
+
+export const requireEventStream: (stream: Stream) => Stream = requireType(/^text\/event-stream/i, 'no event stream came')
+export const requireLines: (stream: Stream) => Stream = requireType(/^application\/x-ndjson\b/i, 'no NDJSON came')

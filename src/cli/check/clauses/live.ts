@@ -6,7 +6,7 @@ import { type CheckContext, endOf, oncePerContext } from '../context.ts'
 import type { Exchange, Fields } from '../http.ts'
 import { cancel } from '../jobs.ts'
 import type { Socket } from '../socket.ts'
-import { requireEventStream } from '../stream.ts'
+import { requireEventStream, requireLines } from '../stream.ts'
 import { controlsIn, type Transcript } from '../transcript.ts'
 
 export interface Live {
@@ -39,7 +39,7 @@ async function live(context: CheckContext): Promise<Live> {
   const after = await endOf(context, job)
   const asks = [{ job, after }]
   const sse = subscribed(context.stream(asks).then(requireEventStream))
-  const ndjson = subscribed(context.lines(asks))
+  const ndjson = subscribed(context.lines(asks).then(requireLines))
   const websocket = subscribed(openedSocket(context, asks))
   const unsubscribed = unsubscribe(context, asks)
   // A failure is reported by the clause that awaits the same promise.

@@ -116,6 +116,7 @@ export function streamingClauses({ group, prefix, section, whole, open }: Stream
       const { appended, readers } = await liveOf(context)
       need(appended.length, 'nothing was appended')
       const transcript = await readers[group]
+      if (controlsIn(transcript, 'end').length > 0) throw new LeftOut('a single read came, no stream')
       const seqs = seqsOf(appended)
       const isThere = () => seqs.every((seq) => transcript.frames().some((frame) => frame.control === undefined && frame.seq === seq))
       expect(await transcript.until(isThere), transcript.asked, `the events appended meanwhile, with seq ${seqs}`, transcript.came())
