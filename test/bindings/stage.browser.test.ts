@@ -12,7 +12,7 @@ test('a job that the page starts runs until it is finished', async () => {
   expect((await stage.counts()).open).toBe(0) // nobody follows it
   job.onChange(() => {})
   await expect.poll(() => job.state.progress).toEqual({ ratio: 0.5 })
-  expect(await stage.counts()).toMatchObject({ open: 1, arrived: { websocket: 1, read: 1, start: 1, cancel: 0 } })
+  expect(await stage.counts()).toMatchObject({ open: 1, arrived: { websocket: 1, snapshot: 1, read: 0, start: 1, cancel: 0 } })
   await stage.finish(job.jobId, { pages: 3 })
   expect(await job.result).toEqual({ pages: 3 })
   await expect.poll(async () => (await stage.counts()).open).toBe(0)

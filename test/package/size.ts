@@ -121,7 +121,15 @@ export const budgets: readonly Budget[] = [
   }
 ]
 
-export const bytesOf = async ({ of, beyond }: Budget): Promise<number> => (await compressed(of)) - (beyond ? await compressed({ code: beyond }) : 0)
+/** Sizes of what several budgets are beyond. */
+const known = new Map<string, Promise<number>>()
+
+export async function bytesOf({ of, beyond }: Budget): Promise<number> {
+  if (beyond === undefined) return compressed(of)
+  const before = known.get(beyond) ?? compressed({ code: beyond })
+  known.set(beyond, before)
+  return (await compressed(of)) - (await before)
+}
 
 async function compressed(of: Budget['of']): Promise<number> {
   const text = Buffer.from('script' in of ? await readFile(join(root, of.script)) : await bundled(of.code))
