@@ -30,6 +30,7 @@ describe.skipIf(path === undefined)('in Chromium', () => {
   test('connections, listeners and memory are back to where they were', { timeout: 300_000 }, async () => {
     const page = await browser.newPage()
     await page.goto(`${stage.proxy.url}/?auto=0`)
+    await page.locator('jobtail-devtools').evaluate((panel) => panel.remove()) // it remembers the latest of what clients did
     const devTools = await page.context().newCDPSession(page)
     await devTools.send('Performance.enable')
     await page.evaluate(`(async () => {

@@ -18,8 +18,9 @@ function target(href: string): { path: string; anchor: string } | undefined {
 export function resolveLink(page: string, href: string, repository: string | undefined): { href: string } | { path: string } | undefined {
   const found = target(href)
   if (found === undefined) return undefined
-  const file = resolve(docs, dirname(page), decodeURI(found.path))
-  if (!relative(docs, file).startsWith('..')) return undefined
+  const source = Object.keys(shown).find((path) => shown[path] === page)
+  const file = resolve(source === undefined ? join(docs, dirname(page)) : join(root, dirname(source)), decodeURI(found.path))
+  if (!relative(docs, file).startsWith('..')) return source === undefined ? undefined : { href: `${relative(docs, file)}${found.anchor}` }
   const path = relative(root, file)
   const own = shown[path]
   if (own !== undefined) return { href: `${relative(dirname(page), own) || own}${found.anchor}` }

@@ -96,7 +96,7 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
   { text: 'Start', items: start },
   { text: 'Guides: your page', items: using },
   { text: 'Guides: your server', items: running },
-  { text: 'Backends for other servers', items: backends, collapsed: true },
+  { text: 'Backends for other servers', items: backends },
   { text: 'In detail', items: details },
   { text: 'Reference', items: reference }
 ]

@@ -13,6 +13,8 @@ test.each<[string, string, string, ReturnType<typeof resolveLink>]>([
   ['a file', 'API.md', '../src/types.ts', { href: `${repository}/blob/main/src/types.ts` }],
   ['a folder', 'guides/deploying.md', '../../examples/python/', { href: `${repository}/tree/main/examples/python` }],
   ['an anchor of a file', 'API.md', '../CONTRIBUTING.md#commits', { href: `${repository}/blob/main/CONTRIBUTING.md#commits` }],
+  ['what shows a file', 'protocol.md', 'src/types.ts', { href: `${repository}/blob/main/src/types.ts` }],
+  ['what shows a file', 'protocol.md', 'docs/API.md#work', { href: 'API.md#work' }],
   ['what is not there', 'API.md', '../no-such.md', undefined]
 ])('%s: %s links to %s', (_, page, href, expected) => {
   expect(resolveLink(page, href, repository)).toEqual(expected)
