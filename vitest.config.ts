@@ -15,6 +15,9 @@ function browsers() {
   return { enabled: instances.length > 0, headless: true, screenshotFailures: false, instances }
 }
 
+/** Many files mostly wait. By default a machine of two cores has one worker. */
+const maxWorkers = Math.max(2, availableParallelism() - 1)
+
 /** The bindings to frameworks: real pages and a real job server. They share the control server, whose address `createStage` gets. */
 const bindings = { globalSetup: 'test/bindings/control/setup.ts', testTimeout: 60_000, expect: { poll: { timeout: 20_000 } } }
 /** Bundled before the first test: what Vite meets later it bundles then, and reloads the page. */
@@ -31,8 +34,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.browser.test.ts', 'test/package/**', 'test/examples/**'],
           testTimeout: 30_000,
-          // Many files mostly wait. By default a machine of two cores has one worker.
-          maxWorkers: Math.max(2, availableParallelism() - 1)
+          maxWorkers
         }
       },
       {
@@ -41,7 +43,8 @@ export default defineConfig({
           include: ['test/package/**/*.test.ts', 'test/examples/**/*.test.ts'],
           exclude: ['test/**/*.browser.test.ts', 'test/examples/.copies/**'],
           testTimeout: 120_000,
-          hookTimeout: 120_000
+          hookTimeout: 120_000,
+          maxWorkers
         }
       },
       {
