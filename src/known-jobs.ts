@@ -1,6 +1,6 @@
 /** The jobs that this browser follows: those of this page, and those that a storage keeps for all pages of the origin. */
 
-import { now } from './async/clock.ts'
+import { macrotask, now } from './async/clock.ts'
 import { createListeners } from './async/listeners.ts'
 import type { JobList, JobStorage, KnownJob } from './types.ts'
 
@@ -29,10 +29,15 @@ export function pageStorage(): JobStorage {
   }
 }
 
-/** The list with one job more, or without one. A job that is there already stays as it is. */
-function edited(jobs: readonly KnownJob[], id: string, job: KnownJob | undefined): readonly KnownJob[] {
-  const others = jobs.filter((each) => each.id !== id)
-  return job ? (others.length < jobs.length ? jobs : [job, ...jobs]) : others
+/** Jobs to add, by id; `undefined` for one to remove. */
+type Changes = ReadonlyMap<string, KnownJob | undefined>
+
+/** The list after the changes, the latest first. A job that is there already stays as it is. */
+function edited(jobs: readonly KnownJob[], changes: Changes): readonly KnownJob[] {
+  const left = jobs.filter(({ id }) => !changes.has(id) || changes.get(id))
+  const ids = new Set(left.map(({ id }) => id))
+  const added = [...changes.values()].filter((job) => job !== undefined && !ids.has(job.id)) as KnownJob[] // as: the others are left out
+  return [...added.reverse(), ...left]
 }
 
 /**
@@ -43,8 +48,12 @@ export function createKnownJobs(storage: JobStorage, getKey: () => string, isId:
   let state: readonly KnownJob[] = Object.freeze([])
   /** What the storage had last. */
   let stored = state
-  /** What the storage has not confirmed yet: a job that was added; `undefined` for one that was removed. */
+  /** What the storage has not confirmed yet. */
   const changes = new Map<string, KnownJob | undefined>()
+  /** Whether `state` may be older than `stored` and `changes`. Only who reads it pays for a list: a thousand jobs may begin in one task. */
+  let isStale = false
+  let told = state
+  let isWriting = false
 
   /** A list, newest first. It may come from a storage, which is not trusted: an older version, or another script of the origin, may have written it. */
   function listOf(value: unknown): readonly KnownJob[] {
@@ -57,11 +66,19 @@ export function createKnownJobs(storage: JobStorage, getKey: () => string, isId:
     return [...jobs.values()].sort((a, b) => b.since - a.since).slice(0, MAX_JOBS)
   }
 
-  function refresh(): void {
-    const jobs = listOf([...changes].reduce((list, [id, job]) => edited(list, id, job), stored))
-    if (jobs.length === state.length && jobs.every((job, index) => job === state[index])) return
-    state = Object.freeze(jobs)
-    listeners.changed()
+  function current(): readonly KnownJob[] {
+    if (!isStale) return state
+    isStale = false
+    const jobs = listOf(edited(stored, changes))
+    if (jobs.length !== state.length || jobs.some((job, index) => job !== state[index])) state = Object.freeze(jobs)
+    return state
+  }
+
+  /** Tells listeners of another list than the one that they were told of last. */
+  function tell(): void {
+    const before = told
+    told = current()
+    if (told !== before) listeners.changed()
   }
 
   /** Changes what is stored in one step, so that no other page comes in between. */
@@ -71,16 +88,29 @@ export function createKnownJobs(storage: JobStorage, getKey: () => string, isId:
     } catch {
       stored = listOf(change(stored)) // the page's own list goes on without the storage
     }
-    refresh()
+    isStale = true
+    tell()
   }
 
-  async function change(id: string, job?: KnownJob): Promise<void> {
+  function change(id: string, job?: KnownJob): void {
     changes.delete(id)
     changes.set(id, job)
-    refresh()
-    await update((jobs) => edited(jobs, id, job))
-    if (changes.get(id) === job) changes.delete(id)
-    refresh()
+    isStale = true
+    if (!isWriting) void write()
+  }
+
+  /** Writes the changes, all those of a task together. */
+  async function write(): Promise<void> {
+    isWriting = true
+    while (changes.size > 0) {
+      await macrotask()
+      tell()
+      const written = new Map(changes)
+      await update((jobs) => edited(jobs, written))
+      for (const [id, job] of written) if (changes.get(id) === job) changes.delete(id)
+      isStale = true
+    }
+    isWriting = false
   }
 
   const load = (): void => void update((jobs) => jobs)
@@ -88,7 +118,7 @@ export function createKnownJobs(storage: JobStorage, getKey: () => string, isId:
   return {
     list: {
       get state() {
-        return state
+        return current()
       },
       subscribe(listener) {
         const remove = listeners.add(listener)
@@ -101,16 +131,18 @@ export function createKnownJobs(storage: JobStorage, getKey: () => string, isId:
       }
     },
     add(id) {
-      if (!state.some((job) => job.id === id)) void change(id, { id, since: now() })
+      const isThere = changes.has(id) ? changes.get(id) : stored.some((job) => job.id === id)
+      if (!isThere) change(id, { id, since: now() })
     },
-    remove: (id) => void change(id),
+    remove: (id) => change(id),
     async forget() {
       try {
         await storage.update(getKey(), () => undefined)
       } finally {
         changes.clear()
         stored = []
-        refresh()
+        isStale = true
+        tell()
       }
     }
   }

@@ -35,6 +35,19 @@ async function found(world: World, options: Parameters<World['another']>[0] = {}
   return idsOf(client)
 }
 
+test('a thousand jobs that begin at once are written together', async () => {
+  const storage = createStorage()
+  const update = vi.spyOn(storage, 'update')
+  const world = createWorld({ jobStorage: storage })
+  for (let job = 1; job <= 1000; job += 1) {
+    world.log.fill(`${job}`, 1)
+    world.client.job(`${job}`).subscribe(() => {})
+  }
+  await elapse(2000)
+  expect(idsOf(world.client)).toHaveLength(100)
+  expect(update.mock.calls.length).toBeLessThan(20) // a list of jobs has a hundred, so they come in parts
+})
+
 describe('a job is in the list', () => {
   test('once it is started', async () => {
     const world = createWorld()
