@@ -53,7 +53,8 @@ export function createKnownJobs(storage: JobStorage, getKey: () => string, isId:
   /** Whether `state` may be older than `stored` and `changes`. Only who reads it pays for a list: a thousand jobs may begin in one task. */
   let isStale = false
   let told = state
-  let isWriting = false
+  let isHeld = false
+  let hasMore = false
 
   /** A list, newest first. It may come from a storage, which is not trusted: an older version, or another script of the origin, may have written it. */
   function listOf(value: unknown): readonly KnownJob[] {
@@ -96,21 +97,26 @@ export function createKnownJobs(storage: JobStorage, getKey: () => string, isId:
     changes.delete(id)
     changes.set(id, job)
     isStale = true
-    if (!isWriting) void write()
+    if (isHeld) hasMore = true
+    else void write()
   }
 
-  /** Writes the changes, all those of a task together. */
+  /** Writes the first change at once, since the page may be left in this task, and further ones of the task together. */
   async function write(): Promise<void> {
-    isWriting = true
-    while (changes.size > 0) {
-      await macrotask()
-      tell()
-      const written = new Map(changes)
-      await update((jobs) => edited(jobs, written))
-      for (const [id, job] of written) if (changes.get(id) === job) changes.delete(id)
-      isStale = true
-    }
-    isWriting = false
+    isHeld = true
+    void flush()
+    await macrotask()
+    isHeld = false
+    tell()
+    if (hasMore) void flush()
+    hasMore = false
+  }
+
+  async function flush(): Promise<void> {
+    const written = new Map(changes)
+    await update((jobs) => edited(jobs, written))
+    for (const [id, job] of written) if (changes.get(id) === job) changes.delete(id)
+    isStale = true
   }
 
   const load = (): void => void update((jobs) => jobs)

@@ -54,10 +54,10 @@ const addition = (entry: string, names: string, maxBytes: number): Budget => ({
 
 /** The budgets, rounded up to 100 bytes. A commit that raises one says what for. The first three are above their targets, as the comment beside each says. */
 export const budgets: readonly Budget[] = [
-  { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 22_900 }, // target 13,000: 9,900 too many
-  { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 22_600 }, // target 12,800: 9,800 too many
-  // Target 10,000: 10,900 too many.
-  { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 20_900 },
+  { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 23_100 }, // target 13,000: 10,100 too many
+  { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 22_800 }, // target 12,800: 10,000 too many
+  // Target 10,000: 11,100 too many.
+  { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 21_100 },
   {
     what: 'the transport ndjson, on top',
     of: { code: `${CORE}; export { sse } from 'jobtail'; export { ndjson } from 'jobtail/core'` },
@@ -65,7 +65,7 @@ export const budgets: readonly Budget[] = [
     maxBytes: 300
   },
   // Target 16,500, of which the client has 13,000.
-  { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 27_300 },
+  { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 27_500 },
   { what: 'elements, on top', of: { code: `${ALL}; import 'jobtail/element'` }, beyond: ALL, maxBytes: 4400 }, // target 3,500: 900 too many
   { what: 'the script tag with backends', of: { script: 'dist/jobtail-backends.min.js' }, maxBytes: 15_000 },
   addition('tanstack', 'jobQuery', 300),
@@ -76,7 +76,7 @@ export const budgets: readonly Budget[] = [
   // Target 8,000.
   { what: 'devtools, on top', of: { code: `${ALL}; export { JobtailDevtools } from 'jobtail/devtools'` }, beyond: ALL, maxBytes: 8000 },
   binding('react', 800, '{ useJob }'),
-  binding('react', 1200), // target 700: 500 too many
+  binding('react', 1300), // target 700: 600 too many
   binding('vue', 1000, '{ useJob }'),
   binding('vue', 1400), // target 600: 800 too many
   binding('svelte', 1000, '{ useJob }'),
@@ -84,7 +84,7 @@ export const budgets: readonly Budget[] = [
   binding('solid', 900, '{ createJob }'),
   binding('solid', 1300), // target 500: 800 too many
   binding('angular', 1000, '{ injectJob }'),
-  binding('angular', 1400),
+  binding('angular', 1500),
   backend('statusPoll', CORE, 2400), // 72 of them for `staleAfterMs`
   // All that streams share: several readings, gaps in the middle, a document in place of a stream, pauses that grow, which of them take `tail`.
   backend('ndjson', POLL, 2200),
@@ -97,7 +97,7 @@ export const budgets: readonly Budget[] = [
   backend('mercure', STREAM, 300),
   backend('nchan', STREAM, 900),
   backend('fal', `${STREAM}; export { microsoftLro } from 'jobtail/backends'`, 600),
-  backend('a2a', `${STREAM}; export { microsoftLro } from 'jobtail/backends'`, 800),
+  backend('a2a', `${STREAM}; export { microsoftLro } from 'jobtail/backends'`, 900),
   backend('replicate', POLL, 400),
   backend('microsoftLro', POLL, 300),
   backend('googleLro', POLL, 300),
