@@ -54,10 +54,10 @@ const addition = (entry: string, names: string, maxBytes: number): Budget => ({
 
 /** The budgets, rounded up to 100 bytes. A commit that raises one says what for. The first three are above their targets, as the comment beside each says. */
 export const budgets: readonly Budget[] = [
-  { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 23_100 }, // target 13,000: 10,100 too many
-  { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 22_800 }, // target 12,800: 10,000 too many
-  // Target 10,000: 11,100 too many.
-  { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 21_100 },
+  { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 23_000 }, // target 13,000: 10,000 too many
+  { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 22_700 }, // target 12,800: 9,900 too many
+  // Target 10,000: 11,000 too many.
+  { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 21_000 },
   {
     what: 'the transport ndjson, on top',
     of: { code: `${CORE}; export { sse } from 'jobtail'; export { ndjson } from 'jobtail/core'` },
