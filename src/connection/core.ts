@@ -109,6 +109,8 @@ export interface Core {
 const MAX_RESTARTS = 5
 /** A window is this many buffers: readers that keep up take events as they come, so more may be under way than a buffer holds. */
 const BUFFERS_AHEAD = 4
+/** Windows are whole numbers of bytes that a server can count with. A larger one is none. */
+const windowOf = (bufferBytes: number): number => (BUFFERS_AHEAD * bufferBytes <= Number.MAX_SAFE_INTEGER ? BUFFERS_AHEAD * bufferBytes : Infinity)
 /** The least window of a single read for a slow reader: one event may be that large. */
 const MIN_WINDOW_BYTES = 2 ** 16
 
@@ -150,7 +152,7 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
     network: null,
     problem: undefined,
     isFresh: false,
-    windowBytes: BUFFERS_AHEAD * options.bufferBytes,
+    windowBytes: windowOf(options.bufferBytes),
 
     schedule() {
       if (isScheduled) return
