@@ -200,6 +200,10 @@ describe('what somebody in between answers', () => {
     await expect(read(page(503, headers))).rejects.toMatchObject({ retryAfterMs: 60_000 })
   })
 
+  it('seconds that two intermediaries have sent are one number', async () => {
+    await expect(read(page(503, { 'retry-after': '60, 60' }))).rejects.toMatchObject({ retryAfterMs: 60_000 })
+  })
+
   it.each([{}, { 'retry-after': 'soon' }, { 'retry-after': '-1' }])('none of %j asks for a pause', async (headers) => {
     await expect(read(page(503, headers))).rejects.toMatchObject({ status: 503, retryAfterMs: undefined })
   })
