@@ -12,7 +12,7 @@ import {
   type Observable,
   of,
   retry,
-  Subscriber,
+  Subject,
   shareReplay,
   switchMap,
   take,
@@ -148,13 +148,11 @@ describe('leaving in the middle of a value', () => {
     const states = from(toObservable(world.client.job('42')))
     const seen: string[] = []
     states.pipe(take(1)).subscribe(({ status }) => seen.push(status)) // biome-ignore format: one pipe
-    const subscriber = new Subscriber<JobState>({
-      next({ status }) {
-        seen.push(status)
-        subscriber.unsubscribe()
-      }
+    const stop = new Subject<void>()
+    states.pipe(takeUntil(stop)).subscribe(({ status }) => {
+      seen.push(status)
+      stop.next()
     })
-    states.subscribe(subscriber)
     await elapse(100)
     expect(seen).toEqual(['unknown', 'unknown'])
     await expectNothingLeft(world)
