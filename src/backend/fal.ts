@@ -19,7 +19,7 @@ export interface FalOptions extends PresetOptions {
 
 interface FalLog {
   message?: string
-  level?: string
+  level?: string | null
 }
 
 const withLogs = (url: URL): URL => pathOf(url, [], { logs: '1' })
@@ -62,7 +62,7 @@ export const fal = ({ response = (job, base) => addressOf(job, base), ...options
       if (typeof status !== 'string') throw new TransportError('protocol', `status: expected a string, got ${JSON.stringify(status) ?? 'nothing'}`)
       if (status === 'IN_QUEUE') return [['queued', typeof position === 'number' ? { position } : {}]]
       const lines = ((logs ?? []) as FalLog[]).map(
-        ({ message, level = 'info' }, index) => ['log', { level: level.toLowerCase(), message }, ['logs', index]] as const
+        ({ message, level }, index) => ['log', { level: (level ?? 'info').toLowerCase(), message }, ['logs', index]] as const
       ) // as: the form of fal's API
       const said: DocumentEvents = [['started', {}], ...lines]
       return status === 'COMPLETED' ? [...said, ...(await resultOf(look, response(look.job, look.base)))] : said

@@ -113,7 +113,7 @@ export const azureDurable = ({ progress, ...options }: AzureDurableOptions = {})
   statusPoll({
     // With `returnInternalServerErrorOnFailure` a failed instance answers 500 with its document.
     takes: [500],
-    cancel: (job, { base }) => ({ url: addressOf(job, base, 'terminate'), method: 'POST' }),
+    cancel: (job, { base }) => ({ url: pathOf(addressOf(job, base), ['terminate']), method: 'POST' }),
     idOf: (document) => fieldsOf(document).id as string, // as: the caller checks it
     ...options,
     read(document) {
@@ -243,7 +243,7 @@ export const mcpTask = (options: PresetOptions = {}): Backend =>
 /** Follows jobs of a Jobtail server by their snapshots, for networks that let nothing but single requests through. It sees states, not the log. */
 export const jobtailSnapshot = (options: PresetOptions = {}): Backend =>
   statusPoll({
-    cancel: (job, { base }) => ({ url: addressOf(job, base, 'cancel'), method: 'POST' }),
+    cancel: (job, { base }) => ({ url: pathOf(addressOf(job, base), ['cancel']), method: 'POST' }),
     start: (input, key, base) => ({ url: base, body: input ?? null, headers: { 'idempotency-key': key } }),
     idOf: (document) => fieldsOf(document).id as string, // as: the caller checks it
     ...options,

@@ -1,7 +1,22 @@
 /** Status documents, and answers to a start, as servers write them that follow no specification to the letter. */
 
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { a2a, celeryProgress, fal, googleLro, langGraph, laravelBatch, mcpTask, microsoftLro, plainSse, statusPoll } from '../../src/backends.ts'
+import {
+  a2a,
+  azureDurable,
+  celeryProgress,
+  fal,
+  googleLro,
+  jobtailSnapshot,
+  langGraph,
+  laravelBatch,
+  mcpTask,
+  microsoftLro,
+  openaiResponses,
+  plainSse,
+  replicate,
+  statusPoll
+} from '../../src/backends.ts'
 import { type Answer, brief, clientOf, eventsOf, serveAnswers } from './following.ts'
 
 const FAST = { pollMs: 2, maxPollMs: 5 }
@@ -149,6 +164,17 @@ describe('a start', () => {
       { headers: { 'content-type': 'text/csv' }, body: 'hello' }
     ])
   })
+})
+
+test.each([
+  ['azureDurable', azureDurable(), '/instances/i1/terminate?code=K'],
+  ['replicate', replicate(), '/instances/i1/cancel?code=K'],
+  ['openaiResponses', openaiResponses(), '/instances/i1/cancel?code=K'],
+  ['jobtailSnapshot', jobtailSnapshot(), '/instances/i1/cancel?code=K']
+])('the cancel of a job whose id is its URL: %s', async (_, backend, asked) => {
+  const { url, requests } = await serveAnswers([{ status: 202 }])
+  await clientOf(backend, url).subscribe('/instances/i1?code=K').cancel()
+  expect(requests).toMatchObject([{ method: 'POST', url: asked }])
 })
 
 test.each([
