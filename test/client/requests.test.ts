@@ -328,6 +328,7 @@ describe('operations', () => {
       context: async () => request,
       retry: { baseMs: 1, maxMs: 1, attempts: 3 },
       canReauthorize: false,
+      answered: { at: 0 },
       ...options
     })
 
