@@ -36,8 +36,7 @@ export async function request<T>(
       backend: jobtailBackend(),
       context: async (each) => ({ base, token, headers: new Headers(headers), credentials: 'same-origin', signal: each, fetch: reachable.fetch }),
       retry: { baseMs: 250, maxMs: 30_000, attempts: retries ? Number.POSITIVE_INFINITY : 1 },
-      canReauthorize: false,
-      answered: { at: 0 }
+      canReauthorize: false
     })
     try {
       return await send(operations, signal)

@@ -29,7 +29,7 @@ export interface ConnectionOptions extends Pick<Settings, 'firstLook' | 'stagger
   /** Whether the token source may give other credentials at a second call. */
   canReauthorize: boolean
   /** When the server answered a request beside the links last, such as a start, in ms since 1970; 0: never. */
-  answered: { readonly at: number }
+  answeredAt(): number
   /** What is known of the transports. */
   hints: Hints
   /** The page that the client lives in. */

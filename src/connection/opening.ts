@@ -49,7 +49,7 @@ export function createOpening(core: Core): Opening {
       if (core.preparing === controller) core.preparing = undefined
     }
     // A job that was just started proves that the URL is right, as a live link does.
-    const liveAt = Math.max(core.race.liveAt ?? 0, options.answered.at) || undefined
+    const liveAt = Math.max(core.race.liveAt ?? 0, options.answeredAt()) || undefined
     core.turn(begin({ ...core.race, liveAt }, now(), policy))
   }
 

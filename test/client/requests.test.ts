@@ -328,7 +328,6 @@ describe('operations', () => {
       context: async () => request,
       retry: { baseMs: 1, maxMs: 1, attempts: 3 },
       canReauthorize: false,
-      answered: { at: 0 },
       ...options
     })
 

@@ -153,7 +153,7 @@ describe('a short poll', () => {
     expect(waits(script)).toEqual([null, null])
   })
 
-  it('asks afresh after seven answers without an event: a cache may repeat the same empty answer for ever', async () => {
+  it('asks afresh once a heartbeat has brought nothing: a cache may repeat the same empty answer for ever', async () => {
     const script = scriptFetch(reading(0, 1), ...Array.from({ length: 20 }, () => reading(1)))
     follow(open(shortPoll(), script))
     await vi.advanceTimersByTimeAsync(39_000)
