@@ -158,7 +158,7 @@ test('a proxy that answers with pages of 502 at first starts nothing twice, and 
   const client = follower(proxy.url, transport)
   onTestFinished(() => client.close())
   bad = 2
-  const job = await client.start()
+  const job = await client.start({})
   bad = 2
   expect(await job.result).toBe(big)
   expect(jobs.metrics().outcomes.succeeded).toBe(1)

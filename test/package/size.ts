@@ -85,7 +85,7 @@ export const budgets: readonly Budget[] = [
   binding('solid', 1300), // target 500: 800 too many
   binding('angular', 1000, '{ injectJob }'),
   binding('angular', 1500),
-  backend('statusPoll', CORE, 2500), // 72 of them for `staleAfterMs`; the last 82 for forms with files, relative `Location`s, empty answers
+  backend('statusPoll', CORE, 2500), // 72 of them for `staleAfterMs`; later ones for forms with files, relative `Location`s, empty answers
   // All that streams share: several readings, gaps in the middle, a document in place of a stream, pauses that grow, which of them take `tail`.
   backend('ndjson', POLL, 2200),
   backend('plainSse', `${POLL}; export { ndjson } from 'jobtail/backends'; export { createParser } from 'eventsource-parser'`, 250), // 145 to 219 for the same code of its own
