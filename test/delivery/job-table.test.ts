@@ -133,25 +133,6 @@ describe('what is due to be read once', () => {
     expect(table.nextDueAt()).toBe(Infinity)
   })
 
-  test('is nothing that is being read, until that is over', () => {
-    const table = createJobTable(() => 1000)
-    table.add(record('1'), 0)
-    table.setReading('1', true)
-    table.setDue('1', 0)
-    expect(table.due(now())).toEqual([])
-    expect(table.nextDueAt()).toBe(Infinity)
-    table.setReading('1', false)
-    expect(table.due(now())).toEqual(['1'])
-  })
-
-  test('to be read takes it off what is due', () => {
-    const table = createJobTable(() => 1000)
-    table.add(record('1'), 0)
-    table.setReading('1', true)
-    table.setReading('1', false)
-    expect(table.due(now())).toEqual([])
-  })
-
   test('is nothing that no link is to read', () => {
     const one = record('1')
     const table = createJobTable(() => 1000)
@@ -162,8 +143,9 @@ describe('what is due to be read once', () => {
   })
 
   test('as a race begins is all that the server has not told of, but for what is held', () => {
-    const table = follow(record('1'), record('2'), record('3'))
-    table.setKnown('1')
+    const known = record('1')
+    known.position = { epoch: 'a', seq: 1, cursor: 'a-1', left: [] }
+    const table = follow(known, record('2'), record('3'))
     table.hold('2', 5000, Infinity)
     table.setUnknownDue()
     expect(table.due(now())).toEqual(['3'])
@@ -172,7 +154,6 @@ describe('what is due to be read once', () => {
   test('of jobs that nobody follows there is nothing', () => {
     const table = follow()
     table.setDue('1', 0)
-    table.setReading('1', true)
     table.setKnown('1')
     table.release('1')
     expect(table.due(now())).toEqual([])
@@ -187,7 +168,7 @@ describe('a held job', () => {
   function readWhenDue(table: JobTable, job = '1'): void {
     vi.advanceTimersByTime(dueInMs(table))
     expect(table.due(now())).toEqual([job])
-    table.setReading(job, true)
+    table.setDue(job, Infinity)
   }
   const hold = (table: JobTable, atLeastMs = 0, graceMs = Infinity): boolean => table.hold('1', atLeastMs, graceMs)
 
@@ -208,7 +189,6 @@ describe('a held job', () => {
       hold(table)
       const ms = dueInMs(table)
       readWhenDue(table)
-      table.setReading('1', false)
       return ms
     })
     expect(pauses).toEqual([250, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000])
@@ -242,7 +222,6 @@ describe('a held job', () => {
       expect(hold(table, 0, 600)).toBe(true)
       expect(dueInMs(table)).toBe(ms)
       readWhenDue(table)
-      table.setReading('1', false)
     }
     expect(hold(table, 0, 600)).toBe(false)
   })
@@ -252,7 +231,6 @@ describe('a held job', () => {
     hold(table, 0, 600)
     vi.advanceTimersByTime(250)
     readWhenDue(table)
-    table.setReading('1', false)
     vi.advanceTimersByTime(5000)
     expect(hold(table, 0, 600)).toBe(true)
     expect(dueInMs(table)).toBe(0)
@@ -264,7 +242,6 @@ describe('a held job', () => {
     const table = follow(record('1'))
     hold(table)
     readWhenDue(table)
-    table.setReading('1', false)
     hold(table)
     table.setKnown('1')
     expect(hold(table, 0, 250)).toBe(true)
@@ -287,7 +264,6 @@ describe('a held job', () => {
       expect(hold(table, 0, 600)).toBe(true)
       expect(dueInMs(table)).toBe(ms)
       readWhenDue(table)
-      table.setReading('1', false)
       table.release('1')
     }
     expect(hold(table, 0, 600)).toBe(false)
@@ -304,7 +280,6 @@ describe('a held job', () => {
     hold(table, 300)
     expect(dueInMs(table)).toBe(400)
     readWhenDue(table)
-    table.setReading('1', false)
     hold(table)
     expect(dueInMs(table)).toBe(500)
   })
@@ -313,7 +288,6 @@ describe('a held job', () => {
     const table = follow(record('1'))
     expect([1, 2, 3, 4, 5, 6].map(() => hold(table, 0, 600))).toEqual(Array.from({ length: 6 }, () => true))
     readWhenDue(table)
-    table.setReading('1', false)
     expect(hold(table, 0, 600)).toBe(true)
   })
 

@@ -34,7 +34,7 @@ function create(): Jobs {
   }
   return {
     get newEvents() {
-      return linkJobs.newEvents
+      return linkJobs.brought.events
     },
     full: linkJobs.full,
     jobs: linkJobs.jobs,
@@ -42,7 +42,6 @@ function create(): Jobs {
     event: (told, bytes) => linkJobs.event(told, bytes),
     join(readers) {
       active = readers
-      linkJobs.join()
     },
     needsUpdate: (readers) => linkJobs.needsUpdate(jobsOf(readers)),
     request: (readers) => linkJobs.requestJobs(jobsOf(readers)),
@@ -489,8 +488,8 @@ describe('an answer from before the place that was asked for', () => {
   })
 })
 
-describe('join', () => {
-  test('takes in a reader that asks for the very place', () => {
+describe('readers that come and go', () => {
+  test('one that asks for the very place is taken in', () => {
     const [first, second] = [record('1'), record('1', 'a-2')]
     const jobs = begun(0, first)
     push(jobs, 1, 2)
@@ -500,7 +499,7 @@ describe('join', () => {
     expect(events(second)).toEqual(['a-3'])
   })
 
-  test('lets go of one that has left', () => {
+  test('one that has left gets nothing', () => {
     const [first, second] = [record('1'), record('1')]
     const jobs = begun(0, first, second)
     jobs.join(wants(second))
@@ -508,7 +507,7 @@ describe('join', () => {
     expect([events(first), events(second)]).toEqual([[], ['a-1']])
   })
 
-  test('lets go of the last one too, before anything else is asked for', () => {
+  test('nor does the last one, before anything else is asked for', () => {
     const one = record('1')
     const jobs = begun(0, one)
     jobs.join(wants())
@@ -516,7 +515,7 @@ describe('join', () => {
     expect(events(one)).toEqual([])
   })
 
-  test('takes one that was paused back where nothing has passed meanwhile; else it is asked for anew', () => {
+  test('one that was paused is taken back where nothing has passed meanwhile; else it is asked for anew', () => {
     const one = record('1')
     const jobs = begun(0, one)
     jobs.join(wants())

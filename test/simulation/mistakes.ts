@@ -56,9 +56,9 @@ export const mistakes: readonly Mistake[] = [
     name: 'the end of a body ends the job',
     foundBy: ['end', 'error'],
     file: 'connection/endings.ts',
-    find: 'const problem = problemOf(jobLink, error)',
+    find: 'const problem = { transport: name, reason, status, message }',
     replace:
-      "const problem = problemOf(jobLink, error)\n    if (reason === 'cut') for (const job of jobs.jobs()) for (const reader of table.active(job)) reader.fail(error)"
+      "const problem = { transport: name, reason, status, message }\n  if (reason === 'cut') for (const job of jobs.jobs()) for (const reader of core.table.active(job)) reader.fail(new Error(message))"
   },
   {
     name: 'a link takes over at its hello',
@@ -71,7 +71,7 @@ export const mistakes: readonly Mistake[] = [
     name: 'a replaced link stays open',
     foundBy: ['takeover', 'connections'],
     file: 'connection/live-link.ts',
-    find: 'if (replaced) core.drop(replaced)',
+    find: 'if (replaced) dropLink(core, replaced)',
     replace: ''
   },
   {
