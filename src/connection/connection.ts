@@ -65,17 +65,12 @@ export function createConnection(options: ConnectionOptions): Connection {
     links: new Set(),
     race,
     reported: race,
-    preparing: undefined,
     races: 0,
     raceAt: 0,
     replacements: 0,
-    latencyMs: undefined,
     network: null,
-    problem: undefined,
     isFresh: false,
     readRetryAt: 0,
-    lostAt: -Infinity,
-    beforeLoss: undefined,
     schedule() {
       if (!isScheduled) queueMicrotask(reconcile)
       isScheduled = true
@@ -144,7 +139,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** The page is put away: everything is closed, and nothing is opened until it is back. */
   function onLeave(): void {
     dropRace(core, 'draining', 'read')
-    if (core.beforeLoss && now() - core.lostAt < PAGEHIDE_LAG_MS) core.race = restarted(core.beforeLoss)
+    const { beforeLoss } = core
+    if (beforeLoss && now() - beforeLoss.at < PAGEHIDE_LAG_MS) core.race = restarted(beforeLoss.race)
     else if (core.race.phase.kind !== 'waiting') core.race = restarted(core.race)
     core.schedule()
   }
@@ -175,8 +171,9 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   return {
     add(reader) {
+      table.add(reader)
       // Before a race the job is made due by the race itself.
-      table.add(reader, core.firstLook && core.race.phase.kind === 'racing' ? 0 : Infinity)
+      if (core.firstLook && core.race.phase.kind === 'racing') table.setUnknownDue()
       unlisten ??= [page.follow({ onLeave, onChange }), ...transports.map(({ availability }) => availability?.onChange(onAvailability) ?? (() => {}))]
       reader.connection(state)
       core.schedule()

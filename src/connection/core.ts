@@ -60,7 +60,7 @@ export interface Core extends ConnectionOptions, RacePolicy {
   race: Race
   reported: Race
   /** Aborted once what a race waits for, credentials and hints, is there or needed no more. */
-  preparing: AbortController | undefined
+  preparing?: AbortController
   /** How many races there were. */
   races: number
   /** When the race began. A race beside a live link keeps the time of the one before. */
@@ -68,18 +68,17 @@ export interface Core extends ConnectionOptions, RacePolicy {
   /** How many links in a row were replaced without having read all that was wanted. */
   replacements: number
   /** How long the last winner needed for its first frame. */
-  latencyMs: number | undefined
+  latencyMs?: number | undefined
   /** The type of network that the race's hints are of; `null`: none have been recalled. */
   network: string | undefined | null
   /** The latest failure. */
-  problem: ConnectionState['problem']
+  problem?: ConnectionState['problem']
   /** True after an answer began at another cursor than requested: every later request is a fresh one. */
   isFresh: boolean
   /** No single read is made before this time. */
   readRetryAt: number
   /** When a live link was lost last, and the race before that loss. */
-  lostAt: number
-  beforeLoss: Race | undefined
+  beforeLoss?: { readonly at: number; readonly race: Race }
   /** Calls `reconcile` once, in a microtask. */
   schedule(): void
   /** Handles what a link reports. */
@@ -178,8 +177,8 @@ export function dropRace(core: Core, ...others: Use[]): void {
   drop(core, 'live', 'probe', ...others)
 }
 
-/** Begins another race: at once, or after a pause where `times`, the restarts in a row, are too many. `favourite` starts first. */
-export function restart(core: Core, times: number, favourite?: string): void {
+/** Begins another race: at once, or after a pause where `times`, the restarts in a row, are too many. */
+export function restart(core: Core, times: number): void {
   dropRace(core)
-  core.race = times > MAX_RESTARTS ? paused(core.race, 0, favourite, now(), core) : restarted(core.race, favourite)
+  core.race = times > MAX_RESTARTS ? paused(core.race, 0, undefined, now(), core) : restarted(core.race)
 }

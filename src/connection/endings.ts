@@ -47,8 +47,7 @@ function onLiveEnded(core: Core, jobLink: JobLink, error: TransportError | undef
   if (error.reason === 'stale' && !jobLink.isFresh) return restart(core, 0)
   const { lastByteAt, provedAt = 0, byeMs } = jobLink.link
   const untilMs = error.reason === 'silent' ? lastByteAt : undefined
-  core.beforeLoss = core.race
-  core.lostAt = now()
+  core.beforeLoss = { at: now(), race: core.race }
   dropRace(core)
   core.race = lost(core.race, { livedMs: (untilMs ?? now()) - provedAt, events: jobLink.jobs.brought.events, byeMs }, now(), core)
 }

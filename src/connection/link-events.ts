@@ -40,7 +40,7 @@ function onProved(core: Core, jobLink: JobLink): void {
 function onFrames(core: Core, jobLink: JobLink, frames: readonly Frame[], bytesEach: number | undefined): void {
   const { jobs } = jobLink
   // More frames have come before a full reader has taken anything.
-  if (jobs.full.size > 0) pauseFullReaders(core, jobLink)
+  if (jobs.brought.fills) pauseFullReaders(core, jobLink)
   for (const frame of frames) {
     if (isControl(frame)) onControl(core, jobLink, frame)
     else {
@@ -50,19 +50,18 @@ function onFrames(core: Core, jobLink: JobLink, frames: readonly Frame[], bytesE
     }
   }
   // A full reader has one task to take what it holds.
-  if (jobs.full.size > 0) void macrotask().then(() => pauseFullReaders(core, jobLink))
+  if (jobs.brought.fills) void macrotask().then(() => pauseFullReaders(core, jobLink))
   if (isWindowHalfUsed(core, jobLink)) core.schedule()
 }
 
 /** Pauses the readers that cannot hold more. */
-function pauseFullReaders(core: Core, { jobs: { full } }: JobLink): void {
-  for (const reader of full) {
+function pauseFullReaders(core: Core, { jobs }: JobLink): void {
+  jobs.brought.fills = false
+  for (const reader of core.table.all()) {
     if (reader.roomBytes() > 0 || reader.mode === 'paused') continue
     reader.setMode('paused')
     core.emit({ type: 'paused' })
-    core.schedule()
   }
-  full.clear()
 }
 
 function onControl(core: Core, jobLink: JobLink, frame: Control): void {

@@ -30,7 +30,7 @@ export const isWindowHalfUsed = (core: Core, jobLink: JobLink): boolean =>
   jobLink.use === 'live' && !jobLink.link.update && !answersOnce(jobLink) && jobLink.jobs.brought.bytes > windowOf(core) / 2
 
 /** Opens another link for what is wanted now. The live one is read on meanwhile, unless it brings events that a reader has no room for. */
-function replace(core: Core, { jobs, transport }: JobLink, wanted: readonly string[]): void {
+function replace(core: Core, { jobs }: JobLink, wanted: readonly string[]): void {
   const live = linkFor(core, 'live')
   if (live) {
     drop(core, 'draining')
@@ -40,7 +40,7 @@ function replace(core: Core, { jobs, transport }: JobLink, wanted: readonly stri
   // One that brings events which a reader has no room for is not read on.
   if (jobs.jobs().some((job) => !wanted.includes(job) && core.table.readers(job).some(({ mode }) => mode !== 'link'))) drop(core, 'draining')
   core.replacements += 1
-  restart(core, core.replacements, transport.name)
+  restart(core, core.replacements)
 }
 
 /** Makes a link the live one, and closes the one before. */

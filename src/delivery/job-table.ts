@@ -34,8 +34,8 @@ interface Job {
 
 /** The jobs of one connection. Times are in ms since 1970. */
 export interface JobTable {
-  /** Adds a reader. `dueAt`: when a single read of its job is due, where the job is new and the reader has no position in its log yet. */
-  add(reader: Reader, dueAt: number): void
+  /** Adds a reader. */
+  add(reader: Reader): void
   /** Removes a reader, and its job with the last one. */
   remove(reader: Reader): void
   /** How many jobs there are. */
@@ -60,7 +60,7 @@ export interface JobTable {
   nextDueAt(): number
   /** Makes a single read of the job due at that time; `Infinity`: none. */
   setDue(job: string, at: number): void
-  /** Makes a single read due at once of every job whose position the server has not told yet: a race begins. */
+  /** Makes a single read due at once of every job of which no reader has a position yet. */
   setUnknownDue(): void
   /** The server has told a position in the job's log: it is no longer held. */
   setKnown(job: string): void
@@ -94,24 +94,13 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
 
   /** When a single read of a job that somebody reads is due. */
   const dueOf = ([job, { dueAt }]: [string, Job]): number => (active(job).length > 0 ? dueAt : Infinity)
-  /** Whether the server has told a position in the job's log, by `subscribed` or by a snapshot: links alone read it then. */
-  const isKnown = (reader: Reader): boolean => reader.position.epoch !== undefined
 
   return {
-    add(reader, dueAt) {
-      const entry = jobs.get(reader.job)
-      if (entry) {
-        entry.readers.add(reader)
-        entry.active = undefined
-      } else
-        jobs.set(reader.job, {
-          readers: new Set([reader]),
-          active: undefined,
-          dueAt: isKnown(reader) ? Infinity : dueAt,
-          hold: undefined,
-          isHeld: false,
-          asked: new Map()
-        })
+    add(reader) {
+      const entry: Job = jobs.get(reader.job) ?? { readers: new Set(), active: undefined, dueAt: Infinity, hold: undefined, isHeld: false, asked: new Map() }
+      entry.readers.add(reader)
+      entry.active = undefined
+      jobs.set(reader.job, entry)
     },
     remove(reader) {
       const entry = jobs.get(reader.job)
@@ -130,7 +119,7 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
       for (const entry of jobs.values()) entry.active = undefined
     },
     wanted: () => [...jobs.keys()].slice(0, capacity() ?? 1).filter((job) => !jobs.get(job)?.isHeld && active(job).length > 0),
-    surplus: () => (jobs.size > (capacity() ?? Infinity) ? [...jobs.keys()].slice(capacity()).flatMap(readers) : []),
+    surplus: () => [...jobs.keys()].slice(capacity() ?? Infinity).flatMap(readers),
     due: (at) => [...jobs].filter((each) => dueOf(each) <= at).map(([job]) => job),
     nextDueAt: () => Math.min(...[...jobs].map(dueOf)),
     setDue(job, at) {
@@ -138,7 +127,7 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
       if (entry) entry.dueAt = at
     },
     setUnknownDue() {
-      for (const entry of jobs.values()) if (!entry.isHeld && ![...entry.readers].some(isKnown)) entry.dueAt = 0
+      for (const entry of jobs.values()) if (!entry.isHeld && ![...entry.readers].some(({ position }) => position.epoch)) entry.dueAt = 0
     },
     setKnown(job) {
       const entry = jobs.get(job)

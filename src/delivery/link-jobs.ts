@@ -26,10 +26,11 @@ interface LinkJob {
 
 /** The jobs of one link. */
 export interface LinkJobs {
-  /** How many events this link was the first to bring to a reader, and roughly how many bytes those are. */
-  readonly brought: { events: number; bytes: number }
-  /** The readers that took an event and have no room for another. The connection pauses them and empties the set. */
-  readonly full: Set<Reader>
+  /**
+   * How many events this link was the first to bring to a reader, and roughly how many bytes those are. `fills`: a reader took one and has
+   * no room for another. The connection then pauses such readers, and says so.
+   */
+  readonly brought: { events: number; bytes: number; fills: boolean }
   /**
    * Forgets the link's position in jobs whose readers have all received far more, from single reads: these jobs are requested again from
    * the readers' positions.
@@ -89,8 +90,7 @@ function serves(at: LogPosition | undefined, reader: Reader): boolean {
 /** `active`: the readers of a job that take events from this link now. */
 export function createLinkJobs(active: (job: string) => readonly Reader[]): LinkJobs {
   const entries = new Map<string, LinkJob>()
-  const full = new Set<Reader>()
-  const brought = { events: 0, bytes: 0 }
+  const brought = { events: 0, bytes: 0, fills: false }
   let refs = 0
 
   /** The reader that this job has to be requested for; `undefined` where the link serves them all, or a request is pending. */
@@ -104,7 +104,6 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
 
   return {
     brought,
-    full,
 
     skipReceived() {
       for (const [job, entry] of entries) {
@@ -159,7 +158,7 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
         // Each reader gets data of its own, which it may change.
         reader.event(isFirst ? event : { ...event, data: structuredClone(event.data) }, size)
         isFirst = false
-        if (reader.roomBytes() <= 0) full.add(reader)
+        if (reader.roomBytes() <= 0) brought.fills = true
       }
     },
 

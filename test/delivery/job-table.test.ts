@@ -16,7 +16,7 @@ afterEach(() => {
 
 const follow = (...readers: Recorder[]): JobTable => {
   const table = createJobTable(() => capacity)
-  for (const reader of readers) table.add(reader, Infinity)
+  for (const reader of readers) table.add(reader)
   return table
 }
 const withRoom = (count: number | undefined, table: JobTable): JobTable => {
@@ -74,7 +74,7 @@ describe('readers', () => {
     const [one, second] = [record('1'), record('1')]
     const table = follow(one)
     expect(table.active('1')).toEqual([one])
-    table.add(second, Infinity)
+    table.add(second)
     expect(table.active('1')).toEqual([one, second])
     table.remove(one)
     expect(table.active('1')).toEqual([second])
@@ -115,10 +115,9 @@ describe('capacity', () => {
 
 describe('what is due to be read once', () => {
   test('is what was said, once that time has come', () => {
-    const table = createJobTable(() => 1000)
-    table.add(record('1'), 0)
-    table.add(record('2'), now() + 100)
-    table.add(record('3'), Infinity)
+    const table = follow(record('1'), record('2'), record('3'))
+    table.setDue('1', 0)
+    table.setDue('2', now() + 100)
     expect(table.due(now())).toEqual(['1'])
     expect(table.nextDueAt()).toBe(0)
     table.setDue('1', Infinity)
@@ -127,16 +126,10 @@ describe('what is due to be read once', () => {
     expect(table.due(now() + 100)).toEqual(['2'])
   })
 
-  test('a reader who comes later changes nothing', () => {
-    const table = follow(record('1'))
-    table.add(record('1'), 0)
-    expect(table.nextDueAt()).toBe(Infinity)
-  })
-
   test('is nothing that no link is to read', () => {
     const one = record('1')
-    const table = createJobTable(() => 1000)
-    table.add(one, 0)
+    const table = follow(one)
+    table.setDue('1', 0)
     setMode(table, 'paused', one)
     expect(table.due(now())).toEqual([])
     expect(table.nextDueAt()).toBe(Infinity)
