@@ -15,7 +15,7 @@ import { patienceMs } from '../policy/backoff.ts'
 import { opened, plan, raceOf, restarted, woken } from '../policy/race.ts'
 import { IDLE } from '../state.ts'
 import type { Reader, Transport } from '../types.ts'
-import { type Core, dropRace, linkFor, open, orderOf } from './core.ts'
+import { type Core, drop, dropRace, linkFor, open, orderOf } from './core.ts'
 import { handleLinkEvent } from './link-events.ts'
 import { update } from './live-link.ts'
 import type { ConnectionOptions } from './options.ts'
@@ -98,7 +98,8 @@ export function createConnection(options: ConnectionOptions): Connection {
     readDue(core)
     const wanted = table.wanted()
     if (wanted.length > 0) return reconcileLinks(wanted)
-    void macrotask().then(releaseIfIdle)
+    // Once no job has been wanted for one task, everything is released.
+    void macrotask().then(() => table.wanted().length > 0 || release())
     return Infinity
   }
 
@@ -128,20 +129,20 @@ export function createConnection(options: ConnectionOptions): Connection {
     }
   }
 
-  /** Releases everything once no job has been wanted for one task. */
-  function releaseIfIdle(): void {
-    if (table.wanted().length > 0) return
+  /** Closes every link that reads on. Another race may begin at once, unless the server has asked for a pause. */
+  function release(): void {
     dropRace(core, 'draining')
-    if (core.race.phase.kind !== 'waiting' || !core.race.phase.byServer) core.race = restarted(core.race)
+    const { phase } = core.race
+    if (phase.kind !== 'waiting' || !phase.byServer) core.race = restarted(core.race)
     announce()
   }
 
   /** The page is put away: everything is closed, and nothing is opened until it is back. */
   function onLeave(): void {
-    dropRace(core, 'draining', 'read')
     const { beforeLoss } = core
-    if (beforeLoss && now() - beforeLoss.at < PAGEHIDE_LAG_MS) core.race = restarted(beforeLoss.race)
-    else if (core.race.phase.kind !== 'waiting') core.race = restarted(core.race)
+    if (beforeLoss && now() - beforeLoss.at < PAGEHIDE_LAG_MS) core.race = beforeLoss.race
+    drop(core, 'read')
+    release()
     core.schedule()
   }
 
@@ -158,7 +159,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     const order = orderOf(core)
     const next = { ...race, order, queue: race.queue.filter((name) => order.includes(name)) }
     const isStuck = race.phase.kind === 'racing' && next.queue.length + race.probing.length === 0
-    core.race = isStuck ? restarted(next) : order.some((name) => !race.order.includes(name)) ? woken(next, now()) : next
+    core.race = isStuck ? restarted(next) : woken(next, now())
     core.schedule()
   }
 

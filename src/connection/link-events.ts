@@ -103,8 +103,8 @@ function handleError(core: Core, jobLink: JobLink, error: ErrorControl): void {
   const { table, unknownJobGraceMs } = core
   const { jobs, verifies } = jobLink
   const { job, status, message, retryAfterMs = 0 } = error
-  if (status === 401) return linkEnded(core, jobLink, new TransportError('status', message, { status, cause: saidBy(job ? `job ${job}` : 'all jobs', error) }))
-  if (!job && isTransient(status)) return linkEnded(core, jobLink, new TransportError('status', message, { status, retryAfterMs }))
+  if (status === 401 || (!job && isTransient(status)))
+    return linkEnded(core, jobLink, new TransportError('status', message, { status, retryAfterMs, cause: saidBy(job ? `job ${job}` : 'all jobs', error) }))
   for (const each of job ? [job] : jobs.jobs()) {
     const cursor = jobs.remove(each)?.cursor
     const decision = decide(status, !!cursor && cursor !== TAIL)

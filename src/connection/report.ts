@@ -19,13 +19,12 @@ export function stateOf(core: Core): ConnectionState {
   })
   const carrying = linkFor(core, 'live') ?? linkFor(core, 'draining')
   if (carrying) return state('live', carrying.transport.name)
-  if (table.wanted().length === 0) {
-    const dueAt = table.nextDueAt()
-    if (table.isHeld()) return dueAt < Infinity ? state('waiting', undefined, dueAt) : state('connecting')
-    return table.all().some(({ mode }) => mode !== 'link') ? state('live', readOnce?.name) : state('idle')
-  }
-  if (race.phase.kind === 'waiting') return state(isOffline() ? 'offline' : 'waiting', undefined, race.phase.until)
-  return state('connecting')
+  const isWanted = table.wanted().length > 0
+  const modes = table.all().map(({ mode }) => mode)
+  if (!isWanted && !modes.includes('link')) return modes.length > 0 ? state('live', readOnce?.name) : state('idle')
+  // Jobs that somebody reads and nobody wants are held.
+  const retryAt = isWanted ? (race.phase.kind === 'waiting' ? race.phase.until : Infinity) : table.nextDueAt()
+  return retryAt < Infinity ? state(isOffline() ? 'offline' : 'waiting', undefined, retryAt) : state('connecting')
 }
 
 /** Reports what is new in the race. Prolongs a pause that begins offline. */

@@ -71,8 +71,6 @@ export interface JobTable {
   hold(job: string, atLeastMs: number, graceMs: number): boolean
   /** Gives a held job back to the links, unless a single read of it is due. */
   release(job: string): void
-  /** Whether any job is held. */
-  isHeld(): boolean
   /** Records the cursor that a transport requests a job from. Returns true where its last request had the same one. */
   isRepeat(job: string, transport: string, cursor: string | undefined): boolean
 }
@@ -143,7 +141,7 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
       const at = now()
       const { sinceMs, pauseMs } = entry.hold ?? { sinceMs: at, pauseMs: FIRST_PAUSE_MS }
       // Several links may report the same refusal: the job is asked for again once.
-      if (entry.isHeld && entry.dueAt > at && entry.dueAt < Infinity) {
+      if (entry.dueAt > at && entry.dueAt < Infinity) {
         entry.dueAt = Math.max(entry.dueAt, at + atLeastMs)
         return true
       }
@@ -158,7 +156,6 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
       const entry = jobs.get(job)
       if (entry?.dueAt === Infinity) entry.isHeld = false
     },
-    isHeld: () => [...jobs.values()].some((entry) => entry.isHeld),
     isRepeat(job, transport, cursor) {
       const asked = jobs.get(job)?.asked
       const isSame = asked?.get(transport) === `${cursor}`
