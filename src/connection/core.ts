@@ -95,8 +95,9 @@ const BUFFERS_AHEAD = 4
 /** The least window of a single read for a slow reader: one event may be that large. */
 const MIN_WINDOW_BYTES = 2 ** 16
 
-/** The window of one link. A server takes whole bytes only. */
-export const windowOf = ({ bufferBytes }: Core): number => Math.floor(BUFFERS_AHEAD * bufferBytes)
+/** The window of one link: a whole number of bytes that a server can count with. A larger one is none. */
+export const windowOf = ({ bufferBytes }: Core): number =>
+  BUFFERS_AHEAD * bufferBytes > Number.MAX_SAFE_INTEGER ? Infinity : Math.floor(BUFFERS_AHEAD * bufferBytes)
 
 /** How long a transport has to deliver its first frame, in ms. */
 export const patience = ({ race, probeTimeoutMs, latencyMs }: Core): number => patienceMs(race.failures, probeTimeoutMs, latencyMs)

@@ -31,6 +31,8 @@ export interface ConnectionOptions
   authorize(): Promise<Credentials>
   /** Whether the token source may give other credentials at a second call. */
   canReauthorize: boolean
+  /** When the server answered a request beside the links last, such as a start, in ms since 1970; 0: never. */
+  answeredAt(): number
   /** What is known of the transports. */
   hints: Hints
   /** The page that the client lives in. */

@@ -16,6 +16,11 @@ export async function prepare(core: Core): Promise<void> {
   const { signal } = controller
   const isUpgrade = core.race.phase.kind === 'live'
   if (!isUpgrade) core.races += 1
+  function goOn(race: Core['race']): void {
+    core.race = race
+    controller.abort() // clears the timer
+    core.schedule()
+  }
   const late = (): never => {
     throw new TransportError('timeout', 'the token or header source gave no answer')
   }
@@ -28,16 +33,16 @@ export async function prepare(core: Core): Promise<void> {
       await recall(core, signal)
       core.raceAt = now()
     }
-    if (signal.aborted) return
-    core.race = begin(core.race, now(), core)
   } catch (error) {
     if (signal.aborted) return
     if (isJobtailError(error)) return failAll(core, error)
     // A live link goes on without a new token.
-    core.race = isUpgrade ? begin(core.race, now(), core) : withoutCredentials(core, error)
+    if (!isUpgrade) return goOn(withoutCredentials(core, error))
   }
-  controller.abort() // clears the timer
-  core.schedule()
+  if (signal.aborted) return
+  // A job that was just started proves that the URL is right, as a live link does.
+  const liveAt = Math.max(core.race.liveAt ?? 0, core.answeredAt()) || undefined
+  goOn(begin({ ...core.race, liveAt }, now(), core))
 }
 
 async function recall(core: Core, signal: AbortSignal): Promise<void> {
