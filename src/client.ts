@@ -5,14 +5,15 @@ import { getCredentials } from './credentials.ts'
 import { createEmit, type Emit } from './diagnostics.ts'
 import { JobtailError } from './errors.ts'
 import { createHints } from './hints.ts'
+import type { Wired } from './job-reader.ts'
 import { createJobs } from './jobs.ts'
-import { createKnownJobs, pageStorage } from './known-jobs.ts'
+import { createKnownJobs } from './known-jobs.ts'
 import { createOperations } from './operations.ts'
 import { createPage } from './page.ts'
 import { createPool } from './pool.ts'
 import { checkSnapshot } from './reduce.ts'
 import { baseOf, type CoreOptions, checkOptions, invalid, JOB_RULES, type Settings, START_RULES, SUBSCRIBE_RULES, settingsOf } from './settings.ts'
-import { createSubscription, type Wired } from './subscription.ts'
+import { createSubscription } from './subscription.ts'
 import type { Backend, Client, Job, JobOptions, RequestContext, StartOptions, SubscribeOptions, Subscription } from './types.ts'
 
 const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
@@ -43,7 +44,7 @@ export function createClient(options: ClientSetup): Client {
   const { identity, token, headers, jobStorage } = settings
   // Without an identity, nobody knows whose credentials these are: the next user of this browser must not get the list.
   const known = createKnownJobs(
-    (identity || !(token || headers)) && jobStorage ? jobStorage : pageStorage(),
+    ((identity || !(token || headers)) && jobStorage) || undefined,
     () => `jobs ${baseOf(settings.url)} ${identity ?? ''}`,
     (id) => !expectedOf('job id', id)
   )
@@ -58,7 +59,7 @@ export function createClient(options: ClientSetup): Client {
     return createSubscription({ ...parts, jobId, after, signal, onGap }).subscription
   }
 
-  const shared = createJobs((jobId) => (known) => createSubscription({ ...parts, jobId, known }))
+  const shared = createJobs((jobId) => createSubscription({ ...parts, jobId }))
 
   function job(jobId: string, given: JobOptions = {}): Job {
     checkOptions(JOB_RULES, given)
@@ -84,10 +85,11 @@ export function createClient(options: ClientSetup): Client {
 }
 
 /** A random UUID (RFC 9562, version 4). Not `crypto.randomUUID()`: a page without TLS does not have it. */
-const randomKey = (): string => {
-  const hex = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
-  return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})/, '$1-$2-4$3-a$4-')
-}
+const randomKey = (): string =>
+  '10000000-1000-4000-8000-100000000000'.replace(/[018]/g, (digit) => {
+    const [random = 0] = crypto.getRandomValues(new Uint8Array(1))
+    return (+digit ^ (random & (15 >> (+digit / 4)))).toString(16)
+  })
 
 function wireUp(settings: Settings, backend: Backend, life: AbortSignal, emit: Emit): Wired {
   const { fetch = globalThis.fetch, WebSocket = globalThis.WebSocket, credentials, token, headers, memory, share } = settings

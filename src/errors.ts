@@ -59,10 +59,8 @@ export class JobtailError extends Error {
   constructor(code: ErrorCode, message: string, options: JobtailErrorOptions = {}) {
     super(redact(message), options)
     this.code = code
-    const { transport, status, retryAfterMs } = options
-    if (transport !== undefined) this.transport = transport
-    if (status !== undefined) this.status = status
-    if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs
+    for (const name of ['transport', 'status', 'retryAfterMs'] as const)
+      if (options[name] !== undefined) (this as Record<string, unknown>)[name] = options[name]
   }
 }
 

@@ -1,7 +1,7 @@
 /** Snapshot, start and cancel: the backend's single requests, repeated until they have a final answer. */
 
 import { now } from './async/clock.ts'
-import { child, delay, orAborted } from './async/signals.ts'
+import { delay, withTimeout } from './async/signals.ts'
 import { codeOf, isJobtailError, isTransportError, JobtailError, messageOf, TransportError } from './errors.ts'
 import { backoffMs } from './policy/backoff.ts'
 import { isTransient } from './policy/race.ts'
@@ -49,12 +49,13 @@ export function createOperations({ backend, context, retry, canReauthorize }: Op
     const startedAt = now()
     let hasReauthorized = false
     for (let failures = 1; ; failures++) {
-      let pauseMs = 0
-      // Not `AbortSignal.timeout()`: its timer cannot be cleared.
-      const attempt = child(signal)
-      const timer = setTimeout(() => attempt.abort(new TransportError('timeout', `no answer within ${REQUEST_MS} ms`)), REQUEST_MS)
       try {
-        return (await orAborted(context(attempt.signal).catch(withoutText).then(send), attempt.signal)) as T // as: `backend[name]` was checked above
+        return (await withTimeout(
+          (attempt) => context(attempt).catch(withoutText).then(send),
+          REQUEST_MS,
+          signal,
+          () => new TransportError('timeout', `no answer within ${REQUEST_MS} ms`)
+        )) as T // as: `backend[name]` was checked above
       } catch (cause) {
         signal.throwIfAborted()
         if (once) throw cause
@@ -69,12 +70,8 @@ export function createOperations({ backend, context, retry, canReauthorize }: Op
           throw new JobtailError(code, `${name}: ${messageOf(cause)} (attempt ${failures})`, { status: status || undefined, cause })
         }
         hasReauthorized = shouldReauthorize
-        pauseMs = retryAfterMs
-      } finally {
-        clearTimeout(timer)
-        attempt.release()
+        await delay(retryAfterMs + backoffMs(failures, retry, Math.random), signal)
       }
-      await delay(pauseMs + backoffMs(failures, retry, Math.random), signal)
     }
   }
 

@@ -19,7 +19,7 @@ export const IDLE: ConnectionState = unconnected('idle')
 export const CLOSED: ConnectionState = unconnected('closed')
 
 /** The fields of a state that is being made. */
-export type Fields = { -readonly [Name in keyof AnyState]: AnyState[Name] }
+type Fields = { -readonly [Name in keyof AnyState]: AnyState[Name] }
 
 /** The seq of the last event that each state includes. Nothing that an application shows, so it is no field of the state. */
 export const seqOf: WeakMap<AnyState, number> = new WeakMap()
@@ -110,7 +110,7 @@ export function createStore(known: Partial<AnyState> = {}, onTouch?: (event?: Wi
 }
 
 /** Changes the fields as the event says, except `lastEventId`. */
-export function applyEvent(fields: Fields, event: WireEvent): void {
+function applyEvent(fields: Fields, event: WireEvent): void {
   const { type, data } = event
   fields.status = statusAfter(type, fields.status as JobStatus) // as: for an event that does not change the status, `unknown` stays
   if (type === 'progress' && isObject(data)) fields.progress = copyOf(data)

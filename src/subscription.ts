@@ -2,41 +2,26 @@
 
 import { macrotask } from './async/clock.ts'
 import { createQueue } from './async/queue.ts'
-import { child, delay, onAbort } from './async/signals.ts'
-import { createStateReader } from './delivery/state-reader.ts'
+import { onAbort, withTimeout } from './async/signals.ts'
 import type { Detail } from './diagnostics.ts'
 import { isJobtailError, JobFailedError, JobtailError } from './errors.ts'
-import type { Operations } from './operations.ts'
-import { backoffMs } from './policy/backoff.ts'
+import { createJobReader, type JobReaderOptions } from './job-reader.ts'
 import { startingAt } from './policy/position.ts'
-import type { Pool } from './pool.ts'
 import type { JobSnapshot, WireEvent } from './protocol/frames.ts'
 import { isTerminal, TAIL } from './protocol/rules.ts'
-import { type AnyState, CLOSED, createStore, IDLE, terminalEventOf } from './state.ts'
-import type { Mode, Position, Reader, RetryOptions, SubscribeOptions, Subscription } from './types.ts'
-
-/** What a subscription uses of its client. */
-export interface Wired {
-  pool: Pool
-  operations: Operations
-}
+import { CLOSED, createStore, IDLE, terminalEventOf } from './state.ts'
+import type { Gap, Position, SubscribeOptions, Subscription } from './types.ts'
 
 /** What a subscription is made of. */
-export interface SubscriptionOptions extends SubscribeOptions {
-  jobId: string
+export interface SubscriptionOptions extends SubscribeOptions, JobReaderOptions {
   bufferSize: number
   bufferBytes: number
-  retry: Required<RetryOptions>
   /** Aborts when the client is closed; the subscription is then closed too. */
   life: AbortSignal
-  /** Makes the connections at the first call. Throws where the client cannot be used here. */
-  wire(): Wired
   /** Reports a diagnostic, or a change of the state. */
   emit(detail: Detail): void
   /** Told whether the job still is one to follow: it runs, or it has ended or is none for this user. */
   track(id: string, isRunning: boolean): void
-  /** What is known of the job already, from a subscription before. */
-  known?: AnyState | undefined
 }
 
 /** A subscription, as the client has it. */
@@ -44,6 +29,8 @@ export interface Subscribed {
   subscription: Subscription
   /** Takes a snapshot that somebody has brought. Where nothing as new is known, state and result come from it, and events are read from its cursor on. */
   learn(snapshot: JobSnapshot): void
+  /** Begins anew where delivery has failed for good; for a subscription without a loop. What is known stays. */
+  retry(): void
 }
 
 /** An event that the loop has not taken yet, and the epoch that its seq counts in. */
@@ -60,114 +47,81 @@ const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.f
 
 /** Makes a subscription. It is inert until somebody reads. */
 export function createSubscription(options: SubscriptionOptions): Subscribed {
-  const { jobId, after, signal, bufferSize, bufferBytes, retry, life, wire, emit, track, known } = options
-  const store = createStore(known ?? { lastEventId: after === TAIL ? undefined : after }, (event) => emit({ type: 'job', job: subscription, event }))
-  const result = Promise.withResolvers<unknown>()
-  result.promise.catch(() => {}) // never an unhandled rejection
-  /** Aborted when no more events come to the loop. The loop still takes what is queued. */
-  const loopEnd = new AbortController()
+  const { jobId, after, signal, onGap, bufferSize, bufferBytes, life, wire, emit, track } = options
+  const store = createStore({ lastEventId: after === TAIL ? undefined : after }, (event) => emit({ type: 'job', job: self.subscription, event }))
   let queue = createQueue<Item>(({ bytes }) => bytes)
-  /** How full the queue is: 1 or more means that nothing more should be read for it. */
-  const fullness = (): number => Math.max(queue.length / bufferSize, queue.weight / bufferBytes)
-  /** The loop's reader. */
-  let loopReader: Reader | undefined
+  let result = pending()
   let isIterated = false
   let isPulled = false
   let isAwaited = false
   /** True once `result` is settled. */
   let isSettled = false
-  /** The snapshot that was brought. */
-  let brought: JobSnapshot | undefined
+  /** True when no more events come to the loop. It still takes what is queued. */
+  let isLoopOver = false
   /** Removes the listeners on both signals; `undefined` while nobody reads. */
   let release: (() => void) | undefined
 
-  /**
-   * Adds a reader: for the loop; or for state and result alone, while there is no loop or while the loop waits with a full queue. `stopped`
-   * tells which one it is.
-   */
-  function join(position: Position, stopped: AbortSignal): Reader | undefined {
-    const isLoop = stopped === loopEnd.signal
-    let mode: Mode = 'link'
-    let contradictions = 0
-    const reader: Reader = {
-      job: jobId,
-      position,
-      get mode() {
-        return mode
-      },
-      setMode(next) {
-        mode = next
-        wire().pool.changed(reader)
-        reconcile()
-      },
-      roomBytes: () => (!isLoop ? Infinity : queue.length >= bufferSize ? 0 : bufferBytes - queue.weight),
-      subscribed(status) {
-        if (isTerminal(status)) return
-        track(jobId, true)
-        if (store.state.status === 'unknown') store.set({ status })
-      },
-      event(event, bytes) {
-        const { epoch } = reader.position
-        if (isLoop) queue.push({ event, epoch, bytes })
-        else if (!isPulled) store.take(event, epoch)
-        if (isTerminal(event.type)) end(event, isLoop)
-      },
-      gap(gap, { cursor, seq }) {
-        const { missed, reason } = gap
-        emit({ type: 'gap', job: jobId, missed })
-        if (!isLoop) return
-        if (options.onGap === 'throw')
-          return fail(new JobtailError('gap', `job ${jobId}: ${missed ?? 'an unknown number of'} events after ${cursor ?? 'the start'} are lost (${reason})`))
-        const event = { id: cursor ?? '', seq, job: jobId, type: 'gap', time: new Date().toISOString(), data: gap }
-        queue.push({ event, epoch: reader.position.epoch, bytes: 0 })
-      },
-      /** The reader's cursor is at the log's end already, so no event tells how the job ended. The snapshot does. */
-      async done() {
-        wire().pool.leave(reader)
-        try {
-          const snapshot = await wire().operations.snapshot(jobId, stopped, false)
-          if (stopped.aborted) return
-          const { cursor } = reader.position
-          if ((cursor === TAIL || cursor === snapshot.cursor) && learnFrom(snapshot, isLoop)) return
-          // The snapshot contradicts it: an intermediary has made up the end (for example a stray 204). The job is read again.
-          contradictions += 1
-          await delay(backoffMs(contradictions, retry, Math.random), stopped)
-          wire().pool.join(reader)
-        } catch (error) {
-          if (!stopped.aborted) fail(error)
-        }
-      },
-      fail,
-      connection: (connection) => store.set({ connection })
-    }
-    try {
-      wire().pool.join(reader)
-      return reader
-    } catch (error) {
-      fail(error)
-      return undefined
-    }
+  const common = {
+    locate,
+    subscribed(status: JobSnapshot['status']) {
+      if (isTerminal(status)) return
+      track(jobId, true)
+      if (store.state.status === 'unknown') store.set({ status })
+    },
+    connection: (connection: typeof IDLE) => store.set({ connection }),
+    changed: reconcile,
+    fail
+  }
+  /** Reads for the loop. */
+  const loop = createJobReader(options, {
+    ...common,
+    position: startingAt(after),
+    roomBytes: () => (queue.length >= bufferSize ? 0 : bufferBytes - queue.weight),
+    event(event, bytes) {
+      queue.push({ event, epoch: loop.position?.epoch, bytes })
+      if (isTerminal(event.type)) end(event, true)
+    },
+    gap(gap, { cursor, seq }) {
+      reportGap(gap)
+      const { missed, reason } = gap
+      if (onGap === 'throw')
+        fail(new JobtailError('gap', `job ${jobId}: ${missed ?? 'an unknown number of'} events after ${cursor ?? 'the start'} are lost (${reason})`))
+      else queue.push({ event: { id: cursor ?? '', seq, job: jobId, type: 'gap', time: new Date().toISOString(), data: gap }, epoch: undefined, bytes: 0 })
+    },
+    learn: (snapshot) => learnFrom(snapshot, true)
+  })
+  /** Reads for state and result alone: while there is no loop, or while the loop waits with a full queue. */
+  const follower = createJobReader(options, {
+    ...common,
+    position: undefined,
+    roomBytes: () => Infinity,
+    event(event) {
+      if (!isPulled) store.take(event, follower.position?.epoch)
+      if (isTerminal(event.type)) end(event, false)
+    },
+    gap: reportGap,
+    learn: (snapshot) => learnFrom(snapshot, false)
+  })
+
+  function reportGap({ missed }: Gap): void {
+    emit({ type: 'gap', job: jobId, missed })
   }
 
-  const stateReader = createStateReader({
-    async locate(stopped) {
-      const request = child(stopped)
-      const timer = setTimeout(() => request.abort(), LOCATE_MS)
-      try {
-        const snapshot = brought ?? (await wire().operations.snapshot(jobId, request.signal, true))
-        if (!stopped.aborted && snapshot !== brought) learnFrom(snapshot, false)
-        return { ...startingAt(snapshot.cursor), epoch: snapshot.epoch, seq: snapshot.seq }
-      } catch {
-        // Events tell as much as the snapshot, and whatever failed here will fail, or succeed, there.
-        return startingAt(after)
-      } finally {
-        clearTimeout(timer)
-        request.release()
-      }
-    },
-    join,
-    leave: (reader) => wire().pool.leave(reader)
-  })
+  async function locate(stopped: AbortSignal): Promise<Position> {
+    try {
+      const snapshot = await withTimeout(
+        (request) => wire().operations.snapshot(jobId, request, true),
+        LOCATE_MS,
+        stopped,
+        () => undefined
+      )
+      learnFrom(snapshot, false)
+      return positionOf(snapshot)
+    } catch {
+      // Events tell as much as the snapshot, and whatever failed here will fail, or succeed, there.
+      return startingAt(after)
+    }
+  }
 
   /** Takes a snapshot into state and result. Returns whether the job has ended. */
   function learnFrom(snapshot: JobSnapshot, isLoop: boolean): boolean {
@@ -177,15 +131,14 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
     return !!event
   }
 
-  const wantsEvents = (): boolean => isPulled && !loopEnd.signal.aborted
-  const wantsState = (): boolean =>
-    !isSettled && (isPulled ? isAwaited && loopReader !== undefined && loopReader.mode !== 'link' : isAwaited || store.listeners > 0)
+  const wantsEvents = (): boolean => isPulled && !isLoopOver
+  const wantsState = (): boolean => !isSettled && (isPulled ? isAwaited && loop.mode !== 'link' : isAwaited || store.listeners > 0)
 
   function reconcile(): void {
     if (wantsEvents() || wantsState()) listenToSignals()
-    if (wantsEvents()) loopReader ??= join(startingAt(after), loopEnd.signal)
-    if (wantsState()) stateReader.start()
-    else if (isPulled) stateReader.stop()
+    if (wantsEvents()) void loop.start()
+    if (wantsState()) void follower.start()
+    else if (isPulled) follower.stop()
     else void macrotask().then(releaseIfIdle)
   }
 
@@ -203,7 +156,7 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
   /** Releases everything where nobody reads, and nothing is left to take. */
   function releaseIfIdle(): void {
     if (wantsEvents() || wantsState() || queue.length > 0) return
-    stateReader.stop()
+    follower.stop()
     release?.()
     release = undefined
     store.set({ connection: isSettled ? CLOSED : IDLE })
@@ -220,21 +173,21 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
 
   function settle(): void {
     isSettled = true
-    stateReader.stop()
+    follower.stop()
     releaseIfIdle()
   }
 
   /** Ends the loop after what is queued. A result that is still pending rejects with `error`. */
   function endLoop(error?: unknown, thrown?: unknown): void {
     result.reject(error)
-    loopEnd.abort()
-    if (loopReader) wire().pool.leave(loopReader)
+    isLoopOver = true
+    loop.stop()
     queue.end(thrown)
     settle()
   }
 
   function fail(error: unknown): void {
-    if (loopEnd.signal.aborted) return
+    if (isLoopOver) return
     if (isJobtailError(error) && /^(unknown-job|forbidden|history-gone)$/.test(error.code)) track(jobId, false)
     store.set({ error: error as JobtailError }) // as: delivery fails with no other
     endLoop(error, error)
@@ -262,11 +215,11 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
 
   function take({ event, epoch }: Item): WireEvent {
     if (event.type !== 'gap') store.take(event, epoch)
-    if (loopReader?.mode === 'paused' && fullness() <= 1 / 2) {
+    if (loop.mode === 'paused' && queue.length <= bufferSize / 2 && queue.weight <= bufferBytes / 2) {
       emit({ type: 'resumed' })
-      loopReader.setMode('paging')
+      loop.setMode('paging')
     }
-    if (loopEnd.signal.aborted) releaseIfIdle()
+    if (isLoopOver) releaseIfIdle()
     return event
   }
 
@@ -279,40 +232,55 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
     [Symbol.asyncIterator]: () => iterator
   }
 
-  const subscription = {
-    jobId,
-    get state() {
-      return store.state
-    },
-    onChange(listener: () => void) {
-      const remove = store.onChange(listener)
-      reconcile()
-      return () => {
-        remove()
-        reconcile()
-      }
-    },
-    get result() {
-      isAwaited = true
-      reconcile()
-      return result.promise
-    },
-    cancel: async () => wire().operations.cancel(jobId, life),
-    close,
-    [asyncDispose]: async () => close(),
-    [Symbol.asyncIterator]() {
-      if (isIterated) throw new TypeError(`the subscription to job ${jobId} is being iterated already: subscribe again`)
-      isIterated = true
-      return iterator
-    }
-  }
-  return {
+  const self: Subscribed = {
     // as: the type parameter only says what the application sends; and TypeScript does not see the computed key
-    subscription: subscription as unknown as Subscription,
+    subscription: {
+      jobId,
+      get state() {
+        return store.state
+      },
+      onChange(listener: () => void) {
+        const remove = store.onChange(listener)
+        reconcile()
+        return () => {
+          remove()
+          reconcile()
+        }
+      },
+      get result() {
+        isAwaited = true
+        reconcile()
+        return result.promise
+      },
+      cancel: async () => wire().operations.cancel(jobId, life),
+      close,
+      [asyncDispose]: async () => close(),
+      [Symbol.asyncIterator]() {
+        if (isIterated) throw new TypeError(`the subscription to job ${jobId} is being iterated already: subscribe again`)
+        isIterated = true
+        return iterator
+      }
+    } as object as Subscription,
     learn(snapshot) {
       if (store.includes(snapshot)) return
-      brought = snapshot
+      follower.position ??= positionOf(snapshot)
       learnFrom(snapshot, false)
+    },
+    retry() {
+      isAwaited = isSettled = isLoopOver = false
+      result = pending()
+      follower.position = undefined
+      store.set({ error: undefined, connection: IDLE })
     }
   }
+  return self
+}
+
+const positionOf = ({ epoch, seq, cursor }: JobSnapshot): Position => ({ ...startingAt(cursor), epoch, seq })
+
+/** A result that is not known yet. It never causes an unhandled rejection. */
+function pending(): PromiseWithResolvers<unknown> {
+  const result = Promise.withResolvers<unknown>()
+  result.promise.catch(() => {})
+  return result
 }

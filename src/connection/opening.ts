@@ -31,9 +31,7 @@ export function createOpening(core: Core): Opening {
     const isUpgrade = core.race.phase.kind === 'live'
     if (!isUpgrade) core.races += 1
     try {
-      auth.set(
-        await withTimeout(options.authorize(), core.patience(), signal, () => new TransportError('timeout', 'the token or header source gave no answer'))
-      )
+      auth.set(await withTimeout(options.authorize, core.patience(), signal, () => new TransportError('timeout', 'the token or header source gave no answer')))
       if (!isUpgrade) {
         if (options.firstLook) table.setUnknownDue()
         core.schedule()

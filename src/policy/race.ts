@@ -111,29 +111,29 @@ export const raceOf = (order: readonly string[]): Race => ({
 
 /** Decides what to do now. */
 export function plan(race: Race, now: number): Step {
-  const { phase, queue, nextAt } = race
+  const { phase, queue } = race
+  if (phase.kind === 'stopped') return { ...phase, do: 'stop' }
+  const [transport] = queue
+  const until = transport === undefined ? readyAt(race, phase, now) : race.nextAt
+  if (now < until) return { do: 'wait', until }
+  return transport === undefined ? { do: 'prepare' } : { do: 'open', transport }
+}
+
+/** When a race may begin, where none of its candidates is left to start. */
+function readyAt(race: Race, phase: Exclude<Phase, { kind: 'stopped' }>, now: number): number {
   switch (phase.kind) {
     case 'ready':
-      return { do: 'prepare' }
+      return 0
     case 'waiting':
-      return now < phase.until ? { do: 'wait', until: phase.until } : { do: 'prepare' }
+      return phase.until
     case 'racing':
-      return planQueue(queue, nextAt, now)
-    case 'live': {
-      if (queue.length > 0) return planQueue(queue, nextAt, now)
-      if (upgrades(race, now).length === 0) return { do: 'wait', until: Infinity }
-      const until = Math.max(phase.upgradeAt, race.quietUntil)
-      return now < until ? { do: 'wait', until } : { do: 'prepare' }
-    }
-    case 'stopped':
-      return { ...phase, do: 'stop' }
+      return Infinity
+    case 'live':
+      return upgrades(race, now).length > 0 ? Math.max(phase.upgradeAt, race.quietUntil) : Infinity
     default:
       return phase satisfies never
   }
 }
-
-const planQueue = ([transport]: readonly string[], nextAt: number, now: number): Step =>
-  transport === undefined || now < nextAt ? { do: 'wait', until: transport === undefined ? Infinity : nextAt } : { do: 'open', transport }
 
 const liveOf = ({ phase }: Race): string | undefined => (phase.kind === 'live' ? phase.transport : undefined)
 
@@ -143,19 +143,16 @@ const upgrades = (race: Race, now: number): string[] => betterThan(race, liveOf(
 /** Whether a transport ranks above the live one; true where nothing is live. */
 export const isBetter = (race: Race, transport: string, now: number): boolean => betterThan(race, liveOf(race), now).includes(transport)
 
-/** How long to wait before better transports are tried again. The second half of it is random, so that clients do not come all at once. */
-const upgradeMs = (tries: number, random: () => number): number => Math.min(MAX_UPGRADE_MS, FIRST_UPGRADE_MS * 2 ** tries) * (0.5 + random() / 2)
+/** The transport is live. How long to wait before better ones are tried grows; the second half of it is random, so that clients do not come all at once. */
+function live(transport: string, tries: number, now: number, { random }: RacePolicy): Phase {
+  const ms = Math.min(MAX_UPGRADE_MS, FIRST_UPGRADE_MS * 2 ** tries)
+  return { kind: 'live', transport, tries, upgradeAt: now + ms * (0.5 + random() / 2) }
+}
 
 /** Credentials are there: a race begins. Beside a live link, only the transports better than it compete. */
-export function begin(race: Race, now: number, { random }: RacePolicy): Race {
+export function begin(race: Race, now: number, policy: RacePolicy): Race {
   const { phase } = race
-  if (phase.kind === 'live')
-    return {
-      ...race,
-      queue: upgrades(race, now),
-      nextAt: now,
-      phase: { ...phase, tries: phase.tries + 1, upgradeAt: now + upgradeMs(phase.tries + 1, random) }
-    }
+  if (phase.kind === 'live') return { ...race, queue: upgrades(race, now), nextAt: now, phase: live(phase.transport, phase.tries + 1, now, policy) }
   const isFavourite = (name: string): number => (name === race.favourite ? 1 : 0)
   return { ...race, queue: ranking(race, now).sort((a, b) => isFavourite(b) - isFavourite(a)), nextAt: now, probing: [], failed: [], phase: { kind: 'racing' } }
 }
@@ -197,9 +194,8 @@ export function nobodyDelivered(race: Race, now: number, policy: RacePolicy): Ra
 }
 
 /** The transport is live, in place of the one before. Of the candidates, only better ones go on. */
-export function goneLive(race: Race, transport: string, now: number, { random }: RacePolicy): Race {
-  const phase: Phase = { kind: 'live', transport, tries: 0, upgradeAt: now + upgradeMs(0, random) }
-  const next: Race = { ...race, phase, favourite: transport, liveAt: now }
+export function goneLive(race: Race, transport: string, now: number, policy: RacePolicy): Race {
+  const next: Race = { ...race, phase: live(transport, 0, now, policy), favourite: transport, liveAt: now }
   const better = (names: readonly string[]): string[] => names.filter((name) => isBetter(next, name, now))
   return { ...next, queue: better(race.queue), probing: better(race.probing) }
 }
