@@ -48,8 +48,7 @@ export function createClient(options: ClientSetup): Client {
     () => `jobs ${baseOf(settings.url)} ${identity ?? ''}`,
     (id) => !expectedOf('job id', id)
   )
-  const track = (id: string, isRunning: boolean): void => (isRunning ? known.add(id) : known.remove(id))
-  const parts = { ...settings, life: life.signal, wire, emit, track }
+  const parts = { ...settings, life: life.signal, wire, emit, known }
 
   function subscribe(jobId: string, given: SubscribeOptions = {}): Subscription {
     checkOptions(SUBSCRIBE_RULES, given)
@@ -94,6 +93,7 @@ const randomKey = (): string =>
 function wireUp(settings: Settings, backend: Backend, life: AbortSignal, emit: Emit): Wired {
   const { fetch = globalThis.fetch, WebSocket = globalThis.WebSocket, credentials, token, headers, memory, share } = settings
   const base = baseOf(settings.url)
+  const request = { base, credentials, fetch, WebSocket }
   let hasWarned = false
   const isShared = !backend.promises
 
@@ -102,8 +102,8 @@ function wireUp(settings: Settings, backend: Backend, life: AbortSignal, emit: E
       createConnection({
         ...settings,
         firstLook: settings.firstLook && isShared,
-        request: { base, credentials, fetch, WebSocket },
-        transports: transports.filter((transport) => transport.isSupported({ fetch, WebSocket })),
+        request,
+        transports: transports.filter((transport) => transport.isSupported(request)),
         readOnce: backend.readOnce,
         authorize,
         canReauthorize,
@@ -121,8 +121,8 @@ function wireUp(settings: Settings, backend: Backend, life: AbortSignal, emit: E
   const page = createPage((type) => emit({ type }))
   const authorize = (): ReturnType<typeof getCredentials> => getCredentials(settings)
   const canReauthorize = [token, headers].some((source) => typeof source === 'function')
-  const shared = share?.({ base, credentials, signal: life, join: pool.join, leave: pool.leave, changed: pool.changed })
+  const shared = share?.({ ...pool, base, credentials, signal: life })
   const transports = shared ? [shared, ...settings.transports] : settings.transports
-  const context = async (signal: AbortSignal): Promise<RequestContext> => ({ base, credentials, fetch, signal, ...(await authorize()) })
+  const context = async (signal: AbortSignal): Promise<RequestContext> => ({ ...request, signal, ...(await authorize()) })
   return { pool, operations: createOperations({ backend, context, canReauthorize, retry: settings.retry }) }
 }

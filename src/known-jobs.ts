@@ -43,7 +43,8 @@ export function createKnownJobs(storage: JobStorage | undefined, getKey: () => s
     const jobs = new Map<string, KnownJob>()
     for (const each of [...[...changed.values()].reverse(), ...(Array.isArray(value) ? value : [])]) {
       const { id, since } = Object(each)
-      if (!isId(id) || (changed.has(id) && !changed.get(id)) || !(Math.abs(now() - since) < MAX_AGE_MS)) continue
+      if (typeof id !== 'string' || typeof since !== 'number' || !isId(id) || (changed.has(id) && !changed.get(id)) || !(Math.abs(now() - since) < MAX_AGE_MS))
+        continue
       jobs.set(id, state.find((known) => known.id === id && known.since === since) ?? Object.freeze({ id, since }))
     }
     return [...jobs.values()].sort((a, b) => b.since - a.since).slice(0, MAX_JOBS)

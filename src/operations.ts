@@ -51,7 +51,7 @@ export function createOperations({ backend, context, retry, canReauthorize }: Op
     for (let failures = 1; ; failures++) {
       try {
         return (await withTimeout(
-          (attempt) => context(attempt).catch(withoutText).then(send),
+          (attempt) => context(attempt).then(send),
           REQUEST_MS,
           signal,
           () => new TransportError('timeout', `no answer within ${REQUEST_MS} ms`)
@@ -89,10 +89,4 @@ export function createOperations({ backend, context, retry, canReauthorize }: Op
 function isPermanent(name: Name, { status = 0, reason }: TransportError, forMs: number): boolean {
   if (status >= 400) return name === 'start' || (status === 401 && name === 'cancel') || forMs >= (name === 'snapshot' ? LIVE_DEPLOY_MS : DEPLOY_MS)
   return reason === 'protocol' || (name !== 'snapshot' && (reason === 'content-type' || reason === 'redirected'))
-}
-
-/** Replaces an error of the token source by one without its text, which may contain a token. */
-function withoutText(thrown: unknown): never {
-  if (isJobtailError(thrown)) throw thrown
-  throw new TransportError('network', `the token or header source threw ${thrown instanceof Error ? thrown.name : typeof thrown}`)
 }

@@ -75,9 +75,9 @@ export function createStore(known: Partial<AnyState> = {}, onTouch?: (event?: Wi
       return state
     },
     set(change) {
-      const before = { ...fields }
+      const differs = Object.entries(change).some(([key, value]) => fields[key as keyof AnyState] !== value) // as: a key of `change`
       Object.assign(fields, change)
-      if (Object.keys(change).some((key) => before[key as keyof AnyState] !== fields[key as keyof AnyState])) changed() // as: a key of `change`
+      if (differs) changed()
     },
     take(event, epoch) {
       const { seq, id } = event

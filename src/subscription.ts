@@ -6,6 +6,7 @@ import { onAbort, withTimeout } from './async/signals.ts'
 import type { Detail } from './diagnostics.ts'
 import { isJobtailError, JobFailedError, JobtailError } from './errors.ts'
 import { createJobReader, type JobReaderOptions } from './job-reader.ts'
+import type { KnownJobs } from './known-jobs.ts'
 import { startingAt } from './policy/position.ts'
 import type { JobSnapshot, WireEvent } from './protocol/frames.ts'
 import { isTerminal, TAIL } from './protocol/rules.ts'
@@ -20,8 +21,8 @@ export interface SubscriptionOptions extends SubscribeOptions, JobReaderOptions 
   life: AbortSignal
   /** Reports a diagnostic, or a change of the state. */
   emit(detail: Detail): void
-  /** Told whether the job still is one to follow: it runs, or it has ended or is none for this user. */
-  track(id: string, isRunning: boolean): void
+  /** Told whether the job still is one to follow. */
+  known: Pick<KnownJobs, 'add' | 'remove'>
 }
 
 /** A subscription, as the client has it. */
@@ -47,7 +48,7 @@ const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.f
 
 /** Makes a subscription. It is inert until somebody reads. */
 export function createSubscription(options: SubscriptionOptions): Subscribed {
-  const { jobId, after, signal, onGap, bufferSize, bufferBytes, life, wire, emit, track } = options
+  const { jobId, after, signal, onGap, bufferSize, bufferBytes, life, wire, emit, known } = options
   const store = createStore({ lastEventId: after === TAIL ? undefined : after }, (event) => emit({ type: 'job', job: self.subscription, event }))
   let queue = createQueue<Item>(({ bytes }) => bytes)
   let result = pending()
@@ -58,14 +59,14 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
   let isSettled = false
   /** True when no more events come to the loop. It still takes what is queued. */
   let isLoopOver = false
-  /** Removes the listeners on both signals; `undefined` while nobody reads. */
-  let release: (() => void) | undefined
+  /** Remove the listeners on both signals; `undefined` while nobody reads. */
+  let releases: ((() => void) | undefined)[] | undefined
 
   const common = {
     locate,
     subscribed(status: JobSnapshot['status']) {
       if (isTerminal(status)) return
-      track(jobId, true)
+      known.add(jobId)
       if (store.state.status === 'unknown') store.set({ status })
     },
     connection: (connection: typeof IDLE) => store.set({ connection }),
@@ -143,28 +144,25 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
   }
 
   function listenToSignals(): void {
-    if (release) return
+    if (releases) return
     if (signal?.aborted) return abort()
     if (life.aborted) return fail(life.reason)
     // Not with `{ signal }` as the listeners' own option: of several such listeners on one target, Node removes only the last.
-    const releases = [signal && onAbort(signal, abort), onAbort(life, close)]
-    release = () => {
-      for (const each of releases) each?.()
-    }
+    releases = [signal && onAbort(signal, abort), onAbort(life, close)]
   }
 
   /** Releases everything where nobody reads, and nothing is left to take. */
   function releaseIfIdle(): void {
     if (wantsEvents() || wantsState() || queue.length > 0) return
     follower.stop()
-    release?.()
-    release = undefined
+    for (const release of releases ?? []) release?.()
+    releases = undefined
     store.set({ connection: isSettled ? CLOSED : IDLE })
   }
 
   /** The job has ended: settles the result, and ends the loop where the terminal event came to it. */
   function end(event: WireEvent, isLoop: boolean): void {
-    if (!isSettled) track(jobId, false)
+    if (!isSettled) known.remove(jobId)
     if (event.type === 'succeeded') result.resolve(event.data)
     else result.reject(new JobFailedError(event))
     if (isLoop) endLoop()
@@ -188,7 +186,7 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
 
   function fail(error: unknown): void {
     if (isLoopOver) return
-    if (isJobtailError(error) && /^(unknown-job|forbidden|history-gone)$/.test(error.code)) track(jobId, false)
+    if (isJobtailError(error) && /^(unknown-job|forbidden|history-gone)$/.test(error.code)) known.remove(jobId)
     store.set({ error: error as JobtailError }) // as: delivery fails with no other
     endLoop(error, error)
   }
@@ -202,16 +200,14 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
   const abort = (): void => stop(signal?.reason, signal?.reason)
   const close = (): void => stop(new JobtailError('closed', `the subscription to job ${jobId} was closed before its end was known`))
 
-  function next(): Promise<IteratorResult<WireEvent, undefined>> {
+  async function next(): Promise<IteratorResult<WireEvent, undefined>> {
     if (!isPulled) {
       isPulled = true
       reconcile()
     }
-    const item = queue.shift()
-    return item ? Promise.resolve({ done: false, value: take(item) }) : queue.next().then(taken)
+    const item = queue.shift() ?? (await queue.next()).value
+    return item ? { done: false, value: take(item) } : { done: true, value: undefined }
   }
-
-  const taken = (item: IteratorResult<Item, undefined>): IteratorResult<WireEvent, undefined> => (item.done ? item : { done: false, value: take(item.value) })
 
   function take({ event, epoch }: Item): WireEvent {
     if (event.type !== 'gap') store.take(event, epoch)

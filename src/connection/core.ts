@@ -129,7 +129,7 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
     const { phase, failed, records } = core.race
     if (phase.kind === 'waiting' && phase !== before.phase) core.emit({ type: 'waiting', ms: phase.ms, reason: phase.reason })
     // A developer should know that the first race delivered nothing; a task later, so that the server's own refusal can come first.
-    if (core.races === 1 && phase !== before.phase && phase.kind !== 'racing' && failed.length > 0)
+    if (core.races === 1 && phase !== before.phase && (phase.kind === 'waiting' || phase.kind === 'stopped') && failed.length > 0)
       void macrotask().then(() => core.table.wanted().length > 0 && options.warn(describeFailures(failed, options.request.base)))
     for (const [name, { demotedUntil }] of Object.entries(records))
       if (demotedUntil > now() && demotedUntil !== before.records[name]?.demotedUntil) core.emit({ type: 'demoted', untilMs: demotedUntil }, name)

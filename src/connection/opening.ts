@@ -2,7 +2,7 @@
 
 import { now } from '../async/clock.ts'
 import { orAborted, withTimeout } from '../async/signals.ts'
-import { isJobtailError, isTransportError, TransportError } from '../errors.ts'
+import { isJobtailError, TransportError } from '../errors.ts'
 import { networkType } from '../page.ts'
 import { begin, nobodyDelivered } from '../policy/race.ts'
 import type { Core } from './core.ts'
@@ -42,11 +42,12 @@ export function createOpening(core: Core): Opening {
       if (signal.aborted) return
       if (isJobtailError(error)) return failAll(core, error)
       // A live link goes on without a new token.
-      if (!isUpgrade) return onNoCredentials(error)
+      if (!isUpgrade) return onNoCredentials(error as TransportError) // as: authorize throws no other
     } finally {
       if (core.preparing === controller) core.preparing = undefined
     }
-    core.turn(begin(core.race, now(), policy))
+    // What was awaited may have come in the task in which it was no longer needed.
+    if (!signal.aborted) core.turn(begin(core.race, now(), policy))
   }
 
   async function recall(signal: AbortSignal): Promise<void> {
@@ -58,11 +59,7 @@ export function createOpening(core: Core): Opening {
     core.race = { ...core.race, favourite: hint?.transport, records: hint?.records ?? {} }
   }
 
-  function onNoCredentials(error: unknown): void {
-    // The error's text is left out: it may contain a token.
-    const { reason, message } = isTransportError(error)
-      ? error
-      : { reason: 'network' as const, message: `the token or header source threw ${error instanceof Error ? error.name : typeof error}` }
+  function onNoCredentials({ reason, message }: TransportError): void {
     core.emit({ type: 'probe-failed', afterMs: core.patience(), reason }, 'token')
     core.problem = { transport: 'token', reason, status: undefined, message }
     core.turn(nobodyDelivered({ ...core.race, failed: [core.problem] }, now(), policy))

@@ -42,7 +42,7 @@ export type Phase =
   /** The transport delivers. Better ones are tried at `upgradeAt`; `tries` counts how often that has happened. */
   | { readonly kind: 'live'; readonly transport: string; readonly upgradeAt: number; readonly tries: number }
   /** The client gives up: the attempts are used up, or every path gave the same 4xx, which is `status`. */
-  | { readonly kind: 'stopped'; readonly status: number | undefined; readonly failures: readonly Failure[] }
+  | { readonly kind: 'stopped'; readonly status: number | undefined }
 
 /** The state of a race. */
 export interface Race extends Ranked {
@@ -112,7 +112,7 @@ export const raceOf = (order: readonly string[]): Race => ({
 /** Decides what to do now. */
 export function plan(race: Race, now: number): Step {
   const { phase, queue } = race
-  if (phase.kind === 'stopped') return { ...phase, do: 'stop' }
+  if (phase.kind === 'stopped') return { do: 'stop', status: phase.status, failures: race.failed }
   const [transport] = queue
   const until = transport === undefined ? readyAt(race, phase, now) : race.nextAt
   if (now < until) return { do: 'wait', until }
@@ -186,7 +186,7 @@ export function nobodyDelivered(race: Race, now: number, policy: RacePolicy): Ra
   const isDeploy = race.liveAt !== undefined && now - race.liveAt < DEPLOY_MS
   const status = isDeploy ? undefined : unanimous(race.failed)
   const next = { ...race, failures }
-  if (status !== undefined || failures >= policy.retry.attempts) return { ...next, phase: { kind: 'stopped', status, failures: race.failed } }
+  if (status !== undefined || failures >= policy.retry.attempts) return { ...next, phase: { kind: 'stopped', status } }
   // Otherwise an outage of 4 s could be followed by a pause of 16 s.
   const outageMs = race.liveAt === undefined ? Infinity : now - race.liveAt
   const maxMs = Math.min(policy.retry.maxMs, Math.max(policy.retry.baseMs, outageMs))
@@ -213,12 +213,13 @@ export function lost(race: Race, { livedMs, events, byeMs }: Loss, now: number, 
     ...restarted(race),
     favourite: isShort ? undefined : transport,
     failures,
+    failed: [],
     liveAt: now,
     records: isUseful ? recordUsefulLife(race.records, transport) : isShort ? recordShortLife(race.records, transport, now) : race.records
   }
   const byePauseMs = random() * (byeMs ?? 0)
   if (isUseful) return byePauseMs > 0 ? wait(next, byePauseMs, 'bye', true, now) : next
-  if (failures > 0 && failures >= retry.attempts) return { ...next, phase: { kind: 'stopped', status: undefined, failures: [] } }
+  if (failures >= retry.attempts) return { ...next, phase: { kind: 'stopped', status: undefined } }
   return wait(next, Math.max(backoffMs(Math.max(0, failures - 1), retry, random), byePauseMs), 'unstable', byePauseMs > 0, now)
 }
 
