@@ -1,8 +1,9 @@
 /** A subscription's reader of its job: it can be started and stopped, and resumes where it stopped. */
 
-import { delay } from './async/signals.ts'
+import { delay, withTimeout } from './async/signals.ts'
 import type { Operations } from './operations.ts'
 import { backoffMs } from './policy/backoff.ts'
+import { positionOf, startingAt } from './policy/position.ts'
 import type { Pool } from './pool.ts'
 import type { JobSnapshot } from './protocol/frames.ts'
 import { TAIL } from './protocol/rules.ts'
@@ -16,10 +17,9 @@ export interface Wired {
 
 /** Who takes what a reader gets. */
 export interface Taker extends Pick<Reader, 'roomBytes' | 'subscribed' | 'event' | 'gap' | 'connection'> {
-  /** Where to begin; `undefined`: at what `locate` gets. */
+  /** Where to begin; `undefined`: where a snapshot says that the job is, or after `after`. */
   position: Position | undefined
-  /** Gets the position to begin at. It does not reject. */
-  locate(signal: AbortSignal): Promise<Position>
+  after: string | undefined
   /** Takes a snapshot. Returns whether the job has ended. */
   learn(snapshot: JobSnapshot): boolean
   /** The reader's mode has changed. */
@@ -46,6 +46,9 @@ export interface JobReader extends Omit<Reader, 'position' | 'mode'> {
   /** Stops; the next `start` resumes at the same position. */
   stop(): void
 }
+
+/** A snapshot is waited for no longer than this before events are read from the start: a path may hold back single answers alone. */
+const LOCATE_MS = 2000
 
 /** Makes a reader, stopped. */
 export function createJobReader({ jobId, retry, wire }: JobReaderOptions, taker: Taker): JobReader {
@@ -85,7 +88,7 @@ export function createJobReader({ jobId, retry, wire }: JobReaderOptions, taker:
       if (running) return
       running = new AbortController()
       const { signal } = running
-      const position = self.position ?? (await taker.locate(signal))
+      const position = self.position ?? (await locate(signal))
       if (signal.aborted) return
       self.position = position
       try {
@@ -103,5 +106,23 @@ export function createJobReader({ jobId, retry, wire }: JobReaderOptions, taker:
     }
   }
   const reader = self as Reader // as: it is located before it joins a connection
+
+  async function locate(signal: AbortSignal): Promise<Position> {
+    try {
+      const snapshot = await withTimeout(
+        (request) => wire().operations.snapshot(jobId, request, true),
+        LOCATE_MS,
+        signal,
+        () => undefined
+      )
+      signal.throwIfAborted()
+      taker.learn(snapshot)
+      return positionOf(snapshot)
+    } catch {
+      // Events tell as much as the snapshot, and whatever failed here will fail, or succeed, there.
+      return startingAt(taker.after)
+    }
+  }
+
   return self
 }

@@ -2,16 +2,17 @@
 
 import { macrotask } from './async/clock.ts'
 import { createQueue } from './async/queue.ts'
-import { onAbort, withTimeout } from './async/signals.ts'
+import { onAbort } from './async/signals.ts'
 import type { Detail } from './diagnostics.ts'
 import { isJobtailError, JobFailedError, JobtailError } from './errors.ts'
 import { createJobReader, type JobReaderOptions } from './job-reader.ts'
 import type { KnownJobs } from './known-jobs.ts'
-import { startingAt } from './policy/position.ts'
+import { createLoop, type Item } from './loop.ts'
+import { positionOf, startingAt } from './policy/position.ts'
 import type { JobSnapshot, WireEvent } from './protocol/frames.ts'
 import { isTerminal, TAIL } from './protocol/rules.ts'
 import { CLOSED, createStore, IDLE, terminalEventOf } from './state.ts'
-import type { Gap, Position, SubscribeOptions, Subscription } from './types.ts'
+import type { Gap, SubscribeOptions, Subscription } from './types.ts'
 
 /** What a subscription is made of. */
 export interface SubscriptionOptions extends SubscribeOptions, JobReaderOptions {
@@ -34,26 +35,15 @@ export interface Subscribed {
   retry(): void
 }
 
-/** An event that the loop has not taken yet, and the epoch that its seq counts in. */
-interface Item {
-  event: WireEvent
-  epoch: string | undefined
-  bytes: number
-}
-
-/** A snapshot is waited for no longer than this before events are read from the start: a path may hold back single answers alone. */
-const LOCATE_MS = 2000
-
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
 /** Makes a subscription. It is inert until somebody reads. */
 export function createSubscription(options: SubscriptionOptions): Subscribed {
   const { jobId, after, signal, onGap, bufferSize, bufferBytes, life, wire, emit, known } = options
   const store = createStore({ lastEventId: after === TAIL ? undefined : after }, (event) => emit({ type: 'job', job: self.subscription, event }))
-  let queue = createQueue<Item>(({ bytes }) => bytes)
+  const loop = createLoop({ onPull: reconcile, onTake, onReturn: close })
   let result = pending()
   let isIterated = false
-  let isPulled = false
   let isAwaited = false
   /** True once `result` is settled. */
   let isSettled = false
@@ -63,7 +53,7 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
   let releases: ((() => void) | undefined)[] | undefined
 
   const common = {
-    locate,
+    after,
     subscribed(status: JobSnapshot['status']) {
       if (isTerminal(status)) return
       known.add(jobId)
@@ -74,12 +64,12 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
     fail
   }
   /** Reads for the loop. */
-  const loop = createJobReader(options, {
+  const loopReader = createJobReader(options, {
     ...common,
     position: startingAt(after),
-    roomBytes: () => (queue.length >= bufferSize ? 0 : bufferBytes - queue.weight),
+    roomBytes: () => (loop.queue.length >= bufferSize ? 0 : bufferBytes - loop.queue.weight),
     event(event, bytes) {
-      queue.push({ event, epoch: loop.position?.epoch, bytes })
+      loop.queue.push({ event, epoch: loopReader.position?.epoch, bytes })
       if (isTerminal(event.type)) end(event, true)
     },
     gap(gap, { cursor, seq }) {
@@ -87,17 +77,17 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
       const { missed, reason } = gap
       if (onGap === 'throw')
         fail(new JobtailError('gap', `job ${jobId}: ${missed ?? 'an unknown number of'} events after ${cursor ?? 'the start'} are lost (${reason})`))
-      else queue.push({ event: { id: cursor ?? '', seq, job: jobId, type: 'gap', time: new Date().toISOString(), data: gap }, epoch: undefined, bytes: 0 })
+      else loop.queue.push({ event: { id: cursor ?? '', seq, job: jobId, type: 'gap', time: new Date().toISOString(), data: gap }, epoch: undefined, bytes: 0 })
     },
     learn: (snapshot) => learnFrom(snapshot, true)
   })
   /** Reads for state and result alone: while there is no loop, or while the loop waits with a full queue. */
-  const follower = createJobReader(options, {
+  const stateReader = createJobReader(options, {
     ...common,
     position: undefined,
     roomBytes: () => Infinity,
     event(event) {
-      if (!isPulled) store.take(event, follower.position?.epoch)
+      if (!loop.isPulled) store.take(event, stateReader.position?.epoch)
       if (isTerminal(event.type)) end(event, false)
     },
     gap: reportGap,
@@ -108,38 +98,22 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
     emit({ type: 'gap', job: jobId, missed })
   }
 
-  async function locate(stopped: AbortSignal): Promise<Position> {
-    try {
-      const snapshot = await withTimeout(
-        (request) => wire().operations.snapshot(jobId, request, true),
-        LOCATE_MS,
-        stopped,
-        () => undefined
-      )
-      learnFrom(snapshot, false)
-      return positionOf(snapshot)
-    } catch {
-      // Events tell as much as the snapshot, and whatever failed here will fail, or succeed, there.
-      return startingAt(after)
-    }
-  }
-
   /** Takes a snapshot into state and result. Returns whether the job has ended. */
   function learnFrom(snapshot: JobSnapshot, isLoop: boolean): boolean {
-    if (isLoop || !isPulled) store.takeSnapshot(snapshot)
+    if (isLoop || !loop.isPulled) store.takeSnapshot(snapshot)
     const event = terminalEventOf(snapshot)
     if (event) end(event, isLoop)
     return !!event
   }
 
-  const wantsEvents = (): boolean => isPulled && !isLoopOver
-  const wantsState = (): boolean => !isSettled && (isPulled ? isAwaited && loop.mode !== 'link' : isAwaited || store.listeners > 0)
+  const wantsEvents = (): boolean => loop.isPulled && !isLoopOver
+  const wantsState = (): boolean => !isSettled && (loop.isPulled ? isAwaited && loopReader.mode !== 'link' : isAwaited || store.listeners > 0)
 
   function reconcile(): void {
     if (wantsEvents() || wantsState()) listenToSignals()
-    if (wantsEvents()) void loop.start()
-    if (wantsState()) void follower.start()
-    else if (isPulled) follower.stop()
+    if (wantsEvents()) void loopReader.start()
+    if (wantsState()) void stateReader.start()
+    else if (loop.isPulled) stateReader.stop()
     else void macrotask().then(releaseIfIdle)
   }
 
@@ -153,8 +127,8 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
 
   /** Releases everything where nobody reads, and nothing is left to take. */
   function releaseIfIdle(): void {
-    if (wantsEvents() || wantsState() || queue.length > 0) return
-    follower.stop()
+    if (wantsEvents() || wantsState() || loop.queue.length > 0) return
+    stateReader.stop()
     for (const release of releases ?? []) release?.()
     releases = undefined
     store.set({ connection: isSettled ? CLOSED : IDLE })
@@ -171,7 +145,7 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
 
   function settle(): void {
     isSettled = true
-    follower.stop()
+    stateReader.stop()
     releaseIfIdle()
   }
 
@@ -179,8 +153,8 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
   function endLoop(error?: unknown, thrown?: unknown): void {
     result.reject(error)
     isLoopOver = true
-    loop.stop()
-    queue.end(thrown)
+    loopReader.stop()
+    loop.queue.end(thrown)
     settle()
   }
 
@@ -193,39 +167,23 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
 
   /** Ends the loop at once, without what is queued. */
   function stop(error: unknown, thrown?: unknown): void {
-    if (queue.length > 0) queue = createQueue()
+    if (loop.queue.length > 0) loop.queue = createQueue()
     endLoop(error, thrown)
   }
 
   const abort = (): void => stop(signal?.reason, signal?.reason)
-  const close = (): void => stop(new JobtailError('closed', `the subscription to job ${jobId} was closed before its end was known`))
 
-  async function next(): Promise<IteratorResult<WireEvent, undefined>> {
-    if (!isPulled) {
-      isPulled = true
-      reconcile()
-    }
-    const item = queue.shift() ?? (await queue.next()).value
-    return item ? { done: false, value: take(item) } : { done: true, value: undefined }
+  function close(): void {
+    stop(new JobtailError('closed', `the subscription to job ${jobId} was closed before its end was known`))
   }
 
-  function take({ event, epoch }: Item): WireEvent {
+  function onTake({ event, epoch }: Item): void {
     if (event.type !== 'gap') store.take(event, epoch)
-    if (loop.mode === 'paused' && queue.length <= bufferSize / 2 && queue.weight <= bufferBytes / 2) {
+    if (loopReader.mode === 'paused' && loop.queue.length <= bufferSize / 2 && loop.queue.weight <= bufferBytes / 2) {
       emit({ type: 'resumed' })
-      loop.setMode('paging')
+      loopReader.setMode('paging')
     }
     if (isLoopOver) releaseIfIdle()
-    return event
-  }
-
-  const iterator = {
-    next,
-    async return() {
-      close()
-      return { done: true, value: undefined }
-    },
-    [Symbol.asyncIterator]: () => iterator
   }
 
   const self: Subscribed = {
@@ -254,25 +212,23 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
       [Symbol.asyncIterator]() {
         if (isIterated) throw new TypeError(`the subscription to job ${jobId} is being iterated already: subscribe again`)
         isIterated = true
-        return iterator
+        return loop.iterator
       }
     } as object as Subscription,
     learn(snapshot) {
       if (store.includes(snapshot)) return
-      follower.position ??= positionOf(snapshot)
+      stateReader.position ??= positionOf(snapshot)
       learnFrom(snapshot, false)
     },
     retry() {
       isAwaited = isSettled = isLoopOver = false
       result = pending()
-      follower.position = undefined
+      stateReader.position = undefined
       store.set({ error: undefined, connection: IDLE })
     }
   }
   return self
 }
-
-const positionOf = ({ epoch, seq, cursor }: JobSnapshot): Position => ({ ...startingAt(cursor), epoch, seq })
 
 /** A result that is not known yet. It never causes an unhandled rejection. */
 function pending(): PromiseWithResolvers<unknown> {
