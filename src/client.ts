@@ -52,10 +52,9 @@ export function createClient(options: ClientSetup): Client {
 
   function subscribe(jobId: string, given: SubscribeOptions = {}): Subscription {
     checkOptions(SUBSCRIBE_RULES, given)
-    const { after, signal, onGap } = given
     expect('job id', jobId)
-    if (after !== undefined) expect('after', after)
-    return createSubscription({ ...parts, jobId, after, signal, onGap }).subscription
+    if (given.after !== undefined) expect('after', given.after)
+    return createSubscription({ ...parts, ...given, jobId }).subscription
   }
 
   const shared = createJobs((jobId) => createSubscription({ ...parts, jobId }))
