@@ -1,5 +1,6 @@
 /** Makes a client out of its parts. */
 
+import { now } from './async/clock.ts'
 import { createConnection } from './connection/connection.ts'
 import { getCredentials } from './credentials.ts'
 import { createEmit, type Emit } from './diagnostics.ts'
@@ -94,6 +95,7 @@ function wireUp(settings: Settings, backend: Backend, life: AbortSignal, emit: E
   const base = baseOf(settings.url)
   const request = { base, credentials, fetch, WebSocket }
   let hasWarned = false
+  let answeredAt = 0
   const isShared = !backend.promises
 
   const pool = createPool(
@@ -106,6 +108,7 @@ function wireUp(settings: Settings, backend: Backend, life: AbortSignal, emit: E
         readOnce: backend.readOnce,
         authorize,
         canReauthorize,
+        answeredAt: () => answeredAt,
         hints: createHints(memory, base, emit),
         page,
         emit,
@@ -123,5 +126,8 @@ function wireUp(settings: Settings, backend: Backend, life: AbortSignal, emit: E
   const shared = share?.({ ...pool, base, credentials, signal: life })
   const transports = shared ? [shared, ...settings.transports] : settings.transports
   const context = async (signal: AbortSignal): Promise<RequestContext> => ({ ...request, signal, ...(await authorize()) })
-  return { pool, operations: createOperations({ backend, context, canReauthorize, retry: settings.retry }) }
+  const onAnswer = (): void => {
+    answeredAt = now()
+  }
+  return { pool, operations: createOperations({ backend, context, canReauthorize, onAnswer, retry: settings.retry }) }
 }

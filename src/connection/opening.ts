@@ -47,7 +47,10 @@ export function createOpening(core: Core): Opening {
       if (core.preparing === controller) core.preparing = undefined
     }
     // What was awaited may have come in the task in which it was no longer needed.
-    if (!signal.aborted) core.turn(begin(core.race, now(), policy))
+    if (signal.aborted) return
+    // A job that was just started proves that the URL is right, as a live link does.
+    const liveAt = Math.max(core.race.liveAt ?? 0, options.answeredAt()) || undefined
+    core.turn(begin({ ...core.race, liveAt }, now(), policy))
   }
 
   async function recall(signal: AbortSignal): Promise<void> {

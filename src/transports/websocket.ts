@@ -98,7 +98,8 @@ function openWebSocket(request: OpenRequest): Link {
     socket.onclose = ({ code, reason }) => {
       const message = `${place(socket?.url ?? '')} ${isOpen ? 'was closed with' : 'did not open:'} ${code} ${redact(reason)}`
       const hasToldWhy = last && isControl(last) && (last.control === 'bye' || last.control === 'error')
-      const control = controlOf(code, message)
+      // A server that plans to close has sent `hello` before: intermediaries close with 1001 and 1012 too.
+      const control = last || code > 4000 ? controlOf(code, message) : undefined
       if (control && !hasToldWhy) batches.push([control])
       end(control || hasToldWhy || code === 1000 ? undefined : new TransportError(isOpen ? 'cut' : 'refused', message))
     }
