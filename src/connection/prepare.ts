@@ -1,8 +1,8 @@
 /** Gets what a race needs before it begins: credentials, and hints from the memory. */
 
 import { now } from '../async/clock.ts'
-import { delay } from '../async/signals.ts'
-import { isJobtailError, isTransportError, TransportError } from '../errors.ts'
+import { withTimeout } from '../async/signals.ts'
+import { isJobtailError, TransportError } from '../errors.ts'
 import { networkType } from '../page.ts'
 import { begin, nobodyDelivered } from '../policy/race.ts'
 import { type Core, patience } from './core.ts'
@@ -18,14 +18,11 @@ export async function prepare(core: Core): Promise<void> {
   if (!isUpgrade) core.races += 1
   function goOn(race: Core['race']): void {
     core.race = race
-    controller.abort() // clears the timer
+    controller.abort() // it waits no more
     core.schedule()
   }
-  const late = (): never => {
-    throw new TransportError('timeout', 'the token or header source gave no answer')
-  }
   try {
-    core.auth.set(await Promise.race([core.authorize(), delay(patience(core), signal).then(late)]))
+    core.auth.set(await withTimeout(core.authorize, patience(core), signal, () => new TransportError('timeout', 'the token or header source gave no answer')))
     if (!isUpgrade) {
       // Single reads start with the credentials, and do not wait for the hints.
       if (core.firstLook) core.table.setUnknownDue()
@@ -37,8 +34,9 @@ export async function prepare(core: Core): Promise<void> {
     if (signal.aborted) return
     if (isJobtailError(error)) return failAll(core, error)
     // A live link goes on without a new token.
-    if (!isUpgrade) return goOn(withoutCredentials(core, error))
+    if (!isUpgrade) return goOn(withoutCredentials(core, error as TransportError)) // as: authorize throws no other
   }
+  // What was awaited may have come in the task in which it was no longer needed.
   if (signal.aborted) return
   // A job that was just started proves that the URL is right, as a live link does.
   const liveAt = Math.max(core.race.liveAt ?? 0, core.answeredAt()) || undefined
@@ -56,12 +54,8 @@ async function recall(core: Core, signal: AbortSignal): Promise<void> {
 }
 
 /** The race after the token or header source has failed. */
-function withoutCredentials(core: Core, error: unknown): Core['race'] {
+function withoutCredentials(core: Core, { reason, message }: TransportError): Core['race'] {
   const transport = 'token'
-  // The error's text is left out: it may contain a token.
-  const { reason, message } = isTransportError(error)
-    ? error
-    : { reason: 'network' as const, message: `the token or header source threw ${error instanceof Error ? error.name : typeof error}` }
   core.emit({ type: 'probe-failed', afterMs: patience(core), reason }, transport)
   core.problem = { transport, reason, status: undefined, message }
   return nobodyDelivered({ ...core.race, failed: [core.problem] }, now(), core)

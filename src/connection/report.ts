@@ -37,7 +37,7 @@ export function reportRace(core: Core): void {
   if (phase !== reported.phase) {
     if (phase.kind === 'waiting') core.emit({ type: 'waiting', ms: phase.ms, reason: phase.reason })
     // A developer should know that the first race delivered nothing; a task later, so that the server's own refusal can come first.
-    if (core.races === 1 && phase.kind !== 'racing' && failed.length > 0)
+    if (core.races === 1 && (phase.kind === 'waiting' || phase.kind === 'stopped') && failed.length > 0)
       void macrotask().then(() => table.wanted().length > 0 && core.warn(describeFailures(failed, core.request.base)))
   }
   for (const [name, { demotedUntil }] of Object.entries(records))

@@ -170,9 +170,9 @@ export const mistakes: readonly Mistake[] = [
   {
     name: 'a 204 of an intermediary ends the job',
     foundBy: ['end'],
-    file: 'subscription.ts',
-    find: 'if ((cursor === TAIL || cursor === snapshot.cursor) && learnFrom(snapshot, isLoop)) return',
-    replace: 'if (learnFrom(snapshot, isLoop)) return\n          if (isLoop) return endLoop()'
+    file: 'job-reader.ts',
+    find: 'if ((cursor === TAIL || cursor === snapshot.cursor) && taker.learn(snapshot)) return',
+    replace: 'if (taker.learn(snapshot)) return\n        return taker.fail(undefined)'
   },
   {
     name: 'an intermediary that drops the cursor causes a gap',
