@@ -9,6 +9,7 @@ import type { Done, Subscribed, WireEvent } from '../protocol/frames.ts'
 import { progressOf } from '../protocol/progress.ts'
 import { TAIL } from '../protocol/rules.ts'
 import type { JobCursor, Position, Reader } from '../types.ts'
+import { furthestBack, serves } from './served.ts'
 import { sizeOf } from './size.ts'
 
 /** One job on this link. */
@@ -68,25 +69,6 @@ export interface LinkJobs {
 /** A link whose readers are this many events further on requests again instead of bringing these events. */
 const FAR_BEHIND = 1000
 
-/** The reader to request a job for: one without a position, otherwise the one furthest back in its epoch. */
-function furthestBack(readers: readonly Reader[]): Reader | undefined {
-  const epochs = [...new Set(readers.map(({ position }) => position.epoch))]
-  // A link requested for a reader in one epoch does not serve readers in another, and epochs have no order. A fixed choice might be wrong
-  // for ever, and a choice by the number of readers for very long; so it is random.
-  const chosen = epochs.includes(undefined) ? undefined : epochs[Math.floor(Math.random() * epochs.length)]
-  return readers.filter(({ position }) => position.epoch === chosen).sort((a, b) => a.position.seq - b.position.seq)[0]
-}
-
-/**
- * Whether a link at this place is at the reader's position, or will reach it. A reader without a position gets the link's, where it wants to
- * start exactly there.
- */
-function serves(at: LogPosition | undefined, reader: Reader): boolean {
-  if (at && !reader.position.epoch && reader.position.cursor === at.cursor) reader.position = { ...at, left: [] }
-  const { epoch, seq } = reader.position
-  return !!at && epoch === at.epoch && seq >= at.seq
-}
-
 /** `active`: the readers of a job that take events from this link now. */
 export function createLinkJobs(active: (job: string) => readonly Reader[]): LinkJobs {
   const entries = new Map<string, LinkJob>()
@@ -123,15 +105,10 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
         const reader = missing(job)
         if (reader) entries.set(job, { ref: ++refs, from: reader.position, byOpening, isRequested: true, at: entries.get(job)?.at })
       }
-      return [...entries].map(
-        ([
-          job,
-          {
-            ref,
-            from: { epoch, seq, cursor }
-          }
-        ]) => ({ job, ref, ...(epoch && { epoch, seq }), ...(cursor && { after: cursor }) })
-      )
+      return [...entries].map(([job, { ref, from }]) => {
+        const { epoch, seq, cursor } = from
+        return { job, ref, ...(epoch && { epoch, seq }), ...(cursor && { after: cursor }) }
+      })
     },
 
     coversAll: (wanted) => wanted.every((job) => entries.get(job)?.isRequested === false && !missing(job)),
