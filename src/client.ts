@@ -6,14 +6,15 @@ import { getCredentials } from './credentials.ts'
 import { createEmit, type Emit } from './diagnostics.ts'
 import { JobtailError } from './errors.ts'
 import { createHints } from './hints.ts'
+import type { Wired } from './job-reader.ts'
 import { createJobs } from './jobs.ts'
-import { createKnownJobs, pageStorage } from './known-jobs.ts'
+import { createKnownJobs } from './known-jobs.ts'
 import { createOperations } from './operations.ts'
 import { createPage } from './page.ts'
 import { createPool } from './pool.ts'
 import { checkSnapshot } from './reduce.ts'
 import { baseOf, type CoreOptions, checkOptions, invalid, JOB_RULES, type Settings, START_RULES, SUBSCRIBE_RULES, settingsOf } from './settings.ts'
-import { createSubscription, type Wired } from './subscription.ts'
+import { createSubscription } from './subscription.ts'
 import type { Backend, Client, Job, JobOptions, RequestContext, StartOptions, SubscribeOptions, Subscription } from './types.ts'
 
 const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
@@ -44,22 +45,20 @@ export function createClient(options: ClientSetup): Client {
   const { identity, token, headers, jobStorage } = settings
   // Without an identity, nobody knows whose credentials these are: the next user of this browser must not get the list.
   const known = createKnownJobs(
-    (identity || !(token || headers)) && jobStorage ? jobStorage : pageStorage(),
+    ((identity || !(token || headers)) && jobStorage) || undefined,
     () => `jobs ${baseOf(settings.url)} ${identity ?? ''}`,
     (id) => !expectedOf('job id', id)
   )
-  const track = (id: string, isRunning: boolean): void => (isRunning ? known.add(id) : known.remove(id))
-  const parts = { ...settings, life: life.signal, wire, emit, track }
+  const parts = { ...settings, life: life.signal, wire, emit, known }
 
   function subscribe(jobId: string, given: SubscribeOptions = {}): Subscription {
     checkOptions(SUBSCRIBE_RULES, given)
-    const { after, signal, onGap } = given
     expect('job id', jobId)
-    if (after !== undefined) expect('after', after)
-    return createSubscription({ ...parts, jobId, after, signal, onGap }).subscription
+    if (given.after !== undefined) expect('after', given.after)
+    return createSubscription({ ...parts, ...given, jobId }).subscription
   }
 
-  const shared = createJobs((jobId) => (known) => createSubscription({ ...parts, jobId, known }))
+  const shared = createJobs((jobId) => createSubscription({ ...parts, jobId }))
 
   function job(jobId: string, given: JobOptions = {}): Job {
     checkOptions(JOB_RULES, given)
@@ -85,14 +84,16 @@ export function createClient(options: ClientSetup): Client {
 }
 
 /** A random UUID (RFC 9562, version 4). Not `crypto.randomUUID()`: a page without TLS does not have it. */
-const randomKey = (): string => {
-  const hex = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
-  return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})/, '$1-$2-4$3-a$4-')
-}
+const randomKey = (): string =>
+  '10000000-1000-4000-8000-100000000000'.replace(/[018]/g, (digit) => {
+    const [random = 0] = crypto.getRandomValues(new Uint8Array(1))
+    return (+digit ^ (random & (15 >> (+digit / 4)))).toString(16)
+  })
 
 function wireUp(settings: Settings, backend: Backend, life: AbortSignal, emit: Emit): Wired {
   const { fetch = globalThis.fetch, WebSocket = globalThis.WebSocket, credentials, token, headers, memory, share } = settings
   const base = baseOf(settings.url)
+  const request = { base, credentials, fetch, WebSocket }
   let hasWarned = false
   let answeredAt = 0
   const isShared = !backend.promises
@@ -102,8 +103,8 @@ function wireUp(settings: Settings, backend: Backend, life: AbortSignal, emit: E
       createConnection({
         ...settings,
         firstLook: settings.firstLook && isShared,
-        request: { base, credentials, fetch, WebSocket },
-        transports: transports.filter((transport) => transport.isSupported({ fetch, WebSocket })),
+        request,
+        transports: transports.filter((transport) => transport.isSupported(request)),
         readOnce: backend.readOnce,
         authorize,
         canReauthorize,
@@ -122,9 +123,9 @@ function wireUp(settings: Settings, backend: Backend, life: AbortSignal, emit: E
   const page = createPage((type) => emit({ type }))
   const authorize = (): ReturnType<typeof getCredentials> => getCredentials(settings)
   const canReauthorize = [token, headers].some((source) => typeof source === 'function')
-  const shared = share?.({ base, credentials, signal: life, join: pool.join, leave: pool.leave, changed: pool.changed })
+  const shared = share?.({ ...pool, base, credentials, signal: life })
   const transports = shared ? [shared, ...settings.transports] : settings.transports
-  const context = async (signal: AbortSignal): Promise<RequestContext> => ({ base, credentials, fetch, signal, ...(await authorize()) })
+  const context = async (signal: AbortSignal): Promise<RequestContext> => ({ ...request, signal, ...(await authorize()) })
   const onAnswer = (): void => {
     answeredAt = now()
   }

@@ -1,6 +1,6 @@
 /** Gets a request's token and headers from the client's options. */
 
-import { JobtailError } from './errors.ts'
+import { isJobtailError, JobtailError, TransportError } from './errors.ts'
 import { BEARER_TOKEN, matches } from './protocol/rules.ts'
 import type { ClientOptions } from './types.ts'
 
@@ -10,11 +10,20 @@ export interface Credentials {
   token?: string | undefined
 }
 
-const resolve = <T>(source: T | (() => T | Promise<T>)): T | Promise<T> => (source instanceof Function ? source() : source)
+/** Gets a value, or calls its source. An error of the source is replaced by one without its text, which may contain a token. */
+async function resolve<T>(source: T | (() => T | Promise<T>)): Promise<T> {
+  try {
+    return await (source instanceof Function ? source() : source)
+  } catch (thrown) {
+    if (isJobtailError(thrown)) throw thrown
+    throw new TransportError('network', `the token or header source threw ${thrown instanceof Error ? thrown.name : typeof thrown}`)
+  }
+}
 
 /**
  * Calls the token source and the header source, once each.
- * @throws JobtailError `bad-request` for a token or headers that HTTP cannot carry
+ * @throws JobtailError `bad-request` for a token or headers that HTTP cannot carry, or whatever `JobtailError` a source throws
+ * @throws TransportError `network` where a source throws anything else
  */
 export async function getCredentials(options: Pick<ClientOptions, 'token' | 'headers'>): Promise<Credentials> {
   const [token, given] = await Promise.all([resolve(options.token), resolve(options.headers)])

@@ -44,6 +44,11 @@ export interface JobtailErrorOptions {
   cause?: unknown
 }
 
+/** Gives an error those fields that are known. */
+function annotate(error: object, options: JobtailErrorOptions): void {
+  for (const name of ['transport', 'status', 'retryAfterMs'] as const) if (options[name] !== undefined) Object.assign(error, { [name]: options[name] })
+}
+
 /** Delivery has failed for good, or a request was refused. `code` says why, `message` what was tried, `cause` is what was caught. */
 export class JobtailError extends Error {
   override readonly name = 'JobtailError'
@@ -59,10 +64,7 @@ export class JobtailError extends Error {
   constructor(code: ErrorCode, message: string, options: JobtailErrorOptions = {}) {
     super(redact(message), options)
     this.code = code
-    const { transport, status, retryAfterMs } = options
-    if (transport !== undefined) this.transport = transport
-    if (status !== undefined) this.status = status
-    if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs
+    annotate(this, options)
   }
 }
 
@@ -138,8 +140,7 @@ export class TransportError extends Error {
   constructor(reason: FailureReason, message: string, options: TransportErrorOptions = {}) {
     super(redact(message), options)
     this.reason = reason
-    this.status = options.status
-    this.retryAfterMs = options.retryAfterMs
+    annotate(this, options)
   }
 }
 

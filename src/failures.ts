@@ -6,12 +6,18 @@ import { place } from './protocol/urls.ts'
 
 /** The error that every reader gets. */
 export function raceError({ status, failures }: Step & { do: 'stop' }, base: URL, probeTimeoutMs: number): JobtailError {
+  const at = place(base)
+  if (status) {
+    const answered = failures.find((failure) => failure.status === status)
+    return new JobtailError(codeOf(status), `every path to ${at} answered ${status}: ${answered?.message}`, { status })
+  }
   const [first] = failures
-  const answered = failures.find((failure) => failure.status === status)
-  if (status) return new JobtailError(codeOf(status), `every path to ${place(base)} answered ${status}: ${answered?.message}`, { status })
-  if (!first) return new JobtailError('unreachable', `no connection to ${place(base)} lasted`)
   const list = failures.map(({ transport, status, reason }) => `${transport} (${reason === 'status' ? status : reason})`).join(', ')
-  return new JobtailError('unreachable', `no transport delivered within ${probeTimeoutMs} ms from ${place(base)}: ${list}`, first)
+  return new JobtailError(
+    'unreachable',
+    first ? `no transport delivered within ${probeTimeoutMs} ms from ${at}: ${list}` : `no connection to ${at} lasted`,
+    first
+  )
 }
 
 /** A message for the developer's console: what failed, and what to check. */

@@ -71,9 +71,8 @@ function isEqual(a: unknown, b: unknown, depth: number): boolean {
  */
 // biome-ignore lint/complexity/noBannedTypes: {} is "no events of the application's own"
 export function subscribe<E extends object = {}>(jobId: string, options: ClientOptions & SubscribeOptions = {}): Subscription<E> {
-  checkOptions({ ...CLIENT_RULES, ...SUBSCRIBE_RULES }, options)
-  const { after, signal, onGap, ...rest } = options
-  return sharedClient(rest).subscribe<E>(jobId, { after, signal, onGap })
+  const [client, own] = split(options, SUBSCRIBE_RULES)
+  return client.subscribe<E>(jobId, own)
 }
 
 /**
@@ -83,7 +82,13 @@ export function subscribe<E extends object = {}>(jobId: string, options: ClientO
  */
 // biome-ignore lint/complexity/noBannedTypes: the same
 export async function start<E extends object = {}>(input: unknown, options: ClientOptions & StartOptions = {}): Promise<Subscription<E>> {
-  checkOptions({ ...CLIENT_RULES, ...START_RULES }, options)
-  const { after, signal, onGap, idempotencyKey, ...rest } = options
-  return sharedClient(rest).start<E>(input, { after, signal, onGap, idempotencyKey })
+  const [client, own] = split(options, START_RULES)
+  return client.start<E>(input, own)
+}
+
+/** The client of these options, and those that are not the client's. */
+function split<O extends object>(options: O, rules: Readonly<Record<string, string>>): [Client, O] {
+  checkOptions({ ...CLIENT_RULES, ...rules }, options)
+  const part = (isOwn: boolean): O => Object.fromEntries(Object.entries(options).filter(([name]) => name in rules === isOwn)) as O // as: some of the options
+  return [sharedClient(part(false)), part(true)]
 }

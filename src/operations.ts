@@ -1,7 +1,7 @@
 /** Snapshot, start and cancel: the backend's single requests, repeated until they have a final answer. */
 
 import { now } from './async/clock.ts'
-import { child, delay, orAborted } from './async/signals.ts'
+import { delay, withTimeout } from './async/signals.ts'
 import { codeOf, isJobtailError, isTransportError, JobtailError, messageOf, TransportError } from './errors.ts'
 import { backoffMs } from './policy/backoff.ts'
 import { isTransient } from './policy/race.ts'
@@ -51,12 +51,13 @@ export function createOperations({ backend, context, retry, canReauthorize, onAn
     const startedAt = now()
     let hasReauthorized = false
     for (let failures = 1; ; failures++) {
-      let pauseMs = 0
-      // Not `AbortSignal.timeout()`: its timer cannot be cleared.
-      const attempt = child(signal)
-      const timer = setTimeout(() => attempt.abort(new TransportError('timeout', `no answer within ${REQUEST_MS} ms`)), REQUEST_MS)
       try {
-        const answer = (await orAborted(context(attempt.signal).catch(withoutText).then(send), attempt.signal)) as T // as: `backend[name]` was checked above
+        const answer = (await withTimeout(
+          (attempt) => context(attempt).then(send),
+          REQUEST_MS,
+          signal,
+          () => new TransportError('timeout', `no answer within ${REQUEST_MS} ms`)
+        )) as T // as: `backend[name]` was checked above
         onAnswer?.()
         return answer
       } catch (cause) {
@@ -73,12 +74,8 @@ export function createOperations({ backend, context, retry, canReauthorize, onAn
           throw new JobtailError(code, `${name}: ${messageOf(cause)} (attempt ${failures})`, { status: status || undefined, cause })
         }
         hasReauthorized = shouldReauthorize
-        pauseMs = retryAfterMs
-      } finally {
-        clearTimeout(timer)
-        attempt.release()
+        await delay(retryAfterMs + backoffMs(failures, retry, Math.random), signal)
       }
-      await delay(pauseMs + backoffMs(failures, retry, Math.random), signal)
     }
   }
 
@@ -96,10 +93,4 @@ export function createOperations({ backend, context, retry, canReauthorize, onAn
 function isPermanent(name: Name, { status = 0, reason }: TransportError, forMs: number): boolean {
   if (status >= 400) return name === 'start' || (status === 401 && name === 'cancel') || forMs >= (name === 'snapshot' ? LIVE_DEPLOY_MS : DEPLOY_MS)
   return reason === 'protocol' || (name !== 'snapshot' && (reason === 'content-type' || reason === 'redirected'))
-}
-
-/** Replaces an error of the token source by one without its text, which may contain a token. */
-function withoutText(thrown: unknown): never {
-  if (isJobtailError(thrown)) throw thrown
-  throw new TransportError('network', `the token or header source threw ${thrown instanceof Error ? thrown.name : typeof thrown}`)
 }

@@ -5,7 +5,7 @@ import type { JobEvent } from './protocol/events.ts'
 import type { JobSnapshot, WireEvent } from './protocol/frames.ts'
 import { snapshotOf } from './protocol/parse.ts'
 import { isTerminal } from './protocol/rules.ts'
-import { type AnyState, applyEvent, CLOSED, createStore, type Fields, seqOf } from './state.ts'
+import { type AnyState, CLOSED, createStore, seqOf } from './state.ts'
 import type { None } from './types/state.ts'
 import type { JobState } from './types.ts'
 
@@ -45,11 +45,7 @@ export function reduceJob<E = None>(state: JobState<E>, event: JobEvent<E>): Job
   const isGap = wire.type === 'gap'
   // Another log begins with seq 1. After lost events of the same log nothing comes again.
   if (isGap ? (wire.data as { reason: string }).reason !== 'epoch' : wire.seq <= (seqOf.get(before) ?? 0)) return state // as: only the client makes gaps
-  const fields: Fields = { ...before }
-  if (!isGap) {
-    applyEvent(fields, wire)
-    fields.lastEventId = wire.id
-  }
-  seqOf.set(Object.freeze(fields), isGap ? 0 : wire.seq)
-  return fields as JobState<E> // as: the type parameter, as above
+  const store = createStore(before)
+  if (!isGap) store.take(wire, undefined)
+  return store.state as JobState<E> // as: the type parameter, as above
 }

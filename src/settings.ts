@@ -135,8 +135,7 @@ export function settingsOf(options: CoreOptions): Settings {
   const { url = '/jobs', transports, retry = {} } = options
   if (
     !Array.isArray(transports) ||
-    transports.some((each) => !each?.name || !matchesRule(each, TRANSPORT)) ||
-    new Set(transports.map(({ name }) => name)).size < transports.length
+    new Set(transports.filter((each) => each?.name && matchesRule(each, TRANSPORT)).map(({ name }) => name)).size < transports.length
   )
     throw invalid('transports', 'transports, each with methods isSupported, open and its own name', transports)
   checkOptions(CLIENT_RULES, options)

@@ -19,7 +19,7 @@ export const IDLE: ConnectionState = unconnected('idle')
 export const CLOSED: ConnectionState = unconnected('closed')
 
 /** The fields of a state that is being made. */
-export type Fields = { -readonly [Name in keyof AnyState]: AnyState[Name] }
+type Fields = { -readonly [Name in keyof AnyState]: AnyState[Name] }
 
 /** The seq of the last event that each state includes. Nothing that an application shows, so it is no field of the state. */
 export const seqOf: WeakMap<AnyState, number> = new WeakMap()
@@ -75,9 +75,9 @@ export function createStore(known: Partial<AnyState> = {}, onTouch?: (event?: Wi
       return state
     },
     set(change) {
-      const before = { ...fields }
+      const differs = Object.entries(change).some(([key, value]) => fields[key as keyof AnyState] !== value) // as: a key of `change`
       Object.assign(fields, change)
-      if (Object.keys(change).some((key) => before[key as keyof AnyState] !== fields[key as keyof AnyState])) changed() // as: a key of `change`
+      if (differs) changed()
     },
     take(event, epoch) {
       const { seq, id } = event
@@ -110,7 +110,7 @@ export function createStore(known: Partial<AnyState> = {}, onTouch?: (event?: Wi
 }
 
 /** Changes the fields as the event says, except `lastEventId`. */
-export function applyEvent(fields: Fields, event: WireEvent): void {
+function applyEvent(fields: Fields, event: WireEvent): void {
   const { type, data } = event
   fields.status = statusAfter(type, fields.status as JobStatus) // as: for an event that does not change the status, `unknown` stays
   if (type === 'progress' && isObject(data)) fields.progress = copyOf(data)

@@ -31,12 +31,15 @@ export function child(signal: AbortSignal): AbortController & { release(): void 
   return Object.assign(controller, { release: onAbort(signal, (reason) => controller.abort(reason)) })
 }
 
-/** Settles as the promise does. Rejects with the error that `late` makes where it takes longer than `ms`, or with the signal's reason. */
-export async function withTimeout<T>(promise: Promise<T>, ms: number, signal: AbortSignal, late: () => Error): Promise<T> {
+/**
+ * Settles as what `begin` begins does. Rejects with what `late` makes where it takes longer than `ms`, or with the signal's reason; the signal that `begin`
+ * was given then aborts with the same.
+ */
+export async function withTimeout<T>(begin: (signal: AbortSignal) => Promise<T>, ms: number, signal: AbortSignal, late: () => unknown): Promise<T> {
   const limit = child(signal)
   const timer = setTimeout(() => limit.abort(late()), clampMs(ms))
   try {
-    return await orAborted(promise, limit.signal)
+    return await orAborted(begin(limit.signal), limit.signal)
   } finally {
     clearTimeout(timer)
     limit.release()

@@ -6,31 +6,25 @@
 
 import { macrotask, now } from '../async/clock.ts'
 import { createLongTimer } from '../async/long-timer.ts'
+import { createAuth } from '../auth.ts'
+import { createJobTable } from '../delivery/job-table.ts'
 import { JobtailError } from '../errors.ts'
 import { raceError } from '../failures.ts'
 import { isOffline } from '../page.ts'
 import { patienceMs } from '../policy/backoff.ts'
-import { opened, plan, restarted, woken } from '../policy/race.ts'
+import { opened, plan, raceOf, restarted, woken } from '../policy/race.ts'
 import { IDLE } from '../state.ts'
-import type { ConnectionState, Reader, Transport } from '../types.ts'
-import { activeReaders, type ConnectionOptions, createCore } from './core.ts'
-import { createEndings } from './endings.ts'
-import { createLinkEvents } from './link-events.ts'
-import { createLiveLink } from './live-link.ts'
-import { createOpening } from './opening.ts'
-import { createReads } from './reads.ts'
+import type { Reader, Transport } from '../types.ts'
+import { type Core, drop, dropRace, linkFor, open, orderOf } from './core.ts'
+import { handleLinkEvent } from './link-events.ts'
+import { update } from './live-link.ts'
+import type { ConnectionOptions } from './options.ts'
+import { prepare } from './prepare.ts'
+import { readableAt, readDue } from './reads.ts'
 import { failAll } from './refusals.ts'
-import { stateOf } from './state.ts'
+import { reportRace, stateOf } from './report.ts'
 
-export type { ConnectionOptions } from './core.ts'
-
-/** What a connection needs of its pool. */
-export interface Capacity extends Pick<ConnectionOptions, 'capacity'> {
-  /** The server has told how many jobs one connection may carry. */
-  onMux(mux: number): void
-  /** Readers whose jobs this connection cannot carry. */
-  onSurplus(readers: readonly Reader[]): void
-}
+export type { Capacity, ConnectionOptions } from './options.ts'
 
 /** Reads jobs for its readers, over one live link. */
 export interface Connection {
@@ -49,122 +43,138 @@ export interface Connection {
 /** WebKit cuts a page's connections some ms before it fires `pagehide`. */
 const PAGEHIDE_LAG_MS = 1000
 
-/** Makes a connection. It is inert until a reader is added. */
-export function createConnection(options: ConnectionOptions & Capacity): Connection {
-  const { transports, readOnce, page } = options
-  const core = createCore(options, reconcile, (jobLink, event) => onLinkEvent(jobLink, event))
-  const reads = createReads(core, readOnce)
-  const opening = createOpening(core)
-  const endings = createEndings(core, reads)
-  const liveLink = createLiveLink(core, opening)
-  const onLinkEvent = createLinkEvents(core, reads, endings, liveLink, options.onMux)
-  const { table, links, policy } = core
+/**
+ * Makes a connection. It is inert until a reader is added.
+ * @throws JobtailError `unsupported` where no transport works here
+ */
+export function createConnection(options: ConnectionOptions): Connection {
+  const { transports, page } = options
+  if (transports.length === 0) throw new JobtailError('unsupported', 'no transport works here')
   const timer = createLongTimer(reconcile)
+  let isScheduled = false
   let state = IDLE
   /** Removes the listeners on page and transports; set while there are readers. */
   let unlisten: (() => void)[] | undefined
+  const race = raceOf(orderOf(options))
+  const core: Core = {
+    ...options,
+    random: Math.random,
+    emit: (detail, transport) => options.emit(detail, transport, core.races),
+    table: createJobTable(options.capacity),
+    auth: createAuth(options.canReauthorize),
+    links: new Set(),
+    race,
+    reported: race,
+    races: 0,
+    raceAt: 0,
+    replacements: 0,
+    network: null,
+    isFresh: false,
+    readRetryAt: 0,
+    schedule() {
+      if (!isScheduled) queueMicrotask(reconcile)
+      isScheduled = true
+    },
+    onLinkEvent: (jobLink, event) => handleLinkEvent(core, jobLink, event)
+  }
+  const { table, links } = core
 
   function reconcile(): void {
+    isScheduled = false
     const surplus = table.surplus()
     for (const reader of surplus) table.remove(reader)
     options.onSurplus(surplus)
-
-    for (const { jobs, use, link } of links) {
-      jobs.join()
-      if (use.kind === 'read' && use.jobs.every((job) => activeReaders(table, use)(job).length === 0)) link.end()
-    }
-    if (!page.isAway) {
-      reads.readDue()
-      const wanted = table.wanted()
-      if (wanted.length > 0) reconcileLinks(wanted)
-      else void macrotask().then(releaseIfIdle)
-    }
+    reportRace(core)
+    timer.set(page.isAway ? Infinity : Math.min(closeDifference(), Math.max(table.nextDueAt(), readableAt(core))))
     announce()
-    if (table.size === 0) stopListening()
+    if (table.size > 0) return
+    for (const stop of unlisten ?? []) stop()
+    unlisten = undefined
+  }
+
+  /** Brings links and single reads in line with what is wanted. Returns when something else may have to be opened. */
+  function closeDifference(): number {
+    for (const { asked, active, link } of links) if (asked?.every((job) => active(job).length === 0)) link.end()
+    readDue(core)
+    const wanted = table.wanted()
+    if (wanted.length > 0) return reconcileLinks(wanted)
+    // Once no job has been wanted for one task, everything is released.
+    void macrotask().then(() => table.wanted().length > 0 || release())
+    return Infinity
   }
 
   /** Brings the links in line with what is wanted, and opens others when it is time. */
-  function reconcileLinks(wanted: readonly string[]): void {
-    if (transports.length === 0) return failAll(core, new JobtailError('unsupported', 'no transport works here'))
-    for (const jobLink of [...links]) liveLink.update(jobLink, wanted)
+  function reconcileLinks(wanted: readonly string[]): number {
+    for (const jobLink of links) if (jobLink.use === 'probe' || jobLink.use === 'live') update(core, jobLink, wanted)
     for (;;) {
       const step = plan(core.race, now())
       switch (step.do) {
         case 'open':
-          core.race = opened(core.race, now(), policy)
+          core.race = opened(core.race, now(), core)
           core.emit({ type: 'probe-started' }, step.transport)
-          core.open(transportOf(step.transport), { kind: 'probe' })
+          // as: a race has the names of these transports only
+          open(core, transports.find(({ name }) => name === step.transport) as Transport, 'probe')
           continue
         case 'prepare':
-          if (!core.preparing) void opening.prepare()
-          return setTimer(Infinity)
+          void prepare(core)
+          return Infinity
         case 'wait':
-          return setTimer(step.until)
+          return step.until
         case 'stop':
-          return failAll(core, raceError(step, options.request.base, patienceMs(core.race.failures - 1, options.probeTimeoutMs, core.latencyMs)))
+          failAll(core, raceError(step, core.request.base, patienceMs(core.race.failures - 1, core.probeTimeoutMs, core.latencyMs)))
+          return Infinity
         default:
           return step satisfies never
       }
     }
   }
 
-  const setTimer = (at: number): void => timer.set(Math.min(at, Math.max(table.nextDueAt(), core.readableAt())))
-
-  // as: a race has the names of these transports only
-  const transportOf = (name: string): Transport => transports.find((each) => each.name === name) as Transport
-
-  /** Releases everything once no job has been wanted for one task. */
-  function releaseIfIdle(): void {
-    if (table.wanted().length > 0) return
-    core.dropLinks()
-    if (core.race.phase.kind !== 'waiting' || !core.race.phase.byServer) core.race = restarted(core.race)
-    setTimer(Infinity)
+  /** Closes every link that reads on. Another race may begin at once, unless the server has asked for a pause. */
+  function release(): void {
+    dropRace(core, 'draining')
+    const { phase } = core.race
+    if (phase.kind !== 'waiting' || !phase.byServer) core.race = restarted(core.race)
     announce()
   }
 
   /** The page is put away: everything is closed, and nothing is opened until it is back. */
   function onLeave(): void {
-    if (now() - endings.lostAt < PAGEHIDE_LAG_MS) core.race = restarted(endings.beforeLoss)
-    else if (core.race.phase.kind !== 'waiting') core.race = restarted(core.race)
-    core.dropLinks()
-    core.endReads()
-    timer.set(Infinity)
-    announce()
+    const { beforeLoss } = core
+    if (beforeLoss && now() - beforeLoss.at < PAGEHIDE_LAG_MS) core.race = beforeLoss.race
+    drop(core, 'read')
+    release()
+    core.schedule()
   }
 
   /** The network or the page's visibility has changed: a pause may end, the live link may have died, and the state may be out of date. */
   function onChange(): void {
-    if (!isOffline()) core.race = woken(core.race, now())
-    core.live?.link.check()
+    if (!isOffline()) core.reported = core.race = woken(core.race, now())
+    linkFor(core, 'live')?.link.check()
     announce()
     core.schedule()
   }
 
   function onAvailability(): void {
     const { race } = core
-    const order = core.order()
+    const order = orderOf(core)
     const next = { ...race, order, queue: race.queue.filter((name) => order.includes(name)) }
     const isStuck = race.phase.kind === 'racing' && next.queue.length + race.probing.length === 0
-    core.race = isStuck ? restarted(next) : next.order.some((name) => !race.order.includes(name)) ? woken(next, now()) : next
+    core.race = isStuck ? restarted(next) : woken(next, now())
     core.schedule()
   }
 
   function announce(): void {
     const next = stateOf(core)
-    if ((Object.keys(next) as (keyof ConnectionState)[]).every((key) => next[key] === state[key])) return // as: the keys of ConnectionState
+    if (JSON.stringify(next) === JSON.stringify(state)) return
     state = Object.freeze(next)
     for (const reader of table.all()) reader.connection(state)
   }
 
-  function stopListening(): void {
-    for (const stop of unlisten ?? []) stop()
-    unlisten = undefined
-  }
-
   return {
     add(reader) {
+      table.add(reader)
       // Before a race the job is made due by the race itself.
-      table.add(reader, options.firstLook && core.race.phase.kind === 'racing' ? 0 : Infinity)
+      if (core.firstLook && core.race.phase.kind === 'racing') table.setUnknownDue()
       unlisten ??= [page.follow({ onLeave, onChange }), ...transports.map(({ availability }) => availability?.onChange(onAvailability) ?? (() => {}))]
       reader.connection(state)
       core.schedule()

@@ -1,107 +1,88 @@
-/** The state of a connection (its jobs, its links, its race) and the steps that its parts share. It decides nothing. */
+/** The state of a connection (its jobs, its links, its race), and the steps that change its links. */
 
-import { macrotask, now } from '../async/clock.ts'
-import { type Auth, createAuth } from '../auth.ts'
+import { now } from '../async/clock.ts'
+import type { Auth } from '../auth.ts'
 import type { Credentials } from '../credentials.ts'
-import { createJobTable, type JobTable } from '../delivery/job-table.ts'
-import { createLinkJobs } from '../delivery/link-jobs.ts'
-import type { Emit } from '../diagnostics.ts'
-import { describeFailures } from '../failures.ts'
-import type { Hints } from '../hints.ts'
-import { type LinkEvent, runLink } from '../link/link.ts'
-import { isOffline, type Page } from '../page.ts'
+import type { JobTable } from '../delivery/job-table.ts'
+import { createLinkJobs, type LinkJobs } from '../delivery/link-jobs.ts'
+import { type LinkEvent, type RunningLink, runLink } from '../link/link.ts'
 import { patienceMs } from '../policy/backoff.ts'
-import { paused, prolonged, type Race, type RacePolicy, raceOf, restarted } from '../policy/race.ts'
-import type { Settings } from '../settings.ts'
-import type { ConnectionState, DiagnosticDetail, OpenRequest, Reader, Transport } from '../types.ts'
-import type { JobLink, Use } from './job-link.ts'
+import { paused, type Race, type RacePolicy, restarted } from '../policy/race.ts'
+import type { ConnectionState, Reader, Transport } from '../types.ts'
+import type { ConnectionOptions } from './options.ts'
 
-/** What a connection is made of. */
-export interface ConnectionOptions extends Pick<Settings, 'firstLook' | 'staggerMs' | 'probeTimeoutMs' | 'unknownJobGraceMs' | 'bufferBytes' | 'retry'> {
-  /** The transports that are supported here, in order of preference. */
-  transports: readonly Transport[]
-  /** Makes single reads; `undefined` where the backend has none. */
-  readOnce: Transport | undefined
-  /** What every request has in common. */
-  request: Pick<OpenRequest, 'base' | 'credentials' | 'fetch' | 'WebSocket'>
-  /** Calls the token source and the header source. */
-  authorize(): Promise<Credentials>
-  /** Whether the token source may give other credentials at a second call. */
-  canReauthorize: boolean
-  /** When the server answered a request beside the links last, such as a start, in ms since 1970; 0: never. */
-  answeredAt(): number
-  /** What is known of the transports. */
-  hints: Hints
-  /** The page that the client lives in. */
-  page: Page
-  /** Reports a diagnostic. */
-  emit: Emit
-  /** Tells the developer that the first race has delivered nothing. */
-  warn(message: string): void
-  /** How many jobs one connection may carry; `undefined` until a `hello` has told it. */
-  capacity(): number | undefined
+/**
+ * What a link is used for:
+ * - `probe`: it may become live.
+ * - `live`: it delivers, and no better one does. There is one at most.
+ * - `draining`: it cannot read what is wanted now; it is read on until another link can. There is one at most.
+ * - `read`: it is a single read.
+ */
+export type Use = 'probe' | 'live' | 'draining' | 'read'
+
+/** What a single read is made for. */
+export interface ReadPurpose {
+  /** The jobs that are read. */
+  readonly asked?: readonly string[]
+  /** The one reader that it is for, which is behind; otherwise it is for all. */
+  readonly reader?: Reader
+  /** The silent link that it runs beside: that link is dead where this read brings what it does not. */
+  readonly verifies?: JobLink
 }
 
-/** The state of a connection. Times are in ms since 1970. */
-export interface Core {
-  /** What the connection is made of. */
-  readonly options: ConnectionOptions
-  /** What its races depend on. */
-  readonly policy: RacePolicy
+/** A link of a connection. */
+export interface JobLink extends ReadPurpose {
+  /** Its transport. */
+  readonly transport: Transport
+  /** Its jobs, and their readers. */
+  readonly jobs: LinkJobs
+  /** The readers of a job that take events from it now. */
+  active(job: string): readonly Reader[]
+  /** The credentials that it was opened with. */
+  readonly credentials: Credentials
+  /** The link itself. */
+  readonly link: RunningLink
+  /** What it is used for now. */
+  use: Use
+  /** Its request was a fresh one: no cache could answer it, and no cursor be lost on the way. */
+  isFresh: boolean
+}
+
+/** The state of a connection. Times are in ms since 1970. A change of it is followed by `schedule`, unless `reconcile` itself makes it. */
+export interface Core extends ConnectionOptions, RacePolicy {
   /** Its jobs and readers. */
   readonly table: JobTable
   /** Its credentials. */
   readonly auth: Auth
   /** Its open links. */
   readonly links: Set<JobLink>
-  /** The state of the race. Written through `turn`, which reports what changed; directly only where there is nothing to report. */
+  /** The state of the race, and as it was reported last. */
   race: Race
-  /** The link that delivers. */
-  live: JobLink | undefined
-  /** The link that is read on until its replacement delivers. */
-  draining: JobLink | undefined
-  /** Set while a race waits for credentials and hints. */
-  preparing: AbortController | undefined
+  reported: Race
+  /** Aborted once what a race waits for, credentials and hints, is there or needed no more. */
+  preparing?: AbortController
   /** How many races there were. */
   races: number
+  /** When the race began. A race beside a live link keeps the time of the one before. */
+  raceAt: number
+  /** How many links in a row were replaced without having read all that was wanted. */
+  replacements: number
   /** How long the last winner needed for its first frame. */
-  latencyMs: number | undefined
+  latencyMs?: number | undefined
   /** The type of network that the race's hints are of; `null`: none have been recalled. */
   network: string | undefined | null
   /** The latest failure. */
-  problem: ConnectionState['problem']
+  problem?: ConnectionState['problem']
   /** True after an answer began at another cursor than requested: every later request is a fresh one. */
   isFresh: boolean
-  /** The window of one link. */
-  readonly windowBytes: number
+  /** No single read is made before this time. */
+  readRetryAt: number
+  /** When a live link was lost last, and the race before that loss. */
+  beforeLoss?: { readonly at: number; readonly race: Race }
   /** Calls `reconcile` once, in a microtask. */
   schedule(): void
-  /** Reports a diagnostic of the current race. */
-  emit(detail: DiagnosticDetail, transport?: string): void
-  /** The names of the available transports, in order of preference. */
-  order(): string[]
-  /** How long a transport has to deliver its first frame, in ms. */
-  patience(): number
-  /** From when on something may be read; `Infinity` without credentials. While the server has asked for a pause, the end of the pause. */
-  readableAt(): number
-  /** True while another link is live: a failure of this one changes nothing. */
-  isBesideLive(jobLink: JobLink): boolean
-  /** Opens a link for a use. */
-  open(transport: Transport, use: Use): JobLink
-  /** Closes a link that is no longer needed. */
-  drop(jobLink: JobLink): void
-  /** Closes the live link and the candidates, and stops what prepares more of them. */
-  dropRace(): void
-  /** Closes these and the draining link. */
-  dropLinks(): void
-  /** Ends every single read. */
-  endReads(): void
-  /** Changes the race's state, and reports what is new. */
-  turn(next: Race): void
-  /** Begins another race: at once, or after a pause where `times`, the restarts in a row, are too many. `favourite` starts first. */
-  restart(times: number, favourite?: string): void
-  /** Pauses every transport, because the server or an intermediary asked for it. */
-  pause(jobLink: JobLink, atLeastMs: number): void
+  /** Handles what a link reports. */
+  onLinkEvent(jobLink: JobLink, event: LinkEvent): void
 }
 
 /**
@@ -111,136 +92,94 @@ export interface Core {
 const MAX_RESTARTS = 5
 /** A window is this many buffers: readers that keep up take events as they come, so more may be under way than a buffer holds. */
 const BUFFERS_AHEAD = 4
-/** Windows are whole numbers of bytes that a server can count with. A larger one is none. */
-const windowOf = (bufferBytes: number): number => (BUFFERS_AHEAD * bufferBytes <= Number.MAX_SAFE_INTEGER ? BUFFERS_AHEAD * bufferBytes : Infinity)
 /** The least window of a single read for a slow reader: one event may be that large. */
 const MIN_WINDOW_BYTES = 2 ** 16
 
-/** The readers of a job that take events from a link of this use. */
-export function activeReaders(table: JobTable, use: Use): (job: string) => readonly Reader[] {
-  if (use.kind !== 'read' || !use.reader) return table.active
-  const { reader } = use
-  return (job) => (reader.mode === 'paging' && table.readers(job).includes(reader) ? [reader] : [])
+/** The window of one link: a whole number of bytes that a server can count with. A larger one is none. */
+export const windowOf = ({ bufferBytes }: Core): number =>
+  BUFFERS_AHEAD * bufferBytes > Number.MAX_SAFE_INTEGER ? Infinity : Math.floor(BUFFERS_AHEAD * bufferBytes)
+
+/** How long a transport has to deliver its first frame, in ms. */
+export const patience = ({ race, probeTimeoutMs, latencyMs }: Core): number => patienceMs(race.failures, probeTimeoutMs, latencyMs)
+
+/** The names of the available transports, in order of preference. */
+export const orderOf = ({ transports }: Pick<Core, 'transports'>): string[] =>
+  transports.filter(({ availability }) => availability?.isAvailable !== false).map(({ name }) => name)
+
+/** The link that has this use. */
+export const linkFor = ({ links }: Core, use: Use): JobLink | undefined => [...links].find((each) => each.use === use)
+
+/** True while another link is live: a failure of this one changes nothing. */
+export const isBesideLive = (core: Core, jobLink: JobLink): boolean => (linkFor(core, 'live') ?? jobLink) !== jobLink
+
+/** Whether each of the link's answers is to a request of its own. */
+export const answersOnce = ({ use, transport }: JobLink): boolean => use === 'read' || transport.traits?.polls !== undefined
+
+/** Opens a link for a use. */
+export function open(core: Core, transport: Transport, use: Use, purpose: ReadPurpose = {}): JobLink {
+  const { table, auth } = core
+  const { asked, reader } = purpose
+  const active = reader ? (job: string) => table.readers(job).filter((each) => each === reader && each.mode === 'paging') : table.active
+  const jobs = createLinkJobs(active)
+  const credentials = auth.latest as Credentials // as: nothing is opened without credentials
+  // A reader's room is an estimate. It is rounded to a power of two, because a URL that varies costs a preflight each time (PROTOCOL.md §8.5).
+  const windowBytes = reader ? Math.max(MIN_WINDOW_BYTES, 2 ** Math.floor(Math.log2(reader.roomBytes()))) : windowOf(core)
+  const jobLink: JobLink = {
+    ...purpose,
+    transport,
+    use,
+    isFresh: false,
+    jobs,
+    active,
+    credentials,
+    link: runLink({
+      patienceMs: patience(core),
+      open(signal) {
+        const cursors = jobs.requestJobs(asked ?? table.wanted())
+        const isRepeated = cursors.filter(({ job, after }) => table.isRepeat(job, transport.name, after)).length > 0
+        const headers = new Headers(credentials.headers)
+        jobLink.isFresh = core.isFresh || isRepeated
+        return transport.open({ ...core.request, ...credentials, headers, jobs: cursors, windowBytes, isFresh: jobLink.isFresh, signal })
+      },
+      onEvent: (event) => core.onLinkEvent(jobLink, event)
+    })
+  }
+  core.links.add(jobLink)
+  return jobLink
 }
 
-/** Makes a connection's state, without links. */
-export function createCore(options: ConnectionOptions, reconcile: () => void, onLinkEvent: (jobLink: JobLink, event: LinkEvent) => void): Core {
-  const { transports, retry } = options
-  const order = (): string[] => transports.filter(({ availability }) => availability?.isAvailable !== false).map(({ name }) => name)
-  let isScheduled = false
+/** Takes a link from the open ones. Returns false where it is none of them. */
+export function remove(core: Core, jobLink: JobLink): boolean {
+  // Something was live until now, whatever comes next.
+  if (jobLink.use === 'live') core.race = { ...core.race, liveAt: now() }
+  return core.links.delete(jobLink)
+}
 
-  function reportTurn(before: Race): void {
-    const { phase, failed, records } = core.race
-    if (phase.kind === 'waiting' && phase !== before.phase) core.emit({ type: 'waiting', ms: phase.ms, reason: phase.reason })
-    // A developer should know that the first race delivered nothing; a task later, so that the server's own refusal can come first.
-    if (core.races === 1 && phase !== before.phase && phase.kind !== 'racing' && failed.length > 0)
-      void macrotask().then(() => core.table.wanted().length > 0 && options.warn(describeFailures(failed, options.request.base)))
-    for (const [name, { demotedUntil }] of Object.entries(records))
-      if (demotedUntil > now() && demotedUntil !== before.records[name]?.demotedUntil) core.emit({ type: 'demoted', untilMs: demotedUntil }, name)
-  }
+/** Closes the links of these uses. */
+export function drop(core: Core, ...uses: Use[]): void {
+  for (const jobLink of core.links) if (uses.includes(jobLink.use)) dropLink(core, jobLink)
+}
 
-  const core: Core = {
-    options,
-    policy: { staggerMs: options.staggerMs, retry, random: Math.random },
-    table: createJobTable(options.capacity),
-    auth: createAuth(options.canReauthorize),
-    links: new Set(),
-    race: raceOf(order()),
-    live: undefined,
-    draining: undefined,
-    preparing: undefined,
-    races: 0,
-    latencyMs: undefined,
-    network: null,
-    problem: undefined,
-    isFresh: false,
-    windowBytes: windowOf(options.bufferBytes),
+/** Closes a link that is no longer needed. The end of a single read is still reported: its jobs are given back to the links then. */
+export function dropLink(core: Core, jobLink: JobLink): void {
+  jobLink.link.end()
+  if (jobLink.use !== 'read') remove(core, jobLink)
+  if (jobLink.use === 'probe') reportAbandoned(core, jobLink)
+}
 
-    schedule() {
-      if (isScheduled) return
-      isScheduled = true
-      queueMicrotask(() => {
-        isScheduled = false
-        reconcile()
-      })
-    },
-    emit: (detail, transport) => options.emit(detail, transport, core.races),
-    order,
-    patience: () => patienceMs(core.race.failures, options.probeTimeoutMs, core.latencyMs),
-    readableAt() {
-      const { phase } = core.race
-      if (!core.auth.latest) return Infinity
-      return phase.kind === 'waiting' && phase.byServer ? phase.until : 0
-    },
-    isBesideLive: (jobLink) => core.live !== undefined && core.live !== jobLink,
+/** Reports that a candidate was closed before its first frame, if it was. */
+export function reportAbandoned({ emit }: Core, { link, transport }: JobLink): void {
+  if (link.provedAt === undefined) emit({ type: 'probe-abandoned', afterMs: now() - link.startedAt }, transport.name)
+}
 
-    open(transport, use) {
-      const { table } = core
-      const jobs = createLinkJobs(activeReaders(table, use))
-      const credentials = core.auth.latest as Credentials // as: nothing is opened without credentials
-      // A server takes whole bytes only, and the room is an estimate. It is rounded to a power of two, because a URL that varies costs a
-      // preflight each time (PROTOCOL.md §8.5).
-      const windowBytes =
-        use.kind === 'read' && use.reader ? Math.max(MIN_WINDOW_BYTES, 2 ** Math.floor(Math.log2(use.reader.roomBytes()))) : Math.floor(core.windowBytes)
-      const jobLink: JobLink = {
-        transport,
-        use,
-        isFresh: false,
-        jobs,
-        credentials,
-        link: runLink({
-          patienceMs: core.patience(),
-          open(signal) {
-            const asked = jobs.requestJobs(use.kind === 'read' ? use.jobs : table.wanted())
-            const isRepeated = asked.filter(({ job, after }) => table.isRepeat(job, transport.name, after)).length > 0
-            const headers = new Headers(credentials.headers)
-            jobLink.isFresh = core.isFresh || isRepeated
-            return transport.open({ ...options.request, ...credentials, headers, jobs: asked, windowBytes, isFresh: jobLink.isFresh, signal })
-          },
-          onEvent: (event) => onLinkEvent(jobLink, event)
-        })
-      }
-      core.links.add(jobLink)
-      return jobLink
-    },
+/** Closes the live link, the candidates and links of other uses, and stops what prepares more candidates. */
+export function dropRace(core: Core, ...others: Use[]): void {
+  core.preparing?.abort()
+  drop(core, 'live', 'probe', ...others)
+}
 
-    drop(jobLink) {
-      jobLink.use = { kind: 'dropped' }
-      jobLink.link.end()
-    },
-    dropRace() {
-      core.preparing?.abort()
-      core.preparing = undefined
-      // Something was live until now, whatever comes next.
-      if (core.live) core.race = { ...core.race, liveAt: now() }
-      for (const jobLink of core.links) if (jobLink.use.kind === 'live' || jobLink.use.kind === 'probe') core.drop(jobLink)
-      core.live = undefined
-    },
-    dropLinks() {
-      core.dropRace()
-      if (core.draining) core.drop(core.draining)
-      core.draining = undefined
-    },
-    endReads() {
-      for (const { use, link } of core.links) if (use.kind === 'read') link.end()
-    },
-
-    turn(next) {
-      const before = core.race
-      // The pause ends nevertheless: browsers have wrongly reported being offline.
-      core.race = next.phase.kind !== before.phase.kind && isOffline() ? prolonged(next, retry.maxMs, now()) : next
-      reportTurn(before)
-      core.schedule()
-    },
-    restart(times, favourite) {
-      core.turn(times > MAX_RESTARTS ? paused(core.race, 0, favourite, now(), core.policy) : restarted(core.race, favourite))
-    },
-    pause(jobLink, atLeastMs) {
-      const favourite = jobLink.use.kind === 'read' ? core.race.favourite : jobLink.transport.name
-      core.dropRace()
-      core.endReads()
-      core.turn(paused(core.race, atLeastMs, favourite, now(), core.policy))
-    }
-  }
-  return core
+/** Begins another race: at once, or after a pause where `times`, the restarts in a row, are too many. */
+export function restart(core: Core, times: number): void {
+  dropRace(core)
+  core.race = times > MAX_RESTARTS ? paused(core.race, 0, undefined, now(), core) : restarted(core.race)
 }

@@ -1,113 +1,119 @@
-/** What a link's events mean to its connection: its proof, its frames, its silence and its end. */
+/** What a link's events mean to its connection: its proof, its frames (refusals among them: PROTOCOL.md §7), its silence. */
 
 import { macrotask, now } from '../async/clock.ts'
-import type { LinkJobs } from '../delivery/link-jobs.ts'
-import { TransportError } from '../errors.ts'
+import { saidBy, TransportError } from '../errors.ts'
 import type { LinkEvent } from '../link/link.ts'
-import { type Control, type Frame, isControl } from '../protocol/frames.ts'
-import { isTerminal } from '../protocol/rules.ts'
-import type { Core } from './core.ts'
-import type { Endings } from './endings.ts'
-import { answersOnce, type JobLink } from './job-link.ts'
-import type { LiveLink } from './live-link.ts'
-import type { Reads } from './reads.ts'
-import { failAll, handleError } from './refusals.ts'
+import { decide } from '../policy/decide.ts'
+import { isTransient } from '../policy/race.ts'
+import { type Control, type ErrorControl, type Frame, isControl } from '../protocol/frames.ts'
+import { isTerminal, TAIL } from '../protocol/rules.ts'
+import { answersOnce, type Core, type JobLink, linkFor } from './core.ts'
+import { linkEnded } from './endings.ts'
+import { goLive, isWindowHalfUsed } from './live-link.ts'
+import { verify } from './reads.ts'
 
-/** Makes the handler of all events of a connection's links. `onMux`: the server has told how many jobs one connection may carry. */
-export function createLinkEvents(
-  core: Core,
-  reads: Reads,
-  endings: Endings,
-  liveLink: LiveLink,
-  onMux: (mux: number) => void
-): (jobLink: JobLink, event: LinkEvent) => void {
-  const { table, auth } = core
-
-  function onProved(jobLink: JobLink): void {
-    // A single read proves too that the server is there.
-    core.race = { ...core.race, liveAt: now() }
-    if (jobLink.use.kind !== 'probe') return
-    core.emit({ type: 'probe-proved', afterMs: now() - jobLink.link.startedAt }, jobLink.transport.name)
-    if (!core.live) liveLink.goLive(jobLink)
-    core.schedule()
+/** Handles what a link reports. */
+export function handleLinkEvent(core: Core, jobLink: JobLink, event: LinkEvent): void {
+  switch (event.type) {
+    case 'proved':
+      return onProved(core, jobLink)
+    case 'frames':
+      return onFrames(core, jobLink, event.frames, event.bytesEach)
+    case 'suspect':
+      return verify(core, jobLink, event.quietMs)
+    case 'ended':
+      return linkEnded(core, jobLink, event.error)
+    default:
+      return event satisfies never
   }
+}
 
-  function onFrames(jobLink: JobLink, frames: readonly Frame[], bytesEach: number | undefined): void {
-    const { jobs } = jobLink
-    // More frames have come before a full reader has taken anything.
-    if (jobs.full.size > 0) pauseFullReaders(jobs)
-    for (const frame of frames) {
-      if (isControl(frame)) onControl(jobLink, frame)
-      else {
-        if (isTerminal(frame.type) && table.active(frame.job).length > 0) core.emit({ type: 'ended', job: frame.job, status: frame.type })
-        jobs.event(frame, bytesEach)
-      }
-    }
-    // A full reader has one task to take what it holds.
-    if (jobs.full.size > 0) void macrotask().then(() => pauseFullReaders(jobs))
-    if (liveLink.isWindowHalfUsed(jobLink)) core.schedule()
-  }
+function onProved(core: Core, jobLink: JobLink): void {
+  // A single read proves too that the server is there.
+  core.race = { ...core.race, liveAt: now() }
+  if (jobLink.use !== 'probe') return
+  core.emit({ type: 'probe-proved', afterMs: now() - jobLink.link.startedAt }, jobLink.transport.name)
+  if (!linkFor(core, 'live')) goLive(core, jobLink)
+  core.schedule()
+}
 
-  /** Pauses the readers that cannot hold more. */
-  function pauseFullReaders({ full }: LinkJobs): void {
-    for (const reader of full) {
-      if (reader.roomBytes() > 0 || reader.mode === 'paused') continue
-      reader.setMode('paused')
-      core.emit({ type: 'paused' })
-      core.schedule()
-    }
-    full.clear()
-  }
-
-  function onControl(jobLink: JobLink, frame: Control): void {
-    core.schedule()
-    switch (frame.control) {
-      case 'hello':
-        return onMux(frame.mux ?? 1)
-      case 'subscribed':
-        auth.accept()
-        table.setKnown(frame.job)
-        if (!jobLink.jobs.subscribed(frame, jobLink.isFresh, answersOnce(jobLink))) onStaleAnswer(jobLink, frame.job)
-        return
-      case 'done':
-        return jobLink.jobs.done(frame)
-      case 'error': {
-        const error = handleError(core, jobLink, frame, reads.isVerifying(jobLink))
-        if (error) failAll(core, error)
-      }
+function onFrames(core: Core, jobLink: JobLink, frames: readonly Frame[], bytesEach: number | undefined): void {
+  const { jobs } = jobLink
+  // More frames have come before a full reader has taken anything.
+  if (jobs.brought.fills) pauseFullReaders(core, jobLink)
+  for (const frame of frames) {
+    if (isControl(frame)) onControl(core, jobLink, frame)
+    else {
+      const { job, type } = frame
+      if (isTerminal(type) && core.table.active(job).length > 0) core.emit({ type: 'ended', job, status: type })
+      jobs.event(frame, bytesEach)
     }
   }
+  // A full reader has one task to take what it holds.
+  if (jobs.brought.fills) void macrotask().then(() => pauseFullReaders(core, jobLink))
+  if (isWindowHalfUsed(core, jobLink)) core.schedule()
+}
 
-  /**
-   * A link's answer began at another cursor than requested. A stream that was opened with a fresh request gets to the cursor in the end; an
-   * answer never does.
-   */
-  function onStaleAnswer(jobLink: JobLink, job: string): void {
-    const error = new TransportError('stale', `job ${job}: the answer does not begin at the requested cursor (lost on the way, or a cache answered)`)
-    core.isFresh = true
-    // A link that can update in place requests the job again by itself.
-    if (jobLink.link.update && !jobLink.isFresh) return
-    if (jobLink === core.live && !jobLink.isFresh) {
-      // The fresh request, sent at once, tells a lost cursor from lost history.
-      endings.fail(jobLink, error)
-      core.dropRace()
-      core.restart(0, jobLink.transport.name)
-    } else if (answersOnce(jobLink) || !jobLink.isFresh) jobLink.link.end(error)
+/** Pauses the readers that cannot hold more. */
+function pauseFullReaders(core: Core, { jobs }: JobLink): void {
+  jobs.brought.fills = false
+  for (const reader of core.table.all()) {
+    if (reader.roomBytes() > 0 || reader.mode === 'paused') continue
+    reader.setMode('paused')
+    core.emit({ type: 'paused' })
   }
+}
 
-  return (jobLink, event) => {
-    switch (event.type) {
-      case 'proved':
-        return onProved(jobLink)
-      case 'frames':
-        return onFrames(jobLink, event.frames, event.bytesEach)
-      case 'suspect':
-        return reads.verify(jobLink, event.quietMs)
-      case 'ended':
-        // A refusal of replaced credentials is no failure.
-        return endings.ended(jobLink, event.error?.status === 401 && auth.isSuperseded(jobLink.credentials) ? undefined : event.error)
-      default:
-        return event satisfies never
-    }
+function onControl(core: Core, jobLink: JobLink, frame: Control): void {
+  core.schedule()
+  switch (frame.control) {
+    case 'hello':
+      return core.onMux(frame.mux ?? 1)
+    case 'subscribed':
+      core.auth.accept()
+      core.table.setKnown(frame.job)
+      if (!jobLink.jobs.subscribed(frame, jobLink.isFresh, answersOnce(jobLink))) onStaleAnswer(core, jobLink, frame.job)
+      return
+    case 'done':
+      return jobLink.jobs.done(frame)
+    case 'error':
+      handleError(core, jobLink, frame)
+  }
+}
+
+/**
+ * A link's answer began at another cursor than requested. A link that can update in place requests the job again, by a request that is
+ * fresh. A stream that was opened with a fresh request gets to the cursor in the end; an answer never does.
+ */
+function onStaleAnswer(core: Core, jobLink: JobLink, job: string): void {
+  core.isFresh = true
+  if (jobLink.isFresh ? answersOnce(jobLink) : !jobLink.link.update)
+    linkEnded(
+      core,
+      jobLink,
+      new TransportError('stale', `job ${job}: the answer does not begin at the requested cursor (lost on the way, or a cache answered)`)
+    )
+}
+
+/**
+ * Handles an `error` frame about one job, or about all. A refused token, and a server that is busy with all jobs, end the link as the
+ * status of a response does.
+ */
+function handleError(core: Core, jobLink: JobLink, error: ErrorControl): void {
+  const { table, unknownJobGraceMs } = core
+  const { jobs, verifies } = jobLink
+  const { job, status, message, retryAfterMs = 0 } = error
+  if (status === 401 || (!job && isTransient(status)))
+    return linkEnded(core, jobLink, new TransportError('status', message, { status, retryAfterMs, cause: saidBy(job ? `job ${job}` : 'all jobs', error) }))
+  for (const each of job ? [job] : jobs.jobs()) {
+    const cursor = jobs.remove(each)?.cursor
+    const decision = decide(status, !!cursor && cursor !== TAIL)
+    // It came beside a link that works.
+    if (verifies) continue
+    const readers = table.readers(each)
+    if (decision === 'wait') table.hold(each, retryAfterMs, Infinity)
+    // Another path reads the job already, so this server of several was not up to date.
+    else if (decision !== 'retry' || !(readers.some(({ position }) => position.epoch) || table.hold(each, 0, unknownJobGraceMs)))
+      for (const reader of readers) reader.fail(saidBy(`job ${each}`, error, decision === 'history-gone' ? decision : undefined))
   }
 }

@@ -3,95 +3,69 @@
 import { now } from '../async/clock.ts'
 import type { TransportError } from '../errors.ts'
 import { isOffline } from '../page.ts'
-import type { Transport } from '../types.ts'
-import type { Core } from './core.ts'
-import type { JobLink, ReadUse } from './job-link.ts'
+import { type Core, type JobLink, linkFor, open } from './core.ts'
 
 /** A suspect link has this long to bring what a single read has brought; otherwise it is dead. */
 const VERIFY_MS = 250
 /** After a failed single read slow readers are read for by links for this long. */
 const READ_RETRY_MS = 5000
 
-/** Makes single reads. */
-export interface Reads {
-  /** Starts the single reads that are due, and those for slow readers. */
-  readDue(): void
-  /** The live link has brought no event for `silentMs`: reads beside it what it may have missed. */
-  verify(jobLink: JobLink, silentMs: number): void
-  /** Whether this read runs beside a suspect link: then no refusal of it counts. */
-  isVerifying(jobLink: JobLink): boolean
-  /** A single read has ended; `error` is `undefined` where it did not fail. */
-  onEnded(jobLink: JobLink, use: ReadUse, error: TransportError | undefined): void
+/** From when on something may be read; `Infinity` without credentials. While the server has asked for a pause, the end of the pause. */
+export function readableAt({ auth, race: { phase } }: Core): number {
+  if (!auth.latest) return Infinity
+  return phase.kind === 'waiting' && phase.byServer ? phase.until : 0
 }
 
-/** `transport` makes the reads. Where it is `undefined` there are none, and links do everything. */
-export function createReads(core: Core, transport: Transport | undefined): Reads {
+/** What makes single reads now; `undefined`: nothing does. */
+const readOnceOf = ({ readRetryAt, readOnce }: Core): Core['readOnce'] => (now() < readRetryAt ? undefined : readOnce)
+
+/** Starts the single reads that are due, and those for slow readers. */
+export function readDue(core: Core): void {
+  const { table, auth } = core
+  const reads = [...core.links].filter(({ use }) => use === 'read')
+  const readOnce = readOnceOf(core)
+  const isReadable = now() >= readableAt(core)
+  for (const reader of table.all()) {
+    if (reader.mode !== 'paging' || reads.some((read) => read.reader === reader)) continue
+    // Only links ask for credentials.
+    if (!readOnce || !auth.latest) reader.setMode('link')
+    else if (isReadable) open(core, readOnce, 'read', { asked: [reader.job], reader })
+  }
+  if (!isReadable) return
+  // Jobs that a live link reads need no single read.
+  const wanted = linkFor(core, 'live') ? table.wanted() : []
+  const asked: string[] = []
+  for (const job of table.due(now())) {
+    table.setDue(job, Infinity)
+    if (!readOnce) table.release(job)
+    else if (!wanted.includes(job) && !reads.some((read) => !read.reader && read.asked?.includes(job))) asked.push(job)
+  }
+  if (readOnce && asked.length > 0) open(core, readOnce, 'read', { asked })
+}
+
+/** The live link has brought no event for `silentMs`: reads beside it what it may have missed. */
+export function verify(core: Core, jobLink: JobLink, silentMs: number): void {
+  const { use, transport } = jobLink
+  const asked = core.table.wanted()
+  const readOnce = readOnceOf(core)
+  if (use !== 'live' || transport.traits?.polls === 'short' || !readOnce || asked.length === 0 || [...core.links].some(({ verifies }) => verifies)) return
+  core.emit({ type: 'suspected', silentMs }, transport.name)
+  open(core, readOnce, 'read', { asked, verifies: jobLink })
+}
+
+/** A single read has ended; `error` is `undefined` where it did not fail. */
+export function readEnded(core: Core, { jobs, link, asked = [], reader, verifies }: JobLink, error: TransportError | undefined): void {
   const { table, links } = core
-  let verifying: JobLink | undefined
-  /** No single read is made before this time. */
-  let retryAt = 0
-  const usable = (): Transport | undefined => (now() < retryAt ? undefined : transport)
-
-  function readPages(): void {
-    for (const reader of table.all()) {
-      if (reader.mode !== 'paging' || [...links].some(({ use }) => use.kind === 'read' && use.reader === reader)) continue
-      const by = usable()
-      if (by) core.open(by, { kind: 'read', jobs: [reader.job], reader })
-      else reader.setMode('link')
-    }
+  const hasFailed = error && link.provedAt === undefined
+  if (hasFailed) core.readRetryAt = Math.max(core.readRetryAt, now() + Math.max(reader ? READ_RETRY_MS : 0, error.retryAfterMs ?? 0))
+  if (reader) {
+    // The read got to the end of what the server knows, or failed: links go on in either case.
+    if (reader.mode === 'paging') reader.setMode('link')
+    return
   }
-
-  function read(by: Transport, jobs: readonly string[], verifies?: JobLink): JobLink {
-    for (const job of jobs) table.setReading(job, true)
-    return core.open(by, { kind: 'read', jobs, verifies })
-  }
-
-  return {
-    readDue() {
-      // A slow reader may have come from another connection. Only links ask for credentials, so it is read for by links.
-      if (!core.auth.latest) for (const reader of table.all()) if (reader.mode === 'paging') reader.setMode('link')
-      if (now() < core.readableAt()) return
-      readPages()
-      const due = table.due(now())
-      const wanted = table.wanted()
-      for (const job of due) table.setDue(job, Infinity)
-      const by = usable()
-      if (!by) for (const job of due) table.release(job)
-      else {
-        // Jobs that a live link reads need no single read.
-        const jobs = core.live ? due.filter((job) => !wanted.includes(job)) : due
-        if (jobs.length > 0) read(by, jobs)
-      }
-    },
-
-    verify(jobLink, silentMs) {
-      const wanted = table.wanted()
-      const by = usable()
-      if (jobLink !== core.live || jobLink.transport.traits?.polls === 'short' || !by || verifying || wanted.length === 0) return
-      core.emit({ type: 'suspected', silentMs }, jobLink.transport.name)
-      verifying = read(by, wanted, jobLink)
-    },
-
-    isVerifying: (jobLink) => jobLink === verifying,
-
-    onEnded({ jobs, link }, { jobs: asked, reader, verifies }, error) {
-      const hasFailed = error !== undefined && link.provedAt === undefined
-      if (hasFailed) retryAt = Math.max(retryAt, now() + Math.max(reader ? READ_RETRY_MS : 0, error.retryAfterMs ?? 0))
-      if (reader) {
-        // The read got to the end of what the server knows, or failed: links go on in either case.
-        if (reader.mode === 'paging') reader.setMode('link')
-        return
-      }
-      for (const job of asked) {
-        table.setReading(job, false)
-        // A job that is still held was not answered: this path has failed, so links read it again.
-        table.release(job)
-      }
-      if (!verifies) return
-      verifying = undefined
-      if (!links.has(verifies)) return // it has ended meanwhile
-      const isSilent = verifies.link.lastEventAt < link.startedAt
-      if (isSilent && (jobs.newEvents > 0 || (link.provedAt === undefined && isOffline()))) verifies.link.requireEventWithin(VERIFY_MS)
-    }
-  }
+  // A job that is still held was not answered: this path has failed, so links read it again.
+  for (const job of asked) table.release(job)
+  if (!verifies || !links.has(verifies)) return // it has ended meanwhile
+  const isSilent = verifies.link.lastEventAt < link.startedAt
+  if (isSilent && (jobs.brought.events > 0 || (link.provedAt === undefined && isOffline()))) verifies.link.requireEventWithin(VERIFY_MS)
 }

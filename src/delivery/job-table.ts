@@ -24,22 +24,18 @@ interface Job {
   active: readonly Reader[] | undefined
   /** When a single read of it is due, in ms since 1970; `Infinity`: none is. */
   dueAt: number
-  /** True while a single read of it runs. */
-  isReading: boolean
   /** Set from the first refusal until the server reads the job. */
   hold: Hold | undefined
   /** True while links leave the job out. */
   isHeld: boolean
-  /** True once the server has told a position in this job's log, by `subscribed` or by a snapshot: links alone read it then. */
-  isKnown: boolean
-  /** The cursor that each transport last requested it from: a cache may answer a repeated request. */
-  readonly asked: Map<string, string | undefined>
+  /** The cursor that each transport last requested it from, as text: a cache may answer a repeated request. */
+  readonly asked: Map<string, string>
 }
 
 /** The jobs of one connection. Times are in ms since 1970. */
 export interface JobTable {
-  /** Adds a reader. `dueAt`: when a single read of its job is due, where the job is new and the reader has no position in its log yet. */
-  add(reader: Reader, dueAt: number): void
+  /** Adds a reader. */
+  add(reader: Reader): void
   /** Removes a reader, and its job with the last one. */
   remove(reader: Reader): void
   /** How many jobs there are. */
@@ -64,10 +60,8 @@ export interface JobTable {
   nextDueAt(): number
   /** Makes a single read of the job due at that time; `Infinity`: none. */
   setDue(job: string, at: number): void
-  /** Makes a single read due at once of every job whose position the server has not told yet: a race begins. */
+  /** Makes a single read due at once of every job of which no reader has a position yet. */
   setUnknownDue(): void
-  /** A single read of the job has begun, or ended. */
-  setReading(job: string, isReading: boolean): void
   /** The server has told a position in the job's log: it is no longer held. */
   setKnown(job: string): void
   /**
@@ -77,8 +71,6 @@ export interface JobTable {
   hold(job: string, atLeastMs: number, graceMs: number): boolean
   /** Gives a held job back to the links, unless a single read of it is due. */
   release(job: string): void
-  /** Whether any job is held. */
-  isHeld(): boolean
   /** Records the cursor that a transport requests a job from. Returns true where its last request had the same one. */
   isRepeat(job: string, transport: string, cursor: string | undefined): boolean
 }
@@ -98,32 +90,15 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
     return entry.active
   }
 
-  const isReadable = ([job, { isReading }]: [string, Job]): boolean => !isReading && active(job).length > 0
-
-  function unhold(entry: Job | undefined): void {
-    if (!entry) return
-    entry.isHeld = false
-    entry.dueAt = Infinity
-  }
+  /** When a single read of a job that somebody reads is due. */
+  const dueOf = ([job, { dueAt }]: [string, Job]): number => (active(job).length > 0 ? dueAt : Infinity)
 
   return {
-    add(reader, dueAt) {
-      const entry = jobs.get(reader.job)
-      const isKnown = reader.position.epoch !== undefined
-      if (entry) {
-        entry.readers.add(reader)
-        entry.active = undefined
-      } else
-        jobs.set(reader.job, {
-          readers: new Set([reader]),
-          active: undefined,
-          dueAt: isKnown ? Infinity : dueAt,
-          isReading: false,
-          hold: undefined,
-          isHeld: false,
-          isKnown,
-          asked: new Map()
-        })
+    add(reader) {
+      const entry: Job = jobs.get(reader.job) ?? { readers: new Set(), active: undefined, dueAt: Infinity, hold: undefined, isHeld: false, asked: new Map() }
+      entry.readers.add(reader)
+      entry.active = undefined
+      jobs.set(reader.job, entry)
     },
     remove(reader) {
       const entry = jobs.get(reader.job)
@@ -142,57 +117,49 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
       for (const entry of jobs.values()) entry.active = undefined
     },
     wanted: () => [...jobs.keys()].slice(0, capacity() ?? 1).filter((job) => !jobs.get(job)?.isHeld && active(job).length > 0),
-    surplus: () => (jobs.size > (capacity() ?? Infinity) ? [...jobs.keys()].slice(capacity()).flatMap(readers) : []),
-    due: (at) => [...jobs].filter((each) => each[1].dueAt <= at && isReadable(each)).map(([job]) => job),
-    nextDueAt: () => [...jobs].filter(isReadable).reduce((at, [, { dueAt }]) => Math.min(at, dueAt), Infinity),
+    surplus: () => [...jobs.keys()].slice(capacity() ?? Infinity).flatMap(readers),
+    due: (at) => [...jobs].filter((each) => dueOf(each) <= at).map(([job]) => job),
+    nextDueAt: () => Math.min(...[...jobs].map(dueOf)),
     setDue(job, at) {
       const entry = jobs.get(job)
       if (entry) entry.dueAt = at
     },
     setUnknownDue() {
-      for (const entry of jobs.values()) if (!entry.isKnown && !entry.isHeld) entry.dueAt = 0
-    },
-    setReading(job, isReading) {
-      const entry = jobs.get(job)
-      if (!entry) return
-      entry.isReading = isReading
-      if (isReading) entry.dueAt = Infinity
+      for (const entry of jobs.values()) if (!entry.isHeld && ![...entry.readers].some(({ position }) => position.epoch)) entry.dueAt = 0
     },
     setKnown(job) {
       const entry = jobs.get(job)
       if (!entry) return
-      entry.isKnown = true
       entry.hold = undefined
-      unhold(entry)
+      entry.isHeld = false
+      entry.dueAt = Infinity
     },
     hold(job, atLeastMs, graceMs) {
       const entry = jobs.get(job)
-      const at = now()
-      const { sinceMs, pauseMs, isLast } = entry?.hold ?? { sinceMs: at, pauseMs: FIRST_PAUSE_MS, isLast: false }
       // The clock alone does not decide: the refusal may be from before the machine slept.
-      if (!entry || isLast) return false
+      if (!entry || entry.hold?.isLast) return false
+      const at = now()
+      const { sinceMs, pauseMs } = entry.hold ?? { sinceMs: at, pauseMs: FIRST_PAUSE_MS }
       // Several links may report the same refusal: the job is asked for again once.
-      if (entry.isHeld && entry.dueAt > at && entry.dueAt < Infinity) {
+      if (entry.dueAt > at && entry.dueAt < Infinity) {
         entry.dueAt = Math.max(entry.dueAt, at + atLeastMs)
         return true
       }
-      const leftMs = sinceMs + graceMs - at
+      const lastAt = Math.max(at, sinceMs + graceMs)
       // Every client that follows it was told the same pause: chance spreads them over as long again.
-      const ms = Math.max(0, Math.min(leftMs, Math.max(pauseMs, atLeastMs * (1 + Math.random()))))
-      entry.dueAt = at + ms
+      entry.dueAt = Math.min(lastAt, at + Math.max(pauseMs, atLeastMs * (1 + Math.random())))
       entry.isHeld = true
-      entry.hold = { sinceMs, pauseMs: Math.min(MAX_PAUSE_MS, pauseMs * 2), isLast: at + ms >= sinceMs + graceMs }
+      entry.hold = { sinceMs, pauseMs: Math.min(MAX_PAUSE_MS, pauseMs * 2), isLast: entry.dueAt === lastAt }
       return true
     },
     release(job) {
       const entry = jobs.get(job)
-      if (entry?.dueAt === Infinity) unhold(entry)
+      if (entry?.dueAt === Infinity) entry.isHeld = false
     },
-    isHeld: () => [...jobs.values()].some((entry) => entry.isHeld),
     isRepeat(job, transport, cursor) {
       const asked = jobs.get(job)?.asked
-      const isSame = asked?.has(transport) === true && asked.get(transport) === cursor
-      asked?.set(transport, cursor)
+      const isSame = asked?.get(transport) === `${cursor}`
+      asked?.set(transport, `${cursor}`)
       return isSame
     }
   }

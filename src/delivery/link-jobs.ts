@@ -9,14 +9,14 @@ import type { Done, Subscribed, WireEvent } from '../protocol/frames.ts'
 import { progressOf } from '../protocol/progress.ts'
 import { TAIL } from '../protocol/rules.ts'
 import type { JobCursor, Position, Reader } from '../types.ts'
+import { furthestBack, serves } from './served.ts'
 import { sizeOf } from './size.ts'
 
 /** One job on this link. */
 interface LinkJob {
-  /** The number of the last request for it, the position it was requested from, and the reader it was made for. */
+  /** The number of the last request for it, and the position it was requested from: that of the reader that it was made for. */
   readonly ref: number
   readonly from: Position
-  readonly reader: Reader
   /** The request was part of the link's URL: its answer has no `ref` (PROTOCOL.md §5). */
   readonly byOpening: boolean
   /** The request is not answered by `subscribed` yet. Until then the job's frames belong to the reading before. */
@@ -27,14 +27,11 @@ interface LinkJob {
 
 /** The jobs of one link. */
 export interface LinkJobs {
-  /** How many events this link was the first to bring to a reader. */
-  readonly newEvents: number
-  /** Roughly how many bytes those events are. */
-  readonly newBytes: number
-  /** The readers that took an event and have no room for another. The connection pauses them and empties the set. */
-  readonly full: Set<Reader>
-  /** Readers without a position join the link where they want to start exactly where it is. */
-  join(): void
+  /**
+   * How many events this link was the first to bring to a reader, and roughly how many bytes those are. `fills`: a reader took one and has
+   * no room for another. The connection then pauses such readers, and says so.
+   */
+  readonly brought: { events: number; bytes: number; fills: boolean }
   /**
    * Forgets the link's position in jobs whose readers have all received far more, from single reads: these jobs are requested again from
    * the readers' positions.
@@ -72,58 +69,30 @@ export interface LinkJobs {
 /** A link whose readers are this many events further on requests again instead of bringing these events. */
 const FAR_BEHIND = 1000
 
-/** The reader to request a job for: one without a position, otherwise the one furthest back in its epoch. */
-function furthestBack(readers: readonly Reader[]): Reader | undefined {
-  const epochs = [...new Set(readers.map(({ position }) => position.epoch))]
-  // A link requested for a reader in one epoch does not serve readers in another, and epochs have no order. A fixed choice might be wrong
-  // for ever, and a choice by the number of readers for very long; so it is random.
-  const chosen = epochs.includes(undefined) ? undefined : epochs[Math.floor(Math.random() * epochs.length)]
-  return readers.filter(({ position }) => position.epoch === chosen).sort((a, b) => a.position.seq - b.position.seq)[0]
-}
-
-/** Whether the link is at the reader's position, or will reach it. */
-const hasPassed = ({ position: { epoch, seq } }: Reader, at: LogPosition | undefined): boolean => at !== undefined && epoch === at.epoch && seq >= at.seq
-
 /** `active`: the readers of a job that take events from this link now. */
 export function createLinkJobs(active: (job: string) => readonly Reader[]): LinkJobs {
   const entries = new Map<string, LinkJob>()
-  const full = new Set<Reader>()
+  const brought = { events: 0, bytes: 0, fills: false }
   let refs = 0
-  let newEvents = 0
-  let newBytes = 0
 
   /** The reader that this job has to be requested for; `undefined` where the link serves them all, or a request is pending. */
   function missing(job: string): Reader | undefined {
     const entry = entries.get(job)
     if (entry?.isRequested) return undefined
-    return furthestBack(active(job).filter((reader) => !hasPassed(reader, entry?.at)))
+    return furthestBack(active(job).filter((reader) => !serves(entry?.at, reader)))
   }
 
   const gone = (wanted: readonly string[]): string[] => [...entries.keys()].filter((job) => !wanted.includes(job))
 
-  function join(): void {
-    for (const [job, { at }] of entries)
-      for (const reader of active(job)) {
-        const { epoch, cursor } = reader.position
-        if (at && !epoch && cursor === at.cursor) reader.position = { ...at, left: [] }
-      }
-  }
-
   return {
-    get newEvents() {
-      return newEvents
-    },
-    get newBytes() {
-      return newBytes
-    },
-    full,
-    join,
+    brought,
 
     skipReceived() {
       for (const [job, entry] of entries) {
         const { at, isRequested } = entry
-        const isFarBehind = ({ position: { epoch, seq } }: Reader): boolean => epoch === at?.epoch && seq > (at?.seq ?? 0) + FAR_BEHIND
-        if (!isRequested && active(job).length > 0 && active(job).every(isFarBehind)) entry.at = undefined
+        const readers = active(job)
+        const isFarBehind = at && !isRequested && readers.every(({ position: { epoch, seq } }) => epoch === at.epoch && seq > at.seq + FAR_BEHIND)
+        if (isFarBehind && readers.length > 0) entry.at = undefined
       }
     },
 
@@ -134,17 +103,12 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
       for (const job of gone(wanted)) entries.delete(job)
       for (const job of wanted) {
         const reader = missing(job)
-        if (reader) entries.set(job, { ref: ++refs, from: reader.position, reader, byOpening, isRequested: true, at: entries.get(job)?.at })
+        if (reader) entries.set(job, { ref: ++refs, from: reader.position, byOpening, isRequested: true, at: entries.get(job)?.at })
       }
-      return [...entries].map(
-        ([
-          job,
-          {
-            ref,
-            from: { epoch, seq, cursor }
-          }
-        ]) => ({ job, ref, ...(epoch && { epoch, seq }), ...(cursor && { after: cursor }) })
-      )
+      return [...entries].map(([job, { ref, from }]) => {
+        const { epoch, seq, cursor } = from
+        return { job, ref, ...(epoch && { epoch, seq }), ...(cursor && { after: cursor }) }
+      })
     },
 
     coversAll: (wanted) => wanted.every((job) => entries.get(job)?.isRequested === false && !missing(job)),
@@ -165,21 +129,22 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
       for (const reader of active(job)) {
         const { position } = reader
         if (position.epoch !== at.epoch || position.seq !== before) continue
-        newEvents += 1
-        newBytes += size
+        brought.events += 1
+        brought.bytes += size
         reader.position = { epoch: at.epoch, seq, cursor: id, left: position.left }
         // Each reader gets data of its own, which it may change.
         reader.event(isFirst ? event : { ...event, data: structuredClone(event.data) }, size)
         isFirst = false
-        if (reader.roomBytes() <= 0) full.add(reader)
+        if (reader.roomBytes() <= 0) brought.fills = true
       }
     },
 
     subscribed({ job, ref, epoch, seq, cursor, status }, isFresh, isPolled) {
       const entry = entries.get(job)
       if (!entry) return true
-      join() // first: a reader whose position the link has just reached would otherwise be moved to where the link goes now
-      const { at, from, reader: requester } = entry
+      const { at, from } = entry
+      // First: a reader that wants to start where the link has just arrived would otherwise be moved to where the link goes now.
+      for (const reader of active(job)) serves(at, reader)
       const isAnswer = entry.isRequested && (ref === entry.ref || (ref === undefined && entry.byOpening && !at))
       // Without a `ref` the server tells anew where it reads: the log was trimmed or replaced, or this is another answer to a poll.
       const origin = isAnswer ? from : ref === undefined ? at : undefined
@@ -202,7 +167,7 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
           reader.position = accepted.position
           if (accepted.gap) reader.gap(accepted.gap, before)
           reader.subscribed(status)
-        } else if (isAnswer && reader === requester && before === from) {
+        } else if (isAnswer && before === from) {
           // A repeated request would get the same answer, for ever.
           throw new TransportError('protocol', `job ${job}: subscribed in epoch ${epoch}, which ${from.epoch} has replaced`)
         }

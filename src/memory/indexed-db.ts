@@ -37,21 +37,21 @@ function open(): Memory & JobStorage {
     })
   }
 
+  // One transaction: of two pages that change a value at once the second one waits for the first (Indexed DB §2.7.1).
+  const update: JobStorage['update'] = async (key, change) =>
+    use('readwrite', async (entries) => {
+      const value = change(await promisifyRequest(entries.get(key)))
+      if (value === undefined) entries.delete(key)
+      else entries.put(value, key)
+      await promisifyRequest(entries.transaction)
+      return value
+    })
+
   return {
     read: async (key) => use('readonly', (entries) => promisifyRequest(entries.get(key))),
-    write: async (key, value) =>
-      use('readwrite', (entries) => {
-        entries.put(value, key)
-        return promisifyRequest(entries.transaction)
-      }),
-    // One transaction: of two pages that change a value at once the second one waits for the first (Indexed DB §2.7.1).
-    update: async (key, change) =>
-      use('readwrite', async (entries) => {
-        const value = change(await promisifyRequest(entries.get(key)))
-        if (value === undefined) entries.delete(key)
-        else entries.put(value, key)
-        await promisifyRequest(entries.transaction)
-        return value
-      })
+    async write(key, value) {
+      await update(key, () => value)
+    },
+    update
   }
 }

@@ -39,19 +39,18 @@ const isRecord = (value: unknown): boolean => {
 
 /** What is remembered. `undefined` where there is nothing, or nothing valid; after a failure, 50 ms without an answer, or an abort. */
 export async function recallWinner(memory: Memory, key: string, signal: AbortSignal): Promise<Winner | undefined> {
-  let value: unknown
+  let winner: Winner | undefined
   const read = async (): Promise<void> => {
-    value = await memory.read(key)
+    const value = await memory.read(key)
+    if (isWinner(value)) winner = value
   }
-  const reading = read().catch(() => {}) // the memory is a hint: its failure is not an error
-  try {
-    // `indexedDB.open` may never answer (WebKit bug 226547).
-    await delay(MAX_WAIT_MS, signal, reading)
-    if (isWinner(value)) return value
-  } catch {
-    // an abort, or a value that cannot be read
-  }
-  return undefined
+  // The memory is a hint: its failure is not an error. `indexedDB.open` may never answer (WebKit bug 226547).
+  await delay(
+    MAX_WAIT_MS,
+    signal,
+    read().catch(() => {})
+  ).catch(() => {})
+  return winner
 }
 
 /** Stores the winner. Never rejects. */

@@ -12,6 +12,9 @@ export type LogPosition = { readonly epoch: string; readonly seq: number; readon
 /** The position of a reader that starts after a cursor; `undefined`: at the oldest event retained. */
 export const startingAt = (after: string | undefined): Position => ({ epoch: undefined, seq: 0, cursor: after, left: [] })
 
+/** The position that a snapshot tells. */
+export const positionOf = ({ epoch, seq, cursor }: LogPosition): Position => ({ epoch, seq, cursor, left: [] })
+
 /** The position that a reading was requested from. */
 export type Origin = Pick<Position, 'epoch' | 'seq' | 'cursor'>
 

@@ -6,9 +6,13 @@
  * later, and take over once they deliver. The race ends when nobody has delivered, or with the live link.
  */
 
-import type { FailureReason, RetryOptions, WaitReason } from '../types.ts'
+import type { WaitReason } from '../types.ts'
 import { backoffMs } from './backoff.ts'
-import { betterThan, type Ranked, ranking, recordShortLife, recordUsefulLife, USEFUL_LIFE_MS } from './ranking.ts'
+import type { Failure, Loss, Phase, Race, RacePolicy, Step } from './race-state.ts'
+import { betterThan, ranking, recordShortLife, recordUsefulLife, USEFUL_LIFE_MS } from './ranking.ts'
+
+export type * from './race-state.ts'
+export { raceOf } from './race-state.ts'
 
 /** The first pause before transports better than the live one are tried again; doubled each time. */
 const FIRST_UPGRADE_MS = 5000
@@ -17,123 +21,31 @@ const MAX_UPGRADE_MS = 45_000
 /** How long after something was live a 4xx of every path counts as a deploy: routers answer 404 while their targets are replaced. */
 const DEPLOY_MS = 180_000
 
-/** How one candidate failed. */
-export interface Failure {
-  /** Its name. */
-  readonly transport: string
-  /** The kind of failure. */
-  readonly reason: FailureReason
-  /** The HTTP status of the answer. */
-  readonly status?: number | undefined
-  /** What was tried and what came. */
-  readonly message: string
-  /** True: browsers hide its status, so it has no vote on whether every path gives the same 4xx. */
-  readonly hidesStatus?: boolean
-}
-
-/** The phase of a race. */
-export type Phase =
-  /** A race may begin at once. */
-  | { readonly kind: 'ready' }
-  /** No attempt before `until`. `byServer`: the server asked for the pause; any other pause may end early, when the network changes. */
-  | { readonly kind: 'waiting'; readonly until: number; readonly ms: number; readonly reason: WaitReason; readonly byServer: boolean }
-  /** Candidates are being tried. */
-  | { readonly kind: 'racing' }
-  /** The transport delivers. Better ones are tried at `upgradeAt`; `tries` counts how often that has happened. */
-  | { readonly kind: 'live'; readonly transport: string; readonly upgradeAt: number; readonly tries: number }
-  /** The client gives up: the attempts are used up, or every path gave the same 4xx, which is `status`. */
-  | { readonly kind: 'stopped'; readonly status: number | undefined; readonly failures: readonly Failure[] }
-
-/** The state of a race. */
-export interface Race extends Ranked {
-  /** What the race is doing. */
-  readonly phase: Phase
-  /** The transport that worked last, in this page or in memory; it starts first. */
-  readonly favourite: string | undefined
-  /** How many races in a row delivered nothing. */
-  readonly failures: number
-  /** The candidates that have not started yet. */
-  readonly queue: readonly string[]
-  /** When the first of them starts. */
-  readonly nextAt: number
-  /** The candidates that have started, and are neither live nor failed. */
-  readonly probing: readonly string[]
-  /** The failures since the race began. */
-  readonly failed: readonly Failure[]
-  /** When something was live last; `undefined`: never. */
-  readonly liveAt: number | undefined
-  /** No better transport is tried before this time: one of them was asked to stay away (`Retry-After`). */
-  readonly quietUntil: number
-}
-
-/** How a live link ended. */
-export interface Loss {
-  /** From its first frame to its last sign of life. */
-  readonly livedMs: number
-  /** How many events it was the first to bring. */
-  readonly events: number
-  /** The server closed it as planned: come back within a random time up to this. */
-  readonly byeMs: number | undefined
-}
-
-/** The options that a race depends on, and the source of chance. */
-export interface RacePolicy {
-  staggerMs: number
-  retry: Required<RetryOptions>
-  random: () => number
-}
-
-/** What to do now. */
-export type Step =
-  /** Get credentials, then `begin`. */
-  | { do: 'prepare' }
-  /** Open this transport, then report `opened`. */
-  | { do: 'open'; transport: string }
-  /** Ask again at this time. */
-  | { do: 'wait'; until: number }
-  /** Tell the readers that the client gives up. */
-  | { do: 'stop'; status: number | undefined; failures: readonly Failure[] }
-
-/** A race that has not begun. `order`: the available transports, in order of preference. */
-export const raceOf = (order: readonly string[]): Race => ({
-  order,
-  records: {},
-  phase: { kind: 'ready' },
-  favourite: undefined,
-  failures: 0,
-  queue: [],
-  nextAt: 0,
-  probing: [],
-  failed: [],
-  liveAt: undefined,
-  quietUntil: 0
-})
-
 /** Decides what to do now. */
 export function plan(race: Race, now: number): Step {
-  const { phase, queue, nextAt } = race
+  const { phase, queue } = race
+  if (phase.kind === 'stopped') return { do: 'stop', status: phase.status, failures: race.failed }
+  const [transport] = queue
+  const until = transport === undefined ? readyAt(race, phase, now) : race.nextAt
+  if (now < until) return { do: 'wait', until }
+  return transport === undefined ? { do: 'prepare' } : { do: 'open', transport }
+}
+
+/** When a race may begin, where none of its candidates is left to start. */
+function readyAt(race: Race, phase: Exclude<Phase, { kind: 'stopped' }>, now: number): number {
   switch (phase.kind) {
     case 'ready':
-      return { do: 'prepare' }
+      return 0
     case 'waiting':
-      return now < phase.until ? { do: 'wait', until: phase.until } : { do: 'prepare' }
+      return phase.until
     case 'racing':
-      return planQueue(queue, nextAt, now)
-    case 'live': {
-      if (queue.length > 0) return planQueue(queue, nextAt, now)
-      if (upgrades(race, now).length === 0) return { do: 'wait', until: Infinity }
-      const until = Math.max(phase.upgradeAt, race.quietUntil)
-      return now < until ? { do: 'wait', until } : { do: 'prepare' }
-    }
-    case 'stopped':
-      return { ...phase, do: 'stop' }
+      return Infinity
+    case 'live':
+      return upgrades(race, now).length > 0 ? Math.max(phase.upgradeAt, race.quietUntil) : Infinity
     default:
       return phase satisfies never
   }
 }
-
-const planQueue = ([transport]: readonly string[], nextAt: number, now: number): Step =>
-  transport === undefined || now < nextAt ? { do: 'wait', until: transport === undefined ? Infinity : nextAt } : { do: 'open', transport }
 
 const liveOf = ({ phase }: Race): string | undefined => (phase.kind === 'live' ? phase.transport : undefined)
 
@@ -143,19 +55,16 @@ const upgrades = (race: Race, now: number): string[] => betterThan(race, liveOf(
 /** Whether a transport ranks above the live one; true where nothing is live. */
 export const isBetter = (race: Race, transport: string, now: number): boolean => betterThan(race, liveOf(race), now).includes(transport)
 
-/** How long to wait before better transports are tried again. The second half of it is random, so that clients do not come all at once. */
-const upgradeMs = (tries: number, random: () => number): number => Math.min(MAX_UPGRADE_MS, FIRST_UPGRADE_MS * 2 ** tries) * (0.5 + random() / 2)
+/** The transport is live. How long to wait before better ones are tried grows; the second half of it is random, so that clients do not come all at once. */
+function live(transport: string, tries: number, now: number, { random }: RacePolicy): Phase {
+  const ms = Math.min(MAX_UPGRADE_MS, FIRST_UPGRADE_MS * 2 ** tries)
+  return { kind: 'live', transport, tries, upgradeAt: now + ms * (0.5 + random() / 2) }
+}
 
 /** Credentials are there: a race begins. Beside a live link, only the transports better than it compete. */
-export function begin(race: Race, now: number, { random }: RacePolicy): Race {
+export function begin(race: Race, now: number, policy: RacePolicy): Race {
   const { phase } = race
-  if (phase.kind === 'live')
-    return {
-      ...race,
-      queue: upgrades(race, now),
-      nextAt: now,
-      phase: { ...phase, tries: phase.tries + 1, upgradeAt: now + upgradeMs(phase.tries + 1, random) }
-    }
+  if (phase.kind === 'live') return { ...race, queue: upgrades(race, now), nextAt: now, phase: live(phase.transport, phase.tries + 1, now, policy) }
   const isFavourite = (name: string): number => (name === race.favourite ? 1 : 0)
   return { ...race, queue: ranking(race, now).sort((a, b) => isFavourite(b) - isFavourite(a)), nextAt: now, probing: [], failed: [], phase: { kind: 'racing' } }
 }
@@ -189,7 +98,7 @@ export function nobodyDelivered(race: Race, now: number, policy: RacePolicy): Ra
   const isDeploy = race.liveAt !== undefined && now - race.liveAt < DEPLOY_MS
   const status = isDeploy ? undefined : unanimous(race.failed)
   const next = { ...race, failures }
-  if (status !== undefined || failures >= policy.retry.attempts) return { ...next, phase: { kind: 'stopped', status, failures: race.failed } }
+  if (status !== undefined || failures >= policy.retry.attempts) return { ...next, phase: { kind: 'stopped', status } }
   // Otherwise an outage of 4 s could be followed by a pause of 16 s.
   const outageMs = race.liveAt === undefined ? Infinity : now - race.liveAt
   const maxMs = Math.min(policy.retry.maxMs, Math.max(policy.retry.baseMs, outageMs))
@@ -197,9 +106,8 @@ export function nobodyDelivered(race: Race, now: number, policy: RacePolicy): Ra
 }
 
 /** The transport is live, in place of the one before. Of the candidates, only better ones go on. */
-export function goneLive(race: Race, transport: string, now: number, { random }: RacePolicy): Race {
-  const phase: Phase = { kind: 'live', transport, tries: 0, upgradeAt: now + upgradeMs(0, random) }
-  const next: Race = { ...race, phase, favourite: transport, liveAt: now }
+export function goneLive(race: Race, transport: string, now: number, policy: RacePolicy): Race {
+  const next: Race = { ...race, phase: live(transport, 0, now, policy), favourite: transport, liveAt: now }
   const better = (names: readonly string[]): string[] => names.filter((name) => isBetter(next, name, now))
   return { ...next, queue: better(race.queue), probing: better(race.probing) }
 }
@@ -217,12 +125,13 @@ export function lost(race: Race, { livedMs, events, byeMs }: Loss, now: number, 
     ...restarted(race),
     favourite: isShort ? undefined : transport,
     failures,
+    failed: [],
     liveAt: now,
     records: isUseful ? recordUsefulLife(race.records, transport) : isShort ? recordShortLife(race.records, transport, now) : race.records
   }
   const byePauseMs = random() * (byeMs ?? 0)
   if (isUseful) return byePauseMs > 0 ? wait(next, byePauseMs, 'bye', true, now) : next
-  if (failures > 0 && failures >= retry.attempts) return { ...next, phase: { kind: 'stopped', status: undefined, failures: [] } }
+  if (failures >= retry.attempts) return { ...next, phase: { kind: 'stopped', status: undefined } }
   return wait(next, Math.max(backoffMs(Math.max(0, failures - 1), retry, random), byePauseMs), 'unstable', byePauseMs > 0, now)
 }
 

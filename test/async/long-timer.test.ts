@@ -163,22 +163,29 @@ describe('within a time', () => {
   const late = (): Error => new Error('too late')
 
   test('is what comes in time; nothing is left of the limit', async () => {
-    await expect(withTimeout(Promise.resolve('there'), 1000, signal, late)).resolves.toBe('there')
-    await expect(withTimeout(Promise.reject(new Error('no')), 1000, signal, late)).rejects.toThrow('no')
+    await expect(withTimeout(async () => 'there', 1000, signal, late)).resolves.toBe('there')
+    await expect(withTimeout(() => Promise.reject(new Error('no')), 1000, signal, late)).rejects.toThrow('no')
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  test('is what is made of a lateness', async () => {
-    const outcome = expect(withTimeout(new Promise(() => {}), 1000, signal, late)).rejects.toThrow('too late')
+  test('is what is made of a lateness, which ends what was begun', async () => {
+    let begun = signal
+    const never = (its: AbortSignal): Promise<void> => {
+      begun = its
+      return new Promise(() => {})
+    }
+    const outcome = expect(withTimeout(never, 1000, signal, late)).rejects.toThrow('too late')
     await vi.advanceTimersByTimeAsync(999)
     expect(vi.getTimerCount()).toBe(1)
+    expect(begun.aborted).toBe(false)
     await vi.advanceTimersByTimeAsync(1)
     await outcome
+    expect(begun.reason).toMatchObject({ message: 'too late' })
   })
 
   test.each([2 ** 31, 30 * DAYS_MS, Infinity])('of %d ms nothing is late at once', async (ms) => {
     const there = Promise.withResolvers<string>()
-    const outcome = expect(withTimeout(there.promise, ms, signal, late)).resolves.toBe('there')
+    const outcome = expect(withTimeout(() => there.promise, ms, signal, late)).resolves.toBe('there')
     await vi.advanceTimersByTimeAsync(60_000)
     there.resolve('there')
     await outcome
@@ -186,9 +193,9 @@ describe('within a time', () => {
 
   test('is the reason of an abort that comes first, before or after it began', async () => {
     const controller = new AbortController()
-    const outcome = expect(withTimeout(new Promise(() => {}), 1000, controller.signal, late)).rejects.toThrow('enough')
+    const outcome = expect(withTimeout(() => new Promise(() => {}), 1000, controller.signal, late)).rejects.toThrow('enough')
     controller.abort(new Error('enough'))
     await outcome
-    await expect(withTimeout(Promise.resolve(), 1000, controller.signal, late)).rejects.toThrow('enough')
+    await expect(withTimeout(async () => {}, 1000, controller.signal, late)).rejects.toThrow('enough')
   })
 })

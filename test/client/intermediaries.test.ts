@@ -44,7 +44,7 @@ async function follow(between?: Between, options: ClientOptions = {}, refuses?: 
 
 const ANSWERS: readonly (readonly [status: number, headers: Record<string, string>, body: string])[] = [
   ...[400, 401, 402, 403, 404, 405, 406, 410, 413, 414, 418, 421, 423, 425, 428, 429, 431, 451, 500, 503, 511, 520].map(
-    (status) => [status, html, 'x'] as const
+    (status): [number, Record<string, string>, string] => [status, html, 'x']
   ),
   [200, html, '<form>'],
   [200, {}, ''],

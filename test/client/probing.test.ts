@@ -234,6 +234,15 @@ describe('where no transport delivers', () => {
     expect(spies.warn).toHaveBeenCalledTimes(1)
   })
 
+  test('one that fails beside another that delivers is worth no warning', async () => {
+    const world = createWorld({ scripts: { websocket: failing('refused') }, firstLook: false })
+    world.log.create('42')
+    run(world.client.subscribe('42'))
+    await elapse(1000)
+    expect(world.diagnosticsOf('live')).toHaveLength(1)
+    expect(spies.warn).not.toHaveBeenCalled()
+  })
+
   test('there is one warning, however many links the jobs need', async () => {
     const world = createWorld({ scripts: all(failing('network')), firstLook: false })
     let isFirst = true

@@ -16,7 +16,7 @@ afterEach(() => {
 
 const follow = (...readers: Recorder[]): JobTable => {
   const table = createJobTable(() => capacity)
-  for (const reader of readers) table.add(reader, Infinity)
+  for (const reader of readers) table.add(reader)
   return table
 }
 const withRoom = (count: number | undefined, table: JobTable): JobTable => {
@@ -74,7 +74,7 @@ describe('readers', () => {
     const [one, second] = [record('1'), record('1')]
     const table = follow(one)
     expect(table.active('1')).toEqual([one])
-    table.add(second, Infinity)
+    table.add(second)
     expect(table.active('1')).toEqual([one, second])
     table.remove(one)
     expect(table.active('1')).toEqual([second])
@@ -115,10 +115,9 @@ describe('capacity', () => {
 
 describe('what is due to be read once', () => {
   test('is what was said, once that time has come', () => {
-    const table = createJobTable(() => 1000)
-    table.add(record('1'), 0)
-    table.add(record('2'), now() + 100)
-    table.add(record('3'), Infinity)
+    const table = follow(record('1'), record('2'), record('3'))
+    table.setDue('1', 0)
+    table.setDue('2', now() + 100)
     expect(table.due(now())).toEqual(['1'])
     expect(table.nextDueAt()).toBe(0)
     table.setDue('1', Infinity)
@@ -127,43 +126,19 @@ describe('what is due to be read once', () => {
     expect(table.due(now() + 100)).toEqual(['2'])
   })
 
-  test('a reader who comes later changes nothing', () => {
-    const table = follow(record('1'))
-    table.add(record('1'), 0)
-    expect(table.nextDueAt()).toBe(Infinity)
-  })
-
-  test('is nothing that is being read, until that is over', () => {
-    const table = createJobTable(() => 1000)
-    table.add(record('1'), 0)
-    table.setReading('1', true)
-    table.setDue('1', 0)
-    expect(table.due(now())).toEqual([])
-    expect(table.nextDueAt()).toBe(Infinity)
-    table.setReading('1', false)
-    expect(table.due(now())).toEqual(['1'])
-  })
-
-  test('to be read takes it off what is due', () => {
-    const table = createJobTable(() => 1000)
-    table.add(record('1'), 0)
-    table.setReading('1', true)
-    table.setReading('1', false)
-    expect(table.due(now())).toEqual([])
-  })
-
   test('is nothing that no link is to read', () => {
     const one = record('1')
-    const table = createJobTable(() => 1000)
-    table.add(one, 0)
+    const table = follow(one)
+    table.setDue('1', 0)
     setMode(table, 'paused', one)
     expect(table.due(now())).toEqual([])
     expect(table.nextDueAt()).toBe(Infinity)
   })
 
   test('as a race begins is all that the server has not told of, but for what is held', () => {
-    const table = follow(record('1'), record('2'), record('3'))
-    table.setKnown('1')
+    const known = record('1')
+    known.position = { epoch: 'a', seq: 1, cursor: 'a-1', left: [] }
+    const table = follow(known, record('2'), record('3'))
     table.hold('2', 5000, Infinity)
     table.setUnknownDue()
     expect(table.due(now())).toEqual(['3'])
@@ -172,7 +147,6 @@ describe('what is due to be read once', () => {
   test('of jobs that nobody follows there is nothing', () => {
     const table = follow()
     table.setDue('1', 0)
-    table.setReading('1', true)
     table.setKnown('1')
     table.release('1')
     expect(table.due(now())).toEqual([])
@@ -187,7 +161,7 @@ describe('a held job', () => {
   function readWhenDue(table: JobTable, job = '1'): void {
     vi.advanceTimersByTime(dueInMs(table))
     expect(table.due(now())).toEqual([job])
-    table.setReading(job, true)
+    table.setDue(job, Infinity)
   }
   const hold = (table: JobTable, atLeastMs = 0, graceMs = Infinity): boolean => table.hold('1', atLeastMs, graceMs)
 
@@ -195,10 +169,8 @@ describe('a held job', () => {
     const table = follow(record('1'))
     hold(table)
     expect(table.wanted()).toEqual([])
-    expect(table.isHeld()).toBe(true)
     table.setKnown('1')
     expect(table.wanted()).toEqual(['1'])
-    expect(table.isHeld()).toBe(false)
     expect(table.nextDueAt()).toBe(Infinity)
   })
 
@@ -208,7 +180,6 @@ describe('a held job', () => {
       hold(table)
       const ms = dueInMs(table)
       readWhenDue(table)
-      table.setReading('1', false)
       return ms
     })
     expect(pauses).toEqual([250, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000])
@@ -242,7 +213,6 @@ describe('a held job', () => {
       expect(hold(table, 0, 600)).toBe(true)
       expect(dueInMs(table)).toBe(ms)
       readWhenDue(table)
-      table.setReading('1', false)
     }
     expect(hold(table, 0, 600)).toBe(false)
   })
@@ -252,7 +222,6 @@ describe('a held job', () => {
     hold(table, 0, 600)
     vi.advanceTimersByTime(250)
     readWhenDue(table)
-    table.setReading('1', false)
     vi.advanceTimersByTime(5000)
     expect(hold(table, 0, 600)).toBe(true)
     expect(dueInMs(table)).toBe(0)
@@ -264,7 +233,6 @@ describe('a held job', () => {
     const table = follow(record('1'))
     hold(table)
     readWhenDue(table)
-    table.setReading('1', false)
     hold(table)
     table.setKnown('1')
     expect(hold(table, 0, 250)).toBe(true)
@@ -275,10 +243,10 @@ describe('a held job', () => {
     const table = follow(record('1'))
     hold(table)
     table.release('1')
-    expect(table.isHeld()).toBe(true)
+    expect(table.wanted()).toEqual([])
     readWhenDue(table)
     table.release('1')
-    expect(table.isHeld()).toBe(false)
+    expect(table.wanted()).toEqual(['1'])
   })
 
   test('goes on with its pauses and its grace where the links are told the same: a path that fails each time must not begin them anew', () => {
@@ -287,7 +255,6 @@ describe('a held job', () => {
       expect(hold(table, 0, 600)).toBe(true)
       expect(dueInMs(table)).toBe(ms)
       readWhenDue(table)
-      table.setReading('1', false)
       table.release('1')
     }
     expect(hold(table, 0, 600)).toBe(false)
@@ -304,7 +271,6 @@ describe('a held job', () => {
     hold(table, 300)
     expect(dueInMs(table)).toBe(400)
     readWhenDue(table)
-    table.setReading('1', false)
     hold(table)
     expect(dueInMs(table)).toBe(500)
   })
@@ -313,7 +279,6 @@ describe('a held job', () => {
     const table = follow(record('1'))
     expect([1, 2, 3, 4, 5, 6].map(() => hold(table, 0, 600))).toEqual(Array.from({ length: 6 }, () => true))
     readWhenDue(table)
-    table.setReading('1', false)
     expect(hold(table, 0, 600)).toBe(true)
   })
 
@@ -322,7 +287,6 @@ describe('a held job', () => {
     const table = follow(one)
     hold(table)
     table.remove(one)
-    expect(table.isHeld()).toBe(false)
     expect(table.nextDueAt()).toBe(Infinity)
   })
 

@@ -11,7 +11,7 @@ const wants = (...readers: Recorder[]): Wants => readers
 /** The jobs of a link. Each call says which readers are active from then on. */
 interface Jobs {
   readonly newEvents: number
-  readonly full: Set<unknown>
+  readonly isFull: boolean
   join(active: Wants): void
   needsUpdate(active: Wants): boolean
   request(active: Wants): OpenRequest['jobs']
@@ -34,15 +34,16 @@ function create(): Jobs {
   }
   return {
     get newEvents() {
-      return linkJobs.newEvents
+      return linkJobs.brought.events
     },
-    full: linkJobs.full,
+    get isFull() {
+      return linkJobs.brought.fills
+    },
     jobs: linkJobs.jobs,
     remove: linkJobs.remove,
     event: (told, bytes) => linkJobs.event(told, bytes),
     join(readers) {
       active = readers
-      linkJobs.join()
     },
     needsUpdate: (readers) => linkJobs.needsUpdate(jobsOf(readers)),
     request: (readers) => linkJobs.requestJobs(jobsOf(readers)),
@@ -369,12 +370,12 @@ describe('a reader that has no room', () => {
     const jobs = begun(0, small, large)
     small.room = 1
     push(jobs, 1)
-    expect([...jobs.full]).toEqual([])
+    expect(jobs.isFull).toBe(false)
     small.room = 0
     push(jobs, 2)
-    expect([...jobs.full]).toEqual([small])
+    expect(jobs.isFull).toBe(true)
     push(jobs, 3)
-    expect([...jobs.full]).toEqual([small])
+    expect(jobs.isFull).toBe(true)
     expect(events(small)).toEqual(['a-1', 'a-2', 'a-3'])
   })
 
@@ -384,7 +385,7 @@ describe('a reader that has no room', () => {
     other.room = 0
     const jobs = begun(0, reader, other)
     push(jobs, 1)
-    expect([...jobs.full]).toEqual([])
+    expect(jobs.isFull).toBe(false)
   })
 })
 
@@ -498,8 +499,8 @@ describe('an answer from before the place that was asked for', () => {
   })
 })
 
-describe('join', () => {
-  test('takes in a reader that asks for the very place', () => {
+describe('readers that come and go', () => {
+  test('one that asks for the very place is taken in', () => {
     const [first, second] = [record('1'), record('1', 'a-2')]
     const jobs = begun(0, first)
     push(jobs, 1, 2)
@@ -509,7 +510,7 @@ describe('join', () => {
     expect(events(second)).toEqual(['a-3'])
   })
 
-  test('lets go of one that has left', () => {
+  test('one that has left gets nothing', () => {
     const [first, second] = [record('1'), record('1')]
     const jobs = begun(0, first, second)
     jobs.join(wants(second))
@@ -517,7 +518,7 @@ describe('join', () => {
     expect([events(first), events(second)]).toEqual([[], ['a-1']])
   })
 
-  test('lets go of the last one too, before anything else is asked for', () => {
+  test('nor does the last one, before anything else is asked for', () => {
     const one = record('1')
     const jobs = begun(0, one)
     jobs.join(wants())
@@ -525,7 +526,7 @@ describe('join', () => {
     expect(events(one)).toEqual([])
   })
 
-  test('takes one that was paused back where nothing has passed meanwhile; else it is asked for anew', () => {
+  test('one that was paused is taken back where nothing has passed meanwhile; else it is asked for anew', () => {
     const one = record('1')
     const jobs = begun(0, one)
     jobs.join(wants())

@@ -22,6 +22,7 @@ const layers = [
   ['backend', 'hints', 'reduce', 'known-jobs'],
   ['connection'],
   ['pool'],
+  ['job-reader', 'loop'],
   ['subscription'],
   ['jobs'],
   ['client'],

@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { type Decision, decide } from '../../src/policy/decide.ts'
 
-/** The table of PROTOCOL.md §7, for a job requested without a cursor, and with one. */
+/** The table of PROTOCOL.md §7 without 401, for a job requested without a cursor, and with one. */
 const table: readonly { status: number; without: Decision; withCursor?: Decision }[] = [
   { status: 400, without: 'bad-request' },
-  { status: 401, without: 'reauthorize' },
   { status: 403, without: 'forbidden' },
   { status: 404, without: 'retry', withCursor: 'history-gone' },
   { status: 408, without: 'wait' },

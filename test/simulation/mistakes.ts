@@ -56,9 +56,9 @@ export const mistakes: readonly Mistake[] = [
     name: 'the end of a body ends the job',
     foundBy: ['end', 'error'],
     file: 'connection/endings.ts',
-    find: 'const problem = problemOf(jobLink, error)',
+    find: 'const problem = { transport: name, reason, status, message }',
     replace:
-      "const problem = problemOf(jobLink, error)\n    if (reason === 'cut') for (const job of jobs.jobs()) for (const reader of table.active(job)) reader.fail(error)"
+      "const problem = { transport: name, reason, status, message }\n  if (reason === 'cut') for (const job of jobs.jobs()) for (const reader of core.table.active(job)) reader.fail(new Error(message))"
   },
   {
     name: 'a link takes over at its hello',
@@ -71,7 +71,7 @@ export const mistakes: readonly Mistake[] = [
     name: 'a replaced link stays open',
     foundBy: ['takeover', 'connections'],
     file: 'connection/live-link.ts',
-    find: 'if (replaced) core.drop(replaced)',
+    find: 'if (replaced) dropLink(core, replaced)',
     replace: ''
   },
   {
@@ -170,9 +170,9 @@ export const mistakes: readonly Mistake[] = [
   {
     name: 'a 204 of an intermediary ends the job',
     foundBy: ['end'],
-    file: 'subscription.ts',
-    find: 'if ((cursor === TAIL || cursor === snapshot.cursor) && learnFrom(snapshot, isLoop)) return',
-    replace: 'if (learnFrom(snapshot, isLoop)) return\n          if (isLoop) return endLoop()'
+    file: 'job-reader.ts',
+    find: 'if ((cursor === TAIL || cursor === snapshot.cursor) && taker.learn(snapshot)) return',
+    replace: 'if (taker.learn(snapshot)) return\n        return taker.fail(undefined)'
   },
   {
     name: 'an intermediary that drops the cursor causes a gap',

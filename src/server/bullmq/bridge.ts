@@ -71,7 +71,13 @@ export function bullmqBridge(options: BullmqBridgeOptions): BullmqBridge {
       term.abort()
       term.release()
       stop()
-      if (signal.aborted) await withTimeout(election.release(own.open()), RELEASE_MS, new AbortController().signal, () => new Error('late')).catch(() => {}) // the lease ends by itself
+      if (signal.aborted)
+        await withTimeout(
+          () => election.release(own.open()),
+          RELEASE_MS,
+          new AbortController().signal,
+          () => new Error('late')
+        ).catch(() => {}) // the lease ends by itself
     }
   }
 

@@ -98,7 +98,6 @@ export function createWire(kind: Kind, log: Log, active: () => readonly Reader[]
       return true
     },
     settle() {
-      linkJobs.join()
       if (kind !== 'stream' && linkJobs.needsUpdate(wanted())) tell(linkJobs.requestJobs(wanted()), false)
     }
   }
