@@ -7,10 +7,10 @@ import { MAX_TIMER_MS } from '../async/bounds.ts'
 import { messageOf, TransportError } from '../errors.ts'
 import type { Control, ErrorControl, Frame, Hello, JobSnapshot, ReadingJob, WireEvent } from './frames.ts'
 import { EVENT_ID, EVENT_TYPE, matches, STATUS } from './rules.ts'
-import type { Asked } from './urls.ts'
 
 /** Replaces credentials in a text that is quoted in an error. */
 export type Redact = (text: string) => string
+const asItIs: Redact = (text) => text
 type Fields = Record<string, unknown>
 /** What a field must be: in words for the error message, and as a test. */
 type Rule = readonly [expected: string, fits: (value: unknown) => boolean]
@@ -45,7 +45,6 @@ const snapshot = rulesOf(`id:text${position}`)
 const answer = rulesOf('jobs:list events:list more?:flag')
 const failedMember = rulesOf('job:text')
 const member = rulesOf(`job:text from:id done:flag${position}`)
-const named = rulesOf('control:text')
 const controls: ReadonlyMap<unknown, Rules> = new Map([
   ['hello', rulesOf('protocol:positive heartbeatMs:positive mux?:positive pollMs?:positive')],
   ['subscribed', rulesOf(`job:text ref?:count${position}`)],
@@ -96,28 +95,32 @@ function parseEvent(value: unknown): WireEvent {
   return { id, seq, job, type, time, data } as WireEvent
 }
 
-function parseControl(control: unknown, value: unknown): Control | undefined {
+function parseControl(control: string, value: unknown, redact: Redact): Control | undefined {
   const rules = controls.get(control)
-  return rules && ({ control, ...pick(value, rules) } as Control)
+  if (!rules) return undefined
+  const parsed = { control, ...pick(value, rules) } as Control
+  if (parsed.control === 'error') {
+    parsed.code = redact(parsed.code)
+    parsed.message = redact(parsed.message)
+  }
+  return parsed
 }
 
 /** Parses one frame. Returns `undefined` for a control that this version does not know. */
-export function parseFrame(value: unknown): Frame | undefined {
+export function parseFrame(value: unknown, redact: Redact = asItIs): Frame | undefined {
   const { control } = (value ?? {}) as Fields
-  if (control === undefined) return parseEvent(value)
-  pick(value, named)
-  return parseControl(control, value)
+  return typeof control === 'string' ? parseControl(control, value, redact) : parseEvent(value)
 }
 
 /** Parses the server's description of an error into an `error` control. */
-export const parseError = (value: object): ErrorControl => parseControl('error', value) as ErrorControl
+export const parseError = (value: object, redact: Redact = asItIs): ErrorControl => parseControl('error', value, redact) as ErrorControl
 
 /** Makes a parser of text. Its errors quote how the text begins. */
 const parser =
-  <T>(parse: (value: unknown) => T) =>
-  (source: string, redact: Redact = (text) => text): T => {
+  <T>(parse: (value: unknown, redact: Redact) => T) =>
+  (source: string, redact: Redact = asItIs): T => {
     try {
-      return parse(JSON.parse(source))
+      return parse(JSON.parse(source), redact)
     } catch (cause) {
       // The error gets no `cause`, and not the engine's own message about the JSON: both quote the text with its credentials.
       const message = cause instanceof SyntaxError ? 'expected JSON' : messageOf(cause)
@@ -126,43 +129,34 @@ const parser =
   }
 
 /** Parses one WebSocket message, one line of NDJSON, or the `data` of one server-sent event: a frame, or an array of frames. */
-export const parseText: (source: string, redact?: Redact) => Frame[] = parser((value) => {
+export const parseText: (source: string, redact?: Redact) => Frame[] = parser((value, redact) => {
   const frames: Frame[] = []
   for (const each of Array.isArray(value) ? value : [value]) {
-    const frame = parseFrame(each)
+    const frame = parseFrame(each, redact)
     if (frame) frames.push(frame)
   }
   return frames
 })
 
-/** A JSON reading as frames, in the order of a stream: `hello`, each job's `subscribed`, the events, then each job's `done` or `error`. */
-export interface Answer {
-  hello: Hello
-  frames: Frame[]
-  /** True: the server has more events; the next request should follow at once. */
-  more: boolean
-  /** The jobs for the next request: those that have neither ended nor failed, each after this answer's last event. */
-  next: Asked[]
-}
-
-/** Parses the body of a JSON reading (PROTOCOL.md §3). */
-export const parseAnswer: (source: string, redact?: Redact) => Answer = parser((value) => {
-  const hello = parseControl('hello', value) as Hello
+/**
+ * Parses the body of a JSON reading (PROTOCOL.md §3) into frames in the order of an NDJSON reading: `hello`, each job's `subscribed`, the
+ * events, each job's `done` or `error`, then `end`.
+ */
+export const parseAnswer: (source: string, redact?: Redact) => Frame[] = parser((value, redact) => {
+  const hello = parseControl('hello', value, redact) as Hello
   const { events, jobs, more = false } = pick(value, answer) as { events: unknown[]; jobs: Fields[]; more?: boolean }
   const heads: Frame[] = []
   const tails: Frame[] = []
-  const next: Asked[] = []
   for (const each of jobs) {
     if (each.error) {
-      tails.push(parseError({ ...each.error, ...pick(each, failedMember) }))
+      tails.push(parseError({ ...each.error, ...pick(each, failedMember) }, redact))
       continue
     }
     const { from, done, ...place } = pick(each, member) as Extract<ReadingJob, { done: boolean }>
     heads.push({ control: 'subscribed', ...place, cursor: from })
     if (done) tails.push({ control: 'done', job: place.job, cursor: place.cursor })
-    else next.push({ job: place.job, after: place.cursor })
   }
-  return { hello, frames: [hello, ...heads, ...events.map(parseEvent), ...tails], more, next }
+  return [hello, ...heads, ...events.map(parseEvent), ...tails, { control: 'end', more }]
 })
 
 /** Checks a snapshot. */

@@ -5,7 +5,7 @@ import { MAX_LIST_CHARS } from './rules.ts'
 export interface Asked {
   job: string
   /** The cursor to read after, or `tail`; absent: from the oldest event retained. */
-  after?: string
+  after?: string | undefined
 }
 
 /** `{base}/{path}`. The base's own query is kept. A job's resource is its id; `cancel` after it is the resource that cancels it. */

@@ -7,7 +7,6 @@ import { parseError, type Redact } from '../protocol/parse.ts'
 import { TAIL } from '../protocol/rules.ts'
 import { place } from '../protocol/urls.ts'
 import type { FailureReason, RequestContext } from '../types.ts'
-import { batchOf } from './batches.ts'
 import { redactorOf } from './redact.ts'
 import { retryAfterOf } from './retry-after.ts'
 
@@ -164,9 +163,7 @@ export async function errorFrom(response: Response, accept = '', redact: Redact 
     })
     try {
       const { detail, title, ...problem } = JSON.parse(text)
-      const error = parseError({ message: detail ?? title, retryAfterMs, ...problem, status })
-      batchOf([error], 0, redact)
-      return error
+      return parseError({ message: detail ?? title, retryAfterMs, ...problem, status }, redact)
     } catch {
       // an intermediary's problem, which does not follow the protocol
     }

@@ -4,10 +4,11 @@ import { macrotask, now } from '../async/clock.ts'
 import { child } from '../async/signals.ts'
 import { isTransportError, TransportError } from '../errors.ts'
 import { isHidden, untilSeen } from '../page.ts'
-import { isControl } from '../protocol/frames.ts'
+import { type Hello, isControl } from '../protocol/frames.ts'
 import type { Asked } from '../protocol/urls.ts'
 import type { Batch, OpenRequest, Transport } from '../types.ts'
 import { readAnswer } from './batches.ts'
+import { createCursors } from './cursors.ts'
 import { JSON_TYPE, readEvents, splitOverLists } from './lists.ts'
 
 /** The pause of a short poll where the server tells none. */
@@ -44,6 +45,7 @@ const poll = (name: Mode): Transport => ({
 
 async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<Batch, void> {
   const { signal } = request
+  const cursors = createCursors(request.jobs)
   let jobs: readonly Asked[] = request.jobs
   let waitS = 0
   let nextS = MIN_WAIT_S
@@ -67,17 +69,22 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<Batch, vo
     try {
       const answer = await readEvents({ ...request, signal: attempt.signal }, jobs, { via: mode, accept: JSON_TYPE, waitS })
       if (isControl(answer)) return yield [answer]
-      const { hello, frames, more, next } = yield* readAnswer(answer, () => clearTimeout(timer))
-      jobs = next
+      let frames: Batch = []
+      for await (frames of readAnswer(answer, cursors)) {
+        clearTimeout(timer)
+        yield frames
+      }
+      const { isMore } = cursors
+      jobs = cursors.next()
 
-      const { heartbeatMs = 15_000, pollMs = DEFAULT_POLL_MS } = hello
+      const [{ heartbeatMs = 15_000, pollMs = DEFAULT_POLL_MS }] = frames as unknown as [Hello] // as: its first frame
       // An empty answer long before its time shows that the server ignores `wait`: it is polled as by a short poll.
       if (!waitS) unheldMs = now() - requestedAt
       const ignoresWait = frames.every(isControl) && now() - requestedAt < waitS * 500
       waitS = 0
       // A task in between, in which a full reader is paused.
-      if (more) await macrotask()
-      if (more || jobs.length === 0) continue
+      if (isMore) await macrotask()
+      if (isMore || jobs.length === 0) continue
       if (mode === 'long-poll') {
         waitS = Math.min(Math.ceil(heartbeatMs / 1000), limitS, nextS)
         nextS = 2 * waitS

@@ -89,7 +89,7 @@ function openWebSocket(request: OpenRequest): Link {
         last = frames.at(-1) ?? last
         if (!granted && windowBytes < Infinity) hasSubscribed ||= frames.some((frame) => isControl(frame) && frame.control === 'subscribed')
         received += data.length
-        batches.push(batchOf(frames, data.length, redact))
+        batches.push(batchOf(frames, data.length))
       } catch (error) {
         end(error)
       }
