@@ -6,7 +6,7 @@ import type { ErrorControl } from '../protocol/frames.ts'
 import { parseError, type Redact } from '../protocol/parse.ts'
 import { TAIL } from '../protocol/rules.ts'
 import { place } from '../protocol/urls.ts'
-import type { FailureReason, RequestContext } from '../types.ts'
+import type { RequestContext } from '../types.ts'
 import { redactorOf } from './redact.ts'
 import { retryAfterOf } from './retry-after.ts'
 
@@ -88,29 +88,22 @@ export async function fetchReading(request: Omit<RequestContext, 'base'>, option
   const { fetch, signal } = request // browsers reject a `fetch` that is called as a method of another object
   const redact = redactorOf(request)
   const { url, ...init } = requestOf(request, options)
-  const noAnswer = rethrowAs('network', `${place(url)} gave no answer (network, CORS or mixed content)`, signal)
-  const response = await fetch(url, init).catch(async (cause) => {
-    // A redirect to another origin, for example to a login page, fails like a dead network unless it is not followed. Outside of a page it
-    // is followed without failing.
-    if (signal.aborted || !options.findsRedirects || !globalThis.location || navigator.onLine === false) return noAnswer(cause)
-    const found = await fetch(url, { ...init, redirect: 'manual' }).catch(noAnswer)
-    if (found.type === 'opaqueredirect') throw new TransportError('redirected', `${place(url)} was redirected to another origin`)
-    return found
-  })
-  const error = await errorFrom(response, options.accept, redact).catch((failure) => {
+  try {
+    const response = await fetch(url, init).catch(async (cause) => {
+      // A redirect to another origin, for example to a login page, fails like a dead network unless it is not followed. Outside of a page it
+      // is followed without failing.
+      const isFindable = !signal.aborted && options.findsRedirects && globalThis.location && navigator.onLine !== false
+      const found = isFindable && (await fetch(url, { ...init, redirect: 'manual' }).catch(() => undefined))
+      if (!found) throw new TransportError('network', `${place(url)} gave no answer (network, CORS or mixed content)`, { cause })
+      if (found.type === 'opaqueredirect') throw new TransportError('redirected', `${place(url)} was redirected to another origin`)
+      return found
+    })
+    return (await errorFrom(response, options.accept, redact)) ?? { response, chunks: chunksOf(response, signal, redact), redact }
+  } catch (failure) {
     signal.throwIfAborted()
     throw failure
-  })
-  return error ?? { response, chunks: chunksOf(response, signal, redact), redact }
-}
-
-/** Throws a `TransportError` in place of what was caught; after an abort, the signal's reason. */
-const rethrowAs =
-  (reason: FailureReason, message: string, signal: AbortSignal) =>
-  (cause: unknown): never => {
-    signal.throwIfAborted()
-    throw new TransportError(reason, message, { cause })
   }
+}
 
 /**
  * Decides where cursor and wait travel (PROTOCOL.md §8.5).
@@ -183,11 +176,14 @@ async function* chunksOf({ body, url }: Response, signal: AbortSignal, redact: R
   const release = onAbort(signal, cancel)
   try {
     for (;;) {
-      const chunk = await reader?.read().catch(rethrowAs('cut', `${redact(place(url))} broke off`, signal))
+      const chunk = await reader?.read()
       signal.throwIfAborted()
       if (!chunk?.value) return
       for (let at = 0; at < chunk.value.length; at += MAX_PIECE_BYTES) yield decoder.decode(chunk.value.subarray(at, at + MAX_PIECE_BYTES), { stream: true })
     }
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw new TransportError('cut', `${redact(place(url))} broke off`, { cause })
   } finally {
     release()
     cancel()
