@@ -1,6 +1,6 @@
 /** The requests and answers of everything that is read with `fetch` (PROTOCOL.md §§2, 7, 8.5), for each kind of server. */
 
-import { onAbort } from '../async/signals.ts'
+import { orAborted } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
 import type { ErrorControl } from '../protocol/frames.ts'
 import { parseError, type Redact } from '../protocol/parse.ts'
@@ -18,9 +18,6 @@ const MAX_PIECE_BYTES = 2 ** 16
 
 /** The longest event accepted: 16 Mi characters. */
 export const MAX_EVENT_CHARS: number = 2 ** 24
-
-/** Used where nothing but the status of a problem has arrived. */
-const BUSY = '{"code":"busy","title":"busy"}'
 
 /** One request of `fetchReading`. Cursor and wait travel in a header or in the URL, wherever that costs no extra preflight. */
 export interface ReadingOptions {
@@ -148,11 +145,9 @@ export async function errorFrom(response: Response, accept = '', redact: Redact 
   const retryAfterMs = ok ? undefined : retryAfterOf(headers)
   // 408 and 504 come from intermediaries that timed out, whatever their body says.
   if (type.startsWith('application/problem+json') && status !== 408 && status !== 504) {
-    // Where the body breaks off, that is the failure: the bare status could be taken for the path's final answer. But 429 and 503 say
-    // enough by themselves.
+    // Where the body breaks off, that is the failure: the bare status could be taken for the path's final answer.
     const text = await response.text().catch((cause) => {
-      if (status !== 429 && status !== 503) throw new TransportError('cut', `${where} broke off`, { cause })
-      return BUSY
+      throw new TransportError('cut', `${where} broke off`, { cause, retryAfterMs })
     })
     try {
       const { detail, title, ...problem } = JSON.parse(text)
@@ -171,13 +166,10 @@ async function* chunksOf({ body, url }: Response, signal: AbortSignal, redact: R
   // Not `for await (… of body)`: WebKit's streams have no async iterator.
   const reader = body?.getReader()
   const decoder = new TextDecoder()
-  const cancel = (): unknown => reader?.cancel().catch(() => {}) // the body may have failed already
-  // A custom `fetch` may not end its bodies when the signal aborts.
-  const release = onAbort(signal, cancel)
   try {
     for (;;) {
-      const chunk = await reader?.read()
-      signal.throwIfAborted()
+      // A custom `fetch` may not end its bodies when the signal aborts.
+      const chunk = reader && (await orAborted(reader.read(), signal))
       if (!chunk?.value) return
       for (let at = 0; at < chunk.value.length; at += MAX_PIECE_BYTES) yield decoder.decode(chunk.value.subarray(at, at + MAX_PIECE_BYTES), { stream: true })
     }
@@ -185,8 +177,7 @@ async function* chunksOf({ body, url }: Response, signal: AbortSignal, redact: R
     signal.throwIfAborted()
     throw new TransportError('cut', `${redact(place(url))} broke off`, { cause })
   } finally {
-    release()
-    cancel()
+    reader?.cancel().catch(() => {}) // the body may have failed already
   }
 }
 

@@ -62,7 +62,7 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<Batch, vo
         // After a sleep the answer may wait behind this timer, so it gets more time. In a hidden page every timer is late: there the second
         // late one is final.
         if (now() > dueAt + LATE_MS && !isLast) startTimeout(GRACE_MS, isHidden())
-        else attempt.abort(new TransportError('silent', `no answer after a wait of ${waitS} s`))
+        else attempt.abort(new TransportError('silent', `no answer within ${ms} ms`))
       }, ms)
     }
     if (unheldMs !== undefined) startTimeout(waitS * 1000 + GRACE_MS + 4 * unheldMs)

@@ -20,7 +20,7 @@ async function* read(request: OpenRequest): AsyncGenerator<Batch, void> {
     if (isControl(answer)) return yield [answer]
     const isLines = answer.response.headers.get('content-type')?.toLowerCase().startsWith(NDJSON)
     yield* (isLines ? linesOf : readAnswer)(answer, cursors)
-    if (cursors.isMore === undefined) throw new TransportError('cut', 'the body ended before its last line')
+    if (cursors.isMore === undefined) throw new TransportError('cut', 'the connection ended')
     jobs = cursors.isMore ? cursors.next() : []
   }
 }
