@@ -13,14 +13,14 @@ export type Redact = (text: string) => string
 const asItIs: Redact = (text) => text
 type Fields = Record<string, unknown>
 /** What a field must be: in words for the error message, and as a test. */
-type Rule = readonly [expected: string, fits: (value: unknown) => boolean]
-/** One rule per field. An optional field may be absent or `null`. Milliseconds (`isMs`) are limited to what a timer can wait. */
-type Rules = readonly { name: string; rule: Rule; isOptional: boolean; isMs: boolean }[]
+type Kind = readonly [expected: string, fits: (value: unknown) => boolean]
+/** One rule per field. An optional field may be absent or `null`. */
+type Rules = readonly { name: string; isOptional: boolean; kind: Kind }[]
 
-const like = (pattern: RegExp): Rule => [`a string like ${pattern}`, (value) => matches(value, pattern)]
-const integer = (least: number): Rule => [`an integer from ${least}`, (value) => Number.isSafeInteger(value) && Number(value) >= least]
+const like = (pattern: RegExp): Kind => [`a string like ${pattern}`, (value) => matches(value, pattern)]
+const integer = (least: number): Kind => [`an integer from ${least}`, (value) => Number.isSafeInteger(value) && Number(value) >= least]
 
-const KINDS: Readonly<Record<string, Rule>> = {
+const KINDS: Readonly<Record<string, Kind>> = {
   text: ['a string', (value) => typeof value === 'string'],
   flag: ['true or false', (value) => typeof value === 'boolean'],
   list: ['an array', Array.isArray],
@@ -34,8 +34,8 @@ const KINDS: Readonly<Record<string, Rule>> = {
 /** Parses rules written as `name:kind name?:kind …`; `?` marks an optional field. */
 const rulesOf = (text: string): Rules =>
   text.split(' ').map((each) => {
-    const [name = '', kind = ''] = each.split(':')
-    return { name: name.replace('?', ''), rule: KINDS[kind] as Rule, isOptional: name.endsWith('?'), isMs: /Ms/.test(name) } // as: it is one of those above
+    const [name = '', kind = ''] = each.split(/\??:/)
+    return { name, isOptional: each.includes('?'), kind: KINDS[kind] as Kind } // as: it is one of those above
   })
 
 // `job:text`, not the pattern of a job id: frames of a job that nobody has asked for are dropped later, so its form does not matter here.
@@ -43,7 +43,6 @@ const position = ' epoch:text seq:count cursor:id status:status'
 const event = rulesOf('id:id seq:positive job:text type:type time:text')
 const snapshot = rulesOf(`id:text${position}`)
 const answer = rulesOf('jobs:list events:list more?:flag')
-const failedMember = rulesOf('job:text')
 const member = rulesOf(`job:text from:id done:flag${position}`)
 const controls: ReadonlyMap<unknown, Rules> = new Map([
   ['hello', rulesOf('protocol:positive heartbeatMs:positive mux?:positive pollMs?:positive')],
@@ -65,21 +64,21 @@ const preview = (text: string, redact: Redact): string => redact(text.slice(0, 2
 /** The value's fields. Throws where a field breaks its rule; the error names the field, what was expected, and what came. */
 function checked(value: unknown, rules: Rules): Fields {
   const fields = (value ?? {}) as Fields // as: whatever is not null can be asked for fields
-  for (const { name, rule, isOptional } of rules) {
+  for (const { name, isOptional, kind } of rules) {
     const field = fields[name]
     if (isOptional && field == null) continue
-    if (!rule[1](field)) throw new TransportError('protocol', `${name}: expected ${rule[0]}, got ${JSON.stringify(field) ?? 'nothing'}`)
+    if (!kind[1](field)) throw new TransportError('protocol', `${name}: expected ${kind[0]}, got ${JSON.stringify(field) ?? 'nothing'}`)
   }
   return fields
 }
 
-/** The value's fields that have a rule, checked. */
+/** The value's fields that have a rule, checked. Milliseconds are limited to what a timer can wait. */
 function pick(value: unknown, rules: Rules): Fields {
   const fields = checked(value, rules)
   const picked: Fields = {}
-  for (const { name, isMs } of rules) {
+  for (const { name } of rules) {
     const field = fields[name]
-    if (field != null) picked[name] = isMs ? Math.min(Number(field), MAX_TIMER_MS) : field
+    if (field != null) picked[name] = name.endsWith('Ms') ? Math.min(Number(field), MAX_TIMER_MS) : field
   }
   return picked
 }
@@ -142,18 +141,18 @@ export const parseText: (source: string, redact?: Redact) => Frame[] = parser((v
 export const parseAnswer: (source: string, redact?: Redact) => Frame[] = parser((value, redact) => {
   const hello = parseControl('hello', value, redact) as Hello
   const { events, jobs, more = false } = pick(value, answer) as { events: unknown[]; jobs: Fields[]; more?: boolean }
-  const heads: Frame[] = []
+  const heads: Frame[] = [hello]
   const tails: Frame[] = []
-  for (const each of jobs) {
-    if (each.error) {
-      tails.push(parseError({ ...each.error, ...pick(each, failedMember) }, redact))
+  for (const { error, ...each } of jobs) {
+    if (error) {
+      tails.push(parseError({ ...error, job: each.job ?? 0 }, redact)) // 0: a member without a job is malformed
       continue
     }
     const { from, done, ...place } = pick(each, member) as Extract<ReadingJob, { done: boolean }>
     heads.push({ control: 'subscribed', ...place, cursor: from })
     if (done) tails.push({ control: 'done', job: place.job, cursor: place.cursor })
   }
-  return [hello, ...heads, ...events.map(parseEvent), ...tails, { control: 'end', more }]
+  return [...heads, ...events.map(parseEvent), ...tails, { control: 'end', more }]
 })
 
 /** Checks a snapshot. */

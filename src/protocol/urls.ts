@@ -27,11 +27,12 @@ export function eventsUrl(base: URL, jobs: readonly Asked[], windowBytes: number
   const only = single(jobs)
   const isOwn = only && !hasSlash(only.job)
   const url = isOwn ? resourceUrl(base, only.job, 'events') : resourceUrl(base, 'events')
+  const { searchParams } = url
   for (const { job, after = '' } of jobs) {
-    if (!isOwn) url.searchParams.append('job', job)
-    if (!only || after) url.searchParams.append('after', after)
+    if (!isOwn) searchParams.append('job', job)
+    if (!only || after) searchParams.append('after', after)
   }
-  if (windowBytes <= Number.MAX_SAFE_INTEGER) url.searchParams.append('window', `${windowBytes}`)
+  if (windowBytes <= Number.MAX_SAFE_INTEGER) searchParams.append('window', `${windowBytes}`)
   return url
 }
 

@@ -95,7 +95,7 @@ export async function fetchReading(request: Omit<RequestContext, 'base'>, option
       if (found.type === 'opaqueredirect') throw new TransportError('redirected', `${place(url)} was redirected to another origin`)
       return found
     })
-    return (await errorFrom(response, options.accept, redact)) ?? { response, chunks: chunksOf(response, signal, redact), redact }
+    return (await errorFrom(response, options.accept ?? '', redact)) ?? { response, chunks: chunksOf(response, signal, redact), redact }
   } catch (failure) {
     signal.throwIfAborted()
     throw failure
@@ -137,7 +137,7 @@ function requestOf(
  * Resolves with nothing where the answer is as requested, and with an `error` frame where it is an error that speaks for the job.
  * @throws TransportError where it is a failure of the path
  */
-export async function errorFrom(response: Response, accept = '', redact: Redact = (text) => text): Promise<ErrorControl | undefined> {
+export async function errorFrom(response: Response, accept: string, redact: Redact): Promise<ErrorControl | undefined> {
   const { status, headers, redirected, url, body, ok } = response
   const type = (headers.get('content-type') ?? 'no content type').toLowerCase()
   if (ok && accept.split(/[,;] */).some((each) => type.startsWith(each))) return

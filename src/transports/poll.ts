@@ -77,7 +77,7 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<Batch, vo
       const { isMore } = cursors
       jobs = cursors.next()
 
-      const [{ heartbeatMs = 15_000, pollMs = DEFAULT_POLL_MS }] = frames as unknown as [Hello] // as: its first frame
+      const [{ heartbeatMs, pollMs = DEFAULT_POLL_MS }] = frames as unknown as [Required<Pick<Hello, 'heartbeatMs'>> & Hello] // as: its first frame, which was parsed
       // An empty answer long before its time shows that the server ignores `wait`: it is polled as by a short poll.
       if (!waitS) unheldMs = now() - requestedAt
       const ignoresWait = frames.every(isControl) && now() - requestedAt < waitS * 500
