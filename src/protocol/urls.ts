@@ -45,12 +45,12 @@ export function listsOf<J extends Asked>(jobs: readonly J[]): J[][] {
     const { job, after = '' } = each
     // A job without a cursor counts as if it had one of the usual length: the same list may be requested again once there is one.
     const more = `&${new URLSearchParams({ job, after: after.padEnd(24, '-') })}`.length
-    if (list.length > 0 && chars + more > MAX_LIST_CHARS) {
+    chars += more
+    if (chars > MAX_LIST_CHARS && list.length > 0) {
       list = []
       lists.push(list)
-      chars = 0
+      chars = more
     }
-    chars += more
     list.push(each)
   }
   return lists

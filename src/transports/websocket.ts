@@ -30,7 +30,8 @@ export const webSocket = (): Transport => ({
   open: openWebSocket
 })
 
-function openWebSocket({ base, token, headers, windowBytes, isFresh, signal, WebSocket, jobs }: OpenRequest): Link {
+// `isFresh` changes nothing: no cache answers a handshake, and the cursors are in its URL or in messages.
+function openWebSocket({ base, token, headers, windowBytes, signal, WebSocket, jobs }: OpenRequest): Link {
   const redact = redactorOf({ token, headers })
   const batches = createQueue<Batch>(({ textLength = 0 }) => textLength)
   let socket: WebSocket | undefined
@@ -67,7 +68,6 @@ function openWebSocket({ base, token, headers, windowBytes, isFresh, signal, Web
     hasBegun = true
     subscribed = listsOf(wanted)[0] as Jobs // as: there is at least one list; the jobs of the others are subscribed by message
     const url = eventsUrl(base, subscribed, windowBytes < Infinity ? Math.min(windowBytes, FIRST_WINDOW_BYTES) : windowBytes)
-    if (isFresh) url.searchParams.append('fresh', `${Math.random()}`)
     url.protocol = url.protocol.replace('http', 'ws')
     try {
       // as: where there is none this throws too
