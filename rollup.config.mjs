@@ -85,17 +85,17 @@ const entries = () => ({
   }
 })
 
-/** Takes the white space out of the elements' style sheet. It stands at the end of its module, so no other place moves. */
+/** Takes the white space out of the style sheets of the elements and of the panel. Nothing else stands in their modules that a source map should find. */
 const shrinkStyles = () => ({
   name: 'shrink-styles',
   transform(code, id) {
-    if (!id.endsWith('/element/style.js')) return undefined
+    if (!/\/(element\/style|devtools\/styles)\.js$/.test(id)) return undefined
     const styles = (css) =>
       css
         .replace(/\s+/g, ' ')
         .replace(/ ?([{};:,>]) ?/g, '$1')
         .replaceAll(';}', '}')
-    return { code: code.replace(/(?<=`)[^`]{99,}(?=`)/, (css) => styles(css).trim()), map: null }
+    return { code: code.replace(/(?<=`)[^`]{99,}(?=`)/g, (css) => styles(css).trim()), map: null }
   }
 })
 
@@ -163,6 +163,13 @@ export default [
     external: (id) => id === resolve('dist/index.js'),
     output: { file: 'dist/element.js', format: 'es', sourcemap: true, paths: () => './index.js' },
     plugins: [withSourceMaps(), shrinkStyles(), minify([PUBLIC_OF_ELEMENTS])],
+    onwarn
+  },
+  {
+    input: 'dist/devtools.js',
+    external: (id) => id === resolve('dist/index.js'),
+    output: { file: 'dist/devtools.js', format: 'es', sourcemap: true, paths: () => './index.js' },
+    plugins: [withSourceMaps(), shrinkStyles(), minify(['dist/devtools.d.ts'])],
     onwarn
   },
   {

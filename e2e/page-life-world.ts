@@ -11,7 +11,7 @@ import { serveModule } from '../demo/modules.ts'
 import { type Arrival, createProxy, type FaultyProxy } from '../demo/proxy.ts'
 import type { WireEvent } from '../src/protocol/frames.ts'
 import { createJobServer, memoryLog } from '../src/server/index.ts'
-import type { JobServerOptions } from '../src/server/types.ts'
+import type { JobServerOptions } from '../src/server/server-options.ts'
 
 /** For conditions that may take a while on a busy machine. */
 export const patiently = { timeout: 60_000 }

@@ -1,7 +1,5 @@
-/** React on Vite's dev server: the examples of docs/start/react.md as they stand, and Fast Refresh. */
+/** React on Vite's dev server: the examples of docs/start/react.md as they stand. */
 
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Browser, Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { read } from '../test/docs/documents.ts'
@@ -23,18 +21,6 @@ const mainOf = (jsx: string, names: string): string => `
   import { createRoot } from 'react-dom/client'
   import { ${names} } from './card.tsx'
   createRoot(document.querySelector('main')).render(<StrictMode>${jsx}</StrictMode>)`
-
-const card = `
-  import { useState } from 'react'
-  import { useJob, useJobEvents } from 'jobtail/react'
-
-  window.told ??= []
-  export function Card() {
-    const [clicks, setClicks] = useState(0)
-    const { status, progress } = useJob('42', { onEvent: ({ type }) => window.told.push(type) })
-    const { length } = useJobEvents('42')
-    return <button onClick={() => setClicks(clicks + 1)}>{\`before \${clicks} \${status} \${progress?.ratio} \${length}\`}</button>
-  }`
 
 describe.skipIf(!isInstalled('chromium'))('in Chromium', () => {
   let browser: Browser
@@ -80,36 +66,6 @@ describe.skipIf(!isInstalled('chromium'))('in Chromium', () => {
     expect(await page.getByRole('button', { name: 'Cancel' }).count()).toBe(0)
     expect(served.stage.counts().arrived).toMatchObject({ start: 1, cancel: 1 })
     expect(complaints).toEqual([])
-    await page.close()
-  })
-
-  test('an edited component keeps its state and its connection, and gets no event twice', async () => {
-    await using served = await serveReact({ 'main.tsx': mainOf('<Card />', 'Card'), 'card.tsx': card })
-    await served.stage.publish('42', 'progress', { ratio: 0.25 })
-    const { page, complaints } = await open(served.url)
-    let loads = 0
-    page.on('load', () => {
-      loads += 1
-    })
-    const button = page.getByRole('button')
-    await expect.poll(() => button.textContent(), patiently).toBe('before 0 running 0.25 1')
-    await button.click()
-    await expect.poll(() => button.textContent(), patiently).toBe('before 1 running 0.25 1')
-    const before = served.stage.counts()
-    const file = join(served.folder, 'card.tsx')
-    for (const [from, to] of [
-      ['before', 'after'],
-      ['after', 'again']
-    ] as const) {
-      await writeFile(file, (await readFile(file, 'utf8')).replace(from, to))
-      await expect.poll(() => button.textContent(), patiently).toBe(`${to} 1 running 0.25 1`)
-    }
-    await served.stage.publish('42', 'progress', { ratio: 0.5 })
-    await expect.poll(() => button.textContent(), patiently).toBe('again 1 running 0.5 2')
-    expect(await page.evaluate(() => Reflect.get(window, 'told'))).toEqual(['progress', 'progress'])
-    expect(served.stage.counts()).toEqual(before)
-    expect(before.arrived.websocket).toBe(1)
-    expect({ loads, complaints }).toEqual({ loads: 0, complaints: [] })
     await page.close()
   })
 })

@@ -11,7 +11,9 @@ export interface AwayMessage extends NotificationOptions {
 /** What is shown while the page is hidden, and taken back when it is seen. */
 const shown: Notification[] = []
 let ended = 0
-let titleBefore: string | undefined
+let titleBefore = ''
+/** The title that was set here last. Where it is another one, the application has set it since, and it stays. */
+let titleShown: string | undefined
 
 /**
  * Tells whoever has left the page that the job has ended: by a notification, by the page's title, and by the number of ended jobs on the app's icon, as far as
@@ -41,8 +43,9 @@ const permission = (): NotificationPermission | undefined => globalThis.Notifica
 
 function tell(jobId: string, { title, ...options }: AwayMessage): void {
   ended += 1
-  titleBefore ??= document.title
+  if (document.title !== titleShown) titleBefore = document.title
   document.title = title
+  titleShown = document.title
   document.addEventListener('visibilitychange', takeBack)
   navigator.setAppBadge?.(ended).catch(() => {}) // an app that is not installed has no icon
   if (permission() !== 'granted') return
@@ -60,7 +63,7 @@ function takeBack(): void {
   document.removeEventListener('visibilitychange', takeBack)
   for (const each of shown.splice(0)) each.close()
   navigator.clearAppBadge?.().catch(() => {}) // the same
-  document.title = titleBefore ?? document.title
-  titleBefore = undefined
+  if (document.title === titleShown) document.title = titleBefore
+  titleShown = undefined
   ended = 0
 }

@@ -1,5 +1,6 @@
 /** Makes a client out of its parts. */
 
+import { now } from './async/clock.ts'
 import { createConnection } from './connection/connection.ts'
 import { getCredentials } from './credentials.ts'
 import { createEmit, type Emit } from './diagnostics.ts'
@@ -93,6 +94,7 @@ function wireUp(settings: Settings, backend: Backend, life: AbortSignal, emit: E
   const { fetch = globalThis.fetch, WebSocket = globalThis.WebSocket, credentials, token, headers, memory, share } = settings
   const base = baseOf(settings.url)
   let hasWarned = false
+  let answeredAt = 0
   const isShared = !backend.promises
 
   const pool = createPool(
@@ -105,6 +107,7 @@ function wireUp(settings: Settings, backend: Backend, life: AbortSignal, emit: E
         readOnce: backend.readOnce,
         authorize,
         canReauthorize,
+        answeredAt: () => answeredAt,
         hints: createHints(memory, base, emit),
         page,
         emit,
@@ -122,5 +125,8 @@ function wireUp(settings: Settings, backend: Backend, life: AbortSignal, emit: E
   const shared = share?.({ base, credentials, signal: life, join: pool.join, leave: pool.leave, changed: pool.changed })
   const transports = shared ? [shared, ...settings.transports] : settings.transports
   const context = async (signal: AbortSignal): Promise<RequestContext> => ({ base, credentials, fetch, signal, ...(await authorize()) })
-  return { pool, operations: createOperations({ backend, context, canReauthorize, retry: settings.retry }) }
+  const onAnswer = (): void => {
+    answeredAt = now()
+  }
+  return { pool, operations: createOperations({ backend, context, canReauthorize, onAnswer, retry: settings.retry }) }
 }

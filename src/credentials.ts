@@ -24,7 +24,11 @@ export async function getCredentials(options: Pick<ClientOptions, 'token' | 'hea
   return { headers: headersOf(given), token }
 }
 
-function headersOf(given: HeadersInit | undefined): Headers {
+/**
+ * The headers, however they are given.
+ * @throws JobtailError `bad-request` where HTTP cannot carry them
+ */
+export function headersOf(given: HeadersInit | undefined): Headers {
   try {
     return new Headers(given)
   } catch {

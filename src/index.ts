@@ -2,6 +2,7 @@
 
 import { jobtailBackend } from './backend/jobtail.ts'
 import { createClient as createCoreClient } from './client.ts'
+import { headersOf } from './credentials.ts'
 import { indexedDbMemory } from './memory/indexed-db.ts'
 import { absolute, CLIENT_RULES, checkOptions, START_RULES, SUBSCRIBE_RULES } from './settings.ts'
 import { longPoll, shortPoll } from './transports/poll.ts'
@@ -41,7 +42,7 @@ export function sharedClient(given: ClientOptions = {}): Client {
   const { url = '/jobs', headers } = given
   const options = { ...given, url: `${absolute(url) ?? url}` }
   // A copy: a caller who changes a header of the object and calls again gets another client.
-  if (headers?.constructor === Object) options.headers = { ...(headers as Record<string, string>) } // as: a plain object, not a list of pairs
+  if (headers && !(headers instanceof Function)) options.headers = Object.fromEntries(headersOf(headers))
   const known = shared.find((each) => isEqual(each.options, options, 2)) ?? { options, client: createClient(options) }
   shared = [known, ...shared.filter((each) => each !== known)].slice(0, MAX_SHARED)
   return known.client
@@ -64,7 +65,7 @@ function isEqual(a: unknown, b: unknown, depth: number): boolean {
  * or `result`.
  *
  * Calls with equal client options share one client, and so one connection. Strings, numbers and booleans are compared by value; plain
- * objects and lists by their members; functions and everything else by identity. So make a `token` function once, outside of what is
+ * objects, lists and headers by their members; functions and everything else by identity. So make a `token` function once, outside of what is
  * rendered again and again. The sixteen clients used last are kept.
  * @throws JobtailError `bad-request`, synchronously, for an invalid option or job id
  */

@@ -18,6 +18,8 @@ export interface OperationsOptions {
   retry: Required<RetryOptions>
   /** Whether the token source may give other credentials at a second call. */
   canReauthorize: boolean
+  /** Called after each answer of the server. */
+  onAnswer?(): void
 }
 
 /** The operations of a backend. Each rejects with `unsupported` where the backend does not have it. */
@@ -42,7 +44,7 @@ const DEPLOY_MS = 15_000
 /** The same for a snapshot: its reader was connected just before, so the server is known to exist. As long as for links (`policy/race.ts`). */
 const LIVE_DEPLOY_MS = 180_000
 
-export function createOperations({ backend, context, retry, canReauthorize }: OperationsOptions): Operations {
+export function createOperations({ backend, context, retry, canReauthorize, onAnswer }: OperationsOptions): Operations {
   async function call<T>(name: Name, signal: AbortSignal, send: (request: RequestContext) => Promise<T> | undefined, once = false): Promise<T> {
     signal.throwIfAborted()
     if (!backend[name]) throw new JobtailError('unsupported', `${name}: this backend has no ${name}`)
@@ -54,7 +56,9 @@ export function createOperations({ backend, context, retry, canReauthorize }: Op
       const attempt = child(signal)
       const timer = setTimeout(() => attempt.abort(new TransportError('timeout', `no answer within ${REQUEST_MS} ms`)), REQUEST_MS)
       try {
-        return (await orAborted(context(attempt.signal).catch(withoutText).then(send), attempt.signal)) as T // as: `backend[name]` was checked above
+        const answer = (await orAborted(context(attempt.signal).catch(withoutText).then(send), attempt.signal)) as T // as: `backend[name]` was checked above
+        onAnswer?.()
+        return answer
       } catch (cause) {
         signal.throwIfAborted()
         if (once) throw cause

@@ -78,17 +78,21 @@ const statesOf =
   (job: Job): Tell<JobState> =>
   (observer) => {
     let told: JobState | undefined
+    let isOver = false
     const look = (): void => {
       const { state } = job
       const isClosed = state.connection.phase === 'closed'
       if (isClosed) leave()
       if (state !== told) observer.next?.(state)
       told = state
-      if (!isClosed) return
+      if (!isClosed || isOver) return
       if (/^(succeeded|failed|cancelled)$/.test(state.status)) observer.complete?.()
-      else job.result.catch((error) => observer.error?.(error))
+      else job.result.catch((error) => isOver || observer.error?.(error))
     }
     const leave = job.subscribe(look)
     look()
-    return leave
+    return () => {
+      isOver = true
+      leave()
+    }
   }

@@ -32,7 +32,7 @@ type Rules<O> = Readonly<Record<keyof O, string>>
 
 const RETRY_RULES: Rules<RetryOptions> = { baseMs: 'number from 1', maxMs: 'number from 1', attempts: 'number from 1' }
 const TRANSPORT = 'object with methods isSupported, open'
-const BASE = 'an http: or https: URL, absolute outside of a page'
+const BASE = 'an http: or https: URL without a password, absolute outside of a page'
 
 export const CLIENT_RULES: Rules<ClientOptions> = {
   url: 'string or URL',
@@ -82,6 +82,7 @@ const matchesRule = (value: unknown, expected: string): boolean =>
  * @throws JobtailError `bad-request`, with the option's name, what was expected and what came
  */
 export function checkOptions(rules: Readonly<Record<string, string>>, options: object, prefix = ''): void {
+  if (describe(options) !== 'Object') throw invalid(`${prefix}options`, 'Object', options)
   for (const [name, value] of Object.entries(options)) {
     const expected = Object.hasOwn(rules, name) && rules[name]
     if (!expected) throw invalid(`${prefix}option`, `one of ${Object.keys(rules).join(', ')}`, name)
@@ -96,8 +97,14 @@ export const invalid = (what: string, expected: string, got: unknown): JobtailEr
 
 const parse = (url: string | URL, page?: string): URL | undefined => {
   const base = URL.canParse(url, page) ? new URL(url, page) : undefined
-  return base && /^https?:$/.test(base.protocol) ? base : undefined
+  if (!base || !/^https?:$/.test(base.protocol)) return undefined
+  // `fetch` refuses a URL with a user name or a password (Fetch §5.4). Those of the page itself are sent by the browser anyway.
+  if (base.username + base.password && URL.canParse(url)) return undefined
+  base.username = base.password = ''
+  return base
 }
+
+const invalidBase = (url: string | URL): JobtailError => invalid('url', BASE, `${url}`.replace(/\/\/.*@/, '//…@'))
 
 /** The absolute URL, resolved as `fetch` resolves it; `undefined` where it is invalid, or relative outside of a page. */
 export const absolute = (url: string | URL): URL | undefined => parse(url, globalThis.document?.baseURI ?? globalThis.location?.href)
@@ -108,7 +115,7 @@ export const absolute = (url: string | URL): URL | undefined => parse(url, globa
  */
 export function baseOf(url: string | URL): URL {
   const base = absolute(url)
-  if (!base) throw invalid('url', BASE, `${url}`)
+  if (!base) throw invalidBase(url)
   return base
 }
 
@@ -134,7 +141,7 @@ export function settingsOf(options: CoreOptions): Settings {
     throw invalid('transports', 'transports, each with methods isSupported, open and its own name', transports)
   checkOptions(CLIENT_RULES, options)
   checkOptions(RETRY_RULES, retry, 'retry.')
-  if (!parse(url, 'http://x')) throw invalid('url', BASE, url)
+  if (!parse(url, 'http://x')) throw invalidBase(url)
   // as: a default or what was given, of the same type
   return { ...DEFAULTS, ...given(options), retry: { baseMs: 250, maxMs: 30_000, attempts: Infinity, ...given(retry) } } as Settings
 }

@@ -3,11 +3,15 @@
 import {
   type ComputedRef,
   computed,
+  type EffectScope,
   getCurrentInstance,
+  getCurrentScope,
   hasInjectionContext,
   type InjectionKey,
   inject,
   type MaybeRefOrGetter,
+  onActivated,
+  onDeactivated,
   onMounted,
   onScopeDispose,
   shallowRef,
@@ -77,20 +81,27 @@ export type { ClientOption, FollowOptions, ListOptions, Starter, StartState }
 
 const clientOf = (given: Client | undefined): Client => given ?? (hasInjectionContext() ? inject(jobtailKey, undefined) : undefined) ?? sharedClient()
 
-/** A source as a ref: followed from the component's mounting on, outside of a component at once, until its scope ends. */
+/** A source as a ref: followed while its component is mounted, and not put away by `<KeepAlive>`; outside of a component at once, until its scope ends. */
 function useSource<S>(make: MakeSource<S>, client: Client, id: JobId, enabled?: EnabledOption['enabled']): ComputedRef<S> {
   const changes = shallowRef(0)
   const source = make(client, () => {
     changes.value += 1
   })
   const wanted = computed(() => ((toValue(enabled) ?? true) ? (toValue(id) ?? undefined) : undefined))
-  const isMounted = shallowRef(false)
-  const begin = (): void => {
-    isMounted.value = true
+  const isShown = shallowRef(false)
+  const show = (is = true): void => {
+    isShown.value = is
   }
-  if (getCurrentInstance()) onMounted(begin)
-  else if (typeof window !== 'undefined') begin()
-  watch(() => (isMounted.value ? wanted.value : undefined), source.follow, { immediate: true })
+  const component = getCurrentInstance() as { scope?: EffectScope } | null // as: its scope is there, but not in the types
+  if (component) {
+    onMounted(show)
+    // A store that a component is the first to use has a scope of its own, and lives on without it.
+    if (component.scope === getCurrentScope()) {
+      onActivated(show)
+      onDeactivated(() => show(false))
+    }
+  } else if (typeof window !== 'undefined') show()
+  watch(() => (isShown.value ? wanted.value : undefined), source.follow, { immediate: true })
   onScopeDispose(() => source.follow(undefined))
   return computed(() => {
     changes.value
@@ -99,8 +110,8 @@ function useSource<S>(make: MakeSource<S>, client: Client, id: JobId, enabled?: 
 }
 
 /**
- * Follows a job from the component's mounting to its unmounting. All components that follow a job with the same client share one connection. Unmounting doesn't
- * cancel the job. A server that renders the component makes no request.
+ * Follows a job from the component's mounting to its unmounting, but not while `<KeepAlive>` has put it away. All components that follow a job with the same
+ * client share one connection. Unmounting doesn't cancel the job. A server that renders the component makes no request.
  *
  * @param id - the job's id; null, undefined: none yet
  * @throws JobtailError `bad-request` for an id that is no job id or an `initial` that is no snapshot

@@ -133,6 +133,7 @@ describe('subscribe', () => {
     ['a token', () => ({ token: 'abc' })],
     ['a token function', () => ({ token: own.token })],
     ['headers', () => ({ headers: { 'x-tenant': 'a' } })],
+    ['headers, however they are written', (index) => ({ headers: [{ 'x-tenant': 'a' }, [['X-Tenant', 'a']], new Headers({ 'x-tenant': 'a' })][index] })],
     ['retry, of the same values', () => ({ retry: { attempts: 30, baseMs: 10 } })],
     ['the same transports in a list of its own', () => ({ transports: [...own.transports] })],
     ['the IndexedDB memory', () => ({ memory: jobtail.indexedDbMemory() })],
@@ -154,7 +155,15 @@ describe('subscribe', () => {
       }
     ],
     ['queries', (index) => ({ url: `${server.base.href}?tenant=${index}` })],
-    ['objects that are more than their fields', () => ({ headers: new Headers({ 'x-tenant': 'a' }) })],
+    [
+      'objects that are more than their fields',
+      () => ({
+        memory: new (class extends Map {
+          read = (): undefined => undefined
+          write = (): void => {}
+        })()
+      })
+    ],
     ['a member more', (index) => ({ retry: index ? { attempts: 7, [['baseMs', 'maxMs'][index - 1] as string]: 100 } : { attempts: 7 } })] // as: of two
   ])('never shares it across different %s', async (_, options) => {
     expect(await connections(options)).toBe(3)

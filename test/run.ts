@@ -2,7 +2,7 @@
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, relative } from 'node:path'
 import { startWebKit } from '../e2e/webkit.ts'
 import { type BrowserName, startableBrowser, useBrowser } from './setup/browsers.ts'
 import { installBrowser, installGo, installPeers, installProxies, installRedis, installRuntime, installWebKit, succeeds } from './setup/install.ts'
@@ -28,10 +28,18 @@ const step = (name: string, command: string, ...args: string[]): void => {
 /** The part of vitest's JSON report that is used. */
 interface Report {
   numPassedTests: number
-  numFailedTests: number
   numPendingTests: number
   numTodoTests: number
-  testResults: { status: string; assertionResults: { status: string }[] }[]
+  testResults: { name: string; status: string; message: string; assertionResults: { status: string; fullName: string; failureMessages: string[] }[] }[]
+}
+
+/** Every failed test and every file that could not be loaded, with the first line of why: a log may be cut to its end. */
+function failedIn({ testResults }: Report): string[] {
+  return testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const tests = assertionResults.filter((test) => test.status === 'failed').map((test) => ({ title: test.fullName, why: test.failureMessages[0] }))
+    const broken = status === 'failed' && tests.length === 0 ? [{ title: 'could not be run', why: message }] : []
+    return [...tests, ...broken].map(({ title, why = '' }) => `${relative(root, name)}: ${title}: ${why.split('\n')[0]}`)
+  })
 }
 
 /** Runs one vitest project and adds up its tests. The projects run one after the other: two cores are too few for browsers beside unit tests. */
@@ -41,10 +49,10 @@ function testProject(name: string): void {
   step(`tests: ${name}`, 'vitest', 'run', '--project', name, '--reporter=default', '--reporter=json', `--outputFile.json=${reportPath}`)
   try {
     const report: Report = JSON.parse(readFileSync(reportPath, 'utf8'))
-    // A file that could not be loaded has no test that could fail.
-    const broken = report.testResults.filter((file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'))
+    const failed = failedIn(report)
+    failures.push(...failed)
     totals.passed += report.numPassedTests
-    totals.failed += report.numFailedTests + broken.length
+    totals.failed += failed.length
     totals.skipped += report.numPendingTests + report.numTodoTests
   } catch (error) {
     failures.push(`tests: ${name}: no report (${error instanceof Error ? error.message : error})`)

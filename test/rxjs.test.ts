@@ -1,6 +1,25 @@
 /** Observables, by the real RxJS, over a client in virtual time. */
 
-import { firstValueFrom, from, lastValueFrom, map, merge, type Observable, of, switchMap, take, takeUntil, timer, toArray } from 'rxjs'
+import {
+  catchError,
+  config,
+  defer,
+  firstValueFrom,
+  from,
+  lastValueFrom,
+  map,
+  merge,
+  type Observable,
+  of,
+  retry,
+  Subject,
+  shareReplay,
+  switchMap,
+  take,
+  takeUntil,
+  timer,
+  toArray
+} from 'rxjs'
 import { describe, expect, expectTypeOf, test, vi } from 'vitest'
 import { toObservable } from '../src/rxjs.ts'
 import type { JobEvent, JobState } from '../src/types.ts'
@@ -119,5 +138,117 @@ describe('a job', () => {
     world.client.close()
     await elapse(10)
     await closed
+  })
+})
+
+describe('leaving in the middle of a value', () => {
+  test('take(1) of a state that is known, and unsubscribe in the first next', async () => {
+    const world = createWorld()
+    world.log.fill('42', 3)
+    const states = from(toObservable(world.client.job('42')))
+    const seen: string[] = []
+    states.pipe(take(1)).subscribe(({ status }) => seen.push(status)) // biome-ignore format: one pipe
+    const stop = new Subject<void>()
+    states.pipe(takeUntil(stop)).subscribe(({ status }) => {
+      seen.push(status)
+      stop.next()
+    })
+    await elapse(100)
+    expect(seen).toEqual(['unknown', 'unknown'])
+    await expectNothingLeft(world)
+  })
+
+  test('take(1) of events, and an observer that leaves at the first, get no second', async () => {
+    const world = createWorld()
+    world.log.fill('42', 5)
+    const seen: number[] = []
+    from(toObservable(world.client.subscribe('42'))).pipe(take(1)).subscribe(({ seq }) => seen.push(seq)) // biome-ignore format: one pipe
+    const own = toObservable(world.client.subscribe('42')).subscribe({
+      next({ seq }) {
+        seen.push(seq)
+        own.unsubscribe()
+      }
+    })
+    await elapse(100)
+    expect(seen).toEqual([1, 1])
+    await expectNothingLeft(world)
+  })
+
+  test('the end that its observer leaves in', async () => {
+    const world = createWorld()
+    world.log.append('42', 'succeeded', 7)
+    const told: string[] = []
+    const own = toObservable(world.client.job('42')).subscribe({
+      next({ status }) {
+        told.push(status)
+        if (status === 'succeeded') own.unsubscribe()
+      },
+      complete: () => told.push('complete')
+    })
+    await elapse(100)
+    expect(told).toEqual(['unknown', 'succeeded'])
+    await expectNothingLeft(world)
+  })
+
+  test('unsubscribed twice, and after the end', async () => {
+    const world = createWorld()
+    world.log.append('42', 'succeeded', 7)
+    const both = [toObservable(world.client.job('42')).subscribe({}), toObservable(world.client.subscribe('42')).subscribe({})]
+    await elapse(100)
+    for (const each of [...both, ...both]) each.unsubscribe()
+    await expectNothingLeft(world)
+  })
+})
+
+describe('operators', () => {
+  test('shareReplay with a count of its subscribers is one connection, and lets go with the last', async () => {
+    const world = createWorld()
+    world.log.fill('42', 3)
+    const events = from(toObservable(world.client.subscribe('42'))).pipe(shareReplay({ bufferSize: 2, refCount: true }))
+    const seen: number[][] = [[], []]
+    const first = events.subscribe(({ seq }) => seen[0]?.push(seq))
+    await elapse(100)
+    const second = events.subscribe(({ seq }) => seen[1]?.push(seq))
+    expect(seen).toEqual([upTo(3), [2, 3]])
+    first.unsubscribe()
+    await elapse(50)
+    expect(world.open).toHaveLength(1)
+    second.unsubscribe()
+    await expectNothingLeft(world)
+  })
+
+  test('retry with defer follows anew, and catchError gets the reason', async () => {
+    const world = createWorld({ unknownJobGraceMs: 0 })
+    let tries = 0
+    const events = defer(() => {
+      tries += 1
+      if (tries === 3) world.log.append('late', 'succeeded', 7)
+      return from(toObservable(world.client.subscribe('late')))
+    })
+    const all = lastValueFrom(events.pipe(retry({ count: 5, delay: 100 }), map(({ type }) => type), toArray())) // biome-ignore format: one pipe
+    const caught = lastValueFrom(from(toObservable(world.client.subscribe('never'))).pipe(catchError((error) => of(error.code)))) // biome-ignore format: one pipe
+    await elapse(1500)
+    expect(await all).toEqual(['succeeded'])
+    expect(tries).toBe(3)
+    expect(await caught).toBe('unknown-job')
+  })
+
+  test('what an observer throws does not end another’s', async () => {
+    const world = createWorld()
+    world.log.fill('42', 1)
+    const seen: string[] = []
+    const reported: unknown[] = []
+    config.onUnhandledError = (error) => void reported.push(error)
+    const states = from(toObservable(world.client.job('42')))
+    states.subscribe(({ status }) => {
+      throw new Error(status)
+    })
+    states.subscribe(({ status }) => seen.push(status))
+    await elapse(100)
+    world.log.append('42', 'succeeded', 7)
+    await elapse(100)
+    expect(seen.at(-1)).toBe('succeeded')
+    expect(reported.length).toBeGreaterThan(1)
+    config.onUnhandledError = null
   })
 })

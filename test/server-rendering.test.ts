@@ -36,7 +36,7 @@ test('without the third argument React has nothing to render', () => {
 })
 
 test('what needs a page says so, and no earlier than it is used', async () => {
-  const message = expect.stringContaining('url: expected an http: or https: URL, absolute outside of a page, got "/jobs"')
+  const message = expect.stringContaining('url: expected an http: or https: URL without a password, absolute outside of a page, got "/jobs"')
   await expect(subscribe('42').result).rejects.toMatchObject({ code: 'bad-request', message })
   await expect(start({})).rejects.toMatchObject({ code: 'bad-request', message })
 })

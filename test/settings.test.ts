@@ -52,7 +52,11 @@ describe('refused, when the client is made', () => {
     ['one that is none', { bufferSize: Number.NaN }, 'bufferSize: expected number from 1, got NaN'],
     ['one of a few', { credentials: 'always' }, 'credentials: expected "omit" or "same-origin" or "include", got "always"'],
     ['an object', { memory: new Map() }, 'memory: expected false or object with methods read, write, got Map'],
-    ['a URL', { url: 'ftp://example.test/jobs' }, 'url: expected an http: or https: URL, absolute outside of a page, got "ftp://example.test/jobs"'],
+    [
+      'a URL',
+      { url: 'ftp://example.test/jobs' },
+      'url: expected an http: or https: URL without a password, absolute outside of a page, got "ftp://example.test/jobs"'
+    ],
     [
       'two transports of one name',
       { transports: [sse(), webSocket(), sse()] },
@@ -85,6 +89,9 @@ describe('refused, when it is used', () => {
   test.each<[string, object, string]>([
     ['after', { after: 7 }, 'after: expected string, got 7'],
     ['signal', { signal: {} }, 'signal: expected AbortSignal, got Object'],
+    ['the signal itself', new AbortController().signal, 'options: expected Object, got AbortSignal'],
+    ['a token', 'secret' as never, 'options: expected Object, got "secret"'], // as: a caller without type checks
+    ['null', null as never, 'options: expected Object, got null'],
     ['a controller in place of its signal', { signal: new AbortController() }, 'signal: expected AbortSignal, got AbortController'],
     ['onGap', { onGap: 'ignore' }, 'onGap: expected "yield" or "throw", got "ignore"'],
     ['a name that is none', { afer: 'a-1' }, 'option: expected one of after, signal, onGap, got "afer"']
@@ -149,6 +156,20 @@ describe('taken', () => {
 })
 
 describe('the base URL', () => {
+  test('has no user name and no password, which `fetch` refuses; the error does not repeat them', () => {
+    for (const url of ['https://tom:s3cret@example.com/jobs', 'https://:s3cret@example.com/jobs', new URL('https://tom:s3cret@example.com/jobs')]) {
+      expect(make({ url })).toThrow(
+        expect.objectContaining({ code: 'bad-request', message: expect.stringMatching(/^url: expected .* without a password, .*…@example/) })
+      )
+      expect(make({ url })).not.toThrow(/s3cret/)
+    }
+  })
+
+  test('drops those of the page, which the browser sends by itself', () => {
+    vi.stubGlobal('document', { baseURI: 'https://tom:s3cret@example.com/page' })
+    expect(absolute('/jobs')?.href).toBe('https://example.com/jobs')
+  })
+
   test('is what fetch makes of it: relative to the document’s base', () => {
     vi.stubGlobal('location', new URL('https://example.com/app/page'))
     expect(absolute('jobs')?.href).toBe('https://example.com/app/jobs')

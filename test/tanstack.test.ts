@@ -1,6 +1,6 @@
 /** A job as a query, by the real TanStack Query, over a client in virtual time. */
 
-import { QueryClient, QueryObserver } from '@tanstack/query-core'
+import { dehydrate, hydrate, QueryClient, QueryObserver, type QueryObserverOptions, skipToken } from '@tanstack/query-core'
 import { queryOptions, useQuery } from '@tanstack/react-query'
 import { afterEach, describe, expect, expectTypeOf, onTestFinished, test } from 'vitest'
 import { jobQuery } from '../src/tanstack.ts'
@@ -193,4 +193,131 @@ describe('a snapshot of the server', () => {
 
 test('an invalid id is refused where the query is made', () => {
   expect(() => query(createWorld(), '')).toThrow('job id: expected')
+})
+
+describe('what applications do with it', () => {
+  test('an id that is not known yet: skipToken, then the job, then another', async () => {
+    const world = createWorld()
+    world.log.fill('42', 3)
+    world.log.append('43', 'succeeded', 7)
+    const cache = createCache()
+    const any = (options: object) => options as QueryObserverOptions // as: one observer of several queries
+    const none = any({ queryKey: ['none'], queryFn: skipToken })
+    const observer = new QueryObserver(cache, none)
+    onTestFinished(observer.subscribe(() => {}))
+    await elapse(50)
+    expect(observer.getCurrentResult()).toMatchObject({ status: 'pending', fetchStatus: 'idle' })
+    expect(world.links).toEqual([])
+    observer.setOptions(any(query(world)))
+    await elapse(100)
+    expect(observer.getCurrentResult()).toMatchObject({ data: { status: 'running' } })
+    observer.setOptions(any(query(world, '43')))
+    expect(observer.getCurrentResult().data).toBeUndefined()
+    await elapse(100)
+    expect(observer.getCurrentResult()).toMatchObject({ data: { status: 'succeeded' } })
+    observer.setOptions(none)
+    await expectNothingLeft(world)
+  })
+
+  test('disabled, then enabled, after the end', async () => {
+    const world = createWorld()
+    world.log.append('42', 'succeeded', 7)
+    const cache = createCache()
+    const { observer, shown } = observe(cache, { ...query(world), enabled: false } as ReturnType<typeof query>)
+    await elapse(50)
+    expect(world.http.asked).toEqual([])
+    observer.setOptions(query(world))
+    await elapse(100)
+    expect(shown()).toMatchObject({ status: 'success', data: { status: 'succeeded', result: 7 } })
+  })
+
+  test('invalidated again and again while the job runs', async () => {
+    const world = createWorld()
+    world.log.fill('42', 3)
+    const cache = createCache()
+    const { shown } = observe(cache, query(world))
+    await elapse(100)
+    for (let time = 0; time < 20; time += 1) {
+      void cache.invalidateQueries({ queryKey: ['jobtail'] })
+      await elapse(5)
+    }
+    world.log.append('42', 'succeeded', 7)
+    await elapse(100)
+    expect(shown()).toMatchObject({ status: 'success', fetchStatus: 'idle', data: { result: 7 } })
+    expect(world.links).toHaveLength(1)
+  })
+
+  test('reset and removed while the job runs', async () => {
+    const world = createWorld()
+    world.log.fill('42', 3)
+    const cache = createCache()
+    const { shown } = observe(cache, query(world))
+    await elapse(100)
+    void cache.resetQueries({ queryKey: ['jobtail'] })
+    await elapse(100)
+    expect(shown()).toMatchObject({ status: 'success', fetchStatus: 'fetching', data: { status: 'running' } })
+    world.log.append('42', 'succeeded', 7)
+    await elapse(100)
+    expect(shown()).toMatchObject({ fetchStatus: 'idle', data: { result: 7 } })
+  })
+
+  test('thrown away by the cache after its time, and looked at again', async () => {
+    const world = createWorld()
+    world.log.fill('42', 3)
+    const cache = createCache()
+    const options = { ...query(world), gcTime: 1000 }
+    observe(cache, options).leave()
+    await elapse(100)
+    const { leave } = observe(cache, options)
+    await elapse(100)
+    leave()
+    await elapse(1100)
+    expect(cache.getQueryCache().getAll()).toEqual([])
+    world.log.append('42', 'succeeded', 7)
+    const { shown } = observe(cache, options)
+    await elapse(100)
+    expect(shown()).toMatchObject({ data: { result: 7 } })
+  })
+
+  test('fetchQuery and ensureQueryData wait for the end, and have the error of a job that cannot be followed', async () => {
+    const world = createWorld({ unknownJobGraceMs: 0 })
+    world.log.fill('42', 3)
+    const cache = createCache()
+    const fetched = cache.fetchQuery(query(world))
+    const failing = expect(cache.fetchQuery(query(world, 'unknown'))).rejects.toMatchObject({ code: 'unknown-job' })
+    await elapse(100)
+    world.log.append('42', 'succeeded', 7)
+    await elapse(100)
+    expect(await fetched).toMatchObject({ status: 'succeeded', result: 7 })
+    expect(await cache.ensureQueryData(query(world))).toMatchObject({ result: 7 })
+    await elapse(500)
+    await failing
+  })
+
+  test('a fetch that is cancelled before anything is known is left, and rejects', async () => {
+    const world = createWorld()
+    world.log.fill('42', 3)
+    const cache = createCache()
+    const fetched = expect(cache.fetchQuery(query(world))).rejects.toThrow()
+    await elapse(5)
+    await cache.cancelQueries()
+    await fetched
+    await expectNothingLeft(world)
+  })
+
+  test('stored as JSON and restored: the job is followed from the start, and shown meanwhile', async () => {
+    const world = createWorld()
+    world.log.fill('42', 3)
+    const before = createCache()
+    observe(before, query(world))
+    await elapse(100)
+    const text = JSON.stringify(dehydrate(before))
+    const cache = createCache()
+    hydrate(cache, JSON.parse(text))
+    world.log.append('42', 'failed', { code: 'no-disk', message: 'full' })
+    const { shown } = observe(cache, query({ ...world, client: world.another() }))
+    expect(shown()).toMatchObject({ status: 'success', fetchStatus: 'fetching', data: { status: 'running' } })
+    await elapse(100)
+    expect(shown()).toMatchObject({ fetchStatus: 'idle', data: { status: 'failed', error: { code: 'no-disk' } } })
+  })
 })

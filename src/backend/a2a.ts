@@ -4,7 +4,7 @@ import { TransportError } from '../errors.ts'
 import type { Backend } from '../types.ts'
 import { changeFeedBy } from './change-feed.ts'
 import type { DocumentEvents } from './document.ts'
-import type { ForeignRequest, RequestHook } from './foreign.ts'
+import { type ForeignRequest, pathOf, type RequestHook } from './foreign.ts'
 import type { PresetOptions } from './presets.ts'
 import { documentBackend } from './status-poll.ts'
 
@@ -31,9 +31,9 @@ const VERSION = { 'a2a-version': '1.0' }
 const UNKNOWN = -32001
 
 const http =
-  (rest: string, isPost = false): RequestHook =>
+  (method = '', parameters: Record<string, string> = {}, isPost = false): RequestHook =>
   (task, { base }): ForeignRequest => ({
-    url: `${base.href.replace(/\/+$/, '')}/tasks/${encodeURIComponent(task)}${rest}`,
+    url: pathOf(base, ['tasks', `${encodeURIComponent(task)}${method}`], parameters),
     headers: VERSION,
     ...(isPost && { body: {} })
   })
@@ -43,7 +43,7 @@ const rpc =
   (task, { base }): ForeignRequest => ({ url: base, headers: VERSION, body: { jsonrpc: '2.0', id: 1, method, params: { id: task, ...params } } })
 
 const BINDINGS = {
-  http: [http('?historyLength=0'), http(':cancel', true), http(':subscribe')],
+  http: [http('', { historyLength: '0' }), http(':cancel', {}, true), http(':subscribe')],
   'json-rpc': [rpc('GetTask', { historyLength: 0 }), rpc('CancelTask'), rpc('SubscribeToTask')]
 } as const
 

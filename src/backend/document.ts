@@ -1,12 +1,12 @@
 /** Reads a status document once: what it means, when to read it again, and whether it has changed. */
 
 import { clampMs } from '../async/bounds.ts'
-import { child } from '../async/signals.ts'
+import { child, orAborted } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
 import { type ErrorControl, isControl } from '../protocol/frames.ts'
 import { retryAfterOf } from '../transports/retry-after.ts'
 import type { RequestContext } from '../types.ts'
-import { addressOf, type RequestHook, sendRequest } from './foreign.ts'
+import { addressOf, type RequestHook, requestOf, sendRequest, textOf } from './foreign.ts'
 
 /**
  * The events that a document stands for, in the order in which they happened. Each is delivered when it is new. An event of a list that only
@@ -19,11 +19,13 @@ export type DocumentEvents = readonly (readonly [type: string, data?: unknown, i
 export interface ReadContext {
   /** The job's id. */
   job: string
+  /** The client's `url`. */
+  readonly base: URL
   /** The last response, of the document or of `get`, as the server sent it: with its own status, also where that is no 2xx. */
   readonly response: Response
   /** Gets another JSON document, such as the result that this one points to. `url` is relative to the client's. */
   get(url: string | URL): Promise<unknown>
-  /** Sets the pause before the document is read again, in ms, in place of `Retry-After` and `pollMs`. */
+  /** Sets the pause before the document is read again, in ms, in place of `Retry-After` and `pollMs`. Anything but a number above 0 sets none. */
   pauseMs(ms: number): void
 }
 
@@ -95,26 +97,35 @@ export async function readDocument(
   const own = { ...context, fetch, signal: limited.signal }
   let pauseMs: number | undefined
   try {
-    const answer = await sendRequest(own, await request(job, { base: context.base }), isNew ? job : undefined, {
-      headers: { accept: 'application/json', ...(last?.etag && { 'if-none-match': last.etag }) }
+    // An application's function may never settle.
+    const given = await orAborted(Promise.resolve(request(job, { base: context.base })), own.signal)
+    const { url } = requestOf(given, context.base)
+    // Across origins the header causes a preflight, which servers refuse that allow no more than their own headers.
+    const isOwn = url.origin === (globalThis.location?.origin ?? url.origin)
+    const answer = await sendRequest(own, given, job, {
+      isKnown: !isNew,
+      headers: { accept: 'application/json', ...(last?.etag && isOwn && { 'if-none-match': last.etag }) }
     })
     if (isControl(answer)) return answer
     const response = raw ?? answer.response
     pauseMs = retryAfterOf(response.headers)
-    let text = ''
-    for await (const chunk of answer.chunks) text += chunk
+    const text = await textOf(answer)
     if (response.status === 304 && last) return { ...last, pauseMs }
+    // WebKit reports a body that was cut before its first byte as an empty one. Only its length says that it is meant.
+    if (!text && response.status === 200 && response.headers.get('content-length') !== '0' && (!isNew || read === byHttp))
+      throw new TransportError('cut', 'expected a document, got an empty answer')
     const look: ReadContext = {
       job,
+      base: context.base,
       get response() {
         return raw ?? response
       },
       get: (url) => documentAt(own, url),
-      pauseMs: (ms) => {
-        pauseMs = clampMs(ms)
+      pauseMs(ms) {
+        if (ms > 0) pauseMs = clampMs(ms)
       }
     }
-    const said = await read(jsonOf(text, response), look)
+    const said = await orAborted(Promise.resolve(read(jsonOf(text, response), look)), own.signal)
     if (!said) return { control: 'error', job, status: 404, code: 'unknown-job', message: 'the server knows no such job' }
     return {
       parts: said.map(([type, data = null, item]) => ({ type, data, mark: item ? item.join('_') : markOf(type, data) })),
@@ -130,9 +141,7 @@ export async function readDocument(
 async function documentAt(context: RequestContext, url: string | URL): Promise<unknown> {
   const answer = await sendRequest(context, addressOf(`${new URL(url, context.base)}`, context.base), undefined, { headers: { accept: 'application/json' } })
   if (isControl(answer)) throw new TransportError('status', answer.message, { status: answer.status })
-  let text = ''
-  for await (const chunk of answer.chunks) text += chunk
-  return jsonOf(text, answer.response)
+  return jsonOf(await textOf(answer), answer.response)
 }
 
 /** Parses a document. An HTML page, or a body that breaks off, fails the path; an empty body is `null`. */

@@ -4,7 +4,7 @@ import { TransportError } from '../errors.ts'
 import type { Backend } from '../types.ts'
 import { changeFeedBy } from './change-feed.ts'
 import type { DocumentEvents, ReadContext } from './document.ts'
-import { addressOf } from './foreign.ts'
+import { addressOf, pathOf } from './foreign.ts'
 import type { PresetOptions } from './presets.ts'
 import { documentBackend } from './status-poll.ts'
 
@@ -19,9 +19,10 @@ export interface FalOptions extends PresetOptions {
 
 interface FalLog {
   message?: string
-  level?: string
+  level?: string | null
 }
 
+const withLogs = (url: URL): URL => pathOf(url, [], { logs: '1' })
 const textOf = (value: unknown, otherwise: string): string => (typeof value === 'string' ? value : value == null ? otherwise : JSON.stringify(value))
 
 /** The end of a completed request. Only its response tells whether it has failed. */
@@ -49,21 +50,21 @@ async function resultOf(look: ReadContext, url: string | URL): Promise<DocumentE
 export const fal = ({ response = (job, base) => addressOf(job, base), ...options }: FalOptions = {}): Backend =>
   documentBackend({
     pollMs: 500,
-    request: (job, { base }) => `${addressOf(job, base, 'status')}?logs=1`,
+    request: (job, { base }) => withLogs(addressOf(job, base, 'status')),
     // The statuses of a response: an input that the model refuses, a failure, and the timeout that the caller has set.
     takes: [422, 500, 504],
     cancel: (job, { base }) => ({ url: addressOf(job, base, 'cancel'), method: 'PUT' }),
     idOf: (document) => Object(document).request_id,
-    changes: changeFeedBy((job, { base }) => `${addressOf(job, base, 'status', 'stream')}?logs=1`),
+    changes: changeFeedBy((job, { base }) => withLogs(addressOf(job, base, 'status', 'stream'))),
     ...options,
     async read(document, look) {
       const { status, queue_position: position, logs } = Object(document)
       if (typeof status !== 'string') throw new TransportError('protocol', `status: expected a string, got ${JSON.stringify(status) ?? 'nothing'}`)
       if (status === 'IN_QUEUE') return [['queued', typeof position === 'number' ? { position } : {}]]
       const lines = ((logs ?? []) as FalLog[]).map(
-        ({ message, level = 'info' }, index) => ['log', { level: level.toLowerCase(), message }, ['logs', index]] as const
+        ({ message, level }, index) => ['log', { level: (level ?? 'info').toLowerCase(), message }, ['logs', index]] as const
       ) // as: the form of fal's API
       const said: DocumentEvents = [['started', {}], ...lines]
-      return status === 'COMPLETED' ? [...said, ...(await resultOf(look, response(look.job, new URL('..', look.response.url))))] : said
+      return status === 'COMPLETED' ? [...said, ...(await resultOf(look, response(look.job, look.base)))] : said
     }
   })

@@ -4,7 +4,7 @@ import { TransportError } from '../errors.ts'
 import { isControl } from '../protocol/frames.ts'
 import type { Answer } from '../transports/http.ts'
 import type { Backend, RequestContext } from '../types.ts'
-import { type ForeignRequest, type RequestHook, refusalError, requestOf, sendRequest } from './foreign.ts'
+import { type ForeignRequest, isAddress, type RequestHook, refusalError, requestOf, sendRequest, textOf } from './foreign.ts'
 
 /** How jobs are started and cancelled. */
 export interface OperationOptions {
@@ -14,9 +14,10 @@ export interface OperationOptions {
   start?: ((input: unknown, idempotencyKey: string, base: URL) => ForeignRequest | string | URL) | undefined
   /**
    * Finds the started job's id in the answer.
-   * @defaultValue its header `Operation-Location`, `Azure-AsyncOperation` or `Location`, otherwise its field `id`
+   * @defaultValue its header `Operation-Location`, `Azure-AsyncOperation` or `Location`, otherwise its field `id`, otherwise the URL that the
+   * request was redirected to
    */
-  idOf?: ((document: unknown, response: Response) => string | undefined) | undefined
+  idOf?: ((document: unknown, response: Response) => string | number | undefined) | undefined
 }
 
 /** The backend's methods for these options. */
@@ -24,12 +25,10 @@ export function operationsOf({ start, cancel, idOf = locationOf }: OperationOpti
   return {
     ...(start && {
       async start(request, input, key) {
-        const { response, chunks } = await answerOf(request, await start(input, key, request.base), 'start a job')
-        let text = ''
-        for await (const chunk of chunks) text += chunk
-        const id = idOf(parsed(text), response)
-        if (!id) throw new TransportError('protocol', 'the answer to a start names no job: neither Operation-Location nor Location, nor a field id')
-        return { id }
+        const answer = await answerOf(request, await start(input, key, request.base), 'start a job')
+        const id = idOf(parsed(await textOf(answer)), answer.response)
+        if (!id && id !== 0) throw new TransportError('protocol', 'the answer to a start names no job: neither Operation-Location nor Location, nor a field id')
+        return { id: `${id}` }
       }
     }),
     ...(cancel && {
@@ -47,8 +46,13 @@ async function answerOf(request: RequestContext, given: ForeignRequest | string 
   return answer
 }
 
-const locationOf = (document: unknown, { headers }: Response): string | undefined =>
-  headers.get('operation-location') ?? headers.get('azure-asyncoperation') ?? headers.get('location') ?? Object(document).id
+function locationOf(document: unknown, { headers, redirected, url }: Response): string | number | undefined {
+  const at = headers.get('operation-location') ?? headers.get('azure-asyncoperation') ?? headers.get('location')
+  // A reference that is relative to the request's URL would look like an id (RFC 9110 §10.2.2).
+  if (at) return isAddress(at) || !URL.canParse(at, url) ? at : new URL(at, url).href
+  // A login page is no JSON.
+  return Object(document).id ?? (redirected && document !== undefined ? url : undefined)
+}
 
 function parsed(text: string): unknown {
   try {

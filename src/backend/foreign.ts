@@ -18,7 +18,7 @@ export interface ForeignRequest {
    * @defaultValue GET; POST where there is a body
    */
   method?: 'POST' | 'PUT' | 'PATCH' | 'DELETE' | undefined
-  /** The body. A string or a `URLSearchParams` is sent as it is, anything else as JSON. */
+  /** The body. A string, a `URLSearchParams`, a `FormData` or a `Blob` is sent as it is, anything else as JSON. */
   body?: unknown
   /** Headers beside those of the client. */
   headers?: Record<string, string> | undefined
@@ -39,16 +39,23 @@ export interface RequestHookContext {
 /** Makes the request for a job: a URL, or a whole request. It is called anew for each request, so that it can read a cookie when it counts. */
 export type RequestHook = (job: string, asked: RequestHookContext) => ForeignRequest | string | URL | Promise<ForeignRequest | string | URL>
 
+/** The URL with these segments added to its path, and these parameters to its own. */
+export function pathOf(base: URL, path: readonly string[], parameters: Record<string, string> = {}): URL {
+  const url = new URL(base)
+  url.pathname = [base.pathname.replace(/\/+$/, ''), ...path].join('/')
+  for (const name in parameters) url.searchParams.set(name, parameters[name] as string) // as: `name` is one of its own
+  return url
+}
+
+/** Whether a job id is a URL itself. */
+export const isAddress = (job: string): boolean => /^(https?:\/)?\//.test(job)
+
 /**
  * The URL of a job, `{url}/{id}`. An id that is a URL itself, such as the `Location` that a start was answered, is requested as it is.
  * @throws JobtailError `bad-request` where that URL is of another origin: it would be sent the client's credentials
  */
 export function addressOf(job: string, base: URL, ...path: string[]): URL {
-  if (!/^(https?:\/)?\//.test(job)) {
-    const url = new URL(base)
-    url.pathname = [base.pathname.replace(/\/+$/, ''), encodeURIComponent(job), ...path].join('/')
-    return url
-  }
+  if (!isAddress(job)) return pathOf(base, [encodeURIComponent(job), ...path])
   const url = new URL(job, base)
   if (url.origin !== base.origin) throw new JobtailError('bad-request', `job id: expected an address of ${base.origin}, got one of ${url.origin}`)
   return url
@@ -61,30 +68,30 @@ export function requestOf(given: ForeignRequest | string | URL, base: URL): Fore
 }
 
 /**
- * Makes a request. `headers` are the backend's own. With `job`, a 404 or 410 speaks for that job, whatever its body says. Without, it is a
- * failure of the path: the job was read before, so a router in the middle of a deploy is more likely.
+ * Makes a request. `headers` are the backend's own. With `job`, a 404 or 410 speaks for that job, whatever its body says. A 404 of a job
+ * that `isKnown` is a failure of the path: the job was read before, so a router in the middle of a deploy is more likely.
  */
 export async function sendRequest(
   context: RequestContext,
   given: ForeignRequest | string | URL,
   job: string | undefined,
-  { headers, accept }: { headers?: Record<string, string>; accept?: string } = {}
+  { headers, accept, isKnown }: { headers?: Record<string, string>; accept?: string; isKnown?: boolean } = {}
 ): Promise<Answer | ErrorControl> {
   const { url, method, body, headers: own } = requestOf(given, context.base)
-  const isText = typeof body === 'string'
   const isForm = body instanceof URLSearchParams
-  const type = isForm ? 'application/x-www-form-urlencoded' : isText || body === undefined ? undefined : 'application/json'
+  const isReady = typeof body === 'string' || body instanceof FormData || body instanceof Blob
+  const type = isForm ? 'application/x-www-form-urlencoded' : isReady || body === undefined ? undefined : 'application/json'
   try {
     return await fetchReading(context, {
       url,
       ...(accept && { accept }),
       ...((method || body !== undefined) && { method: method ?? 'POST' }),
-      ...(body !== undefined && { body: isText || isForm ? `${body}` : JSON.stringify(body) }),
+      ...(body !== undefined && { body: isReady ? body : isForm ? `${body}` : JSON.stringify(body) }),
       headers: { ...(type && { 'content-type': type }), ...headers, ...own }
     })
   } catch (error) {
     const { status, message } = error as TransportError // as: a thrown value of another kind has neither field
-    if (job === undefined || (status !== 404 && status !== 410)) throw error
+    if (job === undefined || (status !== 410 && (status !== 404 || isKnown))) throw error
     return { control: 'error', job, status, code: status === 404 ? 'unknown-job' : 'history-gone', message }
   }
 }
@@ -100,6 +107,13 @@ export async function* withRefusals({ jobs: [asked] }: OpenRequest, frames: Asyn
     if (!asked || !isJobtailError(error)) throw error
     yield [{ control: 'error', job: asked.job, status: error.status ?? 400, code: error.code, message: error.message }]
   }
+}
+
+/** The whole body. */
+export async function textOf({ chunks }: Answer): Promise<string> {
+  let text = ''
+  for await (const chunk of chunks) text += chunk
+  return text
 }
 
 /** The value of the header `Last-Event-ID`. An event source encodes it as UTF-8 (WHATWG HTML §9.2.4). */

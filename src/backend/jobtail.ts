@@ -3,13 +3,17 @@
 import { isJobtailError, isTransportError, saidBy } from '../errors.ts'
 import { isControl, type JobSnapshot } from '../protocol/frames.ts'
 import { parseSnapshot } from '../protocol/parse.ts'
-import { expected } from '../protocol/rules.ts'
+import { expected, matches } from '../protocol/rules.ts'
 import { hasSlash, resourceUrl } from '../protocol/urls.ts'
+import { invalid } from '../settings.ts'
 import { type Answer, fetchReading, type ReadingOptions, textOf } from '../transports/http.ts'
 import { JSON_TYPE } from '../transports/lists.ts'
 import { readOnce } from '../transports/read-once.ts'
 import type { Backend, RequestContext, Transport } from '../types.ts'
 import { jsonOf } from './input.ts'
+
+/** What a header can carry, blanks included (RFC 9110 §5.5). */
+const HEADER_TEXT = /^[\x20-\x7e\x80-\xff]+$/
 
 /** A backend for servers of Jobtail's protocol, with these transports in order of preference. */
 export const jobtailBackend = (transports: readonly Transport[] = []): Backend => ({
@@ -20,6 +24,7 @@ export const jobtailBackend = (transports: readonly Transport[] = []): Backend =
     return snapshotIn(await sendRequest(request, `snapshot of job ${job}`, { url: resourceUrl(request.base, job), accept: JSON_TYPE }, job))
   },
   async start(request, input, idempotencyKey) {
+    if (!matches(idempotencyKey, HEADER_TEXT)) throw invalid('idempotencyKey', 'text that a header can carry', idempotencyKey)
     const key = { 'idempotency-key': idempotencyKey }
     // Without input there is no body: body parsers in front of a server reject `null` (expressjs/body-parser#309).
     const given = input === undefined ? { headers: key } : { body: jsonOf(input), headers: { 'content-type': JSON_TYPE, ...key } }

@@ -3,7 +3,7 @@
 import { matches } from '../protocol/rules.ts'
 import type { Backend } from '../types.ts'
 import type { DocumentEvents, ReadContext } from './document.ts'
-import { requestOf } from './foreign.ts'
+import { pathOf, requestOf } from './foreign.ts'
 import { defaultMeaning, type JobEventTuple, type Message } from './message.ts'
 import { sse } from './sse.ts'
 import { streamBackend } from './stream.ts'
@@ -26,9 +26,9 @@ const ID = /^[^/]+\/[^/]+$/
 const WAITING = 'waiting'
 
 /** The URL of a run: of `thread/run`, `{url}/threads/{thread}/runs/{run}`. */
-function urlOf(job: string, base: URL, rest = ''): URL {
-  const [thread, run] = job.split('/').map(encodeURIComponent)
-  return new URL(`${base.href.replace(/\/+$/, '')}/threads/${thread}/runs/${run}${rest}`)
+function urlOf(job: string, base: URL, path: readonly string[] = [], parameters?: Record<string, string>): URL {
+  const [thread = '', run = ''] = job.split('/').map(encodeURIComponent)
+  return pathOf(base, ['threads', thread, 'runs', run, ...path], parameters)
 }
 
 const waiting = (interrupts: Interrupt[]): JobEventTuple => [
@@ -63,12 +63,12 @@ function eventOf(message: Message, progress: LangGraphOptions['progress']): JobE
 }
 
 /** The end of a run, or `waiting`. A run that waits for a person has the status `success` too: only its thread tells the difference. */
-async function endOf(document: unknown, { response, get }: ReadContext): Promise<DocumentEvents> {
+async function endOf(document: unknown, { job, base, get }: ReadContext): Promise<DocumentEvents> {
   const { status } = Object(document)
   if (status === 'interrupted') return [['cancelled', {}]]
   if (status === 'error' || status === 'timeout') return [['failed', { code: status, message: 'the run has failed' }]]
   if (status !== 'success') return []
-  const { status: threadStatus, values, interrupts } = Object(await get(response.url.replace(/\/runs\/[^/]*$/, '')))
+  const { status: threadStatus, values, interrupts } = Object(await get(pathOf(base, ['threads', encodeURIComponent(job.replace(/\/.*/, ''))])))
   return [threadStatus === 'interrupted' ? waiting((Object.values(Object(interrupts)) as Interrupt[][]).flat()) : ['succeeded', values]]
 }
 
@@ -79,7 +79,7 @@ async function endOf(document: unknown, { response, get }: ReadContext): Promise
 export function langGraph({ progress, read = (message) => eventOf(message, progress), request, ...options }: LangGraphOptions = {}): Backend {
   const backend = streamBackend(
     {
-      cancel: (job, { base }) => ({ url: urlOf(job, base, '/cancel?action=interrupt'), body: {} }),
+      cancel: (job, { base }) => ({ url: urlOf(job, base, ['cancel'], { action: 'interrupt' }), body: {} }),
       idOf(document) {
         const { thread_id: thread, run_id: run } = Object(document)
         return run && `${thread}/${run}`
@@ -88,7 +88,7 @@ export function langGraph({ progress, read = (message) => eventOf(message, progr
       // Where the first reader has no cursor, the server gives each event of the run to one reader only.
       async request(job, asked) {
         const { cursor = '-1', base } = asked
-        const given = requestOf(request ? await request(job, asked) : urlOf(job, base, '/stream?cancel_on_disconnect=0'), base)
+        const given = requestOf(request ? await request(job, asked) : urlOf(job, base, ['stream'], { cancel_on_disconnect: '0' }), base)
         return { ...given, headers: { 'last-event-id': cursor, ...given.headers } }
       },
       read,

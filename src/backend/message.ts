@@ -19,7 +19,7 @@ export type JobEventTuple = readonly [type: string, data?: unknown]
 
 /**
  * What ends a job. Nothing else does.
- * - A string: the whole data of a message, such as `[DONE]`.
+ * - A string: the whole data of a message, such as `[DONE]`, without the blanks around it.
  * - `{ event }`: the name of an event, whose data is the result.
  * - A function: returns how a message ends the job, such as `['failed', { code, message }]`, or `undefined` where it does not.
  */
@@ -43,7 +43,7 @@ export function matchEnd(message: Message, rules: readonly EndRule[]): JobEventT
       typeof rule === 'function'
         ? rule(message)
         : typeof rule === 'string'
-          ? message.text === rule && (['succeeded', null] as const)
+          ? message.text.trim() === rule && (['succeeded', null] as const)
           : message.type === rule.event && (['succeeded', message.data] as const)
     if (end) return end
   }
@@ -57,7 +57,7 @@ export function matchEnd(message: Message, rules: readonly EndRule[]): JobEventT
 export function defaultMeaning({ type, data }: Message): JobEventTuple {
   const { type: inside, error } = Object(data)
   if (type === 'error' || (type === 'message' && error)) {
-    const { code, message = data } = Object(error ?? data)
+    const { code, message = typeof error === 'string' ? error : (Object(data).message ?? data) } = Object(error ?? data)
     return ['failed', { code: typeof code === 'string' ? code : 'failed', message: typeof message === 'string' ? message : JSON.stringify(message) }]
   }
   const name = type !== 'message' ? type : typeof inside === 'string' ? inside : 'output'

@@ -20,14 +20,15 @@ export const ndjson = ({ idField = 'id', ...options }: NdjsonOptions = {}): Back
   streamBackend(options, [
     {
       name: 'ndjson',
-      accept: 'application/x-ndjson, application/jsonl, application/json',
+      accept: 'application/x-ndjson, application/ndjson, application/jsonl, application/json, text/plain',
       split({ take }) {
         let rest = ''
         const add = (line: string): void => {
           if (!line.trim()) return // a heartbeat
           const message = parseMessage('message', line.trim(), undefined)
           const id = Object(message.data)[idField] as unknown // as: of any JSON
-          take(typeof id === 'string' || typeof id === 'number' ? { ...message, id: `${id}` } : message)
+          // A number beyond 2⁵³ was rounded, so it is another message's id.
+          take(typeof id === 'string' || (typeof id === 'number' && Math.abs(id) <= Number.MAX_SAFE_INTEGER) ? { ...message, id: `${id}` } : message)
         }
         return {
           feed(chunk) {

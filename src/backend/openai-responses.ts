@@ -2,7 +2,7 @@
 
 import type { Backend } from '../types.ts'
 import type { DocumentEvents } from './document.ts'
-import { addressOf, requestOf } from './foreign.ts'
+import { addressOf, pathOf, requestOf } from './foreign.ts'
 import { defaultMeaning, type JobEventTuple, type Message } from './message.ts'
 import { sse } from './sse.ts'
 import { streamBackend } from './stream.ts'
@@ -51,10 +51,11 @@ function eventOf(message: Message): JobEventTuple | undefined {
 const numbered = sse(({ cursor, take, lose }) => {
   let before = cursor
   return (message) => {
-    const { sequence_number: number } = Object(message.data)
+    // The type is in the data too: a proxy may leave out the name.
+    const { sequence_number: number, type = message.type } = Object(message.data)
     if (before !== undefined && number !== undefined && number !== Number(before) + 1) lose()
     before = undefined
-    take(number === undefined ? message : { ...message, id: `${number}` })
+    take({ ...message, type, ...(number !== undefined && { id: `${number}` }) })
   }
 })
 
@@ -65,7 +66,7 @@ const numbered = sse(({ cursor, take, lose }) => {
 export function openaiResponses({ request = (id, { base }) => addressOf(id, base), read = eventOf, ...options }: OpenaiResponsesOptions = {}): Backend {
   return streamBackend(
     {
-      cancel: (id, { base }) => ({ url: addressOf(id, base, 'cancel'), method: 'POST' }),
+      cancel: (id, { base }) => ({ url: pathOf(addressOf(id, base), ['cancel']), method: 'POST' }),
       ...options,
       cursor: { parameter: 'starting_after' },
       takesTail: false,

@@ -4,7 +4,7 @@ import { TransportError } from '../errors.ts'
 import { isTerminal } from '../protocol/rules.ts'
 import type { Backend } from '../types.ts'
 import type { DocumentEvents } from './document.ts'
-import { addressOf } from './foreign.ts'
+import { addressOf, pathOf } from './foreign.ts'
 import { type StatusPollOptions, statusPoll } from './status-poll.ts'
 
 /** The options of `statusPoll`, except `read`, which the preset defines. */
@@ -22,7 +22,14 @@ const textOf = (value: unknown, otherwise: string): string => (typeof value === 
 const failed = (code: unknown, message: unknown): DocumentEvents => [
   ['failed', { code: textOf(code, 'failed'), message: textOf(message, 'the job has failed') }]
 ]
-const percent = (value: unknown): DocumentEvents => (typeof value === 'number' ? [['progress', { ratio: value / 100 }]] : [])
+/** The ratio of a percentage, which may be a text; `undefined` where it is none. */
+function ratioOf(percentage: unknown): { ratio: number } | undefined {
+  const part = Number.parseFloat(`${percentage}`)
+  return Number.isNaN(part) ? undefined : { ratio: Math.min(1, Math.max(0, part / 100)) }
+}
+const progressOf = (progress: unknown): DocumentEvents => (progress === undefined ? [] : [['progress', progress]])
+const unexpected = (document: unknown): TransportError =>
+  new TransportError('protocol', `expected a status document, got ${JSON.stringify(document)?.slice(0, 100)}`)
 
 /** Options of `microsoftLro`. */
 export interface MicrosoftLroOptions extends PresetOptions {
@@ -43,17 +50,19 @@ export const microsoftLro = ({ resource, ...options }: MicrosoftLroOptions = {})
     ...options,
     async read(document, { get, job }) {
       const { status, result, error, percentComplete } = requireString('status', document)
-      switch (status) {
-        case 'NotStarted':
+      // Services spell the words in their own way: Microsoft Graph has `notStarted`, others `Cancelled`.
+      switch (`${status}`.toLowerCase()) {
+        case 'notstarted':
           return [['queued', {}]]
-        case 'Succeeded':
+        case 'succeeded':
           return [['succeeded', result ?? (resource && (await get(resource(job, document))))]]
-        case 'Failed':
+        case 'failed':
           return failed(fieldsOf(error).code, fieldsOf(error).message)
-        case 'Canceled':
+        case 'canceled':
+        case 'cancelled':
           return [['cancelled', {}]]
         default: // services add values of their own, which are not final
-          return [['started', {}], ...percent(percentComplete)]
+          return [['started', {}], ...progressOf(ratioOf(percentComplete))]
       }
     }
   })
@@ -67,24 +76,21 @@ export interface GoogleLroOptions extends PresetOptions {
   progress?: ((metadata: unknown) => unknown) | undefined
 }
 
-const namedOf = (job: string, base: URL): string => `${base.href.replace(/\/+$/, '')}/${job.split('/').map(encodeURIComponent).join('/')}`
-const percentIn = (metadata: unknown): unknown => {
-  const { progressPercent, progressPercentage = progressPercent } = fieldsOf(metadata)
-  return typeof progressPercentage === 'number' ? { ratio: progressPercentage / 100 } : undefined
-}
+const namedOf = (job: string, base: URL, method = ''): URL => pathOf(base, `${job.split('/').map(encodeURIComponent).join('/')}${method}`.split('/'))
+const percentIn = (metadata: unknown): unknown => ratioOf(fieldsOf(metadata).progressPercentage ?? fieldsOf(metadata).progressPercent)
 
 /** Follows Google's long-running operations (AIP-151). The job id is the operation's `name`, such as `operations/o1`. */
 export const googleLro = ({ progress = percentIn, ...options }: GoogleLroOptions = {}): Backend =>
   statusPoll({
     request: (job, { base }) => namedOf(job, base),
-    cancel: (job, { base }) => ({ url: `${namedOf(job, base)}:cancel`, body: {} }),
+    cancel: (job, { base }) => ({ url: namedOf(job, base, ':cancel'), body: {} }),
     idOf: (document) => fieldsOf(document).name as string, // as: the caller checks it
     ...options,
     read(document) {
-      const { done, error, response, metadata } = fieldsOf(document)
+      const { name, done, error, response, metadata } = fieldsOf(document)
+      if (name === undefined && done === undefined && metadata === undefined) throw unexpected(document)
       const { code, message } = fieldsOf(error)
-      const known = progress(metadata)
-      if (!done) return [['started', {}], ...(known === undefined ? [] : [['progress', known] as const])]
+      if (!done) return [['started', {}], ...progressOf(progress(metadata))]
       if (!error) return [['succeeded', response]]
       return code === 1 ? [['cancelled', { reason: message }]] : failed(code, message)
     }
@@ -107,7 +113,7 @@ export const azureDurable = ({ progress, ...options }: AzureDurableOptions = {})
   statusPoll({
     // With `returnInternalServerErrorOnFailure` a failed instance answers 500 with its document.
     takes: [500],
-    cancel: (job, { base }) => ({ url: addressOf(job, base, 'terminate'), method: 'POST' }),
+    cancel: (job, { base }) => ({ url: pathOf(addressOf(job, base), ['terminate']), method: 'POST' }),
     idOf: (document) => fieldsOf(document).id as string, // as: the caller checks it
     ...options,
     read(document) {
@@ -134,8 +140,10 @@ export const laravelBatch = (options: PresetOptions = {}): Backend =>
   statusPoll({
     ...options,
     read(document) {
-      if (document === null) return undefined
+      // Of a batch that is not there, Laravel makes `null`, an empty answer, or by `response()->json()` an empty object.
+      if (Object.keys(fieldsOf(document)).length === 0) return undefined
       const { totalJobs, processedJobs, failedJobs, cancelledAt, finishedAt, options: batch } = fieldsOf(document)
+      if (totalJobs === undefined) throw unexpected(document)
       const progress: DocumentEvents = Number(totalJobs) > 0 ? [['progress', { current: processedJobs, total: totalJobs }]] : []
       const failures = Number(failedJobs)
       // A batch that allows no failures is cancelled by the first one, which sets both times at once: failures are checked before them.
@@ -154,7 +162,7 @@ export const celeryProgress = (options: PresetOptions = {}): Backend =>
   statusPoll({
     pollMs: 500,
     // Without the trailing slash Django redirects.
-    request: (job, { base }) => `${addressOf(job, base)}/`,
+    request: (job, { base }) => addressOf(job, base, ''),
     ...options,
     read(document) {
       const { state, complete, success, result, progress } = fieldsOf(document)
@@ -166,7 +174,7 @@ export const celeryProgress = (options: PresetOptions = {}): Backend =>
         case 'STARTED':
           return [['started', {}]]
         case 'PROGRESS':
-          return [['progress', { current, total, ...(typeof part === 'number' && { ratio: part / 100 }), ...(description ? { message: description } : {}) }]]
+          return [['progress', { current, total, ...ratioOf(part), ...(description ? { message: description } : {}) }]]
         case 'RETRY':
           return [['retrying', { message, ...(Number.isFinite(seconds) && { inMs: Number(seconds) * 1000 }) }]]
         case 'SUCCESS':
@@ -178,6 +186,7 @@ export const celeryProgress = (options: PresetOptions = {}): Backend =>
         case 'IGNORED':
           return [['succeeded', null]]
         case undefined: // a group has nothing but `complete`
+          if (complete === undefined) throw unexpected(document)
           if (!complete) return [['progress', { current, total }]]
           return success ? [['succeeded', null]] : failed(undefined, 'a task of the group has failed')
         default:
@@ -211,7 +220,7 @@ export const mcpTask = (options: PresetOptions = {}): Backend =>
       if (fieldsOf(refusal).code === -32602) return undefined
       if (refusal) throw new TransportError('protocol', `the server said ${JSON.stringify(refusal)}`)
       const { status, statusMessage, pollIntervalMs, result, error, inputRequests } = requireString('status', task)
-      if (typeof pollIntervalMs === 'number') pauseMs(pollIntervalMs)
+      pauseMs(Number(pollIntervalMs))
       const progress: DocumentEvents = typeof statusMessage === 'string' ? [['progress', { message: statusMessage }]] : []
       switch (status) {
         case 'input_required':
@@ -234,7 +243,7 @@ export const mcpTask = (options: PresetOptions = {}): Backend =>
 /** Follows jobs of a Jobtail server by their snapshots, for networks that let nothing but single requests through. It sees states, not the log. */
 export const jobtailSnapshot = (options: PresetOptions = {}): Backend =>
   statusPoll({
-    cancel: (job, { base }) => ({ url: addressOf(job, base, 'cancel'), method: 'POST' }),
+    cancel: (job, { base }) => ({ url: pathOf(addressOf(job, base), ['cancel']), method: 'POST' }),
     start: (input, key, base) => ({ url: base, body: input ?? null, headers: { 'idempotency-key': key } }),
     idOf: (document) => fieldsOf(document).id as string, // as: the caller checks it
     ...options,

@@ -3,7 +3,7 @@
 import { TransportError } from '../errors.ts'
 import type { Backend } from '../types.ts'
 import type { DocumentEvents } from './document.ts'
-import { addressOf } from './foreign.ts'
+import { addressOf, pathOf } from './foreign.ts'
 import type { PresetOptions } from './presets.ts'
 import { statusPoll } from './status-poll.ts'
 
@@ -26,7 +26,7 @@ interface Prediction {
 
 /** The lines that the model has printed. The last one may be unfinished, so it counts once the prediction is over. */
 function linesOf(logs: string, isOver: boolean): DocumentEvents {
-  const lines = logs.split('\n')
+  const lines = logs.split(/\r?\n/)
   const last = lines.pop()
   if (isOver && last) lines.push(last)
   return lines.map((message, index) => ['log', { level: 'info', message }, ['logs', index]] as const)
@@ -55,7 +55,7 @@ function endOf({ status, output, error, completed_at: time }: Prediction): Docum
  */
 export const replicate = ({ progress, ...options }: ReplicateOptions = {}): Backend =>
   statusPoll({
-    cancel: (job, { base }) => ({ url: addressOf(job, base, 'cancel'), method: 'POST' }),
+    cancel: (job, { base }) => ({ url: pathOf(addressOf(job, base), ['cancel']), method: 'POST' }),
     idOf: (document) => Object(document).id,
     ...options,
     read(document) {

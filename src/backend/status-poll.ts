@@ -137,8 +137,9 @@ async function* reads(request: OpenRequest, options: StatusPollOptions & LiveOpt
     const changed = changes?.next(isNews)
     pauseMs = isNews ? pollMs : Math.min(maxPollMs, pauseMs * 1.5)
     // A pause that the server asked for ends early only by a change. Any other also ends when the page becomes visible.
-    if (look.pauseMs !== undefined) await delay(look.pauseMs, signal, changed)
-    else await untilSeen(Math.max(pauseMs * (0.75 + Math.random() / 2), isHidden() ? LEAST_HIDDEN_MS : 0), signal, changed)
+    const { pauseMs: leastMs = 0 } = look
+    if (leastMs) await delay(leastMs, signal, changed)
+    await untilSeen(Math.max(leastMs ? 0 : pauseMs * (0.75 + Math.random() / 2), isHidden() ? LEAST_HIDDEN_MS - leastMs : 0), signal, changed)
   }
 }
 

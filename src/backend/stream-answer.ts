@@ -25,7 +25,7 @@ export async function openStream(
   if (from !== undefined && typeof cursor === 'object') given.url.searchParams.set(cursor.parameter, from)
   if (connect) return connect(request, given.url)
   const headers = from !== undefined && cursor === 'header' ? { 'last-event-id': lastEventId(from) } : {}
-  return sendRequest(adapted, given, epoch === undefined ? job : undefined, { ...(accept && { accept }), headers }).catch((error) => {
+  return sendRequest(adapted, given, job, { ...(accept && { accept }), headers, isKnown: epoch !== undefined }).catch((error) => {
     if (error.status === 204) return undefined
     throw error
   })

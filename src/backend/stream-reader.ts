@@ -39,6 +39,10 @@ export interface StreamReader {
   onlyTheEnd(attempt: () => void): void
 }
 
+const NUMBER = /^\d+$/
+/** Whether an id comes before another. Only numbers tell. */
+const isLess = (id: string, other = ''): boolean => NUMBER.test(id) && NUMBER.test(other) && BigInt(id) < BigInt(other)
+
 /** Makes the reader of one reading, at its cursor. */
 export function createStreamReader({ job, ref, after, epoch = 'stream' }: JobCursor, options: StreamDetails): StreamReader {
   const { promises = 'log', heartbeatMs, end = '[DONE]', read = defaultMeaning } = options
@@ -53,6 +57,8 @@ export function createStreamReader({ job, ref, after, epoch = 'stream' }: JobCur
   let isOver = false
   let hasBegun = false
   let isToRestart = false
+  /** No message with an id has come since the answer's beginning. */
+  let isResumed = false
   const subscribed = (at: string, cursor: string) => ({ control: 'subscribed', job, epoch: at, seq: position.seq, cursor, status: 'running' }) as const
   let pending: Frame[] = [
     { control: 'hello', protocol: 1, ...(heartbeatMs && { heartbeatMs }) },
@@ -87,20 +93,27 @@ export function createStreamReader({ job, ref, after, epoch = 'stream' }: JobCur
     },
     begin() {
       isToRestart = false
+      isResumed = true
       left = position.since
       if (promises === 'replay') position = { ...position, since: 0 }
     },
     take(message) {
       last = message
+      const meaning = matchEnd(message, rules) ?? read(message)
+      const hasEnded = meaning && isTerminal(meaning[0])
       if (message.id !== undefined && promises === 'log') {
+        const before = isResumed ? position.id : undefined
+        isResumed = false
+        // Some servers answer from the cursor on, not after it.
+        if (message.id === before && !hasEnded) return
+        if (isLess(message.id, before)) lose()
         position.id = message.id
         position.since = left = 0
-      } else if (left > 0) {
+      } else if (left > 0 && !hasEnded) {
         left -= 1
         if (promises === 'replay') position.since += 1
         return
       } else position.since += 1
-      const meaning = matchEnd(message, rules) ?? read(message)
       if (meaning) emit(meaning)
     },
     left: () => left,

@@ -149,13 +149,11 @@ async function open(
   const { promises, refusals = [] } = options
   const from = promises === 'log' ? reader.position.id : undefined
   const answer = await openStream(request, asked, options, splitter, from, last).catch((error: TransportError) => {
-    if (error.status === 410 && from !== undefined) return error
     if (refusals.includes(error.status ?? 0)) return 'refused' as const
     throw error
   })
   // The status of a refused request. An answer has no field of that name.
-  const { status } = Object(answer)
-  if (status !== 410 || from === undefined) return answer as Exclude<typeof answer, TransportError> // as: an error that was caught has the status 410
+  if (Object(answer).status !== 410 || from === undefined) return answer
   // The server no longer retains the cursor's message: the oldest one that it has comes later.
   reader.lose()
   return open(request, asked, options, splitter, reader)

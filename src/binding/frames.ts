@@ -36,7 +36,7 @@ export function eachFrame(subscribe: Subscribe, listener: () => void): () => voi
   return () => {
     leave()
     waiting.delete(listener)
-    if (waiting.size > 0) return
+    if (waiting.size > 0 || !frame) return
     cancelAnimationFrame(frame)
     frame = 0
   }

@@ -17,7 +17,10 @@ export interface FollowOptions<E = None> {
    * @defaultValue the oldest event that the server retains
    */
   after?: string | undefined
-  /** Called with each event once, in order, also after `enabled` was false meanwhile. What it throws is reported as an uncaught error. */
+  /**
+   * Called with each event once, in order, also after `enabled` was false meanwhile. Whether there is such a function is read once for each id; the function
+   * itself at each event. What it throws is reported as an uncaught error.
+   */
   onEvent?: ((event: JobEvent<E>) => void) | undefined
   /** Called once for each id, when the job has succeeded, failed or was cancelled, after the last `onEvent`. Never because a connection has ended. */
   onEnd?: ((state: JobState<E>) => void) | undefined
@@ -64,16 +67,23 @@ export function createJobStore<E extends object>(client: Client, id: string, { i
   let problem: JobtailError | undefined
   let seen: JobState<E> | undefined
   let shown = atServer
-  const tellEnd = endOf(job, latest, () => !!(place.isAtEnd || problem))
+  let isReading = false
+  const tellEnd = endOf(job, latest, () => !isReading || !!(place.isAtEnd || problem))
 
   const subscribe: Subscribe = (listener) => {
-    tellEnd()
+    let isThere = true
     const watch: Subscribe = (tell) =>
       job.subscribe(() => {
-        tellEnd()
         tell()
+        tellEnd() // last: it may end the component
       })
-    return eachFrame(watch, listener)
+    const leave = eachFrame(watch, listener)
+    // The job may have ended before. Not at once: `onEnd` may end a component that is being mounted.
+    queueMicrotask(() => isThere && tellEnd())
+    return () => {
+      isThere = false
+      leave()
+    }
   }
   return {
     state() {
@@ -86,6 +96,7 @@ export function createJobStore<E extends object>(client: Client, id: string, { i
     atServer: () => atServer,
     subscribe,
     subscribeWithEvents(listener) {
+      isReading = true
       const leave = subscribe(listener)
       const onEvent = (event: JobEvent<E>): void => call(latest.current.onEvent, event)
       const stop = readEvents<E>(client, id, place, onEvent, (error) => {
@@ -95,6 +106,7 @@ export function createJobStore<E extends object>(client: Client, id: string, { i
         tellEnd()
       })
       return () => {
+        isReading = false
         leave()
         stop?.()
       }
@@ -107,15 +119,14 @@ const show = <E extends object>(state: JobState<E>, cancel: () => Promise<void>,
   return Object.freeze({ ...state, error, isPending: !error && state.status !== 'succeeded', cancel })
 }
 
-/** Returns a function that calls `onEnd`, once, where the job has ended. `areRead`: whether there are no more events for `onEvent`. */
+/** Returns a function that calls `onEnd`, once, where the job has ended. `areRead`: whether no more events come to `onEvent`. */
 function endOf<E extends object>(job: Job<E>, latest: Latest<E>, areRead: () => boolean): () => void {
   let isTold = false
   return () => {
-    const { onEvent, onEnd } = latest.current
     const isOver = /^[sfc]/.test(job.state.status) // succeeded, failed, cancelled
-    if (isTold || !isOver || (onEvent && !areRead())) return
+    if (isTold || !isOver || !areRead()) return
     isTold = true
-    call(onEnd, job.state)
+    call(latest.current.onEnd, job.state)
   }
 }
 

@@ -25,7 +25,7 @@ export async function* stream(request: OpenRequest, calls: Calls, timeoutMs?: nu
   try {
     for await (const message of messagesOf(request, request.jobs, calls, { once: false, timeoutMs })) {
       isOpen = true
-      yield batchOf(message)
+      yield* framesOf(message)
     }
   } catch (error) {
     request.signal.throwIfAborted()
@@ -46,12 +46,12 @@ export async function* readOnce(
     const jobs = cursors.next()
     if (jobs.length === 0) return jobs
     try {
-      for await (const message of messagesOf(request, jobs, calls, { once: true })) {
-        const batch = batchOf(message)
-        for (const frame of batch) if (isControl(frame) && frame.control === 'hello') onHello(frame)
-        cursors.take(batch)
-        if (cursors.isMore === undefined) yield batch
-      }
+      for await (const message of messagesOf(request, jobs, calls, { once: true }))
+        for (const batch of framesOf(message)) {
+          for (const frame of batch) if (isControl(frame) && frame.control === 'hello') onHello(frame)
+          cursors.take(batch)
+          yield batch
+        }
     } catch (error) {
       yield refusalOf(error, request)
       return []
@@ -100,10 +100,19 @@ async function* messagesOf(
   }
 }
 
-function batchOf(message: FollowResponse): Batch {
-  const frame = frameOf(message)
-  const textLength = message.frame.case === 'event' ? message.frame.value.dataJson.length + EVENT_CHARS : 0
-  return Object.assign(frame ? [frame] : [], { textLength })
+/** Yields the frames of a message: where one of them is malformed, those before it. */
+function* framesOf({ frames }: FollowResponse): Generator<Batch, void> {
+  const batch: Frame[] = []
+  let textLength = 0
+  try {
+    for (const message of frames) {
+      const frame = frameOf(message)
+      if (frame) batch.push(frame)
+      if (message.frame.case === 'event') textLength += message.frame.value.dataJson.length + EVENT_CHARS
+    }
+  } finally {
+    yield Object.assign(batch, { textLength })
+  }
 }
 
 /** The server's refusal as a batch. Throws where the path has failed. */

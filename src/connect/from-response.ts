@@ -3,12 +3,12 @@
 import { TransportError } from '../errors.ts'
 import type { Frame, JobStatus, JobSnapshot as Snapshot } from '../protocol/frames.ts'
 import { EVENT_ID, EVENT_TYPE, STATUS } from '../protocol/rules.ts'
-import type { FollowResponse, JobSnapshot } from './jobtail/v1/jobs_pb.ts'
+import type { JobSnapshot, Frame as Message } from './jobtail/v1/jobs_pb.ts'
 
 const MAX_MS = 2 ** 31 - 1
 
-/** The frame in a message; `undefined` for one that this version does not know. Throws a `TransportError` `protocol` for one that breaks the protocol. */
-export function frameOf({ frame }: FollowResponse): Frame | undefined {
+/** A frame of the service as one of the protocol; `undefined` for one that this version does not know. Throws a `TransportError` `protocol` for one that breaks the protocol. */
+export function frameOf({ frame }: Message): Frame | undefined {
   switch (frame.case) {
     case 'event': {
       const { id, seq, job, type, time, dataJson } = frame.value

@@ -28,6 +28,8 @@ export interface ConnectionOptions extends Pick<Settings, 'firstLook' | 'stagger
   authorize(): Promise<Credentials>
   /** Whether the token source may give other credentials at a second call. */
   canReauthorize: boolean
+  /** When the server answered a request beside the links last, such as a start, in ms since 1970; 0: never. */
+  answeredAt(): number
   /** What is known of the transports. */
   hints: Hints
   /** The page that the client lives in. */
@@ -109,6 +111,8 @@ export interface Core {
 const MAX_RESTARTS = 5
 /** A window is this many buffers: readers that keep up take events as they come, so more may be under way than a buffer holds. */
 const BUFFERS_AHEAD = 4
+/** Windows are whole numbers of bytes that a server can count with. A larger one is none. */
+const windowOf = (bufferBytes: number): number => (BUFFERS_AHEAD * bufferBytes <= Number.MAX_SAFE_INTEGER ? BUFFERS_AHEAD * bufferBytes : Infinity)
 /** The least window of a single read for a slow reader: one event may be that large. */
 const MIN_WINDOW_BYTES = 2 ** 16
 
@@ -150,7 +154,7 @@ export function createCore(options: ConnectionOptions, reconcile: () => void, on
     network: null,
     problem: undefined,
     isFresh: false,
-    windowBytes: BUFFERS_AHEAD * options.bufferBytes,
+    windowBytes: windowOf(options.bufferBytes),
 
     schedule() {
       if (isScheduled) return

@@ -48,7 +48,9 @@ export function createOpening(core: Core): Opening {
     } finally {
       if (core.preparing === controller) core.preparing = undefined
     }
-    core.turn(begin(core.race, now(), policy))
+    // A job that was just started proves that the URL is right, as a live link does.
+    const liveAt = Math.max(core.race.liveAt ?? 0, options.answeredAt()) || undefined
+    core.turn(begin({ ...core.race, liveAt }, now(), policy))
   }
 
   async function recall(signal: AbortSignal): Promise<void> {

@@ -159,7 +159,7 @@ export function createLinkJobs(active: (job: string) => readonly Reader[]): Link
       const before = at.seq
       at.seq = seq
       at.cursor = id
-      if (event.type === 'progress') event.data = progressOf(event.data)
+      if (event.type === 'progress') event.data = progressOf(event.data ?? {}) // pages read fields of it
       let isFirst = true
       const size = bytes ?? sizeOf(event.data)
       for (const reader of active(job)) {

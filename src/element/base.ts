@@ -2,6 +2,7 @@
 
 import { type Client, type ClientOptions, JobtailError, sharedClient } from '../index.ts'
 import { backendNamed, onConfigure, options } from './configuration.ts'
+import { addStyle } from './style.ts'
 
 /** Which client an element uses, and what is known of it. */
 export interface Chosen {
@@ -73,6 +74,11 @@ export abstract class JobtailElement extends Base {
 
   /** Of the platform: `moveBefore()` changes nothing. */
   connectedMoveCallback(): void {}
+
+  /** Of the platform: another document has it now, such as that of a picture-in-picture window. */
+  adoptedCallback(): void {
+    if (this.shadowRoot) addStyle(this.shadowRoot)
+  }
 
   /** Of the platform: looks at the attributes once the changes of the current task are complete. */
   attributeChangedCallback(): void {

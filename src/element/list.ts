@@ -82,13 +82,13 @@ function createList(host: JobListElement): Core {
 
   return {
     use(next) {
-      if (next?.client !== chosen?.client || !leave) {
+      if (next?.client !== chosen?.client) {
         stop()
         for (const id of items.keys()) remove(id)
-        chosen = next
         jobs = next?.client.jobs()
-        leave = jobs?.subscribe(draw)
       }
+      chosen = next
+      leave ??= jobs?.subscribe(draw)
       draw()
     },
     stop

@@ -56,8 +56,8 @@ export function pictureOf({ state, ratio, position, leftMs, isLost, isRefused }:
     ratio,
     value: amountOf(ratio, progress, language),
     stage: isRunning
-      ? `${progress?.message ?? progress?.stage ?? word}`
-      : status === 'queued' && position !== undefined
+      ? textOf(progress?.message) || textOf(progress?.stage) || word
+      : status === 'queued' && typeof position === 'number'
         ? wordOf('position', new Intl.NumberFormat(language).format(position))
         : word,
     left: isRunning && !isLost && leftMs !== undefined ? wordOf('left', timeIn(language, leftMs)) : '',
@@ -68,6 +68,9 @@ export function pictureOf({ state, ratio, position, leftMs, isLost, isRefused }:
 
 function amountOf(ratio: number | undefined, progress: JobState['progress'], language: string | undefined): string {
   if (ratio !== undefined) return percentIn(language, ratio)
-  const { current, unit = '' } = progress ?? {}
-  return typeof current === 'number' ? `${new Intl.NumberFormat(language).format(current)} ${unit}`.trim() : ''
+  const { current, unit } = progress ?? {}
+  return typeof current === 'number' ? `${new Intl.NumberFormat(language).format(current)} ${textOf(unit)}`.trim() : ''
 }
+
+/** What a server has sent as a text: it may send anything. */
+const textOf = (value: unknown): string => (typeof value === 'object' ? '' : `${value ?? ''}`)

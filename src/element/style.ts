@@ -1,13 +1,15 @@
 /** The look of both elements. A style sheet that is constructed needs no permission of a content-security policy. */
 
-let sheet: CSSStyleSheet | undefined
+const sheets = new WeakMap<Document, CSSStyleSheet>()
 
-/** Adds the styles to a shadow root. */
+/** Adds the styles to a shadow root, also where another document has adopted it: a sheet is of one document, and is lost then. */
 export function addStyle(root: ShadowRoot): void {
-  if (!sheet) {
-    sheet = new CSSStyleSheet()
-    sheet.replaceSync(CSS)
-  }
+  const { ownerDocument } = root
+  const { defaultView } = ownerDocument
+  if (!defaultView) return // nobody sees it
+  const sheet = sheets.get(ownerDocument) ?? new defaultView.CSSStyleSheet()
+  if (!sheets.has(ownerDocument)) sheet.replaceSync(CSS)
+  sheets.set(ownerDocument, sheet)
   root.adoptedStyleSheets = [sheet]
 }
 

@@ -27,12 +27,14 @@ export function eventsUrl(base: URL, jobs: readonly Asked[], windowBytes: number
   const only = single(jobs)
   const isOwn = only && !hasSlash(only.job)
   const url = isOwn ? resourceUrl(base, only.job, 'events') : resourceUrl(base, 'events')
-  const { searchParams } = url
+  // Not `url.searchParams`: each of its changes writes the whole URL anew.
+  const query = new URLSearchParams(url.search)
   for (const { job, after = '' } of jobs) {
-    if (!isOwn) searchParams.append('job', job)
-    if (!only || after) searchParams.append('after', after)
+    if (!isOwn) query.append('job', job)
+    if (!only || after) query.append('after', after)
   }
-  if (windowBytes <= Number.MAX_SAFE_INTEGER) searchParams.append('window', `${windowBytes}`)
+  if (windowBytes <= Number.MAX_SAFE_INTEGER) query.append('window', `${windowBytes}`)
+  url.search = `${query}`
   return url
 }
 

@@ -1,7 +1,7 @@
 /** Starting a job from a component. */
 
 import { useState } from 'react'
-import { createStarter, IDLE } from '../binding/starter.ts'
+import { createStarter, IDLE, type StartState } from '../binding/starter.ts'
 import type { Client, JobtailError, StartOptions } from '../index.ts'
 import { useKept } from './kept.ts'
 import { useClient } from './provider.ts'
@@ -15,7 +15,7 @@ export interface UseStartJobOptions {
   client?: Client | undefined
 }
 
-/** What `useStartJob` returns. The functions stay the same while the client does. */
+/** What `useStartJob` returns. The functions stay the same while the client does; with another one nothing has been started yet. */
 export interface UseStartJob<I = unknown> {
   /**
    * Starts a job with `input`, and resolves with its id, or with `undefined` where that failed: `error` says why. It never rejects. A second call while one is
@@ -39,7 +39,17 @@ export interface UseStartJob<I = unknown> {
 /** Starts jobs, for a button or a form. Follow the job that it starts with `useJob(jobId)`. */
 export function useStartJob<I = unknown>(options: UseStartJobOptions = {}): UseStartJob<I> {
   const client = useClient(options.client)
-  const [outcome, setOutcome] = useState(IDLE)
-  const functions = useKept(() => createStarter<I>(client, setOutcome), client)
-  return { ...outcome, ...functions }
+  const [, render] = useState<StartState>()
+  /** Each client has its own: what was started with the one before is no job of this one. */
+  const starting = useKept(() => {
+    const made = {
+      state: IDLE,
+      functions: createStarter<I>(client, (state) => {
+        made.state = state
+        render(state)
+      })
+    }
+    return made
+  }, client)
+  return { ...starting.state, ...starting.functions }
 }

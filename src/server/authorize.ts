@@ -1,6 +1,7 @@
 import { forbidden, type HttpError, internal, unauthorized } from './http-error.ts'
+import type { Action } from './permission.ts'
 import type { RequestContext } from './request-context.ts'
-import type { Action, Settings } from './types.ts'
+import type { Settings } from './server-options.ts'
 
 /** A permission that `authorize` gave. */
 export interface Authorization {

@@ -1,7 +1,7 @@
 import { busy, HttpError, tooLarge } from './http-error.ts'
 import { longTimeout } from './long-timeout.ts'
 import { byteLength } from './platform.ts'
-import type { Settings } from './types.ts'
+import type { Settings } from './server-options.ts'
 
 /** All bodies that are being read together may hold as much memory as this many of the largest. */
 const MAX_BODIES_IN_MEMORY = 64

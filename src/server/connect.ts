@@ -5,7 +5,8 @@ import { JobService } from '../connect/jobtail/v1/jobs_pb.ts'
 import { follow } from './connect/follow.ts'
 import { cancelJob, readSnapshot, startJob } from './connect/unary.ts'
 import { partsOf } from './core.ts'
-import type { JobServer, NodeRequest, Source } from './types.ts'
+import type { Source } from './permission.ts'
+import type { JobServer, NodeRequest } from './types.ts'
 
 export type { NodeRequest } from './types.ts'
 

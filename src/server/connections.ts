@@ -2,7 +2,7 @@ import type { ByeReason } from '../protocol/frames.ts'
 import { busy, closing } from './http-error.ts'
 import { longTimeout } from './long-timeout.ts'
 import type { ConnectionKind, Meter, MetricsStore } from './metrics.ts'
-import type { Settings } from './types.ts'
+import type { Settings } from './server-options.ts'
 
 /** What the server can do to an open reading. */
 export interface Connection {

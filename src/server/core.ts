@@ -13,8 +13,9 @@ import { settledWithin } from './long-timeout.ts'
 import { countAppends, createMetrics } from './metrics.ts'
 import { watchOrphans } from './rerun.ts'
 import { createRunner } from './run.ts'
+import type { JobServerOptions, Settings } from './server-options.ts'
 import { catchErrors, checkOptions, settingsFrom, warnIfOpen } from './settings.ts'
-import type { FetchJobServer, JobServerOptions, Settings } from './types.ts'
+import type { FetchJobServer } from './types.ts'
 
 /** A server without what takes Node's own requests and sockets, and the parts that answer a request. */
 export interface Core {
@@ -82,7 +83,7 @@ export function createCore(options: JobServerOptions): Core {
     publish,
     run: (jobId, work) => runner.run(jobId, work),
     metrics: metrics.read,
-    health: async (options) => (runner.closing ? { status: 'closing' } : healthOf(log, connections, options)),
+    health: (options) => healthOf(log, runner.closing, options),
     async close({ graceMs = 5000, drainMs = 0 } = {}) {
       if (!(graceMs >= 0)) throw new RangeError(`graceMs: expected milliseconds from 0, got ${graceMs}`)
       if (!(drainMs >= 0)) throw new RangeError(`drainMs: expected milliseconds from 0, got ${drainMs}`)

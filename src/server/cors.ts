@@ -1,6 +1,6 @@
 import { isOriginOf, ownHost } from './hosts.ts'
 import { forbidden } from './http-error.ts'
-import type { Settings } from './types.ts'
+import type { Settings } from './server-options.ts'
 
 const EXPOSED = 'ETag, Retry-After, Location'
 const REQUEST_HEADERS = ['authorization', 'last-event-id', 'if-none-match', 'prefer', 'content-type', 'idempotency-key']

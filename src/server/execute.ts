@@ -8,8 +8,19 @@ import { keepLease, RETRY_MS } from './lease-keeper.ts'
 import { isLogError } from './log/types.ts'
 import type { MetricsStore } from './metrics.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
-import type { Admission } from './run.ts'
-import type { JobContext, Settings } from './types.ts'
+import type { RunSlot } from './run-slots.ts'
+import type { Settings } from './server-options.ts'
+import type { JobContext } from './types.ts'
+
+/** The right to run one job: a slot, and the owner's name for the job's lease. */
+export interface Admission {
+  readonly owner: string
+  readonly slot: RunSlot
+  /** The job is queued already, and `owner` holds its lease. */
+  isClaimed?: boolean
+  /** Which run this is. Default 1: the first. */
+  attempt?: number
+}
 
 export type Work<T> = (job: JobContext) => T | Promise<T>
 

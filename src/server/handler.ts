@@ -10,8 +10,8 @@ import { readEvents } from './readings/events.ts'
 import { isStreamBody, type Reply, type RequestContext } from './request-context.ts'
 import { findRoute, pathBelow, pathOf } from './routes.ts'
 import type { Runner } from './run.ts'
+import type { Settings } from './server-options.ts'
 import { startJob } from './start.ts'
-import type { Settings } from './types.ts'
 
 const EVERY_REPLY = { ...SECURITY_HEADERS, 'Cache-Control': 'private, no-store', Vary: 'Accept, Origin, Authorization, Cookie, Last-Event-ID, Prefer' }
 

@@ -1,4 +1,3 @@
-import type { Connections } from './connections.ts'
 import type { EventLog } from './log/types.ts'
 import { longTimeout } from './long-timeout.ts'
 
@@ -14,9 +13,9 @@ export type Health = { status: 'ok'; warnings?: string[] } | { status: 'closing'
 /** The job that is asked for. It needn't exist: what counts is that the log answers. */
 const PROBE_JOB = 'jobtail-health'
 
-/** Asks the log whether it works. Never rejects. */
-export async function healthOf(log: EventLog, { closing }: Connections, { timeoutMs = 2000 }: { timeoutMs?: number } = {}): Promise<Health> {
-  if (closing) return { status: 'closing' }
+/** Asks the log whether it works, unless the server is closing. Never rejects. */
+export async function healthOf(log: EventLog, isClosing: boolean, { timeoutMs = 2000 }: { timeoutMs?: number } = {}): Promise<Health> {
+  if (isClosing) return { status: 'closing' }
   const timeout = Promise.withResolvers<never>()
   const cancel = longTimeout(timeoutMs, () => timeout.reject(new Error(`the log gave no answer within ${timeoutMs} ms`)))
   try {

@@ -1,7 +1,7 @@
 /** Finds the host by which the server was reached, and checks it against `hosts` and against a page's origin. */
 
 import { forbidden } from './http-error.ts'
-import type { Settings } from './types.ts'
+import type { Settings } from './server-options.ts'
 
 type Hosts = Pick<Settings, 'hosts' | 'trustForwardedHost'>
 

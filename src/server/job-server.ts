@@ -3,7 +3,8 @@ import { respond, targetOf } from './adapters/node.ts'
 import { createUpgrade } from './adapters/upgrade.ts'
 import { createCore } from './core.ts'
 import { pathBelow, pathOf } from './routes.ts'
-import type { JobServer, JobServerOptions, NodeRequest } from './types.ts'
+import type { JobServerOptions } from './server-options.ts'
+import type { JobServer, NodeRequest } from './types.ts'
 
 /**
  * Makes a server of jobs for Node. It listens on nothing by itself: pass it to a Node server with `attach`, or mount `handle`, `upgrade` or `fetch`.

@@ -1,5 +1,5 @@
 import type { Drained } from './backpressured-writer.ts'
-import type { Source } from './types.ts'
+import type { Source } from './permission.ts'
 
 /** One request, whether it came by Node or by `fetch`. */
 export interface RequestContext {

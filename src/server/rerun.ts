@@ -4,8 +4,8 @@ import { RETRY_MS } from './lease-keeper.ts'
 import { type EventLog, isLogError } from './log/types.ts'
 import { wrapLog } from './log/wrap.ts'
 import type { Runner } from './run.ts'
+import type { Settings } from './server-options.ts'
 import { parseInput } from './start.ts'
-import type { Settings } from './types.ts'
 
 export interface Orphans {
   /** The log, with its reads and wake-ups observed. */

@@ -1,20 +1,10 @@
-import { createExecute, type Work } from './execute.ts'
+import { type Admission, createExecute, type Work } from './execute.ts'
 import { abortedByShutdown } from './job-aborted.ts'
 import { LogError } from './log/types.ts'
 import { settledWithin } from './long-timeout.ts'
 import type { MetricsStore } from './metrics.ts'
-import { createRunSlots, type RunSlot } from './run-slots.ts'
-import type { Settings } from './types.ts'
-
-/** The right to run one job: a slot, and the owner's name for the job's lease. */
-export interface Admission {
-  readonly owner: string
-  readonly slot: RunSlot
-  /** The job is queued already, and `owner` holds its lease. */
-  isClaimed?: boolean
-  /** Which run this is. Default 1: the first. */
-  attempt?: number
-}
+import { createRunSlots } from './run-slots.ts'
+import type { Settings } from './server-options.ts'
 
 /** Runs jobs under leases, within the bounds of `maxRunning`, `maxRunningPerSubject` and `maxQueued`. */
 export interface Runner {

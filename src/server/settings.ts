@@ -1,6 +1,6 @@
 import { show } from './log/entry.ts'
 import { isNormalPath } from './routes.ts'
-import type { JobServerOptions, Settings } from './types.ts'
+import type { JobServerOptions, Settings } from './server-options.ts'
 
 /** What an option's value has to be: in words for the error message, and as a check. */
 type Rule = readonly [expected: string, isRight: (value: unknown) => boolean]

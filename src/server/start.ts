@@ -1,10 +1,11 @@
 import { isJobId } from '../protocol/rules.ts'
+import type { Admission } from './execute.ts'
 import { badRequest, busy, closing } from './http-error.ts'
 import { show } from './log/entry.ts'
 import { isLogError } from './log/types.ts'
 import { digestOf } from './platform.ts'
-import type { Admission, Runner } from './run.ts'
-import type { Settings } from './types.ts'
+import type { Runner } from './run.ts'
+import type { Settings } from './server-options.ts'
 
 interface StartRequest {
   body: string

@@ -7,9 +7,6 @@ import type { Health } from './health.ts'
 import type { AppendOptions, EventLog } from './log/types.ts'
 import type { ServerMetrics } from './metrics.ts'
 
-export type * from './permission.ts'
-export type * from './server-options.ts'
-
 /** A request of `node:http`, `node:https` or `node:http2`. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest
 /** A response of `node:http`, `node:https` or `node:http2`. */

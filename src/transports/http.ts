@@ -59,7 +59,7 @@ export interface ReadingOptions {
    */
   method?: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** The request's body. */
-  body?: string
+  body?: BodyInit
   /** Headers beside those of the client. */
   headers?: Record<string, string>
 }

@@ -13,6 +13,8 @@ import { JSON_TYPE, readEvents, splitOverLists } from './lists.ts'
 
 /** The pause of a short poll where the server tells none. */
 const DEFAULT_POLL_MS = 2000
+/** The heartbeat where the server tells none. */
+const DEFAULT_HEARTBEAT_MS = 15_000
 /** The longest time that a server holds a request. */
 const MAX_WAIT_S = 55
 /**
@@ -52,20 +54,29 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<Batch, vo
   let limitS = MAX_WAIT_S
   /** How long the last request took that was not held. The first one is timed by the client's probe. */
   let unheldMs = Infinity
+  let heartbeatMs = DEFAULT_HEARTBEAT_MS
+  /** When an answer brought events last, or was to a fresh request. */
+  let newsAt = now()
   while (jobs.length > 0) {
     const requestedAt = now()
+    // A cache may repeat the same empty answer for ever. Beside what is held there are single reads, which notice that.
+    const isFresh = request.isFresh || (!waitS && requestedAt - newsAt > heartbeatMs)
+    if (isFresh) newsAt = requestedAt
     try {
       let frames: Batch = []
-      for await (frames of readOne(request, jobs, mode, waitS, waitS * 1000 + GRACE_MS + 4 * unheldMs, cursors)) yield frames
+      for await (frames of readOne({ ...request, isFresh }, jobs, mode, waitS, waitS * 1000 + GRACE_MS + 4 * unheldMs, cursors)) yield frames
       const [hello] = frames
       if (!isHello(hello)) return
       const { isMore } = cursors
       jobs = cursors.next()
 
-      const { heartbeatMs = 15_000, pollMs = DEFAULT_POLL_MS } = hello
+      const { pollMs = DEFAULT_POLL_MS } = hello
+      heartbeatMs = hello.heartbeatMs ?? DEFAULT_HEARTBEAT_MS
+      const isEmpty = frames.every(isControl)
+      if (!isEmpty) newsAt = now()
       // An empty answer long before its time shows that the server ignores `wait`: it is polled as by a short poll.
       if (!waitS) unheldMs = now() - requestedAt
-      const ignoresWait = frames.every(isControl) && now() - requestedAt < waitS * 500
+      const ignoresWait = isEmpty && now() - requestedAt < waitS * 500
       waitS = 0
       // A task in between, in which a full reader is paused.
       if (isMore) await macrotask()

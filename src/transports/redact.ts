@@ -5,8 +5,10 @@ import type { RequestContext } from '../types.ts'
 
 /** Headers with such names hold credentials. */
 const CREDENTIAL = /auth|cookie|key|secret|session|token/
-/** A text that has this many characters in common with a credential is a part of it: servers often cut off what they echo. */
+/** A text that has this many characters in common with a credential is a part of it: servers often cut off what they echo. Of a shorter one it is all. */
 const PART_CHARS = 16
+/** A shorter value is no credential: it would be found in any text. */
+const MIN_CHARS = 6
 
 /** Makes a function that replaces the request's credentials by `…`, also parts of them with what follows. */
 export const redactorOf =
@@ -15,7 +17,10 @@ export const redactorOf =
     const secrets = [token, base64url(token)]
     for (const [name, value] of headers) if (CREDENTIAL.test(name)) secrets.push(value)
     let shown = text
-    for (const secret of secrets) for (let end = PART_CHARS; end <= secret.length; end++) shown = shown.replaceAll(secret.slice(end - PART_CHARS, end), '…')
+    for (const secret of secrets) {
+      const chars = Math.min(PART_CHARS, Math.max(MIN_CHARS, secret.length))
+      for (let end = chars; end <= secret.length; end++) shown = shown.replaceAll(secret.slice(end - chars, end), '…')
+    }
     return shown === text ? text : shown.replace(/…[^\s"]*/g, '…')
   }
 

@@ -95,9 +95,10 @@ function openWebSocket({ base, token, headers, windowBytes, signal, WebSocket, j
     socket.onclose = ({ code, reason }) => {
       const message = `${place(url)} ${isOpen ? 'was closed with' : 'did not open:'} ${code} ${redact(reason)}`
       const retryMs = AWAY_MS[code]
-      // A code says what the server has not said by a frame (PROTOCOL.md §5).
+      // A code says what the server has not said by a frame (PROTOCOL.md §5). A server that plans to close has sent `hello` before:
+      // intermediaries close with 1001 and 1012 too.
       if (code === 1000 || (last && isControl(last) && (last.control === 'bye' || last.control === 'error'))) end()
-      else if (retryMs) endWith({ control: 'bye', reason: 'shutdown', retryMs })
+      else if (retryMs && last) endWith({ control: 'bye', reason: 'shutdown', retryMs })
       else if (code >= 4400 && code < 4600) endWith({ control: 'error', status: code - 4000, code: 'closed', message })
       else end(new TransportError(isOpen ? 'cut' : 'refused', message))
     }

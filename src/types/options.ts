@@ -36,7 +36,7 @@ export interface RetryOptions {
  */
 export interface ClientOptions {
   /**
-   * Where the jobs are: `{base}` of PROTOCOL.md, an `http:` or `https:` URL. A relative one is resolved as `fetch` resolves it; outside of a page it has to
+   * Where the jobs are: `{base}` of PROTOCOL.md, an `http:` or `https:` URL without a user name and password. A relative one is resolved as `fetch` resolves it; outside of a page it has to
    * be absolute. The `ws:` URL is derived from it.
    * @defaultValue `'/jobs'`
    */

@@ -57,6 +57,18 @@ describe('by hand', () => {
     expect(brief(await eventsOf(openaiResponses(), url)).at(-1)).toEqual(['failed', { code: 'server_error', message: 'the model is away' }])
   })
 
+  test('frames need no name: a proxy that writes each event as data keeps its type', async () => {
+    const { url } = await serveAnswers([
+      {
+        ...started,
+        body: [openai('start, cut after number 3'), openai('resume')].flatMap(({ response: { body } }) =>
+          body.map(({ text }) => text.replace(/^event: .*\n/gm, ''))
+        )
+      }
+    ])
+    expect((await eventsOf(openaiResponses(), url)).map(({ type }) => type)).toEqual(['queued', 'queued', 'started', 'output', 'output', 'succeeded'])
+  })
+
   test('a missing number is a gap', async () => {
     const headers = { 'content-type': 'text/event-stream' }
     const { url } = await serveAnswers([

@@ -54,6 +54,20 @@ describe('fal, by hand', () => {
     expect(asked).toBe(2)
   })
 
+  test('a line of the log may have no level', async () => {
+    const logs = [{ message: 'a', level: null }, { message: 'b', level: 'WARN' }, { message: 'c' }]
+    const { url } = await serveAnswers(({ url }) =>
+      url.includes('/stream') ? { status: 404 } : json(url.includes('/status') ? { status: 'COMPLETED', logs } : 1)
+    )
+    expect(brief(await eventsOf(fal(FAST), url)).map(([, data]) => (data as { level?: string } | null)?.level)).toEqual([
+      undefined,
+      'info',
+      'warn',
+      'info',
+      undefined
+    ]) // as: `log` has it
+  })
+
   test('cancel is a PUT', async () => {
     const { url, requests } = await served(['poll: in the queue'], 'result')
     await clientOf(fal(FAST), url).subscribe('r1').cancel()
@@ -114,7 +128,7 @@ describe('replicate, by hand', () => {
   })
 
   test('an unfinished line is delivered once it is complete', async () => {
-    const { url } = await serveAnswers([json({ status: 'processing', logs: 'one\ntw' }), json({ status: 'succeeded', logs: 'one\ntwo', output: 1 })])
+    const { url } = await serveAnswers([json({ status: 'processing', logs: 'one\r\ntw' }), json({ status: 'succeeded', logs: 'one\r\ntwo', output: 1 })])
     expect(brief(await eventsOf(replicate(FAST), url))).toEqual([['started', {}], log('one'), log('two'), ['succeeded', 1]])
   })
 

@@ -199,14 +199,14 @@ describe('celeryProgress', () => {
   })
 })
 
-test('a document is read rarely in a hidden page', async () => {
+test.each([{}, { 'retry-after': '1' }])('a document is read rarely in a hidden page: %j', async (headers) => {
   vi.stubGlobal('document', Object.assign(new EventTarget(), { hidden: true }))
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
   onTestFinished(() => {
     vi.useRealTimers()
     vi.unstubAllGlobals()
   })
-  const { url, requests } = await serveAnswers([json({ status: 'Running' })])
+  const { url, requests } = await serveAnswers([json({ status: 'Running' }, headers)])
   const job = clientOf(microsoftLro(FAST), url).subscribe('1')
   job.onChange(() => {})
   const pass = async (ms: number): Promise<void> => {

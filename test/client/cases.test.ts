@@ -63,6 +63,22 @@ describe('a router that answers 404 while containers are replaced', () => {
     await expectNothingLeft(world)
   })
 
+  test('just after this job was started: the URL is right, and the client waits', async () => {
+    const world = createWorld({ retry: { maxMs: 2000 }, scripts: { ...all(failing('status', 404, 10)), websocket: failing('refused', undefined, 10) } })
+    world.http.faults.events = page(404)
+    const starting = world.client.start(7)
+    await elapse(100)
+    const job = await starting
+    const loop = run(job)
+    await elapse(3000)
+    expect(loop.state).toBe('running')
+    expect(job.state.connection.problem).toMatchObject({ reason: 'status', status: 404 })
+    mend(world)
+    world.log.append(job.jobId, 'succeeded', 7)
+    await elapse(5000)
+    expect(loop.state).toBe('ended')
+  })
+
   test('in the first race: the URL is wrong, and the job fails at once', async () => {
     const world = createWorld({ scripts: { ...all(failing('status', 404, 10)), websocket: failing('refused', undefined, 10) } })
     world.http.faults.events = page(404)

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import { type WebSocket, WebSocketServer } from 'ws'
 import { explain } from '../../src/explain.ts'
 import { createClient, longPoll, shortPoll, sse, webSocket } from '../../src/index.ts'
-import type { Permission } from '../../src/server/types.ts'
+import type { Permission } from '../../src/server/permission.ts'
 import type { Client, ClientOptions, Diagnostic, JobEvent, Transport } from '../../src/types.ts'
 import { type Served, serve } from '../server/serve.ts'
 

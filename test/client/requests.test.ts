@@ -450,7 +450,7 @@ describe('invalid arguments are rejected at once, with what was expected', () =>
   test('a relative url outside of a page', async () => {
     const world = createWorld()
     const client = world.another({ url: '/jobs' })
-    const message = 'url: expected an http: or https: URL, absolute outside of a page, got "/jobs"'
+    const message = 'url: expected an http: or https: URL without a password, absolute outside of a page, got "/jobs"'
     const job = client.subscribe('42')
     const loop = run(job)
     await elapse(0)

@@ -175,6 +175,34 @@ describe('with the server kit', () => {
     expect(late.state).toMatchObject({ status: 'succeeded', result: { got: { video: 7 } } })
   })
 
+  test.each([Number.MAX_SAFE_INTEGER, 1e300])('a buffer of %d bytes asks for no window: no number overflows', async (bufferBytes) => {
+    const { base, jobs } = await serve()
+    await jobs.publish('42', 'progress', 1)
+    const events: JobEvent[] = []
+    const sent: unknown[] = []
+    class Recording extends WebSocket {
+      override send(data: string): void {
+        sent.push(data)
+        super.send(data)
+      }
+    }
+    const client = clientOf({ url: base, bufferBytes, transports: [webSocket()], firstLook: false, WebSocket: Recording })
+    for await (const event of client.subscribe('42')) {
+      events.push(event)
+      if (event.seq < 3) await jobs.publish('42', event.seq < 2 ? 'log' : 'succeeded', 1)
+    }
+    expect(seqs(events)).toEqual([1, 2, 3])
+    expect(sent).toEqual([])
+  })
+
+  test.each(['größe ☃', 'a\nb', ''])('a key that no header can carry is refused, and not tried again and again: %j', async (idempotencyKey) => {
+    const { base } = await serve({ start: () => 1 })
+    await expect(clientOf({ url: base }).start({}, { idempotencyKey })).rejects.toMatchObject({
+      code: 'bad-request',
+      message: expect.stringContaining('idempotencyKey: expected')
+    })
+  })
+
   test('two starts with one key make one job', async () => {
     const started = vi.fn()
     const { base } = await serve({ start: () => started() })

@@ -88,19 +88,14 @@ describe.each(names)('%s', (name) => {
     ['data that is no JSON', { frame: { case: 'event', value: { id: 'a', seq: 1n, job: '42', type: 'log', dataJson: '{' } } }, 'data_json: expected JSON'],
     ['an unknown status', { frame: { case: 'subscribed', value: { cursor: 'a', status: 'paused' } } }, 'status: expected a string like'],
     ['an empty cursor', { frame: { case: 'done', value: { job: '42' } } }, 'cursor: expected a string like']
-  ])('%s breaks the protocol', async (_, message, expected) => {
-    const reader = await readerOf(
-      name,
-      served(async function* () {
-        yield HELLO
-        yield message
-      })
-    )
+  ])('%s breaks the protocol, and what came before it counts', async (_, frame, expected) => {
+    const reader = await readerOf(name, (_req, res) => res.writeHead(200, ok).end(enveloped(HELLO, SUBSCRIBED, frame)))
     await expect(reader.toEnd()).rejects.toMatchObject({ name: 'TransportError', reason: 'protocol', message: expect.stringContaining(expected) })
+    expect(reader.had).toMatchObject([{ control: 'hello' }, { control: 'subscribed' }])
   })
 
   test('a frame that is not known yet is passed over', async () => {
-    const later = Buffer.from([0, 0, 0, 0, 3, 0x9a, 0x06, 0]) // field 99, an empty message
+    const later = Buffer.from([0, 0, 0, 0, 5, 0x0a, 3, 0x9a, 0x06, 0]) // a frame that has field 99, an empty message
     const reader = await readerOf(name, (_, res) => res.writeHead(200, ok).write(Buffer.concat([later, enveloped(HELLO)])))
     await reader.untilControl('hello')
     expect(reader.had).toMatchObject([{ control: 'hello', protocol: 1, heartbeatMs: 15_000, mux: 128 }])

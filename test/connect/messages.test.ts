@@ -3,9 +3,9 @@
 import { create, fromBinary, fromJson, toBinary, toJson } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
 import { frameOf, snapshotOf } from '../../src/connect/from-response.ts'
-import { FollowResponseSchema, JobSnapshotSchema } from '../../src/connect/jobtail/v1/jobs_pb.ts'
+import { FollowResponseSchema, FrameSchema, JobSnapshotSchema } from '../../src/connect/jobtail/v1/jobs_pb.ts'
 import type { Frame, JobSnapshot } from '../../src/protocol/frames.ts'
-import { toResponses, toSnapshot } from '../../src/server/connect/to-response.ts'
+import { toResponse, toSnapshot } from '../../src/server/connect/to-response.ts'
 
 const position = { epoch: 'e', seq: 7, cursor: 'e-7', status: 'running' } as const
 
@@ -26,19 +26,18 @@ const frames: Frame[] = [
 ]
 
 test.each(frames)('%o', (frame) => {
-  const [response] = toResponses([frame])
-  if (!response) throw new Error('there is no message')
-  expect(frameOf(fromBinary(FollowResponseSchema, toBinary(FollowResponseSchema, response)))).toEqual(frame)
-  expect(frameOf(fromJson(FollowResponseSchema, toJson(FollowResponseSchema, response)))).toEqual(frame)
+  const response = toResponse([frame, frame])
+  expect(fromBinary(FollowResponseSchema, toBinary(FollowResponseSchema, response)).frames.map(frameOf)).toEqual([frame, frame])
+  expect(fromJson(FollowResponseSchema, toJson(FollowResponseSchema, response)).frames.map(frameOf)).toEqual([frame, frame])
 })
 
 test('a time that no timer can wait is as long as one can', () => {
-  const response = create(FollowResponseSchema, { frame: { case: 'bye', value: { reason: 'slow', retryMs: 2n ** 40n } } })
+  const response = create(FrameSchema, { frame: { case: 'bye', value: { reason: 'slow', retryMs: 2n ** 40n } } })
   expect(frameOf(response)).toMatchObject({ retryMs: 2 ** 31 - 1 })
 })
 
 test('data that is left out is null', () => {
-  const response = create(FollowResponseSchema, { frame: { case: 'event', value: { id: 'a', seq: 1n, job: '42', type: 'log' } } })
+  const response = create(FrameSchema, { frame: { case: 'event', value: { id: 'a', seq: 1n, job: '42', type: 'log' } } })
   expect(frameOf(response)).toMatchObject({ data: null })
 })
 

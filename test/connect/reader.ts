@@ -5,14 +5,15 @@ import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import type { HandlerContext } from '@connectrpc/connect'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { onTestFinished } from 'vitest'
-import { type FollowRequest, FollowResponseSchema } from '../../src/connect/jobtail/v1/jobs_pb.ts'
+import { type FollowRequest, FollowResponseSchema, type FrameSchema } from '../../src/connect/jobtail/v1/jobs_pb.ts'
 import { type ConnectOptions, connect, JobService } from '../../src/connect.ts'
 import type { OpenRequest } from '../../src/types.ts'
 import { serve } from '../backends/foreign-server.ts'
 import { openReader, type Reader } from '../transports/reader.ts'
 import { web } from './serve.ts'
 
-export type Message = MessageInitShape<typeof FollowResponseSchema>
+/** A frame of the service. */
+export type Message = MessageInitShape<typeof FrameSchema>
 
 /** The protocols of a page. */
 export type Name = keyof typeof web
@@ -22,9 +23,9 @@ export const TYPES: Record<Name, string> = { Connect: 'application/connect+proto
 export const HELLO: Message = { frame: { case: 'hello', value: { protocol: 1, heartbeatMs: 15_000n, mux: 128 } } }
 export const SUBSCRIBED: Message = { frame: { case: 'subscribed', value: { job: '42', epoch: 'e', seq: 0n, cursor: 'e-0', status: 'running' } } }
 
-/** One message in its envelope. */
-export function enveloped(message: Message): Buffer {
-  const bytes = toBinary(FollowResponseSchema, create(FollowResponseSchema, message))
+/** One message, with these frames, in its envelope. */
+export function enveloped(...frames: Message[]): Buffer {
+  const bytes = toBinary(FollowResponseSchema, create(FollowResponseSchema, { frames }))
   const head = Buffer.alloc(5)
   head.writeUInt32BE(bytes.length, 1)
   return Buffer.concat([head, bytes])
@@ -48,6 +49,13 @@ export async function readerOf(
   return reader
 }
 
-/** A service whose `follow` is the test's own. */
+/** A service whose `follow` is the test's own: each frame is a message. */
 export const served = (follow: (request: FollowRequest, context: HandlerContext) => AsyncGenerator<Message>): http.RequestListener =>
-  connectNodeAdapter({ routes: (router) => void router.service(JobService, { follow }) })
+  connectNodeAdapter({
+    routes: (router) =>
+      void router.service(JobService, {
+        async *follow(request, context) {
+          for await (const frame of follow(request, context)) yield { frames: [frame] }
+        }
+      })
+  })

@@ -84,6 +84,7 @@ export async function carry(readers: readonly Recorder[], { names = ['sse'], ...
     retry: { baseMs: 250, maxMs: 30_000, attempts: Infinity },
     authorize: async () => credentials,
     canReauthorize: false,
+    answeredAt: () => 0,
     hints: { recall: async () => undefined, remember() {} },
     page: createPage(() => {}),
     emit: (detail, name) => said.push({ transport: name, ...detail }),

@@ -270,6 +270,15 @@ test('progress has its ratio, whoever the server is', () => {
   expect(reader.events[0]?.event.data).toEqual({ current: 1, total: 4, ratio: 0.25 })
 })
 
+test('progress without data is an object without fields: a page reads fields of it', () => {
+  const jobs = create()
+  const reader = record('1')
+  jobs.request(wants(reader))
+  jobs.subscribed(subscribed('1', 'a', 0), wants(reader))
+  jobs.event({ ...event('1', 'a', 1), type: 'progress', data: null })
+  expect(reader.events[0]?.event.data).toEqual({})
+})
+
 describe('two readers of a job', () => {
   test('at different places share one reading, and each drops what it has had', () => {
     const [back, front] = [record('1'), record('1')]

@@ -11,6 +11,9 @@ const wordOf = (name: keyof Words, value = ''): string => ENGLISH[name].replace(
 const picture = (change: Partial<JobState>, known: Partial<Knowledge> = {}) =>
   pictureOf({ state: state(change), ratio: undefined, position: undefined, leftMs: undefined, isLost: false, isRefused: false, ...known }, wordOf, 'en')
 
+/** What a server of Python sends for what it does not know. */
+const nulls = { ratio: null, current: null, total: null, unit: null, stage: null, message: null } as unknown as Record<'ratio' | 'current' | 'total', number> // as: not as the protocol says
+
 describe('what is seen', () => {
   test.each<[what: string, change: Partial<JobState>, known: Partial<Knowledge>, seen: object]>([
     ['nothing is known', {}, {}, { status: 'unknown', stage: '', value: '', left: '', connection: '', error: '' }],
@@ -19,6 +22,12 @@ describe('what is seen', () => {
     ['running', { status: 'running' }, {}, { stage: 'Running', value: '' }],
     ['a stage', { status: 'running', progress: { stage: 'Upload' } }, {}, { stage: 'Upload' }],
     ['a message', { status: 'running', progress: { stage: 'Upload', message: '3 of 10 files' } }, { ratio: 0.3 }, { stage: '3 of 10 files', value: '30%' }],
+    ['an empty message', { status: 'running', progress: { stage: 'Upload', message: '' } }, {}, { stage: 'Upload' }],
+    ['neither stage nor message', { status: 'running', progress: { stage: '', message: '' } }, {}, { stage: 'Running' }],
+    ['nulls', { status: 'running', progress: nulls }, {}, { stage: 'Running', value: '' }],
+    ['objects', { status: 'running', progress: { stage: {}, message: [], unit: {}, current: 5 } as object }, {}, { stage: 'Running', value: '5' }],
+    ['no unit', { status: 'running', progress: { ...nulls, current: 5 } }, {}, { value: '5' }],
+    ['a place that is none', { status: 'queued' }, { position: nulls.current }, { stage: 'Waiting' }],
     ['no total', { status: 'running', progress: { current: 8120, unit: 'frames' } }, {}, { value: '8,120 frames', ratio: undefined }],
     ['time left', { status: 'running' }, { ratio: 0.5, leftMs: 125_000 }, { left: 'About 2 min left' }],
     ['time left, without a connection', { status: 'running' }, { leftMs: 125_000, isLost: true }, { left: '', connection: ENGLISH.offline }],

@@ -74,7 +74,7 @@ export const budgets: readonly Budget[] = [
   addition('away', 'notifyAtEnd', 400),
   { what: 'explain', of: { code: "export { explain } from 'jobtail/explain'" }, maxBytes: 900 },
   // Target 8,000.
-  { what: 'devtools, on top', of: { code: `${ALL}; export { JobtailDevtools } from 'jobtail/devtools'` }, beyond: ALL, maxBytes: 8000 },
+  { what: 'devtools, on top', of: { code: `${ALL}; export { JobtailDevtools } from 'jobtail/devtools'` }, beyond: ALL, maxBytes: 7900 },
   binding('react', 800, '{ useJob }'),
   binding('react', 1300), // target 700: 600 too many
   binding('vue', 1000, '{ useJob }'),

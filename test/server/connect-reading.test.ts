@@ -3,7 +3,7 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import type { FollowRequest, FollowResponse } from '../../src/connect/jobtail/v1/jobs_pb.ts'
+import type { FollowRequest, Frame } from '../../src/connect/jobtail/v1/jobs_pb.ts'
 import { connectOptions } from '../../src/server/connect.ts'
 import { createJobServer, type JobServer, type JobServerOptions } from '../../src/server/index.ts'
 import { allOf, callerOf, serveConnect } from '../connect/serve.ts'
@@ -18,14 +18,13 @@ async function stage(options: JobServerOptions = {}) {
     ...served,
     port: Number(new URL(served.url).port),
     service,
-    read: (request: Partial<Pick<FollowRequest, 'once' | 'windowBytes'>>, ...jobs: { job: string; after?: string }[]) =>
-      allOf(service.follow({ ...request, jobs }))
+    read: async (request: Partial<Pick<FollowRequest, 'once' | 'windowBytes'>>, ...jobs: { job: string; after?: string }[]) =>
+      (await allOf(service.follow({ ...request, jobs }))).flatMap(({ frames }) => frames)
   }
 }
 
-const casesOf = (responses: readonly FollowResponse[]) =>
-  responses.map(({ frame: { case: name, value } }) => (name === 'event' ? `${value.job} ${value.seq}` : name))
-const lastOf = (responses: readonly FollowResponse[]) => responses.at(-1)?.frame
+const casesOf = (frames: readonly Frame[]) => frames.map(({ frame: { case: name, value } }) => (name === 'event' ? `${value.job} ${value.seq}` : name))
+const lastOf = (frames: readonly Frame[]) => frames.at(-1)?.frame
 const errorOf = (call: Promise<unknown>): Promise<ConnectError> => call.then(() => expect.fail('it did not fail'), ConnectError.from)
 
 test('of several jobs, one that may not be read has an error of its own', async () => {
@@ -62,10 +61,10 @@ test('a reading that reads once waits for nothing, and says whether there is mor
 test('a reading that reads once, and is stopped by a close, says that there is more', async () => {
   const { jobs, service } = await stage({ log: largeLog() })
   const messages = service.follow({ jobs: [{ job: 'large-one' }], once: true })[Symbol.asyncIterator]()
-  const had: FollowResponse[] = []
+  const had: Frame[] = []
   const take = async (): Promise<boolean> => {
     const { done, value } = await messages.next()
-    if (!done) had.push(value)
+    if (!done) had.push(...value.frames)
     return !done
   }
   while (had.length < 5) await take()
@@ -126,7 +125,8 @@ type Service = Awaited<ReturnType<typeof stage>>['service']
 test('hosts are checked', async () => {
   const { service, jobs } = await stage({ hosts: ['app.example'], trustForwardedHost: true })
   await jobs.publish('a', 'succeeded')
-  const follow = (host: string) => allOf(service.follow({ jobs: [{ job: 'a' }] }, { headers: { 'x-forwarded-host': host } }))
+  const follow = async (host: string) =>
+    (await allOf(service.follow({ jobs: [{ job: 'a' }] }, { headers: { 'x-forwarded-host': host } }))).flatMap(({ frames }) => frames)
   expect(casesOf(await follow('app.example'))).toContain('done')
   expect((await errorOf(follow('evil.example'))).code).toBe(Code.PermissionDenied)
 })

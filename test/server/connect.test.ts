@@ -3,7 +3,7 @@
 import { Code, ConnectError, type Transport } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { type FollowResponse, ProblemSchema } from '../../src/connect/jobtail/v1/jobs_pb.ts'
+import { type Frame, ProblemSchema } from '../../src/connect/jobtail/v1/jobs_pb.ts'
 import { JobError, type JobServerOptions, LogError, memoryLog, wrapLog } from '../../src/server/index.ts'
 import { allOf, callerOf, serveConnect } from '../connect/serve.ts'
 
@@ -27,7 +27,7 @@ const gone = {
   }
 }
 
-const casesOf = (responses: readonly FollowResponse[]) => responses.map(({ frame }) => frame.case)
+const casesOf = (frames: readonly Frame[]) => frames.map(({ frame }) => frame.case)
 const errorOf = (call: Promise<unknown>): Promise<ConnectError> => call.then(() => expect.fail('it did not fail'), ConnectError.from)
 const problemOf = (error: ConnectError) => error.findDetails(ProblemSchema).map(({ status, code }) => ({ status, code }))
 
@@ -35,9 +35,9 @@ describe.each(WAYS)('%s', (...way) => {
   test('says hello at once, then the events, then done; and ends without an error', async () => {
     const { service, jobs } = await stage({ heartbeatMs: 60_000 }, way)
     await jobs.publish('42', 'queued')
-    const had: FollowResponse[] = []
+    const had: Frame[] = []
     const done = (async () => {
-      for await (const response of service.follow({ jobs: [{ job: '42' }] })) had.push(response)
+      for await (const response of service.follow({ jobs: [{ job: '42' }] })) had.push(...response.frames)
     })()
     await vi.waitFor(() => expect(casesOf(had)).toEqual(['hello', 'subscribed', 'event']), { timeout: 10_000 })
     await jobs.publish('42', 'succeeded', { ok: true })
@@ -94,7 +94,7 @@ describe.each(WAYS)('%s', (...way) => {
     const call = allOf(service.follow({ jobs: [{ job: '42' }] }))
     await vi.waitFor(() => expect(jobs.metrics().connections.connect).toBe(1), { timeout: 10_000 })
     await jobs.close()
-    expect((await call).at(-1)?.frame).toMatchObject({ case: 'bye', value: { reason: 'shutdown' } })
+    expect((await call).at(-1)?.frames.at(-1)?.frame).toMatchObject({ case: 'bye', value: { reason: 'shutdown' } })
     const error = await errorOf(service.snapshot({ job: '42' }))
     expect([error.code, error.metadata.get('retry-after'), problemOf(error)]).toEqual([Code.Unavailable, '1', [{ status: 503, code: 'busy' }]])
   })

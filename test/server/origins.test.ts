@@ -5,7 +5,7 @@ import http from 'node:http'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { createJobServer } from '../../src/server/index.ts'
-import type { JobServerOptions } from '../../src/server/types.ts'
+import type { JobServerOptions } from '../../src/server/server-options.ts'
 import { openRaw, UPGRADE } from './defence/raw.ts'
 import { serve } from './serve.ts'
 

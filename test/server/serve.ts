@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 import type { Reading } from '../../src/protocol/frames.ts'
 import { createJobServer } from '../../src/server/index.ts'
-import type { JobServer, JobServerOptions } from '../../src/server/types.ts'
+import type { JobServerOptions } from '../../src/server/server-options.ts'
+import type { JobServer } from '../../src/server/types.ts'
 
 export interface Served {
   jobs: JobServer

@@ -192,6 +192,15 @@ describe('what somebody in between answers', () => {
     await expect(read(page(429, { 'retry-after': 'Wed, 21 Oct 2026 07:28:00 GMT' }))).rejects.toMatchObject({ retryAfterMs: 28 * 60_000 })
   })
 
+  it("a date is compared with the date of the answer: the clocks of people's machines are wrong by hours", async () => {
+    const headers = { date: 'Wed, 21 Oct 2026 06:00:00 GMT', 'retry-after': 'Wed, 21 Oct 2026 06:01:00 GMT' }
+    await expect(read(page(503, headers))).rejects.toMatchObject({ retryAfterMs: 60_000 })
+  })
+
+  it('seconds that two intermediaries have sent are one number', async () => {
+    await expect(read(page(503, { 'retry-after': '60, 60' }))).rejects.toMatchObject({ retryAfterMs: 60_000 })
+  })
+
   it.each([{}, { 'retry-after': 'soon' }, { 'retry-after': '-1' }])('none of %j asks for a pause', async (headers) => {
     await expect(read(page(503, headers))).rejects.toMatchObject({ status: 503, retryAfterMs: undefined })
   })

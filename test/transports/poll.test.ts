@@ -153,6 +153,16 @@ describe('a short poll', () => {
     expect(waits(script)).toEqual([null, null])
   })
 
+  it('asks afresh once a heartbeat has brought nothing: a cache may repeat the same empty answer for ever', async () => {
+    const script = scriptFetch(reading(0, 1), ...Array.from({ length: 20 }, () => reading(1)))
+    follow(open(shortPoll(), script))
+    await vi.advanceTimersByTimeAsync(39_000)
+    const fresh = script.asked.flatMap(({ url }, index) => (url.searchParams.has('fresh') ? [index * 2] : []))
+    expect(fresh).toEqual([16, 32])
+    expect(script.asked[8]?.url.searchParams.get('after')).toBe('e-1')
+    expect(script.asked[8]?.headers.get('last-event-id')).toBe('e-1')
+  })
+
   it('takes the pause back when it is aborted', async () => {
     const reader = open(shortPoll(), scriptFetch(reading(0, 1)))
     const end = follow(reader)

@@ -32,6 +32,13 @@ describe("what is quoted of an answer leaves out the request's own credentials",
     )
   })
 
+  it.each([
+    ['hunter22', 'no … here'],
+    ['on', 'no on here']
+  ])('a short one as a whole, but nothing of a few characters: %s', (value, shown) => {
+    expect(redactorOf({ token: value, headers: new Headers({ 'x-api-key': value }) })(`no ${value} here`)).toBe(shown)
+  })
+
   it('and those of no other request: what one page has sent is not kept', () => {
     redactorOf({ token: 'production-reader-of-jobs', headers: new Headers() })('production-reader-of-jobs')
     const text = 'https://jobs.production-reader-of-jobs.example'

@@ -126,6 +126,11 @@ describe('a socket that is closed', () => {
     await expect(open(base).toEnd()).rejects.toMatchObject({ reason: 'cut', message: expect.stringContaining(`${code}`) })
   })
 
+  it.each([1001, 1012, 1013])('with %d before its first frame has been cut: whoever stands in between closes so too, and others may deliver', async (code) => {
+    const base = await serve((socket) => socket.close(code))
+    await expect(open(base).toEnd()).rejects.toMatchObject({ reason: 'cut', message: expect.stringContaining(`${code}`) })
+  })
+
   it.each([
     [1012, { control: 'bye', reason: 'max-age', retryMs: 5 }],
     [1011, { control: 'bye', reason: 'slow', retryMs: 5 }],

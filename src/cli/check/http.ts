@@ -2,7 +2,7 @@
 
 import { networkReason } from '../network.ts'
 import type { Route } from '../proxy.ts'
-import { Finding } from './clause.ts'
+import { Finding } from './finding.ts'
 
 export type Fields = Record<string, unknown>
 

@@ -3,7 +3,7 @@
 import { delay } from '../../async/signals.ts'
 import { isTerminal } from '../../protocol/rules.ts'
 import { resourceUrl } from '../../protocol/urls.ts'
-import { LeftOut } from './clause.ts'
+import { LeftOut } from './finding.ts'
 import { type CheckTarget, type Exchange, exchange, type Fields, isFields } from './http.ts'
 
 export interface JobsOptions {

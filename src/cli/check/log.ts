@@ -1,20 +1,10 @@
-/** The finished job's log, merged from all readings. */
+/** Merges the finished job's log from all readings. */
 
-import { attempt, LeftOut, need } from './clause.ts'
-import type { CheckContext } from './context.ts'
+import type { CheckContext, Log } from './context.ts'
+import { attempt, LeftOut, need } from './finding.ts'
 import type { Fields } from './http.ts'
 import type { Reading } from './readings.ts'
 import { eventsIn } from './transcript.ts'
-
-/** The events that any reading has delivered, so that an event that one reading leaves out is noticed. */
-export interface Log {
-  job: string
-  events: readonly Fields[]
-  last: Fields
-  /** An event in the middle, and what comes after it. */
-  middle: Fields
-  rest: readonly Fields[]
-}
 
 /** The most events that one JSON answer may have without a window (PROTOCOL.md §3). */
 export const MAX_EVENTS = 1000

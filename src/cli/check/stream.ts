@@ -1,7 +1,7 @@
 /** Reads a stream without judging it, of events or of lines: records every message and comment as it came. */
 
 import { createParser } from 'eventsource-parser'
-import { LeftOut } from './clause.ts'
+import { LeftOut } from './finding.ts'
 import { type CheckTarget, describeRequest, type Fields, isFields, parse, type RequestOptions, sendRequest } from './http.ts'
 import type { Transcript } from './transcript.ts'
 import { createWatch } from './watch.ts'

@@ -3,7 +3,8 @@ import { handleRequest, type ServerParts } from '../handler.ts'
 import { longTimeout } from '../long-timeout.ts'
 import { isStreamBody, type StreamBody } from '../request-context.ts'
 import type { Runner } from '../run.ts'
-import type { FetchContext, Settings } from '../types.ts'
+import type { Settings } from '../server-options.ts'
+import type { FetchContext } from '../types.ts'
 
 /** The part of a URL before its path. */
 const ORIGIN = /^[^:/?#]+:\/\/[^/?#]*/

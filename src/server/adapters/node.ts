@@ -6,8 +6,10 @@ import { responseOutput } from '../fast-path.ts'
 import { handleRequest, type ServerParts } from '../handler.ts'
 import { badRequest, SECURITY_HEADERS } from '../http-error.ts'
 import { longTimeout } from '../long-timeout.ts'
+import type { Source } from '../permission.ts'
 import { isStreamBody, type Reply, type RequestContext, type StreamBody } from '../request-context.ts'
-import type { NodeRequest, NodeResponse, Settings, Source } from '../types.ts'
+import type { Settings } from '../server-options.ts'
+import type { NodeRequest, NodeResponse } from '../types.ts'
 
 /** How long the rest of a stream may take to be sent after its last write. */
 const CLOSING_MS = 2000

@@ -10,9 +10,11 @@ import type { ServerParts } from '../handler.ts'
 import { checkHost } from '../hosts.ts'
 import { badRequest, closing, HttpError, internal, notFound, problemBody, SECURITY_HEADERS } from '../http-error.ts'
 import type { SubscribeRequest } from '../job-cursor.ts'
+import type { Source } from '../permission.ts'
 import { rejectSocket, serveSocket } from '../readings/websocket.ts'
 import { findRoute, pathBelow, pathOf, subscribeRequests, windowBytes } from '../routes.ts'
-import type { JobServer, Settings, Source } from '../types.ts'
+import type { Settings } from '../server-options.ts'
+import type { JobServer } from '../types.ts'
 import { requestOf, sourceOf, targetOf, urlOf } from './node.ts'
 
 /** The largest message of a client: clients send only operations, which are short. */

@@ -9,15 +9,16 @@ import { checkHost } from '../hosts.ts'
 import { badRequest, SECURITY_HEADERS, toHttpError } from '../http-error.ts'
 import type { SubscribeRequest } from '../job-cursor.ts'
 import { longTimeout } from '../long-timeout.ts'
+import type { Source } from '../permission.ts'
 import { endAtWindow, helloFor, STREAM_HEADERS, streamBudget } from '../readings/hello-and-encode.ts'
 import { checkErrors } from '../readings/json.ts'
 import { openReading, subscribeAll } from '../readings/open.ts'
 import type { Delivery } from '../request-context.ts'
 import { checkJobs, isWindow, subscribeRequest } from '../routes.ts'
+import type { Settings } from '../server-options.ts'
 import type { Subscriber } from '../subscriber.ts'
-import type { Settings, Source } from '../types.ts'
 import { toConnectError } from './errors.ts'
-import { toResponses } from './to-response.ts'
+import { toResponse } from './to-response.ts'
 import { requestOf } from './unary.ts'
 
 const HEADERS = { ...SECURITY_HEADERS, ...STREAM_HEADERS, 'Cache-Control': 'private, no-store, no-transform' }
@@ -41,12 +42,13 @@ export async function* follow(request: FollowRequest, context: HandlerContext, s
   const pace = watchPace(reading, source, settings)
   for (const [name, value] of Object.entries(HEADERS)) context.responseHeader.set(name, value)
   try {
-    for await (const frames of framesOf(reading, request.once, settings))
-      for (const response of toResponses(frames)) {
-        pace.begin(response)
-        yield response // returns once there is room for the next one
-        pace.end()
-      }
+    for await (const frames of framesOf(reading, request.once, settings)) {
+      if (frames.length === 0) continue
+      const response = toResponse(frames)
+      pace.begin(response)
+      yield response // returns once there is room for the next one
+      pace.end()
+    }
     // The reason of a deadline is a `ConnectError`. Of a client that has gone there is nobody to tell.
     if (context.signal.reason instanceof ConnectError) throw context.signal.reason
   } finally {
@@ -119,8 +121,8 @@ function watchPace({ subscriber, delivery }: Reading, { node }: Source, { heartb
   }
   delivery.onDestroy(destroy)
   return {
-    begin({ frame }: FollowResponse): void {
-      const bytes = frame.case === 'event' ? frame.value.dataJson.length : 0
+    begin({ frames }: FollowResponse): void {
+      const bytes = frames.reduce((sum, { frame }) => sum + (frame.case === 'event' ? frame.value.dataJson.length : 0), 0)
       const endSlow = () => {
         subscriber.bye('slow', 1000)
         cancel = longTimeout(CLOSING_MS, destroy)

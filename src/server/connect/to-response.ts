@@ -1,15 +1,13 @@
-import { create } from '@bufbuild/protobuf'
-import { type FollowResponse, FollowResponseSchema, type JobSnapshot } from '../../connect/jobtail/v1/jobs_pb.ts'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { type FollowResponse, FollowResponseSchema, type FrameSchema, type JobSnapshot } from '../../connect/jobtail/v1/jobs_pb.ts'
 import { type Frame, isControl, type JobSnapshot as Snapshot } from '../../protocol/frames.ts'
 import { encodeOnce } from '../readings/hello-and-encode.ts'
 import { toInt64 } from './errors.ts'
 
-type Init = Parameters<typeof create<typeof FollowResponseSchema>>[1]
+type Init = MessageInitShape<typeof FrameSchema>
 
-/** Frames as messages. The same frames, written to several readers in a row, are converted once. */
-export const toResponses: (frames: readonly Frame[]) => FollowResponse[] = encodeOnce((frames) =>
-  frames.map((frame) => create(FollowResponseSchema, toInit(frame)))
-)
+/** Frames as one message. The same frames, written to several readers in a row, are converted once. */
+export const toResponse: (frames: readonly Frame[]) => FollowResponse = encodeOnce((frames) => create(FollowResponseSchema, { frames: frames.map(toInit) }))
 
 function toInit(frame: Frame): Init {
   if (!isControl(frame)) {

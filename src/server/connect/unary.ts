@@ -5,8 +5,8 @@ import type { CancelRequest, SnapshotRequest, StartRequest } from '../../connect
 import type { JobSnapshot } from '../../protocol/frames.ts'
 import { handleRequest, type ServerParts } from '../handler.ts'
 import { badRequest, HttpError, SECURITY_HEADERS } from '../http-error.ts'
+import type { Source } from '../permission.ts'
 import { checkJob } from '../routes.ts'
-import type { Source } from '../types.ts'
 import { toConnectError } from './errors.ts'
 import { toSnapshot } from './to-response.ts'
 

@@ -1,8 +1,8 @@
 import type { Frame, Hello } from '../../protocol/frames.ts'
 import { PROTOCOL } from '../../protocol/rules.ts'
 import type { Budget } from '../job-cursor.ts'
+import type { Settings } from '../server-options.ts'
 import type { Subscriber } from '../subscriber.ts'
-import type { Settings } from '../types.ts'
 
 const MAX_EVENTS = 1000
 const MAX_BYTES = 2 ** 16

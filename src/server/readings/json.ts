@@ -7,8 +7,8 @@ import type { Budget } from '../job-cursor.ts'
 import { longTimeout } from '../long-timeout.ts'
 import { bytesOfText, digestOf } from '../platform.ts'
 import type { Reply } from '../request-context.ts'
+import type { Settings } from '../server-options.ts'
 import type { Subscriber } from '../subscriber.ts'
-import type { Settings } from '../types.ts'
 
 /** The largest answer, whatever window was asked for: an answer is built in memory as a whole. */
 const MAX_BYTES = 2 ** 24

@@ -6,8 +6,8 @@ import { HttpError } from '../http-error.ts'
 import type { SubscribeRequest } from '../job-cursor.ts'
 import type { ConnectionKind } from '../metrics.ts'
 import type { Delivery, RequestContext } from '../request-context.ts'
+import type { Settings } from '../server-options.ts'
 import { Subscriber } from '../subscriber.ts'
-import type { Settings } from '../types.ts'
 
 interface OpenReading {
   subscriber: Subscriber

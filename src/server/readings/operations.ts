@@ -5,8 +5,8 @@ import type { ConnectionSlot } from '../connections.ts'
 import { badRequest, busy, HttpError, internal } from '../http-error.ts'
 import type { SubscribeRequest } from '../job-cursor.ts'
 import { isWindow } from '../routes.ts'
+import type { Settings } from '../server-options.ts'
 import type { Subscriber } from '../subscriber.ts'
-import type { Settings } from '../types.ts'
 
 /** How many controls a client may leave unread, such as an `error` for each operation. */
 const MAX_UNREAD_CONTROLS = 1000

@@ -47,7 +47,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const cors = { 'access-control-allow-origin': '*', 'access-control-allow-methods': 'POST, DELETE', 'access-control-max-age': '600' }
     if (req.method === 'OPTIONS') return void res.writeHead(204, cors).end()
     try {
-      res.writeHead(200, { ...cors, 'content-type': 'application/json' }).end(JSON.stringify((await answer(req)) ?? null))
+      const text = JSON.stringify((await answer(req)) ?? null)
+      res.writeHead(200, { ...cors, 'content-type': 'application/json' }).end(text)
     } catch (error) {
       res.writeHead(500, cors).end(`${error instanceof Error ? error.message : error}`)
     }

@@ -98,3 +98,72 @@ test('the focus stays in the list when its job goes', async () => {
   await expect.poll(() => itemsOf(list).length).toBe(1)
   expect(list.shadowRoot?.activeElement).toBe(part(list, 'list'))
 })
+
+test('a job whose end comes together with another change of the list is still said, and fires its event', async () => {
+  const stage = await createStage()
+  const client = clientOf(stage)
+  const events = recordEvents()
+  const list = putList(client, { 1: 'Report' })
+  await stage.publish('1', 'started')
+  client.job('1').subscribe(() => {})
+  await expect.poll(() => itemsOf(list).map((item) => item.getAttribute('status'))).toEqual(['running'])
+  const told: string[] = []
+  const read = (async () => {
+    for await (const { type } of client.subscribe('1')) {
+      told.push(type)
+      if (type === 'succeeded') list.label = 'All done' // drawn before the job's own listeners are told
+    }
+  })()
+  await expect.poll(() => told).toEqual(['started'])
+  await stage.publish('1', 'succeeded')
+  await read
+  await expect.poll(() => shown(list).labels).toEqual([])
+  expect(heard(list)).toBe('Report, Done')
+  expect(events.at(-1)).toMatchObject({ type: 'job-done', detail: { job: '1' } })
+})
+
+test('a hundred jobs over one connection; the list moved asks for nothing, and tells nothing again', async () => {
+  const stage = await createStage()
+  const client = clientOf(stage)
+  const list = putList(client, {})
+  const ids = Array.from({ length: 100 }, (_, index) => `${index}`)
+  await Promise.all(ids.map((id) => stage.publish(id, 'started')))
+  const leaves = ids.map((id) => client.job(id).subscribe(() => {}))
+  await expect.poll(() => itemsOf(list).filter((item) => item.getAttribute('status') === 'running').length).toBe(100)
+  for (const leave of leaves) leave()
+  expect(shown(list).badge).toBe('100')
+  const { open, arrived } = await stage.counts()
+  const events = recordEvents()
+  for (let time = 0; time < 10; time += 1) put<HTMLElement>('<p></p>').append(list)
+  await stage.publish('50', 'succeeded')
+  await expect.poll(() => shown(list).badge).toBe('99')
+  const after = await stage.counts()
+  expect({ open: after.open, arrived: after.arrived }).toEqual({ open, arrived })
+  expect(events.map(({ type }) => type)).toEqual(['job-done'])
+})
+
+test('jobs of another tab appear when the page is seen again, and go when they have ended there', async () => {
+  const stage = await createStage()
+  const options = { url: stage.url, memory: false, identity: crypto.randomUUID() } as const
+  const [here, there] = [createClient(options), createClient(options)]
+  onTestFinished(async () => {
+    await there.forget()
+    for (const client of [here, there]) client.close()
+  })
+  const list = putList(here, {})
+  await expect.poll(() => shown(list).empty).toBe(true)
+  await stage.publish('1', 'progress', { ratio: 0.5 })
+  const leave = there.job('1').subscribe(() => {})
+  await expect.poll(() => there.jobs().state.length).toBe(1)
+  await expect
+    .poll(() => {
+      document.dispatchEvent(new Event('visibilitychange'))
+      return shown(list).labels
+    })
+    .toEqual(['1'])
+  await expect.poll(() => itemsOf(list).map((item) => seen(item).value)).toEqual(['50%'])
+  leave()
+  await stage.publish('1', 'succeeded')
+  await expect.poll(() => shown(list).labels).toEqual([])
+  expect(heard(list)).toBe('1, Done')
+})

@@ -1,7 +1,8 @@
 import { runInNewContext } from 'node:vm'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { createJobServer, memoryLog, wrapLog } from '../../../src/server/fetch.ts'
-import type { FetchJobServer, JobServerOptions } from '../../../src/server/types.ts'
+import type { JobServerOptions } from '../../../src/server/server-options.ts'
+import type { FetchJobServer } from '../../../src/server/types.ts'
 import { bundleFetch } from './bundle.ts'
 
 /** The globals that every runtime of the Fetch standard has. None is Node's own. */

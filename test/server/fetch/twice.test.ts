@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type * as Kit from '../../../src/server/index.ts'
-import type { JobServer, JobServerOptions } from '../../../src/server/types.ts'
+import type { JobServerOptions } from '../../../src/server/server-options.ts'
+import type { JobServer } from '../../../src/server/types.ts'
 
 /** Loads all modules again, as a bundler does that puts a module into several outputs. */
 async function evaluate(): Promise<typeof Kit> {

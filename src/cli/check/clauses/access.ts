@@ -1,8 +1,9 @@
 /** §8: authorisation and CORS. */
 
 import { eventsUrl, resourceUrl } from '../../../protocol/urls.ts'
-import { type Clause, expect, LeftOut, need } from '../clause.ts'
+import type { Clause } from '../clause.ts'
 import type { CheckContext } from '../context.ts'
+import { expect, LeftOut, need } from '../finding.ts'
 import { isRefusal } from '../http.ts'
 import { cancel } from '../jobs.ts'
 import { FOREIGN_ORIGIN } from '../readings.ts'

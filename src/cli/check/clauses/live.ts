@@ -1,8 +1,8 @@
 /** Follows one job by every reading at once while something is appended to it. */
 
 import { delay } from '../../../async/signals.ts'
-import { LeftOut, need } from '../clause.ts'
 import { type CheckContext, endOf, oncePerContext } from '../context.ts'
+import { LeftOut, need } from '../finding.ts'
 import type { Exchange, Fields } from '../http.ts'
 import { cancel } from '../jobs.ts'
 import type { Socket } from '../socket.ts'

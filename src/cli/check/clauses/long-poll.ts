@@ -1,8 +1,9 @@
 /** §3: long poll, a JSON reading that is held until there is an event. */
 
 import { TAIL } from '../../../protocol/rules.ts'
-import { type Clause, clauseOf, expect, LeftOut, need } from '../clause.ts'
+import { type Clause, clauseOf } from '../clause.ts'
 import type { CheckContext } from '../context.ts'
+import { expect, LeftOut, need } from '../finding.ts'
 import { type Exchange, isRefusal } from '../http.ts'
 import { readingIn, seqsOf } from '../readings.ts'
 import { HELD_S, liveOf } from './live.ts'

@@ -1,7 +1,8 @@
 /** §3: NDJSON as a live stream. */
 
-import { type Clause, clauseOf, expect, LeftOut, need } from '../clause.ts'
+import { type Clause, clauseOf } from '../clause.ts'
 import { type CheckContext, oncePerContext } from '../context.ts'
+import { expect, LeftOut, need } from '../finding.ts'
 import type { Stream } from '../stream.ts'
 import { controlsIn } from '../transcript.ts'
 import { type Streaming, streamingClauses } from './streaming.ts'

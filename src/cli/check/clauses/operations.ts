@@ -1,9 +1,9 @@
 /** §§5 and 6: the operations that a client sends over a WebSocket. */
 
-import { type Clause, clauseOf, expect, need } from '../clause.ts'
-import { type CheckContext, oncePerContext } from '../context.ts'
+import { type Clause, clauseOf } from '../clause.ts'
+import { type CheckContext, type Log, oncePerContext } from '../context.ts'
+import { expect, need } from '../finding.ts'
 import type { Fields } from '../http.ts'
-import type { Log } from '../log.ts'
 import { seqsOf } from '../readings.ts'
 import type { Socket } from '../socket.ts'
 import { controlsIn, eventsIn } from '../transcript.ts'

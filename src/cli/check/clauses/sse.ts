@@ -1,8 +1,9 @@
 /** §4: server-sent events. */
 
 import { TAIL } from '../../../protocol/rules.ts'
-import { type Clause, clauseOf, expect, LeftOut, need } from '../clause.ts'
+import { type Clause, clauseOf } from '../clause.ts'
 import type { CheckContext } from '../context.ts'
+import { expect, LeftOut, need } from '../finding.ts'
 import { isFields, parse } from '../http.ts'
 import { isNotOffered, MALFORMED_CURSOR, seqsOf } from '../readings.ts'
 import { type Item, requireEventStream, type Stream } from '../stream.ts'

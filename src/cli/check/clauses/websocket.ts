@@ -1,7 +1,8 @@
 /** §5: WebSocket. */
 
 import { SUBPROTOCOL } from '../../../protocol/rules.ts'
-import { type Clause, clauseOf, expect, LeftOut, need } from '../clause.ts'
+import { type Clause, clauseOf } from '../clause.ts'
+import { expect, LeftOut, need } from '../finding.ts'
 import { FOREIGN_ORIGIN } from '../readings.ts'
 import type { Socket } from '../socket.ts'
 import { controlsIn } from '../transcript.ts'

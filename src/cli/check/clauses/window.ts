@@ -1,9 +1,10 @@
 /** §2 and §6: windows, the number of bytes that a reader can take. */
 
-import { type Clause, clauseOf, expect, LeftOut, need } from '../clause.ts'
-import { type CheckContext, oncePerContext } from '../context.ts'
+import { type Clause, clauseOf } from '../clause.ts'
+import { type CheckContext, type Log, oncePerContext } from '../context.ts'
+import { expect, LeftOut, need } from '../finding.ts'
 import type { Fields } from '../http.ts'
-import { type Log, MAX_EVENTS } from '../log.ts'
+import { MAX_EVENTS } from '../log.ts'
 import { isSameSeqs, readingIn } from '../readings.ts'
 import type { Socket } from '../socket.ts'
 import { controlsIn, eventsIn } from '../transcript.ts'

@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file jobtail/v1/jobs.proto.
  */
 export const file_jobtail_v1_jobs: GenFile = /*@__PURE__*/
-  fileDesc("ChVqb2J0YWlsL3YxL2pvYnMucHJvdG8SCmpvYnRhaWwudjEiJwoJSm9iQ3Vyc29yEgsKA2pvYhgBIAEoCRINCgVhZnRlchgCIAEoCSJYCg1Gb2xsb3dSZXF1ZXN0EiMKBGpvYnMYASADKAsyFS5qb2J0YWlsLnYxLkpvYkN1cnNvchIUCgx3aW5kb3dfYnl0ZXMYAiABKAMSDAoEb25jZRgDIAEoCCLDAgoORm9sbG93UmVzcG9uc2USIgoFaGVsbG8YASABKAsyES5qb2J0YWlsLnYxLkhlbGxvSAASLAoKc3Vic2NyaWJlZBgCIAEoCzIWLmpvYnRhaWwudjEuU3Vic2NyaWJlZEgAEiIKBWV2ZW50GAMgASgLMhEuam9idGFpbC52MS5FdmVudEgAEiAKBGRvbmUYBCABKAsyEC5qb2J0YWlsLnYxLkRvbmVIABIkCgVlcnJvchgFIAEoCzITLmpvYnRhaWwudjEuUHJvYmxlbUgAEh4KA2J5ZRgGIAEoCzIPLmpvYnRhaWwudjEuQnllSAASHgoDZW5kGAcgASgLMg8uam9idGFpbC52MS5FbmRIABIqCgloZWFydGJlYXQYCCABKAsyFS5qb2J0YWlsLnYxLkhlYXJ0YmVhdEgAQgcKBWZyYW1lIk0KBUhlbGxvEhAKCHByb3RvY29sGAEgASgFEhQKDGhlYXJ0YmVhdF9tcxgCIAEoAxILCgNtdXgYAyABKAUSDwoHcG9sbF9tcxgEIAEoAyJVCgpTdWJzY3JpYmVkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoCRILCgNzZXEYAyABKAMSDgoGY3Vyc29yGAQgASgJEg4KBnN0YXR1cxgFIAEoCSJcCgVFdmVudBIKCgJpZBgBIAEoCRILCgNzZXEYAiABKAMSCwoDam9iGAMgASgJEgwKBHR5cGUYBCABKAkSDAoEdGltZRgFIAEoCRIRCglkYXRhX2pzb24YBiABKAkiIwoERG9uZRILCgNqb2IYASABKAkSDgoGY3Vyc29yGAIgASgJIl0KB1Byb2JsZW0SCwoDam9iGAEgASgJEg4KBnN0YXR1cxgCIAEoBRIMCgRjb2RlGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSFgoOcmV0cnlfYWZ0ZXJfbXMYBSABKAMiJwoDQnllEg4KBnJlYXNvbhgBIAEoCRIQCghyZXRyeV9tcxgCIAEoAyITCgNFbmQSDAoEbW9yZRgBIAEoCCILCglIZWFydGJlYXQihwIKC0pvYlNuYXBzaG90EgoKAmlkGAEgASgJEg4KBnN0YXR1cxgCIAEoCRINCgVlcG9jaBgDIAEoCRILCgNzZXEYBCABKAMSDgoGY3Vyc29yGAUgASgJEhoKDXByb2dyZXNzX2pzb24YBiABKAlIAIgBARIYCgtyZXN1bHRfanNvbhgHIAEoCUgBiAEBEhcKCmVycm9yX2pzb24YCCABKAlIAogBARIcCg9jYW5jZWxsaW5nX2pzb24YCSABKAlIA4gBAUIQCg5fcHJvZ3Jlc3NfanNvbkIOCgxfcmVzdWx0X2pzb25CDQoLX2Vycm9yX2pzb25CEgoQX2NhbmNlbGxpbmdfanNvbiIeCg9TbmFwc2hvdFJlcXVlc3QSCwoDam9iGAEgASgJIj0KEFNuYXBzaG90UmVzcG9uc2USKQoIc25hcHNob3QYASABKAsyFy5qb2J0YWlsLnYxLkpvYlNuYXBzaG90IiwKDUNhbmNlbFJlcXVlc3QSCwoDam9iGAEgASgJEg4KBnJlYXNvbhgCIAEoCSI7Cg5DYW5jZWxSZXNwb25zZRIpCghzbmFwc2hvdBgBIAEoCzIXLmpvYnRhaWwudjEuSm9iU25hcHNob3QiTwoMU3RhcnRSZXF1ZXN0EhcKCmlucHV0X2pzb24YASABKAlIAIgBARIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAlCDQoLX2lucHV0X2pzb24iOgoNU3RhcnRSZXNwb25zZRIpCghzbmFwc2hvdBgBIAEoCzIXLmpvYnRhaWwudjEuSm9iU25hcHNob3QynwIKCkpvYlNlcnZpY2USQQoGRm9sbG93Ehkuam9idGFpbC52MS5Gb2xsb3dSZXF1ZXN0Ghouam9idGFpbC52MS5Gb2xsb3dSZXNwb25zZTABEkoKCFNuYXBzaG90Ehsuam9idGFpbC52MS5TbmFwc2hvdFJlcXVlc3QaHC5qb2J0YWlsLnYxLlNuYXBzaG90UmVzcG9uc2UiA5ACARJECgZDYW5jZWwSGS5qb2J0YWlsLnYxLkNhbmNlbFJlcXVlc3QaGi5qb2J0YWlsLnYxLkNhbmNlbFJlc3BvbnNlIgOQAgISPAoFU3RhcnQSGC5qb2J0YWlsLnYxLlN0YXJ0UmVxdWVzdBoZLmpvYnRhaWwudjEuU3RhcnRSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChVqb2J0YWlsL3YxL2pvYnMucHJvdG8SCmpvYnRhaWwudjEiJwoJSm9iQ3Vyc29yEgsKA2pvYhgBIAEoCRINCgVhZnRlchgCIAEoCSJYCg1Gb2xsb3dSZXF1ZXN0EiMKBGpvYnMYASADKAsyFS5qb2J0YWlsLnYxLkpvYkN1cnNvchIUCgx3aW5kb3dfYnl0ZXMYAiABKAMSDAoEb25jZRgDIAEoCCIzCg5Gb2xsb3dSZXNwb25zZRIhCgZmcmFtZXMYASADKAsyES5qb2J0YWlsLnYxLkZyYW1lIroCCgVGcmFtZRIiCgVoZWxsbxgBIAEoCzIRLmpvYnRhaWwudjEuSGVsbG9IABIsCgpzdWJzY3JpYmVkGAIgASgLMhYuam9idGFpbC52MS5TdWJzY3JpYmVkSAASIgoFZXZlbnQYAyABKAsyES5qb2J0YWlsLnYxLkV2ZW50SAASIAoEZG9uZRgEIAEoCzIQLmpvYnRhaWwudjEuRG9uZUgAEiQKBWVycm9yGAUgASgLMhMuam9idGFpbC52MS5Qcm9ibGVtSAASHgoDYnllGAYgASgLMg8uam9idGFpbC52MS5CeWVIABIeCgNlbmQYByABKAsyDy5qb2J0YWlsLnYxLkVuZEgAEioKCWhlYXJ0YmVhdBgIIAEoCzIVLmpvYnRhaWwudjEuSGVhcnRiZWF0SABCBwoFZnJhbWUiTQoFSGVsbG8SEAoIcHJvdG9jb2wYASABKAUSFAoMaGVhcnRiZWF0X21zGAIgASgDEgsKA211eBgDIAEoBRIPCgdwb2xsX21zGAQgASgDIlUKClN1YnNjcmliZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgJEgsKA3NlcRgDIAEoAxIOCgZjdXJzb3IYBCABKAkSDgoGc3RhdHVzGAUgASgJIlwKBUV2ZW50EgoKAmlkGAEgASgJEgsKA3NlcRgCIAEoAxILCgNqb2IYAyABKAkSDAoEdHlwZRgEIAEoCRIMCgR0aW1lGAUgASgJEhEKCWRhdGFfanNvbhgGIAEoCSIjCgREb25lEgsKA2pvYhgBIAEoCRIOCgZjdXJzb3IYAiABKAkiXQoHUHJvYmxlbRILCgNqb2IYASABKAkSDgoGc3RhdHVzGAIgASgFEgwKBGNvZGUYAyABKAkSDwoHbWVzc2FnZRgEIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgFIAEoAyInCgNCeWUSDgoGcmVhc29uGAEgASgJEhAKCHJldHJ5X21zGAIgASgDIhMKA0VuZBIMCgRtb3JlGAEgASgIIgsKCUhlYXJ0YmVhdCKHAgoLSm9iU25hcHNob3QSCgoCaWQYASABKAkSDgoGc3RhdHVzGAIgASgJEg0KBWVwb2NoGAMgASgJEgsKA3NlcRgEIAEoAxIOCgZjdXJzb3IYBSABKAkSGgoNcHJvZ3Jlc3NfanNvbhgGIAEoCUgAiAEBEhgKC3Jlc3VsdF9qc29uGAcgASgJSAGIAQESFwoKZXJyb3JfanNvbhgIIAEoCUgCiAEBEhwKD2NhbmNlbGxpbmdfanNvbhgJIAEoCUgDiAEBQhAKDl9wcm9ncmVzc19qc29uQg4KDF9yZXN1bHRfanNvbkINCgtfZXJyb3JfanNvbkISChBfY2FuY2VsbGluZ19qc29uIh4KD1NuYXBzaG90UmVxdWVzdBILCgNqb2IYASABKAkiPQoQU25hcHNob3RSZXNwb25zZRIpCghzbmFwc2hvdBgBIAEoCzIXLmpvYnRhaWwudjEuSm9iU25hcHNob3QiLAoNQ2FuY2VsUmVxdWVzdBILCgNqb2IYASABKAkSDgoGcmVhc29uGAIgASgJIjsKDkNhbmNlbFJlc3BvbnNlEikKCHNuYXBzaG90GAEgASgLMhcuam9idGFpbC52MS5Kb2JTbmFwc2hvdCJPCgxTdGFydFJlcXVlc3QSFwoKaW5wdXRfanNvbhgBIAEoCUgAiAEBEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCUINCgtfaW5wdXRfanNvbiI6Cg1TdGFydFJlc3BvbnNlEikKCHNuYXBzaG90GAEgASgLMhcuam9idGFpbC52MS5Kb2JTbmFwc2hvdDKfAgoKSm9iU2VydmljZRJBCgZGb2xsb3cSGS5qb2J0YWlsLnYxLkZvbGxvd1JlcXVlc3QaGi5qb2J0YWlsLnYxLkZvbGxvd1Jlc3BvbnNlMAESSgoIU25hcHNob3QSGy5qb2J0YWlsLnYxLlNuYXBzaG90UmVxdWVzdBocLmpvYnRhaWwudjEuU25hcHNob3RSZXNwb25zZSIDkAIBEkQKBkNhbmNlbBIZLmpvYnRhaWwudjEuQ2FuY2VsUmVxdWVzdBoaLmpvYnRhaWwudjEuQ2FuY2VsUmVzcG9uc2UiA5ACAhI8CgVTdGFydBIYLmpvYnRhaWwudjEuU3RhcnRSZXF1ZXN0Ghkuam9idGFpbC52MS5TdGFydFJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * A job to read, and from where.
@@ -70,7 +70,7 @@ export type FollowRequest = Message<"jobtail.v1.FollowRequest"> & {
   windowBytes: bigint;
 
   /**
-   * Reads what is known now and waits for nothing. End is then the last message.
+   * Reads what is known now and waits for nothing. End is then the last frame.
    *
    * @generated from field: bool once = 3;
    */
@@ -85,13 +85,32 @@ export const FollowRequestSchema: GenMessage<FollowRequest> = /*@__PURE__*/
   messageDesc(file_jobtail_v1_jobs, 1);
 
 /**
- * One frame of PROTOCOL.md sections 1 and 6. A reader passes over a frame that it does not know.
+ * The frames that were known together, in order: at least one.
  *
  * @generated from message jobtail.v1.FollowResponse
  */
 export type FollowResponse = Message<"jobtail.v1.FollowResponse"> & {
   /**
-   * @generated from oneof jobtail.v1.FollowResponse.frame
+   * @generated from field: repeated jobtail.v1.Frame frames = 1;
+   */
+  frames: Frame[];
+};
+
+/**
+ * Describes the message jobtail.v1.FollowResponse.
+ * Use `create(FollowResponseSchema)` to create a new message.
+ */
+export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
+  messageDesc(file_jobtail_v1_jobs, 2);
+
+/**
+ * One frame of PROTOCOL.md sections 1 and 6. A reader passes over a frame that it does not know.
+ *
+ * @generated from message jobtail.v1.Frame
+ */
+export type Frame = Message<"jobtail.v1.Frame"> & {
+  /**
+   * @generated from oneof jobtail.v1.Frame.frame
    */
   frame: {
     /**
@@ -147,11 +166,11 @@ export type FollowResponse = Message<"jobtail.v1.FollowResponse"> & {
 };
 
 /**
- * Describes the message jobtail.v1.FollowResponse.
- * Use `create(FollowResponseSchema)` to create a new message.
+ * Describes the message jobtail.v1.Frame.
+ * Use `create(FrameSchema)` to create a new message.
  */
-export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
-  messageDesc(file_jobtail_v1_jobs, 2);
+export const FrameSchema: GenMessage<Frame> = /*@__PURE__*/
+  messageDesc(file_jobtail_v1_jobs, 3);
 
 /**
  * The first frame: this path delivers.
@@ -193,7 +212,7 @@ export type Hello = Message<"jobtail.v1.Hello"> & {
  * Use `create(HelloSchema)` to create a new message.
  */
 export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
-  messageDesc(file_jobtail_v1_jobs, 3);
+  messageDesc(file_jobtail_v1_jobs, 4);
 
 /**
  * The job is read from here on: its next event in this call has `seq` + 1.
@@ -240,7 +259,7 @@ export type Subscribed = Message<"jobtail.v1.Subscribed"> & {
  * Use `create(SubscribedSchema)` to create a new message.
  */
 export const SubscribedSchema: GenMessage<Subscribed> = /*@__PURE__*/
-  messageDesc(file_jobtail_v1_jobs, 4);
+  messageDesc(file_jobtail_v1_jobs, 5);
 
 /**
  * An event of a job's log.
@@ -294,7 +313,7 @@ export type Event = Message<"jobtail.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_jobtail_v1_jobs, 5);
+  messageDesc(file_jobtail_v1_jobs, 6);
 
 /**
  * The job has ended: its terminal event is at or before `cursor`.
@@ -318,7 +337,7 @@ export type Done = Message<"jobtail.v1.Done"> & {
  * Use `create(DoneSchema)` to create a new message.
  */
 export const DoneSchema: GenMessage<Done> = /*@__PURE__*/
-  messageDesc(file_jobtail_v1_jobs, 6);
+  messageDesc(file_jobtail_v1_jobs, 7);
 
 /**
  * A refusal, as PROTOCOL.md section 7 has them: a frame for one job of several, a status detail for a call.
@@ -367,7 +386,7 @@ export type Problem = Message<"jobtail.v1.Problem"> & {
  * Use `create(ProblemSchema)` to create a new message.
  */
 export const ProblemSchema: GenMessage<Problem> = /*@__PURE__*/
-  messageDesc(file_jobtail_v1_jobs, 7);
+  messageDesc(file_jobtail_v1_jobs, 8);
 
 /**
  * The server ends the call as planned. Call again from the cursors, after a random time up to `retry_ms`.
@@ -393,7 +412,7 @@ export type Bye = Message<"jobtail.v1.Bye"> & {
  * Use `create(ByeSchema)` to create a new message.
  */
 export const ByeSchema: GenMessage<Bye> = /*@__PURE__*/
-  messageDesc(file_jobtail_v1_jobs, 8);
+  messageDesc(file_jobtail_v1_jobs, 9);
 
 /**
  * The last frame of a reading with `once`. Without it the reading was cut.
@@ -414,7 +433,7 @@ export type End = Message<"jobtail.v1.End"> & {
  * Use `create(EndSchema)` to create a new message.
  */
 export const EndSchema: GenMessage<End> = /*@__PURE__*/
-  messageDesc(file_jobtail_v1_jobs, 9);
+  messageDesc(file_jobtail_v1_jobs, 10);
 
 /**
  * The call is alive.
@@ -429,7 +448,7 @@ export type Heartbeat = Message<"jobtail.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_jobtail_v1_jobs, 10);
+  messageDesc(file_jobtail_v1_jobs, 11);
 
 /**
  * A job's current state.
@@ -504,7 +523,7 @@ export type JobSnapshot = Message<"jobtail.v1.JobSnapshot"> & {
  * Use `create(JobSnapshotSchema)` to create a new message.
  */
 export const JobSnapshotSchema: GenMessage<JobSnapshot> = /*@__PURE__*/
-  messageDesc(file_jobtail_v1_jobs, 11);
+  messageDesc(file_jobtail_v1_jobs, 12);
 
 /**
  * @generated from message jobtail.v1.SnapshotRequest
@@ -521,7 +540,7 @@ export type SnapshotRequest = Message<"jobtail.v1.SnapshotRequest"> & {
  * Use `create(SnapshotRequestSchema)` to create a new message.
  */
 export const SnapshotRequestSchema: GenMessage<SnapshotRequest> = /*@__PURE__*/
-  messageDesc(file_jobtail_v1_jobs, 12);
+  messageDesc(file_jobtail_v1_jobs, 13);
 
 /**
  * @generated from message jobtail.v1.SnapshotResponse
@@ -538,7 +557,7 @@ export type SnapshotResponse = Message<"jobtail.v1.SnapshotResponse"> & {
  * Use `create(SnapshotResponseSchema)` to create a new message.
  */
 export const SnapshotResponseSchema: GenMessage<SnapshotResponse> = /*@__PURE__*/
-  messageDesc(file_jobtail_v1_jobs, 13);
+  messageDesc(file_jobtail_v1_jobs, 14);
 
 /**
  * @generated from message jobtail.v1.CancelRequest
@@ -562,7 +581,7 @@ export type CancelRequest = Message<"jobtail.v1.CancelRequest"> & {
  * Use `create(CancelRequestSchema)` to create a new message.
  */
 export const CancelRequestSchema: GenMessage<CancelRequest> = /*@__PURE__*/
-  messageDesc(file_jobtail_v1_jobs, 14);
+  messageDesc(file_jobtail_v1_jobs, 15);
 
 /**
  * @generated from message jobtail.v1.CancelResponse
@@ -579,7 +598,7 @@ export type CancelResponse = Message<"jobtail.v1.CancelResponse"> & {
  * Use `create(CancelResponseSchema)` to create a new message.
  */
 export const CancelResponseSchema: GenMessage<CancelResponse> = /*@__PURE__*/
-  messageDesc(file_jobtail_v1_jobs, 15);
+  messageDesc(file_jobtail_v1_jobs, 16);
 
 /**
  * @generated from message jobtail.v1.StartRequest
@@ -605,7 +624,7 @@ export type StartRequest = Message<"jobtail.v1.StartRequest"> & {
  * Use `create(StartRequestSchema)` to create a new message.
  */
 export const StartRequestSchema: GenMessage<StartRequest> = /*@__PURE__*/
-  messageDesc(file_jobtail_v1_jobs, 16);
+  messageDesc(file_jobtail_v1_jobs, 17);
 
 /**
  * @generated from message jobtail.v1.StartResponse
@@ -622,7 +641,7 @@ export type StartResponse = Message<"jobtail.v1.StartResponse"> & {
  * Use `create(StartResponseSchema)` to create a new message.
  */
 export const StartResponseSchema: GenMessage<StartResponse> = /*@__PURE__*/
-  messageDesc(file_jobtail_v1_jobs, 17);
+  messageDesc(file_jobtail_v1_jobs, 18);
 
 /**
  * Follows jobs, and starts and cancels them.
