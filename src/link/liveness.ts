@@ -79,8 +79,8 @@ export function watchLiveness({ patienceMs, onSuspect, onDead }: LivenessOptions
     if (wasDelayed() || Date.now() - lastByteDate > silentMs + LATE_MS) {
       lastByteDate = Date.now() - silentMs
       deadAfterMs = Math.max(deadAfterMs, silentMs + suspectMs(rhythm, true))
-      eventDueBy = Math.max(eventDueBy, at + LATE_MS)
-      if (lastEventAt && (isDue || !isHidden())) suspect()
+      if (!lastEventAt) eventDueBy = at + LATE_MS
+      else if (isDue || !isHidden()) suspect()
     } else if (silentMs >= deadAfterMs || at >= eventDueBy) {
       if (lastEventAt) onDead(new TransportError('silent', `silent for ${Math.round(silentMs)} ms`))
       else if (lastByteAt) onDead(new TransportError('mute', `opened, but delivered nothing within ${patienceMs} ms`))
@@ -122,8 +122,8 @@ export function watchLiveness({ patienceMs, onSuspect, onDead }: LivenessOptions
       lastEventAt = at
       eventDueBy = Infinity
       suspectAfterMs = suspectMs(rhythm, isHidden())
-      // The timer may be set to a later time.
-      if (at + suspectAfterMs < dueAt) wake()
+      // The timer may be set to a later time; and at the proof to one that means nothing any more.
+      if (isProof || at + suspectAfterMs < dueAt) wake()
     },
     setHeartbeat(ms) {
       // Each answer of a poll has a `hello`.
