@@ -82,7 +82,7 @@ const matchesRule = (value: unknown, expected: string): boolean =>
  * @throws JobtailError `bad-request`, with the option's name, what was expected and what came
  */
 export function checkOptions(rules: Readonly<Record<string, string>>, options: object, prefix = ''): void {
-  if (describe(options) !== 'Object') throw invalid(`${prefix}options`, 'Object', options)
+  if (describe(options) !== 'Object') throw invalid('options', 'Object', options)
   for (const [name, value] of Object.entries(options)) {
     const expected = Object.hasOwn(rules, name) && rules[name]
     if (!expected) throw invalid(`${prefix}option`, `one of ${Object.keys(rules).join(', ')}`, name)

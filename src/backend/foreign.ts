@@ -78,16 +78,15 @@ export async function sendRequest(
   { headers, accept, isKnown }: { headers?: Record<string, string>; accept?: string; isKnown?: boolean } = {}
 ): Promise<Answer | ErrorControl> {
   const { url, method, body, headers: own } = requestOf(given, context.base)
-  const isForm = body instanceof URLSearchParams
-  const isReady = typeof body === 'string' || body instanceof FormData || body instanceof Blob
-  const type = isForm ? 'application/x-www-form-urlencoded' : isReady || body === undefined ? undefined : 'application/json'
+  // `fetch` names the type of these itself.
+  const isReady = typeof body === 'string' || body instanceof URLSearchParams || body instanceof FormData || body instanceof Blob
   try {
     return await fetchReading(context, {
       url,
       ...(accept && { accept }),
       ...((method || body !== undefined) && { method: method ?? 'POST' }),
-      ...(body !== undefined && { body: isReady ? body : isForm ? `${body}` : JSON.stringify(body) }),
-      headers: { ...(type && { 'content-type': type }), ...headers, ...own }
+      ...(body !== undefined && { body: isReady ? body : JSON.stringify(body) }),
+      headers: { ...(body !== undefined && !isReady && { 'content-type': 'application/json' }), ...headers, ...own }
     })
   } catch (error) {
     const { status, message } = error as TransportError // as: a thrown value of another kind has neither field

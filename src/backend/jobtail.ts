@@ -12,9 +12,6 @@ import { readOnce } from '../transports/read-once.ts'
 import type { Backend, RequestContext, Transport } from '../types.ts'
 import { jsonOf } from './input.ts'
 
-/** What a header can carry, blanks included (RFC 9110 §5.5). */
-const HEADER_TEXT = /^[\x20-\x7e\x80-\xff]+$/
-
 /** A backend for servers of Jobtail's protocol, with these transports in order of preference. */
 export const jobtailBackend = (transports: readonly Transport[] = []): Backend => ({
   transports,
@@ -24,7 +21,7 @@ export const jobtailBackend = (transports: readonly Transport[] = []): Backend =
     return snapshotIn(await sendRequest(request, `snapshot of job ${job}`, { url: resourceUrl(request.base, job), accept: JSON_TYPE }, job))
   },
   async start(request, input, idempotencyKey) {
-    if (!matches(idempotencyKey, HEADER_TEXT)) throw invalid('idempotencyKey', 'text that a header can carry', idempotencyKey)
+    if (!matches(idempotencyKey, /^[ -~]+$/)) throw invalid('idempotencyKey', 'printable ASCII', idempotencyKey)
     const key = { 'idempotency-key': idempotencyKey }
     // Without input there is no body: body parsers in front of a server reject `null` (expressjs/body-parser#309).
     const given = input === undefined ? { headers: key } : { body: jsonOf(input), headers: { 'content-type': JSON_TYPE, ...key } }

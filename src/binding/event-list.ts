@@ -25,7 +25,7 @@ export function createEventStore<E extends object>(client: Client, id: string, l
       // Nobody may look for long, such as while a part of the page is hidden.
       if (fresh.push(event) > 2 * limit) fresh = fresh.slice(-limit)
       listener()
-    }) ?? (() => {})
+    })
   return {
     state() {
       if (fresh.length > 0) events = Object.freeze([...events, ...fresh].slice(-limit))

@@ -13,7 +13,8 @@ export interface FollowOptions<E = None> {
   /** The job's snapshot from the server that rendered the page: what the first render shows, there and in the page. A snapshot of another job is ignored. */
   initial?: JobSnapshot | undefined
   /**
-   * Where `onEvent` begins: after the event with this id, or with `'tail'` at what comes next. It is read once for each id.
+   * Where `onEvent` begins: after the event with this id, or with `'tail'` at what comes next; until a first event has come, that begins anew each time that
+   * the job is followed again. It is read once for each id.
    * @defaultValue the oldest event that the server retains
    */
   after?: string | undefined
@@ -64,54 +65,44 @@ export function createJobStore<E extends object>(client: Client, id: string, { i
   const job = client.job<E>(id, { initial })
   const atServer = show(initialState<E>(initial?.id === id ? initial : undefined), job.cancel)
   const place: Place = { after }
-  let problem: JobtailError | undefined
   let seen: JobState<E> | undefined
   let shown = atServer
-  let isReading = false
-  const tellEnd = endOf(job, latest, () => !isReading || !!(place.isAtEnd || problem))
+  /** Where the reading is; at the end where nothing is read, `undefined` while nobody is there. */
+  let reading: Place | undefined
+  const tellEnd = endOf(job, latest, () => reading?.isAtEnd || reading?.error)
 
-  const subscribe: Subscribe = (listener) => {
-    let isThere = true
-    const watch: Subscribe = (tell) =>
-      job.subscribe(() => {
-        tell()
-        tellEnd() // last: it may end the component
-      })
-    const leave = eachFrame(watch, listener)
-    // The job may have ended before. Not at once: `onEnd` may end a component that is being mounted.
-    queueMicrotask(() => isThere && tellEnd())
-    return () => {
-      isThere = false
-      leave()
+  const subscribe =
+    (reads: boolean): Subscribe =>
+    (listener) => {
+      reading = reads ? place : { isAtEnd: true }
+      // `onEnd` comes last: it may end the component.
+      const leave = eachFrame((tell) => job.subscribe(inTurn(tell, tellEnd)), listener)
+      const stop = reads && readEvents<E>(client, id, place, (event) => call(latest.current.onEvent, event), inTurn(listener, tellEnd))
+      // The job may have ended before. Not at once: it may be that the component is being mounted.
+      queueMicrotask(tellEnd)
+      return () => {
+        reading = undefined
+        leave()
+        if (stop) stop()
+      }
     }
-  }
   return {
     state() {
-      if (seen !== job.state) {
+      if (seen !== job.state || shown.error !== (seen.error ?? place.error)) {
         seen = job.state
-        shown = show(seen, job.cancel, problem)
+        shown = show(seen, job.cancel, place.error)
       }
       return shown
     },
     atServer: () => atServer,
-    subscribe,
-    subscribeWithEvents(listener) {
-      isReading = true
-      const leave = subscribe(listener)
-      const onEvent = (event: JobEvent<E>): void => call(latest.current.onEvent, event)
-      const stop = readEvents<E>(client, id, place, onEvent, (error) => {
-        problem = error as JobtailError | undefined // as: delivery fails with no other
-        if (error) seen = undefined
-        listener()
-        tellEnd()
-      })
-      return () => {
-        isReading = false
-        leave()
-        stop?.()
-      }
-    }
+    subscribe: subscribe(false),
+    subscribeWithEvents: subscribe(true)
   }
+}
+
+const inTurn = (first: () => void, second: () => void) => (): void => {
+  first()
+  second()
 }
 
 const show = <E extends object>(state: JobState<E>, cancel: () => Promise<void>, problem?: JobtailError): FollowedJob<E> => {
@@ -119,12 +110,12 @@ const show = <E extends object>(state: JobState<E>, cancel: () => Promise<void>,
   return Object.freeze({ ...state, error, isPending: !error && state.status !== 'succeeded', cancel })
 }
 
-/** Returns a function that calls `onEnd`, once, where the job has ended. `areRead`: whether no more events come to `onEvent`. */
-function endOf<E extends object>(job: Job<E>, latest: Latest<E>, areRead: () => boolean): () => void {
+/** Returns a function that calls `onEnd`, once, where the job has ended. `isDue`: whether somebody is there, and no more events come to `onEvent`. */
+function endOf<E extends object>(job: Job<E>, latest: Latest<E>, isDue: () => unknown): () => void {
   let isTold = false
   return () => {
     const isOver = /^[sfc]/.test(job.state.status) // succeeded, failed, cancelled
-    if (isTold || !isOver || !areRead()) return
+    if (isTold || !isOver || !isDue()) return
     isTold = true
     call(latest.current.onEnd, job.state)
   }

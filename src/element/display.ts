@@ -2,12 +2,11 @@
 
 import type { JobState } from '../index.ts'
 import { isEnd, isNews, type Said } from './announce.ts'
-import { type Core, setOrRemove } from './base.ts'
+import { type Core, type JobtailElement, setOrRemove } from './base.ts'
 import { wordOf } from './configuration.ts'
 import { createEstimate } from './estimate.ts'
 import { createFollowing, type Followed, NOBODY } from './follow.ts'
 import { type Picture, pictureOf, ratioOf, type WordOf } from './picture.ts'
-import type { JobProgressElement } from './progress.ts'
 import type { JobEventDetail } from './types.ts'
 import { createView } from './view.ts'
 import { languageOf } from './words.ts'
@@ -40,7 +39,8 @@ const createMemory = () => ({
   cancel: 'cancel' as 'cancel' | 'cancelling' | 'refused' // as: it changes
 })
 
-export function createDisplay(host: JobProgressElement): Core {
+/** `host`: the element, with its attributes. */
+export function createDisplay(host: JobtailElement & { job: string | null; name: string | null }): Core {
   const internals = host.attachInternals()
   const view = createView(host.attachShadow({ mode: 'open', delegatesFocus: true }), cancel)
   const following = createFollowing(host, changed)

@@ -37,7 +37,7 @@ export function createFollowing(host: { job: string | null }, changed: (followed
     const own = followed
     queue = new AbortController()
     try {
-      for await (const { type, data } of client?.subscribe(id, queue) ?? []) {
+      for await (const { type, data } of client?.subscribe(id, { signal: queue.signal }) ?? []) {
         if (type !== 'queued') continue
         own.position = data?.position
         changed(followed)

@@ -25,7 +25,8 @@ export interface UseJobOptions<E extends object = None> {
   /** The job's snapshot from the server that rendered the page: what the first render shows, there and in the page. A snapshot of another job is ignored. */
   initial?: JobSnapshot | undefined
   /**
-   * Where `onEvent` begins: after the event with this id, or with `'tail'` at what comes next. It is read once for each id.
+   * Where `onEvent` begins: after the event with this id, or with `'tail'` at what comes next; until a first event has come, that begins anew each time that
+   * the job is followed again. It is read once for each id.
    * @defaultValue the oldest event that the server retains
    */
   after?: string | undefined

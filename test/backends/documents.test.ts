@@ -37,8 +37,8 @@ describe('the requests', () => {
     })
     expect(brief(await eventsOf(backend, url)).map(([type]) => type)).toEqual(['started', 'succeeded'])
     expect(requests.map(({ method, body, headers }) => [method, body, headers['content-type'], headers['x-xsrf-token']])).toEqual([
-      ['POST', 'job=j1', 'application/x-www-form-urlencoded', '1'],
-      ['POST', 'job=j1', 'application/x-www-form-urlencoded', '2']
+      ['POST', 'job=j1', 'application/x-www-form-urlencoded;charset=UTF-8', '1'],
+      ['POST', 'job=j1', 'application/x-www-form-urlencoded;charset=UTF-8', '2']
     ])
   })
 

@@ -62,7 +62,7 @@ describe('by hand', () => {
       {
         ...started,
         body: [openai('start, cut after number 3'), openai('resume')].flatMap(({ response: { body } }) =>
-          body.map(({ text }) => text.replace(/^event: .*\n/gm, ''))
+          body.map(({ text }) => (text ?? '').replace(/^event: .*\n/gm, ''))
         )
       }
     ])

@@ -19,6 +19,26 @@ function open({ client }: World, options: FollowOptions = {}, id = '42') {
   return { store, told, latest, shown: () => store.state() }
 }
 
+describe('following that has failed', () => {
+  test('is tried again by whoever comes back, and its error is gone once it works', async () => {
+    const world = createWorld({ unknownJobGraceMs: 0 })
+    const { store, told } = open(world)
+    const leave = store.subscribeWithEvents(() => {})
+    await elapse(500)
+    expect(store.state()).toMatchObject({ status: 'unknown', isPending: false, error: { code: 'unknown-job' } })
+    leave()
+    world.log.fill('42', 3)
+    const leaveAgain = store.subscribeWithEvents(() => {})
+    await elapse(100)
+    expect(store.state()).toMatchObject({ status: 'running', isPending: true, error: undefined })
+    world.log.append('42', 'succeeded', 7)
+    await elapse(50)
+    expect(told).toEqual(['progress', 'progress', 'progress', 'succeeded', 'end succeeded'])
+    expect(store.state()).toMatchObject({ status: 'succeeded', isPending: false, error: undefined })
+    leaveAgain()
+  })
+})
+
 describe('onEnd', () => {
   test('that leaves is the last that is called', async () => {
     const world = createWorld()

@@ -126,6 +126,17 @@ test.each([
   [[URL, '--backend', 'statusPoll', '--backend-option', 'pollMs=soon'], '--backend-option pollMs: expected a number of milliseconds, got soon'],
   [[URL, '--backend', 'plainSse', '--backend-option', 'promises=state'], '--backend-option promises: expected one of log, replay, lossy, got state'],
   [[URL, '--backend', 'plainSse', '--backend-option', 'read=@/none.mjs'], '--backend-option read: expected a module with a default export, got /none.mjs: '],
+  [
+    [URL, '--backend', 'plainSse', '--backend-option', 'read=progress'],
+    '--backend-option read: expected @file, a module whose default export is the value, got'
+  ],
+  [[URL, '--backend', 'plainSse', '--backend-option', 'cursor=after'], '--backend-option cursor: expected header, or {"parameter":"name"}, got after'],
+  [[URL, '--backend', 'plainSse', '--backend-option', 'end='], '--backend-option end: expected text, or {"event":"name"}, or a list of these, got nothing'],
+  [
+    [URL, '--backend', 'ndjson', '--backend-option', 'end=["a",{"event":3}]'],
+    '--backend-option end: expected text, or {"event":"name"}, or a list of these, got'
+  ],
+  [[URL, '--backend', 'statusPoll', '--backend-option', 'takes=500'], '--backend-option takes: expected a list of statuses, such as [500], got 500'],
   [[URL, '--backend', 'plainSse', '--after', 'x'], '--after: expected the id of an event of this backend, got x'],
   [['http://127.0.0.1:9', '--backend', 'plainSse'], 'expected the URL of a job, {base}/{id}, or --id'],
   [['start', URL, '--backend', 'plainSse'], '--backend is no option of start']

@@ -1,6 +1,6 @@
 /** `jobtail doctor`, through real proxies that do each of what it finds. */
 
-import http from 'node:http'
+import http, { type RequestListener } from 'node:http'
 import { describe, expect, test, vi } from 'vitest'
 import { forwardSetups } from '../../bench/proxies/forward.ts'
 import { reverseSetups } from '../../bench/proxies/reverse.ts'
@@ -94,6 +94,19 @@ describe('without anybody in between', { timeout: TEST_MS, concurrent: true }, (
     expect(ended).toMatchObject({ code: 0, out: expect.stringContaining('The job has ended') })
     expect(await jobtail(['doctor', `${base}/none`])).toMatchObject({ code: 69, err: expect.stringContaining('404 application/problem+json (unknown-job)') })
     expect(await jobtail(['doctor', 'http://127.0.0.1:9/jobs/1'])).toMatchObject({ code: 69, err: expect.stringContaining('ECONNREFUSED') })
+  })
+
+  test.for<[what: string, listener: RequestListener, scheme: string, said: string]>([
+    ['redirects', (_, res) => res.writeHead(302, { location: '/login' }).end(), 'http', 'got 302 to /login'],
+    ['has other JSON', (_, res) => res.writeHead(200, { 'content-type': 'application/json' }).end('[1]'), 'http', 'got 200 application/json'],
+    ['has a page', (_, res) => res.writeHead(200, { 'content-type': 'text/html' }).end('<html>'), 'http', 'got 200 text/html'],
+    ['speaks http:', (_, res) => res.end(), 'https', 'got EPROTO: the server may speak http:, not https:']
+  ])('a server that %s', async ([, listener, scheme, said], { onTestFinished }) => {
+    const base = await listen(
+      http.createServer((req, res) => void listener(req, res)),
+      onTestFinished
+    )
+    expect(await jobtail(['doctor', `${base.replace('http', scheme)}/1`])).toMatchObject({ code: 69, out: '', err: expect.stringContaining(said) })
   })
 
   test('Ctrl-C ends it', async ({ onTestFinished }) => {

@@ -16,7 +16,7 @@ beforeEach(() => {
 })
 
 /** Runs all cases at once, since each mostly waits. A failure names its case. */
-async function all<C extends readonly unknown[]>(cases: readonly C[], check: (...of: C) => Promise<void>): Promise<void> {
+async function all<C extends unknown[]>(cases: readonly (readonly [...C])[], check: (...of: C) => Promise<void>): Promise<void> {
   await Promise.all(
     cases.map((each) =>
       check(...each).catch((cause) => {
@@ -42,7 +42,7 @@ async function follow(between?: Between, options: ClientOptions = {}, refuses?: 
   return { server, loop }
 }
 
-const ANSWERS: readonly [status: number, headers: Record<string, string>, body: string][] = [
+const ANSWERS: readonly (readonly [status: number, headers: Record<string, string>, body: string])[] = [
   ...[400, 401, 402, 403, 404, 405, 406, 410, 413, 414, 418, 421, 423, 425, 428, 429, 431, 451, 500, 503, 511, 520].map(
     (status) => [status, html, 'x'] as const
   ),

@@ -1,11 +1,14 @@
 /** The client and the kit by every protocol and HTTP version that Connect has: what is read, started, cancelled and refused. */
 
+import http from 'node:http'
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
+import { createConnectTransport as createWebTransport } from '@connectrpc/connect-web'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { connect } from '../../src/connect.ts'
 import { createClient, sse } from '../../src/index.ts'
 import type { JobServerOptions } from '../../src/server/index.ts'
 import type { ClientOptions, JobEvent } from '../../src/types.ts'
+import { serve } from '../backends/foreign-server.ts'
 import { allOf, follower, serveConnect, web } from './serve.ts'
 
 type Transport = Parameters<typeof connect>[0]['transport']
@@ -136,6 +139,29 @@ test('its transports stand in a list with those of HTTP, which hand over to each
   await jobs.publish('42', 'succeeded')
   await done
   expect(steps).toEqual([1, 2, 'succeeded'])
+})
+
+test('a proxy that answers with pages of 502 at first starts nothing twice, and lets an event of 5 MB through, in JSON', async () => {
+  const big = 'ü'.repeat(2_500_000)
+  const transport: Transport = (options) => createWebTransport({ ...options, useBinaryFormat: false })
+  const { url, jobs } = await stage(transport, 1, { start: () => big })
+  let bad = 0
+  const proxy = await serve((req, res) => {
+    if (bad-- > 0) return void res.writeHead(502, { 'content-type': 'text/html' }).end('<h1>Bad gateway</h1>')
+    const { method, headers } = req
+    const passed = http.request(new URL(req.url ?? '', url), { method, headers }, (answer) => {
+      answer.pipe(res.writeHead(answer.statusCode ?? 500, answer.headers))
+    })
+    req.pipe(passed.on('error', () => res.destroy()))
+  }, '/')
+  onTestFinished(proxy.close)
+  const client = follower(proxy.url, transport)
+  onTestFinished(() => client.close())
+  bad = 2
+  const job = await client.start({})
+  bad = 2
+  expect(await job.result).toBe(big)
+  expect(jobs.metrics().outcomes.succeeded).toBe(1)
 })
 
 test.each([

@@ -67,7 +67,7 @@ export const budgets: readonly Budget[] = [
   // Target 16,500, of which the client has 13,000.
   { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 27_500 },
   { what: 'elements, on top', of: { code: `${ALL}; import 'jobtail/element'` }, beyond: ALL, maxBytes: 4400 }, // target 3,500: 900 too many
-  { what: 'the script tag with backends', of: { script: 'dist/jobtail-backends.min.js' }, maxBytes: 15_000 },
+  { what: 'the script tag with backends', of: { script: 'dist/jobtail-backends.min.js' }, maxBytes: 15_200 },
   addition('tanstack', 'jobQuery', 300),
   addition('rxjs', 'toObservable', 300), // target 200: 100 too many
   addition('iterators', 'takeUntil, throttleLatest', 300),
@@ -77,18 +77,18 @@ export const budgets: readonly Budget[] = [
   { what: 'devtools, on top', of: { code: `${ALL}; export { JobtailDevtools } from 'jobtail/devtools'` }, beyond: ALL, maxBytes: 7900 },
   binding('react', 800, '{ useJob }'),
   binding('react', 1300), // target 700: 600 too many
-  binding('vue', 1000, '{ useJob }'),
-  binding('vue', 1400), // target 600: 800 too many
+  binding('vue', 1100, '{ useJob }'), // 50 of them for `<KeepAlive>`
+  binding('vue', 1500), // target 600: 900 too many
   binding('svelte', 1000, '{ useJob }'),
   binding('svelte', 1400), // target 500: 900 too many
   binding('solid', 900, '{ createJob }'),
   binding('solid', 1300), // target 500: 800 too many
   binding('angular', 1000, '{ injectJob }'),
   binding('angular', 1500),
-  backend('statusPoll', CORE, 2400), // 72 of them for `staleAfterMs`
+  backend('statusPoll', CORE, 2500), // 72 of them for `staleAfterMs`; later ones for forms with files, relative `Location`s, empty answers
   // All that streams share: several readings, gaps in the middle, a document in place of a stream, pauses that grow, which of them take `tail`.
-  backend('ndjson', POLL, 2200),
-  backend('plainSse', `${POLL}; export { ndjson } from 'jobtail/backends'; export { createParser } from 'eventsource-parser'`, 200),
+  backend('ndjson', POLL, 2300),
+  backend('plainSse', `${POLL}; export { ndjson } from 'jobtail/backends'; export { createParser } from 'eventsource-parser'`, 250), // 145 to 219 for the same code of its own
   backend('durableStreams', STREAM, 700), // 606 to 678 for the same code with another error message: brotli varies by that much
   backend('aiSdk', STREAM, 300),
   backend('workflow', STREAM, 300),
@@ -99,11 +99,11 @@ export const budgets: readonly Budget[] = [
   backend('fal', `${STREAM}; export { microsoftLro } from 'jobtail/backends'`, 600),
   backend('a2a', `${STREAM}; export { microsoftLro } from 'jobtail/backends'`, 900),
   backend('replicate', POLL, 400),
-  backend('microsoftLro', POLL, 300),
-  backend('googleLro', POLL, 300),
-  backend('azureDurable', POLL, 300),
+  backend('microsoftLro', POLL, 350),
+  backend('googleLro', POLL, 350),
+  backend('azureDurable', POLL, 350),
   backend('laravelBatch', POLL, 300),
-  backend('celeryProgress', POLL, 400),
+  backend('celeryProgress', POLL, 450),
   backend('mcpTask', POLL, 600),
   backend('jobtailSnapshot', POLL, 200),
   // Its own code; a page that has no other use for Connect loads Connect as well.

@@ -6,37 +6,43 @@ import { UsageError } from '../exit-codes.ts'
 
 export type BackendName = keyof typeof backends
 
-/** What an option's value must be: milliseconds, one of a list, or what the backend makes of it. */
-type Kind = 'ms' | 'any' | readonly string[]
+/** What an option's value must be: milliseconds, a function, which only a module has, one of a list, or a value that passes a check. */
+type Kind = 'ms' | 'function' | readonly string[] | { expected: string; isValid(value: unknown): boolean }
 type OptionsOf<N extends BackendName> = NonNullable<Parameters<(typeof backends)[N]>[0]>
 
-const STREAM = { request: 'any', read: 'any', status: 'any', heartbeatMs: 'ms' } as const
-const ENDED = { ...STREAM, end: 'any' } as const
-const FREE = { ...ENDED, promises: ['log', 'replay', 'lossy'], cursor: 'any' } as const
-const PRESET = { request: 'any', timeoutMs: 'ms', takes: 'any', pollMs: 'ms', maxPollMs: 'ms', staleAfterMs: 'ms' } as const
+const isEnd = (value: unknown): boolean => value !== '' && (typeof value === 'string' || typeof Object(value).event === 'string')
+const END: Kind = { expected: 'text, or {"event":"name"}, or a list of these', isValid: (value) => [value].flat().every(isEnd) }
+const CURSOR: Kind = { expected: 'header, or {"parameter":"name"}', isValid: (value) => value === 'header' || typeof Object(value).parameter === 'string' }
+const STATUSES: Kind = { expected: 'a list of statuses, such as [500]', isValid: (value) => Array.isArray(value) && value.every(Number.isInteger) }
+const FIELD: Kind = { expected: "a field's name", isValid: (value) => typeof value === 'string' && value !== '' }
+
+const STREAM = { request: 'function', read: 'function', status: 'function', heartbeatMs: 'ms' } as const
+const ENDED = { ...STREAM, end: END } as const
+const FREE = { ...ENDED, promises: ['log', 'replay', 'lossy'], cursor: CURSOR } as const
+const PRESET = { request: 'function', timeoutMs: 'ms', takes: STATUSES, pollMs: 'ms', maxPollMs: 'ms', staleAfterMs: 'ms' } as const
 const { status: _, ...UNWATCHED } = STREAM
 
 const OPTIONS: { readonly [N in BackendName]: Readonly<Partial<Record<keyof OptionsOf<N>, Kind>>> } = {
   plainSse: FREE,
-  ndjson: { ...FREE, idField: 'any' },
-  statusPoll: { ...PRESET, read: 'any' },
-  microsoftLro: { ...PRESET, resource: 'any' },
-  googleLro: { ...PRESET, progress: 'any' },
-  azureDurable: { ...PRESET, progress: 'any' },
+  ndjson: { ...FREE, idField: FIELD },
+  statusPoll: { ...PRESET, read: 'function' },
+  microsoftLro: { ...PRESET, resource: 'function' },
+  googleLro: { ...PRESET, progress: 'function' },
+  azureDurable: { ...PRESET, progress: 'function' },
   laravelBatch: PRESET,
   celeryProgress: PRESET,
   mcpTask: PRESET,
   jobtailSnapshot: PRESET,
   aiSdk: STREAM,
   workflow: STREAM,
-  langGraph: { ...UNWATCHED, progress: 'any' },
+  langGraph: { ...UNWATCHED, progress: 'function' },
   openaiResponses: UNWATCHED,
-  durableStreams: { ...UNWATCHED, end: 'any', closed: 'any' },
-  fal: { ...PRESET, response: 'any' },
-  replicate: { ...PRESET, progress: 'any' },
-  a2a: { timeoutMs: 'ms', takes: 'any', pollMs: 'ms', maxPollMs: 'ms', staleAfterMs: 'ms', binding: ['http', 'json-rpc'] },
-  mercure: { request: 'any', read: 'any', status: 'any', heartbeatMs: 'ms', end: 'any', version: ['0', '1'], topic: 'any' },
-  nchan: { ...ENDED, interval: 'any', intervalMs: 'ms', seqField: 'any' }
+  durableStreams: { ...UNWATCHED, end: END, closed: 'function' },
+  fal: { ...PRESET, response: 'function' },
+  replicate: { ...PRESET, progress: 'function' },
+  a2a: { timeoutMs: 'ms', takes: STATUSES, pollMs: 'ms', maxPollMs: 'ms', staleAfterMs: 'ms', binding: ['http', 'json-rpc'] },
+  mercure: { request: 'function', read: 'function', status: 'function', heartbeatMs: 'ms', end: END, version: ['0', '1'], topic: 'function' },
+  nchan: { ...ENDED, interval: 'function', intervalMs: 'ms', seqField: FIELD }
 }
 
 const MAKERS: Readonly<Record<BackendName, (options: never) => Backend>> = backends
@@ -59,7 +65,7 @@ export function backendChoiceFrom(name: BackendName, given: readonly string[]): 
     const [, key = '', text] = /^([^=]*)=(.*)$/s.exec(each) ?? [each, each]
     if (text === undefined) throw new UsageError(`--backend-option: expected name=value, got ${key}`)
     if (!Object.hasOwn(known, key)) throw new UsageError(`--backend-option ${key}: ${name} has ${Object.keys(known).sort().join(', ')}`)
-    options[key] = optionFrom(key, known[key] ?? 'any', text)
+    options[key] = optionFrom(key, known[key] ?? 'function', text)
   }
   return { name, options }
 }
@@ -70,8 +76,15 @@ function optionFrom(name: string, kind: Kind, text: string): BackendOption {
     if (!(Number(text) > 0)) throw wrong('a number of milliseconds')
     return { value: Number(text) }
   }
-  if (kind !== 'any' && !kind.includes(text)) throw wrong(`one of ${kind.join(', ')}`)
-  return text.startsWith('@') ? { module: text.slice(1) } : { value: jsonOrText(text) }
+  if (kind !== 'function' && !('isValid' in kind)) {
+    if (!kind.includes(text)) throw wrong(`one of ${kind.join(', ')}`)
+    return { value: jsonOrText(text) }
+  }
+  if (text.startsWith('@')) return { module: text.slice(1) }
+  if (kind === 'function') throw wrong('@file, a module whose default export is the value')
+  const value = jsonOrText(text)
+  if (!kind.isValid(value)) throw wrong(kind.expected)
+  return { value }
 }
 
 function jsonOrText(text: string): unknown {

@@ -57,7 +57,8 @@ async function firstAnswer(at: Place, job: string, signal: AbortSignal): Promise
   if (head?.status === 200 && found && Array.isArray(found.jobs)) return found
   const said = parse(text)
   const what = isFields(said) && typeof said.code === 'string' ? ` (${said.code})` : ''
-  const came = head ? `${head.status} ${head.headers['content-type'] ?? ''}${what}` : (end?.what ?? `no answer within ${FIRST_MS / 1000} s`)
+  const { location, 'content-type': type = '' } = head?.headers ?? {}
+  const came = head ? `${head.status} ${location ? `to ${location}` : type}${what}` : (end?.what ?? `no answer within ${FIRST_MS / 1000} s`)
   throw new Exit(EXIT.unavailable, `${place(at.base)}: expected a JSON reading of job ${job}, as PROTOCOL.md §3 has it, got ${came}`)
 }
 

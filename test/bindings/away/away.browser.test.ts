@@ -54,6 +54,8 @@ test.each(['denied', 'default'])('where the permission is %s nothing is shown, a
       { permission, requestPermission: asked }
     )
   )
+  const activation = vi.spyOn(navigator, 'userActivation', 'get').mockReturnValue({ isActive: false, hasBeenActive: true })
+  onTestFinished(() => activation.mockRestore())
   const { stage, client } = await open()
   await stage.publish('42', 'failed', { code: 'x', message: 'x' })
   notifyAtEnd(client.job('42'), ({ status }) => ({ title: `It has ${status}` }))
