@@ -1,7 +1,7 @@
 /** Jobtail's own protocol: the requests beside readings (PROTOCOL.md §2). Each method makes one request. */
 
 import { isJobtailError, isTransportError, saidBy } from '../errors.ts'
-import { isControl } from '../protocol/frames.ts'
+import { isControl, type JobSnapshot } from '../protocol/frames.ts'
 import { parseSnapshot } from '../protocol/parse.ts'
 import { expected, matches } from '../protocol/rules.ts'
 import { hasSlash, resourceUrl } from '../protocol/urls.ts'
@@ -18,22 +18,22 @@ export const jobtailBackend = (transports: readonly Transport[] = []): Backend =
   readOnce: readOnce(),
   expected,
   async snapshot(request, job) {
-    const answer = await sendRequest(request, `snapshot of job ${job}`, { url: resourceUrl(request.base, job), accept: JSON_TYPE }, job)
-    return parseSnapshot(await textOf(answer), answer.redact)
+    return snapshotIn(await sendRequest(request, `snapshot of job ${job}`, { url: resourceUrl(request.base, job), accept: JSON_TYPE }, job))
   },
   async start(request, input, idempotencyKey) {
     if (!matches(idempotencyKey, /^[ -~]+$/)) throw invalid('idempotencyKey', 'printable ASCII', idempotencyKey)
     const key = { 'idempotency-key': idempotencyKey }
     // Without input there is no body: body parsers in front of a server reject `null` (expressjs/body-parser#309).
     const given = input === undefined ? { headers: key } : { body: jsonOf(input), headers: { 'content-type': JSON_TYPE, ...key } }
-    const answer = await sendRequest(request, 'start a job', { url: request.base, accept: JSON_TYPE, method: 'POST', ...given })
-    return parseSnapshot(await textOf(answer), answer.redact)
+    return snapshotIn(await sendRequest(request, 'start a job', { url: request.base, accept: JSON_TYPE, method: 'POST', ...given }))
   },
   async cancel(request, job) {
     const { response } = await sendRequest(request, `cancel job ${job}`, { url: resourceUrl(request.base, job, 'cancel'), method: 'POST' }, job)
     response.body?.cancel().catch(() => {}) // every 2xx means that the server has accepted
   }
 })
+
+const snapshotIn = async (answer: Answer): Promise<JobSnapshot> => parseSnapshot(await textOf(answer), answer.redact)
 
 async function sendRequest(request: RequestContext, what: string, options: ReadingOptions, job = ''): Promise<Answer> {
   try {

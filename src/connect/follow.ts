@@ -6,7 +6,7 @@ import { TransportError } from '../errors.ts'
 import { isHidden, untilSeen } from '../page.ts'
 import { type Frame, type Hello, isControl } from '../protocol/frames.ts'
 import type { Asked } from '../protocol/urls.ts'
-import { bringsNews, checkMore, createCursors } from '../transports/cursors.ts'
+import { type Cursors, createCursors } from '../transports/cursors.ts'
 import type { Batch, OpenRequest } from '../types.ts'
 import { problemOf } from './call-errors.ts'
 import { type Calls, headersOf } from './calls.ts'
@@ -35,47 +35,41 @@ export async function* stream(request: OpenRequest, calls: Calls, timeoutMs?: nu
   }
 }
 
-/** Reads what is known now, to its end. `onHello` is called with each answer's first frame. */
+/** Reads what is known now, to its end. `onHello` is called with each answer's first frame. Returns the jobs that go on: none after a refusal. */
 export async function* readOnce(
   request: OpenRequest,
   calls: Calls,
-  cursors: ReturnType<typeof createCursors<Asked>> = createCursors<Asked>(request.jobs),
+  cursors: Cursors = createCursors(request.jobs),
   onHello = (_hello: Hello): void => {}
-): AsyncGenerator<Batch, 'refused' | 'read'> {
-  for (let isMore = true; isMore && cursors.left().length > 0; ) {
-    let end: boolean | undefined
-    let hasNews = false
+): AsyncGenerator<Batch, Asked[]> {
+  for (;;) {
+    const jobs = cursors.next()
+    if (jobs.length === 0) return jobs
     try {
-      for await (const message of messagesOf(request, cursors.left(), calls, { once: true }))
+      for await (const message of messagesOf(request, jobs, calls, { once: true }))
         for (const batch of framesOf(message)) {
-          for (const frame of batch) {
-            if (isControl(frame) && frame.control === 'end') end = frame.more
-            if (isControl(frame) && frame.control === 'hello') onHello(frame)
-            hasNews ||= bringsNews(frame)
-          }
+          for (const frame of batch) if (isControl(frame) && frame.control === 'hello') onHello(frame)
           cursors.take(batch)
           yield batch
         }
     } catch (error) {
       yield refusalOf(error, request)
-      return 'refused'
+      return []
     }
-    if (end === undefined) throw new TransportError('cut', 'the call ended before its last message')
-    checkMore(end, hasNews)
-    isMore = end
+    if (cursors.isMore === undefined) throw new TransportError('cut', 'the call ended before its last message')
+    if (!cursors.isMore) return cursors.next()
   }
-  return 'read'
 }
 
 /** Reads what is known now again and again: for paths that hold back a stream. */
 export async function* poll(request: OpenRequest, calls: Calls): AsyncGenerator<Batch, void> {
-  const cursors = createCursors<Asked>(request.jobs)
+  const cursors = createCursors(request.jobs)
   let hello: Hello | undefined
-  while (cursors.left().length > 0) {
-    const how = yield* readOnce(request, calls, cursors, (frame) => {
+  for (;;) {
+    const left = yield* readOnce(request, calls, cursors, (frame) => {
       hello = frame
     })
-    if (how === 'refused' || cursors.left().length === 0) return
+    if (left.length === 0) return
     const { heartbeatMs = DEFAULT_HEARTBEAT_MS, pollMs = DEFAULT_POLL_MS } = hello ?? {}
     // No longer than a silence that kills the link. In a hidden page there is no hurry.
     await untilSeen(isHidden() ? heartbeatMs : Math.min(pollMs, heartbeatMs), request.signal)

@@ -9,15 +9,9 @@ import type { Batch, Link } from '../types.ts'
 import { type Liveness, watchLiveness } from './liveness.ts'
 
 /** A link that is running. Times are in ms since 1970. */
-export interface RunningLink extends Pick<Liveness, 'check' | 'requireEventWithin'> {
-  /** When it was started. */
-  readonly startedAt: number
+export interface RunningLink extends Pick<Liveness, 'startedAt' | 'lastByteAt' | 'lastEventAt' | 'check' | 'requireEventWithin'> {
   /** When its first frame came; `undefined` before that. An `error` does not count: it is a refusal, not a delivery. */
   readonly provedAt: number | undefined
-  /** When its last byte came; `undefined` before the first. */
-  readonly lastByteAt: number | undefined
-  /** When its last event came, or its first frame where there was no event yet. */
-  readonly lastEventAt: number
   /** After a planned close by the server: the client reconnects within a random time up to this. */
   readonly byeMs: number | undefined
   /** Changes its jobs in place; `undefined` where its transport cannot, and before it is open. */
@@ -53,33 +47,32 @@ const isProof = (frame: Frame): boolean => !isControl(frame) || frame.control !=
 export function runLink({ open, patienceMs, onEvent }: LinkOptions): RunningLink {
   const controller = new AbortController()
   const { signal } = controller
-  const startedAt = now()
-  let provedAt: number | undefined
-  let byeMs: number | undefined
-  let update: Link['update']
-
   const end = (error?: TransportError): void => controller.abort(error)
-  const liveness = watchLiveness({ patienceMs, onSuspect: (quietMs) => onEvent({ type: 'suspect', quietMs }), onDead: end })
+  const link = Object.assign(watchLiveness({ patienceMs, onSuspect: (quietMs) => onEvent({ type: 'suspect', quietMs }), onDead: end }), {
+    provedAt: undefined as number | undefined,
+    byeMs: undefined as number | undefined,
+    update: undefined as Link['update'],
+    end
+  })
 
   function take(frames: Batch): void {
-    liveness.onData(!frames.every(isControl))
-    const proves = provedAt === undefined && frames.some(isProof)
-    if (proves) {
-      provedAt = now()
-      onEvent({ type: 'proved' })
-    }
+    const proves = link.provedAt === undefined && frames.some(isProof)
     for (const frame of frames) {
       if (!isControl(frame)) continue
       if (frame.control === 'hello') {
         if (frame.protocol !== PROTOCOL) throw new TransportError('protocol', `the server speaks protocol ${frame.protocol}, expected ${PROTOCOL}`)
-        liveness.setHeartbeat(frame.heartbeatMs)
+        link.setHeartbeat(frame.heartbeatMs)
       } else if (frame.control === 'bye') {
-        byeMs = frame.retryMs
+        link.byeMs = frame.retryMs
         end(new TransportError('bye', 'the server is closing this connection'))
       }
     }
     // After the loop above: `hello` has told the heartbeat, which says how long a silence may be.
-    if (proves) liveness.onProof()
+    link.onData(!frames.every(isControl), proves)
+    if (proves) {
+      link.provedAt = now()
+      onEvent({ type: 'proved' })
+    }
     // Frames are reported even with a `bye` among them: those before it count.
     if (frames.length > 0) onEvent({ type: 'frames', frames, bytesEach: frames.textLength && frames.textLength / frames.length })
   }
@@ -88,7 +81,7 @@ export function runLink({ open, patienceMs, onEvent }: LinkOptions): RunningLink
     await undefined // so that the owner has the returned link before anything happens
     signal.throwIfAborted()
     const opened = open(signal)
-    update = opened.update?.bind(opened)
+    link.update = opened.update?.bind(opened)
     const frames = opened.frames[Symbol.asyncIterator]()
     try {
       for (;;) {
@@ -110,31 +103,11 @@ export function runLink({ open, patienceMs, onEvent }: LinkOptions): RunningLink
       return signal.aborted ? undefined : new TransportError('network', messageOf(error), { cause: error })
     } finally {
       end()
-      liveness.stop()
+      link.stop()
     }
   }
 
   void run().then((error) => onEvent({ type: 'ended', error }))
 
-  return {
-    startedAt,
-    get provedAt() {
-      return provedAt
-    },
-    get lastByteAt() {
-      return liveness.lastByteAt
-    },
-    get lastEventAt() {
-      return liveness.lastEventAt
-    },
-    get byeMs() {
-      return byeMs
-    },
-    get update() {
-      return update
-    },
-    check: liveness.check,
-    requireEventWithin: liveness.requireEventWithin,
-    end
-  }
+  return link
 }

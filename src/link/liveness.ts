@@ -14,16 +14,16 @@ const LATE_MS = 1000
 
 /** Watches one link. Times are in ms since 1970. */
 export interface Liveness {
+  /** Since when it is watched. */
+  readonly startedAt: number
   /** When the last byte came; `undefined` before the first. */
   readonly lastByteAt: number | undefined
-  /** When the last event came, or the first frame where there was no event yet. */
+  /** When the last event came, or the first frame where there was no event yet; 0 before that. */
   readonly lastEventAt: number
-  /** Bytes have come. `isEvent`: there is an event among them. */
-  onData(isEvent: boolean): void
+  /** Bytes have come: `isEvent`, with an event among them; `isProof`, with the first frame. From that one on the link may become suspect. */
+  onData(isEvent: boolean, isProof: boolean): void
   /** The server has told its heartbeat in ms; `undefined`: it promises none. */
   setHeartbeat(ms: number | undefined): void
-  /** The first frame has come: from now on the link may become suspect. */
-  onProof(): void
   /** Something happened that may have killed the link: it is suspect if it is silent right now. */
   check(): void
   /** The link is dead unless it brings an event within `ms`. */
@@ -38,29 +38,29 @@ export interface LivenessOptions {
   patienceMs: number
   /** The link has brought no event for `quietMs`, which is longer than usual. */
   onSuspect(quietMs: number): void
-  /** The link has failed; called at most once. */
+  /** The link has failed. */
   onDead(error: TransportError): void
 }
 
 /** Watches one link from now on. */
 export function watchLiveness({ patienceMs, onSuspect, onDead }: LivenessOptions): Liveness {
-  let rhythm = INITIAL_RHYTHM
-  let heartbeatMs: number | undefined = INITIAL_RHYTHM.heartbeatMs
+  const startedAt = now()
   let lastByteAt: number | undefined
   let lastEventAt = 0
-  let isProved = false
+  let rhythm = INITIAL_RHYTHM
+  let heartbeatMs: number | undefined = INITIAL_RHYTHM.heartbeatMs
   /** How long without a byte the link is dead, and how long without an event it is suspect. */
   let deadAfterMs = Infinity
   let suspectAfterMs = Infinity
-  /** The time by which an event has to come, or the link is dead. */
-  let eventDueBy = Infinity
+  /** The time by which the first frame has to come, or an event that is required; otherwise the link is dead. */
+  let eventDueBy = startedAt + patienceMs
   /** When the last byte came, by the wall clock: unlike `now()` it goes on while the machine sleeps. */
-  let lastByteDate = 0
+  let lastByteDate = Date.now()
   /** When the timer fires next. */
-  let dueAt = now() + patienceMs
+  let dueAt: number
   let wasLate = false
-  const timer = createLongTimer(() => (isProved ? checkSilence() : onProbeTimeout()))
-  timer.set(dueAt)
+  /** One timer that looks at the clock, instead of a new timer for each frame. */
+  const timer = createLongTimer(checkSilence)
 
   /**
    * Whether the timer fired so late that frames may still wait to be read behind it. In a hidden page every timer is late (Chrome: once a
@@ -72,36 +72,29 @@ export function watchLiveness({ patienceMs, onSuspect, onDead }: LivenessOptions
     return wasLate && isFirst
   }
 
-  function onProbeTimeout(): void {
-    if (wasDelayed()) return wakeAt(now() + LATE_MS)
-    onDead(
-      lastByteAt === undefined
-        ? new TransportError('timeout', `no answer within ${patienceMs} ms`)
-        : new TransportError('mute', `opened, but delivered nothing within ${patienceMs} ms`)
-    )
-  }
-
-  /** One timer that looks at the clock, instead of a new timer for each frame. */
   function checkSilence(): void {
     const at = now()
-    const silentMs = at - (lastByteAt ?? at)
+    const silentMs = at - (lastByteAt ?? startedAt)
     const isDue = at - lastEventAt >= suspectAfterMs
     if (wasDelayed() || Date.now() - lastByteDate > silentMs + LATE_MS) {
       lastByteDate = Date.now() - silentMs
       deadAfterMs = Math.max(deadAfterMs, silentMs + suspectMs(rhythm, true))
-      if (isDue || !isHidden()) suspect()
-    } else if (silentMs >= deadAfterMs || at >= eventDueBy) return onDead(new TransportError('silent', `silent for ${Math.round(silentMs)} ms`))
-    else if (isDue) suspect()
-    wakeAtNextLimit()
-  }
-
-  function wakeAt(at: number): void {
-    dueAt = at
-    timer.set(at)
+      if (!lastEventAt) eventDueBy = at + LATE_MS
+      else if (isDue || !isHidden()) suspect()
+    } else if (silentMs >= deadAfterMs || at >= eventDueBy) {
+      if (lastEventAt) onDead(new TransportError('silent', `silent for ${Math.round(silentMs)} ms`))
+      else if (lastByteAt) onDead(new TransportError('mute', `opened, but delivered nothing within ${patienceMs} ms`))
+      else onDead(new TransportError('timeout', `no answer within ${patienceMs} ms`))
+      return
+    } else if (isDue) suspect()
+    wake()
   }
 
   /** Sets the timer to the next time at which a silence would mean something. */
-  const wakeAtNextLimit = (): void => wakeAt(Math.max(now(), Math.min((lastByteAt ?? 0) + deadAfterMs, lastEventAt + suspectAfterMs, eventDueBy)))
+  function wake(): void {
+    dueAt = Math.max(now(), Math.min((lastByteAt ?? 0) + deadAfterMs, lastEventAt + suspectAfterMs, eventDueBy))
+    timer.set(dueAt)
+  }
 
   function suspect(): void {
     const quietMs = now() - lastEventAt
@@ -109,29 +102,28 @@ export function watchLiveness({ patienceMs, onSuspect, onDead }: LivenessOptions
     onSuspect(quietMs)
   }
 
-  function onEvent(): void {
-    lastEventAt = now()
-    eventDueBy = Infinity
-    suspectAfterMs = suspectMs(rhythm, isHidden())
-    // The timer may be set to a later time.
-    if (lastEventAt + suspectAfterMs < dueAt) wakeAtNextLimit()
-  }
-
+  wake()
   return {
+    startedAt,
     get lastByteAt() {
       return lastByteAt
     },
     get lastEventAt() {
       return lastEventAt
     },
-    onData(isEvent) {
-      lastByteAt = now()
+    onData(isEvent, isProof) {
+      const at = now()
+      lastByteAt = at
       lastByteDate = Date.now()
-      if (!isProved) return
+      if (!lastEventAt && !isProof) return
       deadAfterMs = rhythm.deadMs
-      if (!isEvent) return
-      rhythm = afterEvent(rhythm, lastByteAt - lastEventAt)
-      onEvent()
+      if (!isEvent && !isProof) return
+      if (!isProof) rhythm = afterEvent(rhythm, at - lastEventAt)
+      lastEventAt = at
+      eventDueBy = Infinity
+      suspectAfterMs = suspectMs(rhythm, isHidden())
+      // The timer may be set to a later time; and at the proof to one that means nothing any more.
+      if (isProof || at + suspectAfterMs < dueAt) wake()
     },
     setHeartbeat(ms) {
       // Each answer of a poll has a `hello`.
@@ -140,18 +132,12 @@ export function watchLiveness({ patienceMs, onSuspect, onDead }: LivenessOptions
       rhythm = rhythmOf(ms)
       deadAfterMs = rhythm.deadMs
     },
-    onProof() {
-      isProved = true
-      deadAfterMs = rhythm.deadMs
-      dueAt = Infinity
-      onEvent()
-    },
     check() {
-      if (lastByteAt !== undefined && Date.now() - lastByteDate > LATE_MS) suspect()
+      if (lastByteAt && Date.now() - lastByteDate > LATE_MS) suspect()
     },
     requireEventWithin(ms) {
       eventDueBy = now() + ms
-      wakeAtNextLimit()
+      wake()
     },
     stop: () => timer.set(Infinity)
   }

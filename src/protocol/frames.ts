@@ -106,7 +106,7 @@ export const isControl = <E>(frame: E | Control): frame is Control => 'control' 
 
 /** A message from a WebSocket client to the server (PROTOCOL.md §5). */
 export type Operation =
-  | { op: 'subscribe'; job: string; after?: string; ref?: number }
+  | { op: 'subscribe'; job: string; after?: string | undefined; ref?: number }
   | { op: 'unsubscribe'; job: string }
   | { op: 'ping' }
   /** The server may send this many bytes of events more, from now on. */

@@ -7,20 +7,20 @@ import { MAX_TIMER_MS } from '../async/bounds.ts'
 import { messageOf, TransportError } from '../errors.ts'
 import type { Control, ErrorControl, Frame, Hello, JobSnapshot, ReadingJob, WireEvent } from './frames.ts'
 import { EVENT_ID, EVENT_TYPE, matches, STATUS } from './rules.ts'
-import type { Asked } from './urls.ts'
 
 /** Replaces credentials in a text that is quoted in an error. */
 export type Redact = (text: string) => string
+const asItIs: Redact = (text) => text
 type Fields = Record<string, unknown>
 /** What a field must be: in words for the error message, and as a test. */
-type Rule = readonly [expected: string, fits: (value: unknown) => boolean]
-/** One rule per field. An optional field may be absent or `null`. Milliseconds (`isMs`) are limited to what a timer can wait. */
-type Rules = readonly { name: string; rule: Rule; isOptional: boolean; isMs: boolean }[]
+type Kind = readonly [expected: string, fits: (value: unknown) => boolean]
+/** One rule per field. An optional field may be absent or `null`. */
+type Rules = readonly { name: string; isOptional: boolean; kind: Kind }[]
 
-const like = (pattern: RegExp): Rule => [`a string like ${pattern}`, (value) => matches(value, pattern)]
-const integer = (least: number): Rule => [`an integer from ${least}`, (value) => Number.isSafeInteger(value) && Number(value) >= least]
+const like = (pattern: RegExp): Kind => [`a string like ${pattern}`, (value) => matches(value, pattern)]
+const integer = (least: number): Kind => [`an integer from ${least}`, (value) => Number.isSafeInteger(value) && Number(value) >= least]
 
-const KINDS: Readonly<Record<string, Rule>> = {
+const KINDS: Readonly<Record<string, Kind>> = {
   text: ['a string', (value) => typeof value === 'string'],
   flag: ['true or false', (value) => typeof value === 'boolean'],
   list: ['an array', Array.isArray],
@@ -34,8 +34,8 @@ const KINDS: Readonly<Record<string, Rule>> = {
 /** Parses rules written as `name:kind name?:kind …`; `?` marks an optional field. */
 const rulesOf = (text: string): Rules =>
   text.split(' ').map((each) => {
-    const [name = '', kind = ''] = each.split(':')
-    return { name: name.replace('?', ''), rule: KINDS[kind] as Rule, isOptional: name.endsWith('?'), isMs: /Ms/.test(name) } // as: it is one of those above
+    const [name = '', kind = ''] = each.split(/\??:/)
+    return { name, isOptional: each.includes('?'), kind: KINDS[kind] as Kind } // as: it is one of those above
   })
 
 // `job:text`, not the pattern of a job id: frames of a job that nobody has asked for are dropped later, so its form does not matter here.
@@ -43,9 +43,7 @@ const position = ' epoch:text seq:count cursor:id status:status'
 const event = rulesOf('id:id seq:positive job:text type:type time:text')
 const snapshot = rulesOf(`id:text${position}`)
 const answer = rulesOf('jobs:list events:list more?:flag')
-const failedMember = rulesOf('job:text')
 const member = rulesOf(`job:text from:id done:flag${position}`)
-const named = rulesOf('control:text')
 const controls: ReadonlyMap<unknown, Rules> = new Map([
   ['hello', rulesOf('protocol:positive heartbeatMs:positive mux?:positive pollMs?:positive')],
   ['subscribed', rulesOf(`job:text ref?:count${position}`)],
@@ -61,29 +59,26 @@ const controls: ReadonlyMap<unknown, Rules> = new Map([
  * The beginning of a text, for an error message. Credentials are redacted before the text is cut, because half a credential would not be
  * recognised.
  */
-const preview = (text: string, redact: Redact): string => {
-  const shown = redact(text.slice(0, 2000))
-  return shown.length > 160 ? `${shown.slice(0, 160)}…` : shown
-}
+const preview = (text: string, redact: Redact): string => redact(text.slice(0, 2000)).slice(0, 160)
 
 /** The value's fields. Throws where a field breaks its rule; the error names the field, what was expected, and what came. */
 function checked(value: unknown, rules: Rules): Fields {
   const fields = (value ?? {}) as Fields // as: whatever is not null can be asked for fields
-  for (const { name, rule, isOptional } of rules) {
+  for (const { name, isOptional, kind } of rules) {
     const field = fields[name]
     if (isOptional && field == null) continue
-    if (!rule[1](field)) throw new TransportError('protocol', `${name}: expected ${rule[0]}, got ${JSON.stringify(field) ?? 'nothing'}`)
+    if (!kind[1](field)) throw new TransportError('protocol', `${name}: expected ${kind[0]}, got ${JSON.stringify(field) ?? 'nothing'}`)
   }
   return fields
 }
 
-/** The value's fields that have a rule, checked. */
+/** The value's fields that have a rule, checked. Milliseconds are limited to what a timer can wait. */
 function pick(value: unknown, rules: Rules): Fields {
   const fields = checked(value, rules)
   const picked: Fields = {}
-  for (const { name, isMs } of rules) {
+  for (const { name } of rules) {
     const field = fields[name]
-    if (field != null) picked[name] = isMs ? Math.min(Number(field), MAX_TIMER_MS) : field
+    if (field != null) picked[name] = name.endsWith('Ms') ? Math.min(Number(field), MAX_TIMER_MS) : field
   }
   return picked
 }
@@ -96,28 +91,32 @@ function parseEvent(value: unknown): WireEvent {
   return { id, seq, job, type, time, data } as WireEvent
 }
 
-function parseControl(control: unknown, value: unknown): Control | undefined {
+function parseControl(control: string, value: unknown, redact: Redact): Control | undefined {
   const rules = controls.get(control)
-  return rules && ({ control, ...pick(value, rules) } as Control)
+  if (!rules) return undefined
+  const parsed = { control, ...pick(value, rules) } as Control
+  if (parsed.control === 'error') {
+    parsed.code = redact(parsed.code)
+    parsed.message = redact(parsed.message)
+  }
+  return parsed
 }
 
 /** Parses one frame. Returns `undefined` for a control that this version does not know. */
-export function parseFrame(value: unknown): Frame | undefined {
+export function parseFrame(value: unknown, redact: Redact = asItIs): Frame | undefined {
   const { control } = (value ?? {}) as Fields
-  if (control === undefined) return parseEvent(value)
-  pick(value, named)
-  return parseControl(control, value)
+  return typeof control === 'string' ? parseControl(control, value, redact) : parseEvent(value)
 }
 
 /** Parses the server's description of an error into an `error` control. */
-export const parseError = (value: object): ErrorControl => parseControl('error', value) as ErrorControl
+export const parseError = (value: object, redact: Redact = asItIs): ErrorControl => parseControl('error', value, redact) as ErrorControl
 
 /** Makes a parser of text. Its errors quote how the text begins. */
 const parser =
-  <T>(parse: (value: unknown) => T) =>
-  (source: string, redact: Redact = (text) => text): T => {
+  <T>(parse: (value: unknown, redact: Redact) => T) =>
+  (source: string, redact: Redact = asItIs): T => {
     try {
-      return parse(JSON.parse(source))
+      return parse(JSON.parse(source), redact)
     } catch (cause) {
       // The error gets no `cause`, and not the engine's own message about the JSON: both quote the text with its credentials.
       const message = cause instanceof SyntaxError ? 'expected JSON' : messageOf(cause)
@@ -126,43 +125,34 @@ const parser =
   }
 
 /** Parses one WebSocket message, one line of NDJSON, or the `data` of one server-sent event: a frame, or an array of frames. */
-export const parseText: (source: string, redact?: Redact) => Frame[] = parser((value) => {
+export const parseText: (source: string, redact?: Redact) => Frame[] = parser((value, redact) => {
   const frames: Frame[] = []
   for (const each of Array.isArray(value) ? value : [value]) {
-    const frame = parseFrame(each)
+    const frame = parseFrame(each, redact)
     if (frame) frames.push(frame)
   }
   return frames
 })
 
-/** A JSON reading as frames, in the order of a stream: `hello`, each job's `subscribed`, the events, then each job's `done` or `error`. */
-export interface Answer {
-  hello: Hello
-  frames: Frame[]
-  /** True: the server has more events; the next request should follow at once. */
-  more: boolean
-  /** The jobs for the next request: those that have neither ended nor failed, each after this answer's last event. */
-  next: Asked[]
-}
-
-/** Parses the body of a JSON reading (PROTOCOL.md §3). */
-export const parseAnswer: (source: string, redact?: Redact) => Answer = parser((value) => {
-  const hello = parseControl('hello', value) as Hello
+/**
+ * Parses the body of a JSON reading (PROTOCOL.md §3) into frames in the order of an NDJSON reading: `hello`, each job's `subscribed`, the
+ * events, each job's `done` or `error`, then `end`.
+ */
+export const parseAnswer: (source: string, redact?: Redact) => Frame[] = parser((value, redact) => {
+  const hello = parseControl('hello', value, redact) as Hello
   const { events, jobs, more = false } = pick(value, answer) as { events: unknown[]; jobs: Fields[]; more?: boolean }
-  const heads: Frame[] = []
+  const heads: Frame[] = [hello]
   const tails: Frame[] = []
-  const next: Asked[] = []
-  for (const each of jobs) {
-    if (each.error) {
-      tails.push(parseError({ ...each.error, ...pick(each, failedMember) }))
+  for (const { error, ...each } of jobs) {
+    if (error) {
+      tails.push(parseError({ ...error, job: each.job ?? 0 }, redact)) // 0: a member without a job is malformed
       continue
     }
     const { from, done, ...place } = pick(each, member) as Extract<ReadingJob, { done: boolean }>
     heads.push({ control: 'subscribed', ...place, cursor: from })
     if (done) tails.push({ control: 'done', job: place.job, cursor: place.cursor })
-    else next.push({ job: place.job, after: place.cursor })
   }
-  return { hello, frames: [hello, ...heads, ...events.map(parseEvent), ...tails], more, next }
+  return [...heads, ...events.map(parseEvent), ...tails, { control: 'end', more }]
 })
 
 /** Checks a snapshot. */

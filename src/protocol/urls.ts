@@ -5,7 +5,7 @@ import { MAX_LIST_CHARS } from './rules.ts'
 export interface Asked {
   job: string
   /** The cursor to read after, or `tail`; absent: from the oldest event retained. */
-  after?: string
+  after?: string | undefined
 }
 
 /** `{base}/{path}`. The base's own query is kept. A job's resource is its id; `cancel` after it is the resource that cancels it. */
@@ -47,12 +47,12 @@ export function listsOf<J extends Asked>(jobs: readonly J[]): J[][] {
     const { job, after = '' } = each
     // A job without a cursor counts as if it had one of the usual length: the same list may be requested again once there is one.
     const more = `&${new URLSearchParams({ job, after: after.padEnd(24, '-') })}`.length
-    if (list.length > 0 && chars + more > MAX_LIST_CHARS) {
+    chars += more
+    if (chars > MAX_LIST_CHARS && list.length > 0) {
       list = []
       lists.push(list)
-      chars = 0
+      chars = more
     }
-    chars += more
     list.push(each)
   }
   return lists

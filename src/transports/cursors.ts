@@ -4,36 +4,47 @@ import { TransportError } from '../errors.ts'
 import { type Frame, isControl } from '../protocol/frames.ts'
 import type { Asked } from '../protocol/urls.ts'
 
-/** Whether a frame takes its reading further: an event, or the end of a job's reading. */
-export const bringsNews = (frame: Frame): boolean => !isControl(frame) || frame.control === 'done' || frame.control === 'error'
-
-/** Throws for an answer that says `more: true` without taking its reading further: it would be requested again for ever. */
-export function checkMore(more: boolean, hasNews: boolean): void {
-  if (more && !hasNews) throw new TransportError('protocol', 'an answer has more: true, but no event')
+/** Where a series of answers has got to. */
+export interface Cursors {
+  /** What `end` says, whether the server has more; `undefined` where none has come since `next`. */
+  readonly isMore: boolean | undefined
+  /** Moves the positions past these frames of an answer. Returns them without `end`. */
+  take(frames: readonly Frame[]): Frame[]
+  /**
+   * The jobs to request next: those that have neither ended nor failed, each after its last event.
+   * @throws TransportError where the last answer said `more: true` and brought nothing: it would be requested again for ever
+   */
+  next(): Asked[]
 }
 
-/** The positions of a reading in its jobs, from which it can be resumed. */
-export interface Cursors<J> {
-  /** The jobs that have neither ended nor failed, each after its last event. */
-  left(): J[]
-  /** Moves the positions past these frames. */
-  take(frames: readonly Frame[]): void
-}
-
-/** The positions of a reading that begins with these jobs. */
-export function createCursors<J extends Asked>(jobs: readonly J[]): Cursors<J> {
-  const cursors = new Map(jobs.map((each) => [each.job, { ...each }]))
-  const move = (job: string, after: string): void => {
-    const cursor = cursors.get(job)
-    if (cursor) cursor.after = after
-  }
-  return {
-    left: () => [...cursors.values()],
-    take(frames) {
-      for (const frame of frames)
-        if (!isControl(frame)) move(frame.job, frame.id)
-        else if (frame.control === 'subscribed') move(frame.job, frame.cursor)
-        else if ((frame.control === 'done' || frame.control === 'error') && frame.job) cursors.delete(frame.job)
+/** The positions of a series of answers that begins with these jobs. */
+export function createCursors(jobs: readonly Asked[]): Cursors {
+  const left = new Map(jobs.map(({ job, after }) => [job, after]))
+  let hasNews = false
+  const move = (job: string, after: string): unknown => left.has(job) && left.set(job, after)
+  const cursors = {
+    isMore: undefined as boolean | undefined,
+    take: (frames: readonly Frame[]) =>
+      frames.filter((frame) => {
+        if (!isControl(frame)) {
+          hasNews = true
+          move(frame.job, frame.id)
+        } else if (frame.control === 'done' || frame.control === 'error') {
+          hasNews = true
+          left.delete(frame.job ?? '')
+        } else if (frame.control === 'subscribed') move(frame.job, frame.cursor)
+        else if (frame.control === 'end') {
+          cursors.isMore = frame.more
+          return false
+        }
+        return true
+      }),
+    next() {
+      if (cursors.isMore && !hasNews) throw new TransportError('protocol', 'an answer has more: true, but no event')
+      cursors.isMore = undefined
+      hasNews = false
+      return [...left].map(([job, after]) => ({ job, after }))
     }
   }
+  return cursors
 }

@@ -1,13 +1,12 @@
 /** The requests and answers of everything that is read with `fetch` (PROTOCOL.md §§2, 7, 8.5), for each kind of server. */
 
-import { onAbort } from '../async/signals.ts'
+import { orAborted } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
 import type { ErrorControl } from '../protocol/frames.ts'
 import { parseError, type Redact } from '../protocol/parse.ts'
 import { TAIL } from '../protocol/rules.ts'
 import { place } from '../protocol/urls.ts'
-import type { FailureReason, RequestContext } from '../types.ts'
-import { batchOf } from './batches.ts'
+import type { RequestContext } from '../types.ts'
 import { redactorOf } from './redact.ts'
 import { retryAfterOf } from './retry-after.ts'
 
@@ -19,9 +18,6 @@ const MAX_PIECE_BYTES = 2 ** 16
 
 /** The longest event accepted: 16 Mi characters. */
 export const MAX_EVENT_CHARS: number = 2 ** 24
-
-/** Used where nothing but the status of a problem has arrived. */
-const BUSY = '{"code":"busy","title":"busy"}'
 
 /** One request of `fetchReading`. Cursor and wait travel in a header or in the URL, wherever that costs no extra preflight. */
 export interface ReadingOptions {
@@ -89,29 +85,22 @@ export async function fetchReading(request: Omit<RequestContext, 'base'>, option
   const { fetch, signal } = request // browsers reject a `fetch` that is called as a method of another object
   const redact = redactorOf(request)
   const { url, ...init } = requestOf(request, options)
-  const noAnswer = rethrowAs('network', `${place(url)} gave no answer (network, CORS or mixed content)`, signal)
-  const response = await fetch(url, init).catch(async (cause) => {
-    // A redirect to another origin, for example to a login page, fails like a dead network unless it is not followed. Outside of a page it
-    // is followed without failing.
-    if (signal.aborted || !options.findsRedirects || !globalThis.location || navigator.onLine === false) return noAnswer(cause)
-    const found = await fetch(url, { ...init, redirect: 'manual' }).catch(noAnswer)
-    if (found.type === 'opaqueredirect') throw new TransportError('redirected', `${place(url)} was redirected to another origin`)
-    return found
-  })
-  const error = await errorFrom(response, options.accept, redact).catch((failure) => {
+  try {
+    const response = await fetch(url, init).catch(async (cause) => {
+      // A redirect to another origin, for example to a login page, fails like a dead network unless it is not followed. Outside of a page it
+      // is followed without failing.
+      const isFindable = !signal.aborted && options.findsRedirects && globalThis.location && navigator.onLine !== false
+      const found = isFindable && (await fetch(url, { ...init, redirect: 'manual' }).catch(() => undefined))
+      if (!found) throw new TransportError('network', `${place(url)} gave no answer (network, CORS or mixed content)`, { cause })
+      if (found.type === 'opaqueredirect') throw new TransportError('redirected', `${place(url)} was redirected to another origin`)
+      return found
+    })
+    return (await errorFrom(response, options.accept ?? '', redact)) ?? { response, chunks: chunksOf(response, signal, redact), redact }
+  } catch (failure) {
     signal.throwIfAborted()
     throw failure
-  })
-  return error ?? { response, chunks: chunksOf(response, signal, redact), redact }
-}
-
-/** Throws a `TransportError` in place of what was caught; after an abort, the signal's reason. */
-const rethrowAs =
-  (reason: FailureReason, message: string, signal: AbortSignal) =>
-  (cause: unknown): never => {
-    signal.throwIfAborted()
-    throw new TransportError(reason, message, { cause })
   }
+}
 
 /**
  * Decides where cursor and wait travel (PROTOCOL.md §8.5).
@@ -148,7 +137,7 @@ function requestOf(
  * Resolves with nothing where the answer is as requested, and with an `error` frame where it is an error that speaks for the job.
  * @throws TransportError where it is a failure of the path
  */
-export async function errorFrom(response: Response, accept = '', redact: Redact = (text) => text): Promise<ErrorControl | undefined> {
+export async function errorFrom(response: Response, accept: string, redact: Redact): Promise<ErrorControl | undefined> {
   const { status, headers, redirected, url, body, ok } = response
   const type = (headers.get('content-type') ?? 'no content type').toLowerCase()
   if (ok && accept.split(/[,;] */).some((each) => type.startsWith(each))) return
@@ -156,17 +145,13 @@ export async function errorFrom(response: Response, accept = '', redact: Redact 
   const retryAfterMs = ok ? undefined : retryAfterOf(headers)
   // 408 and 504 come from intermediaries that timed out, whatever their body says.
   if (type.startsWith('application/problem+json') && status !== 408 && status !== 504) {
-    // Where the body breaks off, that is the failure: the bare status could be taken for the path's final answer. But 429 and 503 say
-    // enough by themselves.
+    // Where the body breaks off, that is the failure: the bare status could be taken for the path's final answer.
     const text = await response.text().catch((cause) => {
-      if (status !== 429 && status !== 503) throw new TransportError('cut', `${where} broke off`, { cause })
-      return BUSY
+      throw new TransportError('cut', `${where} broke off`, { cause, retryAfterMs })
     })
     try {
       const { detail, title, ...problem } = JSON.parse(text)
-      const error = parseError({ message: detail ?? title, retryAfterMs, ...problem, status })
-      batchOf([error], 0, redact)
-      return error
+      return parseError({ message: detail ?? title, retryAfterMs, ...problem, status }, redact)
     } catch {
       // an intermediary's problem, which does not follow the protocol
     }
@@ -181,19 +166,18 @@ async function* chunksOf({ body, url }: Response, signal: AbortSignal, redact: R
   // Not `for await (… of body)`: WebKit's streams have no async iterator.
   const reader = body?.getReader()
   const decoder = new TextDecoder()
-  const cancel = (): unknown => reader?.cancel().catch(() => {}) // the body may have failed already
-  // A custom `fetch` may not end its bodies when the signal aborts.
-  const release = onAbort(signal, cancel)
   try {
     for (;;) {
-      const chunk = await reader?.read().catch(rethrowAs('cut', `${redact(place(url))} broke off`, signal))
-      signal.throwIfAborted()
+      // A custom `fetch` may not end its bodies when the signal aborts.
+      const chunk = reader && (await orAborted(reader.read(), signal))
       if (!chunk?.value) return
       for (let at = 0; at < chunk.value.length; at += MAX_PIECE_BYTES) yield decoder.decode(chunk.value.subarray(at, at + MAX_PIECE_BYTES), { stream: true })
     }
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw new TransportError('cut', `${redact(place(url))} broke off`, { cause })
   } finally {
-    release()
-    cancel()
+    reader?.cancel().catch(() => {}) // the body may have failed already
   }
 }
 

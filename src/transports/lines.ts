@@ -1,29 +1,20 @@
 /** Splits NDJSON into frames (PROTOCOL.md §3). */
 
 import { TransportError } from '../errors.ts'
-import { type Frame, isControl } from '../protocol/frames.ts'
+import type { Frame } from '../protocol/frames.ts'
 import { parseText } from '../protocol/parse.ts'
 import type { Batch } from '../types.ts'
 import { batchesOf } from './batches.ts'
-import { bringsNews, checkMore } from './cursors.ts'
+import type { Cursors } from './cursors.ts'
 import { type Answer, MAX_EVENT_CHARS } from './http.ts'
 
 export const NDJSON = 'application/x-ndjson'
 
-/** Yields the frames of each piece as it arrives. Returns what the line `end` says, whether the server has more; `undefined` where there was none. */
-export async function* linesOf(answer: Answer, take: (frames: readonly Frame[]) => void): AsyncGenerator<Batch, boolean | undefined> {
+/** Yields the frames of each piece as it arrives. */
+export async function* linesOf(answer: Answer, cursors: Cursors): AsyncGenerator<Batch, void> {
   let rest = ''
-  let isMore: boolean | undefined
-  let hasNews = false
   const add = (text: string, frames: Frame[]): void => {
-    const found = parseText(text, answer.redact)
-    take(found)
-    for (const frame of found)
-      if (isControl(frame) && frame.control === 'end') isMore = frame.more
-      else {
-        hasNews ||= bringsNews(frame)
-        frames.push(frame)
-      }
+    frames.push(...cursors.take(parseText(text, answer.redact)))
   }
   const addLines = (lines: string, frames: Frame[]): void => {
     try {
@@ -48,6 +39,4 @@ export async function* linesOf(answer: Answer, take: (frames: readonly Frame[]) 
     // the body ended within a line
   }
   yield frames
-  checkMore(!!isMore, hasNews)
-  return isMore
 }

@@ -1,6 +1,5 @@
 /** What the transports over `fetch` have in common: the URL of the events, and lists of jobs that are too long for one URL. */
 
-import { createQueue } from '../async/queue.ts'
 import { child } from '../async/signals.ts'
 import type { ErrorControl } from '../protocol/frames.ts'
 import { type Asked, eventsUrl, hasSlash, listsOf, single } from '../protocol/urls.ts'
@@ -40,29 +39,21 @@ async function* merge(
   read: (request: OpenRequest) => AsyncGenerator<Batch, void>
 ): AsyncGenerator<Batch, void> {
   const life = child(request.signal)
-  const batches = createQueue<Batch>()
-  let taken = Promise.withResolvers<void>()
-  let open = lists.length
-  const follow = async (jobs: OpenRequest['jobs']): Promise<void> => {
-    for await (const batch of read({ ...request, jobs, signal: life.signal, windowBytes: Math.ceil(request.windowBytes / lists.length) })) {
-      batches.push(batch)
-      await taken.promise
-    }
-    open -= 1
-    if (open === 0) batches.end()
-  }
+  const windowBytes = Math.ceil(request.windowBytes / lists.length)
+  const next = async (reading: AsyncGenerator<Batch, void>) => ({ reading, result: await reading.next() })
+  const readings = lists.map((jobs) => read({ ...request, jobs, signal: life.signal, windowBytes }))
+  const pending = new Map(readings.map((each) => [each, next(each)]))
   try {
-    for (const jobs of lists) follow(jobs).catch(batches.end)
-    for (;;) {
-      const { done, value } = await batches.next()
-      if (done) return
-      yield value
-      taken.resolve()
-      taken = Promise.withResolvers()
+    while (pending.size > 0) {
+      const { reading, result } = await Promise.race(pending.values())
+      pending.delete(reading) // it is put at the end, so that each has its turn
+      if (result.done) continue
+      yield result.value
+      pending.set(reading, next(reading))
     }
   } finally {
-    taken.resolve()
     life.abort()
     life.release()
+    for (const reading of readings) void reading.return()
   }
 }

@@ -3,6 +3,7 @@
 import { TransportError } from '../errors.ts'
 import { isControl } from '../protocol/frames.ts'
 import type { Batch, OpenRequest, Transport } from '../types.ts'
+import { createCursors } from './cursors.ts'
 import { linesOf, NDJSON } from './lines.ts'
 import { readEvents, splitOverLists } from './lists.ts'
 
@@ -18,6 +19,7 @@ async function* read(request: OpenRequest): AsyncGenerator<Batch, void> {
   const answer = await readEvents({ ...request, base }, request.jobs, { via: 'ndjson', accept: NDJSON })
   if (isControl(answer)) return yield [answer]
   yield [] // the connection is open; no frame proves it yet
-  if ((yield* linesOf(answer, () => {})) !== undefined)
-    throw new TransportError('protocol', 'expected a stream of NDJSON, got a single read: the server does not know ?live=1')
+  const cursors = createCursors(request.jobs)
+  yield* linesOf(answer, cursors)
+  if (cursors.isMore !== undefined) throw new TransportError('protocol', 'expected a stream of NDJSON, got a single read: the server does not know ?live=1')
 }

@@ -4,10 +4,11 @@ import { macrotask, now } from '../async/clock.ts'
 import { child } from '../async/signals.ts'
 import { isTransportError, TransportError } from '../errors.ts'
 import { isHidden, untilSeen } from '../page.ts'
-import { isControl } from '../protocol/frames.ts'
+import { type Frame, type Hello, isControl } from '../protocol/frames.ts'
 import type { Asked } from '../protocol/urls.ts'
 import type { Batch, OpenRequest, Transport } from '../types.ts'
 import { readAnswer } from './batches.ts'
+import { type Cursors, createCursors } from './cursors.ts'
 import { JSON_TYPE, readEvents, splitOverLists } from './lists.ts'
 
 /** The pause of a short poll where the server tells none. */
@@ -46,37 +47,28 @@ const poll = (name: Mode): Transport => ({
 
 async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<Batch, void> {
   const { signal } = request
+  const cursors = createCursors(request.jobs)
   let jobs: readonly Asked[] = request.jobs
   let waitS = 0
   let nextS = MIN_WAIT_S
   let limitS = MAX_WAIT_S
   /** How long the last request took that was not held. The first one is timed by the client's probe. */
-  let unheldMs: number | undefined
+  let unheldMs = Infinity
   let heartbeatMs = DEFAULT_HEARTBEAT_MS
   /** When an answer brought events last, or was to a fresh request. */
   let newsAt = now()
   while (jobs.length > 0) {
     const requestedAt = now()
-    const attempt = child(signal)
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const startTimeout = (ms: number, isLast = false): void => {
-      const dueAt = now() + ms
-      timer = setTimeout(() => {
-        // After a sleep the answer may wait behind this timer, so it gets more time. In a hidden page every timer is late: there the second
-        // late one is final.
-        if (now() > dueAt + LATE_MS && !isLast) startTimeout(GRACE_MS, isHidden())
-        else attempt.abort(new TransportError('silent', `no answer after a wait of ${waitS} s`))
-      }, ms)
-    }
     // A cache may repeat the same empty answer for ever. Beside what is held there are single reads, which notice that.
     const isFresh = request.isFresh || (!waitS && requestedAt - newsAt > heartbeatMs)
     if (isFresh) newsAt = requestedAt
-    if (unheldMs !== undefined) startTimeout(waitS * 1000 + GRACE_MS + 4 * unheldMs)
     try {
-      const answer = await readEvents({ ...request, isFresh, signal: attempt.signal }, jobs, { via: mode, accept: JSON_TYPE, waitS })
-      if (isControl(answer)) return yield [answer]
-      const { hello, frames, more, next } = yield* readAnswer(answer, () => clearTimeout(timer))
-      jobs = next
+      let frames: Batch = []
+      for await (frames of readOne({ ...request, isFresh }, jobs, mode, waitS, waitS * 1000 + GRACE_MS + 4 * unheldMs, cursors)) yield frames
+      const [hello] = frames
+      if (!isHello(hello)) return
+      const { isMore } = cursors
+      jobs = cursors.next()
 
       const { pollMs = DEFAULT_POLL_MS } = hello
       heartbeatMs = hello.heartbeatMs ?? DEFAULT_HEARTBEAT_MS
@@ -87,8 +79,8 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<Batch, vo
       const ignoresWait = isEmpty && now() - requestedAt < waitS * 500
       waitS = 0
       // A task in between, in which a full reader is paused.
-      if (more) await macrotask()
-      if (more || jobs.length === 0) continue
+      if (isMore) await macrotask()
+      if (isMore || jobs.length === 0) continue
       if (mode === 'long-poll') {
         waitS = Math.min(Math.ceil(heartbeatMs / 1000), limitS, nextS)
         nextS = 2 * waitS
@@ -99,10 +91,43 @@ async function* read(request: OpenRequest, mode: Mode): AsyncGenerator<Batch, vo
       signal.throwIfAborted()
       limitS = waitS = Math.floor(waitS / 2)
       if (waitS < MIN_WAIT_S || !isTooLong(failure)) throw failure
-    } finally {
-      clearTimeout(timer)
-      attempt.release()
     }
+  }
+}
+
+const isHello = (frame: Frame | undefined): frame is Hello => !!frame && isControl(frame) && frame.control === 'hello'
+
+/** Yields one answer, or the refusal. The answer has to begin within `limitMs`; `Infinity`: whenever it does. */
+async function* readOne(
+  request: OpenRequest,
+  jobs: readonly Asked[],
+  mode: Mode,
+  waitS: number,
+  limitMs: number,
+  cursors: Cursors
+): AsyncGenerator<Batch, void> {
+  const attempt = child(request.signal)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const startTimeout = (ms: number, isLast = false): void => {
+    const dueAt = now() + ms
+    timer = setTimeout(() => {
+      // After a sleep the answer may wait behind this timer, so it gets more time. In a hidden page every timer is late: there the second
+      // late one is final.
+      if (now() > dueAt + LATE_MS && !isLast) startTimeout(GRACE_MS, isHidden())
+      else attempt.abort(new TransportError('silent', `no answer within ${ms} ms`))
+    }, ms)
+  }
+  if (limitMs < Infinity) startTimeout(limitMs)
+  try {
+    const answer = await readEvents({ ...request, signal: attempt.signal }, jobs, { via: mode, accept: JSON_TYPE, waitS })
+    if (isControl(answer)) return yield [answer]
+    for await (const frames of readAnswer(answer, cursors)) {
+      clearTimeout(timer)
+      yield frames
+    }
+  } finally {
+    clearTimeout(timer)
+    attempt.release()
   }
 }
 

@@ -13,20 +13,14 @@ import { JSON_TYPE, readEvents, splitOverLists } from './lists.ts'
 export const readOnce = (): Transport => ({ name: 'read-once', isSupported: () => true, open: splitOverLists(read) })
 
 async function* read(request: OpenRequest): AsyncGenerator<Batch, void> {
+  const cursors = createCursors(request.jobs)
   let jobs: readonly Asked[] = request.jobs
-  for (let isMore = true; isMore && jobs.length > 0; ) {
+  while (jobs.length > 0) {
     const answer = await readEvents(request, jobs, { via: 'read-once', accept: `${NDJSON}, ${JSON_TYPE};q=0.5`, findsRedirects: true })
     if (isControl(answer)) return yield [answer]
-    if (answer.response.headers.get('content-type')?.toLowerCase().startsWith(NDJSON)) {
-      const cursors = createCursors(jobs)
-      const more = yield* linesOf(answer, cursors.take)
-      if (more === undefined) throw new TransportError('cut', 'the body ended before its last line')
-      isMore = more
-      jobs = cursors.left()
-    } else {
-      const { more, next } = yield* readAnswer(answer)
-      isMore = more
-      jobs = next
-    }
+    const isLines = answer.response.headers.get('content-type')?.toLowerCase().startsWith(NDJSON)
+    yield* (isLines ? linesOf : readAnswer)(answer, cursors)
+    if (cursors.isMore === undefined) throw new TransportError('cut', 'the connection ended')
+    jobs = cursors.isMore ? cursors.next() : []
   }
 }

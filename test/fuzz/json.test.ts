@@ -39,7 +39,7 @@ test('a reading is parsed, or refused as malformed', { timeout: 120_000 }, async
     const json = source(tape, reading(tape))
     const expected = reference.attempt(() => reference.answer(json).frames)
     expectSame(
-      orMalformed(() => parseAnswer(json).frames),
+      orMalformed(() => parseAnswer(json).slice(0, -1)), // the last one is `end`
       expected,
       () => json
     )
@@ -53,7 +53,7 @@ test('a reading that is fetched in pieces is its frames, or fails', { timeout: 1
     const json = new TextDecoder().decode(bytes)
     const pieces = split(tape, bytes)
     const isCut = tape.oneIn(6)
-    const answer = reference.attempt(() => reference.answer(json))
+    const answer = reference.attempt(() => reference.answer(json, ['42', '43']))
     let asked = 0
     const outcome = await outcomeOf(
       readOnce().open({
@@ -132,10 +132,12 @@ test('a problem means to the job what the protocol says', { timeout: 120_000 }, 
     }
     const json = source(tape, problem)
     const headers = new Headers({ ...(type && { 'content-type': type }), ...(retryAfter !== null && { 'retry-after': retryAfter }) })
-    const found = await errorFrom(new Response(bodyOf(split(tape, encoder.encode(json))), { status, headers }), 'application/json').catch((error: unknown) => {
-      if (error instanceof TransportError && error.reason === 'status' && error.status === status) return undefined
-      throw error
-    })
+    const found = await errorFrom(new Response(bodyOf(split(tape, encoder.encode(json))), { status, headers }), 'application/json', (text) => text).catch(
+      (error: unknown) => {
+        if (error instanceof TransportError && error.reason === 'status' && error.status === status) return undefined
+        throw error
+      }
+    )
     const expected = reference.problem(status, headers.get('content-type'), headers.get('retry-after'), json)
     tape.note(expected ? 'speak for the job' : 'of the path')
     expectSame(found, expected, () => ({ status, type, retryAfter, json }))

@@ -176,8 +176,8 @@ export function eventStream(bytes: Uint8Array, end: 'clean' | 'cut'): Outcome {
   return { frames, end }
 }
 
-/** A JSON reading as frames (PROTOCOL.md §3), whether there is more, and whether the answer is past the requested cursor. */
-export function answer(source: string): { frames: unknown[]; asksOn: boolean; hasNews: boolean } {
+/** A JSON reading of these jobs as frames (PROTOCOL.md §3), whether there is more of one that goes on, and whether the answer is past the requested cursor. */
+export function answer(source: string, asked: string[] = []): { frames: unknown[]; asksOn: boolean; hasNews: boolean } {
   const value = parse(source)
   const hello = controlOf('hello', value)
   const isFlag = (flag: unknown): boolean => typeof flag === 'boolean'
@@ -188,7 +188,6 @@ export function answer(source: string): { frames: unknown[]; asksOn: boolean; ha
   ])
   const heads: Fields[] = []
   const tails: Fields[] = []
-  let goOn = 0
   for (const each of jobs as Fields[]) {
     if (isNone(each)) throw new Malformed()
     if (each.error) {
@@ -199,11 +198,10 @@ export function answer(source: string): { frames: unknown[]; asksOn: boolean; ha
     const { job, from, done, epoch, seq, cursor, status } = checked(each, [['job', isText], ['from', isId], ['done', isFlag], ...place])
     heads.push({ control: 'subscribed', job, epoch, seq, cursor: from, status })
     if (done) tails.push({ control: 'done', job, cursor })
-    else goOn += 1
   }
   return {
     frames: [hello, ...heads, ...(events as unknown[]).map(eventOf), ...tails],
-    asksOn: more === true && goOn > 0,
+    asksOn: more === true && asked.some((job) => !tails.some((tail) => tail.job === job)),
     hasNews: (events as unknown[]).length + tails.length > 0
   }
 }

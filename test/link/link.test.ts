@@ -585,7 +585,7 @@ test('a server of another protocol is not listened to', async () => {
   running.wire.push([{ ...hello, protocol: 2 }, heartbeat])
   await pass(0)
   expect(running.ending).toMatchObject({ reason: 'protocol', message: 'the server speaks protocol 2, expected 1' })
-  expect(running.did).toEqual(['proved'])
+  expect(running.did).toEqual([])
 })
 
 describe('update', () => {

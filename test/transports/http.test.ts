@@ -125,13 +125,10 @@ describe('an error that is answered', () => {
     expect(had).toEqual([{ control: 'error', status: 403, code: 'forbidden', message }])
   })
 
-  it.each([429, 503])('of a busy server (%i) says so also where it breaks off', async (status) => {
+  it.each([429, 503])('of a busy server (%i) asks for its pause also where it breaks off', async (status) => {
     const broken = bodyOf(['{"status":'], new TypeError('terminated'))
     const { fetch } = scriptFetch(new Response(broken, { status, headers: { ...problem, 'retry-after': '3' } }))
-    const reader = openReader(shortPoll(), new URL('http://localhost/jobs'), undefined, { fetch })
-    const { value } = await reader.frames.next()
-    expect(value).toEqual([{ control: 'error', status, code: 'busy', message: 'busy', retryAfterMs: 3000 }])
-    reader.abort()
+    await expect(openReader(shortPoll(), base, single, { fetch }).toEnd()).rejects.toMatchObject({ reason: 'cut', retryAfterMs: 3000 })
   })
 
   it('says nothing where it breaks off', async () => {
