@@ -108,6 +108,7 @@ export function createJobReader({ jobId, retry, wire }: JobReaderOptions, taker:
   const reader = self as Reader // as: it is located before it joins a connection
 
   async function locate(signal: AbortSignal): Promise<Position> {
+    await undefined // a loop that begins in the same task reads the events, and needs no snapshot
     try {
       const snapshot = await withTimeout(
         (request) => wire().operations.snapshot(jobId, request, true),

@@ -55,6 +55,20 @@ describe('many who look at a job', () => {
     await expectNothingLeft(world)
   })
 
+  test('and at its events, from the same task on, ask for no snapshot', async () => {
+    const world = createWorld()
+    world.log.fill('42', 3)
+    const subscription = world.client.subscribe('42')
+    subscription.onChange(() => {})
+    const loop = run(subscription)
+    await elapse(100)
+    expect(loop.events).toHaveLength(3)
+    expect(askedFor(world)).not.toContain('snapshot')
+    expect(subscription.state.connection.phase).toBe('live')
+    subscription.close()
+    await expectNothingLeft(world)
+  })
+
   test('use the connection that a loop over the same job has', async () => {
     const world = createWorld()
     world.log.fill('42', 3)

@@ -54,10 +54,10 @@ const addition = (entry: string, names: string, maxBytes: number): Budget => ({
 
 /** The budgets, rounded up to 100 bytes. A commit that raises one says what for. The first three are above their targets, as the comment beside each says. */
 export const budgets: readonly Budget[] = [
-  { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 23_000 }, // target 13,000: 10,000 too many
-  { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 22_700 }, // target 12,800: 9,900 too many
-  // Target 10,000: 11,000 too many.
-  { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 21_000 },
+  { what: 'the script tag', of: { script: 'dist/jobtail.min.js' }, maxBytes: 22_100 }, // target 13,000: 9,100 too many
+  { what: 'subscribe', of: { code: "export { subscribe } from 'jobtail'" }, maxBytes: 21_800 }, // target 12,800: 9,000 too many
+  // Target 10,000: 10,100 too many.
+  { what: 'core with event streams', of: { code: "export { createClient } from 'jobtail/core'; export { sse } from 'jobtail'" }, maxBytes: 20_100 },
   {
     what: 'the transport ndjson, on top',
     of: { code: `${CORE}; export { sse } from 'jobtail'; export { ndjson } from 'jobtail/core'` },
@@ -65,7 +65,7 @@ export const budgets: readonly Budget[] = [
     maxBytes: 300
   },
   // Target 16,500, of which the client has 13,000.
-  { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 27_500 },
+  { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 26_500 },
   { what: 'elements, on top', of: { code: `${ALL}; import 'jobtail/element'` }, beyond: ALL, maxBytes: 4400 }, // target 3,500: 900 too many
   { what: 'the script tag with backends', of: { script: 'dist/jobtail-backends.min.js' }, maxBytes: 15_200 },
   addition('tanstack', 'jobQuery', 300),
@@ -75,15 +75,15 @@ export const budgets: readonly Budget[] = [
   { what: 'explain', of: { code: "export { explain } from 'jobtail/explain'" }, maxBytes: 900 },
   // Target 8,000.
   { what: 'devtools, on top', of: { code: `${ALL}; export { JobtailDevtools } from 'jobtail/devtools'` }, beyond: ALL, maxBytes: 7900 },
-  binding('react', 800, '{ useJob }'),
-  binding('react', 1300), // target 700: 600 too many
-  binding('vue', 1100, '{ useJob }'), // 50 of them for `<KeepAlive>`
+  binding('react', 900, '{ useJob }'),
+  binding('react', 1400), // target 700: 700 too many
+  binding('vue', 1200, '{ useJob }'), // 50 of them for `<KeepAlive>`
   binding('vue', 1500), // target 600: 900 too many
   binding('svelte', 1000, '{ useJob }'),
-  binding('svelte', 1400), // target 500: 900 too many
+  binding('svelte', 1500), // target 500: 1,000 too many
   binding('solid', 900, '{ createJob }'),
   binding('solid', 1300), // target 500: 800 too many
-  binding('angular', 1000, '{ injectJob }'),
+  binding('angular', 1100, '{ injectJob }'),
   binding('angular', 1500),
   backend('statusPoll', CORE, 2500), // 72 of them for `staleAfterMs`; later ones for forms with files, relative `Location`s, empty answers
   // All that streams share: several readings, gaps in the middle, a document in place of a stream, pauses that grow, which of them take `tail`.
