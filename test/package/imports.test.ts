@@ -121,21 +121,20 @@ test('importsOf finds every form of import, and none in a comment', () => {
     export const g = 'from'; const h = await import('./dynamic.ts')
     import i from 'package'`
   expect(importsOf('x/y.ts', text)).toEqual([
-    { from: 'x/y.ts', to: 'x/effect.ts', typeOnly: false },
-    { from: 'x/y.ts', to: 'types.ts', typeOnly: true },
-    { from: 'x/y.ts', to: 'x/several-lines.ts', typeOnly: false },
-    { from: 'x/y.ts', to: 'star.ts', typeOnly: false },
-    { from: 'x/y.ts', to: 'type.ts', typeOnly: true },
-    { from: 'x/y.ts', to: 'x/dynamic.ts', typeOnly: false },
-    { from: 'x/y.ts', to: 'package', typeOnly: false }
+    { from: 'x/y.ts', to: 'x/effect.ts' },
+    { from: 'x/y.ts', to: 'types.ts' },
+    { from: 'x/y.ts', to: 'x/several-lines.ts' },
+    { from: 'x/y.ts', to: 'star.ts' },
+    { from: 'x/y.ts', to: 'type.ts' },
+    { from: 'x/y.ts', to: 'x/dynamic.ts' },
+    { from: 'x/y.ts', to: 'package' }
   ])
 })
 
-test('cycle finds a cycle, but ignores imports of types', () => {
-  const value = (from: string, to: string) => ({ from, to, typeOnly: false })
-  expect(cycle([value('a.ts', 'b.ts'), value('a.ts', 'c.ts'), value('b.ts', 'c.ts')])).toBeUndefined()
-  expect(cycle([value('a.ts', 'b.ts'), value('b.ts', 'c.ts'), value('c.ts', 'b.ts')])).toEqual(['b.ts', 'c.ts', 'b.ts'])
-  expect(cycle([value('a.ts', 'b.ts'), { from: 'b.ts', to: 'a.ts', typeOnly: true }])).toBeUndefined()
+test('cycle finds a cycle', () => {
+  const named = (from: string, to: string) => ({ from, to })
+  expect(cycle([named('a.ts', 'b.ts'), named('a.ts', 'c.ts'), named('b.ts', 'c.ts')])).toBeUndefined()
+  expect(cycle([named('a.ts', 'b.ts'), named('b.ts', 'c.ts'), named('c.ts', 'b.ts')])).toEqual(['b.ts', 'c.ts', 'b.ts'])
 })
 
 describe('src/', () => {
@@ -147,7 +146,7 @@ describe('src/', () => {
     expect(wrong).toEqual([])
   })
 
-  test('no module imports itself through others', () => {
+  test('no module imports itself through others, not even types', () => {
     expect(cycle(imports)).toBeUndefined()
   })
 })

@@ -9,7 +9,6 @@ export interface Import {
   from: string
   /** Relative to src/ too, or the name of a package. */
   to: string
-  typeOnly: boolean
 }
 
 /** The layers, lowest first. Imports of types follow them too: public types are in `types.ts`, below all that use them. */
@@ -96,10 +95,10 @@ export function objection({ from, to }: Pick<Import, 'from' | 'to'>): string | u
 /** The imports in a module's text, without those in comments. */
 export function importsOf(from: string, text: string): Import[] {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
-  const statements = code.matchAll(/^\s*(?:import|export)\s+(type\s)?(?:[^'";=()]*?\sfrom\s+)?'([^']+)'|\bimport\(\s*'([^']+)'/gm)
-  return [...statements].map(([, type, named, dynamic]) => {
+  const statements = code.matchAll(/^\s*(?:import|export)\s+(?:type\s)?(?:[^'";=()]*?\sfrom\s+)?'([^']+)'|\bimport\(\s*'([^']+)'/gm)
+  return [...statements].map(([, named, dynamic]) => {
     const target = named ?? dynamic ?? ''
-    return { from, to: target.startsWith('.') ? posix.normalize(posix.join(posix.dirname(from), target)) : target, typeOnly: type !== undefined }
+    return { from, to: target.startsWith('.') ? posix.normalize(posix.join(posix.dirname(from), target)) : target }
   })
 }
 
@@ -110,10 +109,10 @@ export const allImports = (): Import[] =>
     .filter((path) => path.endsWith('.ts'))
     .flatMap((path) => importsOf(path, readFileSync(join(src, path), 'utf8')))
 
-/** A path of imports from a module back to itself, without imports of types; `undefined` where there is none. */
+/** A path of imports from a module back to itself, imports of types included; `undefined` where there is none. */
 export function cycle(imports: readonly Import[]): string[] | undefined {
   const targets = new Map<string, string[]>()
-  for (const { from, to, typeOnly } of imports) if (!typeOnly && !isPackage(to)) targets.set(from, [...(targets.get(from) ?? []), to])
+  for (const { from, to } of imports) if (!isPackage(to)) targets.set(from, [...(targets.get(from) ?? []), to])
   const done = new Set<string>()
   const visit = (path: string, way: readonly string[]): string[] | undefined => {
     if (way.includes(path)) return [...way.slice(way.indexOf(path)), path]
