@@ -21,13 +21,16 @@ export { indexedDbMemory, longPoll, shortPoll, sse, webSocket }
  * Makes a client for the jobs at one base URL. It makes no request before a job is followed or started.
  * @throws JobtailError `bad-request` for an invalid option
  */
-export const createClient = ({
-  backend = jobtailBackend([webSocket(), sse(), longPoll(), shortPoll()]),
-  transports = backend?.transports ?? [], // a caller without types may pass anything
-  memory = indexedDbMemory(),
-  jobStorage = indexedDbMemory(),
-  ...rest
-}: ClientOptions = {}): Client => createCoreClient({ ...rest, backend, transports, memory, jobStorage })
+export function createClient(options: ClientOptions = {}): Client {
+  checkOptions(CLIENT_RULES, options)
+  const {
+    backend = jobtailBackend([webSocket(), sse(), longPoll(), shortPoll()]),
+    transports = backend.transports,
+    memory = indexedDbMemory(),
+    jobStorage = indexedDbMemory()
+  } = options
+  return createCoreClient({ ...options, backend, transports, memory, jobStorage })
+}
 
 /** The clients of `subscribe` and `start`, the latest used first. One that is dropped goes on for as long as somebody follows a job with it. */
 let shared: { options: object; client: Client }[] = []

@@ -72,6 +72,11 @@ describe('refused, when the client is made', () => {
     expect(make(options)).toThrow(new RegExp(`^option: expected one of url, transports, .*, WebSocket, got "${name}"$`))
   })
 
+  test.each([[null], ['/jobs'], [() => {}]])('%o in place of options', (options) => {
+    const message = expect.stringMatching(/^options: expected Object, got /)
+    expect(() => createClient(options as never)).toThrow(expect.objectContaining({ code: 'bad-request', message })) // as: a caller without type checks
+  })
+
   test('a credential of the wrong type, without being told', () => {
     for (const options of [{ headers: 'authorization: Bearer s3cret' }, { token: 5338_3123 }]) {
       expect(make(options)).toThrow(/got (String|Number)$/)
