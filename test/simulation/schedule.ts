@@ -131,7 +131,7 @@ const step = fc
       some(4, path(ms(1500), target, 'cut')),
       some(8, path(ms(1), streaming, 'buffered')),
       some(9, path(ms(1000, 300), fc.constantFrom('http', 'all', 'long-poll'), 'gateway-timeout')),
-      some(42, path(ms(1), fc.constantFrom('json', 'all'), 'repeated-answer')),
+      some(62, path(ms(1), fc.constantFrom('json', 'all'), 'repeated-answer')),
       some(8, path(ms(1), fc.constantFrom('json', 'http'), 'ignorant-cache')),
       some(6, path(ms(1), fc.constantFrom('all', 'all', 'http', 'json'), 'stripped')),
       some(4, path(ms(1), fc.constantFrom('all', 'http', 'json'), 'not-found', 'login', 'no-content', 'redirected')),

@@ -202,11 +202,13 @@ describe('what somebody in between answers', () => {
   })
 
   it.each([{}, { 'retry-after': 'soon' }, { 'retry-after': '-1' }])('none of %j asks for a pause', async (headers) => {
-    await expect(read(page(503, headers))).rejects.toMatchObject({ status: 503, retryAfterMs: undefined })
+    await expect(read(page(503, headers))).rejects.toSatisfy(({ status, retryAfterMs }) => status === 503 && retryAfterMs === undefined)
   })
 
   it('a page that is no error asks for none', async () => {
-    await expect(read(page(200, { 'retry-after': '60' }))).rejects.toMatchObject({ reason: 'content-type', retryAfterMs: undefined })
+    await expect(read(page(200, { 'retry-after': '60' }))).rejects.toSatisfy(
+      ({ reason, retryAfterMs }) => reason === 'content-type' && retryAfterMs === undefined
+    )
   })
 
   it.each([readOnce, longPoll, shortPoll])('a 204 where no event stream was asked for says nothing (%o)', async (make) => {

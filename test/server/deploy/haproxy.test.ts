@@ -155,8 +155,8 @@ test.skipIf(!findProxy('haproxy')).each(LOGS)(
     expect([...runs.values()].every((count) => count === 1)).toBe(true)
     expect(results.filter((result) => typeof result === 'number').length).toBeGreaterThan(results.length / 2)
     const lost = said.flatMap((each) => (each.type === 'lost' ? [`${each.by} ${each.reason}`] : []))
-    // A `silent` connection is caused by the busy machine.
-    expect([...new Set(lost)].filter((each) => !each.endsWith(' silent')).sort()).toEqual(['sse bye', 'websocket bye'])
+    // A `silent` connection is caused by the busy machine. A poll may reach a node that closes, which answers 503.
+    expect([...new Set(lost)].filter((each) => !/ silent$|^(long|short)-poll status$/.test(each)).sort()).toEqual(['sse bye', 'websocket bye'])
     for (const name of names) {
       const longest = Math.max(...followers.filter(({ transport }) => transport === name).map(({ longestMs }) => longestMs))
       console.log(
