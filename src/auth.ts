@@ -14,10 +14,10 @@ export interface Auth {
   /** Whether these credentials were replaced or refused already: then their refusal says nothing about the ones in use. */
   isSuperseded(credentials: Credentials | undefined): boolean
   /**
-   * Records that the credentials in use were refused. Returns how many quick refusals came in a row; `undefined` where asking the token
-   * source again is of no use.
+   * Records that the credentials in use were refused, by the server itself or by somebody in between. Returns how many quick refusals came in
+   * a row; `undefined` where asking the token source again is of no use: each of the two has it asked once.
    */
-  refuse(): number | undefined
+  refuse(byServer: boolean): number | undefined
   /** Records that they were accepted, or that nobody reads any more: the next refusal asks the token source again. */
   accept(): void
 }
@@ -26,8 +26,8 @@ export interface Auth {
 export function createAuth(canReauthorize: boolean): Auth {
   let latest: Credentials | undefined
   let refused: Credentials | undefined
-  /** True after the token source was asked again, until something is read. */
-  let isReauthorized = false
+  /** For whose refusals the token source was asked again since something was read. */
+  const asked = new Set<boolean>()
   /** When the token source was last asked again. */
   let reauthorizedAt = -Infinity
   let quickRefusals = 0
@@ -40,18 +40,16 @@ export function createAuth(canReauthorize: boolean): Auth {
       latest = credentials
     },
     isSuperseded: (credentials) => credentials !== latest || credentials === refused,
-    refuse() {
-      if (isReauthorized || !canReauthorize) return undefined
+    refuse(byServer) {
+      if (asked.has(byServer) || !canReauthorize) return undefined
       // Refusals keep coming although something was read in between: a cache answers with old responses, or the servers behind one URL
       // disagree.
       quickRefusals = now() - reauthorizedAt < MIN_AUTHORIZED_MS ? quickRefusals + 1 : 0
-      isReauthorized = true
+      asked.add(byServer)
       refused = latest
       reauthorizedAt = now()
       return quickRefusals
     },
-    accept() {
-      isReauthorized = false
-    }
+    accept: () => asked.clear()
   }
 }

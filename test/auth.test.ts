@@ -20,7 +20,7 @@ function authorized(canReauthorize = true): Auth {
 
 /** Credentials are refused, the token source is called again, and its credentials are put in use. */
 function again(auth: Auth): number | undefined {
-  const times = auth.refuse()
+  const times = auth.refuse(true)
   auth.set(another())
   auth.accept()
   return times
@@ -39,7 +39,7 @@ test('those from before are superseded, and so are the refused while new ones ar
   const auth = authorized()
   const first = auth.latest
   expect(auth.isSuperseded(first)).toBe(false)
-  auth.refuse()
+  auth.refuse(true)
   expect(auth.isSuperseded(first)).toBe(true)
   auth.set(another())
   expect(auth.isSuperseded(first)).toBe(true)
@@ -55,22 +55,22 @@ test('those from before are superseded also where nothing has refused them: an u
 
 test('refused anew before anything was read, another one is of no use', () => {
   const auth = authorized()
-  expect(auth.refuse()).toBe(0)
+  expect(auth.refuse(true)).toBe(0)
   auth.set(another())
-  expect(auth.refuse()).toBeUndefined()
+  expect(auth.refuse(true)).toBeUndefined()
 })
 
 test('once something was read, or nobody reads any more, another one may be of use', () => {
   const auth = authorized()
-  auth.refuse()
+  auth.refuse(true)
   auth.set(another())
   auth.accept()
-  expect(auth.refuse()).toBe(1)
+  expect(auth.refuse(true)).toBe(1)
 })
 
 test('another one is of no use where it is always the same', () => {
   const auth = authorized(false)
-  expect(auth.refuse()).toBeUndefined()
+  expect(auth.refuse(true)).toBeUndefined()
   expect(auth.isSuperseded(auth.latest)).toBe(false)
 })
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { requestCount } from './page-phases.ts'
 import { problem } from './virtual-fetch.ts'
 import { elapse, elapseRoughly } from './virtual-time.ts'
-import type { Script } from './virtual-transport.ts'
+import { failing, type Script, serving } from './virtual-transport.ts'
 import { createWorld, expectNothingLeft, NAMES, run, upTo, useVirtualTime } from './world.ts'
 
 useVirtualTime()
@@ -88,4 +88,26 @@ test('two refusals of one token count once, also if the second comes while the t
   expect(fast).toMatchObject({ state: 'running', seqs: upTo(40) })
   expect(tokens).toBe(2)
   await slow.return?.()
+})
+
+test("a gateway's 401 leaves the token source its second chance after the server's own", async () => {
+  let token = 'old'
+  const world = createWorld({ firstLook: false, token: () => token })
+  world.log.fill('42', 3)
+  const loop = run(world.client.subscribe('42'))
+  await elapse(100)
+  for (const name of NAMES) world.transports[name].script = failing('status', 401)
+  world.open[0]?.fail('cut')
+  await elapseRoughly(20_000)
+  world.log.fill('42', 5)
+  // The gateway has let its user in again, and the token has just been replaced.
+  const serve = serving(world.log)
+  for (const name of NAMES)
+    world.transports[name].script = (link) => {
+      if (link.request.token === 'new') serve(link)
+      else link.after(10, () => link.push({ control: 'error', status: 401, code: 'unauthorized', message: 'expired' }))
+      token = 'new'
+    }
+  await elapseRoughly(40_000)
+  expect(loop).toMatchObject({ state: 'running', seqs: upTo(5) })
 })

@@ -66,7 +66,7 @@ export const budgets: readonly Budget[] = [
   },
   // Target 16,500, of which the client has 13,000.
   { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 26_500 },
-  { what: 'elements, on top', of: { code: `${ALL}; import 'jobtail/element'` }, beyond: ALL, maxBytes: 4400 }, // target 3,500: 900 too many
+  { what: 'elements, on top', of: { code: `${ALL}; import 'jobtail/element'` }, beyond: ALL, maxBytes: 4500 }, // target 3,500: 1,000 too many
   { what: 'the script tag with backends', of: { script: 'dist/jobtail-backends.min.js' }, maxBytes: 15_200 },
   addition('tanstack', 'jobQuery', 300),
   addition('rxjs', 'toObservable', 300), // target 200: 100 too many
