@@ -2,6 +2,7 @@
 
 export { type A2aOptions, a2a } from './backend/a2a.ts'
 export { type AiSdkOptions, aiSdk, workflow } from './backend/ai-sdk.ts'
+export { type AzureDurableOptions, azureDurable, type GoogleLroOptions, googleLro, type MicrosoftLroOptions, microsoftLro } from './backend/cloud-operations.ts'
 export type { DocumentEvents, ReadContext } from './backend/document.ts'
 export { type DurableStreamsOptions, durableStreams } from './backend/durable-streams.ts'
 export { type FalOptions, fal } from './backend/fal.ts'
@@ -13,19 +14,8 @@ export { type NchanOptions, nchan } from './backend/nchan.ts'
 export { type NdjsonOptions, ndjson } from './backend/ndjson.ts'
 export { type OpenaiResponsesOptions, openaiResponses } from './backend/openai-responses.ts'
 export { plainSse } from './backend/plain-sse.ts'
-export {
-  type AzureDurableOptions,
-  azureDurable,
-  celeryProgress,
-  type GoogleLroOptions,
-  googleLro,
-  jobtailSnapshot,
-  laravelBatch,
-  type MicrosoftLroOptions,
-  mcpTask,
-  microsoftLro,
-  type PresetOptions
-} from './backend/presets.ts'
 export { type ReplicateOptions, replicate } from './backend/replicate.ts'
+export type { PresetOptions } from './backend/status-fields.ts'
 export { type StatusPollOptions, statusPoll } from './backend/status-poll.ts'
 export type { StreamOptions } from './backend/stream-options.ts'
+export { celeryProgress, jobtailSnapshot, laravelBatch, mcpTask } from './backend/task-documents.ts'

@@ -5,7 +5,7 @@ import type { Backend } from '../types.ts'
 import { changeFeedBy } from './change-feed.ts'
 import type { DocumentEvents } from './document.ts'
 import { type ForeignRequest, pathOf, type RequestHook } from './foreign.ts'
-import type { PresetOptions } from './presets.ts'
+import type { PresetOptions } from './status-fields.ts'
 import { documentBackend } from './status-poll.ts'
 
 /** Options of `a2a`: those of `statusPoll`, except `request`, `read` and `cancel`, which the protocol defines. */

@@ -5,7 +5,7 @@ import type { Backend } from '../types.ts'
 import { changeFeedBy } from './change-feed.ts'
 import type { DocumentEvents, ReadContext } from './document.ts'
 import { addressOf, pathOf } from './foreign.ts'
-import type { PresetOptions } from './presets.ts'
+import type { PresetOptions } from './status-fields.ts'
 import { documentBackend } from './status-poll.ts'
 
 /** Options of `fal`. */

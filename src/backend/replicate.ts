@@ -4,7 +4,7 @@ import { TransportError } from '../errors.ts'
 import type { Backend } from '../types.ts'
 import type { DocumentEvents } from './document.ts'
 import { addressOf, pathOf } from './foreign.ts'
-import type { PresetOptions } from './presets.ts'
+import type { PresetOptions } from './status-fields.ts'
 import { statusPoll } from './status-poll.ts'
 
 /** Options of `replicate`. */
