@@ -48,7 +48,7 @@ test('the panel, after the main script, sees every client of the page', async ()
   await expect(result).rejects.toMatchObject({ code: 'unknown-job' })
   const lines = (): string => [...(panel.shadowRoot?.querySelectorAll('.happened, .texts') ?? [])].map(({ textContent }) => textContent).join('; ')
   await expect.poll(lines).toMatch(/You clicked\..* sse .*; client 1, job 42: unknown; 0 events/)
-  expect(panel.report()).toMatch(/url: .*\/jobs\n[\s\S]*token: given, not shown\n[\s\S]*transports: sse\n[\s\S]*client 1, job 42: unknown;/)
+  expect(panel.report()).toMatch(/url: .*\/jobs\n[\s\S]*transports: sse\n[\s\S]*token: given, not shown\n[\s\S]*client 1, job 42: unknown;/)
   // Attributes whose names the platform's properties have in other letters.
   expect(panel.shadowRoot?.querySelectorAll('ol[tabindex="0"], textarea[readonly]')).toHaveLength(2)
   client?.close()

@@ -92,7 +92,7 @@ export const mistakes: readonly Mistake[] = [
     name: 'a 401 is retried for ever',
     foundBy: ['progress'],
     file: 'auth.ts',
-    find: 'if (isReauthorized || !canReauthorize) return undefined',
+    find: 'if (asked.has(byServer) || !canReauthorize) return undefined',
     replace: ''
   },
   {
