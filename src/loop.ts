@@ -31,19 +31,24 @@ export interface Loop {
 }
 
 export function createLoop({ onPull, onTake, onReturn }: LoopOptions): Loop {
+  function take(item: Item | undefined): IteratorResult<WireEvent, undefined> {
+    if (!item) return { done: true, value: undefined }
+    onTake(item)
+    return { done: false, value: item.event }
+  }
+
   const loop: Loop = {
     queue: createQueue<Item>(({ bytes }) => bytes),
     isPulled: false,
     iterator: {
-      async next() {
+      // Not an async function: it would cost each event more.
+      next() {
         if (!loop.isPulled) {
           loop.isPulled = true
           onPull()
         }
-        const item = loop.queue.shift() ?? (await loop.queue.next()).value
-        if (!item) return { done: true, value: undefined }
-        onTake(item)
-        return { done: false, value: item.event }
+        const item = loop.queue.shift()
+        return item ? Promise.resolve(take(item)) : loop.queue.next().then(({ value }) => take(value))
       },
       async return() {
         onReturn()

@@ -19,53 +19,60 @@ export interface Queue<T> extends AsyncIterator<T, undefined> {
   readonly weight: number
 }
 
-interface Node<T> {
-  value: T | undefined
-  next: Node<T> | undefined
-}
+/** How many taken values stay in the array before it is cut. `Array.prototype.shift` would move the whole backlog at each call. */
+const MAX_HOLES = 1024
 
 export function createQueue<T>(weigh: (value: T) => number = () => 1): Queue<T> {
-  /** The value that was taken last, and behind it those that are queued. A list, because `Array.prototype.shift` moves the whole backlog. */
-  let head: Node<T> = { value: undefined, next: undefined }
-  let last = head
+  let items: (T | undefined)[] = []
+  /** The index of the first value that is not taken yet. */
+  let head = 0
+  let weight = 0
   /** Set once the queue has ended: a list with the error, until a `next()` has rejected with it; otherwise an empty list. */
   let ending: unknown[] | undefined
   const waiting: ((result: IteratorResult<T, undefined> | Promise<never>) => void)[] = []
 
+  function take(): T {
+    const value = items[head] as T // as: the caller has checked that there is one
+    items[head] = undefined // otherwise the array would keep the value in memory
+    head += 1
+    weight -= weigh(value)
+    if (head === items.length) {
+      items = []
+      head = 0
+    } else if (head >= MAX_HOLES && 2 * head >= items.length) {
+      items = items.slice(head)
+      head = 0
+    }
+    return value
+  }
+
   const finish = (errors: unknown[]): IteratorResult<T, undefined> | Promise<never> =>
     errors.length > 0 ? Promise.reject(errors.pop()) : { done: true, value: undefined }
 
-  const queue = {
-    length: 0,
-    weight: 0,
-    push(value: T) {
+  return {
+    push(value) {
       if (ending) return
       const waiter = waiting.shift()
       if (waiter) return waiter({ done: false, value })
-      last = last.next = { value, next: undefined }
-      queue.length += 1
-      queue.weight += weigh(value)
+      items.push(value)
+      weight += weigh(value)
     },
-    end(error?: unknown) {
+    end(error) {
       ending ??= error === undefined ? [] : [error]
       for (const waiter of waiting.splice(0)) waiter(finish(ending))
     },
-    shift() {
-      if (!head.next) return undefined
-      head = head.next
-      const value = head.value as T // as: only the first head has none
-      head.value = undefined // otherwise the list would keep the value in memory
-      queue.length -= 1
-      queue.weight -= weigh(value)
-      return value
-    },
+    shift: () => (head < items.length ? take() : undefined),
     next: () =>
-      new Promise<IteratorResult<T, undefined>>((resolve) => {
-        if (queue.length > 0)
-          resolve({ done: false, value: queue.shift() as T }) // as: there is one
+      new Promise((resolve) => {
+        if (head < items.length) resolve({ done: false, value: take() })
         else if (ending) resolve(finish(ending))
         else waiting.push(resolve)
-      })
+      }),
+    get length() {
+      return items.length - head
+    },
+    get weight() {
+      return weight
+    }
   }
-  return queue
 }
