@@ -3,6 +3,7 @@
 import { mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Browser, Page } from 'playwright'
 import { createServer, type InlineConfig } from 'vite'
 import { type ServedStage, startStage } from '../test/bindings/control/stage.ts'
 
@@ -52,4 +53,17 @@ export async function serveDev(files: Readonly<Record<string, string>>, first: s
       await rm(folder, { recursive: true, force: true })
     }
   }
+}
+
+/** Opens a page. What goes wrong in it is in `complaints`. */
+export async function openPage(browser: Browser, url: string): Promise<{ page: Page; complaints: string[] }> {
+  const page = await browser.newPage()
+  const complaints: string[] = []
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  page.on('console', (message) => {
+    const isFavicon = message.location().url.endsWith('/favicon.ico')
+    if (!isFavicon && ['warning', 'error'].includes(message.type())) complaints.push(message.text())
+  })
+  await page.goto(url)
+  return { page, complaints }
 }

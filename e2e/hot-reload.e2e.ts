@@ -5,7 +5,7 @@ import solidCompiler from 'vite-plugin-solid'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compilers } from '../test/bindings/plugins.ts'
 import { isInstalled, launchBrowser } from './browsers.ts'
-import { type DevPage, serveDev } from './dev-page.ts'
+import { type DevPage, openPage, serveDev } from './dev-page.ts'
 import { serveReact } from './react-page.ts'
 
 const patiently = { timeout: 20_000 }
@@ -141,14 +141,7 @@ describe.skipIf(!isInstalled('chromium'))('in Chromium', () => {
   ])('%s: an edited component keeps its connection, and what it was before gets no event any more', async (_, serve, file, edits) => {
     await using served = await serve()
     await served.stage.publish('42', 'progress', { ratio: 0.25 })
-    const page = await browser.newPage()
-    const complaints: string[] = []
-    page.on('pageerror', (error) => complaints.push(String(error)))
-    page.on('console', (message) => {
-      const isFavicon = message.location().url.endsWith('/favicon.ico')
-      if (!isFavicon && ['warning', 'error'].includes(message.type())) complaints.push(message.text())
-    })
-    await page.goto(served.url)
+    const { page, complaints } = await openPage(browser, served.url)
     let loads = 0
     page.on('load', () => {
       loads += 1

@@ -1,10 +1,11 @@
 /** React on Vite's dev server: the examples of docs/start/react.md as they stand. */
 
-import type { Browser, Page } from 'playwright'
+import type { Browser } from 'playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { read } from '../test/docs/documents.ts'
 import { textOf } from '../test/docs/guide-programs.ts'
 import { isInstalled, launchBrowser } from './browsers.ts'
+import { openPage } from './dev-page.ts'
 import { serveReact } from './react-page.ts'
 
 const patiently = { timeout: 20_000 }
@@ -29,23 +30,10 @@ describe.skipIf(!isInstalled('chromium'))('in Chromium', () => {
   })
   afterAll(() => browser.close())
 
-  /** Opens a page. What goes wrong in it is in `complaints`. */
-  async function open(url: string): Promise<{ page: Page; complaints: string[] }> {
-    const page = await browser.newPage()
-    const complaints: string[] = []
-    page.on('pageerror', (error) => complaints.push(String(error)))
-    page.on('console', (message) => {
-      const isFavicon = message.location().url.endsWith('/favicon.ico')
-      if (!isFavicon && ['warning', 'error'].includes(message.type())) complaints.push(message.text())
-    })
-    await page.goto(url)
-    return { page, complaints }
-  }
-
   test('the shortest component of the page shows a job to its end', async () => {
     await using served = await serveReact({ 'main.tsx': mainOf('<JobProgress id="42" />', 'JobProgress'), 'card.tsx': block('react-shortest') })
     await served.stage.publish('42', 'progress', { ratio: 0.5 })
-    const { page, complaints } = await open(served.url)
+    const { page, complaints } = await openPage(browser, served.url)
     const main = page.locator('main')
     await expect.poll(() => main.textContent(), patiently).toContain('running')
     expect(await page.getByRole('progressbar').getAttribute('value')).toBe('0.5')
@@ -57,7 +45,7 @@ describe.skipIf(!isInstalled('chromium'))('in Chromium', () => {
 
   test('the button of the page starts a job, shows it, and cancels it', async () => {
     await using served = await serveReact({ 'main.tsx': mainOf('<Report />', 'Report'), 'card.tsx': block('react-start') })
-    const { page, complaints } = await open(served.url)
+    const { page, complaints } = await openPage(browser, served.url)
     const press = (name: string): Promise<void> => page.getByRole('button', { name }).click()
     await press('Make the report')
     await page.getByText('running').waitFor()
