@@ -2,7 +2,8 @@
 
 import { readFile } from 'node:fs/promises'
 import { messageOf } from '../errors.ts'
-import { type Command, commandFrom } from './arguments/command-line.ts'
+import type { Command } from './arguments/command.ts'
+import { commandFrom } from './arguments/command-line.ts'
 import { HELP, helpOf } from './arguments/help.ts'
 import { tokenOf } from './arguments/secrets-and-input.ts'
 import type { CommandContext } from './command-context.ts'

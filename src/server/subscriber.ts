@@ -4,25 +4,19 @@ import { type Advance, type Budget, JobCursor, type JobCursorOptions, type Subsc
 import type { SharedLog } from './log/shared.ts'
 import { isLogError } from './log/types.ts'
 import type { Meter } from './metrics.ts'
+import { ControlQueue, HEARTBEAT, ReadQueue, Waiter } from './subscriber-queues.ts'
 
 export interface SubscriberOptions {
   log: SharedLog
   heartbeatMs: number
   /** False for a reading that answers at once: it needs no wake-ups. */
   isWatching: boolean
-  /**
-   * How many bytes of events may be read until `setWindow` (PROTOCOL.md §2).
-   *
-   * @defaultValue `Infinity`
-   */
+  /** How many bytes of events may be read until `setWindow` (PROTOCOL.md §2). Default: `Infinity`. */
   windowBytes?: number | undefined
   onError: (error: unknown) => void
   /** Counts the frames that are handed out. */
   meter?: Meter
 }
-
-/** One object for every subscriber, so that `encodeOnce` encodes it once. */
-const HEARTBEAT: Control = { control: 'heartbeat' }
 
 /**
  * Reads one reader's jobs from the log and turns them into frames, at the pace of whoever pulls them with `readAvailable`. A wake-up carries no data: it only
@@ -39,21 +33,23 @@ export class Subscriber {
   private readonly cursorOptions: JobCursorOptions
   private readonly heartbeat: NodeJS.Timeout
   private readonly cursors = new Map<string, JobCursor>()
-  /** The read queue: jobs that may have something new, the longest waiting first. */
-  private readonly readQueue: JobCursor[] = []
-  private controls: Control[] = []
-  /** At most one heartbeat and one pong: they must not pile up for a slow reader. */
-  private heartbeats: Control[] = []
+  private readonly readQueue = new ReadQueue()
+  /** What waits to be pulled beside events. */
+  readonly controls: ControlQueue = new ControlQueue()
   private ended = false
   /** How many bytes of the window are left. */
   private windowBytes: number
-  private pendingCallback: (() => void) | undefined
+  private readonly waiter = new Waiter()
 
   constructor({ log, heartbeatMs, isWatching, windowBytes = Number.POSITIVE_INFINITY, onError, meter }: SubscriberOptions) {
     this.onError = onError
     this.meter = meter
     this.windowBytes = windowBytes
-    this.cursorOptions = { log, onWakeUp: isWatching ? (cursor) => this.onWakeUp(cursor) : undefined }
+    const onWakeUp = (cursor: JobCursor) => {
+      this.readQueue.add(cursor)
+      this.waiter.wake()
+    }
+    this.cursorOptions = { log, onWakeUp: isWatching ? onWakeUp : undefined }
     this.heartbeat = setInterval(() => this.onHeartbeat(), heartbeatMs)
   }
 
@@ -62,14 +58,9 @@ export class Subscriber {
     return this.cursors.size
   }
 
-  /** How many controls wait to be pulled. */
-  queuedControls(): number {
-    return this.controls.length
-  }
-
   /** Whether there is, or may be, more than was handed out. May be: the subscriber was ended early, or the log can't be reached. */
   hasMore(): boolean {
-    return this.ended || this.readQueue.length > 0 || [...this.cursors.values()].some(({ needsRetry }) => needsRetry)
+    return this.ended || !this.readQueue.isEmpty() || [...this.cursors.values()].some(({ needsRetry }) => needsRetry)
   }
 
   /** Replaces what is left of the window: from now on this many bytes of events may be read. */
@@ -93,7 +84,7 @@ export class Subscriber {
     this.unsubscribe(request.job)
     const cursor = new JobCursor(request, this.cursorOptions)
     this.cursors.set(request.job, cursor)
-    this.enqueueRead(cursor)
+    this.readQueue.add(cursor)
     this.wake()
   }
 
@@ -101,7 +92,7 @@ export class Subscriber {
     const cursor = this.cursors.get(job)
     if (!cursor) return
     this.cursors.delete(job)
-    if (cursor.isQueued) this.readQueue.splice(this.readQueue.indexOf(cursor), 1)
+    this.readQueue.remove(cursor)
     cursor.close()
   }
 
@@ -113,8 +104,7 @@ export class Subscriber {
 
   send(control: Control): void {
     if (this.ended) return
-    if (control.control !== 'heartbeat' && control.control !== 'pong') this.controls.push(control)
-    else if (this.heartbeats.every((queued) => queued.control !== control.control)) this.heartbeats.push(control)
+    this.controls.add(control)
     this.wake()
   }
 
@@ -128,26 +118,24 @@ export class Subscriber {
 
   /** Ends all readings and drops what is queued. */
   end(): void {
-    this.controls = []
-    this.heartbeats = []
+    this.controls.clear()
     this.close()
   }
 
   /** Whether `readAvailable` may have something. */
   hasPending(): boolean {
-    return this.controls.length > 0 || this.heartbeats.length > 0 || (this.isWindowUsedUp() ? this.readQueue.some(isUnannounced) : this.readQueue.length > 0)
+    return !this.controls.isEmpty() || (this.isWindowUsedUp() ? this.readQueue.hasUnannounced() : !this.readQueue.isEmpty())
   }
 
   /** Calls `call` once: when `readAvailable` may have something, after the end, or at `wake`. At once where that is so already. */
   whenPending(call: () => void): void {
     if (this.ended || this.hasPending()) call()
-    else this.pendingCallback = call
+    else this.waiter.wait(call)
   }
 
   /** Calls the waiting callback in a microtask, so that controls and subscriptions made in one go become one batch. */
   wake(): void {
-    const call = this.takeCallback()
-    if (call) queueMicrotask(call)
+    this.waiter.wakeSoon()
   }
 
   /** Whether nothing will come any more: after `bye` and `end`, and without `keepOpen` also after the last job. */
@@ -161,24 +149,16 @@ export class Subscriber {
    */
   readAvailable(budget: Budget): Frame[] | Promise<Frame[]> {
     const remaining = { events: budget.events, bytes: Math.min(budget.bytes, this.windowBytes) }
-    const batch = this.takeControls()
-    if (this.heartbeats.length > 0) batch.push(...this.heartbeats.splice(0))
+    const batch: Frame[] = [...this.controls.take(), ...this.controls.takeHeartbeats()]
     return this.drainReadQueue(batch, remaining, remaining.bytes)
   }
 
   /** Reads the queued jobs that the budget has room for. The others stay in the queue. */
   private drainReadQueue(batch: Frame[], budget: Budget, bytes: number): Frame[] | Promise<Frame[]> {
     // Controls that were queued while a job was read go out before the next job's frames: an `error` of an earlier reading of that job may be among them.
-    if (this.controls.length > 0) batch.push(...this.takeControls())
-    let index = 0
-    while (index < this.readQueue.length) {
-      const cursor = this.readQueue[index] as JobCursor // as: the index is in range
-      if (!canRead(cursor, budget)) {
-        index += 1
-        continue
-      }
-      this.readQueue.splice(index, 1)
-      cursor.isQueued = cursor.needsRetry = false
+    if (this.controls.size > 0) batch.push(...this.controls.take())
+    for (let cursor = this.readQueue.take(budget); cursor; cursor = this.readQueue.take(budget)) {
+      cursor.needsRetry = false
       const found = cursor.advance(batch, budget)
       if (typeof found === 'string') this.afterRead(cursor, found)
       else return this.awaitRead(cursor, found).then(() => this.drainReadQueue(batch, budget, bytes))
@@ -192,37 +172,21 @@ export class Subscriber {
     try {
       this.afterRead(cursor, await found)
     } catch (error) {
-      this.onReadError(cursor, error)
+      // A reader that has had `subscribed` keeps its connection through an outage of the log. It is read again at the next wake-up or heartbeat.
+      cursor.needsRetry = cursor.isAnnounced() && isLogError(error, 'unavailable')
+      if (this.cursors.get(cursor.job) === cursor && !cursor.needsRetry) this.fail(toHttpError(error, this.onError), cursor.job)
     }
   }
 
   private afterRead(cursor: JobCursor, found: Advance): void {
     // A cursor that was replaced or unsubscribed meanwhile no longer decides anything for the job.
     if (found === 'waiting' || this.cursors.get(cursor.job) !== cursor) return
-    if (found === 'behind') this.enqueueRead(cursor)
+    if (found === 'behind') this.readQueue.add(cursor)
     else this.unsubscribe(cursor.job)
   }
 
-  private onReadError(cursor: JobCursor, error: unknown): void {
-    const { job } = cursor
-    // A reader that has had `subscribed` keeps its connection through an outage of the log. It is read again at the next wake-up or heartbeat.
-    cursor.needsRetry = cursor.isAnnounced() && isLogError(error, 'unavailable')
-    if (this.cursors.get(job) === cursor && !cursor.needsRetry) this.fail(toHttpError(error, this.onError), job)
-  }
-
-  private enqueueRead(cursor: JobCursor): void {
-    if (cursor.isQueued) return
-    cursor.isQueued = true
-    this.readQueue.push(cursor)
-  }
-
-  private onWakeUp(cursor: JobCursor): void {
-    this.enqueueRead(cursor)
-    this.takeCallback()?.()
-  }
-
   private onHeartbeat(): void {
-    for (const cursor of this.cursors.values()) if (cursor.needsRetry) this.enqueueRead(cursor)
+    for (const cursor of this.cursors.values()) if (cursor.needsRetry) this.readQueue.add(cursor)
     this.send(HEARTBEAT)
   }
 
@@ -232,20 +196,4 @@ export class Subscriber {
     for (const job of [...this.cursors.keys()]) this.unsubscribe(job)
     this.wake()
   }
-
-  private takeCallback(): (() => void) | undefined {
-    const call = this.pendingCallback
-    this.pendingCallback = undefined
-    return call
-  }
-
-  private takeControls(): Frame[] {
-    const taken = this.controls
-    this.controls = []
-    return taken
-  }
 }
-
-/** `subscribed` is sent even where the budget is used up: an answer has a member for every job. */
-const canRead = (cursor: JobCursor, budget: Budget) => isUnannounced(cursor) || (budget.events > 0 && budget.bytes > 0)
-const isUnannounced = (cursor: JobCursor) => !cursor.isAnnounced()

@@ -42,7 +42,7 @@ describe('an event appended while a follower connects is not missed', () => {
           expect(stream.events().map(({ seq }) => seq)).toEqual([1, 2])
         } else if (kind === 'socket') {
           const socket = openSocket(`${base}/${job}/events`)
-          await vi.waitFor(() => expect(socket.controls('done')).toHaveLength(1), { timeout: 5000 })
+          await vi.waitFor(() => expect(socket.controls('done')).toHaveLength(1), { timeout: 20_000 })
           expect(socket.events().map(({ seq }) => seq)).toEqual([1, 2])
           socket.ws.terminate()
         } else {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { messageOf } from '../../errors.ts'
 import type { CommandContext } from '../command-context.ts'
 import { UsageError } from '../exit-codes.ts'
-import type { Source } from './command-line.ts'
+import type { Source } from './command.ts'
 import { jsonFrom, tokenFrom } from './values.ts'
 
 export async function tokenOf(source: Source, context: CommandContext): Promise<string | undefined> {

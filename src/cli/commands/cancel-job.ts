@@ -1,6 +1,6 @@
 /** `jobtail cancel <url of a job>`. */
 
-import type { Command } from '../arguments/command-line.ts'
+import type { Command } from '../arguments/command.ts'
 import { tokenOf } from '../arguments/secrets-and-input.ts'
 import type { CommandContext } from '../command-context.ts'
 import { EXIT } from '../exit-codes.ts'

@@ -2,7 +2,7 @@
 
 import { messageOf } from '../../errors.ts'
 import { place } from '../../protocol/urls.ts'
-import type { Command } from '../arguments/command-line.ts'
+import type { Command } from '../arguments/command.ts'
 import { tokenOf } from '../arguments/secrets-and-input.ts'
 import { Finding } from '../check/finding.ts'
 import { check } from '../check/index.ts'

@@ -1,7 +1,7 @@
 /** `jobtail doctor <url of a job>`. */
 
 import { place, resourceUrl } from '../../protocol/urls.ts'
-import type { Command } from '../arguments/command-line.ts'
+import type { Command } from '../arguments/command.ts'
 import { inputOf, tokenOf } from '../arguments/secrets-and-input.ts'
 import type { CommandContext } from '../command-context.ts'
 import { doctor } from '../doctor/index.ts'

@@ -2,7 +2,7 @@
 
 import type { JobSnapshot } from '../../protocol/frames.ts'
 import { isTerminal } from '../../protocol/rules.ts'
-import type { Command } from '../arguments/command-line.ts'
+import type { Command } from '../arguments/command.ts'
 import { tokenOf } from '../arguments/secrets-and-input.ts'
 import type { CommandContext } from '../command-context.ts'
 import { EXIT, Exit } from '../exit-codes.ts'

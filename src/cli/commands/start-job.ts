@@ -2,7 +2,7 @@
 
 import { isJobtailError } from '../../errors.ts'
 import { resourceUrl } from '../../protocol/urls.ts'
-import type { Command } from '../arguments/command-line.ts'
+import type { Command } from '../arguments/command.ts'
 import { inputOf, tokenOf } from '../arguments/secrets-and-input.ts'
 import type { CommandContext } from '../command-context.ts'
 import { EXIT, Exit } from '../exit-codes.ts'

@@ -1,7 +1,7 @@
 /** Prints events as lines, and progress as a bar. */
 
 import type { JobEvent } from '../../types.ts'
-import type { FollowOptions } from '../arguments/command-line.ts'
+import type { FollowOptions } from '../arguments/command.ts'
 import type { CommandContext, Sink } from '../command-context.ts'
 import { hasColour, paint, paintStatus } from './colour.ts'
 import { duration, progressBar, progressInWords } from './progress.ts'

@@ -78,7 +78,7 @@ export class Operations {
       if (!(error instanceof HttpError)) settings.onError(error)
       subscriber.fail(error instanceof HttpError ? error : internal(), job)
     }
-    if (subscriber.queuedControls() > MAX_UNREAD_CONTROLS) listener.flood()
+    if (subscriber.controls.size > MAX_UNREAD_CONTROLS) listener.flood()
     this.pendingCount -= 1
     listener.done()
   }

@@ -88,7 +88,7 @@ class SocketReading implements Sink, OperationsListener, Connection {
   idle(): void {
     const { subscriber, operations, errorStatus } = this
     if (subscriber.isDone(true)) return
-    const isIdle = subscriber.jobCount() === 0 && subscriber.queuedControls() === 0 && operations.pending() === 0
+    const isIdle = subscriber.jobCount() === 0 && subscriber.controls.size === 0 && operations.pending() === 0
     if (isIdle && errorStatus !== undefined) this.closeWith(4000 + errorStatus)
     else if (isIdle) this.cancelLinger ??= longTimeout(LINGER_MS, () => this.closeWith(CLOSE_NORMAL))
     else this.stopLingering()
