@@ -111,7 +111,10 @@ export async function readDocument(
     const response = raw ?? answer.response
     pauseMs = retryAfterOf(response.headers)
     const text = await textOf(answer)
-    if (response.status === 304 && last) return { ...last, pauseMs }
+    if (response.status === 304) {
+      if (last) return { ...last, pauseMs }
+      throw new TransportError('status', 'a first document was requested, and the answer is 304', { status: 304 })
+    }
     // WebKit reports a body that was cut before its first byte as an empty one. Only its length says that it is meant.
     if (!text && response.status === 200 && response.headers.get('content-length') !== '0' && (!isNew || read === byHttp))
       throw new TransportError('cut', 'expected a document, got an empty answer')

@@ -17,8 +17,8 @@ export interface StreamPosition {
   id: string | undefined
 }
 
-/** The form of these cursors. */
-export const CURSOR: RegExp = /^(tail|(\d+)\.(\d+)(~(\w+))?(!(succeeded|failed|cancelled))?(\.(.*))?)$/s
+/** The form of these cursors. No header can carry an id with control characters. */
+export const CURSOR: RegExp = /^(tail|(\d+)\.(\d+)(~(\w+))?(!(succeeded|failed|cancelled))?(\.(\P{Cc}+))?)$/u
 
 /** Decodes a cursor. */
 export function streamPositionOf(after: string | undefined): StreamPosition {

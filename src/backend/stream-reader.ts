@@ -1,7 +1,7 @@
 /** Turns the messages of another server's stream into numbered events, and keeps the reader's position. */
 
 import { type Frame, isControl } from '../protocol/frames.ts'
-import { isTerminal } from '../protocol/rules.ts'
+import { isTerminal, matches } from '../protocol/rules.ts'
 import type { JobCursor } from '../types.ts'
 import { hashOf } from './marks.ts'
 import { defaultMeaning, type EndRule, type JobEventTuple, type Message, matchEnd } from './message.ts'
@@ -42,6 +42,8 @@ export interface StreamReader {
   onlyTheEnd(attempt: () => void): void
 }
 
+/** What a header can carry. Any other id is no cursor. */
+const ID = /^\P{Cc}+$/u
 const NUMBER = /^\d+$/
 /** Whether an id comes before another. Only numbers tell. */
 const isLess = (id: string, other: string): boolean => NUMBER.test(id) && NUMBER.test(other) && BigInt(id) < BigInt(other)
@@ -106,7 +108,7 @@ export function createStreamReader({ job, ref, after, epoch = 'stream' }: JobCur
       last = message
       const meaning = matchEnd(message, rules) ?? read(message)
       const hasEnded = meaning && isTerminal(meaning[0])
-      if (message.id !== undefined && promises === 'log') {
+      if (promises === 'log' && matches(message.id, ID)) {
         const before = isResumed ? position.id : undefined
         isResumed = false
         // Some servers answer from the cursor on, not after it.

@@ -133,6 +133,18 @@ describe('the cursor', () => {
   })
 })
 
+test.each(['a\nb', 'a\0b', '\x7f'])('an id that no header can carry is none: %j', async (id) => {
+  const line = (value: object): string => `${JSON.stringify(value)}\n`
+  const [one, two] = [
+    { id: 'a', n: 1 },
+    { id, n: 2 }
+  ]
+  const { url, requests } = await serveAnswers([lines(line(one) + line(two)), lines(`${line(two)}[DONE]\n`)])
+  expect(brief(await eventsOf(ndjson(), url))).toEqual([output(one), output(two), DONE])
+  expect(requests[1]?.headers['last-event-id']).toBe('a')
+  expect(() => clientOf(ndjson(), url).subscribe('j1', { after: `2.0.${id}` })).toThrow('after: expected the id of an event of this backend')
+})
+
 test.each(['application/ndjson', 'application/jsonlines', 'text/plain; charset=utf-8'])('lines may be of type %s', async (type) => {
   const { url } = await serveAnswers([lines('{"id":1}\r\n\r\n[DONE]\r\n', type)])
   expect(brief(await eventsOf(ndjson(), url))).toEqual([output({ id: 1 }), DONE])
