@@ -69,7 +69,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     raceAt: 0,
     replacements: 0,
     network: null,
-    isFresh: false,
+    freshUntil: 0,
     readRetryAt: 0,
     schedule() {
       if (!isScheduled) queueMicrotask(reconcile)
