@@ -201,7 +201,7 @@ describe('what somebody in between answers', () => {
     await expect(read(page(503, { 'retry-after': '60, 60' }))).rejects.toMatchObject({ retryAfterMs: 60_000 })
   })
 
-  it.each([{}, { 'retry-after': 'soon' }, { 'retry-after': '-1' }])('none of %j asks for a pause', async (headers) => {
+  it.each([{}, { 'retry-after': 'soon' }, { 'retry-after': '-1' }, { 'retry-after': 'Infinity' }])('none of %j asks for a pause', async (headers) => {
     await expect(read(page(503, headers))).rejects.toSatisfy(({ status, retryAfterMs }) => status === 503 && retryAfterMs === undefined)
   })
 
