@@ -1,6 +1,6 @@
 /** Jobtail's own protocol: the requests beside readings (PROTOCOL.md §2). Each method makes one request. */
 
-import { isJobtailError, isTransportError, saidBy } from '../errors.ts'
+import { isJobtailError, isTransportError, saidBy, TransportError } from '../errors.ts'
 import { isControl, type JobSnapshot } from '../protocol/frames.ts'
 import { parseSnapshot } from '../protocol/parse.ts'
 import { expected, matches } from '../protocol/rules.ts'
@@ -18,7 +18,10 @@ export const jobtailBackend = (transports: readonly Transport[] = []): Backend =
   readOnce: readOnce(),
   expected,
   async snapshot(request, job) {
-    return snapshotIn(await sendRequest(request, `snapshot of job ${job}`, { url: resourceUrl(request.base, job), accept: JSON_TYPE }, job))
+    const what = `snapshot of job ${job}`
+    const snapshot = await snapshotIn(await sendRequest(request, what, { url: resourceUrl(request.base, job), accept: JSON_TYPE }, job))
+    if (snapshot.id !== job) throw new TransportError('stale', `${what}: got that of job ${snapshot.id}`)
+    return snapshot
   },
   async start(request, input, idempotencyKey) {
     if (!matches(idempotencyKey, /^[ -~]+$/)) throw invalid('idempotencyKey', 'printable ASCII', idempotencyKey)
