@@ -74,7 +74,10 @@ const describe = (value: unknown): string => {
 const matchesRule = (value: unknown, expected: string): boolean =>
   expected.split(' or ').some((kind) => {
     const [type, ...needs] = kind.split(/ from | with methods |, /)
-    return type === describe(value) || (type === typeof value && value !== null && needs.every((need) => (typeof value === 'number' ? value >= +need : Object(value)[need]?.call)))
+    return (
+      type === describe(value) ||
+      (type === typeof value && value !== null && needs.every((need) => (typeof value === 'number' ? value >= +need : Object(value)[need]?.call)))
+    )
   })
 
 /**
