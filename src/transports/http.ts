@@ -112,14 +112,14 @@ export async function fetchReading(request: Omit<RequestContext, 'base'>, option
 function requestOf(
   { token, credentials, signal, headers: given }: Pick<RequestContext, 'token' | 'credentials' | 'signal' | 'headers'>,
   { url: at, accept, after, afterName = 'after', waitS, via, isFresh, findsRedirects: _, headers: own = {}, ...init }: ReadingOptions
-): RequestInit & { url: URL } {
+): RequestInit & { url: string } {
   const url = new URL(at)
   const put = (name: string, value: unknown): void => url.searchParams.append(name, `${value}`)
   const headers = new Headers(given)
   const isCrossOrigin = url.origin !== (globalThis.location?.origin ?? url.origin)
   const isConstant = via && isCrossOrigin && (!!token || [...headers].length > 0) && !isFresh
 
-  for (const name in own) headers.set(name, own[name] as string) // as: `name` is one of its own
+  for (const [name, value] of Object.entries(own)) headers.set(name, value)
   if (accept) headers.set('accept', accept)
   if (token) headers.set('authorization', `Bearer ${token}`)
   const hasHeader = after && after !== TAIL && (isConstant || !isCrossOrigin)
@@ -129,7 +129,8 @@ function requestOf(
   if (waitS && isConstant) headers.set('prefer', `wait=${waitS}`)
   else if (waitS) put('wait', waitS)
   if (isFresh) put('fresh', Math.random())
-  return { url, ...init, headers, credentials, signal, cache: isConstant ? 'default' : 'no-store' }
+  // As text: wrappers of `fetch` that are written by hand expect that.
+  return { url: url.href, ...init, headers, credentials, signal, cache: isConstant ? 'default' : 'no-store' }
 }
 
 /**

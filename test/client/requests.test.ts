@@ -208,7 +208,8 @@ describe('start', () => {
     const loop: { self?: unknown } = {}
     loop.self = loop
     expect((await settled(world.client.start(loop))).error).toMatchObject({ code: 'bad-request', message: expect.stringContaining('expected a JSON value') })
-    expect((await settled(world.client.start(10n))).error).toMatchObject({ code: 'bad-request' })
+    for (const input of [10n, () => 1, Symbol('a'), { toJSON: () => undefined }])
+      expect((await settled(world.client.start(input))).error).toMatchObject({ code: 'bad-request' })
     expect(world.http.asked).toEqual([])
   })
 
