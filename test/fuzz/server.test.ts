@@ -10,6 +10,7 @@ import { createMetrics } from '../../src/server/metrics.ts'
 import { Operations } from '../../src/server/readings/operations.ts'
 import type { Settings } from '../../src/server/server-options.ts'
 import type { Subscriber } from '../../src/server/subscriber.ts'
+import { ControlQueue } from '../../src/server/subscriber-queues.ts'
 import { serve } from '../server/serve.ts'
 import { damageBytes, damageText, spoil, text, value } from './damage.ts'
 import { expectSame } from './outcome.ts'
@@ -79,9 +80,9 @@ test('operations over a WebSocket do what PROTOCOL.md says, or are refused as a 
     })()
     const calls: string[] = []
     const reported: unknown[] = []
-    const subscriber: Pick<Subscriber, 'jobCount' | 'queuedControls' | 'has' | 'subscribe' | 'unsubscribe' | 'send' | 'fail'> = {
+    const subscriber: Pick<Subscriber, 'jobCount' | 'controls' | 'has' | 'subscribe' | 'unsubscribe' | 'send' | 'fail'> = {
       jobCount: () => 0,
-      queuedControls: () => 0,
+      controls: new ControlQueue(),
       has: () => false,
       subscribe: ({ job, after, ref }) => calls.push(`subscribe ${job} ${after} ${ref}`),
       unsubscribe: (job) => calls.push(`unsubscribe ${job}`),
