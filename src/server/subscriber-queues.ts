@@ -31,8 +31,10 @@ export class ControlQueue {
     return taken
   }
 
-  takeHeartbeats(): Control[] {
-    return this.heartbeats.splice(0)
+  takeAll(): Control[] {
+    const taken = this.take()
+    if (this.heartbeats.length > 0) taken.push(...this.heartbeats.splice(0))
+    return taken
   }
 
   clear(): void {
@@ -66,8 +68,8 @@ export class ReadQueue {
 
   /** Removes the first job that the budget has room for. */
   take(budget: Budget): JobCursor | undefined {
-    const index = this.cursors.findIndex((cursor) => canRead(cursor, budget))
-    return index < 0 ? undefined : this.removeAt(index)
+    for (const [index, cursor] of this.cursors.entries()) if (canRead(cursor, budget)) return this.removeAt(index)
+    return undefined
   }
 
   private removeAt(index: number): JobCursor | undefined {

@@ -149,7 +149,7 @@ export class Subscriber {
    */
   readAvailable(budget: Budget): Frame[] | Promise<Frame[]> {
     const remaining = { events: budget.events, bytes: Math.min(budget.bytes, this.windowBytes) }
-    const batch: Frame[] = [...this.controls.take(), ...this.controls.takeHeartbeats()]
+    const batch: Frame[] = this.controls.takeAll()
     return this.drainReadQueue(batch, remaining, remaining.bytes)
   }
 
