@@ -92,7 +92,7 @@ export async function readDocument(
   const fetch: typeof globalThis.fetch = async (url, init) => {
     const response = await context.fetch.call(undefined, url, init)
     raw = response
-    if (response.status === 304) return new Response()
+    if (response.status === 304 && last) return new Response()
     return takes.includes(response.status) ? new Response(response.body) : response
   }
   const own = { ...context, fetch, signal: limited.signal }
@@ -111,10 +111,7 @@ export async function readDocument(
     const response = raw ?? answer.response
     pauseMs = retryAfterOf(response.headers)
     const text = await textOf(answer)
-    if (response.status === 304) {
-      if (last) return { ...last, pauseMs }
-      throw new TransportError('status', 'a first document was requested, and the answer is 304', { status: 304 })
-    }
+    if (response.status === 304 && last) return { ...last, pauseMs }
     // WebKit reports a body that was cut before its first byte as an empty one. Only its length says that it is meant.
     if (!text && response.status === 200 && response.headers.get('content-length') !== '0' && (!isNew || read === byHttp))
       throw new TransportError('cut', 'expected a document, got an empty answer')

@@ -19,7 +19,7 @@ export interface DurableStreamsOptions extends Omit<StreamOptions, 'promises' | 
 
 /** What the server tells beside the messages: in an event `control`, or in headers. */
 interface Control {
-  streamNextOffset?: string | null
+  streamNextOffset?: string | undefined
   upToDate?: boolean
   streamClosed?: boolean
 }
@@ -75,6 +75,7 @@ const longPoll: Splitter = {
   split(reading) {
     const { batch, control } = createBatchReader(reading)
     let text = ''
+    let last: string | undefined
     return {
       feed(chunk) {
         text += chunk
@@ -82,8 +83,11 @@ const longPoll: Splitter = {
       rest({ headers }) {
         const { data } = parseMessage('message', text, undefined)
         text = ''
-        batch(data)
-        control({ streamNextOffset: headers.get('stream-next-offset'), upToDate: headers.has('stream-up-to-date'), streamClosed: headers.has('stream-closed') })
+        const next = headers.get('stream-next-offset') ?? undefined
+        // An answer that ends where the one before it has ended brings nothing new: a cache may repeat it.
+        batch(next !== undefined && next === last && Array.isArray(data) ? [] : data)
+        last = next
+        control({ streamNextOffset: next, upToDate: headers.has('stream-up-to-date'), streamClosed: headers.has('stream-closed') })
       }
     }
   }

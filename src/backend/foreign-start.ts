@@ -33,10 +33,11 @@ export function operationsOf({ start, cancel, idOf = locationOf }: OperationOpti
     }),
     ...(cancel && {
       async cancel(request, job) {
-        const answer = await answerOf(request, await cancel(job, { base: request.base }), `cancel job ${job}`, job)
+        const what = `cancel job ${job}`
+        const answer = await answerOf(request, await cancel(job, { base: request.base }), what, job)
         // Every 2xx means that the server has accepted, whatever its body; JSON-RPC alone refuses with a 200.
         const { jsonrpc, error } = Object(parsed(await textOf(answer).catch(() => '')))
-        if (jsonrpc && error) throw new JobtailError('bad-request', `cancel job ${job}: the server said ${JSON.stringify(error)}`)
+        if (jsonrpc && error) throw new JobtailError('bad-request', `${what}: the server said ${JSON.stringify(error)}`)
       }
     })
   }

@@ -1,7 +1,7 @@
 /** Updates of a Mercure hub, of the versions 0.x and 1.0. */
 
 import type { Backend } from '../types.ts'
-import { requestOf } from './foreign.ts'
+import { lastEventId, requestOf } from './foreign.ts'
 import { sse } from './sse.ts'
 import { streamBackend } from './stream.ts'
 import type { StreamOptions } from './stream-options.ts'
@@ -48,7 +48,7 @@ export function mercure({ version = 1, topic = (job) => job, heartbeatMs = 40_00
   const stream = sse(({ cursor, response, take, lose }) => {
     const from = response.headers.get(header)
     // A page cannot read this header across origins: it is null there.
-    if (cursor !== undefined && from !== null && from !== cursor) lose()
+    if (cursor !== undefined && from !== null && from !== lastEventId(cursor)) lose()
     return take
   })
   return streamBackend(

@@ -32,8 +32,9 @@ export interface NchanOptions extends Omit<StreamOptions, 'promises' | 'cursor'>
   seqField?: string | undefined
 }
 
-/** The pause between two long polls: the server holds each. */
+/** The pauses between two long polls. The server holds each, but something in between may answer at once. */
 const PAUSE_MS = 0
+const MAX_PAUSE_MS = 2000
 /** Joins a message's cursor and its number to one id. */
 const idOf = (cursor: string, seq: unknown): string => (typeof seq === 'number' ? `${cursor}~${seq}` : cursor)
 
@@ -52,15 +53,17 @@ function numbered({ cursor, take, lose }: Reading, seqField: string | undefined)
 }
 
 /** Makes a splitter of polls. Each answer is one message, and the headers have its cursor. */
-const polling = (name: string, pauseMs: number, seqField: string | undefined): Splitter => ({
+const polling = (name: string, pauseMs: number, maxPauseMs: number, seqField: string | undefined): Splitter => ({
   name,
   // Also for polls that the server does not hold: `long` limits how long an answer may take.
   traits: { polls: 'long' },
   pauseMs,
+  maxPauseMs,
   // These statuses mean that there is no message, now (304) or within the server's time limit (408).
   adapt: (response) => ([304, 408].includes(response.status) ? new Response() : response),
   split(reading) {
     const take = numbered(reading, seqField)
+    let last = reading.cursor?.split('~')[0]
     let text = ''
     return {
       feed(chunk) {
@@ -70,7 +73,10 @@ const polling = (name: string, pauseMs: number, seqField: string | undefined): S
         const body = text
         text = ''
         const [modified, tag] = [headers.get('last-modified'), headers.get('etag')]
-        if (modified && tag) take(parseMessage('message', body, `${Date.parse(modified) / 1000}:${tag}`))
+        const id = modified && tag ? `${Date.parse(modified) / 1000}:${tag}` : undefined
+        if (id !== undefined && id === last) return // a cache has answered
+        last = id ?? last
+        if (id !== undefined) take(parseMessage('message', body, id))
         else if (body) throw new TransportError('protocol', 'expected the headers Last-Modified and Etag, got a message without')
       }
     }
@@ -148,8 +154,8 @@ export function nchan({ request, interval, intervalMs = 1000, seqField, ...optio
       return given
     }
   const by = (splitter: Splitter, hook = request): Splitter => ({ ...splitter, request: requestFor(hook) })
-  const longPoll = by(polling('long-poll', PAUSE_MS, seqField))
-  const last = interval ? [by(polling('interval-poll', intervalMs, seqField), interval)] : []
+  const longPoll = by(polling('long-poll', PAUSE_MS, MAX_PAUSE_MS, seqField))
+  const last = interval ? [by(polling('interval-poll', intervalMs, intervalMs, seqField), interval)] : []
   // Single reads are polls: an event stream beside a WebSocket may be held back as well.
   return streamBackend({ ...options, cursor: 'none', takesTail: !!request }, [by(webSocket(seqField)), by(eventStream(seqField)), longPoll, ...last], longPoll)
 }

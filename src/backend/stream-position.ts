@@ -18,7 +18,7 @@ export interface StreamPosition {
 }
 
 /** The form of these cursors. No header can carry an id with control characters. */
-export const CURSOR: RegExp = /^(tail|(\d+)\.(\d+)(~(\w+))?(!(succeeded|failed|cancelled))?(\.(\P{Cc}+))?)$/u
+export const CURSOR: RegExp = /^(tail|(\d+)\.(\d+)(~(\w+))?(!(\w+))?(\.(\P{Cc}+))?)$/u
 
 /** Decodes a cursor. */
 export function streamPositionOf(after: string | undefined): StreamPosition {

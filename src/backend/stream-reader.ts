@@ -53,7 +53,7 @@ export function createStreamReader({ job, ref, after, epoch = 'stream' }: JobCur
   const { promises = 'log', heartbeatMs, end = '[DONE]', read = defaultMeaning } = options
   const rules: EndRule[] = [end].flat()
   const had = streamPositionOf(after)
-  const { end: knownEnd } = had
+  const { end: knownEnd = '' } = had
   // Without a cursor nothing says where the stream resumes: what came in between is lost.
   const isLost = promises === 'lossy' || (promises === 'log' && had.seq > 0 && had.id === undefined)
   let position = isLost ? streamPositionOf(undefined) : had
@@ -127,7 +127,7 @@ export function createStreamReader({ job, ref, after, epoch = 'stream' }: JobCur
     left: () => left,
     emit,
     emitKnownEnd() {
-      if (knownEnd) emit([knownEnd])
+      if (isTerminal(knownEnd)) emit([knownEnd])
     },
     emitOnce(meaning) {
       if (position.since > 0) return

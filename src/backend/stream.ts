@@ -21,6 +21,8 @@ const OPEN_MS = 500
 const QUIET_MS = 1000
 /** A server that holds requests answers one without news later than this. */
 const AT_ONCE_MS = 1000
+/** The first pause after such an answer, where the server should need none. */
+const FIRST_PAUSE_MS = 50
 /** Nothing has come for so long. */
 const QUIET = 'quiet'
 
@@ -95,7 +97,7 @@ async function* read(request: OpenRequest, options: StreamDetails, splitter: Spl
     yield reader.frames()
     if (isReadOnce) return
     const isIdle = reader.position.seq === seq && now() - askedAt < AT_ONCE_MS
-    pauseMs = isIdle ? Math.min(2 * pauseMs, splitter.maxPauseMs ?? pauseMs) : splitter.pauseMs
+    pauseMs = isIdle ? Math.min(2 * pauseMs || FIRST_PAUSE_MS, splitter.maxPauseMs ?? pauseMs) : splitter.pauseMs
     await delay(pauseMs, request.signal)
   }
   const said = await emitFromDocument(request, asked, options, reader)

@@ -1,7 +1,7 @@
 /** Streams as servers write them that follow no specification to the letter. */
 
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { nchan, ndjson, plainSse } from '../../src/backends.ts'
+import { durableStreams, mercure, nchan, ndjson, plainSse } from '../../src/backends.ts'
 import type { Backend } from '../../src/types.ts'
 import { type Answer, brief, clientOf, eventsOf, serveAnswers } from './following.ts'
 import { only } from './transports.ts'
@@ -9,7 +9,8 @@ import { only } from './transports.ts'
 const SSE = { 'content-type': 'text/event-stream' }
 const sse = (body: Answer['body'] = '', more: object = {}): Answer => ({ headers: SSE, body, ...more })
 const lines = (body: string, type = 'application/x-ndjson'): Answer => ({ headers: { 'content-type': type }, body })
-const channel = (body: string): Answer => ({ headers: { 'last-modified': 'Mon, 30 Nov 2026 00:00:00 GMT', etag: '0' }, body })
+const channel = (body: string, etag = '0'): Answer => ({ headers: { 'last-modified': 'Mon, 30 Nov 2026 00:00:00 GMT', etag }, body })
+const batch = (body: string, next: string): Answer => ({ headers: { 'content-type': 'application/json', 'stream-next-offset': next }, body })
 const output = (data: unknown): [string, unknown] => ['output', data]
 const END = 'data: [DONE]\n\n'
 const DONE: [string, unknown] = ['succeeded', null]
@@ -143,6 +144,29 @@ test.each(['a\nb', 'a\0b', '\x7f'])('an id that no header can carry is none: %j'
   expect(brief(await eventsOf(ndjson(), url))).toEqual([output(one), output(two), DONE])
   expect(requests[1]?.headers['last-event-id']).toBe('a')
   expect(() => clientOf(ndjson(), url).subscribe('j1', { after: `2.0.${id}` })).toThrow('after: expected the id of an event of this backend')
+})
+
+test.each<[what: string, backend: Backend, first: Answer, again: Answer, end: Answer]>([
+  ['Nchan, without a message', nchan(), channel('1'), { status: 408 }, channel('[DONE]', '1')],
+  ['Nchan, with the last message', nchan(), channel('1'), channel('1'), channel('[DONE]', '1')],
+  ['Durable Streams, with the last batch', durableStreams({ end: '"DONE"' }), batch('[1]', 'a'), batch('[1]', 'a'), batch('["DONE"]', 'b')]
+])('a long poll of %s, that is answered at once is repeated after growing pauses', async (_, backend, first, again, end) => {
+  const times: number[] = []
+  const { url } = await serveAnswers(() => {
+    times.push(performance.now())
+    return times.length === 1 ? first : times.length < 7 ? again : end
+  })
+  expect(brief(await eventsOf(only(backend, 'long-poll'), url))).toEqual([output(1), DONE])
+  const [, second = 0, , , , sixth = 0] = times
+  expect(sixth - second).toBeGreaterThan(700)
+})
+
+test('an id of Mercure beyond ASCII comes back as the bytes of its UTF-8, and is no gap', async () => {
+  const id = 'urn:grüße/1'
+  const headers = { ...SSE, 'mercure-last-event-id': Buffer.from(id).toString('latin1') }
+  // Not over a socket: Node's server would encode the header once more.
+  const fetch = async () => new Response('event: succeeded\ndata: 1\n\n', { headers })
+  expect(brief(await eventsOf(mercure(), 'http://127.0.0.1/hub', { after: `1.0.${id}`, fetch }))).toEqual([['succeeded', 1]])
 })
 
 test.each(['application/ndjson', 'application/jsonlines', 'text/plain; charset=utf-8'])('lines may be of type %s', async (type) => {

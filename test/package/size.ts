@@ -67,7 +67,7 @@ export const budgets: readonly Budget[] = [
   // Target 16,500, of which the client has 13,000.
   { what: 'the script tag with elements', of: { script: 'dist/jobtail-element.min.js' }, maxBytes: 26_500 },
   { what: 'elements, on top', of: { code: `${ALL}; import 'jobtail/element'` }, beyond: ALL, maxBytes: 4500 }, // target 3,500: 1,000 too many
-  { what: 'the script tag with backends', of: { script: 'dist/jobtail-backends.min.js' }, maxBytes: 15_200 },
+  { what: 'the script tag with backends', of: { script: 'dist/jobtail-backends.min.js' }, maxBytes: 15_400 },
   addition('tanstack', 'jobQuery', 350), // target 300; 227 to 301 for the same code: brotli varies with what is before it
   addition('rxjs', 'toObservable', 300), // target 200: 100 too many
   addition('iterators', 'takeUntil, throttleLatest', 300),
@@ -86,8 +86,9 @@ export const budgets: readonly Budget[] = [
   binding('angular', 1100, '{ injectJob }'),
   binding('angular', 1500),
   backend('statusPoll', CORE, 2500), // 72 of them for `staleAfterMs`; later ones for forms with files, relative `Location`s, empty answers
-  // All that streams share: several readings, gaps in the middle, a document in place of a stream, pauses that grow, which of them take `tail`.
-  backend('ndjson', POLL, 2300),
+  // All that streams share: several readings, gaps in the middle, a document in place of a stream, pauses that grow, which of them take `tail`,
+  // the end that a cursor knows, logs that begin anew.
+  backend('ndjson', POLL, 2400),
   backend('plainSse', `${POLL}; export { ndjson } from 'jobtail/backends'; export { createParser } from 'eventsource-parser'`, 250), // 145 to 219 for the same code of its own
   backend('durableStreams', STREAM, 700), // 606 to 678 for the same code with another error message: brotli varies by that much
   backend('aiSdk', STREAM, 300),
@@ -95,7 +96,7 @@ export const budgets: readonly Budget[] = [
   backend('openaiResponses', STREAM, 500),
   backend('langGraph', STREAM, 800),
   backend('mercure', STREAM, 300),
-  backend('nchan', STREAM, 900),
+  backend('nchan', STREAM, 950),
   backend('fal', `${STREAM}; export { microsoftLro } from 'jobtail/backends'`, 600),
   backend('a2a', `${STREAM}; export { microsoftLro } from 'jobtail/backends'`, 900),
   backend('replicate', POLL, 400),
