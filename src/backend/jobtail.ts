@@ -18,8 +18,11 @@ export const jobtailBackend = (transports: readonly Transport[] = []): Backend =
   readOnce: readOnce(),
   expected,
   async snapshot(request, job) {
-    const answer = await sendRequest(request, `snapshot of job ${job}`, { url: resourceUrl(request.base, job), accept: JSON_TYPE }, job)
-    return parseSnapshot(await textOf(answer), answer.redact)
+    const what = `snapshot of job ${job}`
+    const answer = await sendRequest(request, what, { url: resourceUrl(request.base, job), accept: JSON_TYPE }, job)
+    const snapshot = parseSnapshot(await textOf(answer), answer.redact)
+    if (snapshot.id !== job) throw new TransportError('stale', `${what}: got that of job ${snapshot.id}`)
+    return snapshot
   },
   async start(request, input, idempotencyKey) {
     if (!matches(idempotencyKey, /^[ -~]+$/)) throw invalid('idempotencyKey', 'printable ASCII', idempotencyKey)

@@ -28,7 +28,7 @@ export interface ReadingOptions {
    * @defaultValue any content type is accepted
    */
   accept?: string
-  /** The cursor to read after. Sent as the header `Last-Event-ID` and as a URL parameter. */
+  /** The cursor to read after. Sent as the header `Last-Event-ID` and as a URL parameter, to another origin as one of them. */
   after?: string | undefined
   /**
    * The name of that URL parameter.
@@ -43,7 +43,7 @@ export interface ReadingOptions {
    */
   via?: string | undefined
   /**
-   * Makes a fresh request: with a random URL parameter, which no cache has seen, and the cursor in both places.
+   * Makes a fresh request: with a random URL parameter, which no cache has seen, and the cursor in the URL; in the own origin in the header, too.
    * @defaultValue `false`
    */
   isFresh?: boolean
@@ -106,31 +106,31 @@ export async function fetchReading(request: Omit<RequestContext, 'base'>, option
  * Decides where cursor and wait travel (PROTOCOL.md §8.5).
  * - Across origins nothing may cause a preflight.
  * - Where a token or other headers cause one anyway, a constant URL and the default cache mode keep it at one: browsers remember it by URL,
- *   and not for `no-store`.
- * - Otherwise the cursor goes into both places: proxies drop headers that they do not know, and caches look at URLs alone.
+ *   and not for `no-store`. A gateway that answers preflights may not allow the cursor's header: the fresh request that follows has none.
+ * - In the own origin the cursor goes into both places: proxies drop headers that they do not know, and caches look at URLs alone.
  */
 function requestOf(
   { token, credentials, signal, headers: given }: Pick<RequestContext, 'token' | 'credentials' | 'signal' | 'headers'>,
   { url: at, accept, after, afterName = 'after', waitS, via, isFresh, findsRedirects: _, headers: own = {}, ...init }: ReadingOptions
-): RequestInit & { url: URL } {
+): RequestInit & { url: string } {
   const url = new URL(at)
   const put = (name: string, value: unknown): void => url.searchParams.append(name, `${value}`)
   const headers = new Headers(given)
   const isCrossOrigin = url.origin !== (globalThis.location?.origin ?? url.origin)
-  const mayAddHeaders = !isCrossOrigin || !!token || [...headers].length > 0
-  const isConstant = via && isCrossOrigin && mayAddHeaders && !isFresh
+  const isConstant = via && isCrossOrigin && (!!token || [...headers].length > 0) && !isFresh
 
-  for (const name in own) headers.set(name, own[name] as string) // as: `name` is one of its own
+  for (const [name, value] of Object.entries(own)) headers.set(name, value)
   if (accept) headers.set('accept', accept)
   if (token) headers.set('authorization', `Bearer ${token}`)
-  const hasHeader = after && after !== TAIL && mayAddHeaders
+  const hasHeader = after && after !== TAIL && (isConstant || !isCrossOrigin)
   if (hasHeader) headers.set('last-event-id', after)
   if (after && !(hasHeader && isConstant)) put(afterName, after)
   if (isConstant) put('via', via)
   if (waitS && isConstant) headers.set('prefer', `wait=${waitS}`)
   else if (waitS) put('wait', waitS)
   if (isFresh) put('fresh', Math.random())
-  return { url, ...init, headers, credentials, signal, cache: isConstant ? 'default' : 'no-store' }
+  // As text: wrappers of `fetch` that are written by hand expect that.
+  return { url: url.href, ...init, headers, credentials, signal, cache: isConstant ? 'default' : 'no-store' }
 }
 
 /**
@@ -144,7 +144,9 @@ export async function errorFrom(
 ): Promise<ErrorControl | undefined> {
   const { status, headers, redirected, url, body, ok } = response
   const type = (headers.get('content-type') ?? 'no content type').toLowerCase()
-  if (ok && accept.split(/[,;] */).some((each) => type.startsWith(each))) return
+  // A login page, to which a POST was redirected, has done nothing of what was requested.
+  const isPage = redirected && type.startsWith('text/html')
+  if (ok && !isPage && accept.split(/[,;] */).some((each) => type.startsWith(each))) return
   const where = redact(place(url))
   const retryAfterMs = ok ? undefined : retryAfterOf(headers)
   let words = ''

@@ -98,7 +98,7 @@ export interface Client extends Disposable {
   /**
    * Empties what `jobs()` keeps for this `url` and `identity`, in all tabs, for example as somebody logs out. What is followed on comes back into it, so close
    * the client first.
-   * @throws whatever the `jobStorage` fails with
+   * @throws whatever the `jobStorage` fails with, or an error after 5 s without an answer: then the list of this page alone is empty
    */
   forget(): Promise<void>
   /** Closes every subscription. What is followed or started later fails with `closed`. */

@@ -61,7 +61,7 @@ describe('start', () => {
   test('repeats the request with the same key until it is answered', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5) // or two tries could come within the first 20 ms
     const world = createWorld()
-    const answers = [page(502), page(429), problem(503, 'busy', { 'retry-after': '1' })]
+    const answers = [page(502), page(429), page(425), problem(503, 'busy', { 'retry-after': '1' })]
     world.http.faults.start = 'break'
     const outcome = watch(world.client.start(1))
     await elapse(20)
@@ -73,7 +73,7 @@ describe('start', () => {
     await elapseRoughly(20_000)
     expect(outcome.value?.jobId).toBe('started-1')
     const keys = world.http.asked.map(({ headers }) => headers.get('idempotency-key'))
-    expect(keys).toHaveLength(5)
+    expect(keys).toHaveLength(6)
     expect(new Set(keys).size).toBe(1)
   })
 
@@ -208,7 +208,8 @@ describe('start', () => {
     const loop: { self?: unknown } = {}
     loop.self = loop
     expect((await settled(world.client.start(loop))).error).toMatchObject({ code: 'bad-request', message: expect.stringContaining('expected a JSON value') })
-    expect((await settled(world.client.start(10n))).error).toMatchObject({ code: 'bad-request' })
+    for (const input of [10n, () => 1, Symbol('a'), { toJSON: () => undefined }])
+      expect((await settled(world.client.start(input))).error).toMatchObject({ code: 'bad-request' })
     expect(world.http.asked).toEqual([])
   })
 
@@ -475,6 +476,18 @@ describe("Jobtail's backend", () => {
   test('accepts a number as the progress of a snapshot, of which the state makes a ratio', async () => {
     const body = { id: '42', status: 'running', epoch: 'e', seq: 1, cursor: 'e-1', progress: 50 }
     expect(await jobtailBackend().snapshot?.(asking(Response.json(body)), '42')).toMatchObject({ progress: 50 })
+  })
+
+  test('does not take the snapshot of another job, which a cache gave', async () => {
+    const body = { id: '43', status: 'succeeded', epoch: 'e', seq: 1, cursor: 'e-1', result: 'of another' }
+    const message = 'snapshot of job 42: got that of job 43'
+    await expect(jobtailBackend().snapshot?.(asking(Response.json(body)), '42')).rejects.toMatchObject({ reason: 'stale', message })
+  })
+
+  test('does not take a login page for a cancel, to which a redirect has led', async () => {
+    const answer = (): Response => Object.defineProperty(page(200)(), 'redirected', { value: true })
+    await expect(jobtailBackend().cancel?.(asking(answer()), '42')).rejects.toMatchObject({ reason: 'redirected', status: 200 })
+    await expect(jobtailBackend().cancel?.(asking(page(202)()), '42')).resolves.toBeUndefined() // as frameworks answer without a body
   })
 
   test('tells a redirect to another origin from a network failure', async () => {
