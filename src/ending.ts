@@ -1,5 +1,6 @@
 /** How a subscription comes to its end: its result is settled, and its loop ends. */
 
+import { createQueue } from './async/queue.ts'
 import { isJobtailError, JobFailedError, type JobtailError } from './errors.ts'
 import type { JobReaderOptions } from './job-reader.ts'
 import type { Loop } from './loop.ts'
@@ -60,7 +61,8 @@ export function createEnding({ jobId, known }: JobReaderOptions, store: Store, l
       settle(true, error)
     },
     stop(error, thrown) {
-      while (loop.queue.length > 0) loop.queue.shift()
+      // A queue that has ended ends in no other way.
+      if (loop.queue.length > 0) loop.queue = createQueue()
       result.reject(error)
       settle(true, thrown)
     },

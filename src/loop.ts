@@ -27,8 +27,8 @@ export interface LoopOptions {
 export interface Loop {
   /** `unread` until it asks for its first event; `over` once no more events come to it: it still takes what it holds. */
   phase: 'unread' | 'reading' | 'over'
-  /** What it has not taken yet. */
-  readonly queue: Queue<Item>
+  /** What it has not taken yet. Replaced by an empty one where it is to be dropped. */
+  queue: Queue<Item>
   /** Its iterator. */
   readonly iterator: AsyncIterableIterator<WireEvent, undefined>
   /** How many bytes it has room for; 0 or less: it is full. */
@@ -38,8 +38,6 @@ export interface Loop {
 }
 
 export function createLoop({ bufferSize, bufferBytes, onPull, onTake, onReturn }: LoopOptions): Loop {
-  const queue = createQueue<Item>(({ bytes }) => bytes)
-
   function take(item: Item | undefined): IteratorResult<WireEvent, undefined> {
     if (!item) return { done: true, value: undefined }
     onTake(item)
@@ -48,7 +46,7 @@ export function createLoop({ bufferSize, bufferBytes, onPull, onTake, onReturn }
 
   const loop: Loop = {
     phase: 'unread',
-    queue,
+    queue: createQueue<Item>(({ bytes }) => bytes),
     iterator: {
       // Not an async function: it would cost each event more.
       next() {
@@ -56,8 +54,8 @@ export function createLoop({ bufferSize, bufferBytes, onPull, onTake, onReturn }
           loop.phase = 'reading'
           onPull()
         }
-        const item = queue.shift()
-        return item ? Promise.resolve(take(item)) : queue.next().then(({ value }) => take(value))
+        const item = loop.queue.shift()
+        return item ? Promise.resolve(take(item)) : loop.queue.next().then(({ value }) => take(value))
       },
       async return() {
         onReturn()
@@ -65,9 +63,9 @@ export function createLoop({ bufferSize, bufferBytes, onPull, onTake, onReturn }
       },
       [Symbol.asyncIterator]: () => loop.iterator
     },
-    roomBytes: () => (queue.length >= bufferSize ? 0 : bufferBytes - queue.weight),
+    roomBytes: () => (loop.queue.length >= bufferSize ? 0 : bufferBytes - loop.queue.weight),
     get isHalfEmpty() {
-      return queue.length <= bufferSize / 2 && queue.weight <= bufferBytes / 2
+      return loop.queue.length <= bufferSize / 2 && loop.queue.weight <= bufferBytes / 2
     }
   }
   return loop

@@ -77,7 +77,8 @@ export function createPage(onNetwork: (type: 'offline' | 'online') => void): Pag
       globalThis,
       ({ type }) => {
         onNetwork(type as 'offline' | 'online') // as: it is one of the types below
-        comeBack()
+        if (type === 'online') comeBack()
+        else change()
       },
       'offline',
       'online'
