@@ -109,7 +109,7 @@ export const mistakes: readonly Mistake[] = [
     find: 'stop: () => timer.set(Infinity)',
     replace: 'stop: () => {}'
   },
-  { name: 'a listener of a signal stays', foundBy: ['leaks'], file: 'following.ts', find: 'release?.()', replace: 'void release' },
+  { name: 'a listener of a signal stays', foundBy: ['leaks'], file: 'subscription.ts', find: 'release?.()', replace: 'void release' },
   { name: 'silence is never noticed', foundBy: ['silence'], file: 'policy/liveness.ts', find: '* DEAD_BEATS', replace: '* 1e6' },
   {
     name: 'a character in two chunks is broken',
