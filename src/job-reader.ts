@@ -1,13 +1,16 @@
 /** A subscription's reader of its job: it can be started and stopped, and resumes where it stopped. */
 
-import { delay, withTimeout } from './async/signals.ts'
+import { delay } from './async/signals.ts'
+import type { Detail } from './diagnostics.ts'
+import type { KnownJobs } from './known-jobs.ts'
 import type { Operations } from './operations.ts'
 import { backoffMs } from './policy/backoff.ts'
 import { positionOf, startingAt } from './policy/position.ts'
 import type { Pool } from './pool.ts'
-import type { JobSnapshot, JobStatus } from './protocol/frames.ts'
-import { TAIL } from './protocol/rules.ts'
-import type { Mode, Position, Reader, RetryOptions } from './types.ts'
+import type { JobSnapshot } from './protocol/frames.ts'
+import { isTerminal, TAIL } from './protocol/rules.ts'
+import type { Store } from './state.ts'
+import type { Gap, Mode, Position, Reader, RetryOptions } from './types.ts'
 
 /** What a subscription uses of its client. */
 export interface Wired {
@@ -15,13 +18,14 @@ export interface Wired {
   operations: Operations
 }
 
-/** Who takes what a reader gets. */
-export interface Taker extends Pick<Reader, 'roomBytes' | 'event' | 'gap' | 'connection'> {
+/** Who takes what a reader gets, beside what it tells the state itself. */
+export interface Taker extends Pick<Reader, 'roomBytes' | 'event'> {
   /** Where to begin; `undefined`: where a snapshot says that the job is, or after `after`. */
   position: Position | undefined
-  after: string | undefined
-  /** The server reads the job, whose status is this, from the position on. */
-  subscribed(status: JobStatus, position: Position): void
+  /** Takes lost history, which was reported. `before`: the position before it. */
+  gap?(gap: Gap, before: Position): void
+  /** The server has told a position that the job is read from. */
+  located(position: Position): void
   /** Takes a snapshot. Returns whether the job has ended. */
   learn(snapshot: JobSnapshot): boolean
   /** The reader's mode has changed. */
@@ -33,9 +37,14 @@ export interface Taker extends Pick<Reader, 'roomBytes' | 'event' | 'gap' | 'con
 /** What a reader is made of. */
 export interface JobReaderOptions {
   jobId: string
+  after?: string | undefined
   retry: Required<RetryOptions>
   /** Makes the connections at the first call. Throws where the client cannot be used here. */
   wire(): Wired
+  /** Reports a diagnostic, or a change of the state. */
+  emit(detail: Detail): void
+  /** Told whether the job still is one to follow. */
+  known: Pick<KnownJobs, 'add' | 'remove'>
 }
 
 /** A reader that can be started and stopped. */
@@ -52,8 +61,8 @@ export interface JobReader extends Omit<Reader, 'position' | 'mode'> {
 /** A snapshot is waited for no longer than this before events are read from the start: a path may hold back single answers alone. */
 const LOCATE_MS = 2000
 
-/** Makes a reader, stopped. */
-export function createJobReader({ jobId, retry, wire }: JobReaderOptions, taker: Taker): JobReader {
+/** Makes a reader, stopped. It tells the store how the connection stands, and that the job is there. */
+export function createJobReader({ jobId, after, retry, wire, emit, known }: JobReaderOptions, store: Store, taker: Taker): JobReader {
   let running: AbortController | undefined
   let pool: Pool | undefined
   let contradictions = 0
@@ -62,7 +71,17 @@ export function createJobReader({ jobId, retry, wire }: JobReaderOptions, taker:
     ...taker,
     job: jobId,
     mode: 'link',
-    subscribed: (status) => taker.subscribed(status, reader.position),
+    connection: (connection) => store.set({ connection }),
+    subscribed(status) {
+      taker.located(reader.position)
+      if (isTerminal(status)) return
+      known.add(jobId)
+      if (store.state.status === 'unknown') store.set({ status })
+    },
+    gap(gap, before) {
+      emit({ type: 'gap', job: jobId, missed: gap.missed })
+      taker.gap?.(gap, before)
+    },
     setMode(mode) {
       self.mode = mode
       pool?.changed(reader)
@@ -113,18 +132,13 @@ export function createJobReader({ jobId, retry, wire }: JobReaderOptions, taker:
   async function locate(signal: AbortSignal): Promise<Position> {
     await undefined // a loop that begins in the same task reads the events, and needs no snapshot
     try {
-      const snapshot = await withTimeout(
-        (request) => wire().operations.snapshot(jobId, request, true),
-        LOCATE_MS,
-        signal,
-        () => undefined
-      )
+      const snapshot = await wire().operations.snapshot(jobId, signal, LOCATE_MS)
       signal.throwIfAborted()
       taker.learn(snapshot)
       return positionOf(snapshot)
     } catch {
       // Events tell as much as the snapshot, and whatever failed here will fail, or succeed, there.
-      return startingAt(taker.after)
+      return startingAt(after)
     }
   }
 

@@ -24,8 +24,8 @@ export interface OperationsOptions {
 
 /** The operations of a backend. Each rejects with `unsupported` where the backend does not have it. */
 export interface Operations {
-  /** Reads a job's current state. `once`: a failure is thrown instead of repeating the request. */
-  snapshot(job: string, signal: AbortSignal, once?: boolean): Promise<JobSnapshot>
+  /** Reads a job's current state. `onceMs`: one try of this length, whose failure is thrown. */
+  snapshot(job: string, signal: AbortSignal, onceMs?: number): Promise<JobSnapshot>
   /** Asks for a job's cancellation. */
   cancel(job: string, signal: AbortSignal): Promise<void>
   /** Starts a job. */
@@ -45,24 +45,25 @@ const DEPLOY_MS = 15_000
 const LIVE_DEPLOY_MS = 180_000
 
 export function createOperations({ backend, context, retry, canReauthorize, onAnswer }: OperationsOptions): Operations {
-  async function call<T>(name: Name, signal: AbortSignal, send: (request: RequestContext) => Promise<T> | undefined, once = false): Promise<T> {
+  async function call<T>(name: Name, signal: AbortSignal, send: (request: RequestContext) => Promise<T> | undefined, onceMs?: number): Promise<T> {
     signal.throwIfAborted()
     if (!backend[name]) throw new JobtailError('unsupported', `${name}: this backend has no ${name}`)
     const startedAt = now()
+    const limitMs = onceMs ?? REQUEST_MS
     let hasReauthorized = false
     for (let failures = 1; ; failures++) {
       try {
         const answer = (await withTimeout(
           (attempt) => context(attempt).then(send),
-          REQUEST_MS,
+          limitMs,
           signal,
-          () => new TransportError('timeout', `no answer within ${REQUEST_MS} ms`)
+          () => new TransportError('timeout', `no answer within ${limitMs} ms`)
         )) as T // as: `backend[name]` was checked above
         onAnswer?.()
         return answer
       } catch (cause) {
         signal.throwIfAborted()
-        if (once) throw cause
+        if (onceMs) throw cause
         const isServerError = isJobtailError(cause)
         const { status = 0, retryAfterMs = 0 } = isServerError || isTransportError(cause) ? cause : {}
         const shouldReauthorize: boolean = status === 401 && canReauthorize && !hasReauthorized
@@ -80,7 +81,7 @@ export function createOperations({ backend, context, retry, canReauthorize, onAn
   }
 
   return {
-    snapshot: (job, signal, once) => call('snapshot', signal, (request) => backend.snapshot?.(request, job), once),
+    snapshot: (job, signal, onceMs) => call('snapshot', signal, (request) => backend.snapshot?.(request, job), onceMs),
     cancel: (job, signal) => call('cancel', signal, (request) => backend.cancel?.(request, job)),
     start: (input, idempotencyKey, signal) => call('start', signal, (request) => backend.start?.(request, input, idempotencyKey))
   }

@@ -62,7 +62,7 @@ export function createPage(onNetwork: (type: 'offline' | 'online') => void): Pag
     watch = new AbortController()
     const { signal } = watch
     const { document } = globalThis
-    const on = (target: EventTarget | undefined, callback: () => void, ...types: string[]): void => {
+    const on = (target: EventTarget | undefined, callback: (event: Event) => void, ...types: string[]): void => {
       for (const type of types) target?.addEventListener?.(type, callback, { signal, capture: true })
     }
     on(globalThis, leave, 'pagehide')
@@ -73,18 +73,16 @@ export function createPage(onNetwork: (type: 'offline' | 'online') => void): Pag
     // Android and installed apps may freeze a page and resume it without `resume` or `pageshow`. Any sign that the page is alive counts.
     on(globalThis, () => isAway && comeBack(), 'focus', 'pointerdown', 'keydown')
     on(connection(), change, 'change')
-    for (const [type, then] of [
-      ['offline', change],
-      ['online', comeBack]
-    ] as const)
-      on(
-        globalThis,
-        () => {
-          onNetwork(type)
-          then()
-        },
-        type
-      )
+    on(
+      globalThis,
+      ({ type }) => {
+        onNetwork(type as 'offline' | 'online') // as: it is one of the types below
+        if (type === 'online') comeBack()
+        else change()
+      },
+      'offline',
+      'online'
+    )
   }
 
   return {

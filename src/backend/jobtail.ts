@@ -44,19 +44,16 @@ export const jobtailBackend = (transports: readonly Transport[] = []): Backend =
  * @throws TransportError `protocol` where it names none
  */
 function startedIn(text: string, { response: { headers, status, url }, redact }: Answer): string {
-  const id = tried(() => JSON.parse(text).id) ?? tried(() => decodeURIComponent(/[^/?#]*(?=\/?([?#]|$))/.exec(headers.get('location') ?? '')?.[0] ?? ''))
-  if (/string|number/.test(typeof id) && isJobId(`${id}`)) return `${id}`
-  const got = `${place(url)}: ${status}, ${redact(headers.get('content-type') ?? 'no content type')}`
-  throw new TransportError('protocol', `${got}: expected JSON with an id, or a Location that ends with it (it begins ${preview(text, redact)})`, { status })
-}
-
-/** What the function returns; `undefined` where it throws. */
-function tried(read: () => unknown): unknown {
-  try {
-    return read()
-  } catch {
-    return undefined // what comes from a server may be malformed
-  }
+  const [end] = /[^/?#]*(?=\/?([?#]|$))/.exec(headers.get('location') ?? '') ?? []
+  for (const read of [() => JSON.parse(text).id, () => decodeURIComponent(end ?? '')])
+    try {
+      const id: unknown = read()
+      if (/string|number/.test(typeof id) && isJobId(`${id}`)) return `${id}`
+    } catch {
+      // no JSON, or a malformed URL
+    }
+  const message = `${place(url)} answered ${status}: expected JSON with an id, or a Location that ends with it (it begins ${preview(text, redact)})`
+  throw new TransportError('protocol', message, { status })
 }
 
 async function sendRequest(request: RequestContext, what: string, options: ReadingOptions, job = ''): Promise<Answer> {

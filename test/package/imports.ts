@@ -22,6 +22,7 @@ const layers = [
   ['connection'],
   ['pool'],
   ['job-reader', 'loop'],
+  ['ending', 'surface'],
   ['subscription'],
   ['jobs'],
   ['client'],
