@@ -120,6 +120,35 @@ describe('start', () => {
     expect((await settled(world.client.start(1))).error).toMatchObject({ name: 'JobtailError', code: 'protocol' })
   })
 
+  const nothing = (headers: Record<string, string>) => (): Response => new Response(null, { status: 201, headers })
+
+  test.each([
+    ['the id alone', () => Response.json({ id: '42' }, { status: 201 }), '42'],
+    ['an id that is a number', () => Response.json({ id: 42, state: 'new' }), '42'],
+    ['nothing but a Location', nothing({ location: '/api/jobs/a%2Fb' }), 'a/b'],
+    ['a Location of a framework that names a content type', nothing({ location: 'https://other.test/jobs/42/?by=post', 'content-type': 'text/html' }), '42'],
+    ['an id, and a Location elsewhere', () => Response.json({ id: '42' }, { headers: { location: '/queue/7' } }), '42']
+  ])('takes an answer with %s', async (_, answer, id) => {
+    const world = createWorld()
+    world.http.faults.start = answer
+    expect((await settled(world.client.start(1))).value?.jobId).toBe(id)
+    expect(world.client.jobs().state).toMatchObject([{ id }])
+  })
+
+  test.each([
+    ['neither', () => Response.json({ job: '42' }), 'begins {"job":"42"}'],
+    ['an id that can be none', () => Response.json({ id: { a: 1 } }), 'expected'],
+    ['a Location that ends with no id', nothing({ location: '/jobs/42/events' }), 'expected JSON with an id, or a Location that ends with it'],
+    ['a malformed Location', nothing({ location: '/jobs/%' }), '201']
+  ])('throws an answer with %s', async (_, answer, message) => {
+    const world = createWorld()
+    world.http.faults.start = answer
+    const { error } = await settled(world.client.start(1))
+    expect(error).toMatchObject({ code: 'protocol', message: expect.stringContaining(message) })
+    expect(world.client.jobs().state).toEqual([])
+    expect(world.http.asked).toHaveLength(1)
+  })
+
   test('asks again where a page comes in place of a snapshot', async () => {
     const world = createWorld({ firstLook: false })
     world.log.append('1', 'succeeded', 'done')
@@ -179,7 +208,8 @@ describe('start', () => {
     const loop: { self?: unknown } = {}
     loop.self = loop
     expect((await settled(world.client.start(loop))).error).toMatchObject({ code: 'bad-request', message: expect.stringContaining('expected a JSON value') })
-    expect((await settled(world.client.start(10n))).error).toMatchObject({ code: 'bad-request' })
+    for (const input of [10n, () => 1, Symbol('a'), { toJSON: () => undefined }])
+      expect((await settled(world.client.start(input))).error).toMatchObject({ code: 'bad-request' })
     expect(world.http.asked).toEqual([])
   })
 
@@ -304,6 +334,30 @@ describe('the answers of an intermediary', () => {
     expect('value' in outcome).toBe(true)
     world.http.faults.cancel = answer(404)
     expect((await settled(world.client.subscribe('42').cancel(), 60_000)).error).toMatchObject({ code: 'unknown-job', status: 404 })
+  })
+
+  test.each([
+    ['start', 'JSON', () => Response.json({ error: 'it is archived' }, { status: 409 })],
+    ['cancel', 'JSON', () => Response.json({ error: 'it is archived' }, { status: 409 })],
+    ['cancel', 'text', () => new Response('it is archived', { status: 409 })],
+    [
+      'cancel',
+      'a problem without a code',
+      () => Response.json({ title: 'it is archived' }, { status: 409, headers: { 'content-type': 'application/problem+json' } })
+    ],
+    [
+      'cancel',
+      "a problem of the server's",
+      () => Response.json({ title: 'it is archived', code: 'ended' }, { status: 409, headers: { 'content-type': 'application/problem+json' } })
+    ]
+  ] as const)('a conflict that %s is answered in %s will not go away: it is thrown at once, with its words', async (resource, _, conflict) => {
+    const world = createWorld()
+    world.log.fill('42', 1)
+    world.http.faults[resource] = conflict
+    const { error } = await settled<unknown>(resource === 'start' ? world.client.start(1) : world.client.subscribe('42').cancel())
+    expect(error).toMatchObject({ name: 'JobtailError', code: 'bad-request', status: 409, message: expect.stringContaining('it is archived') })
+    expect(world.http.asked).toHaveLength(1)
+    await expectNothingLeft(world)
   })
 
   test.each([

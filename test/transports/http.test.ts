@@ -278,6 +278,24 @@ describe('what is asked so that no cache has seen it', () => {
   })
 })
 
+it('has text as its URL, as wrappers of `fetch` expect that are written by hand', async () => {
+  const script = scriptFetch(reading(2, 3))
+  const input = vi.fn<typeof fetch>()
+  const reader = openReader(shortPoll(), base, single, { fetch: input.mockImplementation(script.fetch) })
+  await reader.until(({ had }) => had.length > 0)
+  reader.abort()
+  expect(input.mock.calls[0]?.[0]).toMatch(/^https:\/\/api\.example\/jobs\/42\/events\?/)
+})
+
+it('has no header that somebody has added to all objects', async () => {
+  Object.assign(Object.prototype, { extend: 'line\nbreak' })
+  try {
+    expect((await sent(sse, undefined, single)).headers.has('extend')).toBe(false)
+  } finally {
+    Reflect.deleteProperty(Object.prototype, 'extend')
+  }
+})
+
 it('says how much may be under way', async () => {
   const more = { windowBytes: 65_536 }
   expect(shape(await sent(sse, undefined, single, more)).search).toBe('?v=2&window=65536&after=e-2')
