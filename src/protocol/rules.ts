@@ -14,6 +14,8 @@ export const BEARER_PREFIX = 'bearer.'
 export const TAIL = 'tail'
 /** A list of jobs longer than this is split over several URLs. */
 export const MAX_LIST_CHARS = 4000
+/** A list that passes everywhere: IIS takes queries of up to 2,048 characters, other parameters included. */
+export const SHORT_LIST_CHARS = 1900
 
 /** A cursor: an event's id, or `tail`. */
 const CURSOR = /^[\w.:~-]{1,128}$/

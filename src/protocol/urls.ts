@@ -39,7 +39,7 @@ export function eventsUrl(base: URL, jobs: readonly Asked[], windowBytes: number
 }
 
 /** Splits the jobs into lists that are short enough for one URL each (PROTOCOL.md §2). */
-export function listsOf<J extends Asked>(jobs: readonly J[]): J[][] {
+export function listsOf<J extends Asked>(jobs: readonly J[], maxChars: number = MAX_LIST_CHARS): J[][] {
   let list: J[] = []
   let chars = 0
   const lists = [list]
@@ -48,7 +48,7 @@ export function listsOf<J extends Asked>(jobs: readonly J[]): J[][] {
     // A job without a cursor counts as if it had one of the usual length: the same list may be requested again once there is one.
     const more = `&${new URLSearchParams({ job, after: after.padEnd(24, '-') })}`.length
     chars += more
-    if (chars > MAX_LIST_CHARS && list.length > 0) {
+    if (chars > maxChars && list.length > 0) {
       list = []
       lists.push(list)
       chars = more

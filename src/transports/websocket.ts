@@ -5,7 +5,7 @@ import { onAbort } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
 import { type Control, type Frame, isControl, type Operation } from '../protocol/frames.ts'
 import { parseText } from '../protocol/parse.ts'
-import { BEARER_PREFIX, SUBPROTOCOL } from '../protocol/rules.ts'
+import { BEARER_PREFIX, SHORT_LIST_CHARS, SUBPROTOCOL } from '../protocol/rules.ts'
 import { eventsUrl, listsOf, place } from '../protocol/urls.ts'
 import type { Batch, Link, OpenRequest, Transport } from '../types.ts'
 import { batchOf } from './batches.ts'
@@ -66,7 +66,7 @@ function openWebSocket({ base, token, headers, windowBytes, signal, WebSocket, j
 
   function begin(): void {
     hasBegun = true
-    subscribed = listsOf(wanted)[0] as Jobs // as: there is at least one list; the jobs of the others are subscribed by message
+    subscribed = listsOf(wanted, SHORT_LIST_CHARS)[0] as Jobs // as: there is at least one list; the jobs of the others are subscribed by message
     const url = eventsUrl(base, subscribed, windowBytes < Infinity ? Math.min(windowBytes, FIRST_WINDOW_BYTES) : windowBytes)
     url.protocol = url.protocol.replace('http', 'ws')
     try {

@@ -154,7 +154,7 @@ describe('a start', () => {
     const client = clientOf(microsoftLro(FAST), url)
     await expect((await client.start({})).result).resolves.toBe(1)
     to = '/login'
-    await expect(client.start({})).rejects.toThrow('login (redirected): 200')
+    await expect(client.start({})).rejects.toThrow('/login (redirected): 200, text/html')
   })
 
   test('sends a form with a file, or the file itself', async () => {

@@ -388,6 +388,16 @@ describe('the first read', () => {
     expect(loop.seqs).toEqual([1, 2])
   })
 
+  test('is not repeated after a pause that somebody asked for: where few requests pass, it would take the place of a candidate', async () => {
+    const world = createWorld({ scripts: all(hanging) })
+    world.http.faults.events = page(429)
+    run(world.client.subscribe('42'))
+    await elapse(2000)
+    expect(world.diagnosticsOf('waiting')).toMatchObject([{ reason: 'busy' }])
+    expect(world.starts.length).toBeGreaterThan(NAMES.length)
+    expect(world.http.asked).toHaveLength(1)
+  })
+
   test('is not made with `firstLook: false`', async () => {
     const world = createWorld({ firstLook: false, scripts: all(hanging) })
     world.log.fill('42', 2)

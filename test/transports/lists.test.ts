@@ -44,6 +44,27 @@ describe.each([webSocket, sse, longPoll, shortPoll])('%o', (make) => {
   })
 })
 
+// As IIS does, whose limit for a query is 2,048 characters. Others answer 414, 431 or 400.
+it.each([sse, longPoll, shortPoll, readOnce])('%o reads shorter lists where somebody in between refuses long ones', async (make) => {
+  const server = await start()
+  for (const job of ids) server.append(job, 'started')
+  let refused = 0
+  const fetch: OpenRequest['fetch'] = async (input, init) => {
+    if (new URL(String(input)).search.length <= 2048) return globalThis.fetch(input, init)
+    refused += 1
+    return new Response('', { status: 404 })
+  }
+  const reader = await open(make(), server, { fetch }).untilEvents(ids.length)
+  expect(new Set(reader.events.map(({ job }) => job))).toEqual(new Set(ids))
+  expect(refused).toBeGreaterThan(0)
+})
+
+it('a list that is refused whatever its length has failed', async () => {
+  const script = scriptFetch(...Array.from({ length: 100 }, () => new Response('', { status: 404 })))
+  await expect(open(sse(), { base: new URL('http://localhost/jobs') }, script).toEnd()).rejects.toMatchObject({ reason: 'status', status: 404 })
+  expect(script.asked.length).toBeLessThan(30) // each of the lists once, then three shorter ones
+})
+
 it('a socket is one all the same: what is not in its URL is subscribed by message', async () => {
   const server = await start()
   const reader = await open(webSocket(), server).until(({ had }) => had.length === 1 + ids.length)
@@ -51,6 +72,7 @@ it('a socket is one all the same: what is not in its URL is subscribed by messag
   const [{ url, operations } = expect.fail('nothing was asked')] = server.received
   const told = url.searchParams.getAll('job')
   expect(told.length).toBeGreaterThan(10)
+  expect(url.search.length).toBeLessThan(2048)
   const subscribed = (): unknown[] => operations.filter((each) => (each as { op: string }).op !== 'window') // as: operations of the transport under test
   expect(subscribed()).toEqual(ids.slice(told.length).map((job, index) => ({ op: 'subscribe', job, ref: told.length + index + 1 })))
   reader.link.update?.([])
