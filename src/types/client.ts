@@ -8,7 +8,8 @@ import type { JobState, None, Result } from './state.ts'
 /** Options of `subscribe`. They are checked when it is called. An option that is `undefined` has its default. */
 export interface SubscribeOptions {
   /**
-   * The cursor to resume from: the `id` of the last event that was received. `'tail'`: only events that are appended from now on.
+   * The cursor to resume from: the `id` of the last event that was received. `'tail'`: only events that are appended once the server has told, for the first
+   * time, where the log ends. From then on `state.lastEventId` has that place.
    * @defaultValue the oldest event that the server retains
    */
   after?: string | undefined

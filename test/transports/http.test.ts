@@ -201,7 +201,7 @@ describe('what somebody in between answers', () => {
     await expect(read(page(503, { 'retry-after': '60, 60' }))).rejects.toMatchObject({ retryAfterMs: 60_000 })
   })
 
-  it.each([{}, { 'retry-after': 'soon' }, { 'retry-after': '-1' }])('none of %j asks for a pause', async (headers) => {
+  it.each([{}, { 'retry-after': 'soon' }, { 'retry-after': '-1' }, { 'retry-after': 'Infinity' }])('none of %j asks for a pause', async (headers) => {
     await expect(read(page(503, headers))).rejects.toSatisfy(({ status, retryAfterMs }) => status === 503 && retryAfterMs === undefined)
   })
 
@@ -261,7 +261,8 @@ describe('an answer from somewhere else', () => {
 describe('what is asked so that no cache has seen it', () => {
   it.each([
     ['of the own origin', base.origin, {}, { 'last-event-id': 'e-2' }],
-    ['of another one, with a token', 'https://app.example', { token }, { 'last-event-id': 'e-2' }],
+    // A gateway that answers preflights may not allow the header.
+    ['of another one, with a token', 'https://app.example', { token }, {}],
     ['of another one, without', 'https://app.example', {}, {}]
   ])('is new each time, the cursor wherever it can be: %s', async (_, origin, more, headers) => {
     const asked = [await sent(sse, origin, single, { ...more, isFresh: true }), await sent(sse, origin, single, { ...more, isFresh: true })]
@@ -308,9 +309,9 @@ describe('a job id with a slash', () => {
     expect(headers.get('last-event-id')).toBe('e-2')
   })
 
-  it('has its cursor in both places also where a constant URL would save a preflight: a list is not always heeded by its header', async () => {
+  it('has its cursor in the URL also where a constant URL would save a preflight: a list is not always heeded by its header', async () => {
     const { url, headers } = await sent(sse, 'https://app.example', [{ job: 'a/b', after: 'e-2' }], { token })
     expect(url.search).toBe('?v=2&job=a%2Fb&after=e-2')
-    expect(headers.get('last-event-id')).toBe('e-2')
+    expect(headers.has('last-event-id')).toBe(false)
   })
 })
