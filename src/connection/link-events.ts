@@ -10,7 +10,7 @@ import { isTerminal, TAIL } from '../protocol/rules.ts'
 import { answersOnce, type Core, type JobLink, linkFor } from './core.ts'
 import { linkEnded } from './endings.ts'
 import { goLive, isWindowHalfUsed } from './live-link.ts'
-import { verify } from './reads.ts'
+import { giveWay, verify } from './reads.ts'
 
 /** Handles what a link reports. */
 export function handleLinkEvent(core: Core, jobLink: JobLink, event: LinkEvent): void {
@@ -39,6 +39,7 @@ function onProved(core: Core, jobLink: JobLink): void {
 
 function onFrames(core: Core, jobLink: JobLink, frames: readonly Frame[], bytesEach: number | undefined): void {
   const { jobs } = jobLink
+  const before = jobs.brought.events
   // More frames have come before a full reader has taken anything.
   if (jobs.brought.fills) pauseFullReaders(core, jobLink)
   for (const frame of frames) {
@@ -52,6 +53,7 @@ function onFrames(core: Core, jobLink: JobLink, frames: readonly Frame[], bytesE
   // A full reader has one task to take what it holds.
   if (jobs.brought.fills) void macrotask().then(() => pauseFullReaders(core, jobLink))
   if (isWindowHalfUsed(core, jobLink)) core.schedule()
+  giveWay(core, jobLink, jobs.brought.events > before)
 }
 
 /** Pauses the readers that cannot hold more. */

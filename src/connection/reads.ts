@@ -7,6 +7,8 @@ import { type Core, type JobLink, linkFor, open } from './core.ts'
 
 /** A suspect link has this long to bring what a single read has brought; otherwise it is dead. */
 const VERIFY_MS = 250
+/** A link that has brought this much before a single read is not overtaken by it. */
+const FAR_AHEAD_BYTES = 2 ** 14
 /** After a failed single read slow readers are read for by links for this long. */
 const READ_RETRY_MS = 5000
 
@@ -51,6 +53,21 @@ export function verify(core: Core, jobLink: JobLink, silentMs: number): void {
   if (use !== 'live' || transport.traits?.polls === 'short' || !readOnce || asked.length === 0 || [...core.links].some(({ verifies }) => verifies)) return
   core.emit({ type: 'suspected', silentMs }, transport.name)
   open(core, readOnce, 'read', { asked, verifies: jobLink })
+}
+
+/**
+ * A link and a single read of the same jobs bring the same history, and whatever comes second is sent and parsed for nothing. So the one that is behind gives
+ * way: a link rests while the read delivers, so that a socket's window stays small meanwhile; a read ends once the live link is far ahead. `hasNews`: the link
+ * has just brought events that no reader had.
+ */
+export function giveWay(core: Core, { jobs, use, link }: JobLink, hasNews: boolean): void {
+  if (use === 'read') return
+  for (const read of core.links) {
+    const { asked = [], reader, verifies } = read
+    if (read.use !== 'read' || reader || verifies) continue
+    if (!hasNews && jobs.jobs().every((job) => asked.includes(job))) link.restBeside(read.link)
+    else if (use === 'live' && jobs.brought.bytes > FAR_AHEAD_BYTES && jobs.coversAll(asked)) read.link.end()
+  }
 }
 
 /** A single read has ended; `error` is `undefined` where it did not fail. */
