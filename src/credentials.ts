@@ -13,7 +13,8 @@ export interface Credentials {
 /** Gets a value, or calls its source. An error of the source is replaced by one without its text, which may contain a token. */
 async function resolve<T>(source: T | (() => T | Promise<T>)): Promise<T> {
   try {
-    return await (source instanceof Function ? source() : source)
+    // Not `instanceof Function`: an iframe's functions are of another class.
+    return await (typeof source === 'function' ? (source as () => T | Promise<T>)() : source) // as: no value is a function
   } catch (thrown) {
     if (isJobtailError(thrown)) throw thrown
     throw new TransportError('network', `the token or header source threw ${thrown instanceof Error ? thrown.name : typeof thrown}`)
@@ -28,9 +29,9 @@ async function resolve<T>(source: T | (() => T | Promise<T>)): Promise<T> {
 export async function getCredentials(options: Pick<ClientOptions, 'token' | 'headers'>): Promise<Credentials> {
   const [token, given] = await Promise.all([resolve(options.token), resolve(options.headers)])
   // The message must not contain the value: it would end up in a log.
-  if (token !== undefined && !matches(token, BEARER_TOKEN))
+  if (token != null && !matches(token, BEARER_TOKEN))
     throw new JobtailError('bad-request', `token: expected one or more visible characters up to U+00FF, got another ${typeof token}`)
-  return { headers: headersOf(given), token }
+  return { headers: headersOf(given), token: token ?? undefined }
 }
 
 /**

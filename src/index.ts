@@ -45,7 +45,7 @@ export function sharedClient(given: ClientOptions = {}): Client {
   const { url = '/jobs', headers } = given
   const options = { ...given, url: `${absolute(url) ?? url}` }
   // A copy: a caller who changes a header of the object and calls again gets another client.
-  if (headers && !(headers instanceof Function)) options.headers = Object.fromEntries(headersOf(headers))
+  if (headers && typeof headers !== 'function') options.headers = Object.fromEntries(headersOf(headers))
   const known = shared.find((each) => isEqual(each.options, options, 2)) ?? { options, client: createClient(options) }
   shared = [known, ...shared.filter((each) => each !== known)].slice(0, MAX_SHARED)
   return known.client

@@ -5,7 +5,7 @@ import type { Operations } from './operations.ts'
 import { backoffMs } from './policy/backoff.ts'
 import { positionOf, startingAt } from './policy/position.ts'
 import type { Pool } from './pool.ts'
-import type { JobSnapshot } from './protocol/frames.ts'
+import type { JobSnapshot, JobStatus } from './protocol/frames.ts'
 import { TAIL } from './protocol/rules.ts'
 import type { Mode, Position, Reader, RetryOptions } from './types.ts'
 
@@ -16,10 +16,12 @@ export interface Wired {
 }
 
 /** Who takes what a reader gets. */
-export interface Taker extends Pick<Reader, 'roomBytes' | 'subscribed' | 'event' | 'gap' | 'connection'> {
+export interface Taker extends Pick<Reader, 'roomBytes' | 'event' | 'gap' | 'connection'> {
   /** Where to begin; `undefined`: where a snapshot says that the job is, or after `after`. */
   position: Position | undefined
   after: string | undefined
+  /** The server reads the job, whose status is this, from the position on. */
+  subscribed(status: JobStatus, position: Position): void
   /** Takes a snapshot. Returns whether the job has ended. */
   learn(snapshot: JobSnapshot): boolean
   /** The reader's mode has changed. */
@@ -60,6 +62,7 @@ export function createJobReader({ jobId, retry, wire }: JobReaderOptions, taker:
     ...taker,
     job: jobId,
     mode: 'link',
+    subscribed: (status) => taker.subscribed(status, reader.position),
     setMode(mode) {
       self.mode = mode
       pool?.changed(reader)

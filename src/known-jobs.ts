@@ -2,6 +2,7 @@
 
 import { macrotask, now } from './async/clock.ts'
 import { createListeners } from './async/listeners.ts'
+import { withTimeout } from './async/signals.ts'
 import type { JobList, JobStorage, KnownJob } from './types.ts'
 
 /** The list, and what changes it. */
@@ -16,6 +17,8 @@ export interface KnownJobs {
 }
 
 const MAX_JOBS = 100
+/** How long a storage is waited for that never answers (`memory/indexed-db.ts`). */
+const MAX_FORGET_MS = 5000
 const MAX_AGE_MS = 7 * 24 * 3600 * 1000
 
 /** Jobs to add, by id; `undefined` for one to remove. */
@@ -110,7 +113,8 @@ export function createKnownJobs(storage: JobStorage | undefined, getKey: () => s
     remove: (id) => change(id),
     async forget() {
       try {
-        await storage?.update(getKey(), () => undefined)
+        const late = (): Error => new Error(`forget: no answer within ${MAX_FORGET_MS} ms`)
+        await withTimeout(async () => storage?.update(getKey(), () => undefined), MAX_FORGET_MS, new AbortController().signal, late)
       } finally {
         changes.clear()
         stored = undefined

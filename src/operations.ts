@@ -88,9 +88,10 @@ export function createOperations({ backend, context, retry, canReauthorize, onAn
 
 /**
  * Whether a repeated request would fail in the same way. A reader of a job has reached its server before, so a 4xx or an HTML page that it
- * gets more likely comes from an intermediary.
+ * gets more likely comes from an intermediary. But nobody in between knows a conflict with the job's state (RFC 9110 §15.5.10).
  */
 function isPermanent(name: Name, { status = 0, reason }: TransportError, forMs: number): boolean {
-  if (status >= 400) return name === 'start' || (status === 401 && name === 'cancel') || forMs >= (name === 'snapshot' ? LIVE_DEPLOY_MS : DEPLOY_MS)
+  if (status >= 400)
+    return name === 'start' || (name === 'cancel' && (status === 401 || status === 409)) || forMs >= (name === 'snapshot' ? LIVE_DEPLOY_MS : DEPLOY_MS)
   return reason === 'protocol' || (name !== 'snapshot' && (reason === 'content-type' || reason === 'redirected'))
 }

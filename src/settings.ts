@@ -48,7 +48,7 @@ export const CLIENT_RULES: Rules<ClientOptions> = {
   memory: 'false or object with methods read, write',
   identity: 'string',
   jobStorage: 'false or object with methods update',
-  retry: 'object',
+  retry: 'Object',
   unknownJobGraceMs: 'number from 0',
   bufferSize: 'number from 1',
   bufferBytes: 'number from 1',
@@ -74,7 +74,10 @@ const describe = (value: unknown): string => {
 const matchesRule = (value: unknown, expected: string): boolean =>
   expected.split(' or ').some((kind) => {
     const [type, ...needs] = kind.split(/ from | with methods |, /)
-    return type === describe(value) || (type === typeof value && value !== null && needs.every((need) => Number(value) >= +need || Object(value)[need]?.call))
+    return (
+      type === describe(value) ||
+      (type === typeof value && value !== null && needs.every((need) => (typeof value === 'number' ? value >= +need : Object(value)[need]?.call)))
+    )
   })
 
 /**

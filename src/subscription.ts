@@ -12,7 +12,7 @@ import { positionOf, startingAt } from './policy/position.ts'
 import type { JobSnapshot, WireEvent } from './protocol/frames.ts'
 import { isTerminal, TAIL } from './protocol/rules.ts'
 import { CLOSED, createStore, IDLE, terminalEventOf } from './state.ts'
-import type { Gap, SubscribeOptions, Subscription } from './types.ts'
+import type { Gap, Position, SubscribeOptions, Subscription } from './types.ts'
 
 /** What a subscription is made of. */
 export interface SubscriptionOptions extends SubscribeOptions, JobReaderOptions {
@@ -54,7 +54,8 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
 
   const common = {
     after,
-    subscribed(status: JobSnapshot['status']) {
+    subscribed(status: JobSnapshot['status'], position: Position) {
+      keepTail(position)
       if (isTerminal(status)) return
       known.add(jobId)
       if (store.state.status === 'unknown') store.set({ status })
@@ -94,12 +95,20 @@ export function createSubscription(options: SubscriptionOptions): Subscribed {
     learn: (snapshot) => learnFrom(snapshot, false)
   })
 
+  /** Where the tail was when the server first told: a loop that begins later, or a reader that resumes from `lastEventId`, loses nothing since then. */
+  function keepTail(position: Position): void {
+    if (after !== TAIL || position.cursor === TAIL || store.state.lastEventId) return
+    loopReader.position = position
+    store.set({ lastEventId: position.cursor })
+  }
+
   function reportGap({ missed }: Gap): void {
     emit({ type: 'gap', job: jobId, missed })
   }
 
   /** Takes a snapshot into state and result. Returns whether the job has ended. */
   function learnFrom(snapshot: JobSnapshot, isLoop: boolean): boolean {
+    keepTail(positionOf(snapshot))
     if (isLoop || !loop.isPulled) store.takeSnapshot(snapshot)
     const event = terminalEventOf(snapshot)
     if (event) end(event, isLoop)

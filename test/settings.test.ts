@@ -11,6 +11,9 @@ import { createWorld, run, useVirtualTime } from './client/world.ts'
 
 afterEach(() => void vi.unstubAllGlobals())
 
+/** As `import * as memory` gives it: an object without a prototype. */
+const memoryModule = Object.assign(Object.create(null), { read() {}, write() {} })
+
 /** As a caller without type checks passes them. */
 const make = (options: object) => () => createClient(options).close()
 
@@ -28,8 +31,8 @@ describe('refused, when the client is made', () => {
     ['staggerMs', WRONG_NUMBERS],
     ['probeTimeoutMs', [...WRONG_NUMBERS, 0]],
     ['firstLook', ['false', 0, null]],
-    ['memory', [true, null, {}, { read() {} }, new Map()]],
-    ['retry', [7, null, 'never']],
+    ['memory', [true, null, {}, { read() {} }, new Map(), Object.create(null)]],
+    ['retry', [7, null, 'never', [3], new Date()]],
     ['unknownJobGraceMs', WRONG_NUMBERS],
     ['bufferSize', [...WRONG_NUMBERS, 0, 0.5]],
     ['bufferBytes', [...WRONG_NUMBERS, 0]],
@@ -38,7 +41,7 @@ describe('refused, when the client is made', () => {
     ['WebSocket', ['ws', null]]
   ])('%s', (name, values) => {
     for (const value of values)
-      expect(make({ [name]: value }), `${value}`).toThrow(
+      expect(make({ [name]: value }), JSON.stringify(value)).toThrow(
         expect.objectContaining({ name: 'JobtailError', code: 'bad-request', message: expect.stringMatching(`^${name}: expected .*, got .`) })
       )
   })
@@ -129,6 +132,7 @@ describe('taken', () => {
     { staggerMs: 0 },
     { memory: false },
     { memory: { read() {}, write() {}, clear() {} } },
+    { memory: memoryModule },
     { retry: { attempts: Infinity } },
     { bufferSize: Infinity, bufferBytes: Infinity },
     { fetch, WebSocket }

@@ -7,6 +7,7 @@ import { type ErrorControl, isControl } from '../protocol/frames.ts'
 import { retryAfterOf } from '../transports/retry-after.ts'
 import type { RequestContext } from '../types.ts'
 import { addressOf, type RequestHook, requestOf, sendRequest, textOf } from './foreign.ts'
+import { hashOf } from './marks.ts'
 
 /**
  * The events that a document stands for, in the order in which they happened. Each is delivered when it is new. An event of a list that only
@@ -110,7 +111,10 @@ export async function readDocument(
     const response = raw ?? answer.response
     pauseMs = retryAfterOf(response.headers)
     const text = await textOf(answer)
-    if (response.status === 304 && last) return { ...last, pauseMs }
+    if (response.status === 304) {
+      if (last) return { ...last, pauseMs }
+      throw new TransportError('status', 'a first document was requested, and the answer is 304', { status: 304 })
+    }
     // WebKit reports a body that was cut before its first byte as an empty one. Only its length says that it is meant.
     if (!text && response.status === 200 && response.headers.get('content-length') !== '0' && (!isNew || read === byHttp))
       throw new TransportError('cut', 'expected a document, got an empty answer')
@@ -153,10 +157,6 @@ function jsonOf(text: string, { headers }: Response): unknown {
   }
 }
 
-/** A hash of type and data, equal for equal data whatever the order of its fields: FNV-1a with 32 bits. */
-function markOf(type: string, data: unknown): string {
-  const text = type + JSON.stringify(data, (_, value) => (value?.constructor === Object ? Object.fromEntries(Object.entries(value).sort()) : value))
-  let hash = 0x811c9dc5
-  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
-  return (hash >>> 0).toString(36)
-}
+/** A hash of type and data, equal for equal data whatever the order of its fields. */
+const markOf = (type: string, data: unknown): string =>
+  hashOf(type + JSON.stringify(data, (_, value) => (value?.constructor === Object ? Object.fromEntries(Object.entries(value).sort()) : value)))

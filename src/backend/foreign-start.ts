@@ -1,6 +1,6 @@
 /** Start and cancel on a server that does not speak Jobtail's protocol, as the application describes them. */
 
-import { TransportError } from '../errors.ts'
+import { JobtailError, TransportError } from '../errors.ts'
 import { isControl } from '../protocol/frames.ts'
 import type { Answer } from '../transports/http.ts'
 import type { Backend, RequestContext } from '../types.ts'
@@ -33,8 +33,10 @@ export function operationsOf({ start, cancel, idOf = locationOf }: OperationOpti
     }),
     ...(cancel && {
       async cancel(request, job) {
-        const { response } = await answerOf(request, await cancel(job, { base: request.base }), `cancel job ${job}`, job)
-        response.body?.cancel().catch(() => {}) // every 2xx means that the server has accepted
+        const answer = await answerOf(request, await cancel(job, { base: request.base }), `cancel job ${job}`, job)
+        // Every 2xx means that the server has accepted, whatever its body; JSON-RPC alone refuses with a 200.
+        const { jsonrpc, error } = Object(parsed(await textOf(answer).catch(() => '')))
+        if (jsonrpc && error) throw new JobtailError('bad-request', `cancel job ${job}: the server said ${JSON.stringify(error)}`)
       }
     })
   }

@@ -1,10 +1,10 @@
 /** Jobtail's own protocol: the requests beside readings (PROTOCOL.md §2). Each method makes one request. */
 
-import { isJobtailError, isTransportError, saidBy } from '../errors.ts'
-import { isControl, type JobSnapshot } from '../protocol/frames.ts'
-import { parseSnapshot } from '../protocol/parse.ts'
-import { expected, matches } from '../protocol/rules.ts'
-import { hasSlash, resourceUrl } from '../protocol/urls.ts'
+import { isJobtailError, isTransportError, saidBy, TransportError } from '../errors.ts'
+import { isControl } from '../protocol/frames.ts'
+import { parseSnapshot, preview } from '../protocol/parse.ts'
+import { expected, isJobId, matches } from '../protocol/rules.ts'
+import { hasSlash, place, resourceUrl } from '../protocol/urls.ts'
 import { invalid } from '../settings.ts'
 import { type Answer, fetchReading, type ReadingOptions, textOf } from '../transports/http.ts'
 import { JSON_TYPE } from '../transports/lists.ts'
@@ -18,14 +18,20 @@ export const jobtailBackend = (transports: readonly Transport[] = []): Backend =
   readOnce: readOnce(),
   expected,
   async snapshot(request, job) {
-    return snapshotIn(await sendRequest(request, `snapshot of job ${job}`, { url: resourceUrl(request.base, job), accept: JSON_TYPE }, job))
+    const what = `snapshot of job ${job}`
+    const answer = await sendRequest(request, what, { url: resourceUrl(request.base, job), accept: JSON_TYPE }, job)
+    const snapshot = parseSnapshot(await textOf(answer), answer.redact)
+    if (snapshot.id !== job) throw new TransportError('stale', `${what}: got that of job ${snapshot.id}`)
+    return snapshot
   },
   async start(request, input, idempotencyKey) {
     if (!matches(idempotencyKey, /^[ -~]+$/)) throw invalid('idempotencyKey', 'printable ASCII', idempotencyKey)
-    const key = { 'idempotency-key': idempotencyKey }
+    // Not as `accept`: an answer with a `Location` may have any content type.
+    const own = { accept: JSON_TYPE, 'idempotency-key': idempotencyKey }
     // Without input there is no body: body parsers in front of a server reject `null` (expressjs/body-parser#309).
-    const given = input === undefined ? { headers: key } : { body: jsonOf(input), headers: { 'content-type': JSON_TYPE, ...key } }
-    return snapshotIn(await sendRequest(request, 'start a job', { url: request.base, accept: JSON_TYPE, method: 'POST', ...given }))
+    const given = input === undefined ? { headers: own } : { body: jsonOf(input), headers: { 'content-type': JSON_TYPE, ...own } }
+    const answer = await sendRequest(request, 'start a job', { url: request.base, method: 'POST', ...given })
+    return { id: startedIn(await textOf(answer), answer) }
   },
   async cancel(request, job) {
     const { response } = await sendRequest(request, `cancel job ${job}`, { url: resourceUrl(request.base, job, 'cancel'), method: 'POST' }, job)
@@ -33,7 +39,25 @@ export const jobtailBackend = (transports: readonly Transport[] = []): Backend =
   }
 })
 
-const snapshotIn = async (answer: Answer): Promise<JobSnapshot> => parseSnapshot(await textOf(answer), answer.redact)
+/**
+ * The id of the job that the answer to a start names: a member `id` of its body, otherwise the end of its `Location`.
+ * @throws TransportError `protocol` where it names none
+ */
+function startedIn(text: string, { response: { headers, status, url }, redact }: Answer): string {
+  const id = tried(() => JSON.parse(text).id) ?? tried(() => decodeURIComponent(/[^/?#]*(?=\/?([?#]|$))/.exec(headers.get('location') ?? '')?.[0] ?? ''))
+  if (/string|number/.test(typeof id) && isJobId(`${id}`)) return `${id}`
+  const got = `${place(url)}: ${status}, ${redact(headers.get('content-type') ?? 'no content type')}`
+  throw new TransportError('protocol', `${got}: expected JSON with an id, or a Location that ends with it (it begins ${preview(text, redact)})`, { status })
+}
+
+/** What the function returns; `undefined` where it throws. */
+function tried(read: () => unknown): unknown {
+  try {
+    return read()
+  } catch {
+    return undefined // what comes from a server may be malformed
+  }
+}
 
 async function sendRequest(request: RequestContext, what: string, options: ReadingOptions, job = ''): Promise<Answer> {
   try {

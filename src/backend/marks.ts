@@ -21,3 +21,10 @@ export function withMark(marks: readonly string[], mark: string): string[] {
   const list = listOf(mark)
   return [...(list === undefined ? marks : marks.filter((each) => listOf(each) !== list)), mark]
 }
+
+/** A hash of a text, in letters and digits: FNV-1a with 32 bits. */
+export function hashOf(text: string): string {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
+  return (hash >>> 0).toString(36)
+}

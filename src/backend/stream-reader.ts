@@ -1,8 +1,9 @@
 /** Turns the messages of another server's stream into numbered events, and keeps the reader's position. */
 
 import { type Frame, isControl } from '../protocol/frames.ts'
-import { isTerminal } from '../protocol/rules.ts'
+import { isTerminal, matches } from '../protocol/rules.ts'
 import type { JobCursor } from '../types.ts'
+import { hashOf } from './marks.ts'
 import { defaultMeaning, type EndRule, type JobEventTuple, type Message, matchEnd } from './message.ts'
 import type { StreamDetails } from './stream-options.ts'
 import { cursorOf, type StreamPosition, streamPositionOf } from './stream-position.ts'
@@ -23,6 +24,8 @@ export interface StreamReader {
   left(): number
   /** Emits an event. After the job's end it does nothing. */
   emit(meaning: JobEventTuple): void
+  /** Emits the end where the cursor is that of the end itself: without its data, which only the server could tell. */
+  emitKnownEnd(): void
   /** Emits an event that no message carries, unless something was emitted since the last message with an id. */
   emitOnce(meaning: JobEventTuple): void
   /** Records that the answer does not begin after the cursor: what was in between is lost, and the reader gets a `gap`. */
@@ -39,15 +42,18 @@ export interface StreamReader {
   onlyTheEnd(attempt: () => void): void
 }
 
+/** What a header can carry. Any other id is no cursor. */
+const ID = /^\P{Cc}+$/u
 const NUMBER = /^\d+$/
 /** Whether an id comes before another. Only numbers tell. */
-const isLess = (id: string, other = ''): boolean => NUMBER.test(id) && NUMBER.test(other) && BigInt(id) < BigInt(other)
+const isLess = (id: string, other: string): boolean => NUMBER.test(id) && NUMBER.test(other) && BigInt(id) < BigInt(other)
 
 /** Makes the reader of one reading, at its cursor. */
 export function createStreamReader({ job, ref, after, epoch = 'stream' }: JobCursor, options: StreamDetails): StreamReader {
   const { promises = 'log', heartbeatMs, end = '[DONE]', read = defaultMeaning } = options
   const rules: EndRule[] = [end].flat()
   const had = streamPositionOf(after)
+  const { end: knownEnd } = had
   // Without a cursor nothing says where the stream resumes: what came in between is lost.
   const isLost = promises === 'lossy' || (promises === 'log' && had.seq > 0 && had.id === undefined)
   let position = isLost ? streamPositionOf(undefined) : had
@@ -69,6 +75,7 @@ export function createStreamReader({ job, ref, after, epoch = 'stream' }: JobCur
     if (isOver) return
     position.seq += 1
     isOver = isTerminal(type)
+    position.end = isOver ? type : undefined
     pending.push({ id: cursorOf(position), seq: position.seq, job, type, time: new Date().toISOString(), data })
   }
 
@@ -101,13 +108,14 @@ export function createStreamReader({ job, ref, after, epoch = 'stream' }: JobCur
       last = message
       const meaning = matchEnd(message, rules) ?? read(message)
       const hasEnded = meaning && isTerminal(meaning[0])
-      if (message.id !== undefined && promises === 'log') {
+      if (promises === 'log' && matches(message.id, ID)) {
         const before = isResumed ? position.id : undefined
         isResumed = false
         // Some servers answer from the cursor on, not after it.
         if (message.id === before && !hasEnded) return
-        if (isLess(message.id, before)) lose()
+        if (before !== undefined && message.id !== before && (isLess(message.id, before) || hashOf(message.id) === position.first)) lose()
         position.id = message.id
+        position.first ??= hashOf(message.id)
         position.since = left = 0
       } else if (left > 0 && !hasEnded) {
         left -= 1
@@ -118,6 +126,9 @@ export function createStreamReader({ job, ref, after, epoch = 'stream' }: JobCur
     },
     left: () => left,
     emit,
+    emitKnownEnd() {
+      if (knownEnd) emit([knownEnd])
+    },
     emitOnce(meaning) {
       if (position.since > 0) return
       position.since = 1

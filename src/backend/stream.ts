@@ -3,16 +3,14 @@
 import { now } from '../async/clock.ts'
 import { delay } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
-import { isHidden, untilSeen } from '../page.ts'
 import { type ErrorControl, isControl } from '../protocol/frames.ts'
 import { isTerminal, TAIL } from '../protocol/rules.ts'
 import type { Answer } from '../transports/http.ts'
 import type { Backend, Batch, JobCursor, OpenRequest, Transport } from '../types.ts'
-import { LEAST_HIDDEN_MS, readDocument } from './document.ts'
 import { expectedOf, withRefusals } from './foreign.ts'
 import { operationsOf } from './foreign-start.ts'
-import type { JobEventTuple } from './message.ts'
 import { openStream, withPauses } from './stream-answer.ts'
+import { emitFromDocument, endFromDocument, pollDocument } from './stream-document.ts'
 import type { Split, Splitter, StreamDetails } from './stream-options.ts'
 import { CURSOR } from './stream-position.ts'
 import { createStreamReader, type StreamReader } from './stream-reader.ts'
@@ -25,8 +23,6 @@ const QUIET_MS = 1000
 const AT_ONCE_MS = 1000
 /** Nothing has come for so long. */
 const QUIET = 'quiet'
-/** The pause between two reads of the document, where there is no stream. */
-const DOCUMENT_MS = 2000
 
 /** A backend for streams that these splitters understand, the preferred one first. `single` is the splitter of single reads. */
 export function streamBackend(options: StreamDetails, splitters: readonly [Splitter, ...Splitter[]], single: Splitter = splitters[0]): Backend {
@@ -92,6 +88,7 @@ async function* read(request: OpenRequest, options: StreamDetails, splitter: Spl
         continue
       }
     }
+    if (splitter.pauseMs !== undefined || (!answer && !options.status)) reader.emitKnownEnd()
     if (!answer && !options.status) reader.emit(['succeeded', null])
     if (reader.isOver) return yield reader.frames()
     if (splitter.pauseMs === undefined) break
@@ -103,8 +100,9 @@ async function* read(request: OpenRequest, options: StreamDetails, splitter: Spl
   }
   const said = await emitFromDocument(request, asked, options, reader)
   if (typeof said === 'object') return yield [said]
+  if (said && !reader.isOver) return yield* pollDocument(request, asked, options, reader, isReadOnce)
+  reader.emitKnownEnd()
   if (reader.isOver) return yield reader.frames()
-  if (said) return yield* pollDocument(request, asked, options, reader, isReadOnce)
   throw new TransportError('cut', 'the answer ended, but nothing in it has ended the job')
 }
 
@@ -125,11 +123,14 @@ async function* readBody(
 ): AsyncGenerator<Batch, boolean> {
   for await (const chunk of withPauses(answer, isReadOnce ? QUIET_MS : OPEN_MS, request.signal)) {
     if (chunk !== undefined) split.feed(chunk)
-    else if (isReadOnce) {
+    else reader.emitKnownEnd()
+    const isQuiet = chunk === undefined && !reader.isOver
+    if (isQuiet && isReadOnce) {
       if (!reader.hasBegun && greets) throw new TransportError('mute', `the stream is open, and nothing has come within ${QUIET_MS} ms`)
       if (!reader.hasBegun) yield reader.frames()
       return true
-    } else if (reader.hasBegun || greets) continue
+    }
+    if (isQuiet && (reader.hasBegun || greets)) continue
     yield Object.assign(reader.frames(), { textLength: chunk?.length ?? 0 })
     if (reader.isOver) return true
     if (reader.isToRestart) return false
@@ -157,43 +158,4 @@ async function open(
   // The server no longer retains the cursor's message: the oldest one that it has comes later.
   reader.lose()
   return open(request, asked, options, splitter, reader)
-}
-
-/** Emits what the document says: the end, or `waiting`, once. Returns whether it says either. */
-async function emitFromDocument(request: OpenRequest, asked: JobCursor, options: StreamDetails, reader: StreamReader): Promise<ErrorControl | boolean> {
-  const said = options.status && (await endFromDocument(request, asked, options))
-  if (!said) return false
-  if (isControl(said)) return said
-  if (isTerminal(said[0])) reader.emit(options.settle?.(said, reader.last) ?? said)
-  else reader.emitOnce(said)
-  return true
-}
-
-/** Polls the document until it ends the job, where there is no stream to read. */
-async function* pollDocument(
-  request: OpenRequest,
-  asked: JobCursor,
-  options: StreamDetails,
-  reader: StreamReader,
-  isReadOnce: boolean
-): AsyncGenerator<Batch, void> {
-  for (;;) {
-    const said = await emitFromDocument(request, asked, options, reader)
-    if (typeof said === 'object') return yield [said]
-    yield reader.frames()
-    if (reader.isOver || isReadOnce) return
-    await untilSeen(isHidden() ? LEAST_HIDDEN_MS : DOCUMENT_MS, request.signal)
-  }
-}
-
-/** The document's end, or its `waiting`. */
-async function endFromDocument(
-  request: OpenRequest,
-  { job, epoch }: JobCursor,
-  { status = {} }: StreamDetails
-): Promise<JobEventTuple | ErrorControl | undefined> {
-  const look = await readDocument(request, job, status, epoch === undefined)
-  if (isControl(look)) return look
-  const end = look.parts.find(({ type }) => isTerminal(type) || type === 'waiting')
-  return end && [end.type, end.data]
 }

@@ -20,7 +20,7 @@ import { handleLinkEvent } from './link-events.ts'
 import { update } from './live-link.ts'
 import type { ConnectionOptions } from './options.ts'
 import { prepare } from './prepare.ts'
-import { readableAt, readDue } from './reads.ts'
+import { lookFirst, readableAt, readDue } from './reads.ts'
 import { failAll } from './refusals.ts'
 import { reportRace, stateOf } from './report.ts'
 
@@ -69,7 +69,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     raceAt: 0,
     replacements: 0,
     network: null,
-    isFresh: false,
+    freshUntil: 0,
     readRetryAt: 0,
     schedule() {
       if (!isScheduled) queueMicrotask(reconcile)
@@ -94,7 +94,6 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   /** Brings links and single reads in line with what is wanted. Returns when something else may have to be opened. */
   function closeDifference(): number {
-    for (const { asked, active, link } of links) if (asked?.every((job) => active(job).length === 0)) link.end()
     readDue(core)
     const wanted = table.wanted()
     if (wanted.length > 0) return reconcileLinks(wanted)
@@ -174,7 +173,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     add(reader) {
       table.add(reader)
       // Before a race the job is made due by the race itself.
-      if (core.firstLook && core.race.phase.kind === 'racing') table.setUnknownDue()
+      if (core.race.phase.kind === 'racing') lookFirst(core)
       unlisten ??= [page.follow({ onLeave, onChange }), ...transports.map(({ availability }) => availability?.onChange(onAvailability) ?? (() => {}))]
       reader.connection(state)
       core.schedule()

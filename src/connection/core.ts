@@ -44,7 +44,7 @@ export interface JobLink extends ReadPurpose {
   readonly link: RunningLink
   /** What it is used for now. */
   use: Use
-  /** Its request was a fresh one: no cache could answer it, and no cursor be lost on the way. */
+  /** Its requests are fresh ones: no cache can answer them, and no cursor be lost on the way. */
   isFresh: boolean
 }
 
@@ -73,8 +73,8 @@ export interface Core extends ConnectionOptions, RacePolicy {
   network: string | undefined | null
   /** The latest failure. */
   problem?: ConnectionState['problem']
-  /** True after an answer began at another cursor than requested: every later request is a fresh one. */
-  isFresh: boolean
+  /** Requests are fresh ones until then, because an answer began at another cursor than requested. */
+  freshUntil: number
   /** No single read is made before this time. */
   readRetryAt: number
   /** When a live link was lost last, and the race before that loss. */
@@ -138,8 +138,19 @@ export function open(core: Core, transport: Transport, use: Use, purpose: ReadPu
         const cursors = jobs.requestJobs(asked ?? table.wanted())
         const isRepeated = cursors.filter(({ job, after }) => table.isRepeat(job, transport.name, after)).length > 0
         const headers = new Headers(credentials.headers)
-        jobLink.isFresh = core.isFresh || isRepeated
-        return transport.open({ ...core.request, ...credentials, headers, jobs: cursors, windowBytes, isFresh: jobLink.isFresh, signal })
+        jobLink.isFresh = isRepeated || now() < core.freshUntil
+        return transport.open({
+          ...core.request,
+          ...credentials,
+          headers,
+          jobs: cursors,
+          windowBytes,
+          // A poll that goes on reads it again for each request.
+          get isFresh() {
+            return jobLink.isFresh
+          },
+          signal
+        })
       },
       onEvent: (event) => core.onLinkEvent(jobLink, event)
     })

@@ -12,6 +12,12 @@ import { linkEnded } from './endings.ts'
 import { goLive, isWindowHalfUsed } from './live-link.ts'
 import { giveWay, verify } from './reads.ts'
 
+/**
+ * For so long after a stale answer requests are fresh ones, which cost a preflight each across origins. Not just until an answer is right: a
+ * path that loses cursors would have every second request in vain, each with a log from its start.
+ */
+const FRESH_MS = 600_000
+
 /** Handles what a link reports. */
 export function handleLinkEvent(core: Core, jobLink: JobLink, event: LinkEvent): void {
   switch (event.type) {
@@ -50,6 +56,8 @@ function onFrames(core: Core, jobLink: JobLink, frames: readonly Frame[], bytesE
       jobs.event(frame, bytesEach)
     }
   }
+  // The poll goes on from an answer that was right.
+  if (jobLink.transport.traits?.polls && now() >= core.freshUntil) jobLink.isFresh = false
   // A full reader has one task to take what it holds.
   if (jobs.brought.fills) void macrotask().then(() => pauseFullReaders(core, jobLink))
   if (isWindowHalfUsed(core, jobLink)) core.schedule()
@@ -88,7 +96,7 @@ function onControl(core: Core, jobLink: JobLink, frame: Control): void {
  * fresh. A stream that was opened with a fresh request gets to the cursor in the end; an answer never does.
  */
 function onStaleAnswer(core: Core, jobLink: JobLink, job: string): void {
-  core.isFresh = true
+  core.freshUntil = now() + FRESH_MS
   if (jobLink.isFresh ? answersOnce(jobLink) : !jobLink.link.update)
     linkEnded(
       core,

@@ -6,6 +6,7 @@ import { isJobtailError, TransportError } from '../errors.ts'
 import { networkType } from '../page.ts'
 import { begin, nobodyDelivered } from '../policy/race.ts'
 import { type Core, patience } from './core.ts'
+import { lookFirst } from './reads.ts'
 import { failAll } from './refusals.ts'
 
 /** Begins a race once credentials and hints are there. Does nothing while it waits for them already. */
@@ -25,8 +26,7 @@ export async function prepare(core: Core): Promise<void> {
     core.auth.set(await withTimeout(core.authorize, patience(core), signal, () => new TransportError('timeout', 'the token or header source gave no answer')))
     if (!isUpgrade) {
       // Single reads start with the credentials, and do not wait for the hints.
-      if (core.firstLook) core.table.setUnknownDue()
-      core.schedule()
+      lookFirst(core)
       await recall(core, signal)
       core.raceAt = now()
     }

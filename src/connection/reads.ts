@@ -5,6 +5,8 @@ import type { TransportError } from '../errors.ts'
 import { isOffline } from '../page.ts'
 import { type Core, type JobLink, linkFor, open } from './core.ts'
 
+/** A first read starts this long after the first candidate may, which then often brings the log before it: nobody should pay for it twice. */
+const HEAD_START_MS = 20
 /** A suspect link has this long to bring what a single read has brought; otherwise it is dead. */
 const VERIFY_MS = 250
 /** A link that has brought this much before a single read is not overtaken by it. */
@@ -21,9 +23,23 @@ export function readableAt({ auth, race: { phase } }: Core): number {
 /** What makes single reads now; `undefined`: nothing does. */
 const readOnceOf = ({ readRetryAt, readOnce }: Core): Core['readOnce'] => (now() < readRetryAt ? undefined : readOnce)
 
-/** Starts the single reads that are due, and those for slow readers. */
+/** Makes a first read due of each job whose position the server has not told. */
+export function lookFirst({ firstLook, table, schedule }: Core): void {
+  if (firstLook) table.setUnknownDue(now() + HEAD_START_MS)
+  schedule()
+}
+
+/** Whether somebody still needs what a single read brings. A first read that has brought nothing yet is not needed once the live link reads its jobs. */
+function isNeeded(core: Core, { asked = [], active, reader, verifies, jobs }: JobLink): boolean {
+  const left = asked.filter((job) => active(job).length > 0)
+  const isFirst = !reader && !verifies && jobs.brought.events === 0
+  return left.length > 0 && !(isFirst && linkFor(core, 'live')?.jobs.coversAll(left))
+}
+
+/** Ends the single reads that are not needed any more. Starts those that are due, and those for slow readers. */
 export function readDue(core: Core): void {
   const { table, auth } = core
+  for (const read of core.links) if (read.use === 'read' && !isNeeded(core, read)) read.link.end()
   const reads = [...core.links].filter(({ use }) => use === 'read')
   const readOnce = readOnceOf(core)
   const isReadable = now() >= readableAt(core)

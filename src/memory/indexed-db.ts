@@ -32,7 +32,15 @@ function open(): Memory & JobStorage {
       askedAt = undefined
     }
     askedAt ??= now()
-    return store(mode, ask).finally(() => {
+    return store(mode, (entries) => {
+      const { db } = entries.transaction
+      // Whoever deletes or upgrades the database waits until every connection is closed (Indexed DB §5.3).
+      db.onversionchange = () => {
+        db.close()
+        store = connect()
+      }
+      return ask(entries)
+    }).finally(() => {
       askedAt = undefined
     })
   }

@@ -177,8 +177,8 @@ const wait = (race: Race, ms: number, reason: WaitReason, byServer: boolean, now
   phase: { kind: 'waiting', until: now + ms, ms, reason, byServer }
 })
 
-/** Whether the same request may be answered differently later: a timeout, a limit, or a failing server (RFC 9110 §15.5.9, RFC 6585 §4). */
-export const isTransient = (status: number): boolean => status >= 500 || status === 408 || status === 429
+/** Whether the same request may be answered differently later: a timeout, a limit, or a failing server (RFC 9110 §15.5.9, RFC 6585 §4, RFC 8470 §5.2). */
+export const isTransient = (status: number): boolean => status >= 500 || status === 408 || status === 425 || status === 429
 
 /** The lasting 4xx that every candidate with a vote gave; `undefined` where there is none. */
 function unanimous(failures: readonly Failure[]): number | undefined {

@@ -4,7 +4,7 @@ import type { ProgressData } from './frames.ts'
 
 /** The data of each event type, by the conventions of PROTOCOL.md §1. A server may send other fields beside these. */
 export interface StandardEvents {
-  /** The job waits to be run. `position`: how many jobs waited when it came, this one included. */
+  /** The job waits to be run. `position`: how many jobs waited, this one included. A server may tell it again as the job moves up. */
   queued: { position?: number }
   /** The work has begun. `attempt` counts from 1 where the server runs a job again. */
   started: { attempt?: number }

@@ -60,7 +60,7 @@ const controls: ReadonlyMap<unknown, Rules> = new Map([
  * The beginning of a text, for an error message. Credentials are redacted before the text is cut, because half a credential would not be
  * recognised.
  */
-const preview = (text: string, redact: Redact): string => redact(text.slice(0, 2000)).slice(0, 160)
+export const preview = (text: string, redact: Redact): string => redact(text.slice(0, 2000)).slice(0, 160)
 
 /** The value's fields. Throws where a field breaks its rule; the error names the field, what was expected, and what came. */
 function checked(value: unknown, rules: Rules): Fields {

@@ -61,6 +61,7 @@ export function createExecute(settings: Settings, metrics: MetricsStore, closing
     })
     let working: Promise<T> | undefined
     try {
+      slot.onMove((position) => void outbox.add('queued', { position }))
       await orAborted(slot.ready, abort.signal)
       onStarted()
       meter.begin()

@@ -3,7 +3,8 @@ import { abortedByShutdown } from './job-aborted.ts'
 import { LogError } from './log/types.ts'
 import { settledWithin } from './long-timeout.ts'
 import type { MetricsStore } from './metrics.ts'
-import { createRunSlots } from './run-slots.ts'
+import { createCallContext } from './platform.ts'
+import { createRunSlots, type RunSlot, type SlotRequest } from './run-slots.ts'
 import type { Settings } from './server-options.ts'
 
 /** Runs jobs under leases, within the bounds of `maxRunning`, `maxRunningPerSubject` and `maxQueued`. */
@@ -13,7 +14,8 @@ export interface Runner {
   /** Aborted by `close`. */
   readonly signal: AbortSignal
   /** Throws a `LogError`: `closed`, or `busy` where `maxQueued` jobs wait. */
-  admit(subject?: string): Admission
+  admit(request?: SlotRequest): Admission
+  /** Without an `admission` it takes one: inside the work of another job, as that one's. */
   run<T>(jobId: string, work: Work<T>, admission?: Admission): Promise<T>
   /** Releases the slot and the lease of an admission that isn't run. Never rejects. */
   releaseLease(jobId: string, admission: Admission): Promise<void>
@@ -26,6 +28,8 @@ export interface Runner {
 export function createRunner(settings: Settings, metrics: MetricsStore): Runner {
   const { log, onError } = settings
   const slots = createRunSlots(settings)
+  /** The slot of the job whose work makes a call. */
+  const slotOfWork = createCallContext<RunSlot>()
   const running = new Map<AbortController, { done: Promise<unknown>; isWaiting: boolean }>()
   /** Aborted when no job may start any more. */
   const closing = new AbortController()
@@ -44,24 +48,30 @@ export function createRunner(settings: Settings, metrics: MetricsStore): Runner 
     get closing() {
       return closing.signal.aborted
     },
-    admit(subject) {
+    admit(request) {
       if (runner.closing) throw new LogError('closed', 'the server is closed')
-      const slot = slots.acquire(subject)
+      const slot = slots.acquire(request)
       if (!slot) throw new LogError('busy', `${settings.maxQueued} jobs wait to run already, the limit (maxQueued)`)
       runCount += 1
       return { slot, owner: `${node}.${runCount}` }
     },
     async run(id, work, admitted) {
-      const admission = admitted ?? runner.admit()
+      const admission = admitted ?? runner.admit({ parent: slotOfWork.get() })
       if (runner.closing) {
         void runner.releaseLease(id, admission)
         throw new LogError('closed', `the server is closed: job ${JSON.stringify(id)} was not run`)
       }
       const stop = new AbortController()
       const entry = { done: Promise.resolve() as Promise<unknown>, isWaiting: true } // as: it is replaced by the run's own promise below
-      const done = execute(id, work, admission, stop, () => {
-        entry.isWaiting = false
-      })
+      const done = execute(
+        id,
+        (job) => slotOfWork.run(admission.slot, () => work(job)),
+        admission,
+        stop,
+        () => {
+          entry.isWaiting = false
+        }
+      )
       entry.done = done
       running.set(stop, entry)
       try {

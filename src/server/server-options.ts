@@ -149,13 +149,15 @@ export interface JobServerOptions {
    */
   maxAttempts?: number
   /**
-   * How many jobs this server runs at once. Others wait, as `queued` with their `position`.
+   * How many jobs this server runs at once. Others wait, as `queued` with their `position`. A job whose work calls `run` isn't counted until the job inside
+   * it has ended: so jobs that wait for others can't take all places.
    *
    * @defaultValue 100
    */
   maxRunning?: number
   /**
-   * How many jobs of one `subject` (see `authorize`) this server runs at once, of those started over HTTP. Jobs of other subjects go first meanwhile.
+   * How many jobs of one `subject` (see `authorize`) this server runs at once, of those started over HTTP and of what these `run`. Jobs of other subjects go
+   * first meanwhile.
    *
    * @defaultValue `Infinity`
    */

@@ -82,7 +82,7 @@ export async function startJob(
 
   function admit(): Admission {
     try {
-      return runner.admit(subject || undefined)
+      return runner.admit({ subject: subject || undefined })
     } catch (error) {
       if (isLogError(error, 'busy')) throw busy(503, 'too many jobs wait to run already', 5000)
       throw isLogError(error, 'closed') ? closing() : error

@@ -47,7 +47,11 @@ export interface JobServer {
    */
   publish(jobId: string, type: string, data?: unknown, options?: AppendOptions): Promise<WireEvent>
   /**
-   * Runs `work` as a job. The log gets `queued`, `started`, whatever `work` publishes, then `succeeded` with its result, `failed`, or `cancelled`.
+   * Runs `work` as a job. The log gets `queued`, `started`, whatever `work` publishes, then `succeeded` with its result, `failed`, or `cancelled`. A job that
+   * waits under `maxRunning` gets `queued` again as its `position` changes: at most once a second, and further back than the tenth place each time that it
+   * has made half of the way.
+   *
+   * Inside the work of another job of this server, the job takes the place of that one, which isn't counted under `maxRunning` meanwhile: await it.
    *
    * Resolves with the result of `work`, and rejects with what `work` throws. Rejects with the reason of `job.signal` (an error named `AbortError`) where the
    * job was cancelled, ran for longer than `timeoutMs`, lost its lease, or was stopped by `close()`. While the log can't be reached, events wait for it.

@@ -3,7 +3,7 @@
 import { orAborted } from '../async/signals.ts'
 import { TransportError } from '../errors.ts'
 import type { ErrorControl } from '../protocol/frames.ts'
-import { parseError, type Redact } from '../protocol/parse.ts'
+import { parseError, preview, type Redact } from '../protocol/parse.ts'
 import { TAIL } from '../protocol/rules.ts'
 import { place } from '../protocol/urls.ts'
 import type { RequestContext } from '../types.ts'
@@ -28,7 +28,7 @@ export interface ReadingOptions {
    * @defaultValue any content type is accepted
    */
   accept?: string
-  /** The cursor to read after. Sent as the header `Last-Event-ID` and as a URL parameter. */
+  /** The cursor to read after. Sent as the header `Last-Event-ID` and as a URL parameter, to another origin as one of them. */
   after?: string | undefined
   /**
    * The name of that URL parameter.
@@ -43,7 +43,7 @@ export interface ReadingOptions {
    */
   via?: string | undefined
   /**
-   * Makes a fresh request: with a random URL parameter, which no cache has seen, and the cursor in both places.
+   * Makes a fresh request: with a random URL parameter, which no cache has seen, and the cursor in the URL; in the own origin in the header, too.
    * @defaultValue `false`
    */
   isFresh?: boolean
@@ -95,7 +95,7 @@ export async function fetchReading(request: Omit<RequestContext, 'base'>, option
       if (found.type === 'opaqueredirect') throw new TransportError('redirected', `${place(url)} was redirected to another origin`)
       return found
     })
-    return (await errorFrom(response, options.accept ?? '', redact)) ?? { response, chunks: chunksOf(response, signal, redact), redact }
+    return (await errorFrom(response, options, redact)) ?? { response, chunks: chunksOf(response, signal, redact), redact }
   } catch (failure) {
     signal.throwIfAborted()
     throw failure
@@ -106,59 +106,69 @@ export async function fetchReading(request: Omit<RequestContext, 'base'>, option
  * Decides where cursor and wait travel (PROTOCOL.md §8.5).
  * - Across origins nothing may cause a preflight.
  * - Where a token or other headers cause one anyway, a constant URL and the default cache mode keep it at one: browsers remember it by URL,
- *   and not for `no-store`.
- * - Otherwise the cursor goes into both places: proxies drop headers that they do not know, and caches look at URLs alone.
+ *   and not for `no-store`. A gateway that answers preflights may not allow the cursor's header: the fresh request that follows has none.
+ * - In the own origin the cursor goes into both places: proxies drop headers that they do not know, and caches look at URLs alone.
  */
 function requestOf(
   { token, credentials, signal, headers: given }: Pick<RequestContext, 'token' | 'credentials' | 'signal' | 'headers'>,
   { url: at, accept, after, afterName = 'after', waitS, via, isFresh, findsRedirects: _, headers: own = {}, ...init }: ReadingOptions
-): RequestInit & { url: URL } {
+): RequestInit & { url: string } {
   const url = new URL(at)
   const put = (name: string, value: unknown): void => url.searchParams.append(name, `${value}`)
   const headers = new Headers(given)
   const isCrossOrigin = url.origin !== (globalThis.location?.origin ?? url.origin)
-  const mayAddHeaders = !isCrossOrigin || !!token || [...headers].length > 0
-  const isConstant = via && isCrossOrigin && mayAddHeaders && !isFresh
+  const isConstant = via && isCrossOrigin && (!!token || [...headers].length > 0) && !isFresh
 
-  for (const name in own) headers.set(name, own[name] as string) // as: `name` is one of its own
+  for (const [name, value] of Object.entries(own)) headers.set(name, value)
   if (accept) headers.set('accept', accept)
   if (token) headers.set('authorization', `Bearer ${token}`)
-  const hasHeader = after && after !== TAIL && mayAddHeaders
+  const hasHeader = after && after !== TAIL && (isConstant || !isCrossOrigin)
   if (hasHeader) headers.set('last-event-id', after)
   if (after && !(hasHeader && isConstant)) put(afterName, after)
   if (isConstant) put('via', via)
   if (waitS && isConstant) headers.set('prefer', `wait=${waitS}`)
   else if (waitS) put('wait', waitS)
   if (isFresh) put('fresh', Math.random())
-  return { url, ...init, headers, credentials, signal, cache: isConstant ? 'default' : 'no-store' }
+  // As text: wrappers of `fetch` that are written by hand expect that.
+  return { url: url.href, ...init, headers, credentials, signal, cache: isConstant ? 'default' : 'no-store' }
 }
 
 /**
  * Resolves with nothing where the answer is as requested, and with an `error` frame where it is an error that speaks for the job.
  * @throws TransportError where it is a failure of the path
  */
-export async function errorFrom(response: Response, accept: string, redact: Redact): Promise<ErrorControl | undefined> {
+export async function errorFrom(
+  response: Response,
+  { accept = '', method }: Pick<ReadingOptions, 'accept' | 'method'>,
+  redact: Redact
+): Promise<ErrorControl | undefined> {
   const { status, headers, redirected, url, body, ok } = response
   const type = (headers.get('content-type') ?? 'no content type').toLowerCase()
-  if (ok && accept.split(/[,;] */).some((each) => type.startsWith(each))) return
+  // A login page, to which a POST was redirected, has done nothing of what was requested.
+  const isPage = redirected && type.startsWith('text/html')
+  if (ok && !isPage && accept.split(/[,;] */).some((each) => type.startsWith(each))) return
   const where = redact(place(url))
   const retryAfterMs = ok ? undefined : retryAfterOf(headers)
-  // 408 and 504 come from intermediaries that timed out, whatever their body says.
-  if (type.startsWith('application/problem+json') && status !== 408 && status !== 504) {
+  let words = ''
+  // A problem; or what a simple server says about an operation, in a form of its own. The body of a reading is not waited for: it may never end.
+  if (type.startsWith('application/problem+json') || (method && /^(application\/json|text\/plain)/.test(type))) {
     // Where the body breaks off, that is the failure: the bare status could be taken for the path's final answer.
     const text = await response.text().catch((cause) => {
       throw new TransportError('cut', `${where} broke off`, { cause, retryAfterMs })
     })
     try {
       const { detail, title, ...problem } = JSON.parse(text)
-      return parseError({ message: detail ?? title, retryAfterMs, ...problem, status }, redact)
+      // 408 and 504 come from intermediaries that timed out, whatever their body says.
+      if (type.includes('problem') && status !== 408 && status !== 504)
+        return parseError({ message: detail ?? title, retryAfterMs, ...problem, status }, redact)
     } catch {
       // an intermediary's problem, which does not follow the protocol
     }
+    words = `: ${preview(text, redact)}`
   }
   // An unread body would keep its connection busy.
   body?.cancel().catch(() => {})
-  const message = `${where}${redirected ? ' (redirected)' : ''}: ${status}, ${redact(type)}${accept && `, not ${accept}`}`
+  const message = `${where}${redirected ? ' (redirected)' : ''}: ${status}, ${redact(type)}${accept && `, not ${accept}`}${words}`
   throw new TransportError(redirected && status < 500 ? 'redirected' : ok ? 'content-type' : 'status', message, { status, retryAfterMs })
 }
 

@@ -7,6 +7,6 @@ import { MAX_TIMER_MS } from '../async/bounds.ts'
 export function retryAfterOf(headers: Headers): number | undefined {
   const text = headers.get('retry-after') ?? ''
   const seconds = Number.parseFloat(text) // a header that was sent twice is `60, 60`
-  const ms = Math.ceil(Number.isNaN(seconds) ? Date.parse(text) - (Date.parse(headers.get('date') ?? '') || Date.now()) : seconds * 1000)
+  const ms = Math.ceil(Number.isFinite(seconds) ? seconds * 1000 : Date.parse(text) - (Date.parse(headers.get('date') ?? '') || Date.now()))
   return ms > 0 ? Math.min(ms, MAX_TIMER_MS) : undefined
 }

@@ -71,7 +71,7 @@ function openWebSocket({ base, token, headers, windowBytes, signal, WebSocket, j
     url.protocol = url.protocol.replace('http', 'ws')
     try {
       // as: where there is none this throws too
-      socket = new (WebSocket as typeof globalThis.WebSocket)(url, [SUBPROTOCOL, ...(token ? [BEARER_PREFIX + base64url(token)] : [])])
+      socket = new (WebSocket as typeof globalThis.WebSocket)(url.href, [SUBPROTOCOL, ...(token ? [BEARER_PREFIX + base64url(token)] : [])])
     } catch (cause) {
       return end(new TransportError('unsupported', `${place(url)}: no WebSocket can be made here (mixed content)`, { cause }))
     }

@@ -8,7 +8,8 @@ import type { JobState, None, Result } from './state.ts'
 /** Options of `subscribe`. They are checked when it is called. An option that is `undefined` has its default. */
 export interface SubscribeOptions {
   /**
-   * The cursor to resume from: the `id` of the last event that was received. `'tail'`: only events that are appended from now on.
+   * The cursor to resume from: the `id` of the last event that was received. `'tail'`: only events that are appended once the server has told, for the first
+   * time, where the log ends. From then on `state.lastEventId` has that place.
    * @defaultValue the oldest event that the server retains
    */
   after?: string | undefined
@@ -97,7 +98,7 @@ export interface Client extends Disposable {
   /**
    * Empties what `jobs()` keeps for this `url` and `identity`, in all tabs, for example as somebody logs out. What is followed on comes back into it, so close
    * the client first.
-   * @throws whatever the `jobStorage` fails with
+   * @throws whatever the `jobStorage` fails with, or an error after 5 s without an answer: then the list of this page alone is empty
    */
   forget(): Promise<void>
   /** Closes every subscription. What is followed or started later fails with `closed`. */

@@ -53,9 +53,9 @@ export interface ClientOptions {
   backend?: Backend | undefined
   /**
    * A bearer token (RFC 6750), or a function that gets one. The function is called once per connect, for all transports together, and once more after a 401.
-   * A token may have any characters that a header value can carry, except blanks (RFC 9110 §5.5); otherwise `bad-request` is thrown. `undefined`: no token.
+   * A token may have any characters that a header value can carry, except blanks (RFC 9110 §5.5); otherwise `bad-request` is thrown. `undefined` or `null`: no token.
    */
-  token?: Provided<string | undefined> | undefined
+  token?: Provided<string | null | undefined> | undefined
   /** Further headers, or a function that gets them, called as the one of `token` is. Sent with every `fetch`; a browser's WebSocket cannot send them. */
   headers?: Provided<HeadersInit> | undefined
   /**
@@ -76,7 +76,7 @@ export interface ClientOptions {
    */
   probeTimeoutMs?: number | undefined
   /**
-   * Whether a single read runs beside the first probes. It delivers a finished job without a connection.
+   * Whether a single read runs beside the first probes, 20 ms behind the first one. It delivers what is known where that is held back on its way.
    * @defaultValue `true`
    */
   firstLook?: boolean | undefined

@@ -60,7 +60,10 @@ export interface JobState<E = None> {
   readonly result: Result<E> | undefined
   /** A `JobFailedError` where the job failed or was cancelled, a `JobtailError` where delivery failed for good; otherwise `undefined`. */
   readonly error: JobtailError | JobFailedError | undefined
-  /** The id of the last event that the loop took, at first `after`. Store it, and pass it as `after` to resume there, for example after a reload. */
+  /**
+   * The id of the last event that the loop took, at first `after`. Store it, and pass it as `after` to resume there, for example after a reload. With
+   * `after: 'tail'` it is `undefined` until the server has told where the tail is, then the cursor there.
+   */
   readonly lastEventId: string | undefined
   /** How the connection stands. */
   readonly connection: ConnectionState

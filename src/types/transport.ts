@@ -84,7 +84,7 @@ export interface OpenRequest extends RequestContext {
   windowBytes: number
   /**
    * True after an answer began elsewhere than at the requested cursor, or where this request repeats an earlier one. The transport then has to bypass every
-   * cache, and to send the cursor in each place that can carry it.
+   * cache, and to send the cursor in each place that can carry it. A link of several requests reads it for each one: it may change to false.
    */
   isFresh: boolean
   /** The `WebSocket` to use; `undefined` where there is none. */

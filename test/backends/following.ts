@@ -13,6 +13,8 @@ export interface Answer {
   body?: string | readonly (string | Uint8Array)[]
   /** Cuts the connection after the body. */
   isCut?: boolean
+  /** Sends no end. */
+  staysOpen?: boolean
 }
 
 export interface Served {
@@ -29,7 +31,7 @@ export async function serveAnswers(answers: Answer[] | ((request: Served['reques
     const request = { method: req.method ?? '', url: req.url ?? '', headers: req.headers, body }
     requests.push(request)
     const answer = Array.isArray(answers) ? ((left.length > 1 ? left.shift() : left[0]) ?? {}) : answers(request)
-    const { status = 200, headers = {}, body: text = [], isCut } = answer
+    const { status = 200, headers = {}, body: text = [], isCut, staysOpen } = answer
     res.writeHead(status, headers)
     res.flushHeaders()
     // Sends each piece in a packet of its own.
@@ -38,7 +40,7 @@ export async function serveAnswers(answers: Answer[] | ((request: Served['reques
       await new Promise((resolve) => setImmediate(resolve))
     }
     if (isCut) res.destroy()
-    else res.end()
+    else if (!staysOpen) res.end()
   }, path)
   onTestFinished(close)
   return { url, requests }

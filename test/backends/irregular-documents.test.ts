@@ -74,6 +74,11 @@ describe('the answer', () => {
     expect(brief(await eventsOf(statusPoll(FAST), meant.url))).toEqual([['succeeded', null]])
   })
 
+  test('a 304 that nobody asked for is no result', async () => {
+    const { url } = await serveAnswers([{ status: 304 }, json({ rows: 3 })])
+    expect(brief(await eventsOf(statusPoll(FAST), url))).toEqual([['succeeded', { rows: 3 }]])
+  })
+
   test('a 410 in the middle is the end of the job’s history, a 404 is not', async () => {
     const { url } = await serveAnswers([json({ state: 'started' }), { status: 404 }, json({ state: 'started' }), { status: 410 }])
     await expect(eventsOf(statusPoll({ ...FAST, read }), url)).rejects.toMatchObject({ code: 'history-gone' })
@@ -175,6 +180,14 @@ test.each([
   const { url, requests } = await serveAnswers([{ status: 202 }])
   await clientOf(backend, url).subscribe('/instances/i1?code=K').cancel()
   expect(requests).toMatchObject([{ method: 'POST', url: asked }])
+})
+
+test.each([
+  ['a2a', a2a({ binding: 'json-rpc' }), { code: -32002, message: 'the task cannot be canceled' }],
+  ['mcpTask', mcpTask(), { code: -32602, message: 'unknown task' }]
+])('a cancel that JSON-RPC refuses with status 200 is an error: %s', async (_, backend, error) => {
+  const { url } = await serveAnswers([json({ jsonrpc: '2.0', id: 1, error })])
+  await expect(clientOf(backend, url).subscribe('t1').cancel()).rejects.toMatchObject({ code: 'bad-request', message: expect.stringContaining(error.message) })
 })
 
 test.each([

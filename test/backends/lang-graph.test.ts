@@ -138,7 +138,16 @@ describe('langGraph', () => {
       answerOf(recorded(url.includes('/stream') ? 'after the end: everything' : url.includes('/runs/') ? 'the run after its end' : 'the thread: fail'))
     )
     const events = await eventsOf(langGraph(), url.replace('/jobs', ''), { job: 'id-1/id-2' })
-    expect(events.map(({ id }) => id)).toEqual(['1.0.0', '2.0.1', '3.0.2', '4.0.3', '5.0.4', '6.0.5', '7.0.6', '8.0.6'])
+    expect(events.map(({ id }) => id)).toEqual([
+      '1.0~epw9f3.0',
+      '2.0~epw9f3.1',
+      '3.0~epw9f3.2',
+      '4.0~epw9f3.3',
+      '5.0~epw9f3.4',
+      '6.0~epw9f3.5',
+      '7.0~epw9f3.6',
+      '8.0~epw9f3!succeeded.6'
+    ])
     expect(requests.map((each) => [each.url, each.headers['last-event-id']])).toEqual([
       ['/threads/id-1/runs/id-2', undefined],
       ['/threads/id-1', undefined],

@@ -79,7 +79,7 @@ describe('parsing', () => {
     const { url } = await serveAnswers([sse(body)])
     const events = await eventsOf(plainSse(), url)
     expect(brief(events)).toEqual([['updates', { n: 1 }], output(2), DONE])
-    expect(events.map(({ id }) => id)).toEqual(['1.0.7', '2.0.8', '3.1.8'])
+    expect(events.map(({ id }) => id)).toEqual(['1.0~dvxgc6.7', '2.0~dvxgc6.8', '3.1~dvxgc6!succeeded.8'])
   })
 
   test('shortens a type with other characters, and puts the rest into `namespace`', async () => {
@@ -144,7 +144,7 @@ describe('the cursor', () => {
     const { url } = await serveAnswers([sse(`id: a\n${data(1)}${data(2)}`), sse(`${data(2)}${data(3)}id: b\n${data(4)}${END}`)])
     const events = await eventsOf(plainSse(), url)
     expect(brief(events)).toEqual([output(1), output(2), output(3), output(4), DONE])
-    expect(events.map(({ id }) => id)).toEqual(['1.0.a', '2.1.a', '3.2.a', '4.0.b', '5.1.b'])
+    expect(events.map(({ id }) => id)).toEqual(['1.0~1r9wi7g.a', '2.1~1r9wi7g.a', '3.2~1r9wi7g.a', '4.0~1r9wi7g.b', '5.1~1r9wi7g!succeeded.b'])
   })
 
   test('may have any characters, and is sent as an EventSource does', async () => {

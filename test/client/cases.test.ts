@@ -5,7 +5,7 @@ import type { Subscription } from '../../src/types.ts'
 import { all, mend, requestCount } from './page-phases.ts'
 import { page, problem } from './virtual-fetch.ts'
 import { elapse, elapseRoughly } from './virtual-time.ts'
-import { failing, hanging, type Script, serving, virtualTransport } from './virtual-transport.ts'
+import { failing, hanging, type Script, serving, type VirtualLink, virtualTransport } from './virtual-transport.ts'
 import { createWorld, expectNothingLeft, type Loop, NAMES, type Name, run, upTo, useVirtualTime, type World, type WorldOptions } from './world.ts'
 
 const spies = useVirtualTime()
@@ -286,6 +286,29 @@ describe('a cursor that is lost on the way', () => {
     expect(world.links.at(-1)?.request.isFresh).toBe(true)
     expect(world.links.length).toBeLessThanOrEqual(4)
     expect(loop.seqs).toEqual(upTo(6))
+  })
+
+  test('for ten minutes: then requests are plain again, also those of a poll that goes on', async () => {
+    const not = failing('unsupported')
+    const world = createWorld({
+      firstLook: false,
+      canUpdate: false,
+      scripts: { websocket: not, sse: not, 'short-poll': not, 'long-poll': (link) => path(link) }
+    })
+    const path: Script = (link) => (link.request.isFresh ? serving(world.log) : forgetful(world))(link)
+    const polls = (): VirtualLink[] => world.links.filter(({ transport }) => transport === 'long-poll')
+    world.log.fill('42', 3)
+    const loop = run(world.client.subscribe('42', { after: world.log.cursorAt('42', 1) }))
+    await elapseRoughly(590_000)
+    expect(polls().map(({ request }) => request.isFresh)).toEqual([false, true])
+    await elapseRoughly(30_000)
+    expect(polls().map(({ request }) => request.isFresh)).toEqual([false, false])
+    world.log.fill('42', 4)
+    await elapse(100)
+    polls().at(-1)?.fail('cut')
+    await elapse(2000)
+    expect(polls().map(({ request }) => request.isFresh)).toEqual([false, false, false, true])
+    expect(loop.seqs).toEqual(upTo(4, 2))
   })
 
   test('also in fresh requests: a stream that begins at the first event each time is read to the end, and stays', async () => {

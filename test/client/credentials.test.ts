@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
+import vm from 'node:vm'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { explain } from '../../src/explain.ts'
@@ -95,6 +96,18 @@ test('one call of the token source serves all candidates and the first read', as
   expect(shown.length).toBeGreaterThan(1)
   expect(new Set(shown)).toEqual(new Set(['token-1']))
   expect(tokens.asked).toBe(1)
+})
+
+test('sources of another realm, as of an iframe, are called; a token of null is none', async () => {
+  const { base, shown } = await guarded((token) => token !== 'null')
+  const foreign = vm.runInNewContext(`({ token: () => 'token-1', headers: () => ({ 'x-user': 'ann' }) })`)
+  const given = vi.spyOn(foreign, 'headers')
+  for (const options of [{ token: foreign.token, headers: foreign.headers }, { token: () => null }]) {
+    const { events } = run(clientOf({ url: base, transports: all(), ...options }))
+    await eventually(() => expect(events).toHaveLength(1))
+  }
+  expect(given).toHaveBeenCalled()
+  expect(new Set(shown)).toEqual(new Set(['token-1', undefined]))
 })
 
 describe.each(transports)('over %s', (_, make) => {

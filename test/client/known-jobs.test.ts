@@ -321,4 +321,17 @@ describe('a storage that', () => {
     await expect(world.client.forget()).rejects.toThrow('full')
     expect(idsOf(world.client)).toEqual([])
   })
+
+  test('never answers says so to `forget` within seconds, and the list is empty', async () => {
+    const world = createWorld({ jobStorage: { update: () => new Promise(() => {}) } })
+    world.log.fill('1', 1)
+    world.client.job('1').subscribe(() => {})
+    await elapse(100)
+    world.client.close()
+    const forgotten = world.client.forget()
+    forgotten.catch(() => {})
+    await elapse(5000)
+    await expect(forgotten).rejects.toThrow('no answer within 5000 ms')
+    expect(idsOf(world.client)).toEqual([])
+  })
 })

@@ -61,7 +61,7 @@ describe('start', () => {
   test('repeats the request with the same key until it is answered', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5) // or two tries could come within the first 20 ms
     const world = createWorld()
-    const answers = [page(502), page(429), problem(503, 'busy', { 'retry-after': '1' })]
+    const answers = [page(502), page(429), page(425), problem(503, 'busy', { 'retry-after': '1' })]
     world.http.faults.start = 'break'
     const outcome = watch(world.client.start(1))
     await elapse(20)
@@ -73,7 +73,7 @@ describe('start', () => {
     await elapseRoughly(20_000)
     expect(outcome.value?.jobId).toBe('started-1')
     const keys = world.http.asked.map(({ headers }) => headers.get('idempotency-key'))
-    expect(keys).toHaveLength(5)
+    expect(keys).toHaveLength(6)
     expect(new Set(keys).size).toBe(1)
   })
 
@@ -118,6 +118,35 @@ describe('start', () => {
     expect((await settled(world.client.start(1))).error).toMatchObject({ code: 'protocol', status: 200 })
     world.http.faults.start = () => Response.json({ hello: 'world' }, { status: 202 })
     expect((await settled(world.client.start(1))).error).toMatchObject({ name: 'JobtailError', code: 'protocol' })
+  })
+
+  const nothing = (headers: Record<string, string>) => (): Response => new Response(null, { status: 201, headers })
+
+  test.each([
+    ['the id alone', () => Response.json({ id: '42' }, { status: 201 }), '42'],
+    ['an id that is a number', () => Response.json({ id: 42, state: 'new' }), '42'],
+    ['nothing but a Location', nothing({ location: '/api/jobs/a%2Fb' }), 'a/b'],
+    ['a Location of a framework that names a content type', nothing({ location: 'https://other.test/jobs/42/?by=post', 'content-type': 'text/html' }), '42'],
+    ['an id, and a Location elsewhere', () => Response.json({ id: '42' }, { headers: { location: '/queue/7' } }), '42']
+  ])('takes an answer with %s', async (_, answer, id) => {
+    const world = createWorld()
+    world.http.faults.start = answer
+    expect((await settled(world.client.start(1))).value?.jobId).toBe(id)
+    expect(world.client.jobs().state).toMatchObject([{ id }])
+  })
+
+  test.each([
+    ['neither', () => Response.json({ job: '42' }), 'begins {"job":"42"}'],
+    ['an id that can be none', () => Response.json({ id: { a: 1 } }), 'expected'],
+    ['a Location that ends with no id', nothing({ location: '/jobs/42/events' }), 'expected JSON with an id, or a Location that ends with it'],
+    ['a malformed Location', nothing({ location: '/jobs/%' }), '201']
+  ])('throws an answer with %s', async (_, answer, message) => {
+    const world = createWorld()
+    world.http.faults.start = answer
+    const { error } = await settled(world.client.start(1))
+    expect(error).toMatchObject({ code: 'protocol', message: expect.stringContaining(message) })
+    expect(world.client.jobs().state).toEqual([])
+    expect(world.http.asked).toHaveLength(1)
   })
 
   test('asks again where a page comes in place of a snapshot', async () => {
@@ -179,7 +208,8 @@ describe('start', () => {
     const loop: { self?: unknown } = {}
     loop.self = loop
     expect((await settled(world.client.start(loop))).error).toMatchObject({ code: 'bad-request', message: expect.stringContaining('expected a JSON value') })
-    expect((await settled(world.client.start(10n))).error).toMatchObject({ code: 'bad-request' })
+    for (const input of [10n, () => 1, Symbol('a'), { toJSON: () => undefined }])
+      expect((await settled(world.client.start(input))).error).toMatchObject({ code: 'bad-request' })
     expect(world.http.asked).toEqual([])
   })
 
@@ -307,6 +337,30 @@ describe('the answers of an intermediary', () => {
   })
 
   test.each([
+    ['start', 'JSON', () => Response.json({ error: 'it is archived' }, { status: 409 })],
+    ['cancel', 'JSON', () => Response.json({ error: 'it is archived' }, { status: 409 })],
+    ['cancel', 'text', () => new Response('it is archived', { status: 409 })],
+    [
+      'cancel',
+      'a problem without a code',
+      () => Response.json({ title: 'it is archived' }, { status: 409, headers: { 'content-type': 'application/problem+json' } })
+    ],
+    [
+      'cancel',
+      "a problem of the server's",
+      () => Response.json({ title: 'it is archived', code: 'ended' }, { status: 409, headers: { 'content-type': 'application/problem+json' } })
+    ]
+  ] as const)('a conflict that %s is answered in %s will not go away: it is thrown at once, with its words', async (resource, _, conflict) => {
+    const world = createWorld()
+    world.log.fill('42', 1)
+    world.http.faults[resource] = conflict
+    const { error } = await settled<unknown>(resource === 'start' ? world.client.start(1) : world.client.subscribe('42').cancel())
+    expect(error).toMatchObject({ name: 'JobtailError', code: 'bad-request', status: 409, message: expect.stringContaining('it is archived') })
+    expect(world.http.asked).toHaveLength(1)
+    await expectNothingLeft(world)
+  })
+
+  test.each([
     ['an intermediary', answer(404)],
     ['the server', problem(404, 'unknown-job')]
   ])('a 404 of %s names the slash in the id as its likely cause', async (_, notFound) => {
@@ -422,6 +476,18 @@ describe("Jobtail's backend", () => {
   test('accepts a number as the progress of a snapshot, of which the state makes a ratio', async () => {
     const body = { id: '42', status: 'running', epoch: 'e', seq: 1, cursor: 'e-1', progress: 50 }
     expect(await jobtailBackend().snapshot?.(asking(Response.json(body)), '42')).toMatchObject({ progress: 50 })
+  })
+
+  test('does not take the snapshot of another job, which a cache gave', async () => {
+    const body = { id: '43', status: 'succeeded', epoch: 'e', seq: 1, cursor: 'e-1', result: 'of another' }
+    const message = 'snapshot of job 42: got that of job 43'
+    await expect(jobtailBackend().snapshot?.(asking(Response.json(body)), '42')).rejects.toMatchObject({ reason: 'stale', message })
+  })
+
+  test('does not take a login page for a cancel, to which a redirect has led', async () => {
+    const answer = (): Response => Object.defineProperty(page(200)(), 'redirected', { value: true })
+    await expect(jobtailBackend().cancel?.(asking(answer()), '42')).rejects.toMatchObject({ reason: 'redirected', status: 200 })
+    await expect(jobtailBackend().cancel?.(asking(page(202)()), '42')).resolves.toBeUndefined() // as frameworks answer without a body
   })
 
   test('tells a redirect to another origin from a network failure', async () => {

@@ -165,6 +165,39 @@ describe('tail', () => {
     expect(world.links.at(-1)?.request.jobs[0]?.after).toBe('e1-10')
   })
 
+  test.each(['close', 'abort'])('left by %s before the first new event, it can be resumed from where it began', async (by) => {
+    const world = createWorld()
+    world.log.fill('42', 10)
+    const controller = new AbortController()
+    const job = world.client.subscribe('42', { after: 'tail', signal: controller.signal })
+    run(job)
+    await elapse(100)
+    expect(job.state).toMatchObject({ lastEventId: 'e1-10', status: 'running' })
+    if (by === 'close') job.close()
+    else controller.abort()
+    await elapse(10)
+    world.log.fill('42', 13)
+    const loop = run(world.client.subscribe('42', { after: job.state.lastEventId, onGap: 'throw' }))
+    await elapse(100)
+    expect(loop.seqs).toEqual(upTo(13, 11))
+  })
+
+  test.each(['snapshot', 'link'])('a loop that begins later gets what came since the state was watched from the tail that a %s told', async (by) => {
+    const world = createWorld()
+    if (by === 'link') world.http.faults.snapshot = 'break'
+    world.log.fill('42', 10)
+    const job = world.client.subscribe('42', { after: 'tail' })
+    const leave = job.onChange(() => {})
+    await elapse(100)
+    expect(job.state.lastEventId).toBe('e1-10')
+    leave()
+    await elapse(10)
+    world.log.fill('42', 13)
+    const loop = run(job)
+    await elapse(100)
+    expect(loop.seqs).toEqual(upTo(13, 11))
+  })
+
   test('two links and a single read that begin at different times lose no event', async () => {
     const world = createWorld()
     world.transports.websocket.script = serving(world.log, { delayMs: 320 })

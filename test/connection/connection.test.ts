@@ -355,6 +355,7 @@ describe('a job that the server doesn’t know', () => {
 
   test('told so by the first read and by a link at once is asked for again once, and not later', async () => {
     const stage = await carry([record('1')], { firstLook: true })
+    await pass(20)
     expect(jobsRead(stage)).toEqual([['1']])
     for (const transport of ['read-once', 'sse']) {
       stage.wire(transport).push(error(404, '1'))
@@ -408,7 +409,7 @@ describe('an error for all', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const stage = await carry([record('1')], { names: ['websocket', 'sse'], firstLook: true })
     await pass(300)
-    expect(stage.opened.map(({ transport }) => transport)).toEqual(['read-once', 'websocket', 'sse'])
+    expect(stage.opened.map(({ transport }) => transport)).toEqual(['websocket', 'read-once', 'sse'])
     stage.wire('websocket').push([error(status, undefined, 7000)])
     await pass(0)
     expect(stage.opened.every(({ request }) => request.signal.aborted)).toBe(true)

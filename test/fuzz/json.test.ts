@@ -132,7 +132,7 @@ test('a problem means to the job what the protocol says', { timeout: 120_000 }, 
     }
     const json = source(tape, problem)
     const headers = new Headers({ ...(type && { 'content-type': type }), ...(retryAfter !== null && { 'retry-after': retryAfter }) })
-    const found = await errorFrom(new Response(bodyOf(split(tape, encoder.encode(json))), { status, headers }), 'application/json', (text) => text).catch(
+    const found = await errorFrom(new Response(bodyOf(split(tape, encoder.encode(json))), { status, headers }), { accept: 'application/json' }, (text) => text).catch(
       (error: unknown) => {
         if (error instanceof TransportError && error.reason === 'status' && error.status === status) return undefined
         throw error

@@ -56,6 +56,22 @@ describe('what is written', () => {
     expect(await memory.read('a')).toBe(2)
   })
 
+  test.each<[string, () => IDBOpenDBRequest]>([
+    ['deletes', () => indexedDB.deleteDatabase(NAME)],
+    ['upgrades', () => open(NAME, 2)]
+  ])('keeps nobody waiting who %s the database, and a later use opens it again', async (_, change) => {
+    const memory = indexedDbMemory()
+    await memory.write('a', 1)
+    const request = change()
+    const blocked = new Promise((_, reject) => {
+      request.onblocked = () => reject(new Error('blocked'))
+    })
+    const changed = await Promise.race([settled(request), blocked])
+    if (changed instanceof IDBDatabase) changed.close()
+    await memory.write('a', 2)
+    expect(await memory.read('a')).toBe(2)
+  })
+
   test('is changed in one step, whoever else changes it, and removed by nothing', async () => {
     const memory = indexedDbMemory()
     const add = (each: number): Promise<unknown> => memory.update('list', (list) => [...((list as number[] | undefined) ?? []), each]) // as: what is written here

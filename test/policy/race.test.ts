@@ -486,6 +486,7 @@ describe('every path gave the same status', () => {
     ['500 everywhere', everywhere(500)],
     ['503 everywhere', everywhere(503)],
     ['408 everywhere: somebody’s patience', everywhere(408)],
+    ['425 everywhere: too early', everywhere(425)],
     ['429 everywhere: somebody’s limit', everywhere(429)],
     ['200 everywhere: a login page', everywhere(200)],
     ['nothing to vote with', race({ websocket: undefined })]

@@ -32,6 +32,39 @@ describe('memory log', () => {
     await expect(log.snapshot('a')).rejects.toMatchObject({ code: 'history-gone' })
   })
 
+  test('drops the job that ended first where ended jobs take more than maxEndedBytes; never the last one, nor one that has not ended', async () => {
+    const log = memoryLog({ maxEndedBytes: 20_000 })
+    for (let n = 0; n < 100; n += 1) {
+      await log.append(`running ${n}`, 'output', 'x'.repeat(1000))
+      await log.append(`${n}`, 'succeeded', n)
+    }
+    const isKept = async (id: string) => (await log.snapshot(id).catch(({ code }) => code)) !== 'history-gone'
+    const kept: string[] = []
+    for (let n = 0; n < 100; n += 1) {
+      expect(await isKept(`running ${n}`)).toBe(true)
+      if (await isKept(`${n}`)) kept.push(`${n}`)
+    }
+    expect(kept).toEqual(['95', '96', '97', '98', '99'])
+    await log.append('huge', 'succeeded', 'x'.repeat(100_000))
+    expect(await log.snapshot('huge')).toMatchObject({ status: 'succeeded' })
+    await expect(log.read('99', undefined, 1)).rejects.toMatchObject({ code: 'history-gone' })
+    await log.reset('huge') // gives its room back
+    for (const id of ['a', 'b']) await log.append(id, 'failed', {})
+    expect([await isKept('a'), await isKept('b')]).toEqual([true, true])
+  })
+
+  test('of ten thousand dropped jobs it says that they are gone; those dropped before are unknown', async () => {
+    const log = memoryLog({ maxEndedBytes: 1 })
+    for (let n = 0; n <= 10_001; n += 1) await log.append(`${n}`, 'succeeded', n)
+    expect(await log.snapshot('0')).toBeUndefined()
+    await expect(log.snapshot('1')).rejects.toMatchObject({ code: 'history-gone' })
+    await log.close()
+  })
+
+  test.each([0, -1, Number.NaN])('refuses maxEndedBytes %d', (maxEndedBytes) => {
+    expect(() => memoryLog({ maxEndedBytes })).toThrow(/maxEndedBytes: expected a number from 1/)
+  })
+
   test.each([0, -1, 1.5, Number.NaN])('refuses maxEvents %d', (maxEvents) => {
     expect(() => memoryLog({ maxEvents })).toThrow(/maxEvents: expected an integer from 1/)
   })

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { createJobServer } from '../../src/server/index.ts'
 import { memoryLog } from '../../src/server/log/memory.ts'
 import { type EventLog, LogError } from '../../src/server/log/types.ts'
 import { wrapLog } from '../../src/server/log/wrap.ts'
+import { createRunSlots } from '../../src/server/run-slots.ts'
 import type { JobContext } from '../../src/server/types.ts'
 import { openSocket, openStream } from './clients.ts'
 import { createGate } from './gate.ts'
@@ -336,6 +338,44 @@ describe('limits', () => {
     await eventually(() => served.jobs.metrics()).toMatchObject({ running: 0, queued: 0, outcomes: { succeeded: 5 } })
   })
 
+  test('a job that waits is told its place as it moves up: not more than once a second, nor more than a few times in all', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const jobs = createJobServer({ maxRunning: 1 })
+    onTestFinished(() => jobs.close())
+    const ends: (() => void)[] = []
+    const runs = Array.from({ length: 1001 }, (_, n) => jobs.run(`${n}`, () => new Promise<void>((resolve) => ends.push(resolve))))
+    for (const [n, run] of runs.entries()) {
+      while (ends.length <= n) await new Promise(setImmediate)
+      ends[n]?.()
+      await run
+      if (n % 2 === 0) vi.advanceTimersByTime(500) // so that a second is four steps
+    }
+    const placesOf = async (id: string) =>
+      (await jobs.log.read(id, undefined, 100))?.events.flatMap(({ type, data }) => (type === 'queued' ? [Object(data).position] : []))
+    expect(await placesOf('1')).toEqual([1])
+    expect(await placesOf('1000')).toEqual([1000, 497, 245, 121, 57, 25, 9, 5, 1])
+  })
+
+  test('the ten at the front are told every step; one that has left the queue is told nothing', async () => {
+    const slots = createRunSlots({ maxRunning: 1, maxRunningPerSubject: 1, maxQueued: 20 })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const taken = Array.from({ length: 14 }, () => slots.acquire())
+    const told: [number, number][] = []
+    for (const [n, slot] of taken.entries()) slot?.onMove((position) => told.push([n, position]))
+    taken[0]?.release()
+    vi.advanceTimersByTime(999)
+    expect(told).toEqual([])
+    vi.advanceTimersByTime(1)
+    // The others have moved up by one only: they are told once half of the way is made, or at the tenth place.
+    expect(told).toEqual(Array.from({ length: 10 }, (_, n) => [n + 2, n + 1]))
+    for (const slot of taken) slot?.release()
+    vi.advanceTimersByTime(1000)
+    expect(told).toHaveLength(10)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   test('at most maxRunningPerSubject of one subject run, without blocking other subjects', async () => {
     const release = Promise.withResolvers<void>()
     const served = await serve({
@@ -348,6 +388,49 @@ describe('limits', () => {
     await eventually(() => served.jobs.metrics()).toMatchObject({ running: 2, queued: 2 })
     release.resolve()
     await eventually(() => served.jobs.metrics()).toMatchObject({ running: 0, queued: 0, outcomes: { succeeded: 4 } })
+  })
+
+  test.each<[string, number, (run: (id: string, work?: () => unknown) => Promise<unknown>) => Promise<unknown>]>([
+    ['one in another', 1, (run) => run('a', () => run('b'))],
+    ['three deep', 1, (run) => run('a', () => run('b', () => run('c')))],
+    ['several in one, at once', 1, (run) => run('a', () => Promise.all([run('b'), run('c'), run('d', () => run('e'))]))],
+    ['one after the other', 1, (run) => run('a', async () => [await run('b'), await run('c', () => run('d'))])],
+    ['one in each of several', 2, (run) => Promise.all(['a', 'b', 'c', 'd'].map((id) => run(id, () => run(`${id}/in`, () => run(`${id}/in/in`)))))],
+    ['in a timer of the work', 1, (run) => run('a', () => new Promise((resolve) => setTimeout(resolve)).then(() => run('b')))],
+    ['one that fails', 1, (run) => run('a', () => run('b', () => Promise.reject(new Error('no'))).catch(() => run('c')))]
+  ])('a run that waits for runs of its own gives its place to them: %s', async (_, maxRunning, make) => {
+    const served = await serve({ maxRunning, maxQueued: 10 })
+    let now = 0
+    let most = 0
+    const leaf = async () => {
+      most = Math.max(most, ++now)
+      await new Promise(setImmediate)
+      now -= 1
+    }
+    await make((id, work = leaf) => served.jobs.run(id, work))
+    expect(most).toBe(maxRunning)
+    // No place is lost, and none is counted twice.
+    await Promise.all(Array.from({ length: maxRunning + 1 }, (_, n) => served.jobs.run(`after ${n}`, leaf)))
+    expect(most).toBe(maxRunning)
+    expect(served.jobs.metrics()).toMatchObject({ running: 0, queued: 0 })
+  })
+
+  test('a run inside another counts for the same subject; one that nobody waits for keeps the place when the outer one ends', async () => {
+    const release = Promise.withResolvers<void>()
+    const inner: Promise<unknown>[] = []
+    const served = await serve({
+      maxRunning: 10,
+      maxRunningPerSubject: 1,
+      authorize: () => ({ allow: true, subject: 'ann' }),
+      start: (job) => void inner.push(served.jobs.run(`${job.id}.in`, () => release.promise))
+    })
+    expect((await served.post('', '1')).status).toBe(202)
+    await eventually(() => served.jobs.metrics()).toMatchObject({ running: 1, outcomes: { succeeded: 1 } })
+    expect((await served.post('', '2')).status).toBe(202)
+    expect(served.jobs.metrics()).toMatchObject({ running: 1, queued: 1 })
+    release.resolve()
+    await eventually(() => served.jobs.metrics()).toMatchObject({ running: 0, queued: 0, outcomes: { succeeded: 4 } })
+    await Promise.all(inner)
   })
 
   test('a repeat with the key of a queued job does not run it twice', async () => {

@@ -185,8 +185,8 @@ export const mistakes: readonly Mistake[] = [
     name: 'a repeated request may be answered by a cache',
     foundBy: ['progress', 'connections'],
     file: 'connection/core.ts',
-    find: 'jobLink.isFresh = core.isFresh || isRepeated',
-    replace: 'jobLink.isFresh = core.isFresh && !isRepeated && false'
+    find: 'jobLink.isFresh = isRepeated || now() < core.freshUntil',
+    replace: 'jobLink.isFresh = isRepeated && now() < 0'
   },
   { name: 'a WebSocket is left open', foundBy: ['leaks'], file: 'transports/websocket.ts', find: '.close(1000)', replace: '.readyState' }
 ]

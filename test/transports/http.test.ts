@@ -201,7 +201,7 @@ describe('what somebody in between answers', () => {
     await expect(read(page(503, { 'retry-after': '60, 60' }))).rejects.toMatchObject({ retryAfterMs: 60_000 })
   })
 
-  it.each([{}, { 'retry-after': 'soon' }, { 'retry-after': '-1' }])('none of %j asks for a pause', async (headers) => {
+  it.each([{}, { 'retry-after': 'soon' }, { 'retry-after': '-1' }, { 'retry-after': 'Infinity' }])('none of %j asks for a pause', async (headers) => {
     await expect(read(page(503, headers))).rejects.toSatisfy(({ status, retryAfterMs }) => status === 503 && retryAfterMs === undefined)
   })
 
@@ -261,7 +261,8 @@ describe('an answer from somewhere else', () => {
 describe('what is asked so that no cache has seen it', () => {
   it.each([
     ['of the own origin', base.origin, {}, { 'last-event-id': 'e-2' }],
-    ['of another one, with a token', 'https://app.example', { token }, { 'last-event-id': 'e-2' }],
+    // A gateway that answers preflights may not allow the header.
+    ['of another one, with a token', 'https://app.example', { token }, {}],
     ['of another one, without', 'https://app.example', {}, {}]
   ])('is new each time, the cursor wherever it can be: %s', async (_, origin, more, headers) => {
     const asked = [await sent(sse, origin, single, { ...more, isFresh: true }), await sent(sse, origin, single, { ...more, isFresh: true })]
@@ -277,6 +278,24 @@ describe('what is asked so that no cache has seen it', () => {
   })
 })
 
+it('has text as its URL, as wrappers of `fetch` expect that are written by hand', async () => {
+  const script = scriptFetch(reading(2, 3))
+  const input = vi.fn<typeof fetch>()
+  const reader = openReader(shortPoll(), base, single, { fetch: input.mockImplementation(script.fetch) })
+  await reader.until(({ had }) => had.length > 0)
+  reader.abort()
+  expect(input.mock.calls[0]?.[0]).toMatch(/^https:\/\/api\.example\/jobs\/42\/events\?/)
+})
+
+it('has no header that somebody has added to all objects', async () => {
+  Object.assign(Object.prototype, { extend: 'line\nbreak' })
+  try {
+    expect((await sent(sse, undefined, single)).headers.has('extend')).toBe(false)
+  } finally {
+    Reflect.deleteProperty(Object.prototype, 'extend')
+  }
+})
+
 it('says how much may be under way', async () => {
   const more = { windowBytes: 65_536 }
   expect(shape(await sent(sse, undefined, single, more)).search).toBe('?v=2&window=65536&after=e-2')
@@ -290,9 +309,9 @@ describe('a job id with a slash', () => {
     expect(headers.get('last-event-id')).toBe('e-2')
   })
 
-  it('has its cursor in both places also where a constant URL would save a preflight: a list is not always heeded by its header', async () => {
+  it('has its cursor in the URL also where a constant URL would save a preflight: a list is not always heeded by its header', async () => {
     const { url, headers } = await sent(sse, 'https://app.example', [{ job: 'a/b', after: 'e-2' }], { token })
     expect(url.search).toBe('?v=2&job=a%2Fb&after=e-2')
-    expect(headers.get('last-event-id')).toBe('e-2')
+    expect(headers.has('last-event-id')).toBe(false)
   })
 })

@@ -14,5 +14,6 @@ export const seqConflict = (jobId: string, type: string | undefined, expectSeq: 
 /** Another owner holds the lease. */
 export const leaseConflict = (jobId: string): LogError => new LogError('conflict', `job ${JSON.stringify(jobId)}: another owner holds its lease`)
 
-export const historyGoneError = (jobId: string, ttlMs: number): LogError =>
-  new LogError('history-gone', `job ${JSON.stringify(jobId)} and its log were dropped: it ended more than ${ttlMs} ms ago (ttlMs)`)
+/** `orElse`: why the job may have been dropped sooner. */
+export const historyGoneError = (jobId: string, ttlMs: number, orElse = ''): LogError =>
+  new LogError('history-gone', `job ${JSON.stringify(jobId)} and its log were dropped: it ended more than ${ttlMs} ms ago (ttlMs)${orElse}`)

@@ -15,12 +15,18 @@ export interface Retention {
 export interface MemoryJob {
   readonly snapshot: JobSnapshot
   readonly ended: boolean
+  /** How much memory the job takes, in bytes: an estimate. */
+  readonly size: number
   /** `json` is the event's data. `name` is the append's `appendId`. */
   append(type: string, json: string, name: string | undefined): WireEvent
   /** The events that were appended under this `appendId`. */
   appended(name: string): WireEvent[] | undefined
   page(after: string | undefined, limit: number): LogPage
 }
+
+/** What a job takes beside its events, and an event beside its data. Measured, and rounded up. */
+const JOB_BYTES = 3000
+const EVENT_BYTES = 400
 
 /** How many `appendId`s of a job are remembered. */
 const MAX_APPEND_IDS = 1000
@@ -63,6 +69,9 @@ export function createMemoryJob(id: string, { maxEvents, maxBytes }: Retention):
     },
     get ended() {
       return ended
+    },
+    get size() {
+      return JOB_BYTES + (snapshot.seq - dropped) * EVENT_BYTES + 2 * bytes // an event's data is kept as a value and as JSON
     },
     append(type, json, name) {
       const seq = snapshot.seq + 1

@@ -20,6 +20,13 @@ export interface MemoryLogOptions {
    */
   maxBytes?: number
   /**
+   * How much memory all jobs that have ended may take together, in bytes: an estimate of about 3 kB a job, 400 B an event and twice its data. Beyond that, the
+   * one that ended first is dropped before its `ttlMs` are over; the one that ended last never. From 1; `Infinity`: no limit.
+   *
+   * @defaultValue 512 MiB
+   */
+  maxEndedBytes?: number
+  /**
    * How long a job is kept after its end, in ms. 0: it is dropped at once. `Infinity`: as long as the process runs.
    *
    * @defaultValue 3,600,000 (an hour)
@@ -33,18 +40,23 @@ export interface MemoryLogOptions {
   idleTtlMs?: number
 }
 
+/** The options with their defaults filled in. */
+export type MemorySettings = Required<Omit<MemoryLogOptions, 'name'>>
+
 const DAY_MS = 86_400_000
 
 /** Fills in the defaults. Throws a `RangeError` that names the option. */
 export function memorySettings({
   maxEvents = 10_000,
   maxBytes = 2 ** 26,
+  maxEndedBytes = 2 ** 29,
   ttlMs = 3_600_000,
   idleTtlMs = 30 * DAY_MS
-}: MemoryLogOptions): Required<Omit<MemoryLogOptions, 'name'>> {
+}: MemoryLogOptions): MemorySettings {
   if (!Number.isSafeInteger(maxEvents) || maxEvents < 1) throw new RangeError(`maxEvents: expected an integer from 1, got ${maxEvents}`)
   if (!(maxBytes >= 1)) throw new RangeError(`maxBytes: expected a number from 1, got ${maxBytes}`)
+  if (!(maxEndedBytes >= 1)) throw new RangeError(`maxEndedBytes: expected a number from 1, got ${maxEndedBytes}`)
   if (!(ttlMs >= 0)) throw new RangeError(`ttlMs: expected milliseconds from 0, got ${ttlMs}`)
   if (!(idleTtlMs >= 1)) throw new RangeError(`idleTtlMs: expected milliseconds from 1, got ${idleTtlMs}`)
-  return { maxEvents, maxBytes, ttlMs, idleTtlMs }
+  return { maxEvents, maxBytes, maxEndedBytes, ttlMs, idleTtlMs }
 }

@@ -1,27 +1,15 @@
 import type { WireEvent } from '../../protocol/frames.ts'
-import { longTimeout } from '../long-timeout.ts'
 import { checkAppend, checkEntries, checkJobId, checkLease, lostData, rerunData, show } from './entry.ts'
-import { closedError, endedError, historyGoneError, leaseConflict, seqConflict } from './log-errors.ts'
-import { createMemoryJob, type MemoryJob } from './memory-job.ts'
-import { createLease, type Lease } from './memory-lease.ts'
+import { closedError, endedError, leaseConflict, seqConflict } from './log-errors.ts'
+import { createLease } from './memory-lease.ts'
 import { type MemoryLogOptions, memorySettings } from './memory-options.ts'
+import { createMemoryStore, type StoredJob } from './memory-store.ts'
 import { markPrivate, namedLog } from './process-wide.ts'
-import { type Adopted, type AppendOptions, type Entry, type EventLog, LEASE_IS_OVER } from './types.ts'
-
-interface StoredJob {
-  readonly job: MemoryJob
-  lease?: Lease
-  /** Present where the job runs again once its lease has expired; `attempt` is the current one. */
-  rerun?: Adopted & { readonly maxAttempts: number }
-  /** When the last event was appended, by `performance.now()`: the wall clock may jump. */
-  lastAt: number
-  /** Cancels the timer that drops the job. */
-  stop(): void
-}
+import { type AppendOptions, type Entry, type EventLog, LEASE_IS_OVER } from './types.ts'
 
 /**
- * Keeps events in this process' memory: they are gone with the process, and no other process sees them. Retained events are bounded for each job, not for all
- * jobs together.
+ * Keeps events in this process' memory: they are gone with the process, and no other process sees them. Each job's events are bounded, and so is what all jobs
+ * that have ended take together.
  *
  * @throws {RangeError} or `TypeError` for an option out of range; the message names it.
  */
@@ -32,61 +20,12 @@ export function memoryLog({ name, ...options }: MemoryLogOptions = {}): EventLog
 }
 
 function createMemoryLog(options: MemoryLogOptions): EventLog {
-  const { maxEvents, maxBytes, ttlMs, idleTtlMs } = memorySettings(options)
-  const jobs = new Map<string, StoredJob>()
+  const store = createMemoryStore(memorySettings(options))
   const watchers = new Map<string, Set<(what?: string) => void>>()
-  /** Dropped jobs, so that `history-gone` is told from "unknown" for another `ttlMs`; each with a function that cancels its timer. */
-  const expired = new Map<string, () => void>()
   let closed = false
-
-  const after = (ms: number, run: () => void): (() => void) => longTimeout(ms, run, { unref: true })
-
-  function dropJob(jobId: string): void {
-    const kept = jobs.get(jobId)
-    kept?.stop()
-    kept?.lease?.release()
-    jobs.delete(jobId)
-  }
-
-  function expireJob(jobId: string): void {
-    dropJob(jobId)
-    expired.set(
-      jobId,
-      after(ttlMs, () => expired.delete(jobId))
-    )
-  }
-
-  function forgetExpired(jobId: string): void {
-    expired.get(jobId)?.()
-    expired.delete(jobId)
-  }
-
-  /** Sets one timer for each job and checks at its end whether an event came meanwhile: a timer set anew at each event would cost more than the append. */
-  function dropWhereIdle(jobId: string, kept: StoredJob, ms = idleTtlMs): void {
-    kept.stop = after(ms, () => {
-      const leftMs = kept.lease ? idleTtlMs : kept.lastAt + idleTtlMs - performance.now()
-      if (leftMs > 0) dropWhereIdle(jobId, kept, leftMs)
-      else expireJob(jobId)
-    })
-  }
 
   function checkOpen(): void {
     if (closed) throw closedError()
-  }
-
-  function find(jobId: string): StoredJob | undefined {
-    checkOpen()
-    const job = jobs.get(jobId)
-    if (!job && expired.has(jobId)) throw historyGoneError(jobId, ttlMs)
-    return job
-  }
-
-  function create(jobId: string): StoredJob {
-    const kept: StoredJob = { job: createMemoryJob(jobId, { maxEvents, maxBytes }), lastAt: 0, stop: () => {} }
-    jobs.set(jobId, kept)
-    forgetExpired(jobId)
-    dropWhereIdle(jobId, kept)
-    return kept
   }
 
   function wake(jobId: string, what?: string): void {
@@ -125,8 +64,7 @@ function createMemoryLog(options: MemoryLogOptions): EventLog {
     if (kept.job.ended) {
       kept.lease?.release()
       delete kept.rerun
-      kept.stop()
-      kept.stop = after(ttlMs, () => expireJob(jobId))
+      store.keepEnded(jobId, kept)
     }
     wake(jobId, entries.at(-1)?.[0])
     return events
@@ -134,7 +72,7 @@ function createMemoryLog(options: MemoryLogOptions): EventLog {
 
   async function appendMany(jobId: string, entries: readonly Entry[], options: AppendOptions = {}): Promise<WireEvent[]> {
     checkOpen()
-    const known = jobs.get(jobId)
+    const known = store.get(jobId)
     if (!known) checkJobId(jobId)
     const { expectSeq, appendId, lease, rerun } = options
     checkAppend(options)
@@ -147,7 +85,7 @@ function createMemoryLog(options: MemoryLogOptions): EventLog {
     if (known?.job.ended) throw endedError(jobId, first?.type, status)
     if (lease && known && isHeldByAnother(known, lease.owner)) throw leaseConflict(jobId)
     if (!first) return []
-    const kept = known ?? create(jobId)
+    const kept = known ?? store.create(jobId)
     if (lease) takeLease(jobId, kept, lease.owner, lease.ms)
     if (rerun) kept.rerun = { ...rerun, attempt: 1 }
     return appendEvents(
@@ -165,10 +103,12 @@ function createMemoryLog(options: MemoryLogOptions): EventLog {
       return event as WireEvent // as: one entry gives one event
     },
     async read(jobId, after, limit) {
-      return find(jobId)?.job.page(after, limit)
+      checkOpen()
+      return store.find(jobId)?.job.page(after, limit)
     },
     async snapshot(jobId) {
-      return find(jobId)?.job.snapshot
+      checkOpen()
+      return store.find(jobId)?.job.snapshot
     },
     async watch(jobId, wake) {
       checkOpen()
@@ -183,8 +123,8 @@ function createMemoryLog(options: MemoryLogOptions): EventLog {
     async renew(jobId, owner, ms) {
       checkOpen()
       if (ms !== 0) checkLease(owner, ms)
-      const kept = jobs.get(jobId)
-      if (!kept) return !expired.has(jobId)
+      const kept = store.get(jobId)
+      if (!kept) return !store.isGone(jobId)
       if (kept.job.ended || isHeldByAnother(kept, owner)) return false
       if (ms > 0) takeLease(jobId, kept, owner, ms)
       else {
@@ -196,7 +136,7 @@ function createMemoryLog(options: MemoryLogOptions): EventLog {
     async adopt(jobId, owner, ms) {
       checkOpen()
       checkLease(owner, ms)
-      const kept = jobs.get(jobId)
+      const kept = store.get(jobId)
       if (!kept?.rerun || kept.job.ended || (kept.lease && kept.lease.owner !== owner)) return undefined
       takeLease(jobId, kept, owner, ms)
       const { input, attempt } = kept.rerun
@@ -205,14 +145,12 @@ function createMemoryLog(options: MemoryLogOptions): EventLog {
     async reset(jobId) {
       checkOpen()
       checkJobId(jobId)
-      dropJob(jobId)
-      forgetExpired(jobId)
+      store.delete(jobId)
       wake(jobId)
     },
     async close() {
       closed = true
-      for (const jobId of [...jobs.keys()]) dropJob(jobId)
-      for (const jobId of [...expired.keys()]) forgetExpired(jobId)
+      store.clear()
       watchers.clear()
     }
   }
