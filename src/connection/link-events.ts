@@ -10,7 +10,7 @@ import { isTerminal, TAIL } from '../protocol/rules.ts'
 import { answersOnce, type Core, type JobLink, linkFor } from './core.ts'
 import { linkEnded } from './endings.ts'
 import { goLive, isWindowHalfUsed } from './live-link.ts'
-import { giveWay, verify } from './reads.ts'
+import { restBehindRead, verify } from './reads.ts'
 
 /**
  * For so long after a stale answer requests are fresh ones, which cost a preflight each across origins. Not just until an answer is right: a
@@ -61,7 +61,7 @@ function onFrames(core: Core, jobLink: JobLink, frames: readonly Frame[], bytesE
   // A full reader has one task to take what it holds.
   if (jobs.brought.fills) void macrotask().then(() => pauseFullReaders(core, jobLink))
   if (isWindowHalfUsed(core, jobLink)) core.schedule()
-  giveWay(core, jobLink, jobs.brought.events > before)
+  if (jobs.brought.events === before) restBehindRead(core, jobLink)
 }
 
 /** Pauses the readers that cannot hold more. */

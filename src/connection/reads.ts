@@ -9,8 +9,6 @@ import { type Core, type JobLink, linkFor, open } from './core.ts'
 const HEAD_START_MS = 20
 /** A suspect link has this long to bring what a single read has brought; otherwise it is dead. */
 const VERIFY_MS = 250
-/** A link that has brought this much before a single read is not overtaken by it. */
-const FAR_AHEAD_BYTES = 2 ** 14
 /** After a failed single read slow readers are read for by links for this long. */
 const READ_RETRY_MS = 5000
 
@@ -29,11 +27,14 @@ export function lookFirst({ firstLook, table, schedule }: Core): void {
   schedule()
 }
 
+/** Whether it is a single read that is made for its events alone, and for all readers. */
+const isForAll = ({ use, reader, verifies }: JobLink): boolean => use === 'read' && !reader && !verifies
+
 /** Whether somebody still needs what a single read brings. A first read that has brought nothing yet is not needed once the live link reads its jobs. */
-function isNeeded(core: Core, { asked = [], active, reader, verifies, jobs }: JobLink): boolean {
+function isNeeded(core: Core, read: JobLink): boolean {
+  const { asked = [], active, jobs } = read
   const left = asked.filter((job) => active(job).length > 0)
-  const isFirst = !reader && !verifies && jobs.brought.events === 0
-  return left.length > 0 && !(isFirst && linkFor(core, 'live')?.jobs.coversAll(left))
+  return left.length > 0 && !(isForAll(read) && jobs.brought.events === 0 && linkFor(core, 'live')?.jobs.coversAll(left))
 }
 
 /** Ends the single reads that are not needed any more. Starts those that are due, and those for slow readers. */
@@ -72,18 +73,12 @@ export function verify(core: Core, jobLink: JobLink, silentMs: number): void {
 }
 
 /**
- * A link and a single read of the same jobs bring the same history, and whatever comes second is sent and parsed for nothing. So the one that is behind gives
- * way: a link rests while the read delivers, so that a socket's window stays small meanwhile; a read ends once the live link is far ahead. `hasNews`: the link
- * has just brought events that no reader had.
+ * The link has brought nothing new. Where a single read of its jobs is ahead of it, whatever it brings is sent and parsed for nothing: it rests while the read
+ * delivers, so that a socket's window stays small meanwhile.
  */
-export function giveWay(core: Core, { jobs, use, link }: JobLink, hasNews: boolean): void {
-  if (use === 'read') return
-  for (const read of core.links) {
-    const { asked = [], reader, verifies } = read
-    if (read.use !== 'read' || reader || verifies) continue
-    if (!hasNews && jobs.jobs().every((job) => asked.includes(job))) link.restBeside(read.link)
-    else if (use === 'live' && jobs.brought.bytes > FAR_AHEAD_BYTES && jobs.coversAll(asked)) read.link.end()
-  }
+export function restBehindRead({ links }: Core, { jobs, use, link }: JobLink): void {
+  const read = [...links].find((each) => isForAll(each) && jobs.jobs().every((job) => each.asked?.includes(job)))
+  if (read && use !== 'read') link.restBeside(read.link)
 }
 
 /** A single read has ended; `error` is `undefined` where it did not fail. */
