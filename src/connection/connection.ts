@@ -12,10 +12,10 @@ import { JobtailError } from '../errors.ts'
 import { raceError } from '../failures.ts'
 import { isOffline } from '../page.ts'
 import { patienceMs } from '../policy/backoff.ts'
-import { opened, plan, raceOf, restarted, woken } from '../policy/race.ts'
+import { opened, plan, raceOf, reordered, restarted, woken } from '../policy/race.ts'
 import { IDLE } from '../state.ts'
 import type { Reader, Transport } from '../types.ts'
-import { type Core, drop, dropRace, linkFor, open, orderOf } from './core.ts'
+import { type Core, drop, dropRace, linkFor, open, orderOf, windowOf } from './core.ts'
 import { handleLinkEvent } from './link-events.ts'
 import { update } from './live-link.ts'
 import type { ConnectionOptions } from './options.ts'
@@ -54,12 +54,13 @@ export function createConnection(options: ConnectionOptions): Connection {
   let isScheduled = false
   let state = IDLE
   /** Removes the listeners on page and transports; set while there are readers. */
-  let unlisten: (() => void)[] | undefined
+  let unlisten: ((() => void) | undefined)[] | undefined
   const race = raceOf(orderOf(options))
   const core: Core = {
     ...options,
     random: Math.random,
     emit: (detail, transport) => options.emit(detail, transport, core.races),
+    windowBytes: windowOf(options.bufferBytes),
     table: createJobTable(options.capacity),
     auth: createAuth(options.canReauthorize),
     links: new Set(),
@@ -88,7 +89,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     timer.set(page.isAway ? Infinity : Math.min(closeDifference(), Math.max(table.nextDueAt(), readableAt(core))))
     announce()
     if (table.size > 0) return
-    for (const stop of unlisten ?? []) stop()
+    for (const stop of unlisten ?? []) stop?.()
     unlisten = undefined
   }
 
@@ -154,11 +155,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   function onAvailability(): void {
-    const { race } = core
-    const order = orderOf(core)
-    const next = { ...race, order, queue: race.queue.filter((name) => order.includes(name)) }
-    const isStuck = race.phase.kind === 'racing' && next.queue.length + race.probing.length === 0
-    core.race = isStuck ? restarted(next) : woken(next, now())
+    core.race = reordered(core.race, orderOf(core), now(), core)
     core.schedule()
   }
 
@@ -174,7 +171,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       table.add(reader)
       // Before a race the job is made due by the race itself.
       if (core.race.phase.kind === 'racing') lookFirst(core)
-      unlisten ??= [page.follow({ onLeave, onChange }), ...transports.map(({ availability }) => availability?.onChange(onAvailability) ?? (() => {}))]
+      unlisten ??= [page.follow({ onLeave, onChange }), ...transports.map(({ availability }) => availability?.onChange(onAvailability))]
       reader.connection(state)
       core.schedule()
     },

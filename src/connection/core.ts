@@ -50,6 +50,8 @@ export interface JobLink extends ReadPurpose {
 
 /** The state of a connection. Times are in ms since 1970. A change of it is followed by `schedule`, unless `reconcile` itself makes it. */
 export interface Core extends ConnectionOptions, RacePolicy {
+  /** The window of each link. */
+  readonly windowBytes: number
   /** Its jobs and readers. */
   readonly table: JobTable
   /** Its credentials. */
@@ -95,8 +97,8 @@ const BUFFERS_AHEAD = 4
 /** The least window of a single read for a slow reader: one event may be that large. */
 const MIN_WINDOW_BYTES = 2 ** 16
 
-/** The window of one link: a whole number of bytes that a server can count with. A larger one is none. */
-export const windowOf = ({ bufferBytes }: Core): number =>
+/** The window of one link, where readers hold so many bytes: a whole number that a server can count with. A larger one is none. */
+export const windowOf = (bufferBytes: number): number =>
   BUFFERS_AHEAD * bufferBytes > Number.MAX_SAFE_INTEGER ? Infinity : Math.floor(BUFFERS_AHEAD * bufferBytes)
 
 /** How long a transport has to deliver its first frame, in ms. */
@@ -123,7 +125,7 @@ export function open(core: Core, transport: Transport, use: Use, purpose: ReadPu
   const jobs = createLinkJobs(active)
   const credentials = auth.latest as Credentials // as: nothing is opened without credentials
   // A reader's room is an estimate. It is rounded to a power of two, because a URL that varies costs a preflight each time (PROTOCOL.md §8.5).
-  const windowBytes = reader ? Math.max(MIN_WINDOW_BYTES, 2 ** Math.floor(Math.log2(reader.roomBytes()))) : windowOf(core)
+  const windowBytes = reader ? Math.max(MIN_WINDOW_BYTES, 2 ** Math.floor(Math.log2(reader.roomBytes()))) : core.windowBytes
   const jobLink: JobLink = {
     ...purpose,
     transport,

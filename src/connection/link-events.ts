@@ -21,9 +21,8 @@ const FRESH_MS = 600_000
 /** Handles what a link reports. */
 export function handleLinkEvent(core: Core, jobLink: JobLink, event: LinkEvent): void {
   switch (event.type) {
-    case 'proved':
-      return onProved(core, jobLink)
     case 'frames':
+      if (event.proves) onProved(core, jobLink)
       return onFrames(core, jobLink, event.frames, event.bytesEach)
     case 'suspect':
       return verify(core, jobLink, event.quietMs)
@@ -117,13 +116,13 @@ function handleError(core: Core, jobLink: JobLink, error: ErrorControl): void {
     return linkEnded(core, jobLink, new TransportError('status', message, { status, retryAfterMs, cause: saidBy(job ? `job ${job}` : 'all jobs', error) }))
   for (const each of job ? [job] : jobs.jobs()) {
     const cursor = jobs.remove(each)?.cursor
-    const decision = decide(status, !!cursor && cursor !== TAIL)
     // It came beside a link that works.
     if (verifies) continue
     const readers = table.readers(each)
+    const decision = decide(status, !!cursor && cursor !== TAIL)
     if (decision === 'wait') table.hold(each, retryAfterMs, Infinity)
     // Another path reads the job already, so this server of several was not up to date.
-    else if (decision !== 'retry' || !(readers.some(({ position }) => position.epoch) || table.hold(each, 0, unknownJobGraceMs)))
-      for (const reader of readers) reader.fail(saidBy(`job ${each}`, error, decision === 'history-gone' ? decision : undefined))
+    else if (decision !== 'unknown-job' || !(readers.some(({ position }) => position.epoch) || table.hold(each, 0, unknownJobGraceMs)))
+      for (const reader of readers) reader.fail(saidBy(`job ${each}`, error, decision))
   }
 }

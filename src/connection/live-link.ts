@@ -2,7 +2,7 @@
 
 import { now } from '../async/clock.ts'
 import { goneLive, isBetter } from '../policy/race.ts'
-import { answersOnce, type Core, drop, dropLink, type JobLink, linkFor, restart, windowOf } from './core.ts'
+import { answersOnce, type Core, drop, dropLink, type JobLink, linkFor, restart } from './core.ts'
 
 /** Makes a link read what is wanted, in place where its transport can. A link that reads it all and ranks above the live one takes over. */
 export function update(core: Core, jobLink: JobLink, wanted: readonly string[]): void {
@@ -27,7 +27,7 @@ export function update(core: Core, jobLink: JobLink, wanted: readonly string[]):
  * is used up.
  */
 export const isWindowHalfUsed = (core: Core, jobLink: JobLink): boolean =>
-  jobLink.use === 'live' && !jobLink.link.update && !answersOnce(jobLink) && jobLink.jobs.brought.bytes > windowOf(core) / 2
+  jobLink.use === 'live' && !jobLink.link.update && !answersOnce(jobLink) && jobLink.jobs.brought.bytes > core.windowBytes / 2
 
 /** Opens another link for what is wanted now. The live one is read on meanwhile, unless it brings events that a reader has no room for. */
 function replace(core: Core, { jobs }: JobLink, wanted: readonly string[]): void {

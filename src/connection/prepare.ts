@@ -17,11 +17,7 @@ export async function prepare(core: Core): Promise<void> {
   const { signal } = controller
   const isUpgrade = core.race.phase.kind === 'live'
   if (!isUpgrade) core.races += 1
-  function goOn(race: Core['race']): void {
-    core.race = race
-    controller.abort() // it waits no more
-    core.schedule()
-  }
+  let step = begun
   try {
     core.auth.set(await withTimeout(core.authorize, patience(core), signal, () => new TransportError('timeout', 'the token or header source gave no answer')))
     if (!isUpgrade) {
@@ -34,14 +30,17 @@ export async function prepare(core: Core): Promise<void> {
     if (signal.aborted) return
     if (isJobtailError(error)) return failAll(core, error)
     // A live link goes on without a new token.
-    if (!isUpgrade) return goOn(withoutCredentials(core, error as TransportError)) // as: authorize throws no other
+    if (!isUpgrade) step = () => withoutCredentials(core, error as TransportError) // as: authorize throws no other
   }
   // What was awaited may have come in the task in which it was no longer needed.
   if (signal.aborted) return
-  // A job that was just started proves that the URL is right, as a live link does.
-  const liveAt = Math.max(core.race.liveAt ?? 0, core.answeredAt()) || undefined
-  goOn(begin({ ...core.race, liveAt }, now(), core))
+  controller.abort() // it waits no more
+  core.race = step(core)
+  core.schedule()
 }
+
+/** The race after credentials have come. A job that was just started proves that the URL is right, as a live link does. */
+const begun = (core: Core): Core['race'] => begin({ ...core.race, liveAt: Math.max(core.race.liveAt ?? 0, core.answeredAt()) || undefined }, now(), core)
 
 async function recall(core: Core, signal: AbortSignal): Promise<void> {
   const type = networkType()

@@ -27,21 +27,17 @@ export function lookFirst({ firstLook, table, schedule }: Core): void {
   schedule()
 }
 
-/** Whether it is a single read that is made for its events alone, and for all readers. */
-const isForAll = ({ use, reader, verifies }: JobLink): boolean => use === 'read' && !reader && !verifies
-
-/** Whether somebody still needs what a single read brings. A first read that has brought nothing yet is not needed once the live link reads its jobs. */
-function isNeeded(core: Core, read: JobLink): boolean {
-  const { asked = [], active, jobs } = read
-  const left = asked.filter((job) => active(job).length > 0)
-  return left.length > 0 && !(isForAll(read) && jobs.brought.events === 0 && linkFor(core, 'live')?.jobs.coversAll(left))
-}
-
 /** Ends the single reads that are not needed any more. Starts those that are due, and those for slow readers. */
 export function readDue(core: Core): void {
   const { table, auth } = core
-  for (const read of core.links) if (read.use === 'read' && !isNeeded(core, read)) read.link.end()
   const reads = [...core.links].filter(({ use }) => use === 'read')
+  const live = linkFor(core, 'live')
+  for (const { asked = [], active, reader, verifies, jobs, link } of reads) {
+    const left = asked.filter((job) => active(job).length > 0)
+    // A read for all that has brought nothing yet is not needed any more once the live link reads its jobs.
+    const isSpare = !reader && !verifies && jobs.brought.events === 0 && live?.jobs.coversAll(left)
+    if (left.length === 0 || isSpare) link.end()
+  }
   const readOnce = readOnceOf(core)
   const isReadable = now() >= readableAt(core)
   for (const reader of table.all()) {
@@ -52,7 +48,7 @@ export function readDue(core: Core): void {
   }
   if (!isReadable) return
   // Jobs that a live link reads need no single read.
-  const wanted = linkFor(core, 'live') ? table.wanted() : []
+  const wanted = live ? table.wanted() : []
   const asked: string[] = []
   for (const job of table.due(now())) {
     table.setDue(job, Infinity)
@@ -77,7 +73,9 @@ export function verify(core: Core, jobLink: JobLink, silentMs: number): void {
  * delivers, so that a socket's window stays small meanwhile.
  */
 export function restBehindRead({ links }: Core, { jobs, use, link }: JobLink): void {
-  const read = [...links].find((each) => isForAll(each) && jobs.jobs().every((job) => each.asked?.includes(job)))
+  const isAhead = ({ use, asked = [], reader, verifies }: JobLink): boolean =>
+    use === 'read' && !reader && !verifies && jobs.jobs().every((job) => asked.includes(job))
+  const read = [...links].find(isAhead)
   if (read && use !== 'read') link.restBeside(read.link)
 }
 

@@ -11,20 +11,19 @@ import { type Core, dropRace, isBesideLive, type JobLink, orderOf, restart } fro
  */
 export function handleStatus(core: Core, jobLink: JobLink, { status, retryAfterMs, cause }: TransportError): boolean {
   const { auth, race } = core
-  const isRefused = status === 401
   const byServer = isJobtailError(cause)
+  const times = status === 401 ? auth.refuse(byServer) : undefined
   const asksForSilence = retryAfterMs !== undefined || status === 429
   if (isBesideLive(core, jobLink)) {
     // Once only: if the credentials were replaced at each refusal, no refusal would ever be of those in use, and none would be final.
-    if (isRefused && auth.refuse(byServer) !== undefined) void core.authorize().then(auth.set, () => {})
+    if (times !== undefined) void core.authorize().then(auth.set, () => {})
     // Better transports are tried later.
     if (asksForSilence) core.race = upgradePaused(race, retryAfterMs ?? 0, now())
     return false
   }
-  const times = isRefused ? auth.refuse(byServer) : undefined
   if (times !== undefined) restart(core, times)
   // The server's own word is final.
-  else if (isRefused && byServer) failAll(core, cause)
+  else if (status === 401 && byServer) failAll(core, cause)
   else if (asksForSilence) {
     dropRace(core, 'read')
     core.race = paused(core.race, retryAfterMs ?? 0, jobLink.use === 'read' ? race.favourite : jobLink.transport.name, now(), core)

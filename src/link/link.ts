@@ -26,10 +26,8 @@ export interface RunningLink extends Pick<Liveness, 'startedAt' | 'lastByteAt' |
 
 /** What a link reports to its owner. */
 export type LinkEvent =
-  /** The first frame has come. */
-  | { type: 'proved' }
-  /** Frames have come. `bytesEach`: roughly how much memory one event takes, where the transport knows it. */
-  | { type: 'frames'; frames: readonly Frame[]; bytesEach: number | undefined }
+  /** Frames have come. `proves`: the first one is among them. `bytesEach`: roughly how much memory one event takes, where the transport knows it. */
+  | { type: 'frames'; frames: readonly Frame[]; proves: boolean; bytesEach: number | undefined }
   /** It has brought no event for `quietMs`, which is longer than usual. */
   | { type: 'suspect'; quietMs: number }
   /** It has ended: with the failure, or `undefined` where its owner ended it. No event follows. */
@@ -84,12 +82,9 @@ export function runLink({ open, patienceMs, onEvent }: LinkOptions): RunningLink
     }
     // After the loop above: `hello` has told the heartbeat, which says how long a silence may be.
     link.onData(!frames.every(isControl), proves)
-    if (proves) {
-      link.provedAt = now()
-      onEvent({ type: 'proved' })
-    }
+    if (proves) link.provedAt = now()
     // Frames are reported even with a `bye` among them: those before it count.
-    if (frames.length > 0) onEvent({ type: 'frames', frames, bytesEach: frames.textLength && frames.textLength / frames.length })
+    if (frames.length > 0) onEvent({ type: 'frames', frames, proves, bytesEach: frames.textLength && frames.textLength / frames.length })
   }
 
   async function read(): Promise<never> {

@@ -48,7 +48,6 @@ export function watchLiveness({ patienceMs, onSuspect, onDead }: LivenessOptions
   let lastByteAt: number | undefined
   let lastEventAt = 0
   let rhythm = INITIAL_RHYTHM
-  let heartbeatMs: number | undefined = INITIAL_RHYTHM.heartbeatMs
   /** How long without a byte the link is dead, and how long without an event it is suspect. */
   let deadAfterMs = Infinity
   let suspectAfterMs = Infinity
@@ -126,11 +125,9 @@ export function watchLiveness({ patienceMs, onSuspect, onDead }: LivenessOptions
       if (isProof || at + suspectAfterMs < dueAt) wake()
     },
     setHeartbeat(ms) {
-      // Each answer of a poll has a `hello`.
-      if (ms === heartbeatMs) return
-      heartbeatMs = ms
-      rhythm = rhythmOf(ms)
-      deadAfterMs = rhythm.deadMs
+      const told = rhythmOf(ms)
+      // Each answer of a poll has a `hello`, which changes nothing.
+      if (told.deadMs !== rhythm.deadMs) rhythm = told
     },
     check() {
       if (lastByteAt && Date.now() - lastByteDate > LATE_MS) suspect()

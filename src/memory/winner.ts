@@ -4,7 +4,7 @@
  */
 
 import { now } from '../async/clock.ts'
-import { delay } from '../async/signals.ts'
+import { withTimeout } from '../async/signals.ts'
 import { MAX_DEMOTION_MS, type TransportRecord } from '../policy/ranking.ts'
 import type { Memory } from '../types.ts'
 
@@ -39,18 +39,18 @@ const isRecord = (value: unknown): boolean => {
 
 /** What is remembered. `undefined` where there is nothing, or nothing valid; after a failure, 50 ms without an answer, or an abort. */
 export async function recallWinner(memory: Memory, key: string, signal: AbortSignal): Promise<Winner | undefined> {
-  let winner: Winner | undefined
-  const read = async (): Promise<void> => {
-    const value = await memory.read(key)
-    if (isWinner(value)) winner = value
+  try {
+    // `indexedDB.open` may never answer (WebKit bug 226547).
+    const value = await withTimeout(
+      async () => memory.read(key),
+      MAX_WAIT_MS,
+      signal,
+      () => undefined
+    )
+    return isWinner(value) ? value : undefined
+  } catch {
+    return undefined // the memory is a hint: its failure is not an error
   }
-  // The memory is a hint: its failure is not an error. `indexedDB.open` may never answer (WebKit bug 226547).
-  await delay(
-    MAX_WAIT_MS,
-    signal,
-    read().catch(() => {})
-  ).catch(() => {})
-  return winner
 }
 
 /** Stores the winner. Never rejects. */

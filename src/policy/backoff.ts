@@ -7,7 +7,7 @@ const MAX_PATIENCE_MS = 60_000
 
 /** A random pause from 0 to `baseMs`, doubled `failures` times, up to `maxMs` (full jitter). */
 export const backoffMs = (failures: number, { baseMs, maxMs }: Required<RetryOptions>, random: () => number): number =>
-  random() * Math.min(maxMs, baseMs * 2 ** Math.min(failures, 30))
+  random() * Math.min(maxMs, baseMs * 2 ** failures)
 
 /**
  * How long a transport has to deliver its first frame: `probeTimeoutMs`, doubled with each race in a row that delivered nothing, up to a
@@ -15,6 +15,6 @@ export const backoffMs = (failures: number, { baseMs, maxMs }: Required<RetryOpt
  * twice that, and a second.
  */
 export function patienceMs(failures: number, probeTimeoutMs: number, latencyMs: number | undefined): number {
-  const grownMs = Math.max(probeTimeoutMs * 2 ** Math.min(failures, 10), latencyMs === undefined ? 0 : 2 * latencyMs + 1000)
+  const grownMs = Math.max(probeTimeoutMs * 2 ** failures, latencyMs === undefined ? 0 : 2 * latencyMs + 1000)
   return Math.max(probeTimeoutMs, Math.min(MAX_PATIENCE_MS, grownMs))
 }

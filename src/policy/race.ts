@@ -87,10 +87,18 @@ export function probeEnded(race: Race, transport: string, failure: Failure | und
     nextAt: isLatest ? now : race.nextAt,
     records: failure?.reason === 'mute' ? recordShortLife(race.records, transport, now) : race.records
   }
-  if (next.phase.kind !== 'racing' || next.queue.length > 0 || next.probing.length > 0) return next
-  // Candidates that were closed have not failed: nobody needed them any more, or their token was replaced.
-  return next.failed.length > 0 ? nobodyDelivered(next, now, policy) : restarted(next)
+  return settled(next, now, policy)
 }
+
+/** Ends a race that has no candidate left. Those that were closed have not failed: nobody needed them any more, or their token was replaced. */
+function settled(race: Race, now: number, policy: RacePolicy): Race {
+  if (race.phase.kind !== 'racing' || race.queue.length > 0 || race.probing.length > 0) return race
+  return race.failed.length > 0 ? nobodyDelivered(race, now, policy) : restarted(race)
+}
+
+/** Other transports are available, in order of preference: a pause ends, and a candidate that is none of them any more is not started. */
+export const reordered = (race: Race, order: readonly string[], now: number, policy: RacePolicy): Race =>
+  woken(settled({ ...race, order, queue: race.queue.filter((name) => order.includes(name)) }, now, policy), now)
 
 /** No candidate has delivered; or there were no credentials, which then is the race's one failure. */
 export function nobodyDelivered(race: Race, now: number, policy: RacePolicy): Race {

@@ -35,10 +35,8 @@ interface Run {
 /** One word for each frame. */
 function wordsFor(event: LinkEvent): string[] {
   switch (event.type) {
-    case 'proved':
-      return ['proved']
     case 'frames':
-      return event.frames.map((frame) => ('control' in frame ? frame.control : frame.id))
+      return [...(event.proves ? ['proved'] : []), ...event.frames.map((frame) => ('control' in frame ? frame.control : frame.id))]
     case 'suspect':
       return [`suspect after ${event.quietMs}`]
     case 'ended':
@@ -542,7 +540,7 @@ describe('the end', () => {
   })
 
   test('by its owner as it is proved: what came with the proof is still told, nothing after it', async () => {
-    const running: Run = await run({ onEvent: ({ type }) => type === 'proved' && running.link.end() })
+    const running: Run = await run({ onEvent: (event) => event.type === 'frames' && event.proves && running.link.end() })
     running.wire.push([hello, event('1', 'a', 1)])
     running.wire.push(heartbeat)
     await pass(0)

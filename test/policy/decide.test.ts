@@ -5,7 +5,7 @@ import { type Decision, decide } from '../../src/policy/decide.ts'
 const table: readonly { status: number; without: Decision; withCursor?: Decision }[] = [
   { status: 400, without: 'bad-request' },
   { status: 403, without: 'forbidden' },
-  { status: 404, without: 'retry', withCursor: 'history-gone' },
+  { status: 404, without: 'unknown-job', withCursor: 'history-gone' },
   { status: 408, without: 'wait' },
   { status: 410, without: 'history-gone' },
   { status: 418, without: 'bad-request' },

@@ -136,7 +136,7 @@ export const mistakes: readonly Mistake[] = [
     name: 'the probe timeout never grows',
     foundBy: ['progress'],
     file: 'policy/backoff.ts',
-    find: 'probeTimeoutMs * 2 ** Math.min(failures, 10)',
+    find: 'probeTimeoutMs * 2 ** failures',
     replace: 'probeTimeoutMs'
   },
   {
