@@ -10,7 +10,7 @@ import { isTerminal, TAIL } from '../protocol/rules.ts'
 import { answersOnce, type Core, type JobLink, linkFor } from './core.ts'
 import { linkEnded } from './endings.ts'
 import { goLive, isWindowHalfUsed } from './live-link.ts'
-import { verify } from './reads.ts'
+import { restBehindRead, verify } from './reads.ts'
 
 /**
  * For so long after a stale answer requests are fresh ones, which cost a preflight each across origins. Not just until an answer is right: a
@@ -44,6 +44,7 @@ function onProved(core: Core, jobLink: JobLink): void {
 
 function onFrames(core: Core, jobLink: JobLink, frames: readonly Frame[], bytesEach: number | undefined): void {
   const { jobs } = jobLink
+  const before = jobs.brought.events
   // More frames have come before a full reader has taken anything.
   if (jobs.brought.fills) pauseFullReaders(core, jobLink)
   for (const frame of frames) {
@@ -59,6 +60,7 @@ function onFrames(core: Core, jobLink: JobLink, frames: readonly Frame[], bytesE
   // A full reader has one task to take what it holds.
   if (jobs.brought.fills) void macrotask().then(() => pauseFullReaders(core, jobLink))
   if (isWindowHalfUsed(core, jobLink)) core.schedule()
+  if (jobs.brought.events === before) restBehindRead(core, jobLink)
 }
 
 /** Pauses the readers that cannot hold more. */

@@ -68,6 +68,17 @@ export function verify(core: Core, jobLink: JobLink, silentMs: number): void {
   open(core, readOnce, 'read', { asked, verifies: jobLink })
 }
 
+/**
+ * The link has brought nothing new. Where a single read of its jobs is ahead of it, whatever it brings is sent and parsed for nothing: it rests while the read
+ * delivers, so that a socket's window stays small meanwhile.
+ */
+export function restBehindRead({ links }: Core, { jobs, use, link }: JobLink): void {
+  const isAhead = ({ use, asked = [], reader, verifies }: JobLink): boolean =>
+    use === 'read' && !reader && !verifies && jobs.jobs().every((job) => asked.includes(job))
+  const read = [...links].find(isAhead)
+  if (read && use !== 'read') link.restBeside(read.link)
+}
+
 /** A single read has ended; `error` is `undefined` where it did not fail. */
 export function readEnded(core: Core, { jobs, link, asked = [], reader, verifies }: JobLink, error: TransportError | undefined): void {
   const { table, links } = core

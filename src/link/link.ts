@@ -1,7 +1,7 @@
 /** Runs one link from its first request to its end: when it proves itself, what it brings, why it ends. It knows nothing of jobs. */
 
 import { now } from '../async/clock.ts'
-import { orAborted } from '../async/signals.ts'
+import { delay, orAborted } from '../async/signals.ts'
 import { isTransportError, messageOf, TransportError } from '../errors.ts'
 import { type Frame, isControl } from '../protocol/frames.ts'
 import { PROTOCOL } from '../protocol/rules.ts'
@@ -14,6 +14,10 @@ export interface RunningLink extends Pick<Liveness, 'startedAt' | 'lastByteAt' |
   readonly provedAt: number | undefined
   /** After a planned close by the server: the client reconnects within a random time up to this. */
   readonly byeMs: number | undefined
+  /** Resolves once it has ended, and that was reported. */
+  readonly ended: Promise<void>
+  /** Leaves unread what comes next, until the other link has ended, or has brought no event for half a second. */
+  restBeside(other: RunningLink): void
   /** Changes its jobs in place; `undefined` where its transport cannot, and before it is open. */
   readonly update: Link['update']
   /** Ends it: as a failure with an error, as no longer needed without one. */
@@ -39,6 +43,9 @@ export interface LinkOptions {
   onEvent(event: LinkEvent): void
 }
 
+/** A link that brings something is not silent for longer. */
+const REST_MS = 500
+
 const isProof = (frame: Frame): boolean => !isControl(frame) || frame.control !== 'error'
 
 /** Starts a link. */
@@ -46,10 +53,18 @@ export function runLink({ open, patienceMs, onEvent }: LinkOptions): RunningLink
   const controller = new AbortController()
   const { signal } = controller
   const end = (error?: TransportError): void => controller.abort(error)
+  let beside: RunningLink | undefined
   const link = Object.assign(watchLiveness({ patienceMs, onSuspect: (quietMs) => onEvent({ type: 'suspect', quietMs }), onDead: end }), {
     provedAt: undefined as number | undefined,
     byeMs: undefined as number | undefined,
     update: undefined as Link['update'],
+    ended: Promise.resolve(),
+    restBeside(other: RunningLink) {
+      beside = other
+      void other.ended.then(() => {
+        beside = undefined
+      })
+    },
     end
   })
 
@@ -84,6 +99,10 @@ export function runLink({ open, patienceMs, onEvent }: LinkOptions): RunningLink
         if (done) throw new TransportError('cut', 'the connection ended')
         signal.throwIfAborted()
         take(Array.isArray(value) ? value : [value])
+        while (beside && now() - beside.lastEventAt < REST_MS) {
+          await delay(REST_MS, signal, beside.ended)
+          link.onData(true, false) // it is left unread, so its silence is not suspect
+        }
       }
     } finally {
       frames.return?.()?.catch(() => {}) // the link has ended already, whatever this rejects with
@@ -102,7 +121,7 @@ export function runLink({ open, patienceMs, onEvent }: LinkOptions): RunningLink
     }
   }
 
-  void run().then((error) => onEvent({ type: 'ended', error }))
+  link.ended = run().then((error) => onEvent({ type: 'ended', error }))
 
   return link
 }

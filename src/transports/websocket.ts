@@ -20,7 +20,7 @@ const MAX_UNREAD_MESSAGES = 100_000
 const AWAY_MS: Readonly<Record<number, number>> = { 1001: 1000, 1012: 1000, 1013: 10_000 }
 
 /** The window until the first frame has come. Until then the server may send what a single read brings at the same time. */
-const FIRST_WINDOW_BYTES = 2 ** 18
+const FIRST_WINDOW_BYTES = 2 ** 16
 
 /** WebSocket: one socket, whose jobs can be changed in place. */
 export const webSocket = (): Transport => ({

@@ -110,6 +110,46 @@ describe('a link', () => {
   })
 })
 
+describe('of a link and a single read of the same jobs', () => {
+  const history = [subscribed('1', 'a', 0), event('1', 'a', 1), event('1', 'a', 2)]
+
+  test('the link rests until the read has ended where it repeats it', async () => {
+    const one = record('1')
+    const stage = await carry([one], { firstLook: true })
+    await pass(20)
+    stage.wire('read-once').push([hello, ...history])
+    await pass(0)
+    stage.wire('sse').push([hello, ...history])
+    await pass(0)
+    const { pulls } = stage.wire('sse')
+    for (let seq = 3; seq < 100; seq += 1) {
+      await pass(400)
+      stage.wire('read-once').push([event('1', 'a', seq)])
+    }
+    await pass(0)
+    expect(stage.wire('sse').pulls).toBe(pulls)
+    stage.wire('read-once').end()
+    await pass(0)
+    expect(stage.wire('sse').pulls).toBe(pulls + 1)
+    expect(one.heard.filter((each) => each.startsWith('a-'))).toHaveLength(99)
+    expect(stage.has('suspected')).toBe(false)
+    await stage.close()
+  })
+
+  test('the link is read on all the same where the read brings nothing for long', async () => {
+    const stage = await carry([record('1')], { firstLook: true })
+    await pass(20)
+    stage.wire('read-once').push([hello, ...history])
+    await pass(0)
+    stage.wire('sse').push([hello, ...history])
+    await pass(0)
+    const { pulls } = stage.wire('sse')
+    await pass(500)
+    expect(stage.wire('sse').pulls).toBe(pulls + 1)
+    await stage.close()
+  })
+})
+
 describe('a reader that is full', () => {
   /** The reader of job 1 has taken an event and is full. */
   async function full(): Promise<{ stage: Stage; one: ReturnType<typeof record> }> {
