@@ -53,7 +53,7 @@ test("the state of each subscription reaches those who observe, with the client'
   await elapse(100)
   end()
   expect(seen.filter(([, event]) => event !== undefined)).toEqual([
-    ['1', 'started', 'running', 'live'], // a link has brought it, before a first read began
+    ['1', 'started', 'running', 'connecting'], // the first read has brought it
     ['1', 'succeeded', 'succeeded', expect.any(String)]
   ])
   expect([seen[0], seen.at(-1)]).toEqual([

@@ -5,8 +5,6 @@ import type { TransportError } from '../errors.ts'
 import { isOffline } from '../page.ts'
 import { type Core, type JobLink, linkFor, open } from './core.ts'
 
-/** A first read starts this long after the first candidate may, which then often brings the log before it: nobody should pay for it twice. */
-const HEAD_START_MS = 20
 /** A suspect link has this long to bring what a single read has brought; otherwise it is dead. */
 const VERIFY_MS = 250
 /** After a failed single read slow readers are read for by links for this long. */
@@ -23,7 +21,7 @@ const readOnceOf = ({ readRetryAt, readOnce }: Core): Core['readOnce'] => (now()
 
 /** Makes a first read due of each job whose position the server has not told. */
 export function lookFirst({ firstLook, table, schedule }: Core): void {
-  if (firstLook) table.setUnknownDue(now() + HEAD_START_MS)
+  if (firstLook) table.setUnknownDue()
   schedule()
 }
 
@@ -31,13 +29,7 @@ export function lookFirst({ firstLook, table, schedule }: Core): void {
 export function readDue(core: Core): void {
   const { table, auth } = core
   const reads = [...core.links].filter(({ use }) => use === 'read')
-  const live = linkFor(core, 'live')
-  for (const { asked = [], active, reader, verifies, jobs, link } of reads) {
-    const left = asked.filter((job) => active(job).length > 0)
-    // A read for all that has brought nothing yet is not needed any more once the live link reads its jobs.
-    const isSpare = !reader && !verifies && jobs.brought.events === 0 && live?.jobs.coversAll(left)
-    if (left.length === 0 || isSpare) link.end()
-  }
+  for (const { asked, active, link } of reads) if (asked?.every((job) => active(job).length === 0)) link.end()
   const readOnce = readOnceOf(core)
   const isReadable = now() >= readableAt(core)
   for (const reader of table.all()) {
@@ -48,7 +40,7 @@ export function readDue(core: Core): void {
   }
   if (!isReadable) return
   // Jobs that a live link reads need no single read.
-  const wanted = live ? table.wanted() : []
+  const wanted = linkFor(core, 'live') ? table.wanted() : []
   const asked: string[] = []
   for (const job of table.due(now())) {
     table.setDue(job, Infinity)

@@ -60,8 +60,8 @@ export interface JobTable {
   nextDueAt(): number
   /** Makes a single read of the job due at that time; `Infinity`: none. */
   setDue(job: string, at: number): void
-  /** Makes a single read due by then of every job of which no reader has a position yet. */
-  setUnknownDue(at: number): void
+  /** Makes a single read due at once of every job of which no reader has a position yet. */
+  setUnknownDue(): void
   /** The server has told a position in the job's log: it is no longer held. */
   setKnown(job: string): void
   /**
@@ -124,9 +124,8 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
       const entry = jobs.get(job)
       if (entry) entry.dueAt = at
     },
-    setUnknownDue(at) {
-      for (const entry of jobs.values())
-        if (!entry.isHeld && ![...entry.readers].some(({ position }) => position.epoch)) entry.dueAt = Math.min(entry.dueAt, at)
+    setUnknownDue() {
+      for (const entry of jobs.values()) if (!entry.isHeld && ![...entry.readers].some(({ position }) => position.epoch)) entry.dueAt = 0
     },
     setKnown(job) {
       const entry = jobs.get(job)
@@ -142,7 +141,7 @@ export function createJobTable(capacity: () => number | undefined): JobTable {
       const at = now()
       const { sinceMs, pauseMs } = entry.hold ?? { sinceMs: at, pauseMs: FIRST_PAUSE_MS }
       // Several links may report the same refusal: the job is asked for again once.
-      if (entry.isHeld && entry.dueAt > at && entry.dueAt < Infinity) {
+      if (entry.dueAt > at && entry.dueAt < Infinity) {
         entry.dueAt = Math.max(entry.dueAt, at + atLeastMs)
         return true
       }

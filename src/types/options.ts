@@ -76,7 +76,7 @@ export interface ClientOptions {
    */
   probeTimeoutMs?: number | undefined
   /**
-   * Whether a single read runs beside the first probes, 20 ms behind the first one. It delivers what is known where that is held back on its way.
+   * Whether a single read runs beside the first probes. It delivers a finished job without a connection.
    * @defaultValue `true`
    */
   firstLook?: boolean | undefined

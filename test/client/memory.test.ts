@@ -90,7 +90,7 @@ describe('a memory that', () => {
     const world = createWorld({ memory: { read: () => never, write: () => never } })
     world.log.fill('42', 3)
     const loop = run(world.client.subscribe('42'))
-    await elapse(35)
+    await elapse(15)
     expect(loop.seqs).toEqual([1, 2, 3])
     expect(world.links).toEqual([])
     await elapse(100)

@@ -116,7 +116,6 @@ describe('of a link and a single read of the same jobs', () => {
   test('the link rests until the read has ended where it repeats it', async () => {
     const one = record('1')
     const stage = await carry([one], { firstLook: true })
-    await pass(20)
     stage.wire('read-once').push([hello, ...history])
     await pass(0)
     stage.wire('sse').push([hello, ...history])
@@ -138,7 +137,6 @@ describe('of a link and a single read of the same jobs', () => {
 
   test('the link is read on all the same where the read brings nothing for long', async () => {
     const stage = await carry([record('1')], { firstLook: true })
-    await pass(20)
     stage.wire('read-once').push([hello, ...history])
     await pass(0)
     stage.wire('sse').push([hello, ...history])
@@ -328,7 +326,6 @@ describe('a job that the server doesn’t know', () => {
 
   test('told so by the first read and by a link at once is asked for again once, and not later', async () => {
     const stage = await carry([record('1')], { firstLook: true })
-    await pass(20)
     expect(jobsRead(stage)).toEqual([['1']])
     for (const transport of ['read-once', 'sse']) {
       stage.wire(transport).push(error(404, '1'))
@@ -382,7 +379,7 @@ describe('an error for all', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const stage = await carry([record('1')], { names: ['websocket', 'sse'], firstLook: true })
     await pass(300)
-    expect(stage.opened.map(({ transport }) => transport)).toEqual(['websocket', 'read-once', 'sse'])
+    expect(stage.opened.map(({ transport }) => transport)).toEqual(['read-once', 'websocket', 'sse'])
     stage.wire('websocket').push([error(status, undefined, 7000)])
     await pass(0)
     expect(stage.opened.every(({ request }) => request.signal.aborted)).toBe(true)

@@ -140,7 +140,7 @@ describe('what is due to be read once', () => {
     known.position = { epoch: 'a', seq: 1, cursor: 'a-1', left: [] }
     const table = follow(known, record('2'), record('3'))
     table.hold('2', 5000, Infinity)
-    table.setUnknownDue(now())
+    table.setUnknownDue()
     expect(table.due(now())).toEqual(['3'])
   })
 
