@@ -68,8 +68,8 @@ export default defineConfig({
         resolve: { alias: { react: react18('react'), 'react-dom': react18('react-dom') } },
         test: { ...bindings, browser: browsers(), name: 'bindings-react-18', include: ['test/bindings/react/**/*.browser.test.tsx'] }
       },
-      // What runs side by side in a file mostly waits, for faults and for pauses.
-      { test: { name: 'e2e', include: ['e2e/**/*.e2e.ts'], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false, maxConcurrency: 8 } }
+      // What runs side by side mostly waits, for faults and for pauses.
+      { test: { name: 'e2e', include: ['e2e/**/*.e2e.ts'], testTimeout: 120_000, hookTimeout: 60_000, maxWorkers: 2, maxConcurrency: 8 } }
     ]
   }
 })
