@@ -214,10 +214,10 @@ export function snapshot(source: string): Fields {
   return { ...fields, result, error, progress }
 }
 
-/** `Retry-After` (RFC 9110 §10.2.3): seconds, or a date long past or far ahead. `undefined` where it asks for no pause. */
+/** `Retry-After` (RFC 9110 §10.2.3): seconds, or a date long past or far ahead. `undefined` where it asks for none, or for an infinite one. */
 function pause(retryAfter: string): number | undefined {
   const ms = / GMT$/.test(retryAfter) ? (retryAfter.includes('2999') ? MAX_MS : 0) : Number(retryAfter) * 1000
-  return ms > 0 ? Math.min(ms, MAX_MS) : undefined
+  return ms > 0 && ms < Infinity ? Math.min(ms, MAX_MS) : undefined
 }
 
 /** What an answer's body and headers mean for the job (PROTOCOL.md §7); `undefined` where only the path has failed. */
