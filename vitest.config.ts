@@ -20,6 +20,7 @@ const maxWorkers = Math.max(2, availableParallelism() - 1)
 
 /** The bindings to frameworks: real pages and a real job server. They share the control server, whose address `createStage` gets. */
 const bindings = { globalSetup: 'test/bindings/control/setup.ts', testTimeout: 60_000, expect: { poll: { timeout: 20_000 } } }
+const e2e = { testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false, maxConcurrency: 8 }
 /** Bundled before the first test: what Vite meets later it bundles then, and reloads the page. */
 const optimizeDeps = { include: ['@tanstack/react-query', 'react', 'react/jsx-dev-runtime', 'react-dom', 'react-dom/client', 'react-dom/server'] }
 const otherDeps = { include: [...optimizeDeps.include, 'vue', 'solid-js/web', '@angular/compiler', '@angular/core', '@angular/platform-browser'] }
@@ -68,8 +69,10 @@ export default defineConfig({
         resolve: { alias: { react: react18('react'), 'react-dom': react18('react-dom') } },
         test: { ...bindings, browser: browsers(), name: 'bindings-react-18', include: ['test/bindings/react/**/*.browser.test.tsx'] }
       },
-      // What runs side by side mostly waits, for faults and for pauses.
-      { test: { name: 'e2e', include: ['e2e/**/*.e2e.ts'], testTimeout: 120_000, hookTimeout: 60_000, maxWorkers: 2, maxConcurrency: 8 } }
+      // What runs side by side in a file mostly waits, for faults and for pauses.
+      { test: { ...e2e, name: 'e2e', include: ['e2e/**/*.e2e.ts'] } },
+      // All of what `e2e` has a sample of, for `npm run e2e:whole`.
+      { test: { ...e2e, name: 'e2e-whole', include: ['e2e/demo.e2e.ts', 'e2e/site.e2e.ts'], env: { WHOLE: 'true' } } }
     ]
   }
 })

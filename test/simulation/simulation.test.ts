@@ -9,7 +9,7 @@ const RUN = join(import.meta.dirname, 'run.ts')
 /** One process each. The seeds are fixed, so that a failure comes from a change of the code. `run.ts --seed` tries others. */
 const SEEDS = [20_261_121, 7_345_902]
 /** For each seed. `npm run simulation` plays more. */
-const RUNS = 3000
+const RUNS = 2000
 /** A mistake must be found within this many schedules, by the checks that are meant for it. */
 const MAX_RUNS = 1000
 
