@@ -13,6 +13,11 @@ export interface Mistake {
   /** The text to replace. The file contains it exactly once. */
   find: string
   replace: string
+  /**
+   * The seed of the schedules that find it.
+   * @defaultValue the test's first one
+   */
+  seed?: number
 }
 
 export const mistakes: readonly Mistake[] = [
@@ -186,7 +191,8 @@ export const mistakes: readonly Mistake[] = [
     foundBy: ['progress', 'connections'],
     file: 'connection/core.ts',
     find: 'jobLink.isFresh = isRepeated || now() < core.freshUntil',
-    replace: 'jobLink.isFresh = isRepeated && now() < 0'
+    replace: 'jobLink.isFresh = isRepeated && now() < 0',
+    seed: 7_345_902 // the first seed finds it by a schedule in which a client asks on for a minute of processor time
   },
   { name: 'a WebSocket is left open', foundBy: ['leaks'], file: 'transports/websocket.ts', find: '.close(1000)', replace: '.readyState' }
 ]
